@@ -1,0 +1,207 @@
+//! What must hold of the descriptors before anything trusts them. A front-end
+//! checks the grammar; but a descriptor set may come from anywhere, and what
+//! prost-build meets with a panic has to be told to the user here.
+
+use std::collections::HashSet;
+
+use prost_types::field_descriptor_proto::Type;
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
+
+use crate::error::Error;
+use crate::locations::{Locations, child, field};
+use crate::options::is_proto_identifier;
+use crate::request::Request;
+
+/// Fails on the first thing the generator could not work with.
+pub(crate) fn check(request: &Request) -> Result<(), Error> {
+    let known = Known::of(request.files());
+    for file in request.files() {
+        let checked = File {
+            locations: Locations::of(file),
+            known: &known,
+        };
+        checked.file(file, request.generates(file))?;
+    }
+    Ok(())
+}
+
+/// A type's full name with a leading dot.
+pub(crate) fn full_name(scope: &str, name: &str) -> String {
+    format!("{scope}.{name}")
+}
+
+/// What [`full_name`] takes for a file's own types.
+pub(crate) fn file_scope(file: &FileDescriptorProto) -> String {
+    if file.package().is_empty() {
+        String::new()
+    } else {
+        format!(".{}", file.package())
+    }
+}
+
+/// The full names of all types described.
+#[derive(Debug, Default)]
+struct Known {
+    messages: HashSet<String>,
+    enums: HashSet<String>,
+}
+
+impl Known {
+    fn of(files: &[FileDescriptorProto]) -> Self {
+        let mut known = Self::default();
+        for file in files {
+            let scope = file_scope(file);
+            known.add(&scope, &file.message_type, &file.enum_type);
+        }
+        known
+    }
+
+    fn add(&mut self, scope: &str, messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) {
+        self.enums
+            .extend(enums.iter().map(|item| full_name(scope, item.name())));
+        for message in messages {
+            let name = full_name(scope, message.name());
+            self.add(&name, &message.nested_type, &message.enum_type);
+            self.messages.insert(name);
+        }
+    }
+}
+
+struct File<'a> {
+    locations: Locations<'a>,
+    known: &'a Known,
+}
+
+impl File<'_> {
+    fn file(&self, file: &FileDescriptorProto, generated: bool) -> Result<(), Error> {
+        if generated {
+            self.syntax(file)?;
+        }
+        let package = file.package();
+        if !package.is_empty() && !package.split('.').all(is_proto_identifier) {
+            return Err(self.locations.error(
+                &[field::FILE_PACKAGE],
+                format!("`{package}` is no package name"),
+            ));
+        }
+        for (index, message) in file.message_type.iter().enumerate() {
+            self.message(&child(&[], field::FILE_MESSAGE, index), message)?;
+        }
+        for (index, item) in file.enum_type.iter().enumerate() {
+            self.enumeration(&child(&[], field::FILE_ENUM, index), item)?;
+        }
+        for (index, service) in file.service.iter().enumerate() {
+            let path = child(&[], field::FILE_SERVICE, index);
+            self.name(&path, service.name())?;
+            for (index, method) in service.method.iter().enumerate() {
+                let path = child(&path, field::SERVICE_METHOD, index);
+                self.name(&path, method.name())?;
+                self.reference(&path, method.input_type(), &self.known.messages)?;
+                self.reference(&path, method.output_type(), &self.known.messages)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn syntax(&self, file: &FileDescriptorProto) -> Result<(), Error> {
+        match file.syntax() {
+            "" | "proto2" | "proto3" => Ok(()),
+            "editions" => Err(self.locations.error(
+                &[field::FILE_EDITION],
+                "editions are not supported yet: use `syntax = \"proto3\"` or \
+                 `syntax = \"proto2\"`",
+            )),
+            other => Err(self
+                .locations
+                .error(&[field::FILE_SYNTAX], format!("unknown syntax `{other}`"))),
+        }
+    }
+
+    fn message(&self, path: &[i32], message: &DescriptorProto) -> Result<(), Error> {
+        self.name(path, message.name())?;
+        for (index, item) in message.field.iter().enumerate() {
+            self.field(&child(path, field::MESSAGE_FIELD, index), item)?;
+        }
+        for (index, oneof) in message.oneof_decl.iter().enumerate() {
+            self.name(&child(path, field::MESSAGE_ONEOF, index), oneof.name())?;
+        }
+        for (index, item) in message.enum_type.iter().enumerate() {
+            self.enumeration(&child(path, field::MESSAGE_ENUM, index), item)?;
+        }
+        for (index, nested) in message.nested_type.iter().enumerate() {
+            let path = child(path, field::MESSAGE_NESTED, index);
+            self.message(&path, nested)?;
+            let fields: Vec<&str> = nested.field.iter().map(prost_types::FieldDescriptorProto::name).collect();
+            if is_map_entry(nested) && fields != ["key", "value"] {
+                return Err(self
+                    .locations
+                    .error(&path, "a map's entry must have the fields key and value"));
+            }
+        }
+        Ok(())
+    }
+
+    fn field(&self, path: &[i32], item: &FieldDescriptorProto) -> Result<(), Error> {
+        self.name(path, item.name())?;
+        match item.r#type.and_then(|number| Type::try_from(number).ok()) {
+            Some(Type::Message | Type::Group) => {
+                self.reference(path, item.type_name(), &self.known.messages)
+            }
+            Some(Type::Enum) => self.reference(path, item.type_name(), &self.known.enums),
+            Some(_) => Ok(()),
+            None => Err(self.locations.error(
+                path,
+                format!(
+                    "the field `{}` has no known type: the descriptors were not linked by a \
+                     compiler",
+                    item.name()
+                ),
+            )),
+        }
+    }
+
+    fn enumeration(&self, path: &[i32], item: &EnumDescriptorProto) -> Result<(), Error> {
+        self.name(path, item.name())?;
+        for (index, value) in item.value.iter().enumerate() {
+            self.name(&child(path, field::ENUM_VALUE, index), value.name())?;
+        }
+        Ok(())
+    }
+
+    fn name(&self, path: &[i32], name: &str) -> Result<(), Error> {
+        if is_proto_identifier(name) && name.chars().any(|next| next != '_') {
+            return Ok(());
+        }
+        let why = if is_proto_identifier(name) {
+            "no letter or digit to make a Rust name of"
+        } else {
+            "characters no proto name has"
+        };
+        Err(self
+            .locations
+            .error(path, format!("the name `{name}` has {why}")))
+    }
+
+    fn reference(&self, path: &[i32], name: &str, known: &HashSet<String>) -> Result<(), Error> {
+        if known.contains(name) {
+            return Ok(());
+        }
+        Err(self.locations.error(
+            path,
+            format!(
+                "the type `{name}` is in none of the files described; a descriptor set must hold \
+                 all imports (protoc: --include_imports), those under an extern_path too"
+            ),
+        ))
+    }
+}
+
+/// Whether the message is what the compiler makes of a `map<…>` field.
+pub(crate) fn is_map_entry(message: &DescriptorProto) -> bool {
+    message
+        .options
+        .as_ref()
+        .is_some_and(prost_types::MessageOptions::map_entry)
+}

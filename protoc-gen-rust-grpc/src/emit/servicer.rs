@@ -1,0 +1,80 @@
+//! The server's side as the user writes it: a trait of `async fn`s, each with
+//! a body that answers UNIMPLEMENTED.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{deprecated, docs, ident, service_attributes, type_path};
+use crate::error::Error;
+use crate::model::{Method, Service, Shape};
+
+pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
+    let servicer = ident(&service.servicer);
+    let attributes = service_attributes(
+        service,
+        &format!(
+            "What a server of `{}` does. A method left out answers UNIMPLEMENTED.",
+            service.full_name
+        ),
+    );
+    let methods = service
+        .methods
+        .iter()
+        .map(|item| method(service, item))
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(quote! {
+        #attributes
+        pub trait #servicer: ::core::marker::Send + ::core::marker::Sync + 'static {
+            #(#methods)*
+        }
+    })
+}
+
+fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
+    let docs = docs(&method.docs, &format!("Answers `{}`.", method.path));
+    let deprecated = deprecated(method.deprecated);
+    let name = ident(&method.name);
+    let module = ident(&service.module);
+    let constant = ident(&method.constant);
+    let input = type_path(&method.input)?;
+    let output = type_path(&method.output)?;
+
+    let Shape {
+        client_streams,
+        server_streams,
+    } = method.shape;
+    let (request, request_type) = if client_streams {
+        (
+            quote!(requests),
+            quote!(&mut ::grpc_runtime::Receiver<#input>),
+        )
+    } else {
+        (quote!(request), quote!(#input))
+    };
+    let (replies, replies_type, answer) = if server_streams {
+        (
+            Some(quote!(replies,)),
+            Some(quote!(replies: &mut ::grpc_runtime::Sender<#output>,)),
+            quote!(()),
+        )
+    } else {
+        (None, None, quote!(#output))
+    };
+    Ok(quote! {
+        #docs
+        #deprecated
+        fn #name(
+            &self,
+            #request: #request_type,
+            #replies_type
+            context: &mut ::grpc_runtime::Context,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<#answer, ::grpc_runtime::Status>,
+        > + ::core::marker::Send {
+            let _ = (#request, #replies context);
+            ::core::future::ready(::core::result::Result::Err(
+                ::grpc_runtime::codegen::unimplemented(&#module::#constant),
+            ))
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! The client's side: a stub, whose methods are one line each over the
+//! runtime's four kinds of call. It has no item of its own but `new`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{deprecated, docs, ident, lints, service_attributes, type_path};
+use crate::error::Error;
+use crate::model::{Method, Service, Shape};
+
+pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
+    let stub = ident(&service.stub);
+    let attributes = service_attributes(service, &format!("A client of `{}`.", service.full_name));
+    let lints = lints(Some(service));
+    let methods = service
+        .methods
+        .iter()
+        .map(|item| method(service, item))
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(quote! {
+        #attributes
+        #[derive(Clone, Debug)]
+        pub struct #stub {
+            channel: ::grpc_runtime::Channel,
+        }
+
+        #lints
+        impl #stub {
+            /// A stub that makes its calls over `channel`.
+            pub fn new(channel: ::grpc_runtime::Channel) -> Self {
+                Self { channel }
+            }
+            #(#methods)*
+        }
+    })
+}
+
+fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
+    let docs = docs(&method.docs, &format!("Calls `{}`.", method.path));
+    let deprecated = deprecated(method.deprecated);
+    let name = ident(&method.name);
+    let module = ident(&service.module);
+    let constant = ident(&method.constant);
+    let input = type_path(&method.input)?;
+    let output = type_path(&method.output)?;
+
+    let Shape {
+        client_streams,
+        server_streams,
+    } = method.shape;
+    let call = ident(match (client_streams, server_streams) {
+        (false, false) => "UnaryCall",
+        (false, true) => "ServerStreamingCall",
+        (true, false) => "ClientStreamingCall",
+        (true, true) => "BidiStreamingCall",
+    });
+    let (parameter, generics, argument) = if client_streams {
+        (None, quote!(<#input, #output>), None)
+    } else {
+        (
+            Some(quote!(request: #input)),
+            quote!(<#output>),
+            Some(quote!(, &request)),
+        )
+    };
+    Ok(quote! {
+        #docs
+        #deprecated
+        pub fn #name(&self, #parameter) -> ::grpc_runtime::#call #generics {
+            ::grpc_runtime::#call::new(&self.channel, #module::#constant #argument)
+        }
+    })
+}

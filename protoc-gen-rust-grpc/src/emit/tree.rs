@@ -1,0 +1,58 @@
+//! The include file: the modules of all packages, nested as the packages are,
+//! which is what the paths between them (`super::…`) count on.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{docs, ident, layout, lints, parse};
+use crate::GeneratedFile;
+use crate::error::Error;
+use crate::names;
+
+/// A package's module: whether it has a file, and the modules below.
+#[derive(Debug, Default)]
+struct Module<'a> {
+    package: Option<&'a str>,
+    below: BTreeMap<String, Module<'a>>,
+}
+
+/// The file `name`, which holds the modules of `packages`.
+pub(crate) fn tree(name: &str, packages: &[&str]) -> Result<GeneratedFile, Error> {
+    let mut root = Module::default();
+    for package in packages {
+        let mut module = &mut root;
+        for part in package.split('.').filter(|part| !part.is_empty()) {
+            module = module.below.entry(names::snake(part)).or_default();
+        }
+        module.package = Some(package);
+    }
+    let items = parse(root.emit(&[]))?;
+    let sources = match packages.len() {
+        1 => "1 package".to_owned(),
+        count => format!("{count} packages"),
+    };
+    Ok(layout(name.to_owned(), &sources, items))
+}
+
+impl Module<'_> {
+    fn emit(&self, path: &[&str]) -> TokenStream {
+        // Relative to this file, which stands beside them.
+        let include = self.package.map(|package| {
+            let file = format!("{}.rs", names::file_stem(package));
+            quote!(include!(#file);)
+        });
+        let below = self.below.iter().map(|(name, module)| {
+            let mut path = path.to_vec();
+            path.push(name.strip_prefix("r#").unwrap_or(name));
+            let docs = docs(&[], &format!("The package `{}`.", path.join(".")));
+            // The lints of everything inside.
+            let lints = path.len().eq(&1).then(|| lints(None));
+            let name = ident(name);
+            let inside = module.emit(&path);
+            quote!(#docs #lints pub mod #name { #inside })
+        });
+        quote!(#include #(#below)*)
+    }
+}

@@ -1,0 +1,265 @@
+//! Messages and enums, made by prost-build. It is a guest here: what it would
+//! panic on or turn into broken code is refused before ([`crate::descriptors`],
+//! [`crate::scope`]) or rewritten in the copy it is given; what it says of
+//! comments is replaced.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use prost_build::Module;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::source_code_info::Location;
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo,
+};
+
+use crate::descriptors::{file_scope, full_name};
+use crate::error::Error;
+use crate::locations::{Locations, child, field};
+use crate::paths::{PROST, Paths};
+use crate::request::Request;
+
+/// In a comment's place while prost-build writes; no user's text is in its
+/// input, so none can be taken for it.
+const PLACEHOLDER: &str = " @doc ";
+
+/// The items of each file to generate, by file name.
+pub(crate) fn generate(
+    request: &Request,
+    paths: &Paths<'_>,
+) -> Result<HashMap<String, Vec<syn::Item>>, Error> {
+    let mut types = Types::default();
+    for file in request.files() {
+        types.add(&file_scope(file), &file.message_type, &file.enum_type);
+    }
+    let mut config = prost_build::Config::new();
+    config.prost_path(PROST);
+    // Drops prost-build's own table of well-known types: every external type
+    // is named in full below.
+    config.compile_well_known_types();
+    for name in types.first_values.keys() {
+        if let Some(path) = paths.external(name) {
+            config.extern_path(name, path);
+        }
+    }
+
+    let mut docs = Docs::default();
+    let input: Vec<(Module, FileDescriptorProto)> = request
+        .files()
+        .iter()
+        .map(|file| {
+            let copy = if request.generates(file) {
+                prepare(file, &types, &mut docs)
+            } else {
+                shape_only(file)
+            };
+            (Module::from_parts([file.name()]), copy)
+        })
+        .collect();
+
+    // The last line of defence: descriptors no compiler would write.
+    let output = catch_unwind(AssertUnwindSafe(|| config.generate(input)))
+        .map_err(|_| Error::new("prost-build could not generate messages of these descriptors"))?
+        .map_err(|error| Error::new(format!("prost-build: {error}")))?;
+
+    request
+        .files()
+        .iter()
+        .filter(|file| request.generates(file))
+        .filter_map(|file| Some((file, output.get(&Module::from_parts([file.name()]))?)))
+        .map(|(file, text)| {
+            let parsed = syn::parse_file(&docs.fill(text)).map_err(|error| {
+                Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
+            })?;
+            Ok((file.name().to_owned(), parsed.items))
+        })
+        .collect()
+}
+
+/// Of all types described: for an enum, the first name of each number.
+#[derive(Debug, Default)]
+struct Types {
+    first_values: BTreeMap<String, HashMap<String, String>>,
+}
+
+impl Types {
+    fn add(&mut self, scope: &str, messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) {
+        for item in enums {
+            let mut by_number: HashMap<i32, &str> = HashMap::new();
+            let mut first = HashMap::new();
+            for value in &item.value {
+                let name = by_number.entry(value.number()).or_insert(value.name());
+                first.insert(value.name().to_owned(), (*name).to_owned());
+            }
+            self.first_values
+                .insert(full_name(scope, item.name()), first);
+        }
+        for message in messages {
+            let name = full_name(scope, message.name());
+            self.add(&name, &message.nested_type, &message.enum_type);
+            self.first_values.insert(name, HashMap::new());
+        }
+    }
+}
+
+/// A file that others import: prost-build infers `Copy` and `Eq` from it, and
+/// what it writes for it is thrown away, so it gets nothing that could fail.
+fn shape_only(file: &FileDescriptorProto) -> FileDescriptorProto {
+    let mut copy = file.clone();
+    copy.syntax = Some("proto3".to_owned());
+    copy.source_code_info = None;
+    copy.service.clear();
+    copy.enum_type
+        .iter_mut()
+        .for_each(|item| item.value.clear());
+    copy.message_type.iter_mut().for_each(clear_values);
+    copy
+}
+
+fn clear_values(message: &mut DescriptorProto) {
+    message
+        .enum_type
+        .iter_mut()
+        .for_each(|item| item.value.clear());
+    message.nested_type.iter_mut().for_each(clear_values);
+    message
+        .field
+        .iter_mut()
+        .for_each(|item| item.default_value = None);
+}
+
+/// A file to generate, with a location for each item prost-build looks up (it
+/// panics on a missing one) and a placeholder for each comment.
+fn prepare(file: &FileDescriptorProto, types: &Types, docs: &mut Docs) -> FileDescriptorProto {
+    let mut copy = file.clone();
+    copy.service.clear();
+    let proto3 = file.syntax() == "proto3";
+    copy.message_type
+        .iter_mut()
+        .for_each(|message| rewrite(message, proto3, types));
+
+    let mut walk = Comments {
+        locations: Locations::of(file),
+        docs,
+        out: Vec::new(),
+    };
+    for (index, message) in file.message_type.iter().enumerate() {
+        walk.message(&child(&[], field::FILE_MESSAGE, index), message);
+    }
+    for (index, item) in file.enum_type.iter().enumerate() {
+        walk.enumeration(&child(&[], field::FILE_ENUM, index), item);
+    }
+    copy.source_code_info = Some(SourceCodeInfo { location: walk.out });
+    copy
+}
+
+fn rewrite(message: &mut DescriptorProto, proto3: bool, types: &Types) {
+    for item in &mut message.field {
+        if proto3 && is_packable(item) {
+            // Any other option on the field would make prost-build take the
+            // unset `packed` for false.
+            if let Some(options) = &mut item.options {
+                options.packed.get_or_insert(true);
+            }
+        }
+        if item.r#type() == Type::Enum
+            && let Some(first) = types.first_values.get(item.type_name())
+            && let Some(default) = &mut item.default_value
+            && let Some(name) = first.get(default)
+        {
+            // An alias (allow_alias) becomes no variant.
+            default.clone_from(name);
+        }
+    }
+    message
+        .nested_type
+        .iter_mut()
+        .for_each(|nested| rewrite(nested, proto3, types));
+}
+
+fn is_packable(item: &FieldDescriptorProto) -> bool {
+    item.label() == Label::Repeated
+        && !matches!(
+            item.r#type(),
+            Type::String | Type::Bytes | Type::Message | Type::Group
+        )
+}
+
+/// Comments taken out of the descriptors, by the number in their placeholder.
+#[derive(Debug, Default)]
+struct Docs {
+    texts: Vec<Vec<String>>,
+}
+
+impl Docs {
+    fn put(&mut self, text: Vec<String>) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        self.texts.push(text);
+        Some(format!("{PLACEHOLDER}{}", self.texts.len() - 1))
+    }
+
+    /// The text with each placeholder's line replaced.
+    fn fill(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for line in text.lines() {
+            let number = line
+                .trim_start()
+                .strip_prefix("///")
+                .and_then(|rest| rest.strip_prefix(PLACEHOLDER));
+            if let Some(docs) =
+                number.and_then(|number| self.texts.get(number.parse::<usize>().ok()?))
+            {
+                for doc in docs {
+                    out.push_str("/// ");
+                    out.push_str(doc);
+                    out.push('\n');
+                }
+            } else {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+        out
+    }
+}
+
+struct Comments<'a> {
+    locations: Locations<'a>,
+    docs: &'a mut Docs,
+    out: Vec<Location>,
+}
+
+impl Comments<'_> {
+    fn put(&mut self, path: &[i32]) {
+        self.out.push(Location {
+            path: path.to_vec(),
+            leading_comments: self.docs.put(self.locations.docs(path)),
+            ..Location::default()
+        });
+    }
+
+    fn message(&mut self, path: &[i32], message: &DescriptorProto) {
+        self.put(path);
+        for index in 0..message.field.len() {
+            self.put(&child(path, field::MESSAGE_FIELD, index));
+        }
+        for index in 0..message.oneof_decl.len() {
+            self.put(&child(path, field::MESSAGE_ONEOF, index));
+        }
+        for (index, nested) in message.nested_type.iter().enumerate() {
+            self.message(&child(path, field::MESSAGE_NESTED, index), nested);
+        }
+        for (index, item) in message.enum_type.iter().enumerate() {
+            self.enumeration(&child(path, field::MESSAGE_ENUM, index), item);
+        }
+    }
+
+    fn enumeration(&mut self, path: &[i32], item: &EnumDescriptorProto) {
+        self.put(path);
+        for index in 0..item.value.len() {
+            self.put(&child(path, field::ENUM_VALUE, index));
+        }
+    }
+}

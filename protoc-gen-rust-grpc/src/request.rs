@@ -1,0 +1,70 @@
+//! What a front-end asks for: the files to generate and everything they
+//! import. A request must be checked ([`crate::descriptors`]) before anything
+//! else trusts what stands in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use prost_types::FileDescriptorProto;
+use prost_types::compiler::CodeGeneratorRequest;
+
+use crate::error::Error;
+
+/// A decoded `CodeGeneratorRequest`, whichever front-end it comes from.
+#[derive(Clone, Debug)]
+pub struct Request {
+    parameter: String,
+    to_generate: BTreeSet<String>,
+    files: Vec<FileDescriptorProto>,
+}
+
+impl Request {
+    /// Reads the bytes protoc sends to a plugin.
+    ///
+    /// Fails if they are no `CodeGeneratorRequest`, or if one of the files to
+    /// generate is not among those described.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let request = CodeGeneratorRequest::decode(bytes)
+            .map_err(|error| Error::new(format!("not a CodeGeneratorRequest: {error}")))?;
+        let to_generate: BTreeSet<String> = request.file_to_generate.into_iter().collect();
+        for name in &to_generate {
+            if !request.proto_file.iter().any(|file| file.name() == name) {
+                return Err(Error::in_file(
+                    name,
+                    "asked for, but not among the files described",
+                ));
+            }
+        }
+        Ok(Self {
+            parameter: request.parameter.unwrap_or_default(),
+            to_generate,
+            files: request.proto_file,
+        })
+    }
+
+    /// The plugin's options, as `name=value,name=value`.
+    pub fn parameter(&self) -> &str {
+        &self.parameter
+    }
+
+    pub(crate) fn files(&self) -> &[FileDescriptorProto] {
+        &self.files
+    }
+
+    pub(crate) fn generates(&self, file: &FileDescriptorProto) -> bool {
+        self.to_generate.contains(file.name())
+    }
+
+    /// The files of each package that is generated, by file name: no order but
+    /// this one is the same for every front-end.
+    pub(crate) fn packages(&self) -> BTreeMap<&str, Vec<&FileDescriptorProto>> {
+        let mut packages: BTreeMap<&str, Vec<&FileDescriptorProto>> = BTreeMap::new();
+        for file in self.files.iter().filter(|file| self.generates(file)) {
+            packages.entry(file.package()).or_default().push(file);
+        }
+        for files in packages.values_mut() {
+            files.sort_by(|a, b| a.name().cmp(b.name()));
+        }
+        packages
+    }
+}

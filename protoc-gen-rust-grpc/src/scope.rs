@@ -1,0 +1,286 @@
+//! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar`
+//! and a package from a message; Rust names may then be equal, and code with
+//! two of a name must never be written: it is an error, or, for what services
+//! add, a suffix `_`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
+
+use crate::descriptors::{file_scope, full_name, is_map_entry};
+use crate::error::Error;
+use crate::locations::{Locations, child, field};
+use crate::names;
+use crate::paths::Paths;
+use crate::request::Request;
+
+/// The names taken in one place, and by what.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    taken: HashMap<String, String>,
+}
+
+impl Scope {
+    /// Takes `rust` for `what`; fails with whatever has it.
+    pub(crate) fn claim(&mut self, rust: String, what: &str) -> Result<(), String> {
+        if let Some(other) = self.taken.get(&rust) {
+            return Err(format!(
+                "{what} and {other} both become `{rust}` in Rust; rename one of them"
+            ));
+        }
+        self.taken.insert(rust, what.to_owned());
+        Ok(())
+    }
+
+    /// `wanted` with as few `_` behind it as make it free; and what had it.
+    pub(crate) fn free(&self, wanted: &str) -> (String, Option<&str>) {
+        let mut name = wanted.to_owned();
+        while self.taken.contains_key(&name) {
+            name.push('_');
+        }
+        (name, self.taken.get(wanted).map(String::as_str))
+    }
+}
+
+/// Fails if two packages to generate would share a file: `foo.Bar` and
+/// `foo.bar`.
+pub(crate) fn check_packages(
+    packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
+) -> Result<(), Error> {
+    let mut stems: HashMap<String, &str> = HashMap::new();
+    for (package, files) in packages {
+        let stem = names::file_stem(package);
+        if let Some(other) = stems.insert(stem.clone(), package)
+            && let Some(file) = files.first()
+        {
+            return Err(Locations::of(file).error(
+                &[field::FILE_PACKAGE],
+                format!(
+                    "the packages `{other}` and `{package}` both become `{stem}.rs`; rename one \
+                     of them"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The names taken in a package's module by messages, enums and the modules of
+/// packages below it.
+///
+/// With `strict` unset, messages come from elsewhere: what collides among them
+/// is not this run's to judge.
+pub(crate) fn of_package(
+    request: &Request,
+    packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
+    package: &str,
+    paths: &Paths<'_>,
+    strict: bool,
+) -> Result<Scope, Error> {
+    let mut scope = Scope::default();
+    claim_packages(&mut scope, packages, package)?;
+    // Not only the files to generate: the rest of the package is in the same
+    // module.
+    let mut files: Vec<&FileDescriptorProto> = request
+        .files()
+        .iter()
+        .filter(|file| file.package() == package)
+        .collect();
+    files.sort_by_key(|file| (!request.generates(file), file.name()));
+    for file in files {
+        let walk = Walk {
+            locations: Locations::of(file),
+            paths,
+            strict: strict && request.generates(file),
+        };
+        walk.types(
+            &mut scope,
+            &file_scope(file),
+            &[],
+            (field::FILE_MESSAGE, &file.message_type),
+            (field::FILE_ENUM, &file.enum_type),
+        )?;
+    }
+    Ok(scope)
+}
+
+/// Packages below this one are modules in its module.
+fn claim_packages(
+    scope: &mut Scope,
+    packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
+    package: &str,
+) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for (name, files) in packages {
+        let below = if package.is_empty() {
+            Some(*name)
+        } else {
+            name.strip_prefix(package)
+                .and_then(|rest| rest.strip_prefix('.'))
+        };
+        let Some(part) = below.and_then(|rest| rest.split('.').next()) else {
+            continue;
+        };
+        if part.is_empty() || !seen.insert(part) {
+            continue;
+        }
+        let what = format!("the package `{name}`");
+        if let Err(message) = scope.claim(names::snake(part), &what)
+            && let Some(file) = files.first()
+        {
+            return Err(Locations::of(file).error(&[field::FILE_PACKAGE], message));
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'a> {
+    locations: Locations<'a>,
+    paths: &'a Paths<'a>,
+    strict: bool,
+}
+
+impl Walk<'_> {
+    fn claim(
+        &self,
+        scope: &mut Scope,
+        rust: String,
+        what: &str,
+        path: &[i32],
+    ) -> Result<(), Error> {
+        match scope.claim(rust, what) {
+            Err(message) if self.strict => Err(self.locations.error(path, message)),
+            _ => Ok(()),
+        }
+    }
+
+    fn types(
+        &self,
+        scope: &mut Scope,
+        prefix: &str,
+        path: &[i32],
+        (message_field, messages): (i32, &[DescriptorProto]),
+        (enum_field, enums): (i32, &[EnumDescriptorProto]),
+    ) -> Result<(), Error> {
+        for (index, message) in messages.iter().enumerate() {
+            let name = full_name(prefix, message.name());
+            if !is_map_entry(message) && self.paths.external(&name).is_none() {
+                let path = child(path, message_field, index);
+                self.message(scope, &name, &path, message)?;
+            }
+        }
+        for (index, item) in enums.iter().enumerate() {
+            let name = full_name(prefix, item.name());
+            if self.paths.external(&name).is_none() {
+                let path = child(path, enum_field, index);
+                let what = format!("the enum `{}`", item.name());
+                self.claim(scope, names::camel(item.name()), &what, &path)?;
+                self.values(&path, item)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn message(
+        &self,
+        scope: &mut Scope,
+        name: &str,
+        path: &[i32],
+        message: &DescriptorProto,
+    ) -> Result<(), Error> {
+        let what = format!("the message `{}`", message.name());
+        self.claim(scope, names::camel(message.name()), &what, path)?;
+
+        let mut inside = Scope::default();
+        self.types(
+            &mut inside,
+            name,
+            path,
+            (field::MESSAGE_NESTED, &message.nested_type),
+            (field::MESSAGE_ENUM, &message.enum_type),
+        )?;
+        self.fields(&mut inside, path, message)?;
+        if has_module(message) {
+            let what = format!("the module of {what}'s nested types");
+            self.claim(scope, names::snake(message.name()), &what, path)?;
+        }
+        Ok(())
+    }
+
+    /// Fields, and the enum that each oneof becomes.
+    fn fields(
+        &self,
+        inside: &mut Scope,
+        path: &[i32],
+        message: &DescriptorProto,
+    ) -> Result<(), Error> {
+        let mut fields = Scope::default();
+        let mut variants: HashMap<i32, Scope> = HashMap::new();
+        for (index, item) in message.field.iter().enumerate() {
+            let path = child(path, field::MESSAGE_FIELD, index);
+            let what = format!("the field `{}`", item.name());
+            match item.oneof_index {
+                Some(oneof) if !item.proto3_optional() => {
+                    let scope = variants.entry(oneof).or_default();
+                    self.claim(scope, names::camel(item.name()), &what, &path)?;
+                }
+                _ => self.claim(&mut fields, names::snake(item.name()), &what, &path)?,
+            }
+        }
+        for (index, oneof) in message.oneof_decl.iter().enumerate() {
+            if !i32::try_from(index).is_ok_and(|index| variants.contains_key(&index)) {
+                continue;
+            }
+            let path = child(path, field::MESSAGE_ONEOF, index);
+            let what = format!("the oneof `{}`", oneof.name());
+            self.claim(&mut fields, names::snake(oneof.name()), &what, &path)?;
+            let mut name = names::camel(oneof.name());
+            if has_type(message, &name) {
+                name.push_str("OneOf");
+            }
+            self.claim(inside, name, &what, &path)?;
+        }
+        Ok(())
+    }
+
+    fn values(&self, path: &[i32], item: &EnumDescriptorProto) -> Result<(), Error> {
+        let mut scope = Scope::default();
+        let mut numbers = HashSet::new();
+        for (index, value) in item.value.iter().enumerate() {
+            // A second name of a number (allow_alias) becomes no variant.
+            if numbers.insert(value.number()) {
+                let path = child(path, field::ENUM_VALUE, index);
+                let what = format!("the value `{}`", value.name());
+                let name = names::variant(item.name(), value.name());
+                self.claim(&mut scope, name, &what, &path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether prost-build puts a module beside the message, for what is in it.
+fn has_module(message: &DescriptorProto) -> bool {
+    !message.enum_type.is_empty()
+        || message
+            .nested_type
+            .iter()
+            .any(|nested| !is_map_entry(nested))
+        || message
+            .field
+            .iter()
+            .any(|field| field.oneof_index.is_some() && !field.proto3_optional())
+}
+
+/// Whether a nested type has this Rust name: the oneof of the same name is
+/// then called `…OneOf`. Map entries count, though they become no type.
+fn has_type(message: &DescriptorProto, name: &str) -> bool {
+    let messages = message.nested_type.iter().map(DescriptorProto::name);
+    let enums = message.enum_type.iter().map(EnumDescriptorProto::name);
+    messages
+        .chain(enums)
+        .any(|nested| names::camel(nested) == name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! What other tasks ask of the task that owns a connection. One queue per
+//! connection carries these; a value only.
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::metadata::Metadata;
+use crate::status::Status;
+use crate::transport::http2::event::StreamId;
+
+/// One request to the connection's task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// The stream's outbound state has something new: see
+    /// [`CallState`](super::state::CallState).
+    Send(StreamId),
+    /// The application consumed so many bytes of the stream's body.
+    Release(StreamId, usize),
+    /// The application has no more interest in the stream.
+    Cancel(StreamId),
+    /// A handler that left the connection's task has finished. Servers only.
+    Finish(StreamId, Finished),
+    /// Leave in order, or at once. Servers only.
+    Drain,
+    Close,
+}
+
+/// What a handler ended with.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) result: Result<(), Status>,
+    /// The encoded message of a unary response, length prefix included.
+    pub(crate) message: Option<Bytes>,
+    /// Initial metadata, where none was sent before.
+    pub(crate) initial: Metadata,
+    pub(crate) trailing: Metadata,
+}
+
+impl Finished {
+    pub(crate) fn failed(status: Status) -> Self {
+        Self {
+            result: Err(status),
+            message: None,
+            initial: Metadata::default(),
+            trailing: Metadata::default(),
+        }
+    }
+}
+
+/// The way from one call to its connection's task.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) stream: StreamId,
+}
+
+impl Link {
+    /// A connection that is gone needs to hear nothing: it has already ended all
+    /// of its calls.
+    pub(crate) fn send(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+}

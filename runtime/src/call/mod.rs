@@ -1,0 +1,12 @@
+//! One RPC, either side: its heads and trailers as HTTP/2 fields, its messages
+//! in both directions, and the state that the connection's task and the
+//! caller's (or handler's) task share. Nothing here knows a channel or a server.
+
+pub(crate) mod command;
+pub(crate) mod gather;
+pub(crate) mod receiver;
+pub(crate) mod request_head;
+pub(crate) mod reset;
+pub(crate) mod response_head;
+pub(crate) mod sender;
+pub(crate) mod state;

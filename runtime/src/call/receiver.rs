@@ -1,0 +1,178 @@
+//! The receiving half of a call, for clients and servers alike. It must never
+//! give credit to the peer for what the application has not taken.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use prost::Message;
+
+use super::state::CallState;
+use crate::framing::{self, MessageReader, Side};
+use crate::metadata::Metadata;
+use crate::status::Status;
+
+/// Receives the messages of one call.
+///
+/// [`next`](Self::next) gives `Ok(Some(message))`, then `Ok(None)` at the end in
+/// order, or the call's error: an end and a failure are never the same. It is
+/// also a [`Stream`] of results.
+///
+/// A client's `Receiver` that is dropped before the end cancels the call.
+#[derive(Debug)]
+pub struct Receiver<M> {
+    state: Arc<CallState>,
+    reader: MessageReader,
+    max_message_size: usize,
+    side: Side,
+    /// Bytes consumed and not yet reported to the connection.
+    consumed: usize,
+    /// Bytes in the reader that are not yet counted as consumed.
+    held: usize,
+    /// Consumption is reported in steps of this size.
+    release_step: usize,
+    ended: Option<Result<Metadata, Status>>,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M: Message + Default> Receiver<M> {
+    pub(crate) fn new(
+        state: Arc<CallState>,
+        max_message_size: usize,
+        side: Side,
+        release_step: usize,
+    ) -> Self {
+        Self {
+            state,
+            reader: MessageReader::new(),
+            max_message_size,
+            side,
+            consumed: 0,
+            held: 0,
+            release_step,
+            ended: None,
+            message: PhantomData,
+        }
+    }
+
+    /// The next message; `None` after the last one.
+    ///
+    /// # Errors
+    /// The call's status when it failed: whatever the peer said, `CANCELLED`,
+    /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when the connection was lost,
+    /// `RESOURCE_EXHAUSTED` for a message above the receive limit, `INTERNAL`
+    /// for one that cannot be decoded. It is the same at every further call.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Result<Option<M>, Status> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<M>, Status>> {
+        loop {
+            if let Some(ended) = &self.ended {
+                return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
+            }
+            match self.reader.next(self.max_message_size) {
+                Ok(Some(payload)) => {
+                    let message = framing::decode_message(payload);
+                    self.consume(self.reader.buffered());
+                    return Poll::Ready(match message {
+                        Ok(message) => Ok(Some(message)),
+                        Err(error) => Err(self.fail(error.into_status(self.side))),
+                    });
+                }
+                Ok(None) => {
+                    // What is left is part of a message that the application
+                    // waits for: without credit for it the peer could never
+                    // complete it.
+                    self.consume(0);
+                }
+                Err(error) => {
+                    let status = error.into_status(self.side);
+                    return Poll::Ready(Err(self.fail(status)));
+                }
+            }
+            let before = self.reader.buffered();
+            let ended = ready!(self.state.poll_inbound(&mut self.reader, cx));
+            self.held += self.reader.buffered() - before;
+            if let Some(ended) = ended {
+                let ended = ended.and_then(|trailers| match self.reader.finish() {
+                    Ok(()) => Ok(trailers),
+                    Err(error) => Err(error.into_status(self.side)),
+                });
+                self.ended = Some(ended);
+            }
+        }
+    }
+
+    /// The reader holds `left` bytes whose credit the peer does not have back.
+    fn consume(&mut self, left: usize) {
+        self.consumed += self.held.saturating_sub(left);
+        self.held = left.min(self.held);
+        if self.consumed >= self.release_step {
+            self.state.release(std::mem::take(&mut self.consumed));
+        }
+    }
+
+    /// A failure of our finding ends the call on both sides.
+    fn fail(&mut self, status: Status) -> Status {
+        // On a server it is the handler that turns it into the answer.
+        if self.side == Side::Client {
+            self.state.give_up(status.clone());
+        }
+        self.ended = Some(Err(status.clone()));
+        status
+    }
+}
+
+impl<M> Receiver<M> {
+    /// The initial metadata of the response, as soon as it arrives; on a server,
+    /// where the request's metadata is in the `Context`, it is empty once the
+    /// stream ended.
+    ///
+    /// # Errors
+    /// The call's status when it failed before its head came.
+    pub async fn initial_metadata(&mut self) -> Result<Metadata, Status> {
+        poll_fn(|cx| self.state.poll_head(cx)).await
+    }
+
+    /// The trailing metadata, once [`next`](Self::next) has given the end.
+    pub fn trailing_metadata(&self) -> Option<&Metadata> {
+        match self.ended.as_ref()? {
+            Ok(trailers) => Some(trailers),
+            Err(status) => Some(status.metadata()),
+        }
+    }
+
+    /// Cancels the call: the server's handler is dropped, and [`next`](Self::next)
+    /// gives `CANCELLED` after the messages that had already arrived.
+    pub fn cancel(&mut self) {
+        self.state.cancel();
+    }
+}
+
+impl<M: Message + Default> Stream for Receiver<M> {
+    type Item = Result<M, Status>;
+
+    /// As [`next`](Receiver::next), but for an error, which is given once.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if matches!(self.ended, Some(Err(_))) {
+            return Poll::Ready(None);
+        }
+        self.poll_message(cx).map(Result::transpose)
+    }
+}
+
+impl<M> Unpin for Receiver<M> {}
+
+impl<M> Drop for Receiver<M> {
+    fn drop(&mut self) {
+        if self.side == Side::Client && self.ended.is_none() {
+            self.state.cancel();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A request's head: PROTOCOL-HTTP2's `Request-Headers`, written by clients and
+//! read by servers. It must never run or route anything.
+
+use std::time::Duration;
+
+use crate::deadline;
+use crate::metadata::Metadata;
+use crate::status::{Code, Status};
+use crate::transport::http2::fields::Fields;
+
+/// What every request says of its sender (PROTOCOL-HTTP2, "User Agents").
+pub(crate) const USER_AGENT: &str = concat!("grpc-rust-runtime/", env!("CARGO_PKG_VERSION"));
+
+/// The parts of a request's head that a client chooses.
+#[derive(Debug)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) authority: &'a str,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) user_agent: &'a str,
+    pub(crate) metadata: &'a Metadata,
+}
+
+impl RequestHead<'_> {
+    /// In the order that PROTOCOL-HTTP2 asks for: pseudo-header fields, the
+    /// timeout, the call's definition, custom metadata.
+    pub(crate) fn write(&self, fields: &mut Fields) {
+        fields.push(b":method", b"POST");
+        fields.push(b":scheme", b"http");
+        fields.push(b":path", self.path.as_bytes());
+        fields.push(b":authority", self.authority.as_bytes());
+        if let Some(timeout) = self.timeout {
+            let mut digits = [0; deadline::TIMEOUT_LEN];
+            fields.push(b"grpc-timeout", deadline::encode_timeout(timeout, &mut digits));
+        }
+        fields.push(b"te", b"trailers");
+        fields.push(b"content-type", b"application/grpc");
+        fields.push(b"user-agent", self.user_agent.as_bytes());
+        self.metadata.for_each_wire(|name, value| fields.push(name, value));
+    }
+}
+
+/// A request's head as a server sees it.
+#[derive(Debug)]
+pub(crate) struct ReceivedRequest {
+    /// What remains of the caller's deadline.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) metadata: Metadata,
+}
+
+/// Why a request gets no handler.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It is not gRPC: answered with an HTTP status.
+    Http(u16, &'static str),
+    /// It is gRPC and broken: answered with a status.
+    Grpc(Status),
+}
+
+impl ReceivedRequest {
+    /// Reads all but the path.
+    pub(crate) fn read(fields: &Fields) -> Result<Self, Refusal> {
+        if fields.get(b":method") != Some(b"POST") {
+            return Err(Refusal::Http(405, "gRPC calls are POST requests"));
+        }
+        let mut timeout = None;
+        let mut content_type = None;
+        let mut hosts = 0;
+        let mut metadata = Metadata::default();
+        for (name, value) in fields.iter() {
+            match name {
+                [b':', ..] | b"te" | b"grpc-accept-encoding" | b"content-length" => {}
+                b"content-type" => content_type = Some(value),
+                b"host" => hosts += 1,
+                b"grpc-timeout" => {
+                    let parsed = deadline::parse_timeout(value);
+                    timeout = Some(parsed.map_err(|error| Refusal::Grpc(error.into()))?);
+                }
+                b"grpc-encoding" => check_encoding(value).map_err(Refusal::Grpc)?,
+                _ => metadata
+                    .append_wire(name, value)
+                    .map_err(|error| Refusal::Grpc(error.into()))?,
+            }
+        }
+        if !content_type.is_some_and(is_grpc) {
+            return Err(Refusal::Http(415, "the content-type is not application/grpc"));
+        }
+        if hosts > 1 {
+            return Err(Refusal::Http(400, "more than one host"));
+        }
+        Ok(Self { timeout, metadata })
+    }
+}
+
+/// `application/grpc`, `application/grpc+proto`, or either with parameters
+/// (PROTOCOL-HTTP2, "Content-Type").
+pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
+    const BASE: &[u8] = b"application/grpc";
+    let Some((base, rest)) = content_type.split_at_checked(BASE.len()) else { return false };
+    if !base.eq_ignore_ascii_case(BASE) {
+        return false;
+    }
+    let codec = rest.strip_prefix(b"+").map_or(rest, |codec| {
+        if codec.len() >= 5 && codec[..5].eq_ignore_ascii_case(b"proto") { &codec[5..] } else { codec }
+    });
+    codec.is_empty() || codec.starts_with(b";")
+}
+
+/// No compression is spoken yet but none.
+pub(crate) fn check_encoding(encoding: &[u8]) -> Result<(), Status> {
+    if encoding == b"identity" {
+        return Ok(());
+    }
+    let text = format!(
+        "the peer compresses with '{}'; this side takes: identity",
+        String::from_utf8_lossy(encoding)
+    );
+    Err(Status::new(Code::Unimplemented, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(more: &[(&str, &str)]) -> Result<ReceivedRequest, Refusal> {
+        let mut fields = Fields::default();
+        let metadata = Metadata::default();
+        RequestHead {
+            path: "/a.B/C",
+            authority: "localhost",
+            timeout: Some(Duration::from_millis(1_500)),
+            user_agent: USER_AGENT,
+            metadata: &metadata,
+        }
+        .write(&mut fields);
+        for (name, value) in more {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        ReceivedRequest::read(&fields)
+    }
+
+    #[test]
+    fn a_written_head_reads_back() {
+        let received = request(&[("x-id", "7"), ("data-bin", "AAE")]).unwrap();
+        assert_eq!(received.timeout, Some(Duration::from_millis(1_500)));
+        assert_eq!(received.metadata.get("x-id"), Some("7"));
+        assert_eq!(received.metadata.get_bin("data-bin"), Some(&[0, 1][..]));
+        assert_eq!(received.metadata.get("user-agent"), Some(USER_AGENT));
+    }
+
+    #[test]
+    fn what_is_not_grpc_is_refused() {
+        assert!(matches!(request(&[("content-type", "text/html")]), Err(Refusal::Http(415, _))));
+        assert!(matches!(request(&[("grpc-timeout", "1")]), Err(Refusal::Grpc(_))));
+        assert!(matches!(request(&[("grpc-encoding", "gzip")]), Err(Refusal::Grpc(_))));
+        assert!(matches!(request(&[("x-bin", "!")]), Err(Refusal::Grpc(_))));
+    }
+
+    #[test]
+    fn content_types() {
+        for good in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/gRPC",
+            "application/grpc;charset=utf-8",
+            "application/grpc+proto; x=y",
+        ] {
+            assert!(is_grpc(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "application/json", "application/grpc-web", "application/grpc+json", "application/grp"] {
+            assert!(!is_grpc(bad.as_bytes()), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a stream or its connection broke, as a gRPC status: the table of
+//! PROTOCOL-HTTP2, "Errors". Values only.
+
+use crate::status::{Code, Phase, Status};
+use crate::transport::driver::Closed;
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::ResetCause;
+
+/// The status of a call whose stream was reset.
+pub(crate) fn status_of(cause: ResetCause) -> Status {
+    match cause {
+        ResetCause::Peer(code) => {
+            let text = format!("the peer reset the call's stream with {code}");
+            Status::new(code_of(code), text).with_phase(Phase::Receive)
+        }
+        ResetCause::Violation(code, reason) => {
+            let text = format!("the peer broke HTTP/2 on the call's stream: {reason} ({code})");
+            Status::new(Code::Internal, text).with_phase(Phase::Receive)
+        }
+        ResetCause::Unprocessed => Status::new(
+            Code::Unavailable,
+            "the peer is closing the connection and did not process the call",
+        )
+        .with_phase(Phase::Send),
+    }
+}
+
+fn code_of(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::REFUSED_STREAM => Code::Unavailable,
+        ErrorCode::CANCEL => Code::Cancelled,
+        ErrorCode::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        ErrorCode::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}
+
+/// The status of every call that was open when its connection ended.
+pub(crate) fn status_of_closed(closed: &Closed, peer: &str) -> Status {
+    let text = match closed {
+        Closed::Drained => format!("the connection to {peer} was closed"),
+        Closed::Eof => format!("the connection to {peer} was closed by the peer"),
+        Closed::Io(error) => format!("the connection to {peer} was lost: {error}"),
+        Closed::Protocol(error) => format!("the connection to {peer} was given up: {error}"),
+    };
+    let status = Status::new(Code::Unavailable, text).with_phase(Phase::Receive);
+    match closed {
+        Closed::Io(error) => status.with_source(std::io::Error::new(error.kind(), error.to_string())),
+        Closed::Protocol(error) => status.with_source(*error),
+        Closed::Drained | Closed::Eof => status,
+    }
+}

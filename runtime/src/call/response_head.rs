@@ -1,0 +1,211 @@
+//! A response's head and trailers: PROTOCOL-HTTP2's `Response-Headers`,
+//! `Trailers` and `Trailers-Only`, written by servers and read by clients. It
+//! must never let a peer's value panic or change a code it did not mean.
+
+use bytes::Bytes;
+
+use super::request_head::{check_encoding, is_grpc};
+use crate::metadata::{Metadata, decode_base64, encode_base64};
+use crate::status::{self, Code, Phase, Status};
+use crate::transport::http2::fields::Fields;
+
+/// Writes a response's head.
+pub(crate) fn write_head(fields: &mut Fields, metadata: &Metadata) {
+    fields.push(b":status", b"200");
+    fields.push(b"content-type", b"application/grpc");
+    metadata.for_each_wire(|name, value| fields.push(name, value));
+}
+
+/// Writes the trailers of a call: what they carry of the status, then trailing
+/// metadata.
+pub(crate) fn write_trailers(
+    fields: &mut Fields,
+    result: &Result<(), Status>,
+    trailing: &Metadata,
+) {
+    match result {
+        Ok(()) => fields.push(b"grpc-status", Code::Ok.as_wire().as_bytes()),
+        Err(status) => {
+            write_status(fields, status);
+            status.metadata().for_each_wire(|name, value| fields.push(name, value));
+        }
+    }
+    trailing.for_each_wire(|name, value| fields.push(name, value));
+}
+
+fn write_status(fields: &mut Fields, status: &Status) {
+    fields.push(b"grpc-status", status.code().as_wire().as_bytes());
+    if !status.message().is_empty() {
+        fields.push(b"grpc-message", status::message::encode(status.message()).as_bytes());
+    }
+    if !status.details().is_empty() {
+        let mut text = Vec::new();
+        fields.push(b"grpc-status-details-bin", encode_base64(status.details(), &mut text));
+    }
+}
+
+/// Writes the answer to something that is not a gRPC call.
+pub(crate) fn write_http_error(fields: &mut Fields, http: u16, text: &str) {
+    let digits = [100, 10, 1].map(|unit| b'0' + (http / unit % 10) as u8);
+    fields.push(b":status", &digits);
+    fields.push(b"content-type", b"application/grpc");
+    let code = Code::from_http_status(http);
+    write_status(fields, &Status::new(code, text.to_owned()));
+}
+
+/// Reads a response's head that is not trailers-only: initial metadata, or why
+/// this is no gRPC response.
+pub(crate) fn read_head(fields: &Fields) -> Result<Metadata, Status> {
+    check_http(fields)?;
+    if fields.overflowed() {
+        return Err(too_large("response head"));
+    }
+    let mut metadata = Metadata::default();
+    for (name, value) in fields.iter() {
+        match name {
+            [b':', ..] | b"content-type" | b"grpc-accept-encoding" | b"content-length" => {}
+            b"grpc-encoding" => check_encoding(value).map_err(|status| {
+                Status::new(Code::Internal, status.message().to_owned()).with_phase(Phase::Receive)
+            })?,
+            _ => append(&mut metadata, name, value)?,
+        }
+    }
+    Ok(metadata)
+}
+
+/// Reads trailers, or a head that is trailers-only: the call's end.
+pub(crate) fn read_trailers(fields: &Fields) -> Result<Metadata, Status> {
+    let mut metadata = Metadata::default();
+    let mut code = None;
+    let mut message = String::new();
+    let mut details = Bytes::new();
+    for (name, value) in fields.iter() {
+        match name {
+            [b':', ..] | b"content-type" | b"grpc-encoding" | b"grpc-accept-encoding"
+            | b"content-length" => {}
+            b"grpc-status" => code = Some(Code::from_wire(value)),
+            b"grpc-message" => message = status::message::decode(value),
+            b"grpc-status-details-bin" => {
+                // Details that cannot be read must not cost the caller the code.
+                let mut decoded = Vec::new();
+                if decode_base64(value, &mut decoded).is_some() {
+                    details = decoded.into();
+                }
+            }
+            _ => append(&mut metadata, name, value)?,
+        }
+    }
+    match code {
+        Some(Code::Ok) => Ok(metadata),
+        Some(code) => {
+            let status = Status::new(code, message).with_details(details);
+            Err(status.with_metadata(metadata))
+        }
+        None if fields.overflowed() => Err(too_large("trailers")),
+        None => Err(missing_status(fields)),
+    }
+}
+
+fn append(metadata: &mut Metadata, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    metadata.append_wire(name, value).map_err(|error| {
+        let text = format!("the server sent broken metadata: {error}");
+        Status::new(Code::Internal, text).with_phase(Phase::Receive)
+    })
+}
+
+/// A proxy's error page, say, is told by its HTTP status.
+fn check_http(fields: &Fields) -> Result<(), Status> {
+    let status = fields.get(b":status").unwrap_or_default();
+    let content_type = fields.get(b"content-type");
+    if status == b"200" && content_type.is_none_or(is_grpc) {
+        return Ok(());
+    }
+    Err(not_grpc(status, content_type))
+}
+
+fn missing_status(fields: &Fields) -> Status {
+    let status = fields.get(b":status").unwrap_or_default();
+    if status.is_empty() || status == b"200" {
+        return Status::new(Code::Unknown, "the server ended the call without a grpc-status")
+            .with_phase(Phase::Receive);
+    }
+    not_grpc(status, fields.get(b"content-type"))
+}
+
+fn not_grpc(status: &[u8], content_type: Option<&[u8]>) -> Status {
+    let code = std::str::from_utf8(status).ok().and_then(|digits| digits.parse().ok());
+    let text = format!(
+        "the server answered HTTP {} with content-type '{}', which is not gRPC",
+        String::from_utf8_lossy(status),
+        String::from_utf8_lossy(content_type.unwrap_or_default()),
+    );
+    Status::new(code.map_or(Code::Unknown, Code::from_http_status), text).with_phase(Phase::Receive)
+}
+
+fn too_large(what: &str) -> Status {
+    let text = format!(
+        "the {what} is above the limit of this side (Http2Options::max_header_list_size)"
+    );
+    Status::new(Code::ResourceExhausted, text).with_phase(Phase::Receive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(list: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::default();
+        for (name, value) in list {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        fields
+    }
+
+    #[test]
+    fn a_status_survives_the_wire() {
+        let mut trailing = Metadata::default();
+        trailing.append("x-id", "7").unwrap();
+        let sent = Status::new(Code::DataLoss, "tab\t ☺ 100%").with_details(vec![1, 2, 0xff]);
+        let mut list = Fields::default();
+        write_trailers(&mut list, &Err(sent), &trailing);
+        let got = read_trailers(&list).unwrap_err();
+        assert_eq!((got.code(), got.message()), (Code::DataLoss, "tab\t ☺ 100%"));
+        assert_eq!(got.details()[..], [1, 2, 0xff]);
+        assert_eq!(got.metadata().get("x-id"), Some("7"));
+    }
+
+    #[test]
+    fn codes_that_nobody_knows_are_unknown() {
+        for value in ["17", "99", "-1", "abc", "", "99999999999"] {
+            let got = read_trailers(&fields(&[("grpc-status", value)])).unwrap_err();
+            assert_eq!(got.code(), Code::Unknown, "{value}");
+        }
+    }
+
+    #[test]
+    fn without_a_grpc_status_http_decides() {
+        for (http, code) in [
+            ("400", Code::Internal),
+            ("401", Code::Unauthenticated),
+            ("403", Code::PermissionDenied),
+            ("404", Code::Unimplemented),
+            ("429", Code::Unavailable),
+            ("502", Code::Unavailable),
+            ("503", Code::Unavailable),
+            ("504", Code::Unavailable),
+            ("500", Code::Unknown),
+            ("200", Code::Unknown),
+        ] {
+            let got = read_trailers(&fields(&[(":status", http)])).unwrap_err();
+            assert_eq!(got.code(), code, "{http}");
+            let html = [(":status", http), ("content-type", "text/html")];
+            assert_eq!(read_head(&fields(&html)).unwrap_err().code(), code, "{http}");
+        }
+    }
+
+    #[test]
+    fn a_grpc_status_beats_the_http_status() {
+        let got = read_trailers(&fields(&[(":status", "503"), ("grpc-status", "5")])).unwrap_err();
+        assert_eq!(got.code(), Code::NotFound);
+    }
+}

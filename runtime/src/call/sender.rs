@@ -1,0 +1,74 @@
+//! The sending half of a call, for clients and servers alike. It must never
+//! wait without the peer's flow control as the reason.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::state::CallState;
+use crate::framing::{self, Side};
+use crate::status::Status;
+
+/// Sends the messages of one call.
+///
+/// A server's handler gets `&mut Sender` and ends its stream by returning. A
+/// client owns its `Sender` and ends the stream with [`finish`](Self::finish); a
+/// client's `Sender` that is dropped unfinished cancels the call, so that the
+/// server never mistakes a broken-off stream for a complete one.
+#[derive(Debug)]
+pub struct Sender<M> {
+    state: Arc<CallState>,
+    max_message_size: usize,
+    side: Side,
+    /// A client's sender that is dropped unfinished cancels its call.
+    finished: bool,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M: Message> Sender<M> {
+    pub(crate) fn new(state: Arc<CallState>, max_message_size: usize, side: Side) -> Self {
+        Self { state, max_message_size, side, finished: false, message: PhantomData }
+    }
+
+    /// Sends one message. Waits while the stream holds more than
+    /// [`Http2Options::send_buffer`](crate::Http2Options::send_buffer) bytes that
+    /// the peer has not made room for.
+    ///
+    /// Where a client's call has already been answered with OK, the message is
+    /// dropped, as the server wants no more of them; the answer is on the
+    /// receiving side.
+    ///
+    /// # Errors
+    /// The call's own status if it has failed, been cancelled or run out of
+    /// time; `RESOURCE_EXHAUSTED` if the message is above the send limit.
+    ///
+    /// Dropping the future before it is ready sends nothing.
+    pub async fn send(&mut self, message: M) -> Result<(), Status> {
+        poll_fn(|cx| self.state.poll_room(cx)).await?;
+        let length = framing::framed_len(&message, self.max_message_size)
+            .map_err(|error| error.into_status(self.side))?;
+        self.state.push(length, |buffer| framing::put_message(&message, length, buffer));
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.finished = true;
+        self.state.finish();
+    }
+
+    /// Ends the stream in order: the peer's receiver sees the end after the last
+    /// message. On a server, returning from the handler does this.
+    pub fn finish(mut self) {
+        self.close();
+    }
+}
+
+impl<M> Drop for Sender<M> {
+    fn drop(&mut self) {
+        if self.side == Side::Client && !self.finished {
+            self.state.cancel();
+        }
+    }
+}

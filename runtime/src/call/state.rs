@@ -1,0 +1,375 @@
+//! The state of one call that two tasks share: the connection's task on one
+//! side, the caller's or the handler's on the other. Each half of it has one
+//! writer and one reader. It must never hold its lock across an `await`.
+//!
+//! ```text
+//! peer → connection ─ deliver_* → inbound  ─ poll_inbound  → Receiver
+//! peer ← connection ← take_outbound ─ outbound ← push ────── Sender
+//! ```
+//!
+//! Invariants: `outbound.held` counts the bytes that were pushed and are not
+//! yet framed, so a sender waits while it is at `send_limit`; at most one `Send`
+//! command per call is under way (`announced`); once `inbound.ended` is set,
+//! nothing more is delivered; once the call is `over`, nothing is sent either.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+
+use super::command::{Command, Link};
+use crate::framing::{MessageReader, Payload};
+use crate::metadata::Metadata;
+use crate::status::{Code, Status};
+
+/// A message above this is encoded outside the lock.
+const ENCODE_UNDER_LOCK: usize = 4 << 10;
+
+/// How a call ended for the one who receives: trailing metadata, or the error.
+pub(crate) type Ended = Result<Metadata, Status>;
+
+/// One call's shared state.
+#[derive(Debug)]
+pub(crate) struct CallState {
+    state: Mutex<State>,
+    send_limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    link: Option<Link>,
+    /// Nothing can happen to the call any more. On a server the end of the
+    /// request alone does not make it so.
+    over: bool,
+    inbound: Inbound,
+    outbound: Outbound,
+}
+
+#[derive(Debug, Default)]
+struct Inbound {
+    head: Option<Metadata>,
+    chunks: VecDeque<Bytes>,
+    /// The one message of a unary response, complete.
+    whole: Option<Payload>,
+    ended: Option<Ended>,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug, Default)]
+struct Outbound {
+    /// A response's initial metadata that waits to be sent.
+    head: Option<Metadata>,
+    /// The response's head is with the connection.
+    head_sent: bool,
+    chunks: VecDeque<Bytes>,
+    buffer: BytesMut,
+    held: usize,
+    finished: bool,
+    announced: bool,
+    waker: Option<Waker>,
+}
+
+/// What the connection takes from the sending side in one go.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pub(crate) head: Option<Metadata>,
+    pub(crate) chunks: VecDeque<Bytes>,
+    pub(crate) end: bool,
+}
+
+impl CallState {
+    pub(crate) fn new(send_limit: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), send_limit })
+    }
+
+    /// A panic while the lock is held can only come from a message's own
+    /// encoder; the state is consistent then, but for a partial message, which
+    /// the panic's call never gets to send.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // --- the connection's side ---------------------------------------------------
+
+    /// The call has a stream from now on. `false` if it ended meanwhile.
+    pub(crate) fn attach(&self, link: Link) -> bool {
+        let mut state = self.lock();
+        if !state.over {
+            state.link = Some(link);
+        }
+        !state.over
+    }
+
+    /// The call leaves its connection unprocessed and waits for another.
+    pub(crate) fn detach(&self) {
+        self.lock().link = None;
+    }
+
+    /// Whether the application has given the call up, or it ended otherwise.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
+    pub(crate) fn deliver_head(&self, head: Metadata) {
+        let mut state = self.lock();
+        state.inbound.head.get_or_insert(head);
+        wake(state, |state| &mut state.inbound.waker);
+    }
+
+    pub(crate) fn deliver_data(&self, data: Bytes) {
+        let mut state = self.lock();
+        if state.inbound.ended.is_none() {
+            state.inbound.chunks.push_back(data);
+            wake(state, |state| &mut state.inbound.waker);
+        }
+    }
+
+    /// The end of a request on a server; the response goes on.
+    pub(crate) fn deliver_half_close(&self) {
+        let mut state = self.lock();
+        state.inbound.ended.get_or_insert(Ok(Metadata::default()));
+        wake(state, |state| &mut state.inbound.waker);
+    }
+
+    /// The end of the call. What was pushed and not taken is dropped: nobody
+    /// will read it.
+    pub(crate) fn deliver_end(&self, ended: Ended) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.over, true) {
+            return;
+        }
+        state.link = None;
+        state.outbound.chunks.clear();
+        state.outbound.buffer = BytesMut::new();
+        state.inbound.ended = Some(ended);
+        let wakers = [state.inbound.waker.take(), state.outbound.waker.take()];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// A whole unary response in one step, with one wake-up.
+    pub(crate) fn deliver_response(&self, head: Metadata, message: Option<Payload>, ended: Ended) {
+        {
+            let mut state = self.lock();
+            if !state.over {
+                state.inbound.head.get_or_insert(head);
+                state.inbound.whole = message;
+            }
+        }
+        self.deliver_end(ended);
+    }
+
+    /// Everything the sending side has pushed since the last time.
+    pub(crate) fn take_outbound(&self) -> Outgoing {
+        let mut state = self.lock();
+        let outbound = &mut state.outbound;
+        outbound.announced = false;
+        flush(outbound);
+        let head = outbound.head.take();
+        outbound.head_sent |= head.is_some();
+        Outgoing {
+            head,
+            chunks: std::mem::take(&mut outbound.chunks),
+            end: std::mem::take(&mut outbound.finished),
+        }
+    }
+
+    /// `bytes` of what was taken are framed.
+    pub(crate) fn sent(&self, bytes: usize) {
+        let mut state = self.lock();
+        let outbound = &mut state.outbound;
+        outbound.held = outbound.held.saturating_sub(bytes);
+        if outbound.held < self.send_limit {
+            wake(state, |state| &mut state.outbound.waker);
+        }
+    }
+
+    // --- the application's side --------------------------------------------------
+
+    /// Moves what has arrived into `reader`. Ready when there was something, or
+    /// with the end once all before it is taken.
+    pub(crate) fn poll_inbound(
+        &self,
+        reader: &mut MessageReader,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Ended>> {
+        let mut state = self.lock();
+        let inbound = &mut state.inbound;
+        if !inbound.chunks.is_empty() {
+            for chunk in inbound.chunks.drain(..) {
+                reader.push(chunk);
+            }
+            return Poll::Ready(None);
+        }
+        if let Some(ended) = &inbound.ended {
+            return Poll::Ready(Some(ended.clone()));
+        }
+        register(&mut inbound.waker, cx);
+        Poll::Pending
+    }
+
+    /// The response's initial metadata, once it or the end is here. An end
+    /// without a head gives empty metadata.
+    pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+        let mut state = self.lock();
+        let inbound = &mut state.inbound;
+        match (&inbound.head, &inbound.ended) {
+            (Some(head), _) => Poll::Ready(Ok(head.clone())),
+            (None, Some(Ok(_))) => Poll::Ready(Ok(Metadata::default())),
+            (None, Some(Err(status))) => Poll::Ready(Err(status.clone())),
+            (None, None) => {
+                register(&mut inbound.waker, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A unary response: head, message and end together.
+    pub(crate) fn poll_response(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Metadata, Option<Payload>, Ended)> {
+        let mut state = self.lock();
+        let inbound = &mut state.inbound;
+        let Some(ended) = &inbound.ended else {
+            register(&mut inbound.waker, cx);
+            return Poll::Pending;
+        };
+        let ended = ended.clone();
+        Poll::Ready((inbound.head.take().unwrap_or_default(), inbound.whole.take(), ended))
+    }
+
+    /// Tells the connection that `bytes` were consumed.
+    pub(crate) fn release(&self, bytes: usize) {
+        if bytes > 0 {
+            self.command(|stream| Command::Release(stream, bytes));
+        }
+    }
+
+    /// Waits for room. An error is the call's own end.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let mut state = self.lock();
+        if state.over {
+            // After an answer with OK what is sent is dropped: the peer wants
+            // no more, and the answer waits on the receiving side.
+            return Poll::Ready(match &state.inbound.ended {
+                Some(Err(status)) => Err(status.clone()),
+                _ => Ok(()),
+            });
+        }
+        if state.outbound.held < self.send_limit {
+            return Poll::Ready(Ok(()));
+        }
+        register(&mut state.outbound.waker, cx);
+        Poll::Pending
+    }
+
+    /// Queues one encoded message of `length` bytes, prefix included.
+    pub(crate) fn push(&self, length: usize, encode: impl FnOnce(&mut BytesMut)) {
+        if length > ENCODE_UNDER_LOCK {
+            let mut buffer = BytesMut::with_capacity(length);
+            encode(&mut buffer);
+            self.push_with(length, |outbound| {
+                flush(outbound);
+                outbound.chunks.push_back(buffer.freeze());
+            });
+        } else {
+            self.push_with(length, |outbound| encode(&mut outbound.buffer));
+        }
+    }
+
+    fn push_with(&self, length: usize, put: impl FnOnce(&mut Outbound)) {
+        let mut state = self.lock();
+        if state.over {
+            return;
+        }
+        put(&mut state.outbound);
+        state.outbound.held += length;
+        announce(&mut state);
+    }
+
+    /// The initial metadata of a response that streams; sent with the first
+    /// message, or at once with `now`. `Err` gives it back when the head has
+    /// already gone.
+    pub(crate) fn push_head(&self, head: Metadata, now: bool) -> Result<(), Metadata> {
+        let mut state = self.lock();
+        if state.outbound.head_sent {
+            return Err(head);
+        }
+        state.outbound.head = Some(head);
+        if now {
+            announce(&mut state);
+        }
+        Ok(())
+    }
+
+    /// Ends the sending half in order.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        state.outbound.finished = true;
+        announce(&mut state);
+    }
+
+    /// The caller's own cancellation: the peer sees CANCELLED, and so does this
+    /// side.
+    pub(crate) fn cancel(&self) {
+        self.give_up(Status::new(Code::Cancelled, "the call was cancelled by its caller"));
+    }
+
+    /// Ends the call from this side with `status`, and resets its stream.
+    pub(crate) fn give_up(&self, status: Status) {
+        let link = {
+            let mut state = self.lock();
+            if state.over {
+                return;
+            }
+            state.link.take()
+        };
+        self.deliver_end(Err(status));
+        if let Some(link) = link {
+            link.send(Command::Cancel(link.stream));
+        }
+    }
+
+    fn command(&self, make: impl FnOnce(u32) -> Command) {
+        let state = self.lock();
+        if let Some(link) = &state.link {
+            link.send(make(link.stream));
+        }
+    }
+}
+
+/// Bytes encoded in place become a chunk of the queue.
+fn flush(outbound: &mut Outbound) {
+    if !outbound.buffer.is_empty() {
+        let chunk = outbound.buffer.split().freeze();
+        outbound.chunks.push_back(chunk);
+    }
+}
+
+/// Tells the connection once that there is something to take. A call with no
+/// stream yet is looked at when it gets one.
+fn announce(state: &mut State) {
+    if let Some(link) = &state.link {
+        if !std::mem::replace(&mut state.outbound.announced, true) {
+            link.send(Command::Send(link.stream));
+        }
+    }
+}
+
+fn register(slot: &mut Option<Waker>, cx: &mut Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}
+
+/// Wakes outside the lock, so that the woken task does not run into it.
+fn wake(mut state: MutexGuard<'_, State>, slot: impl FnOnce(&mut State) -> &mut Option<Waker>) {
+    let waker = slot(&mut state).take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,55 @@
+//! How long to wait between attempts to connect: gRPC's connection backoff. It
+//! must never look at a clock; chance comes from the hasher's own seed.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+const INITIAL: Duration = Duration::from_secs(1);
+const MAX: Duration = Duration::from_secs(120);
+const FACTOR: f64 = 1.6;
+/// A wait is spread by this share either way, so that clients that lost one
+/// server together do not come back together.
+const JITTER: f64 = 0.2;
+
+/// The waits between attempts: 1 s, ×1.6 each time, ±20 %, at most 120 s.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    attempts: u32,
+    seed: RandomState,
+}
+
+impl Backoff {
+    /// A connection succeeded: the next failure starts from the beginning.
+    pub(crate) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// The wait after one more failure.
+    pub(crate) fn next(&mut self) -> Duration {
+        let exponent = i32::try_from(self.attempts.min(32)).unwrap_or(32);
+        let base = INITIAL.as_secs_f64() * FACTOR.powi(exponent);
+        let base = base.min(MAX.as_secs_f64());
+        self.attempts = self.attempts.saturating_add(1);
+        // A number in [0, 1) from 52 bits of a seeded hash.
+        let unit = (self.seed.hash_one(self.attempts) >> 12) as f64 / (1_u64 << 52) as f64;
+        Duration::from_secs_f64(base * (1.0 + JITTER * (2.0 * unit - 1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_by_the_factor_within_the_jitter_and_start_again_after_a_reset() {
+        let mut backoff = Backoff::default();
+        let mut base = 1.0;
+        for _ in 0..20 {
+            let wait = backoff.next().as_secs_f64();
+            assert!((base * 0.8..=base * 1.2).contains(&wait), "{wait} around {base}");
+            base = (base * FACTOR).min(MAX.as_secs_f64());
+        }
+        backoff.reset();
+        assert!(backoff.next() <= Duration::from_secs_f64(1.2));
+    }
+}

@@ -1,0 +1,18 @@
+//! What a caller may say about one call. A value; it must never do anything.
+
+use std::time::Instant;
+
+use crate::limits::CallLimits;
+use crate::metadata::Metadata;
+use crate::status::Status;
+
+/// The options of one call.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallOptions {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) metadata: Metadata,
+    pub(crate) wait_for_ready: bool,
+    pub(crate) limits: CallLimits,
+    /// The first thing that was wrong with an option: the call fails with it.
+    pub(crate) error: Option<Status>,
+}

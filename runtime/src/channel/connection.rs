@@ -1,0 +1,393 @@
+//! The calls of one client connection: from a waiting call to its end. The
+//! connection's task owns this; callers reach it through queues alone. It must
+//! never wait, and never dial.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{
+    UnboundedReceiver, UnboundedSender, unbounded_channel,
+};
+
+use super::open::{Open, expired};
+use super::waiting::Waiting;
+use crate::call::command::{Command, Link};
+use crate::call::gather::Gather;
+use crate::call::request_head::RequestHead;
+use crate::call::state::Ended;
+use crate::call::{reset, response_head};
+use crate::framing::Side;
+use crate::metadata::Metadata;
+use crate::status::{Code, Phase, Status};
+use crate::transport::driver::{Application, Closed};
+use crate::transport::http2::connection::{CannotOpen, Connection};
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::{Event, ResetCause, StreamId};
+use crate::transport::http2::fields::Fields;
+use crate::transport::http2::stream::StreamMap;
+
+/// Commands taken from the queue in one go.
+const COMMAND_BATCH: usize = 128;
+
+/// What every connection of a channel says of itself in each request.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) authority: String,
+    pub(crate) user_agent: String,
+}
+
+/// The calls of one connection.
+#[derive(Debug)]
+pub(crate) struct ClientConnection {
+    identity: Arc<Identity>,
+    commands: UnboundedReceiver<Command>,
+    sender: UnboundedSender<Command>,
+    batch: Vec<Command>,
+    calls: StreamMap<Call>,
+    deadlines: BTreeSet<(Instant, StreamId)>,
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug)]
+struct Call {
+    open: Open,
+    response: Response,
+    /// Nothing of a request that streams has been sent: the call could begin
+    /// again elsewhere.
+    untouched: bool,
+}
+
+#[derive(Debug)]
+enum Response {
+    /// The head has not come.
+    Awaited,
+    /// One message is expected, and is gathered here.
+    Whole { head: Metadata, gather: Gather },
+    /// Messages go to the caller as they come.
+    Stream,
+}
+
+impl ClientConnection {
+    pub(crate) fn new(identity: Arc<Identity>, waiting: Waiting) -> Self {
+        let (sender, commands) = unbounded_channel();
+        Self {
+            identity,
+            commands,
+            sender,
+            batch: Vec::new(),
+            calls: StreamMap::default(),
+            deadlines: BTreeSet::new(),
+            waiting,
+        }
+    }
+
+    /// The connection is gone: so are its calls.
+    pub(crate) fn close(&mut self, closed: &Closed, peer: &str, now: Instant) {
+        self.deadlines.clear();
+        if self.calls.is_empty() {
+            return;
+        }
+        let status = reset::status_of_closed(closed, peer);
+        for (_, call) in self.calls.drain() {
+            call.open.fail(status.clone(), now);
+        }
+    }
+
+    // --- requests ----------------------------------------------------------------
+
+    fn open_waiting(&mut self, connection: &mut Connection, now: Instant) {
+        while connection.can_open().is_ok() {
+            let Some(open) = self.waiting.pop() else { break };
+            self.open(connection, open, now);
+        }
+        if self.waiting.is_closed() {
+            connection.drain(now);
+        }
+    }
+
+    fn open(&mut self, connection: &mut Connection, open: Open, now: Instant) {
+        let timeout = open.options.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return open.fail(expired(), now);
+        }
+        let mut fields = connection.take_fields();
+        RequestHead {
+            path: open.method.path(),
+            authority: &self.identity.authority,
+            timeout,
+            user_agent: &self.identity.user_agent,
+            metadata: &open.options.metadata,
+        }
+        .write(&mut fields);
+        if fields.size() > connection.peer_header_list_limit() {
+            let text = format!(
+                "the call's metadata is above the server's limit: {} bytes of {} \
+                 (SETTINGS_MAX_HEADER_LIST_SIZE)",
+                fields.size(),
+                connection.peer_header_list_limit()
+            );
+            open.fail(Status::new(Code::ResourceExhausted, text).with_phase(Phase::Send), now);
+            return connection.recycle(fields);
+        }
+        let opened = connection.open(&fields);
+        connection.recycle(fields);
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(CannotOpen::Later | CannotOpen::Never) => return self.open_again(open, now),
+        };
+        if !open.state.attach(Link { commands: self.sender.clone(), stream }) {
+            return connection.reset(stream, ErrorCode::CANCEL);
+        }
+        if let Some(deadline) = open.options.deadline {
+            self.deadlines.insert((deadline, stream));
+        }
+        let request = open.request.clone();
+        self.calls.insert(stream, Call { open, response: Response::Awaited, untouched: true });
+        match request {
+            Some(request) => connection.send_data(stream, request, true),
+            None => self.send(connection, stream),
+        }
+    }
+
+    /// A call that the server never looked at waits for another stream.
+    fn open_again(&mut self, open: Open, now: Instant) {
+        open.state.detach();
+        if let Err(open) = self.waiting.put_back(open) {
+            open.fail(reset::status_of(ResetCause::Unprocessed), now);
+        }
+    }
+
+    /// Sends what a streaming caller has pushed.
+    fn send(&mut self, connection: &mut Connection, stream: StreamId) {
+        let Some(call) = self.calls.get_mut(&stream) else { return };
+        let outgoing = call.open.state.take_outbound();
+        call.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
+        let last = outgoing.chunks.len();
+        for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
+            connection.send_data(stream, chunk, outgoing.end && index + 1 == last);
+        }
+        if outgoing.end && last == 0 {
+            connection.send_data(stream, Bytes::new(), true);
+        }
+    }
+
+    // --- responses ---------------------------------------------------------------
+
+    fn on_headers(&mut self, stream: StreamId, fields: &Fields, end_stream: bool) -> Outcome {
+        let Some(call) = self.calls.get_mut(&stream) else { return Outcome::Goes };
+        if end_stream {
+            // PROTOCOL-HTTP2's Trailers-Only.
+            return Outcome::Ends(response_head::read_trailers(fields));
+        }
+        let head = match response_head::read_head(fields) {
+            Ok(head) => head,
+            Err(status) => return Outcome::Fails(status),
+        };
+        call.response = if call.open.method.shape().server_streams {
+            call.open.state.deliver_head(head);
+            Response::Stream
+        } else {
+            let limit = call.open.options.limits.max_receive_message_size;
+            Response::Whole { head, gather: Gather::new(limit, Side::Client) }
+        };
+        Outcome::Goes
+    }
+
+    fn on_data(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) -> Outcome {
+        let Some(call) = self.calls.get_mut(&stream) else { return Outcome::Goes };
+        match &mut call.response {
+            // The connection lets no DATA pass before a head.
+            Response::Awaited => Outcome::Goes,
+            Response::Stream => {
+                call.open.state.deliver_data(data);
+                Outcome::Goes
+            }
+            Response::Whole { gather, .. } => {
+                let length = data.len();
+                if let Err(status) = gather.push(data) {
+                    return Outcome::Fails(status);
+                }
+                // A message must arrive whole before anyone can consume it; its
+                // size is what bounds it.
+                connection.release(stream, length);
+                Outcome::Goes
+            }
+        }
+    }
+
+    fn apply_outcome(&mut self, connection: &mut Connection, stream: StreamId, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::Goes => {}
+            Outcome::Ends(ended) => {
+                if let Some(call) = self.remove(stream) {
+                    end(call, ended, now);
+                }
+                // The server has said its last word; a request that still
+                // streams has no reader.
+                connection.reset(stream, ErrorCode::NO_ERROR);
+            }
+            Outcome::Fails(status) => {
+                if let Some(call) = self.remove(stream) {
+                    call.open.fail(status, now);
+                }
+                connection.reset(stream, ErrorCode::CANCEL);
+            }
+        }
+    }
+
+    fn on_reset(&mut self, stream: StreamId, cause: ResetCause, now: Instant) {
+        let Some(mut call) = self.remove(stream) else { return };
+        let unprocessed = matches!(
+            cause,
+            ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
+        ) && matches!(call.response, Response::Awaited)
+            && (call.open.request.is_some() || call.untouched);
+        if unprocessed && call.open.may_retry() {
+            return self.open_again(call.open, now);
+        }
+        call.open.fail(reset::status_of(cause), now);
+    }
+
+    fn remove(&mut self, stream: StreamId) -> Option<Call> {
+        let call = self.calls.remove(&stream)?;
+        if let Some(deadline) = call.open.options.deadline {
+            self.deadlines.remove(&(deadline, stream));
+        }
+        Some(call)
+    }
+
+    fn apply(&mut self, connection: &mut Connection, command: Command) {
+        match command {
+            Command::Send(stream) => self.send(connection, stream),
+            Command::Release(stream, bytes) => connection.release(stream, bytes),
+            Command::Cancel(stream) => {
+                self.remove(stream);
+                connection.reset(stream, ErrorCode::CANCEL);
+            }
+            // A server's: nothing sends these here.
+            Command::Finish(..) | Command::Drain | Command::Close => {}
+        }
+    }
+}
+
+/// What a piece of a response means for its call.
+enum Outcome {
+    Goes,
+    Ends(Ended),
+    /// It ends by our judgement: the server must be told.
+    Fails(Status),
+}
+
+/// The server ended the call in order.
+fn end(call: Call, ended: Ended, now: Instant) {
+    let ended = match ended {
+        Ok(trailers) => Ok(trailers),
+        Err(status) => return call.open.fail(status, now),
+    };
+    match call.response {
+        Response::Stream => call.open.state.deliver_end(ended),
+        Response::Awaited if call.open.method.shape().server_streams => {
+            call.open.state.deliver_end(ended);
+        }
+        Response::Awaited => call.open.fail(no_message(), now),
+        Response::Whole { head, gather } => match gather.finish() {
+            Ok(Some(message)) => {
+                call.open.state.deliver_response(head, Some(message), ended);
+            }
+            Ok(None) => call.open.fail(no_message(), now),
+            Err(status) => call.open.fail(status, now),
+        },
+    }
+}
+
+fn no_message() -> Status {
+    let text = "the server answered OK without the message of a unary response";
+    Status::new(Code::Unimplemented, text).with_phase(Phase::Receive)
+}
+
+/// DATA with END_STREAM: a response has to end with trailers.
+fn no_trailers() -> Status {
+    let text = "the server ended the response without trailers";
+    Status::new(Code::Internal, text).with_phase(Phase::Receive)
+}
+
+impl Application for ClientConnection {
+    fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant) {
+        match event {
+            Event::Headers { stream, fields, end_stream } => {
+                let outcome = self.on_headers(stream, &fields, end_stream);
+                connection.recycle(fields);
+                self.apply_outcome(connection, stream, outcome, now);
+            }
+            Event::Data { stream, data, end_stream } => {
+                let mut outcome = Outcome::Goes;
+                if !data.is_empty() {
+                    outcome = self.on_data(connection, stream, data);
+                }
+                if end_stream && matches!(outcome, Outcome::Goes) {
+                    outcome = Outcome::Fails(no_trailers());
+                }
+                self.apply_outcome(connection, stream, outcome, now);
+            }
+            Event::Trailers { stream, fields } => {
+                let ended = response_head::read_trailers(&fields);
+                connection.recycle(fields);
+                self.apply_outcome(connection, stream, Outcome::Ends(ended), now);
+            }
+            Event::Reset { stream, cause } => self.on_reset(stream, cause, now),
+            Event::Sent { stream, bytes } => {
+                if let Some(call) = self.calls.get(&stream) {
+                    if call.open.request.is_none() {
+                        call.open.state.sent(bytes);
+                    }
+                }
+            }
+            // Both halves ended, so the trailers were an event before this one.
+            Event::Closed { .. } | Event::GoAway { .. } => {}
+        }
+    }
+
+    fn poll_commands(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
+        for command in batch.drain(..) {
+            self.apply(connection, command);
+        }
+        self.batch = batch;
+        let came = self.waiting.poll_new(cx);
+        if came || !self.waiting.is_empty() {
+            self.open_waiting(connection, now);
+        }
+        came || matches!(taken, Poll::Ready(1..))
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let running = self.deadlines.first().map(|(deadline, _)| *deadline);
+        match (running, self.waiting.next_timeout()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
+        self.waiting.expire(now);
+        while let Some((deadline, stream)) = self.deadlines.first().copied() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.remove(&(deadline, stream));
+            if let Some(call) = self.calls.remove(&stream) {
+                call.open.fail(expired(), now);
+            }
+            connection.reset(stream, ErrorCode::CANCEL);
+        }
+    }
+}

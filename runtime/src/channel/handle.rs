@@ -1,0 +1,203 @@
+//! The channel that users hold: a cheap handle to a subchannel's queue. It must
+//! never block and never do I/O on the caller's thread.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::background;
+use super::connection::Identity;
+use super::dial::Dial;
+use super::open::Open;
+use super::subchannel::Subchannel;
+use super::target::{Target, TargetError};
+use crate::call::request_head::USER_AGENT;
+use crate::clock;
+use crate::limits::CallLimits;
+use crate::status::Status;
+use crate::transport::Http2Options;
+
+/// A connection to a server, made when the first call needs it and made again
+/// when it is lost.
+///
+/// A channel is cheap to clone; its clones share the connection. Creating one
+/// neither blocks nor connects. Calls that start while the server cannot be
+/// reached fail with `UNAVAILABLE`, unless they ask to wait
+/// (`wait_for_ready`). Attempts to connect are spaced by gRPC's backoff: 1 s,
+/// growing by 1.6 to 120 s, ±20 %.
+///
+/// The connection runs on the tokio runtime of the first call, or on a
+/// background thread of its own if that call came from a thread without one.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grpc_runtime::Channel;
+///
+/// let channel = Channel::insecure("localhost:50051")?;
+/// # drop(channel);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Channel {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dial: Dial,
+    identity: Arc<Identity>,
+    http2: Http2Options,
+    limits: CallLimits,
+    /// The running subchannel; replaced when its runtime has gone.
+    opens: RwLock<Option<UnboundedSender<Open>>>,
+}
+
+/// Configures a [`Channel`].
+#[derive(Debug)]
+pub struct ChannelBuilder {
+    dial: Dial,
+    authority: String,
+    user_agent: String,
+    http2: Http2Options,
+    limits: CallLimits,
+}
+
+impl Channel {
+    /// A channel without encryption to `target`: `host:port`,
+    /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port` or
+    /// `unix:/path`.
+    ///
+    /// # Errors
+    /// The text is not a target. Whether anything answers there shows in calls.
+    pub fn insecure(target: impl AsRef<str>) -> Result<Self, TargetError> {
+        Ok(Self::builder(target)?.insecure())
+    }
+
+    /// Begins a channel with options of its own.
+    ///
+    /// # Errors
+    /// As [`insecure`](Self::insecure).
+    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, TargetError> {
+        let target = Target::parse(target.as_ref())?;
+        let authority = target.authority();
+        Ok(ChannelBuilder::new(Dial::Target(target), authority))
+    }
+
+    pub(crate) fn limits(&self) -> CallLimits {
+        self.shared.limits
+    }
+
+    pub(crate) fn http2(&self) -> &Http2Options {
+        &self.shared.http2
+    }
+
+    /// Hands a call to the connection's task.
+    pub(crate) fn open(&self, open: Open) {
+        let Err(open) = self.shared.try_open(open) else { return };
+        if let Err((open, status)) = self.shared.start(open) {
+            open.fail(status, clock::now());
+        }
+    }
+}
+
+impl Shared {
+    fn try_open(&self, open: Open) -> Result<(), Open> {
+        let opens = self.opens.read().unwrap_or_else(PoisonError::into_inner);
+        match &*opens {
+            Some(opens) => opens.send(open).map_err(|error| error.0),
+            None => Err(open),
+        }
+    }
+
+    /// Starts a subchannel for the first call, or for the first after the
+    /// runtime of the last one has gone.
+    fn start(&self, open: Open) -> Result<(), (Open, Status)> {
+        let mut opens = self.opens.write().unwrap_or_else(PoisonError::into_inner);
+        let open = match &*opens {
+            Some(running) => match running.send(open) {
+                Ok(()) => return Ok(()),
+                Err(error) => error.0,
+            },
+            None => open,
+        };
+        let runtime = match background::handle() {
+            Ok(runtime) => runtime,
+            Err(status) => return Err((open, status)),
+        };
+        let (sender, receiver) = unbounded_channel();
+        let subchannel =
+            Subchannel::new(self.dial.clone(), Arc::clone(&self.identity), self.http2.clone());
+        let again = sender.downgrade();
+        // The receiver is right here, so this cannot fail.
+        let _ = sender.send(open);
+        runtime.spawn(subchannel.run(receiver, again));
+        *opens = Some(sender);
+        Ok(())
+    }
+}
+
+impl ChannelBuilder {
+    pub(crate) fn new(dial: Dial, authority: String) -> Self {
+        Self {
+            dial,
+            authority,
+            user_agent: USER_AGENT.to_owned(),
+            http2: Http2Options::default(),
+            limits: CallLimits::default(),
+        }
+    }
+
+    /// What requests name as `:authority`; the target's host and port unless
+    /// set.
+    #[must_use]
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = authority.into();
+        self
+    }
+
+    /// Puts `prefix` before the runtime's own user agent.
+    #[must_use]
+    pub fn user_agent(mut self, prefix: &str) -> Self {
+        self.user_agent = format!("{prefix} {USER_AGENT}");
+        self
+    }
+
+    /// Windows, frame sizes and limits of the connection.
+    #[must_use]
+    pub fn http2(mut self, options: Http2Options) -> Self {
+        self.http2 = options;
+        self
+    }
+
+    /// The largest response message a call takes, in bytes; 4 MiB unless set. A
+    /// larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_receive_message_size = bytes;
+        self
+    }
+
+    /// The largest request message a call sends, in bytes; unlimited unless set.
+    /// A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_send_message_size = bytes;
+        self
+    }
+
+    /// The channel, without encryption.
+    #[must_use]
+    pub fn insecure(self) -> Channel {
+        let identity = Identity { authority: self.authority, user_agent: self.user_agent };
+        Channel {
+            shared: Arc::new(Shared {
+                dial: self.dial,
+                identity: Arc::new(identity),
+                http2: self.http2,
+                limits: self.limits,
+                opens: RwLock::new(None),
+            }),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The client's side of a connection: where it goes, how it is kept, and the
+//! calls on it. It must never import the server: the two sides share `call` and
+//! below.
+
+mod backoff;
+mod background;
+pub(crate) mod call_options;
+mod connection;
+mod dial;
+mod handle;
+pub(crate) mod open;
+mod subchannel;
+mod target;
+mod waiting;
+
+pub(crate) use dial::Dial;
+pub use handle::{Channel, ChannelBuilder};
+pub use target::TargetError;

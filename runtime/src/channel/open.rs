@@ -1,0 +1,72 @@
+//! A call on its way to a stream. Whoever holds it owns the connection's end of
+//! the call: dropped, it ends the call, so that no caller ever waits for a
+//! connection that is no more.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::call_options::CallOptions;
+use crate::call::state::CallState;
+use crate::method::Method;
+use crate::status::{Code, Phase, Status};
+
+/// Attempts of one call that the server never looked at: beyond these it is the
+/// server that is at fault.
+const MAX_ATTEMPTS: u8 = 5;
+
+/// A call that waits for a stream, or runs on one.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) state: Arc<CallState>,
+    pub(crate) method: Method,
+    pub(crate) options: CallOptions,
+    /// The whole request where the method takes one message.
+    pub(crate) request: Option<Bytes>,
+    attempts: u8,
+}
+
+impl Open {
+    pub(crate) fn new(
+        state: Arc<CallState>,
+        method: Method,
+        options: CallOptions,
+        request: Option<Bytes>,
+    ) -> Self {
+        Self { state, method, options, request, attempts: 0 }
+    }
+
+    /// Ends the call with an error, unless it is over. What arrives when the
+    /// deadline has passed is told as what it is: the other side's deadline and
+    /// ours are one (gRPC's deadline rule).
+    pub(crate) fn fail(&self, status: Status, now: Instant) {
+        let late = self.options.deadline.is_some_and(|deadline| deadline <= now);
+        let status = match status.code() {
+            Code::Cancelled | Code::Unavailable if late => expired(),
+            _ => status,
+        };
+        self.state.deliver_end(Err(status));
+    }
+
+    /// Whether a server that did not look at the call may be asked again.
+    pub(crate) fn may_retry(&mut self) -> bool {
+        self.attempts += 1;
+        self.attempts < MAX_ATTEMPTS && !self.state.is_over()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.state.is_over() {
+            let text = "the runtime of the channel's connection was shut down";
+            let status = Status::new(Code::Unavailable, text).with_phase(Phase::Send);
+            self.state.deliver_end(Err(status));
+        }
+    }
+}
+
+/// The call's time is up on this side.
+pub(crate) fn expired() -> Status {
+    Status::new(Code::DeadlineExceeded, "the call's deadline passed")
+}

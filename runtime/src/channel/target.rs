@@ -1,0 +1,163 @@
+//! A channel's target: gRPC's naming syntax, parsed once. It must never resolve
+//! anything.
+
+use std::path::PathBuf;
+
+/// Where a channel's connections go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A host name or an IP address, and a port.
+    Dns { host: String, port: u16 },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// The port of a target that names none, as in every gRPC.
+const DEFAULT_PORT: u16 = 443;
+
+/// The text is not a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetError {
+    target: String,
+    reason: &'static str,
+}
+
+impl std::fmt::Display for TargetError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "'{}' is not a target: {}; expected 'host:port', 'dns:///host:port', \
+             'ipv4:1.2.3.4:port', 'ipv6:[::1]:port' or 'unix:/path'",
+            self.target, self.reason
+        )
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl Target {
+    /// Parses `host:port`, `dns:[//authority/]host:port`, `ipv4:…`, `ipv6:…`,
+    /// `unix:path` and `unix:///path`.
+    pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
+        let error = |reason| TargetError { target: text.to_owned(), reason };
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() {
+                return Err(error("the path is empty"));
+            }
+            return Ok(Self::Unix(path.into()));
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            if scheme != "dns" {
+                return Err(error("the scheme is not known"));
+            }
+        }
+        let rest = match text.strip_prefix("dns:") {
+            Some(rest) => match rest.strip_prefix("//") {
+                Some(rest) => match rest.split_once('/') {
+                    Some(("", endpoint)) => endpoint,
+                    Some(_) => return Err(error("name servers of one's own are not supported")),
+                    None => return Err(error("the host is missing")),
+                },
+                None => rest,
+            },
+            None => text
+                .strip_prefix("ipv4:")
+                .or_else(|| text.strip_prefix("ipv6:"))
+                .unwrap_or(text),
+        };
+        let (host, port) = split_port(rest).map_err(error)?;
+        if host.is_empty() {
+            return Err(error("the host is empty"));
+        }
+        if host.contains(['/', '@', '?', '#', ' ']) {
+            return Err(error("the host has a character that no host has"));
+        }
+        Ok(Self::Dns { host: host.to_owned(), port })
+    }
+
+    /// What requests name as `:authority` unless the user says otherwise.
+    pub(crate) fn authority(&self) -> String {
+        match self {
+            Self::Dns { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Dns { host, port } => format!("{host}:{port}"),
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Dns { .. } => f.write_str(&self.authority()),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
+fn split_port(text: &str) -> Result<(&str, u16), &'static str> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, after) = rest.split_once(']').ok_or("a bracket is not closed")?;
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((host, parse_port(port)?)),
+            None if after.is_empty() => Ok((host, DEFAULT_PORT)),
+            None => Err("there is text behind the bracket"),
+        };
+    }
+    match text.split_once(':') {
+        None => Ok((text, DEFAULT_PORT)),
+        Some((_, rest)) if rest.contains(':') => Ok((text, DEFAULT_PORT)),
+        Some((host, port)) => Ok((host, parse_port(port)?)),
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "the port is not a number from 0 to 65535")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dns(host: &str, port: u16) -> Result<Target, TargetError> {
+        Ok(Target::Dns { host: host.to_owned(), port })
+    }
+
+    #[test]
+    fn every_form_of_target() {
+        for (text, target) in [
+            ("localhost:50051", dns("localhost", 50051)),
+            ("localhost", dns("localhost", 443)),
+            ("127.0.0.1:1", dns("127.0.0.1", 1)),
+            ("[::1]:50051", dns("::1", 50051)),
+            ("::1", dns("::1", 443)),
+            ("dns:example.com:80", dns("example.com", 80)),
+            ("dns:///example.com:80", dns("example.com", 80)),
+            ("ipv4:10.0.0.1:80", dns("10.0.0.1", 80)),
+            ("ipv6:[::1]:80", dns("::1", 80)),
+            ("unix:/run/x.sock", Ok(Target::Unix("/run/x.sock".into()))),
+            ("unix:///run/x.sock", Ok(Target::Unix("/run/x.sock".into()))),
+            ("unix:x.sock", Ok(Target::Unix("x.sock".into()))),
+        ] {
+            assert_eq!(Target::parse(text), target, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused_with_a_reason() {
+        for text in
+            ["", ":80", "host:x", "host:99999", "http://host:80", "unix:", "[::1", "dns://8.8.8.8/h:1", "a b:1"]
+        {
+            let error = Target::parse(text).expect_err(text);
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_authority_is_the_host_and_port() {
+        assert_eq!(Target::parse("[::1]:5").unwrap().authority(), "[::1]:5");
+        assert_eq!(Target::parse("h:5").unwrap().authority(), "h:5");
+        assert_eq!(Target::parse("unix:/x").unwrap().authority(), "localhost");
+    }
+}

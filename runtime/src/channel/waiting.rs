@@ -1,0 +1,151 @@
+//! Calls that wait for a connection or for a free stream. It must never keep a
+//! caller past its deadline.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+
+use super::open::{Open, expired};
+use crate::call::state::CallState;
+use crate::status::Status;
+
+/// Calls taken from the queue in one go.
+const BATCH: usize = 128;
+
+/// The calls of a channel that have no stream yet, oldest first.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Gone once every `Channel` is: no more calls will come.
+    opens: Option<UnboundedReceiver<Open>>,
+    /// Where a call goes that has to be opened again after this was handed on.
+    again: WeakUnboundedSender<Open>,
+    queue: VecDeque<(u64, Open)>,
+    batch: Vec<Open>,
+    deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
+    next: u64,
+    /// Another connection has the queue now.
+    handed_on: bool,
+}
+
+impl Waiting {
+    pub(crate) fn new(opens: UnboundedReceiver<Open>, again: WeakUnboundedSender<Open>) -> Self {
+        Self {
+            opens: Some(opens),
+            again,
+            queue: VecDeque::new(),
+            batch: Vec::new(),
+            deadlines: BTreeMap::new(),
+            next: 0,
+            handed_on: false,
+        }
+    }
+
+    /// Hands everything on to the next connection. A call that is put back here
+    /// afterwards goes there too.
+    pub(crate) fn hand_on(&mut self) -> Self {
+        self.handed_on = true;
+        Self {
+            opens: self.opens.take(),
+            again: self.again.clone(),
+            queue: std::mem::take(&mut self.queue),
+            batch: Vec::new(),
+            deadlines: std::mem::take(&mut self.deadlines),
+            next: self.next,
+            handed_on: false,
+        }
+    }
+
+    /// A call that had a stream waits for another. `Err` gives it back where no
+    /// connection will come.
+    pub(crate) fn put_back(&mut self, open: Open) -> Result<(), Open> {
+        if !self.handed_on {
+            self.push(open);
+            return Ok(());
+        }
+        match self.again.upgrade() {
+            Some(again) => again.send(open).map_err(|error| error.0),
+            None => Err(open),
+        }
+    }
+
+    /// Takes new calls in; `true` if there were any, or if it is known only now
+    /// that there will be none.
+    pub(crate) fn poll_new(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(opens) = &mut self.opens else { return false };
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = opens.poll_recv_many(cx, &mut batch, BATCH);
+        for open in batch.drain(..) {
+            self.push(open);
+        }
+        self.batch = batch;
+        if let Poll::Ready(0) = taken {
+            self.opens = None;
+        }
+        taken.is_ready()
+    }
+
+    fn push(&mut self, open: Open) {
+        let key = self.next;
+        self.next += 1;
+        if let Some(deadline) = open.options.deadline {
+            self.deadlines.insert((deadline, key), Arc::clone(&open.state));
+        }
+        self.queue.push_back((key, open));
+    }
+
+    /// The oldest call that is still wanted.
+    pub(crate) fn pop(&mut self) -> Option<Open> {
+        while let Some((key, open)) = self.queue.pop_front() {
+            if let Some(deadline) = open.options.deadline {
+                self.deadlines.remove(&(deadline, key));
+            }
+            if !open.state.is_over() {
+                return Some(open);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// No call waits and none will come.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.opens.is_none() && self.queue.is_empty()
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// Ends the calls whose time is up; their places in the queue are skipped
+    /// later.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while let Some(entry) = self.deadlines.first_entry() {
+            if entry.key().0 > now {
+                return;
+            }
+            entry.remove().deliver_end(Err(expired()));
+        }
+    }
+
+    /// Fails every call that did not ask to wait until the channel is ready.
+    pub(crate) fn fail_fast(&mut self, status: &Status, now: Instant) {
+        let mut patient = VecDeque::new();
+        for (key, open) in std::mem::take(&mut self.queue) {
+            if open.options.wait_for_ready {
+                patient.push_back((key, open));
+                continue;
+            }
+            if let Some(deadline) = open.options.deadline {
+                self.deadlines.remove(&(deadline, key));
+            }
+            open.fail(status.clone(), now);
+        }
+        self.queue = patient;
+    }
+}

@@ -1,0 +1,96 @@
+//! What can be wrong with a message, told once and in words that say which side
+//! found it and what to change.
+
+use std::error::Error;
+use std::fmt;
+
+use prost::DecodeError;
+
+use crate::code::Code;
+use crate::status::{Phase, Status};
+
+/// The side of a call that this process is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        })
+    }
+}
+
+/// A message that cannot be sent or received. It ends the call.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FramingError {
+    /// The message to send is over the limit, or over what the prefix can say.
+    SendTooLarge { size: usize, limit: usize },
+    /// The peer announces a message over the limit.
+    ReceiveTooLarge { size: usize, limit: usize },
+    /// The message is compressed, and no encoding was agreed on.
+    Compressed,
+    /// The prefix begins with this byte, which means nothing.
+    Flag(u8),
+    /// The stream ended within a prefix, after so many of its bytes.
+    TruncatedPrefix { received: usize },
+    /// The stream ended within a body.
+    TruncatedBody { received: usize, size: usize },
+    /// The body is not what the message's type says.
+    Decode(DecodeError),
+}
+
+impl FramingError {
+    /// The status of the call, as found on `side`: `RESOURCE_EXHAUSTED` where a
+    /// limit is in the way, `INTERNAL` otherwise.
+    pub(crate) fn into_status(self, side: Side) -> Status {
+        let (code, phase) = match self {
+            Self::SendTooLarge { .. } => (Code::ResourceExhausted, Phase::Send),
+            Self::ReceiveTooLarge { .. } => (Code::ResourceExhausted, Phase::Receive),
+            _ => (Code::Internal, Phase::Receive),
+        };
+        let status = Status::new(code, format!("the {side} {self}")).with_phase(phase);
+        match self {
+            Self::Decode(error) => status.with_source(error),
+            error => status.with_source(error),
+        }
+    }
+}
+
+/// What a side did, for "the client" or "the server" to stand before.
+impl fmt::Display for FramingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SendTooLarge { size, limit } => write!(
+                f,
+                "cannot send a message of {size} bytes: its max_send_message_size is {limit}"
+            ),
+            Self::ReceiveTooLarge { size, limit } => write!(
+                f,
+                "cannot receive a message of {size} bytes: its max_receive_message_size is {limit}"
+            ),
+            Self::Compressed => f.write_str(
+                "received a compressed message, but the call's headers name no grpc-encoding",
+            ),
+            Self::Flag(flag) => write!(
+                f,
+                "received a message that begins with the byte {flag:#04x} instead of a flag of 0 or 1"
+            ),
+            Self::TruncatedPrefix { received } => write!(
+                f,
+                "received the end of the stream within a message's prefix, after {received} of 5 bytes"
+            ),
+            Self::TruncatedBody { received, size } => write!(
+                f,
+                "received the end of the stream within a message, after {received} of {size} bytes"
+            ),
+            Self::Decode(error) => write!(f, "cannot decode a message: {error}"),
+        }
+    }
+}
+
+impl Error for FramingError {}

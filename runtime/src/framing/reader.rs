@@ -1,0 +1,216 @@
+//! Messages out of the chunks of a stream's body. It must never hold more than
+//! what was pushed, reserve anything from a length it was told, or keep a large
+//! read buffer alive for a few bytes.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{FramingError, PREFIX_LEN, Payload};
+
+/// A chunk below this is copied rather than kept, once it has to wait: it may be
+/// a slice of a read buffer many times its size.
+const SMALL: usize = 1024;
+
+/// Cuts the body of a stream into messages.
+///
+/// ```text
+/// push → [ front | rest … | tail ] → next
+///          slices of what   small chunks,
+///          was pushed       copied together
+/// ```
+///
+/// The message at hand is complete or [`next`](Self::next) says `None`. After
+/// `None` all that is [`buffered`](Self::buffered) belongs to one message that is
+/// not complete: its bytes must be given back to the peer's flow control then,
+/// or a message above the window could never complete.
+#[derive(Debug, Default)]
+pub(crate) struct MessageReader {
+    /// Invariant: empty only if `rest` is.
+    front: Bytes,
+    /// Holds no empty chunk.
+    rest: VecDeque<Bytes>,
+    tail: BytesMut,
+    /// The bytes in `front`, `rest` and `tail`.
+    buffered: usize,
+    /// The length of the message at hand, once its prefix is read.
+    body: Option<usize>,
+}
+
+impl MessageReader {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next chunk of the stream.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        if self.buffered == 0 {
+            self.buffered = chunk.len();
+            self.front = chunk;
+            return;
+        }
+        self.buffered += chunk.len();
+        if chunk.len() < SMALL {
+            self.tail.extend_from_slice(&chunk);
+        } else {
+            self.seal_tail();
+            self.append(chunk);
+        }
+    }
+
+    /// The next message, or `None` until more is pushed. `limit` is the largest
+    /// body to accept; it is checked as soon as the prefix is there.
+    ///
+    /// An error is final: it comes again however often this is called.
+    pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Payload>, FramingError> {
+        let Some(size) = self.body_size(limit)? else {
+            self.unpin();
+            return Ok(None);
+        };
+        if self.buffered < size {
+            self.unpin();
+            return Ok(None);
+        }
+        self.body = None;
+        Ok(Some(self.take(size)))
+    }
+
+    /// Whether the stream may end here: to be asked after `next` gave `None`.
+    pub(crate) fn finish(&self) -> Result<(), FramingError> {
+        let received = self.buffered;
+        match self.body {
+            Some(size) => Err(FramingError::TruncatedBody { received, size }),
+            None if received > 0 => Err(FramingError::TruncatedPrefix { received }),
+            None => Ok(()),
+        }
+    }
+
+    /// How many pushed bytes no message has been made of yet. Prefixes that were
+    /// read are not among them.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    /// The length of the body at hand, once its prefix is there and acceptable.
+    fn body_size(&mut self, limit: usize) -> Result<Option<usize>, FramingError> {
+        if self.body.is_some() {
+            return Ok(self.body);
+        }
+        let Some([flag, length @ ..]) = self.peek_prefix() else {
+            return Ok(None);
+        };
+        match flag {
+            0 => {}
+            1 => return Err(FramingError::Compressed),
+            flag => return Err(FramingError::Flag(flag)),
+        }
+        let size = u32::from_be_bytes(length) as usize;
+        if size > limit {
+            return Err(FramingError::ReceiveTooLarge { size, limit });
+        }
+        self.drop_prefix();
+        self.body = Some(size);
+        Ok(self.body)
+    }
+
+    fn peek_prefix(&self) -> Option<[u8; PREFIX_LEN]> {
+        if let Some(prefix) = self.front.first_chunk() {
+            return Some(*prefix);
+        }
+        if self.buffered < PREFIX_LEN {
+            return None;
+        }
+        let mut prefix = [0; PREFIX_LEN];
+        let chunks = self.front.iter().chain(self.rest.iter().flatten());
+        for (byte, received) in prefix.iter_mut().zip(chunks.chain(&self.tail)) {
+            *byte = *received;
+        }
+        Some(prefix)
+    }
+
+    fn drop_prefix(&mut self) {
+        self.buffered -= PREFIX_LEN;
+        let mut left = PREFIX_LEN;
+        while left > 0 && !self.front.is_empty() {
+            let count = left.min(self.front.len());
+            self.front.advance(count);
+            left -= count;
+            self.refill_front();
+        }
+        self.tail.advance(left);
+    }
+
+    /// Takes a body that is all there.
+    fn take(&mut self, size: usize) -> Payload {
+        self.buffered -= size;
+        if self.front.len() < size {
+            self.seal_tail();
+        }
+        if self.front.len() >= size {
+            return self.take_front(size).into();
+        }
+        if size < SMALL {
+            // One small copy costs less than a chain does.
+            let mut joined = BytesMut::with_capacity(size);
+            while joined.len() < size {
+                let piece = self.take_front(size - joined.len());
+                joined.extend_from_slice(&piece);
+            }
+            return joined.freeze().into();
+        }
+        let mut pieces = VecDeque::with_capacity(self.rest.len() + 1);
+        let mut left = size;
+        while left > 0 {
+            let piece = self.take_front(left);
+            left -= piece.len();
+            pieces.push_back(piece);
+        }
+        Payload::chain(pieces)
+    }
+
+    /// At most `count` bytes from the front, of one chunk.
+    fn take_front(&mut self, count: usize) -> Bytes {
+        if count < self.front.len() {
+            return self.front.split_to(count);
+        }
+        let piece = mem::take(&mut self.front);
+        self.refill_front();
+        piece
+    }
+
+    fn refill_front(&mut self) {
+        if self.front.is_empty() {
+            self.front = self.rest.pop_front().unwrap_or_default();
+        }
+    }
+
+    fn append(&mut self, chunk: Bytes) {
+        if self.front.is_empty() {
+            self.front = chunk;
+        } else {
+            self.rest.push_back(chunk);
+        }
+    }
+
+    /// Makes the copied bytes a chunk like the others.
+    fn seal_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let sealed = self.tail.split().freeze();
+            self.append(sealed);
+        }
+    }
+
+    /// Copies a few bytes that have to wait, and lets go of what they lie in.
+    fn unpin(&mut self) {
+        let alone = self.rest.is_empty() && self.tail.is_empty();
+        if alone && !self.front.is_empty() && self.front.len() < SMALL {
+            self.tail.extend_from_slice(&self.front);
+            self.front = Bytes::new();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

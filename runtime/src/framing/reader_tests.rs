@@ -1,0 +1,138 @@
+//! The reader, however its input is cut.
+
+use bytes::{Buf, Bytes};
+use proptest::prelude::*;
+
+use super::MessageReader;
+use crate::framing::tests::{NO_LIMIT, bodies, content, cuts, drain, framed, prefix};
+use crate::framing::{FramingError, PREFIX_LEN};
+
+#[test]
+fn one_byte_at_a_time_works() {
+    let bodies = [vec![], vec![7; 3], vec![], vec![8; 2_000]];
+    let mut reader = MessageReader::new();
+    let mut read = Vec::new();
+    for byte in framed(&bodies) {
+        reader.push(Bytes::copy_from_slice(&[byte]));
+        read.extend(drain(&mut reader));
+    }
+    assert_eq!(read, bodies);
+    assert_eq!(reader.finish(), Ok(()));
+    assert_eq!(reader.buffered(), 0);
+}
+
+#[test]
+fn messages_in_one_chunk_are_slices_of_it() {
+    let chunk = Bytes::from(framed(&[vec![1; 10], vec![2; 5_000]]));
+    let range = chunk.as_ptr_range();
+    let mut reader = MessageReader::new();
+    reader.push(chunk);
+    for length in [10, 5_000] {
+        let payload = reader.next(NO_LIMIT).unwrap().unwrap();
+        assert_eq!(payload.chunk().len(), length);
+        assert!(range.contains(&payload.chunk().as_ptr()));
+    }
+}
+
+#[test]
+fn a_large_message_is_a_chain_of_slices() {
+    let bytes = Bytes::from(framed(&[(0..9_000_u32).map(|n| n as u8).collect()]));
+    let mut reader = MessageReader::new();
+    for start in (0..bytes.len()).step_by(2_000) {
+        let chunk = bytes.slice(start..bytes.len().min(start + 2_000));
+        reader.push(chunk);
+    }
+    let payload = reader.next(NO_LIMIT).unwrap().unwrap();
+    assert_eq!(payload.chunk().as_ptr(), bytes[PREFIX_LEN..].as_ptr());
+    assert_eq!(content(payload), bytes[PREFIX_LEN..]);
+}
+
+#[test]
+fn a_few_bytes_do_not_keep_a_read_buffer() {
+    for kept in 1..PREFIX_LEN + 900 {
+        let mut buffer = framed(&[vec![1; 3_000], vec![2; 2_000]]);
+        buffer.truncate(PREFIX_LEN + 3_000 + kept);
+        let chunk = Bytes::from(buffer);
+        let mut reader = MessageReader::new();
+        reader.push(chunk.clone());
+        assert_eq!(drain(&mut reader).len(), 1);
+        assert!(chunk.is_unique(), "{kept}");
+        let small = Bytes::from(vec![2; 100]);
+        reader.push(small.clone());
+        assert!(drain(&mut reader).is_empty());
+        assert!(small.is_unique(), "{kept}");
+    }
+}
+
+#[test]
+fn nothing_is_reserved_from_a_prefix() {
+    let mut reader = MessageReader::new();
+    reader.push(prefix(0, u32::MAX));
+    assert!(reader.next(NO_LIMIT).unwrap().is_none());
+    reader.push(Bytes::from_static(b"abc"));
+    assert!(reader.next(NO_LIMIT).unwrap().is_none());
+    assert_eq!(reader.buffered(), 3);
+    assert!(reader.tail.capacity() < 1_024);
+}
+
+#[test]
+fn a_stream_that_ends_within_a_message_is_truncated() {
+    let bytes = Bytes::from(framed(&[vec![1; 10], vec![2; 10]]));
+    for end in 0..bytes.len() {
+        let mut reader = MessageReader::new();
+        reader.push(bytes.slice(..end));
+        drain(&mut reader);
+        let body = end % (PREFIX_LEN + 10);
+        match reader.finish() {
+            Ok(()) => assert_eq!(body, 0),
+            Err(FramingError::TruncatedPrefix { received }) => {
+                assert_eq!(received, body);
+                assert!((1..PREFIX_LEN).contains(&received));
+            }
+            Err(FramingError::TruncatedBody { received, size }) => {
+                assert_eq!((received + PREFIX_LEN, size), (body, 10));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_messages_read_back_however_they_are_cut(
+        bodies in bodies(),
+        cuts in cuts(),
+        read_after in prop::collection::vec(any::<bool>(), 1..8),
+    ) {
+        let mut left = Bytes::from(framed(&bodies));
+        let mut reader = MessageReader::new();
+        let mut read = Vec::new();
+        let mut read_after = read_after.iter().cycle();
+        for cut in cuts.iter().chain(&[3]).cycle() {
+            if left.is_empty() {
+                break;
+            }
+            reader.push(left.split_to(left.len().min(*cut)));
+            if read_after.next() == Some(&true) {
+                read.extend(drain(&mut reader));
+                let held = reader.front.len() + reader.tail.len()
+                    + reader.rest.iter().map(Bytes::len).sum::<usize>();
+                prop_assert_eq!(reader.buffered(), held);
+            }
+        }
+        read.extend(drain(&mut reader));
+        prop_assert_eq!(reader.finish(), Ok(()));
+        prop_assert_eq!(reader.buffered(), 0);
+        prop_assert_eq!(read, bodies);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(chunks in prop::collection::vec(prop::collection::vec(0..3_u8, 0..9), 0..20)) {
+        let mut reader = MessageReader::new();
+        for chunk in chunks {
+            reader.push(chunk.into());
+            while let Ok(Some(_)) = reader.next(300) {}
+        }
+        let _ = reader.finish();
+    }
+}

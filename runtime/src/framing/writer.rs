@@ -1,0 +1,47 @@
+//! Messages into bytes, in place: no buffer between the message and the output.
+
+use bytes::{BufMut, BytesMut};
+use prost::Message;
+
+use super::{FramingError, PREFIX_LEN};
+
+/// Appends `message` with its prefix to `out`. Over `limit` bytes of body,
+/// nothing is appended.
+pub(crate) fn encode_message<M: Message>(
+    message: &M,
+    limit: usize,
+    out: &mut BytesMut,
+) -> Result<(), FramingError> {
+    let length = framed_len(message, limit)?;
+    put_message(message, length, out);
+    Ok(())
+}
+
+/// How many bytes `message` and its prefix take. The first step of
+/// [`encode_message`], for those who must know before they have a buffer.
+pub(crate) fn framed_len<M: Message>(message: &M, limit: usize) -> Result<usize, FramingError> {
+    let size = message.encoded_len();
+    // The prefix has 32 bits for the length.
+    let limit = limit.min(u32::MAX as usize);
+    if size > limit {
+        return Err(FramingError::SendTooLarge { size, limit });
+    }
+    Ok(PREFIX_LEN + size)
+}
+
+/// Appends `message` to `out`: the second step of [`encode_message`]. `length`
+/// is what [`framed_len`] gave for the same message.
+pub(crate) fn put_message<M: Message>(message: &M, length: usize, out: &mut BytesMut) {
+    out.reserve(length);
+    out.put_u8(0);
+    out.put_u32((length - PREFIX_LEN) as u32);
+    let start = out.len();
+    // `Message::encode` is this after a second `encoded_len`, which walks the
+    // whole message.
+    message.encode_raw(out);
+    debug_assert_eq!(
+        out.len() - start,
+        length - PREFIX_LEN,
+        "encoded_len was wrong"
+    );
+}

@@ -1,0 +1,114 @@
+//! Walking over metadata. It must show every entry, whatever a peer sent.
+
+use std::iter::FusedIterator;
+use std::slice;
+
+use super::{Entry, Metadata, is_binary};
+
+/// One value of [`Metadata`](crate::Metadata).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Value<'a> {
+    /// Text: printable ASCII, unless a peer sent UTF-8 beyond it.
+    Text(&'a str),
+    /// The decoded bytes of a `-bin` key, or what a peer sent for another key
+    /// and is not UTF-8.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(name: &[u8], value: &'a [u8]) -> Self {
+        if is_binary(name) {
+            return Self::Binary(value);
+        }
+        str::from_utf8(value).map_or(Self::Binary(value), Self::Text)
+    }
+
+    /// The text, if it is text.
+    pub const fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The bytes of either.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// The keys and values of [`Metadata`](crate::Metadata), in order.
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    raw: Raw<'a>,
+}
+
+impl<'a> Iter<'a> {
+    pub(super) fn new(raw: Raw<'a>) -> Self {
+        Self { raw }
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a str, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.raw.next()?;
+        // Names are ASCII, received ones too: `append_wire` takes no others.
+        Some((
+            str::from_utf8(name).unwrap_or_default(),
+            Value::new(name, value),
+        ))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.raw.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+impl FusedIterator for Iter<'_> {}
+
+impl<'a> IntoIterator for &'a Metadata {
+    type Item = (&'a str, Value<'a>);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Names and values as the arena has them.
+#[derive(Debug, Clone)]
+pub(super) struct Raw<'a> {
+    arena: &'a [u8],
+    entries: slice::Iter<'a, Entry>,
+}
+
+impl<'a> Raw<'a> {
+    pub(super) fn new(arena: &'a [u8], entries: &'a [Entry]) -> Self {
+        Self {
+            arena,
+            entries: entries.iter(),
+        }
+    }
+}
+
+impl<'a> Iterator for Raw<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        let (name, rest) = self.arena.split_at(entry.name);
+        let (value, rest) = rest.split_at(entry.value);
+        self.arena = rest;
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}

@@ -1,0 +1,314 @@
+//! Metadata: the key-value pairs that a call carries beside its messages. What
+//! the wire brought is kept byte for byte; what an application puts in is judged
+//! at once, so that writing the wire form can never fail.
+
+mod base64;
+mod error;
+mod iter;
+mod reserved;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::fmt;
+
+pub(crate) use self::base64::{decode as decode_base64, encode as encode_base64};
+pub use self::error::MetadataError;
+use self::error::Problem;
+pub use self::iter::{Iter, Value};
+pub(crate) use self::reserved::is_reserved;
+
+/// What a call carries beside its messages: an ordered list of keys and values,
+/// in which a key may stand several times.
+///
+/// Keys are made of `0-9 a-z _ - .`; uppercase letters are taken and lowered. A
+/// key that ends in `-bin` holds bytes, any other key holds printable ASCII.
+/// Keys that gRPC or HTTP/2 use themselves (`grpc-…`, `content-type`, `te`,
+/// `host`, `user-agent`, `connection` and its kin) are refused.
+///
+/// ```
+/// use grpc_runtime::Metadata;
+///
+/// let mut metadata = Metadata::new();
+/// metadata.append("x-id", "7")?;
+/// metadata.append_bin("trace-bin", [0xab, 0xcd])?;
+///
+/// assert_eq!(metadata.get("X-Id"), Some("7"));
+/// assert_eq!(metadata.get_bin("trace-bin"), Some([0xab, 0xcd].as_slice()));
+/// assert!(metadata.append("grpc-status", "0").is_err());
+/// # Ok::<(), grpc_runtime::MetadataError>(())
+/// ```
+///
+/// A value that a peer sent for a key without `-bin` need not be ASCII. It is
+/// kept as it came: [`get`](Self::get) gives it if it is UTF-8,
+/// [`get_bin`](Self::get_bin) gives its bytes in any case, and
+/// [`append_from`](Self::append_from) and [`extend`](Self::extend) pass it on.
+///
+/// Empty metadata allocates nothing. Cloning copies the content.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Names and decoded values, one after the other in the order of `entries`.
+    arena: Vec<u8>,
+    /// Invariant: the lengths add up to that of `arena`.
+    entries: Vec<Entry>,
+}
+
+/// How much of the arena one entry has. Where it starts follows from the
+/// entries before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    name: usize,
+    value: usize,
+}
+
+impl Metadata {
+    /// Empty metadata.
+    pub const fn new() -> Self {
+        Self {
+            arena: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Metadata with these pairs of text keys and values, in this order; refused
+    /// as a whole if [`append`](Self::append) refuses one of them.
+    ///
+    /// ```
+    /// # use grpc_runtime::Metadata;
+    /// let metadata = Metadata::from_pairs([("x-id", "7"), ("x-shard", "b")])?;
+    /// assert_eq!(metadata.len(), 2);
+    /// # Ok::<(), grpc_runtime::MetadataError>(())
+    /// ```
+    pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, MetadataError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut metadata = Self::new();
+        for (key, value) in pairs {
+            metadata.append(key.as_ref(), value.as_ref())?;
+        }
+        Ok(metadata)
+    }
+
+    /// Adds `value` after all else, beside any values that `key` has.
+    ///
+    /// Spaces at the ends of `value` are dropped, since HTTP/2 cannot carry
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// When the key is malformed, reserved or ends in `-bin`, or the value has a
+    /// character outside printable ASCII. Nothing is changed then.
+    pub fn append(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
+        if is_binary(key.as_bytes()) {
+            return Err(MetadataError::new(key, Problem::TextForBinary));
+        }
+        let value = value.trim_matches(' ').as_bytes();
+        if !value.iter().all(|byte| matches!(byte, 0x20..=0x7e)) {
+            return Err(MetadataError::new(key, Problem::Value));
+        }
+        self.append_checked(key, value)
+    }
+
+    /// Adds bytes after all else, beside any values that `key` has. They are in
+    /// base64 on the wire and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// When the key is malformed, reserved, or does not end in `-bin`. Nothing
+    /// is changed then.
+    pub fn append_bin(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), MetadataError> {
+        if !is_binary(key.as_bytes()) {
+            return Err(MetadataError::new(key, Problem::BinaryForText));
+        }
+        self.append_checked(key, value.as_ref())
+    }
+
+    /// Sets `key` to `value` alone, as [`append`](Self::append) after
+    /// [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Self::append).
+    pub fn insert(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
+        self.append(key, value)?;
+        self.keep_last(key);
+        Ok(())
+    }
+
+    /// Sets `key` to these bytes alone, as [`append_bin`](Self::append_bin)
+    /// after [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// As for [`append_bin`](Self::append_bin).
+    pub fn insert_bin(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), MetadataError> {
+        self.append_bin(key, value)?;
+        self.keep_last(key);
+        Ok(())
+    }
+
+    /// Adds all of `other`. What a peer sent can be passed on like this whatever
+    /// it is.
+    pub fn extend(&mut self, other: &Self) {
+        self.arena.extend_from_slice(&other.arena);
+        self.entries.extend_from_slice(&other.entries);
+    }
+
+    /// Adds the values that `key` has in `other`, if any: an echo, which never
+    /// fails whatever a peer sent.
+    pub fn append_from(&mut self, other: &Self, key: &str) {
+        for (name, value) in other.raw().filter(|(name, _)| is_key(name, key)) {
+            self.push(name, value);
+        }
+    }
+
+    /// The first value of `key`, if it has one and that is text. A `-bin` key
+    /// has none: see [`get_bin`](Self::get_bin).
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.get_all(key).next()?.as_str()
+    }
+
+    /// The first value of `key` as bytes: decoded for a `-bin` key, as it came
+    /// for any other.
+    pub fn get_bin(&self, key: &str) -> Option<&[u8]> {
+        Some(self.get_all(key).next()?.as_bytes())
+    }
+
+    /// All values of `key`, in order.
+    pub fn get_all(&self, key: &str) -> impl Iterator<Item = Value<'_>> {
+        self.raw()
+            .filter(move |(name, _)| is_key(name, key))
+            .map(|(name, value)| Value::new(name, value))
+    }
+
+    /// Whether `key` has a value.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.raw().any(|(name, _)| is_key(name, key))
+    }
+
+    /// All keys and values, in order. A key with several values comes up once
+    /// for each.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter::new(self.raw())
+    }
+
+    /// Removes all values of `key`; `false` if it had none.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let before = self.len();
+        self.retain(|_, name| !is_key(name, key));
+        self.len() < before
+    }
+
+    /// How many values there are, over all keys.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What this counts against a peer's limit on header lists, in bytes: names
+    /// and values as they are on the wire, and 32 for each (RFC 9113 section
+    /// 6.5.2).
+    pub fn size(&self) -> usize {
+        wire::size(self)
+    }
+
+    fn append_checked(&mut self, key: &str, value: &[u8]) -> Result<(), MetadataError> {
+        if key.is_empty() || !key.bytes().all(is_key_byte) {
+            // A pseudo-header field is told apart by its colon.
+            let reserved = key.starts_with(':');
+            let problem = if reserved {
+                Problem::Reserved
+            } else {
+                Problem::Key
+            };
+            return Err(MetadataError::new(key, problem));
+        }
+        let start = self.arena.len();
+        self.arena
+            .extend(key.bytes().map(|byte| byte.to_ascii_lowercase()));
+        if is_reserved(&self.arena[start..]) {
+            self.arena.truncate(start);
+            return Err(MetadataError::new(key, Problem::Reserved));
+        }
+        self.arena.extend_from_slice(value);
+        self.entries.push(Entry {
+            name: key.len(),
+            value: value.len(),
+        });
+        Ok(())
+    }
+
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.arena.extend_from_slice(name);
+        self.arena.extend_from_slice(value);
+        self.entries.push(Entry {
+            name: name.len(),
+            value: value.len(),
+        });
+    }
+
+    fn raw(&self) -> iter::Raw<'_> {
+        iter::Raw::new(&self.arena, &self.entries)
+    }
+
+    fn keep_last(&mut self, key: &str) {
+        let last = self.entries.len() - 1;
+        self.retain(|index, name| index == last || !is_key(name, key));
+    }
+
+    /// Keeps the entries that `keep` wants, by index and name, and closes the
+    /// gaps in the arena.
+    fn retain(&mut self, mut keep: impl FnMut(usize, &[u8]) -> bool) {
+        let arena = &mut self.arena;
+        let (mut index, mut read, mut write) = (0, 0, 0);
+        self.entries.retain(|entry| {
+            let end = read + entry.name + entry.value;
+            let kept = keep(index, &arena[read..read + entry.name]);
+            if kept {
+                arena.copy_within(read..end, write);
+                write += end - read;
+            }
+            read = end;
+            index += 1;
+            kept
+        });
+        arena.truncate(write);
+    }
+}
+
+/// Credentials are left out: what is printed ends in logs.
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in self {
+            match (key, value) {
+                ("authorization" | "proxy-authorization" | "cookie" | "set-cookie", _) => {
+                    map.entry(&key, &format_args!("<not shown>"))
+                }
+                (_, Value::Text(text)) => map.entry(&key, &text),
+                (_, Value::Binary(bytes)) => map.entry(&key, &bytes),
+            };
+        }
+        map.finish()
+    }
+}
+
+/// Whether a key holds bytes, which is in its name.
+fn is_binary(key: &[u8]) -> bool {
+    key.last_chunk()
+        .is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"-bin"))
+}
+
+fn is_key(name: &[u8], key: &str) -> bool {
+    name.eq_ignore_ascii_case(key.as_bytes())
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}

@@ -1,0 +1,77 @@
+//! Metadata as HTTP/2 header fields. Fields that gRPC or HTTP/2 own are never
+//! written from here, even where a peer's were read into metadata.
+
+use super::error::Problem;
+use super::{Entry, Metadata, MetadataError, base64, is_binary, is_reserved};
+
+/// RFC 9113 section 6.5.2: what each field counts beyond its bytes.
+const FIELD_OVERHEAD: usize = 32;
+
+impl Metadata {
+    /// Adds a received field. Which fields are metadata is for the caller to say.
+    ///
+    /// A `-bin` value is decoded; where several were joined with commas, each is
+    /// a value of its own. Any other value is kept as it is.
+    ///
+    /// # Errors
+    ///
+    /// When a `-bin` value is not base64, or the name is not visible ASCII.
+    /// Nothing is changed then.
+    pub(crate) fn append_wire(&mut self, name: &[u8], value: &[u8]) -> Result<(), MetadataError> {
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+            return Err(refused(name, Problem::Key));
+        }
+        if !is_binary(name) {
+            self.push(name, value);
+            return Ok(());
+        }
+        let (bytes, entries) = (self.arena.len(), self.entries.len());
+        for encoded in value.split(|byte| *byte == b',') {
+            self.arena.extend_from_slice(name);
+            let start = self.arena.len();
+            if base64::decode(encoded.trim_ascii(), &mut self.arena).is_none() {
+                self.arena.truncate(bytes);
+                self.entries.truncate(entries);
+                return Err(refused(name, Problem::Base64));
+            }
+            self.entries.push(Entry {
+                name: name.len(),
+                value: self.arena.len() - start,
+            });
+        }
+        Ok(())
+    }
+
+    /// Calls `field` with the name and the value of each field to send, in
+    /// order.
+    pub(crate) fn for_each_wire(&self, mut field: impl FnMut(&[u8], &[u8])) {
+        let mut scratch = Vec::new();
+        for (name, value) in self.raw().filter(|(name, _)| !is_reserved(name)) {
+            if is_binary(name) {
+                field(name, base64::encode(value, &mut scratch));
+            } else {
+                field(name, value);
+            }
+        }
+    }
+}
+
+pub(super) fn size(metadata: &Metadata) -> usize {
+    metadata
+        .raw()
+        .filter(|(name, _)| !is_reserved(name))
+        .map(|(name, value)| {
+            let value = if is_binary(name) {
+                base64::encoded_len(value.len())
+            } else {
+                value.len()
+            };
+            name.len() + value + FIELD_OVERHEAD
+        })
+        .sum()
+}
+
+#[cold]
+fn refused(name: &[u8], problem: Problem) -> MetadataError {
+    MetadataError::new(&String::from_utf8_lossy(name), problem)
+}

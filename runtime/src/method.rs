@@ -1,0 +1,111 @@
+//! Which method a call is for, and in which shape messages flow. Values that
+//! generated code declares as constants; they know nothing of message types.
+
+use std::fmt;
+
+/// Which sides of a call send a stream of messages rather than exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The client sends any number of messages.
+    pub client_streams: bool,
+    /// The server sends any number of messages.
+    pub server_streams: bool,
+}
+
+impl Shape {
+    /// One request, one response.
+    pub const UNARY: Self = Self::new(false, false);
+    /// One request, a stream of responses.
+    pub const SERVER_STREAMING: Self = Self::new(false, true);
+    /// A stream of requests, one response.
+    pub const CLIENT_STREAMING: Self = Self::new(true, false);
+    /// A stream each way, independent of each other.
+    pub const BIDI_STREAMING: Self = Self::new(true, true);
+
+    const fn new(client_streams: bool, server_streams: bool) -> Self {
+        Self {
+            client_streams,
+            server_streams,
+        }
+    }
+}
+
+/// One method of a service: its path and its [`Shape`].
+///
+/// ```
+/// use grpc_runtime::{Method, Shape};
+///
+/// const SAY_HELLO: Method = Method::new("/example.HelloService/SayHello", Shape::UNARY);
+///
+/// assert_eq!(SAY_HELLO.service(), "example.HelloService");
+/// assert_eq!(SAY_HELLO.name(), "SayHello");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Method {
+    path: &'static str,
+    /// Where the second slash stands. Invariant: `path[0]` and `path[slash]` are
+    /// slashes, no other byte is, and each is followed by something.
+    slash: usize,
+    shape: Shape,
+}
+
+impl Method {
+    /// A method by its path, `/package.Service/Method`.
+    ///
+    /// # Panics
+    ///
+    /// If `path` is not of that form. In a constant, as in generated code, that
+    /// is an error of compilation.
+    pub const fn new(path: &'static str, shape: Shape) -> Self {
+        let bytes = path.as_bytes();
+        assert!(
+            !bytes.is_empty() && bytes[0] == b'/',
+            "a method's path begins with a slash"
+        );
+        let mut slash = 0;
+        let mut at = 1;
+        while at < bytes.len() {
+            if bytes[at] == b'/' {
+                assert!(slash == 0, "a method's path has two slashes");
+                slash = at;
+            }
+            at += 1;
+        }
+        assert!(
+            slash > 1 && slash + 1 < bytes.len(),
+            "a method's path is /service/method"
+        );
+        Self { path, slash, shape }
+    }
+
+    /// The whole path, as it stands in a request's `:path`.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The service's full name, such as `example.HelloService`.
+    pub const fn service(&self) -> &'static str {
+        self.path.split_at(self.slash).0.split_at(1).1
+    }
+
+    /// The method's own name, such as `SayHello`.
+    pub const fn name(&self) -> &'static str {
+        self.path.split_at(self.slash + 1).1
+    }
+
+    /// Which sides stream.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+/// The path.
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.path)
+    }
+}
+
+#[cfg(test)]
+#[path = "method_tests.rs"]
+mod tests;

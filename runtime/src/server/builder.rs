@@ -1,0 +1,120 @@
+//! A server before it runs: its services, addresses and limits. It must never
+//! accept a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use super::connection::ServerShared;
+use super::error::ServerError;
+use super::listener::{ListenAddress, Listener};
+use super::router::Router;
+use super::running::Server;
+use super::service::Service;
+use crate::limits::CallLimits;
+use crate::transport::Http2Options;
+
+/// Configures a [`Server`].
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    services: Vec<Service>,
+    addresses: Vec<Result<ListenAddress, ServerError>>,
+    limits: CallLimits,
+    http2: Http2Options,
+}
+
+impl Server {
+    /// Begins a server with no services and no address.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+}
+
+impl ServerBuilder {
+    /// Adds a service: a generated `…Server`, say.
+    #[must_use]
+    pub fn add_service(mut self, service: impl Into<Service>) -> Self {
+        self.services.push(service.into());
+        self
+    }
+
+    /// Adds an address to listen on: `host:port`, `[::]:port` for every address
+    /// of the machine, port 0 for one that the system chooses, or `unix:/path`.
+    /// A server may have several.
+    #[must_use]
+    pub fn listen(mut self, address: impl AsRef<str>) -> Self {
+        self.addresses.push(ListenAddress::parse(address.as_ref()));
+        self
+    }
+
+    /// Listens on a socket that is bound already, for instance one that was
+    /// inherited.
+    #[must_use]
+    pub fn listen_on(mut self, listener: std::net::TcpListener) -> Self {
+        self.addresses.push(Ok(ListenAddress::Bound(listener)));
+        self
+    }
+
+    /// The largest request message the server takes, in bytes; 4 MiB unless set.
+    /// A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_receive_message_size = bytes;
+        self
+    }
+
+    /// The largest response message the server sends, in bytes; unlimited unless
+    /// set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_send_message_size = bytes;
+        self
+    }
+
+    /// Windows, frame sizes and limits of every connection.
+    #[must_use]
+    pub fn http2(mut self, options: Http2Options) -> Self {
+        self.http2 = options;
+        self
+    }
+
+    /// Listens on all addresses and serves in the background, until the
+    /// [`Server`] is shut down or dropped.
+    ///
+    /// # Errors
+    /// An address that is not one, or that the system refuses; two services of
+    /// one name; no address.
+    ///
+    /// It must run inside a tokio runtime, which also runs the handlers.
+    pub async fn start(mut self) -> Result<Server, ServerError> {
+        let mut listeners = Vec::new();
+        for address in std::mem::take(&mut self.addresses) {
+            listeners.push(Listener::bind(address?).await?);
+        }
+        if listeners.is_empty() {
+            return Err(ServerError::NoAddress);
+        }
+        let (shared, http2) = self.into_shared()?;
+        Ok(Server::start(shared, http2, listeners))
+    }
+
+    /// Listens on `address`, and all others added before, and serves until the
+    /// future is dropped.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn serve(self, address: impl AsRef<str>) -> Result<(), ServerError> {
+        let server = self.listen(address).start().await?;
+        server.wait().await;
+        Ok(())
+    }
+
+    /// What every connection of this server shares.
+    pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
+        let shared = ServerShared {
+            router: Router::new(&self.services)?,
+            limits: self.limits,
+            calls_cut: AtomicUsize::new(0),
+        };
+        Ok((Arc::new(shared), self.http2))
+    }
+}

@@ -1,0 +1,146 @@
+//! What a handler knows of its call, and what it says beside its messages. It
+//! must never give access to the connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::state::CallState;
+use crate::clock;
+use crate::deadline::Deadline;
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::status::{Code, Status};
+
+/// Where a call came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerAddress {
+    /// A TCP connection.
+    Tcp(SocketAddr),
+    /// A Unix socket; its clients have no address.
+    Unix,
+    /// A channel of the same process.
+    InProcess,
+}
+
+impl std::fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix => f.write_str("unix"),
+            Self::InProcess => f.write_str("in-process"),
+        }
+    }
+}
+
+/// One call, as its handler sees it.
+///
+/// When the caller cancels, its deadline passes or its connection is lost, the
+/// handler's future is dropped: clean up in destructors, and spawn what must
+/// outlive the call.
+///
+/// ```
+/// # use grpc_runtime::{Context, Status};
+/// fn who_calls(context: &mut Context) -> Result<String, Status> {
+///     let user = context.metadata().get("x-user").unwrap_or("nobody").to_owned();
+///     context.trailing_metadata_mut().append("x-served-by", "me")?;
+///     Ok(format!("{user} at {}", context.peer()))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Context {
+    method: Method,
+    metadata: Metadata,
+    deadline: Option<Deadline>,
+    peer: PeerAddress,
+    initial: Metadata,
+    trailing: Metadata,
+    /// The call's sending side, where the response streams.
+    stream: Option<Arc<CallState>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        method: Method,
+        metadata: Metadata,
+        deadline: Option<Deadline>,
+        peer: PeerAddress,
+        stream: Option<Arc<CallState>>,
+    ) -> Self {
+        Self {
+            method,
+            metadata,
+            deadline,
+            peer,
+            initial: Metadata::default(),
+            trailing: Metadata::default(),
+            stream,
+        }
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// What the caller sent beside the message.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// When the caller stops waiting; `None` if it set no deadline.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// The time until the deadline, zero once it has passed; `None` without one.
+    pub fn time_remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.remaining(clock::now()))
+    }
+
+    /// Where the call came from.
+    pub fn peer(&self) -> &PeerAddress {
+        &self.peer
+    }
+
+    /// Sets the metadata that goes ahead of the first response message. It
+    /// replaces what was set before.
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` if it has already gone, with the first message of
+    /// a streamed response.
+    pub fn set_initial_metadata(&mut self, metadata: Metadata) -> Result<(), Status> {
+        self.put_initial(metadata, false)
+    }
+
+    /// Sends initial metadata now, ahead of any message, where the response is a
+    /// stream; a unary response's goes out with its message.
+    ///
+    /// # Errors
+    /// As [`set_initial_metadata`](Self::set_initial_metadata).
+    pub fn send_initial_metadata(&mut self, metadata: Metadata) -> Result<(), Status> {
+        self.put_initial(metadata, true)
+    }
+
+    fn put_initial(&mut self, metadata: Metadata, now: bool) -> Result<(), Status> {
+        match &self.stream {
+            None => self.initial = metadata,
+            Some(stream) => stream.push_head(metadata, now).map_err(|_| {
+                Status::new(Code::FailedPrecondition, "the initial metadata has already been sent")
+            })?,
+        }
+        Ok(())
+    }
+
+    /// What goes to the caller after the last message, whether the call
+    /// succeeds or fails.
+    pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.trailing
+    }
+
+    /// Initial and trailing metadata, at the end of the call.
+    pub(crate) fn into_metadata(self) -> (Metadata, Metadata) {
+        (self.initial, self.trailing)
+    }
+}

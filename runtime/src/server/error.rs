@@ -1,0 +1,55 @@
+//! Why a server could not start. Values only.
+
+use std::io;
+
+/// Why a server could not start. Nothing listens when it is returned.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The text is not an address to listen on.
+    Address {
+        /// The text as it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The operating system refused the address.
+    Bind {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Two services of one server have the same name.
+    DuplicateService(&'static str),
+    /// The server has no address to listen on.
+    NoAddress,
+}
+
+impl std::fmt::Display for ServerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address { address, reason } => write!(
+                f,
+                "cannot listen on '{address}': {reason}; expected 'host:port', '[::]:port' or \
+                 'unix:/path'"
+            ),
+            Self::Bind { address, source } => write!(f, "cannot listen on '{address}': {source}"),
+            Self::DuplicateService(name) => {
+                write!(f, "the service '{name}' was added to the server twice")
+            }
+            Self::NoAddress => {
+                f.write_str("the server has no address to listen on: call ServerBuilder::listen")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ServerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } => Some(source),
+            Self::Address { .. } | Self::DuplicateService(_) | Self::NoAddress => None,
+        }
+    }
+}

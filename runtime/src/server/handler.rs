@@ -1,0 +1,107 @@
+//! A method's handler with its types erased, and how one is run: polled once
+//! where the call arrived, and on a task of its own if it did not finish there.
+//! It must never let a panic out.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use tokio::task::AbortHandle;
+
+use super::context::Context;
+use crate::call::command::{Command, Finished, Link};
+use crate::call::state::CallState;
+use crate::framing::Payload;
+use crate::limits::CallLimits;
+use crate::method::Method;
+use crate::status::{Code, Status};
+
+/// What a handler starts with.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) context: Context,
+    /// The request's one message, where the method takes one.
+    pub(crate) message: Option<Payload>,
+    /// The streaming halves, where the method has any.
+    pub(crate) state: Option<Arc<CallState>>,
+    pub(crate) limits: CallLimits,
+    /// In which steps a receiver reports what it consumed, in bytes.
+    pub(crate) release_step: usize,
+}
+
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
+pub(crate) type Handler = Box<dyn Fn(Invocation) -> HandlerFuture + Send + Sync>;
+
+/// A method and what answers it.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) handler: Handler,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// How far a handler got in the place where its call arrived.
+pub(crate) enum Started {
+    Finished(Finished),
+    /// It waits for something, on a task of its own.
+    Spawned(AbortHandle),
+}
+
+impl Route {
+    /// Starts the handler in the caller's place. Most unary handlers end right
+    /// there, which saves a task, two wake-ups and a queue.
+    pub(crate) fn start(&self, invocation: Invocation, link: impl FnOnce() -> Link) -> Started {
+        // The waker does nothing: a pending handler is polled again by its own
+        // task, whose waker then takes this one's place.
+        let mut context = TaskContext::from_waker(Waker::noop());
+        let first = catch_unwind(AssertUnwindSafe(|| {
+            let mut future = (self.handler)(invocation);
+            match future.as_mut().poll(&mut context) {
+                Poll::Ready(finished) => Ok(finished),
+                Poll::Pending => Err(future),
+            }
+        }));
+        match first {
+            Ok(Ok(finished)) => Started::Finished(finished),
+            Ok(Err(future)) => {
+                let task = HandlerTask { future, link: link(), method: self.method };
+                Started::Spawned(tokio::spawn(task).abort_handle())
+            }
+            Err(_) => Started::Finished(panicked(self.method)),
+        }
+    }
+}
+
+/// The panic itself has been reported by the panic hook; its text may hold what
+/// no caller should see.
+fn panicked(method: Method) -> Finished {
+    let text = format!("the handler of {} panicked", method.path());
+    Finished::failed(Status::new(Code::Internal, text))
+}
+
+/// A handler on a task of its own.
+struct HandlerTask {
+    future: HandlerFuture,
+    link: Link,
+    method: Method,
+}
+
+impl Future for HandlerTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let finished = match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(finished)) => finished,
+            Err(_) => panicked(self.method),
+        };
+        self.link.send(Command::Finish(self.link.stream, finished));
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The server: services, where they listen, and the calls of each connection.
+//! It must never import the channel: the two sides share `call` and below.
+
+mod builder;
+mod connection;
+mod context;
+mod error;
+mod handler;
+mod listener;
+mod router;
+mod running;
+mod service;
+
+pub use builder::ServerBuilder;
+pub use context::{Context, PeerAddress};
+pub use error::ServerError;
+pub(crate) use running::serve_connection;
+pub use running::{Server, ShutdownReport};
+pub use service::{Service, ServiceBuilder};

@@ -1,0 +1,203 @@
+//! A service: a servicer behind its methods' names, with its type erased. Each
+//! shape is one thin generic function over one non-generic path.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use prost::Message;
+
+use super::context::Context;
+use super::handler::{HandlerFuture, Invocation, Route};
+use crate::call::command::Finished;
+use crate::call::receiver::Receiver;
+use crate::call::sender::Sender;
+use crate::call::state::CallState;
+use crate::framing::{self, Side};
+use crate::method::{Method, Shape};
+use crate::status::{Code, Status};
+
+/// A service that a [`Server`](crate::Server) can offer. Generated
+/// `…Server` types turn into one.
+#[derive(Clone, Debug)]
+pub struct Service {
+    name: &'static str,
+    routes: Arc<[Route]>,
+}
+
+impl Service {
+    /// Begins a service called `name` (`package.Service`) over `servicer`. This
+    /// is what generated code calls.
+    pub fn builder<S>(name: &'static str, servicer: Arc<S>) -> ServiceBuilder<S> {
+        ServiceBuilder { name, servicer, routes: Vec::new() }
+    }
+
+    /// The service's full name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn routes(&self) -> &Arc<[Route]> {
+        &self.routes
+    }
+}
+
+/// Collects the methods of a [`Service`].
+#[derive(Debug)]
+pub struct ServiceBuilder<S> {
+    name: &'static str,
+    servicer: Arc<S>,
+    routes: Vec<Route>,
+}
+
+impl<S: Send + Sync + 'static> ServiceBuilder<S> {
+    /// Adds a method that takes one message and answers with one.
+    #[must_use]
+    pub fn unary<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    where
+        Q: Message + Default + 'static,
+        R: Message + 'static,
+        H: Fn(Arc<S>, Q, Context) -> F + Send + Sync + 'static,
+        F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
+    {
+        let servicer = Arc::clone(&self.servicer);
+        self.route(method, Shape::UNARY, move |mut invocation| {
+            let request = match request(&mut invocation) {
+                Ok(request) => request,
+                Err(refused) => return refused,
+            };
+            let limit = invocation.limits.max_send_message_size;
+            let answer = handler(Arc::clone(&servicer), request, invocation.context);
+            Box::pin(async move {
+                let (result, context) = answer.await;
+                finished_with(result, context, limit)
+            })
+        })
+    }
+
+    /// Adds a method that takes one message and answers with a stream.
+    #[must_use]
+    pub fn server_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    where
+        Q: Message + Default + 'static,
+        R: Message + 'static,
+        H: Fn(Arc<S>, Q, Sender<R>, Context) -> F + Send + Sync + 'static,
+        F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
+    {
+        let servicer = Arc::clone(&self.servicer);
+        self.route(method, Shape::SERVER_STREAMING, move |mut invocation| {
+            let request = match request(&mut invocation) {
+                Ok(request) => request,
+                Err(refused) => return refused,
+            };
+            let sender = sender(&invocation);
+            let answer = handler(Arc::clone(&servicer), request, sender, invocation.context);
+            Box::pin(async move { finished(answer.await) })
+        })
+    }
+
+    /// Adds a method that takes a stream and answers with one message.
+    #[must_use]
+    pub fn client_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    where
+        Q: Message + Default + 'static,
+        R: Message + 'static,
+        H: Fn(Arc<S>, Receiver<Q>, Context) -> F + Send + Sync + 'static,
+        F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
+    {
+        let servicer = Arc::clone(&self.servicer);
+        self.route(method, Shape::CLIENT_STREAMING, move |invocation| {
+            let limit = invocation.limits.max_send_message_size;
+            let receiver = receiver(&invocation);
+            let answer = handler(Arc::clone(&servicer), receiver, invocation.context);
+            Box::pin(async move {
+                let (result, context) = answer.await;
+                finished_with(result, context, limit)
+            })
+        })
+    }
+
+    /// Adds a method with a stream each way.
+    #[must_use]
+    pub fn bidi_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    where
+        Q: Message + Default + 'static,
+        R: Message + 'static,
+        H: Fn(Arc<S>, Receiver<Q>, Sender<R>, Context) -> F + Send + Sync + 'static,
+        F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
+    {
+        let servicer = Arc::clone(&self.servicer);
+        self.route(method, Shape::BIDI_STREAMING, move |invocation| {
+            let (receiver, sender) = (receiver(&invocation), sender(&invocation));
+            let answer = handler(Arc::clone(&servicer), receiver, sender, invocation.context);
+            Box::pin(async move { finished(answer.await) })
+        })
+    }
+
+    /// The finished service.
+    pub fn build(self) -> Service {
+        Service { name: self.name, routes: self.routes.into() }
+    }
+
+    fn route(
+        mut self,
+        method: Method,
+        shape: Shape,
+        handler: impl Fn(Invocation) -> HandlerFuture + Send + Sync + 'static,
+    ) -> Self {
+        debug_assert_eq!(method.shape(), shape, "{} has another shape", method.path());
+        self.routes.push(Route { method, handler: Box::new(handler) });
+        self
+    }
+}
+
+/// The one message of a request, or the call's early end.
+fn request<Q: Message + Default>(invocation: &mut Invocation) -> Result<Q, HandlerFuture> {
+    let decoded = match invocation.message.take() {
+        Some(payload) => {
+            framing::decode_message(payload).map_err(|error| error.into_status(Side::Server))
+        }
+        None => Err(Status::new(Code::Unimplemented, "the request holds no message")),
+    };
+    decoded.map_err(|status| -> HandlerFuture {
+        Box::pin(std::future::ready(Finished::failed(status)))
+    })
+}
+
+fn sender<R: Message>(invocation: &Invocation) -> Sender<R> {
+    Sender::new(state(invocation), invocation.limits.max_send_message_size, Side::Server)
+}
+
+fn receiver<Q: Message + Default>(invocation: &Invocation) -> Receiver<Q> {
+    let limit = invocation.limits.max_receive_message_size;
+    Receiver::new(state(invocation), limit, Side::Server, invocation.release_step)
+}
+
+/// A streaming method always has its state; one without it could only wait, so
+/// it gets an empty one.
+fn state(invocation: &Invocation) -> Arc<CallState> {
+    invocation.state.clone().unwrap_or_else(|| CallState::new(0))
+}
+
+fn finished((result, context): (Result<(), Status>, Context)) -> Finished {
+    let (initial, trailing) = context.into_metadata();
+    Finished { result, message: None, initial, trailing }
+}
+
+fn finished_with<R: Message>(
+    result: Result<R, Status>,
+    context: Context,
+    limit: usize,
+) -> Finished {
+    let encoded = result.and_then(|message| {
+        let mut buffer = BytesMut::new();
+        framing::encode_message(&message, limit, &mut buffer)
+            .map_err(|error| error.into_status(Side::Server))?;
+        Ok(buffer.freeze())
+    });
+    let (initial, trailing) = context.into_metadata();
+    match encoded {
+        Ok(message) => Finished { result: Ok(()), message: Some(message), initial, trailing },
+        Err(status) => Finished { result: Err(status), message: None, initial, trailing },
+    }
+}

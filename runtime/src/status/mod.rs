@@ -1,0 +1,223 @@
+//! How a call failed. A status must stay one pointer wide, since every `Result`
+//! on the way carries room for it, and must never lose the error it came from.
+
+mod constructors;
+pub(crate) mod message;
+mod phase;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use self::phase::Phase;
+pub use crate::code::Code;
+use crate::deadline::MalformedTimeout;
+use crate::metadata::{Metadata, MetadataError};
+
+/// Why a call failed: a [`Code`], a message for people, and optionally details
+/// and trailing metadata for programs.
+///
+/// A handler returns one to its caller, and a stub gives one for whatever went
+/// wrong, on either side or between them. One that was made on this side has a
+/// [`phase`](Self::phase), and often a [`source`](Error::source); neither goes
+/// over the wire.
+///
+/// ```
+/// use grpc_runtime::{Code, Status};
+///
+/// fn page(number: i64) -> Result<i64, Status> {
+///     if number < 1 {
+///         return Err(Status::invalid_argument(format!("page {number}: pages start at 1")));
+///     }
+///     Ok(number)
+/// }
+///
+/// let status = page(0).unwrap_err();
+/// assert_eq!(status.code(), Code::InvalidArgument);
+/// assert_eq!(status.to_string(), "INVALID_ARGUMENT: page 0: pages start at 1");
+/// ```
+///
+/// No error turns into a status by `?` alone, because nobody but the handler
+/// knows which code is right, nor whether the text may leave the house. Say both
+/// with [`from_error`](Self::from_error), or a constructor of your wording:
+///
+/// ```
+/// # use grpc_runtime::{Code, Status};
+/// fn load(path: &str) -> Result<Vec<u8>, Status> {
+///     std::fs::read(path)
+///         .map_err(|error| Status::not_found("no such document").with_source(error))
+/// }
+/// # assert!(load("/no/such/file").is_err());
+/// ```
+#[derive(Clone)]
+pub struct Status(Box<Content>);
+
+#[derive(Clone)]
+struct Content {
+    code: Code,
+    phase: Option<Phase>,
+    message: Cow<'static, str>,
+    details: Bytes,
+    metadata: Metadata,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Status {
+    /// A status with this code and message. There is a constructor for each
+    /// code, such as [`not_found`](Self::not_found).
+    ///
+    /// [`Code::Ok`] makes a status that is no failure; a handler that returns it
+    /// as an error is a mistake that its caller sees as `UNKNOWN`.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Content {
+            code,
+            phase: None,
+            message: message.into(),
+            details: Bytes::new(),
+            metadata: Metadata::new(),
+            source: None,
+        }))
+    }
+
+    /// A status for `error`, with its text as the message and itself as the
+    /// source. Mind that a handler's caller gets to see the text.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Code, Status};
+    /// fn port(text: &str) -> Result<u16, Status> {
+    ///     text.parse().map_err(|error| Status::from_error(Code::InvalidArgument, error))
+    /// }
+    /// assert_eq!(port("x").unwrap_err().message(), "invalid digit found in string");
+    /// ```
+    pub fn from_error(code: Code, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::new(code, error.to_string()).with_source(error)
+    }
+
+    /// The same status with these details: an encoded `google.rpc.Status`, which
+    /// goes over the wire as `grpc-status-details-bin`. They are not checked
+    /// against the code and message, which are the ones that count.
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
+        self.0.details = details.into();
+        self
+    }
+
+    /// The same status with this trailing metadata in place of what it had.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.0.metadata = metadata;
+        self
+    }
+
+    /// The same status with the error that caused it. It stays on this side.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same status with where on this side it arose.
+    #[must_use]
+    pub fn with_phase(mut self, phase: Phase) -> Self {
+        self.0.phase = Some(phase);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The message, meant for people. Empty if there is none.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The details: an encoded `google.rpc.Status`, as the peer sent it. Empty
+    /// if there are none.
+    pub fn details(&self) -> &Bytes {
+        &self.0.details
+    }
+
+    /// Trailing metadata.
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.metadata
+    }
+
+    /// Trailing metadata, to add to.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.0.metadata
+    }
+
+    /// Where on this side the status arose; `None` if the peer sent it, or a
+    /// handler made it.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+}
+
+/// `NOT_FOUND: no such document`, followed by the phase in brackets if there is
+/// one.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code.name())?;
+        if !self.0.message.is_empty() {
+            write!(f, ": {}", self.0.message)?;
+        }
+        match self.0.phase {
+            Some(phase) => write!(f, " ({phase})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All that is there, and nothing of what is not.
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = &*self.0;
+        let mut out = f.debug_struct("Status");
+        out.field("code", &content.code)
+            .field("message", &content.message);
+        if let Some(phase) = &content.phase {
+            out.field("phase", phase);
+        }
+        if !content.details.is_empty() {
+            out.field("details", &content.details);
+        }
+        if !content.metadata.is_empty() {
+            out.field("metadata", &content.metadata);
+        }
+        if let Some(source) = &content.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl Error for Status {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// `INTERNAL`: this side made metadata that cannot be sent, or the peer sent
+/// some that cannot be read.
+impl From<MetadataError> for Status {
+    fn from(error: MetadataError) -> Self {
+        Self::from_error(Code::Internal, error)
+    }
+}
+
+/// `INTERNAL`, as in other gRPC implementations.
+impl From<MalformedTimeout> for Status {
+    fn from(error: MalformedTimeout) -> Self {
+        Self::from_error(Code::Internal, error)
+    }
+}

@@ -1,0 +1,44 @@
+//! A stream each way.
+
+use std::marker::PhantomData;
+
+use prost::Message;
+
+use super::blocking::{BlockingReceiver, BlockingSender};
+use super::call::{Call, call_options};
+use crate::call::receiver::Receiver;
+use crate::call::sender::Sender;
+use crate::channel::Channel;
+use crate::method::Method;
+
+/// A bidirectional call that has not started: set its options, then
+/// [`start`](Self::start) it.
+#[derive(Debug)]
+#[must_use = "a call starts with `start`"]
+pub struct BidiStreamingCall<Q, R> {
+    call: Call,
+    messages: PhantomData<fn(Q) -> R>,
+}
+
+impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
+    /// A call of `method`. This is what generated code calls.
+    pub fn new(channel: &Channel, method: Method) -> Self {
+        Self { call: Call::new(channel, method), messages: PhantomData }
+    }
+
+    call_options!();
+
+    /// Starts the call; nothing waits for the server. The halves are independent:
+    /// they may live in different tasks, and either may end first. Dropping the
+    /// sender unfinished, or the receiver before the end, cancels the call.
+    pub fn start(self) -> (Sender<Q>, Receiver<R>) {
+        let started = self.call.start();
+        (started.sender(), started.receiver())
+    }
+
+    /// Starts the call; both halves block their threads.
+    pub fn wait(self) -> (BlockingSender<Q>, BlockingReceiver<R>) {
+        let (sender, receiver) = self.start();
+        (BlockingSender::new(sender), BlockingReceiver::new(receiver))
+    }
+}

@@ -1,0 +1,186 @@
+//! A call before it starts, whatever its shape: its channel, method and
+//! options, and the one way to start it. It must never know a message's type.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+
+use crate::call::receiver::Receiver;
+use crate::call::sender::Sender;
+use crate::call::state::CallState;
+use crate::channel::Channel;
+use crate::channel::call_options::CallOptions;
+use crate::channel::open::Open;
+use crate::clock;
+use crate::framing::{self, FramingError, Side};
+use crate::metadata::{Metadata, MetadataError};
+use crate::method::Method;
+
+/// A call that has not started.
+#[derive(Debug)]
+pub(crate) struct Call {
+    channel: Channel,
+    method: Method,
+    options: CallOptions,
+    /// The whole request, where the method takes one message.
+    request: Option<Bytes>,
+}
+
+impl Call {
+    pub(crate) fn new(channel: &Channel, method: Method) -> Self {
+        let options = CallOptions { limits: channel.limits(), ..CallOptions::default() };
+        Self { channel: channel.clone(), method, options, request: None }
+    }
+
+    pub(crate) fn with_request(channel: &Channel, method: Method, message: &impl Message) -> Self {
+        let mut call = Self::new(channel, method);
+        let mut buffer = BytesMut::new();
+        // The limit may still be changed, so it is checked at the start.
+        match framing::encode_message(message, usize::MAX, &mut buffer) {
+            Ok(()) => call.request = Some(buffer.freeze()),
+            Err(error) => call.options.error = Some(error.into_status(Side::Client)),
+        }
+        call
+    }
+
+    pub(crate) fn timeout(&mut self, timeout: Duration) {
+        // A timeout beyond what the clock can count is none.
+        self.options.deadline = clock::now().checked_add(timeout);
+    }
+
+    pub(crate) fn deadline(&mut self, deadline: Instant) {
+        self.options.deadline = Some(deadline);
+    }
+
+    /// Applies a change to the metadata; what is wrong with it fails the call.
+    pub(crate) fn metadata(
+        &mut self,
+        change: impl FnOnce(&mut Metadata) -> Result<(), MetadataError>,
+    ) {
+        if let Err(error) = change(&mut self.options.metadata) {
+            self.options.error.get_or_insert_with(|| error.into());
+        }
+    }
+
+    pub(crate) fn wait_for_ready(&mut self) {
+        self.options.wait_for_ready = true;
+    }
+
+    pub(crate) fn max_receive_message_size(&mut self, bytes: usize) {
+        self.options.limits.max_receive_message_size = bytes;
+    }
+
+    pub(crate) fn max_send_message_size(&mut self, bytes: usize) {
+        self.options.limits.max_send_message_size = bytes;
+    }
+
+    /// Starts the call. It is under way when this returns; nothing has waited.
+    pub(crate) fn start(mut self) -> Started {
+        let state = CallState::new(self.channel.http2().send_buffer);
+        let error = self.options.error.take().or_else(|| {
+            let size = self.request.as_ref()?.len() - framing::PREFIX_LEN;
+            let limit = self.options.limits.max_send_message_size;
+            let error = FramingError::SendTooLarge { size, limit };
+            (size > limit).then(|| error.into_status(Side::Client))
+        });
+        let started = Started {
+            state: Arc::clone(&state),
+            max_receive_message_size: self.options.limits.max_receive_message_size,
+            max_send_message_size: self.options.limits.max_send_message_size,
+            release_step: self.channel.http2().stream_window as usize / 4,
+        };
+        match error {
+            Some(status) => state.deliver_end(Err(status)),
+            None => {
+                self.channel.open(Open::new(state, self.method, self.options, self.request));
+            }
+        }
+        started
+    }
+}
+
+/// A call under way, before its halves have types.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) state: Arc<CallState>,
+    max_receive_message_size: usize,
+    max_send_message_size: usize,
+    release_step: usize,
+}
+
+impl Started {
+    pub(crate) fn sender<Q: Message>(&self) -> Sender<Q> {
+        Sender::new(Arc::clone(&self.state), self.max_send_message_size, Side::Client)
+    }
+
+    pub(crate) fn receiver<R: Message + Default>(&self) -> Receiver<R> {
+        let state = Arc::clone(&self.state);
+        Receiver::new(state, self.max_receive_message_size, Side::Client, self.release_step)
+    }
+}
+
+/// The options every shape of call has: written once, documented once.
+macro_rules! call_options {
+    () => {
+        /// The call may take this long from now, over all its phases: waiting for
+        /// a connection, sending, and the answer. Then it fails with
+        /// `DEADLINE_EXCEEDED`. The server is told.
+        #[must_use]
+        pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.call.timeout(timeout);
+            self
+        }
+
+        /// As [`timeout`](Self::timeout), as a moment.
+        #[must_use]
+        pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
+            self.call.deadline(deadline);
+            self
+        }
+
+        /// Adds a text to the request's metadata. A key or value that metadata
+        /// cannot carry fails the call with `INTERNAL` before anything is sent.
+        #[must_use]
+        pub fn metadata(mut self, key: &str, value: &str) -> Self {
+            self.call.metadata(|metadata| metadata.append(key, value));
+            self
+        }
+
+        /// Adds bytes to the request's metadata; `key` ends in `-bin`. Errors as
+        /// [`metadata`](Self::metadata).
+        #[must_use]
+        pub fn metadata_bin(mut self, key: &str, value: &[u8]) -> Self {
+            self.call.metadata(|metadata| metadata.append_bin(key, value));
+            self
+        }
+
+        /// Waits for a connection, up to the deadline, instead of failing with
+        /// `UNAVAILABLE` when there is none to be had.
+        #[must_use]
+        pub fn wait_for_ready(mut self) -> Self {
+            self.call.wait_for_ready();
+            self
+        }
+
+        /// The largest response message this call takes, in bytes; the channel's
+        /// limit (4 MiB) unless set. A larger one fails the call with
+        /// `RESOURCE_EXHAUSTED`.
+        #[must_use]
+        pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+            self.call.max_receive_message_size(bytes);
+            self
+        }
+
+        /// The largest request message this call sends, in bytes; the channel's
+        /// limit (none) unless set. A larger one fails with
+        /// `RESOURCE_EXHAUSTED`.
+        #[must_use]
+        pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+            self.call.max_send_message_size(bytes);
+            self
+        }
+    };
+}
+pub(crate) use call_options;

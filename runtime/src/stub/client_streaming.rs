@@ -1,0 +1,82 @@
+//! A stream out, one message back.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::blocking::BlockingClientStream;
+use super::call::{Call, call_options};
+use super::unary::{Response, ResponseFuture};
+use crate::call::sender::Sender;
+use crate::call::state::CallState;
+use crate::channel::Channel;
+use crate::method::Method;
+use crate::status::Status;
+
+/// A client-streaming call that has not started: set its options, then
+/// [`start`](Self::start) it.
+#[derive(Debug)]
+#[must_use = "a call starts with `start`"]
+pub struct ClientStreamingCall<Q, R> {
+    call: Call,
+    messages: PhantomData<fn(Q) -> R>,
+}
+
+impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
+    /// A call of `method`. This is what generated code calls.
+    pub fn new(channel: &Channel, method: Method) -> Self {
+        Self { call: Call::new(channel, method), messages: PhantomData }
+    }
+
+    call_options!();
+
+    /// Starts the call; nothing waits for the server.
+    pub fn start(self) -> ClientStream<Q, R> {
+        let started = self.call.start();
+        let sender = started.sender();
+        ClientStream { sender, state: started.state, message: PhantomData }
+    }
+
+    /// Starts the call; sending and finishing block this thread.
+    pub fn wait(self) -> BlockingClientStream<Q, R> {
+        BlockingClientStream::new(self.start())
+    }
+}
+
+/// A client-streaming call under way: [`send`](Self::send) messages, then
+/// [`finish`](Self::finish) for the answer. Dropped before that, it cancels the
+/// call.
+#[derive(Debug)]
+pub struct ClientStream<Q, R> {
+    sender: Sender<Q>,
+    state: Arc<CallState>,
+    message: PhantomData<fn() -> R>,
+}
+
+impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
+    /// Sends one message; waits, errs and drops as [`Sender::send`] does.
+    ///
+    /// # Errors
+    /// The call's status if it has failed.
+    pub async fn send(&mut self, message: Q) -> Result<(), Status> {
+        self.sender.send(message).await
+    }
+
+    /// Ends the stream and gives the answer.
+    ///
+    /// # Errors
+    /// The call's status. Dropping the future cancels the call.
+    pub async fn finish(self) -> Result<R, Status> {
+        Ok(self.response().await?.message)
+    }
+
+    /// As [`finish`](Self::finish), with the answer's metadata.
+    ///
+    /// # Errors
+    /// The call's status.
+    pub async fn response(mut self) -> Result<Response<R>, Status> {
+        self.sender.close();
+        ResponseFuture::new(self.state).await
+    }
+}

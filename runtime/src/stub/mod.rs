@@ -1,0 +1,15 @@
+//! What a stub's methods return: the four call shapes, async and blocking. Each
+//! is a thin typed layer over one non-generic call. It must never know HTTP/2.
+
+mod bidi_streaming;
+mod blocking;
+mod call;
+mod client_streaming;
+mod server_streaming;
+mod unary;
+
+pub use bidi_streaming::BidiStreamingCall;
+pub use blocking::{BlockingClientStream, BlockingReceiver, BlockingSender};
+pub use client_streaming::{ClientStream, ClientStreamingCall};
+pub use server_streaming::ServerStreamingCall;
+pub use unary::{Response, ResponseFuture, UnaryCall, UnaryFuture};

@@ -1,0 +1,131 @@
+//! One message each way. It must never give a message without its status.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use prost::Message;
+
+use super::blocking;
+use super::call::{Call, call_options};
+use crate::call::state::CallState;
+use crate::channel::Channel;
+use crate::framing::{self, Side};
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::status::{Code, Status};
+
+/// A unary call that has not started: set its options, then `.await` it for the
+/// message, or take [`response`](Self::response) for metadata too, or
+/// [`wait`](Self::wait) for it on a thread without a runtime.
+#[derive(Debug)]
+#[must_use = "a call starts when it is awaited"]
+pub struct UnaryCall<R> {
+    call: Call,
+    message: PhantomData<fn() -> R>,
+}
+
+/// A message with what came around it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Response<M> {
+    /// The message.
+    pub message: M,
+    /// What the server sent ahead of it.
+    pub initial_metadata: Metadata,
+    /// What the server sent behind it.
+    pub trailing_metadata: Metadata,
+}
+
+impl<R: Message + Default> UnaryCall<R> {
+    /// A call of `method` with `request`. This is what generated code calls.
+    pub fn new(channel: &Channel, method: Method, request: &impl Message) -> Self {
+        Self { call: Call::with_request(channel, method, request), message: PhantomData }
+    }
+
+    call_options!();
+
+    /// Starts the call; the future gives the message with its metadata.
+    ///
+    /// # Errors
+    /// The call's status: the server's own, or one made here:
+    /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when there is no connection or it was
+    /// lost, `RESOURCE_EXHAUSTED` for a limit, `INTERNAL` for an answer that
+    /// breaks the protocol. Dropping the future cancels the call.
+    pub fn response(self) -> ResponseFuture<R> {
+        ResponseFuture { state: self.call.start().state, done: false, message: PhantomData }
+    }
+
+    /// Makes the call and blocks this thread until it ends.
+    ///
+    /// # Errors
+    /// As [`response`](Self::response); `FAILED_PRECONDITION` on a thread of a
+    /// single-threaded runtime, which must not be blocked.
+    pub fn wait(self) -> Result<R, Status> {
+        blocking::block_on(self.into_future())?
+    }
+}
+
+impl<R: Message + Default> IntoFuture for UnaryCall<R> {
+    type Output = Result<R, Status>;
+    type IntoFuture = UnaryFuture<R>;
+
+    fn into_future(self) -> UnaryFuture<R> {
+        UnaryFuture(self.response())
+    }
+}
+
+/// A unary call under way: gives the message. Dropping it cancels the call.
+#[derive(Debug)]
+pub struct UnaryFuture<R>(ResponseFuture<R>);
+
+impl<R: Message + Default> Future for UnaryFuture<R> {
+    type Output = Result<R, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_ok(|response| response.message)
+    }
+}
+
+/// A unary call under way: gives the message with its metadata. Dropping it
+/// cancels the call.
+#[derive(Debug)]
+pub struct ResponseFuture<R> {
+    state: Arc<CallState>,
+    done: bool,
+    message: PhantomData<fn() -> R>,
+}
+
+impl<R> ResponseFuture<R> {
+    /// The answer to a call whose request streams: cancels it when dropped.
+    pub(crate) fn new(state: Arc<CallState>) -> Self {
+        Self { state, done: false, message: PhantomData }
+    }
+}
+
+impl<R: Message + Default> Future for ResponseFuture<R> {
+    type Output = Result<Response<R>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (initial_metadata, payload, ended) = ready!(self.state.poll_response(cx));
+        self.done = true;
+        Poll::Ready(ended.and_then(|trailing_metadata| {
+            let payload = payload.ok_or_else(|| {
+                Status::new(Code::Internal, "the answer has already been taken")
+            })?;
+            let message = framing::decode_message(payload)
+                .map_err(|error| error.into_status(Side::Client))?;
+            Ok(Response { message, initial_metadata, trailing_metadata })
+        }))
+    }
+}
+
+impl<R> Drop for ResponseFuture<R> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.state.cancel();
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The shell around one connection: moves bytes between a socket and the
+//! [`Connection`] machine, and time and events between the machine and its
+//! [`Application`]. One task owns all three. It must never decide what a frame
+//! or a call means.
+//!
+//! A turn: read a chunk → events → commands of other tasks → frame what is
+//! ready → one write. It turns until nothing moves, then sleeps.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Sleep;
+
+use super::http2::connection::Connection;
+use super::http2::event::{ConnectionError, Event};
+use super::io::Io;
+use crate::clock;
+
+/// Room offered to a read: it grows while reads fill it and shrinks when they
+/// come back nearly empty.
+const READ_MIN: usize = 4 << 10;
+const READ_MAX: usize = 256 << 10;
+/// Segments in one `writev`.
+const WRITE_SLICES: usize = 32;
+/// Turns before the task lets others run.
+const TURNS: usize = 16;
+
+/// What runs on a connection: the server's calls or the channel's.
+pub(crate) trait Application {
+    fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant);
+    /// Takes what other tasks asked for; `true` if there was anything.
+    fn poll_commands(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> bool;
+    fn next_timeout(&self) -> Option<Instant>;
+    fn on_timeout(&mut self, connection: &mut Connection, now: Instant);
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// In order: drained, and all written.
+    Drained,
+    /// The peer closed its side.
+    Eof,
+    /// The socket failed.
+    Io(io::Error),
+    /// The peer broke HTTP/2.
+    Protocol(ConnectionError),
+}
+
+/// A connection's task: a future that ends with the connection.
+#[derive(Debug)]
+pub(crate) struct Driver<A> {
+    io: Io,
+    connection: Connection,
+    pub(crate) application: A,
+    input: BytesMut,
+    read_size: usize,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When `sleep` fires: never later than the next timeout.
+    armed: Option<Instant>,
+    /// Set once the connection is broken: only its last words are left.
+    failed: Option<ConnectionError>,
+}
+
+impl<A: Application> Driver<A> {
+    pub(crate) fn new(io: Io, connection: Connection, application: A) -> Self {
+        Self {
+            io,
+            connection,
+            application,
+            input: BytesMut::new(),
+            read_size: READ_MIN,
+            sleep: None,
+            armed: None,
+            failed: None,
+        }
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Runs until nothing moves or the connection ended.
+    pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        for _ in 0..TURNS {
+            if self.failed.is_some() {
+                return self.poll_last_words(cx);
+            }
+            match self.turn(cx) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if self.connection.is_finished() {
+                        return Poll::Ready(Closed::Drained);
+                    }
+                    if self.poll_timer(cx) {
+                        continue;
+                    }
+                    // An idle connection keeps no read buffer.
+                    if self.input.is_empty() {
+                        self.input = BytesMut::new();
+                    }
+                    return Poll::Pending;
+                }
+                Err(Closed::Protocol(error)) => {
+                    self.connection.abort(error);
+                    self.failed = Some(error);
+                }
+                Err(closed) => return Poll::Ready(closed),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn; whether anything moved.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Closed> {
+        let now = clock::now();
+        let mut moved = self.check_timeouts(now)?;
+        let end = match self.poll_read(cx) {
+            Poll::Ready(Ok(0)) => Some(Closed::Eof),
+            Poll::Ready(Ok(_)) => {
+                moved = true;
+                None
+            }
+            Poll::Ready(Err(error)) => Some(Closed::Io(error)),
+            Poll::Pending => None,
+        };
+        if !self.input.is_empty() && self.connection.wants_input() {
+            self.connection.receive(&mut self.input, now).map_err(Closed::Protocol)?;
+        }
+        self.dispatch(now);
+        if let Some(closed) = end {
+            return Err(closed);
+        }
+        moved |= self.application.poll_commands(&mut self.connection, now, cx);
+        self.connection.pump();
+        self.dispatch(now);
+        moved |= self.write(cx).map_err(Closed::Io)?;
+        Ok(moved)
+    }
+
+    fn dispatch(&mut self, now: Instant) {
+        while let Some(event) = self.connection.next_event() {
+            self.application.on_event(&mut self.connection, event, now);
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.connection.wants_input() {
+            return Poll::Pending;
+        }
+        if self.input.capacity() - self.input.len() < self.read_size / 2 {
+            self.input.reserve(self.read_size);
+        }
+        let room = self.input.capacity() - self.input.len();
+        let read = std::task::ready!(pin!(self.io.read_buf(&mut self.input)).poll(cx))?;
+        if read == room {
+            self.read_size = (self.read_size * 2).min(READ_MAX);
+        } else if read < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(READ_MIN);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Writes what the output holds, as far as the socket takes it.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.connection.output().is_empty() {
+            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+            let count = self.connection.output().slices(&mut slices);
+            match Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => {
+                    self.connection.written(written);
+                    moved = true;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        Ok(moved)
+    }
+
+    fn check_timeouts(&mut self, now: Instant) -> Result<bool, Closed> {
+        let due = |timeout: Option<Instant>| timeout.is_some_and(|timeout| timeout <= now);
+        let mut moved = false;
+        if due(self.connection.next_timeout()) {
+            self.connection.handle_timeout(now).map_err(Closed::Protocol)?;
+            moved = true;
+        }
+        if due(self.application.next_timeout()) {
+            self.application.on_timeout(&mut self.connection, now);
+            moved = true;
+        }
+        Ok(moved)
+    }
+
+    /// Arms the timer for the next timeout; `true` if that is already due. A
+    /// timer that would fire too early is left as it is: most timeouts are
+    /// cancelled, and re-arming costs more than one wake-up in vain.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            let next =
+                match (self.connection.next_timeout(), self.application.next_timeout()) {
+                    (Some(a), Some(b)) => a.min(b),
+                    (Some(a), None) | (None, Some(a)) => a,
+                    (None, None) => return false,
+                };
+            if self.armed.is_none_or(|armed| next < armed) {
+                let at = tokio::time::Instant::from_std(next);
+                match &mut self.sleep {
+                    Some(sleep) => sleep.as_mut().reset(at),
+                    None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+                }
+                self.armed = Some(next);
+            }
+            let Some(sleep) = &mut self.sleep else { return false };
+            if sleep.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.armed = None;
+            if next <= clock::now() {
+                return true;
+            }
+        }
+    }
+
+    /// Tells the peer why (GOAWAY), as far as the socket takes it without
+    /// waiting: a hostile peer is not waited for.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        let written = self.write(cx);
+        // Half-closing lets the GOAWAY arrive before the reset that unread
+        // input makes of a close.
+        let _ = Pin::new(&mut self.io).poll_shutdown(cx);
+        match (self.failed.take(), written) {
+            (Some(error), _) => Poll::Ready(Closed::Protocol(error)),
+            (None, Err(error)) => Poll::Ready(Closed::Io(error)),
+            (None, Ok(_)) => Poll::Ready(Closed::Eof),
+        }
+    }
+}
+
+impl<A: Application + Unpin> Future for Driver<A> {
+    type Output = Closed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        self.poll_run(cx)
+    }
+}

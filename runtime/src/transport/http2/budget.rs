@@ -1,0 +1,69 @@
+//! A token bucket with the time passed in: what a peer may spend of our work.
+//! It must never look at a clock.
+
+use std::time::{Duration, Instant};
+
+/// Tokens up to `burst`, earned back with time and with useful work.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    tokens: u32,
+    burst: u32,
+    /// Time that earns one token.
+    every: Duration,
+    /// Up to when time has been credited.
+    credited: Instant,
+}
+
+impl Budget {
+    pub(crate) fn new(burst: u32, every: Duration, now: Instant) -> Self {
+        Self { tokens: burst, burst, every, credited: now }
+    }
+
+    /// Takes one token; `false` when there is none left.
+    pub(crate) fn spend(&mut self, now: Instant) -> bool {
+        if self.tokens == 0 {
+            self.credit(now);
+        }
+        match self.tokens.checked_sub(1) {
+            Some(left) => {
+                self.tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Gives one token back for useful work.
+    pub(crate) fn earn(&mut self) {
+        self.tokens = self.burst.min(self.tokens + 1);
+    }
+
+    /// Time is credited only when the bucket is empty, so that the common path
+    /// is one subtraction.
+    fn credit(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.credited);
+        let earned = elapsed.as_micros() / self.every.as_micros().max(1);
+        self.tokens = u32::try_from(earned).unwrap_or(u32::MAX).min(self.burst);
+        if self.tokens > 0 {
+            self.credited = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_allowed_and_time_earns_it_back() {
+        let start = Instant::now();
+        let mut budget = Budget::new(3, Duration::from_millis(10), start);
+        assert!((0..3).all(|_| budget.spend(start)));
+        assert!(!budget.spend(start));
+        let later = start + Duration::from_millis(20);
+        assert!(budget.spend(later) && budget.spend(later));
+        assert!(!budget.spend(later));
+        budget.earn();
+        assert!(budget.spend(later));
+    }
+}

@@ -1,0 +1,394 @@
+//! One HTTP/2 connection as a machine: bytes and the time go in, events and
+//! bytes come out. Client and server are the same machine with another
+//! [`Role`]. It must never do I/O, read a clock, or know gRPC.
+//!
+//! - `receive` (in `receive.rs`) takes the peer's bytes and queues [`Event`]s;
+//! - `open`, `send_*`, `reset`, `release` (in `send.rs`) are what the owner says;
+//! - [`Connection::output`] is what the owner must write.
+//!
+//! Invariants: a stream is in `streams` from its first HEADERS until both
+//! halves ended or it was reset; header blocks enter the output in the order in
+//! which the HPACK encoder saw them; no call ever panics on the peer's bytes.
+
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+pub(crate) use send::CannotOpen;
+
+use super::budget::Budget;
+use super::error_code::ErrorCode;
+use super::event::{ConnectionError, Event, ResetCause, StreamId};
+use super::fields::Fields;
+use super::flow::{ConnectionReceiveWindow, DEFAULT_WINDOW, SendWindow};
+use super::frame;
+use super::hpack;
+use super::options::Http2Options;
+use super::output::Output;
+use super::stream::{Stream, StreamMap};
+
+/// RFC 9113 section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Above this the queued data of streams waits until some output is written.
+pub(crate) const OUTPUT_HIGH_WATER: usize = 256 << 10;
+/// Replies the peer made us queue (PING and SETTINGS acknowledgements, resets,
+/// window updates): above this we stop reading until some are written.
+const INDUCED_LIMIT: usize = 64 << 10;
+/// How many locally reset streams are remembered, so that what was already on
+/// its way for them is ignored.
+const REMEMBERED_RESETS: usize = 256;
+/// A client's GOAWAY wait: after the PING that follows the first GOAWAY.
+const DRAIN_PING: [u8; 8] = *b"draining";
+/// If the peer does not answer that PING, draining goes on without it.
+const DRAIN_PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which side of the connection we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+/// What the peer's SETTINGS say.
+#[derive(Debug)]
+struct PeerSettings {
+    initial_window: u32,
+    max_frame_size: u32,
+    max_concurrent_streams: usize,
+    max_header_list_size: usize,
+}
+
+impl Default for PeerSettings {
+    /// RFC 9113 section 6.5.2's initial values.
+    fn default() -> Self {
+        Self {
+            initial_window: DEFAULT_WINDOW,
+            max_frame_size: 16_384,
+            max_concurrent_streams: usize::MAX,
+            max_header_list_size: usize::MAX,
+        }
+    }
+}
+
+/// How far the way out has been gone (RFC 9113 section 6.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drain {
+    No,
+    /// GOAWAY(2³¹−1) and a PING are sent: new streams are still served until
+    /// the PING returns or this moment.
+    Announced(Instant),
+    /// GOAWAY with the last stream is sent: later ones are ignored.
+    Final,
+}
+
+/// A header block that waits for its CONTINUATION frames.
+#[derive(Debug)]
+struct PartialBlock {
+    stream: StreamId,
+    end_stream: bool,
+    bytes: BytesMut,
+    frames: u32,
+}
+
+/// A DATA frame of which some payload is still to come. Pieces are passed on as
+/// they arrive, so that a large frame is never gathered first.
+#[derive(Debug)]
+struct PartialData {
+    stream: StreamId,
+    left: usize,
+    end_stream: bool,
+}
+
+/// One HTTP/2 connection.
+pub(crate) struct Connection {
+    role: Role,
+    options: Http2Options,
+    decoder: hpack::Decoder,
+    encoder: hpack::Encoder,
+    streams: StreamMap<Stream>,
+    peer: PeerSettings,
+    receive_window: ConnectionReceiveWindow,
+    send_window: SendWindow,
+    /// Streams with something to frame; each stands here once.
+    ready: VecDeque<StreamId>,
+    output: Output,
+    events: VecDeque<Event>,
+    /// Field lists given back, to be used again.
+    spare_fields: Vec<Fields>,
+    /// The next stream a client opens.
+    next_stream: StreamId,
+    /// The highest stream the peer opened.
+    last_peer_stream: StreamId,
+    remembered_resets: VecDeque<StreamId>,
+    /// Bytes of the client's preface a server still waits for.
+    preface_left: usize,
+    settings_received: bool,
+    partial_block: Option<PartialBlock>,
+    partial_data: Option<PartialData>,
+    drain: Drain,
+    peer_going_away: bool,
+    resets: Budget,
+    controls: Budget,
+    /// Bytes of replies the peer made us queue since the output was last empty.
+    induced: usize,
+    handshake_deadline: Option<Instant>,
+    header_deadline: Option<Instant>,
+}
+
+impl Connection {
+    /// A connection whose preface and SETTINGS wait in the output.
+    pub(crate) fn new(role: Role, options: Http2Options, now: Instant) -> Self {
+        let options = options.in_range();
+        let mut connection = Self {
+            role,
+            decoder: hpack::Decoder::new(hpack::DEFAULT_TABLE_SIZE),
+            encoder: hpack::Encoder::new(hpack::DEFAULT_TABLE_SIZE),
+            streams: StreamMap::default(),
+            peer: PeerSettings::default(),
+            receive_window: ConnectionReceiveWindow::new(
+                options.connection_window,
+                options.connection_buffer,
+            ),
+            send_window: SendWindow::new(DEFAULT_WINDOW),
+            ready: VecDeque::new(),
+            output: Output::default(),
+            events: VecDeque::new(),
+            spare_fields: Vec::new(),
+            next_stream: 1,
+            last_peer_stream: 0,
+            remembered_resets: VecDeque::new(),
+            preface_left: if role == Role::Server { PREFACE.len() } else { 0 },
+            settings_received: false,
+            partial_block: None,
+            partial_data: None,
+            drain: Drain::No,
+            peer_going_away: false,
+            resets: Budget::new(options.reset_burst, Duration::from_millis(10), now),
+            controls: Budget::new(options.control_burst, Duration::from_millis(1), now),
+            induced: 0,
+            handshake_deadline: Some(now + options.handshake_timeout),
+            header_deadline: None,
+            options,
+        };
+        connection.greet();
+        connection
+    }
+
+    fn greet(&mut self) {
+        if self.role == Role::Client {
+            self.output.buffer().extend_from_slice(PREFACE);
+        }
+        let settings = frame::Settings {
+            enable_push: (self.role == Role::Client).then_some(false),
+            max_concurrent_streams: (self.role == Role::Server)
+                .then_some(self.options.max_concurrent_streams),
+            initial_window_size: Some(self.options.stream_window),
+            max_frame_size: Some(self.options.max_frame_size),
+            max_header_list_size: Some(self.options.max_header_list_size),
+            ..frame::Settings::default()
+        };
+        settings.encode(self.output.buffer());
+        if let Some(increment) = self.receive_window.update(true) {
+            frame::WindowUpdate { stream_id: 0, increment }.encode(self.output.buffer());
+        }
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// `written` bytes of the output are with the socket.
+    pub(crate) fn written(&mut self, written: usize) {
+        self.output.advance(written);
+        if self.output.is_empty() {
+            self.induced = 0;
+        }
+    }
+
+    /// Whether the owner should pass in more bytes. A peer that makes us answer
+    /// without reading the answers is not read from.
+    pub(crate) fn wants_input(&self) -> bool {
+        self.induced < INDUCED_LIMIT
+    }
+
+    /// Gives a field list back, so that the next header block needs none.
+    pub(crate) fn recycle(&mut self, mut fields: Fields) {
+        const KEEP: usize = 16;
+        if self.spare_fields.len() < KEEP {
+            fields.clear();
+            self.spare_fields.push(fields);
+        }
+    }
+
+    /// An empty field list, used before if there is one.
+    pub(crate) fn take_fields(&mut self) -> Fields {
+        self.spare_fields.pop().unwrap_or_default()
+    }
+
+    /// Streams that are open in at least one direction.
+    pub(crate) fn open_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    pub(crate) fn options(&self) -> &Http2Options {
+        &self.options
+    }
+
+    /// Both sides' settings are known: the connection may be called ready.
+    pub(crate) fn is_established(&self) -> bool {
+        self.settings_received
+    }
+
+    /// The moment at which [`handle_timeout`](Self::handle_timeout) must be
+    /// called.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let drain = match self.drain {
+            Drain::Announced(until) => Some(until),
+            Drain::No | Drain::Final => None,
+        };
+        [self.handshake_deadline, self.header_deadline, drain].into_iter().flatten().min()
+    }
+
+    /// What time alone changes.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        let past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if past(self.handshake_deadline) {
+            return Err(ConnectionError::new(
+                ErrorCode::SETTINGS_TIMEOUT,
+                "no preface and SETTINGS within the handshake timeout",
+            ));
+        }
+        if past(self.header_deadline) {
+            return Err(ConnectionError::calm("a header block was not finished in time"));
+        }
+        if matches!(self.drain, Drain::Announced(until) if until <= now) {
+            self.drain_finally();
+        }
+        Ok(())
+    }
+
+    /// Begins to leave in order: no call that the peer has already sent is lost
+    /// (RFC 9113 section 6.8's two GOAWAYs).
+    pub(crate) fn drain(&mut self, now: Instant) {
+        if self.drain != Drain::No {
+            return;
+        }
+        if self.role == Role::Client || !self.settings_received {
+            self.drain_finally();
+            return;
+        }
+        self.go_away(StreamId::MAX >> 1, ErrorCode::NO_ERROR, "");
+        frame::Ping { ack: false, data: DRAIN_PING }.encode(self.output.buffer());
+        self.drain = Drain::Announced(now + DRAIN_PING_TIMEOUT);
+    }
+
+    fn drain_finally(&mut self) {
+        self.drain = Drain::Final;
+        self.go_away(self.last_peer_stream, ErrorCode::NO_ERROR, "");
+    }
+
+    /// The last word before the owner closes the socket.
+    pub(crate) fn abort(&mut self, error: ConnectionError) {
+        self.drain = Drain::Final;
+        self.go_away(self.last_peer_stream, error.code, error.reason);
+    }
+
+    /// Nothing is open, nothing will be, and all is written.
+    pub(crate) fn is_finished(&self) -> bool {
+        (self.drain == Drain::Final || self.peer_going_away)
+            && self.streams.is_empty()
+            && self.events.is_empty()
+            && self.output.is_empty()
+    }
+
+    /// The peer has said GOAWAY.
+    pub(crate) fn is_peer_going_away(&self) -> bool {
+        self.peer_going_away
+    }
+
+    fn go_away(&mut self, last_stream_id: StreamId, code: ErrorCode, reason: &str) {
+        frame::GoAway { last_stream_id, code, debug_data: reason.as_bytes() }
+            .encode(self.output.buffer());
+    }
+
+    /// Takes a stream out of the table and what it held off the books.
+    fn remove(&mut self, id: StreamId) -> Option<Stream> {
+        let stream = self.streams.remove(&id)?;
+        self.receive_window.release(stream.receive.held());
+        Some(stream)
+    }
+
+    /// After a half ended: reports and removes the stream once both have.
+    fn close_if_ended(&mut self, id: StreamId) {
+        if self.streams.get(&id).is_some_and(Stream::is_closed) {
+            self.remove(id);
+            self.resets.earn();
+            self.events.push_back(Event::Closed { stream: id });
+        }
+    }
+
+    /// A stream error of our finding: RFC 9113 section 5.4.2. What the peer
+    /// makes us reset costs it as much as its own resets.
+    fn violate(
+        &mut self,
+        id: StreamId,
+        code: ErrorCode,
+        reason: &'static str,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.spend_reset(now)?;
+        if self.remove(id).is_some() {
+            let cause = ResetCause::Violation(code, reason);
+            self.events.push_back(Event::Reset { stream: id, cause });
+        }
+        self.encode_reset(id, code);
+        self.induced += frame::FrameHead::LEN + 4;
+        Ok(())
+    }
+
+    fn encode_reset(&mut self, id: StreamId, code: ErrorCode) {
+        if self.remembered_resets.len() == REMEMBERED_RESETS {
+            self.remembered_resets.pop_front();
+        }
+        self.remembered_resets.push_back(id);
+        frame::Reset { stream_id: id, code }.encode(self.output.buffer());
+    }
+
+    /// Only a server is attacked with resets; a server that resets many of a
+    /// client's calls is merely unhelpful.
+    fn spend_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if self.role == Role::Client || self.resets.spend(now) {
+            Ok(())
+        } else {
+            Err(ConnectionError::calm("too many stream resets"))
+        }
+    }
+
+    fn spend_control(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if self.controls.spend(now) {
+            Ok(())
+        } else {
+            Err(ConnectionError::calm("too many frames that carry no work"))
+        }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("streams", &self.streams.len())
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
+}

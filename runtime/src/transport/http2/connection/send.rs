@@ -1,0 +1,238 @@
+//! What the owner of a connection says: open, send, finish, reset, release, and
+//! the framing of queued data within the windows. It must never look at input.
+
+use bytes::Bytes;
+
+use super::{Connection, Drain, Event, OUTPUT_HIGH_WATER, Role};
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::StreamId;
+use crate::transport::http2::fields::Fields;
+use crate::transport::http2::frame;
+use crate::transport::http2::hpack::Indexing;
+use crate::transport::http2::stream::{End, Stream};
+
+/// Why no stream can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CannotOpen {
+    /// The peer's limit of concurrent streams is reached: try when one closes.
+    Later,
+    /// This connection takes no more: another one is needed.
+    Never,
+}
+
+impl Connection {
+    /// Whether [`open`](Self::open) would succeed.
+    pub(crate) fn can_open(&self) -> Result<(), CannotOpen> {
+        debug_assert!(self.role == Role::Client);
+        // RFC 9113 section 5.1.1: identifiers cannot be reused.
+        if self.peer_going_away || self.drain != Drain::No || self.next_stream > StreamId::MAX >> 1
+        {
+            return Err(CannotOpen::Never);
+        }
+        // Before the peer's SETTINGS its limit is unknown; 100 is the least that
+        // RFC 9113 section 6.5.2 recommends.
+        let limit = if self.settings_received { self.peer.max_concurrent_streams } else { 100 };
+        if self.streams.len() >= limit {
+            return Err(CannotOpen::Later);
+        }
+        Ok(())
+    }
+
+    /// Opens a stream with a request's head. END_STREAM is never set here: some
+    /// servers give no answer to a request that ends with its head.
+    pub(crate) fn open(&mut self, head: &Fields) -> Result<StreamId, CannotOpen> {
+        self.can_open()?;
+        let id = self.next_stream;
+        self.next_stream += 2;
+        let stream = Stream::new(self.options.stream_window, self.peer.initial_window);
+        self.streams.insert(id, stream);
+        self.encode_block(id, head, false);
+        Ok(id)
+    }
+
+    /// The peer's limit on a header list, in RFC 9113 section 6.5.2's count.
+    pub(crate) fn peer_header_list_limit(&self) -> usize {
+        self.peer.max_header_list_size
+    }
+
+    /// Sends a response's head; unknown streams are ignored, as they may have
+    /// been reset meanwhile.
+    pub(crate) fn send_head(&mut self, id: StreamId, head: &Fields) {
+        if self.streams.get(&id).is_some_and(|stream| stream.local_open) {
+            self.encode_block(id, head, false);
+        }
+    }
+
+    /// Queues body bytes, and frames what fits now.
+    pub(crate) fn send_data(&mut self, id: StreamId, data: Bytes, end: bool) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if !stream.local_open || stream.end.is_some() {
+            return;
+        }
+        stream.enqueue(data);
+        if end {
+            stream.end = Some(End::Data);
+        }
+        self.offer(id);
+    }
+
+    /// Ends the local half with a header block, after all queued data.
+    pub(crate) fn send_trailers(&mut self, id: StreamId, trailers: &Fields) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if !stream.local_open || stream.end.is_some() {
+            return;
+        }
+        if stream.queued() == 0 {
+            self.encode_block(id, trailers, true);
+            self.end_local(id);
+        } else {
+            stream.end = Some(End::Trailers(Box::new(trailers.clone())));
+        }
+    }
+
+    /// Whether body bytes of the stream wait for a window.
+    pub(crate) fn has_queued(&self, id: StreamId) -> bool {
+        self.streams.get(&id).is_some_and(|stream| stream.queued() > 0)
+    }
+
+    /// Ends the stream at once, both ways.
+    pub(crate) fn reset(&mut self, id: StreamId, code: ErrorCode) {
+        if self.remove(id).is_some() {
+            self.encode_reset(id, code);
+            self.announce_connection_window();
+        }
+    }
+
+    /// The application consumed `bytes` that arrived on the stream.
+    pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let released = stream.receive.release(bytes);
+        self.receive_window.release(released);
+        if stream.remote_open {
+            if let Some(increment) = stream.receive.update() {
+                frame::WindowUpdate { stream_id: id, increment }.encode(self.output.buffer());
+            }
+        }
+        self.announce_connection_window();
+    }
+
+    pub(super) fn announce_connection_window(&mut self) {
+        if let Some(increment) = self.receive_window.update(false) {
+            frame::WindowUpdate { stream_id: 0, increment }.encode(self.output.buffer());
+        }
+    }
+
+    /// Frames queued data while the windows and the output's bound allow,
+    /// one frame a stream in turn.
+    pub(crate) fn pump(&mut self) {
+        while self.output.len() < OUTPUT_HIGH_WATER {
+            let Some(id) = self.ready.pop_front() else { return };
+            let Some(stream) = self.streams.get_mut(&id) else { continue };
+            stream.scheduled = false;
+            let blocked = stream.queued() > 0 && self.send_window.available() == 0;
+            if blocked {
+                // Kept first in line for the connection's next window update.
+                stream.scheduled = true;
+                self.ready.push_front(id);
+                return;
+            }
+            self.transmit(id);
+            self.schedule(id);
+        }
+    }
+
+    /// Frames at once what fits when the line is short, else queues up.
+    fn offer(&mut self, id: StreamId) {
+        if self.ready.is_empty() && self.output.len() < OUTPUT_HIGH_WATER {
+            self.transmit(id);
+        }
+        self.schedule(id);
+    }
+
+    pub(super) fn schedule(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            if stream.sendable() && !stream.scheduled {
+                stream.scheduled = true;
+                self.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Writes at most one DATA frame of the stream, and its end if that is all.
+    fn transmit(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let queued = stream.queued();
+        if queued > 0 {
+            let length = queued
+                .min(stream.send.available())
+                .min(self.send_window.available())
+                .min(self.peer.max_frame_size as usize);
+            if length == 0 {
+                return;
+            }
+            let last = length == queued && matches!(stream.end, Some(End::Data));
+            frame::Data::encode_head(id, length as u32, last, self.output.buffer());
+            let mut left = length;
+            while left > 0 {
+                let piece = stream.dequeue(left);
+                left -= piece.len();
+                self.output.push(piece);
+            }
+            stream.send.take(length);
+            self.send_window.take(length);
+            self.controls.earn();
+            self.events.push_back(Event::Sent { stream: id, bytes: length });
+            if last {
+                self.end_local(id);
+                return;
+            }
+        } else if matches!(stream.end, Some(End::Data)) {
+            frame::Data::encode_head(id, 0, true, self.output.buffer());
+            self.end_local(id);
+            return;
+        }
+        if stream.queued() == 0 {
+            if let Some(End::Trailers(trailers)) = stream.end.take() {
+                self.encode_block(id, &trailers, true);
+                self.end_local(id);
+            }
+        }
+    }
+
+    /// END_STREAM is in the output. A server that has answered needs no more of
+    /// the request: RFC 9113 section 8.1 lets it say so with NO_ERROR.
+    fn end_local(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.local_open = false;
+        if self.role == Role::Server && stream.remote_open {
+            stream.remote_open = false;
+            self.encode_reset(id, ErrorCode::NO_ERROR);
+        }
+        self.close_if_ended(id);
+    }
+
+    fn encode_block(&mut self, id: StreamId, fields: &Fields, end_stream: bool) {
+        let out = self.output.buffer();
+        let block = frame::Headers::begin(out);
+        self.encoder.begin(out);
+        for (name, value) in fields.iter() {
+            self.encoder.field(name, value, indexing(name, value), out);
+        }
+        block.finish(id, end_stream, self.peer.max_frame_size, out);
+    }
+}
+
+/// What is worth a place in the peer's table: what comes again. Values that
+/// differ with every call would only push the others out, and credentials stay
+/// out of every table on the way (RFC 7541 section 7.1.3).
+fn indexing(name: &[u8], value: &[u8]) -> Indexing {
+    const LONGEST_INDEXED: usize = 256;
+    match name {
+        b"authorization" | b"proxy-authorization" | b"cookie" | b"set-cookie" => Indexing::Never,
+        b"grpc-timeout" | b"grpc-message" | b"grpc-status-details-bin" | b"content-length"
+        | b"traceparent" | b"tracestate" | b"grpc-trace-bin" | b"x-request-id" => Indexing::Without,
+        _ if value.len() > LONGEST_INDEXED => Indexing::Without,
+        _ => Indexing::Add,
+    }
+}

@@ -1,0 +1,72 @@
+//! What the connection tells its owner, and why a connection ends. Values only.
+
+use bytes::Bytes;
+
+use super::error_code::ErrorCode;
+use super::fields::Fields;
+
+/// A stream's identifier (RFC 9113 section 5.1.1): odd, since only clients open
+/// streams in gRPC.
+pub(crate) type StreamId = u32;
+
+/// Something the peer did that concerns a stream, in order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The first header block of a stream: a request's or a response's head.
+    /// Informational (1xx) responses are skipped.
+    Headers { stream: StreamId, fields: Fields, end_stream: bool },
+    /// A piece of the body. Its length must be given back with
+    /// [`release`](super::connection::Connection::release) once consumed.
+    Data { stream: StreamId, data: Bytes, end_stream: bool },
+    /// The second header block; it always ends the peer's half.
+    Trailers { stream: StreamId, fields: Fields },
+    /// The stream is gone, in both directions.
+    Reset { stream: StreamId, cause: ResetCause },
+    /// `bytes` of what was queued on the stream are in the output now.
+    Sent { stream: StreamId, bytes: usize },
+    /// Both halves ended in order, and all that was queued is in the output.
+    Closed { stream: StreamId },
+    /// The peer will take no new streams; those above its last one are reported
+    /// as `Reset` with [`ResetCause::Unprocessed`].
+    GoAway { code: ErrorCode, debug: Bytes },
+}
+
+/// Why a stream was reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResetCause {
+    /// The peer sent RST_STREAM.
+    Peer(ErrorCode),
+    /// The peer broke a rule on this stream, and we reset it.
+    Violation(ErrorCode, &'static str),
+    /// The peer's GOAWAY says that it never looked at this stream.
+    Unprocessed,
+}
+
+/// The connection cannot go on; the other side is told with GOAWAY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionError {
+    pub(crate) code: ErrorCode,
+    pub(crate) reason: &'static str,
+}
+
+impl ConnectionError {
+    pub(crate) fn new(code: ErrorCode, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+
+    pub(crate) fn protocol(reason: &'static str) -> Self {
+        Self::new(ErrorCode::PROTOCOL_ERROR, reason)
+    }
+
+    pub(crate) fn calm(reason: &'static str) -> Self {
+        Self::new(ErrorCode::ENHANCE_YOUR_CALM, reason)
+    }
+}
+
+impl std::fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the peer broke HTTP/2: {} ({})", self.reason, self.code)
+    }
+}
+
+impl std::error::Error for ConnectionError {}

@@ -1,0 +1,198 @@
+//! Flow control windows of RFC 9113 section 5.2, both directions. Arithmetic
+//! only: it must never write a frame.
+
+/// 2³¹−1, the largest window there may be (section 6.9.1).
+pub(crate) const MAX_WINDOW: i64 = (1 << 31) - 1;
+/// What every window starts with (section 6.9.2).
+pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
+
+/// What we may still send. It goes below zero when the peer shrinks its initial
+/// window (section 6.9.2).
+#[derive(Debug)]
+pub(crate) struct SendWindow(i64);
+
+/// A window was raised above 2³¹−1.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl SendWindow {
+    pub(crate) fn new(initial: u32) -> Self {
+        Self(i64::from(initial))
+    }
+
+    pub(crate) fn available(&self) -> usize {
+        usize::try_from(self.0).unwrap_or(0)
+    }
+
+    pub(crate) fn take(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.available());
+        self.0 -= bytes as i64;
+    }
+
+    pub(crate) fn add(&mut self, delta: i64) -> Result<(), Overflow> {
+        let sum = self.0 + delta;
+        if sum > MAX_WINDOW {
+            return Err(Overflow);
+        }
+        self.0 = sum;
+        Ok(())
+    }
+}
+
+/// What the peer may still send on one stream.
+///
+/// Invariant: `window + held + released ≤ initial`, where `held` is what the
+/// application has not consumed and `released` what it has, not yet announced.
+#[derive(Debug)]
+pub(crate) struct ReceiveWindow {
+    window: i64,
+    initial: u32,
+    held: u32,
+    released: u32,
+}
+
+/// The peer sent more than its window allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Exceeded;
+
+impl ReceiveWindow {
+    pub(crate) fn new(initial: u32) -> Self {
+        Self { window: i64::from(initial), initial, held: 0, released: 0 }
+    }
+
+    pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
+        if i64::from(bytes) > self.window {
+            return Err(Exceeded);
+        }
+        self.window -= i64::from(bytes);
+        self.held += bytes;
+        Ok(())
+    }
+
+    /// The application consumed `bytes`. Returns how many it really held, so
+    /// that a caller's mistake cannot inflate a window.
+    pub(crate) fn release(&mut self, bytes: u32) -> u32 {
+        let bytes = bytes.min(self.held);
+        self.held -= bytes;
+        self.released += bytes;
+        bytes
+    }
+
+    pub(crate) fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// The increment to announce, once it is worth a frame: at half the window.
+    pub(crate) fn update(&mut self) -> Option<u32> {
+        if self.released < self.initial.div_ceil(2) {
+            return None;
+        }
+        let increment = std::mem::take(&mut self.released);
+        self.window += i64::from(increment);
+        Some(increment)
+    }
+}
+
+/// What the peer may still send on the connection as a whole.
+///
+/// Credit is renewed as bytes arrive, not as they are consumed, so that a
+/// stream that nobody reads does not stop the others; only when `buffered` nears
+/// `capacity` does consumption pace the peer. Invariant: `window + buffered ≤
+/// max(capacity, credit)`.
+#[derive(Debug)]
+pub(crate) struct ConnectionReceiveWindow {
+    window: i64,
+    credit: i64,
+    capacity: i64,
+    buffered: i64,
+}
+
+impl ConnectionReceiveWindow {
+    pub(crate) fn new(credit: u32, capacity: u32) -> Self {
+        Self {
+            window: i64::from(DEFAULT_WINDOW),
+            credit: i64::from(credit),
+            capacity: i64::from(capacity),
+            buffered: 0,
+        }
+    }
+
+    pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
+        if i64::from(bytes) > self.window {
+            return Err(Exceeded);
+        }
+        self.window -= i64::from(bytes);
+        self.buffered += i64::from(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn release(&mut self, bytes: u32) {
+        self.buffered = (self.buffered - i64::from(bytes)).max(0);
+    }
+
+    /// The increment to announce, if any is due. `at_once` skips the wait until
+    /// half of the credit is spent: the first announcement of a connection.
+    pub(crate) fn update(&mut self, at_once: bool) -> Option<u32> {
+        let target = self.credit.min(self.capacity - self.buffered);
+        let increment = target - self.window;
+        let due = if at_once { 1 } else { self.credit / 2 };
+        if increment < due {
+            return None;
+        }
+        self.window = target;
+        u32::try_from(increment).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_send_window_may_go_below_zero_and_not_above_the_maximum() {
+        let mut window = SendWindow::new(10);
+        window.take(10);
+        window.add(-5).unwrap();
+        assert_eq!(window.available(), 0);
+        window.add(6).unwrap();
+        assert_eq!(window.available(), 1);
+        assert_eq!(window.add(MAX_WINDOW), Err(Overflow));
+    }
+
+    #[test]
+    fn a_stream_window_follows_what_was_consumed() {
+        let mut window = ReceiveWindow::new(100);
+        window.receive(100).unwrap();
+        assert_eq!(window.receive(1), Err(Exceeded));
+        assert_eq!(window.update(), None);
+        window.release(49);
+        assert_eq!(window.update(), None);
+        window.release(1);
+        assert_eq!(window.update(), Some(50));
+        window.receive(50).unwrap();
+        assert_eq!(window.receive(1), Err(Exceeded));
+    }
+
+    #[test]
+    fn releasing_more_than_was_held_creates_no_credit() {
+        let mut window = ReceiveWindow::new(100);
+        window.receive(60).unwrap();
+        assert_eq!(window.release(1_000), 60);
+        assert_eq!(window.update(), Some(60));
+        assert_eq!(window.receive(101), Err(Exceeded));
+    }
+
+    #[test]
+    fn an_unread_stream_does_not_stop_the_connection_until_its_buffer_is_full() {
+        let mut window = ConnectionReceiveWindow::new(100_000, 250_000);
+        assert_eq!(window.update(true), Some(100_000 - DEFAULT_WINDOW));
+        window.receive(100_000).unwrap();
+        assert_eq!(window.update(false), Some(100_000));
+        window.receive(100_000).unwrap();
+        assert_eq!(window.update(false), Some(50_000));
+        window.receive(50_000).unwrap();
+        assert_eq!(window.update(false), None);
+        window.release(250_000);
+        assert_eq!(window.update(false), Some(100_000));
+    }
+}

@@ -1,0 +1,117 @@
+//! The frames of HTTP/2 (RFC 9113 sections 4 and 6), one file for each kind.
+//!
+//! A file here reads its frame's payload into a typed value, with every check
+//! that section 6 puts on the frame by itself, and writes it. Whether the
+//! frame may come now, on that stream, in that role, is for the connection to
+//! know: nothing here has state. PUSH_PROMISE has no file, since no endpoint
+//! of ours accepts one.
+
+pub(crate) mod continuation;
+pub(crate) mod data;
+pub(crate) mod go_away;
+pub(crate) mod head;
+pub(crate) mod headers;
+pub(crate) mod ping;
+pub(crate) mod priority;
+pub(crate) mod reset;
+pub(crate) mod settings;
+pub(crate) mod window_update;
+
+use std::fmt;
+
+use super::error_code::ErrorCode;
+
+pub(crate) use continuation::Continuation;
+pub(crate) use data::Data;
+pub(crate) use go_away::GoAway;
+pub(crate) use head::{FrameHead, Kind};
+pub(crate) use headers::Headers;
+pub(crate) use ping::Ping;
+pub(crate) use priority::Priority;
+pub(crate) use reset::Reset;
+pub(crate) use settings::{Settings, SettingsFrame};
+pub(crate) use window_update::WindowUpdate;
+
+/// DATA and HEADERS: the sender's last frame of the stream.
+/// (A HEADERS frame's CONTINUATION frames still belong to it.)
+pub(crate) const END_STREAM: u8 = 0x1;
+/// SETTINGS and PING: the answer to one.
+pub(crate) const ACK: u8 = 0x1;
+/// HEADERS and CONTINUATION: the last fragment of the field block.
+pub(crate) const END_HEADERS: u8 = 0x4;
+/// DATA and HEADERS: the payload ends in padding.
+pub(crate) const PADDED: u8 = 0x8;
+/// HEADERS: the fragment stands behind a priority.
+pub(crate) const PRIORITY: u8 = 0x20;
+
+/// The greatest stream identifier, and the greatest flow-control window:
+/// both are 31 bits wide.
+pub(crate) const MAX_31_BITS: u32 = 0x7fff_ffff;
+
+/// What a malformed frame takes down with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Its stream alone: RST_STREAM.
+    Stream,
+    /// The connection: GOAWAY.
+    Connection,
+}
+
+/// A frame that is malformed by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameError {
+    pub(crate) scope: Scope,
+    pub(crate) code: ErrorCode,
+    pub(crate) reason: &'static str,
+}
+
+impl FrameError {
+    const fn protocol(reason: &'static str) -> Self {
+        Self {
+            scope: Scope::Connection,
+            code: ErrorCode::PROTOCOL_ERROR,
+            reason,
+        }
+    }
+
+    const fn size(reason: &'static str) -> Self {
+        Self {
+            scope: Scope::Connection,
+            code: ErrorCode::FRAME_SIZE_ERROR,
+            reason,
+        }
+    }
+
+    const fn on_stream(mut self) -> Self {
+        self.scope = Scope::Stream;
+        self
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.reason)
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// Takes the padding off: where in `payload` the rest stands, for a frame
+/// whose flags are `flags` (sections 6.1 and 6.2).
+#[inline]
+fn unpadded(flags: u8, payload: &[u8]) -> Result<std::ops::Range<usize>, FrameError> {
+    if flags & PADDED == 0 {
+        return Ok(0..payload.len());
+    }
+    let (&padding, rest) = payload
+        .split_first()
+        .ok_or(FrameError::size("padded frame without a padding length"))?;
+    let len = rest
+        .len()
+        .checked_sub(usize::from(padding))
+        .ok_or(FrameError::protocol("padding is longer than the frame"))?;
+    Ok(1..1 + len)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Fields to header blocks (RFC 7541 section 3).
+//!
+//! The table must follow what the blocks say exactly: a field enters it when
+//! and only when the block tells the peer so. A block that was begun must
+//! therefore be sent, and blocks must go out in the order they were made.
+
+use bytes::{BufMut, BytesMut};
+
+use super::dynamic_table::{DynamicTable, Field};
+use super::index::{self, Index};
+use super::{DEFAULT_TABLE_SIZE, huffman, integer, static_table};
+
+#[cfg(test)]
+#[path = "encoder_tests.rs"]
+mod tests;
+
+/// Seeds that keep a field's hash apart from its name's.
+const NAME_SEED: u64 = 0x51_7cc1_b727_220a;
+const FIELD_SEED: u64 = 0x2545_f491_4f6c_dd1d;
+
+/// What becomes of a field in the dynamic tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Indexing {
+    /// It is referred to if the table has it, and enters the table if not.
+    /// For fields that come again: a path, a content type, a status.
+    Add,
+    /// It stays out of the dynamic table. For values that differ each time.
+    Without,
+    /// It stays out of any table, at every hop (section 7.1.3). For secrets.
+    Never,
+}
+
+/// One direction's compression state.
+pub(crate) struct Encoder {
+    table: DynamicTable,
+    index: Index,
+    /// The greatest table we are ready to keep, whatever the peer allows.
+    cap: usize,
+    /// The smallest table size since the last block, if the size changed and
+    /// the peer has to be told so.
+    lowest: Option<usize>,
+}
+
+impl Encoder {
+    /// An encoder that keeps at most `max_table_size` octets of table. It
+    /// starts with the protocol's default of 4,096, or less if that is less.
+    pub(crate) fn new(max_table_size: usize) -> Self {
+        let size = max_table_size.min(DEFAULT_TABLE_SIZE);
+        Self {
+            table: DynamicTable::new(size),
+            index: Index::new(),
+            cap: max_table_size,
+            lowest: (size != DEFAULT_TABLE_SIZE).then_some(size),
+        }
+    }
+
+    /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which it uses no more
+    /// than the encoder was made for. The next block tells the peer.
+    pub(crate) fn set_max_table_size(&mut self, size: usize) {
+        let size = size.min(self.cap);
+        if size == self.table.max_size() {
+            return;
+        }
+        self.lowest = Some(self.lowest.map_or(size, |lowest| lowest.min(size)));
+        self.table.set_max_size(size);
+    }
+
+    /// Begins a header block: announces changes of the table's size, of which
+    /// the smallest and the last count (section 4.2).
+    #[inline]
+    pub(crate) fn begin(&mut self, out: &mut BytesMut) {
+        if let Some(lowest) = self.lowest.take() {
+            let size = self.table.max_size();
+            if lowest < size {
+                integer::encode(0x20, 5, lowest, out);
+            }
+            integer::encode(0x20, 5, size, out);
+        }
+    }
+
+    /// Appends a field to the block begun last.
+    ///
+    /// `name` is in lower case; that is for the caller to see to.
+    pub(crate) fn field(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        indexing: Indexing,
+        out: &mut BytesMut,
+    ) {
+        let static_name = static_table::find_name(name);
+        if indexing != Indexing::Never
+            && let Some(first) = static_name
+            && let Some(index) = static_table::find_value(first, value)
+        {
+            integer::encode(0x80, 7, index, out);
+            return;
+        }
+        let name_hash = hash_name(static_name, name);
+        if indexing != Indexing::Add || !self.is_worth_adding(name, value) {
+            let index = static_name.or_else(|| self.find_name(name_hash, name));
+            let pattern = if indexing == Indexing::Never { 0x10 } else { 0x00 };
+            literal(pattern, 4, index, name, value, out);
+            return;
+        }
+        let field_hash = hash_field(name_hash, value);
+        if let Some(index) = self.find_field(field_hash, name, value) {
+            integer::encode(0x80, 7, index, out);
+            return;
+        }
+        let index = static_name.or_else(|| self.find_name(name_hash, name));
+        literal(0x40, 6, index, name, value, out);
+        self.add(name_hash, field_hash, name, value);
+    }
+
+    /// A field that would evict most of the table does more harm than good.
+    fn is_worth_adding(&self, name: &[u8], value: &[u8]) -> bool {
+        DynamicTable::entry_size(name, value) <= self.table.max_size() / 4 * 3
+    }
+
+    #[inline]
+    fn find_field(&self, hash: u64, name: &[u8], value: &[u8]) -> Option<usize> {
+        self.find(hash, |field| {
+            let (each_name, each_value) = field.text.split_at(field.name_len);
+            each_name == name && each_value == value
+        })
+    }
+
+    #[inline]
+    fn find_name(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        self.find(hash, |field| field.text[..field.name_len] == *name)
+    }
+
+    /// The index, over both tables, of the dynamic entry known by `hash`.
+    #[inline]
+    fn find(&self, hash: u64, is_it: impl Fn(Field<'_>) -> bool) -> Option<usize> {
+        self.index.candidates(hash).find_map(|id| {
+            // An entry evicted long ago has an age the table does not.
+            let age = self.table.inserted().wrapping_sub(id).wrapping_sub(1) as usize;
+            let field = self.table.get(age)?;
+            is_it(field).then_some(static_table::LEN + 1 + age)
+        })
+    }
+
+    fn add(&mut self, name_hash: u64, field_hash: u64, name: &[u8], value: &[u8]) {
+        let id = self.table.inserted();
+        if !self.table.insert(name, value, false) {
+            return;
+        }
+        if self.index.is_crowded(self.table.len()) {
+            self.rebuild_index();
+        } else {
+            self.index.insert(field_hash, id);
+            self.index.insert(name_hash, id);
+        }
+    }
+
+    #[cold]
+    fn rebuild_index(&mut self) {
+        let entries = self.table.len();
+        self.index.reset(entries);
+        for age in (0..entries).rev() {
+            let Some(field) = self.table.get(age) else {
+                continue;
+            };
+            let (name, value) = field.text.split_at(field.name_len);
+            let id = self.table.inserted().wrapping_sub(age as u32 + 1);
+            let name_hash = hash_name(static_table::find_name(name), name);
+            self.index.insert(hash_field(name_hash, value), id);
+            self.index.insert(name_hash, id);
+        }
+    }
+}
+
+/// A name of the static table is hashed by its place there.
+#[inline]
+fn hash_name(static_name: Option<usize>, name: &[u8]) -> u64 {
+    match static_name {
+        Some(index) => index::fold(NAME_SEED, index as u64),
+        None => index::hash(NAME_SEED, name),
+    }
+}
+
+#[inline]
+fn hash_field(name_hash: u64, value: &[u8]) -> u64 {
+    index::hash(name_hash ^ FIELD_SEED, value)
+}
+
+/// Section 6.2: a literal field, with its name by index if there is one.
+fn literal(
+    pattern: u8,
+    prefix_bits: u32,
+    name_index: Option<usize>,
+    name: &[u8],
+    value: &[u8],
+    out: &mut BytesMut,
+) {
+    if let Some(index) = name_index {
+        integer::encode(pattern, prefix_bits, index, out);
+    } else {
+        out.put_u8(pattern);
+        string(name, out);
+    }
+    string(value, out);
+}
+
+/// Section 5.2: a string, in whichever form is shorter.
+fn string(text: &[u8], out: &mut BytesMut) {
+    let len = huffman::encoded_len(text);
+    if len < text.len() {
+        integer::encode(0x80, 7, len, out);
+        let start = out.len();
+        out.resize(start + len, 0);
+        huffman::encode(text, &mut out[start..]);
+    } else {
+        integer::encode(0x00, 7, text.len(), out);
+        out.extend_from_slice(text);
+    }
+}

@@ -1,0 +1,321 @@
+//! The Huffman code of RFC 7541 appendix B.
+//!
+//! The code is canonical: it follows from the symbols in order of their code's
+//! length, so that order is all that is written down here and the compiler
+//! makes the tables from it. Decoding must refuse EOS, padding of a whole
+//! octet, and padding that is not all ones (section 5.2).
+
+#[cfg(test)]
+#[path = "huffman_tests.rs"]
+mod tests;
+
+/// Each code length with its symbols, in the order of their codes. EOS, the
+/// last code of all, is left out.
+const LENGTHS: [(u32, &[u8]); 21] = [
+    (5, b"012aceiost"),
+    (6, b" %-./3456789=A_bdfghlmnpru"),
+    (7, b":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz"),
+    (8, b"&*,;XZ"),
+    (10, b"!\"()?"),
+    (11, b"'+|"),
+    (12, b"#>"),
+    (13, b"\0$@[]~"),
+    (14, b"^}"),
+    (15, b"<`{"),
+    (19, &[92, 195, 208]),
+    (20, &[128, 130, 131, 162, 184, 194, 224, 226]),
+    (21, &[153, 161, 167, 172, 176, 177, 179, 209, 216, 217, 227, 229, 230]),
+    (
+        22,
+        &[
+            129, 132, 133, 134, 136, 146, 154, 156, 160, 163, 164, 169, 170, 173, 178, 181, 185,
+            186, 187, 189, 190, 196, 198, 228, 232, 233,
+        ],
+    ),
+    (
+        23,
+        &[
+            1, 135, 137, 138, 139, 140, 141, 143, 147, 149, 150, 151, 152, 155, 157, 158, 165, 166,
+            168, 174, 175, 180, 182, 183, 188, 191, 197, 231, 239,
+        ],
+    ),
+    (24, &[9, 142, 144, 145, 148, 159, 171, 206, 215, 225, 236, 237]),
+    (25, &[199, 207, 234, 235]),
+    (
+        26,
+        &[192, 193, 200, 201, 202, 205, 210, 213, 218, 219, 238, 240, 242, 243, 255],
+    ),
+    (
+        27,
+        &[
+            203, 204, 211, 212, 214, 221, 222, 223, 241, 244, 245, 246, 247, 248, 250, 251, 252,
+            253, 254,
+        ],
+    ),
+    (
+        28,
+        &[
+            2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28,
+            29, 30, 31, 127, 220, 249,
+        ],
+    ),
+    (30, &[10, 13, 22]),
+];
+
+/// The first codes longer than [`PEEK_BITS`] in [`LENGTHS`].
+const FIRST_LONG: usize = 5;
+
+const MAX_BITS: u32 = 30;
+const MIN_BITS: usize = 5;
+
+/// How many bits the decoder looks up at once. Every printable character but
+/// a dozen has a shorter code.
+const PEEK_BITS: u32 = 10;
+
+#[derive(Clone, Copy)]
+struct Code {
+    bits: u32,
+    len: u32,
+}
+
+static CODES: [Code; 256] = codes();
+
+/// The length of each octet's code alone, so that measuring a string touches
+/// four cache lines and not thirty-two.
+static CODE_LENGTHS: [u8; 256] = code_lengths();
+
+/// What a code of at most [`PEEK_BITS`] bits stands for, by every string of
+/// bits that starts with it: the symbol, and the code's length above it. Zero
+/// where the code is longer.
+static SHORT_CODES: [u16; 1 << PEEK_BITS] = short_codes();
+
+/// The lengths above [`PEEK_BITS`], shortest first.
+static LONG_CODES: [LongCodes; LENGTHS.len() - FIRST_LONG] = long_codes();
+
+/// The codes of one length.
+#[derive(Clone, Copy)]
+struct LongCodes {
+    /// The first string of 32 bits above all of them.
+    end: u64,
+    /// The first of them; each next one is greater by one.
+    first: u32,
+    len: u32,
+    symbols: &'static [u8],
+}
+
+const fn codes() -> [Code; 256] {
+    let mut codes = [Code { bits: 0, len: 0 }; 256];
+    let mut next = 0;
+    let mut previous = 0;
+    let mut at = 0;
+    while at < LENGTHS.len() {
+        let (len, symbols) = LENGTHS[at];
+        next <<= len - previous;
+        previous = len;
+        let mut place = 0;
+        while place < symbols.len() {
+            codes[symbols[place] as usize] = Code { bits: next, len };
+            next += 1;
+            place += 1;
+        }
+        at += 1;
+    }
+    // The code is complete: with EOS, the last one, no string of bits is left.
+    assert!(next + 1 == 1 << MAX_BITS);
+    codes
+}
+
+const fn code_lengths() -> [u8; 256] {
+    let codes = codes();
+    let mut lengths = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        lengths[at] = codes[at].len as u8;
+        at += 1;
+    }
+    lengths
+}
+
+const fn short_codes() -> [u16; 1 << PEEK_BITS] {
+    let codes = codes();
+    let mut table = [0; 1 << PEEK_BITS];
+    let mut symbol = 0;
+    while symbol < 256 {
+        let Code { bits, len } = codes[symbol];
+        if len <= PEEK_BITS {
+            let spare = PEEK_BITS - len;
+            let mut fill = 0;
+            while fill < 1 << spare {
+                table[((bits << spare) | fill) as usize] = ((len as u16) << 8) | symbol as u16;
+                fill += 1;
+            }
+        }
+        symbol += 1;
+    }
+    table
+}
+
+const fn long_codes() -> [LongCodes; LENGTHS.len() - FIRST_LONG] {
+    let codes = codes();
+    let mut table = [LongCodes {
+        end: 0,
+        first: 0,
+        len: 0,
+        symbols: &[],
+    }; LENGTHS.len() - FIRST_LONG];
+    let mut at = 0;
+    while at < table.len() {
+        let (len, symbols) = LENGTHS[FIRST_LONG + at];
+        let first = codes[symbols[0] as usize].bits;
+        table[at] = LongCodes {
+            end: (first as u64 + symbols.len() as u64) << (32 - len),
+            first,
+            len,
+            symbols,
+        };
+        at += 1;
+    }
+    table
+}
+
+/// A string that is no Huffman code.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invalid;
+
+/// The most octets that `len` octets of Huffman code can stand for.
+const fn max_decoded_len(len: usize) -> usize {
+    len * 8 / MIN_BITS
+}
+
+/// Decodes `input` to the end of `out`. After an error `out` holds nothing of
+/// use from its old end on.
+pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
+    let start = out.len();
+    out.resize(start + max_decoded_len(input.len()), 0);
+    let written = decode_into(input, &mut out[start..])?;
+    out.truncate(start + written);
+    Ok(())
+}
+
+/// The undecoded bits of the input, first bit highest. Below the `count` bits
+/// are zeroes, or bits of the octets that come next.
+struct Window<'a> {
+    bits: u64,
+    count: u32,
+    input: &'a [u8],
+}
+
+impl Window<'_> {
+    /// Brings in as many whole octets as there is room for. `count` is below
+    /// [`MAX_BITS`].
+    #[inline]
+    fn refill(&mut self) {
+        if let Some(octets) = self.input.first_chunk::<8>() {
+            self.bits |= u64::from_be_bytes(*octets) >> self.count;
+            let taken = (63 - self.count) / 8;
+            self.count += taken * 8;
+            self.input = &self.input[taken as usize..];
+        } else {
+            while self.count <= 56
+                && let Some((&octet, rest)) = self.input.split_first()
+            {
+                self.bits |= u64::from(octet) << (56 - self.count);
+                self.count += 8;
+                self.input = rest;
+            }
+        }
+    }
+
+    /// The symbol at the front and its code's length, or `None` for EOS.
+    #[inline]
+    fn front(&self) -> Option<(u8, u32)> {
+        let short = SHORT_CODES[(self.bits >> (64 - PEEK_BITS)) as usize];
+        if short != 0 {
+            return Some((short as u8, u32::from(short >> 8)));
+        }
+        self.long_front()
+    }
+
+    #[cold]
+    fn long_front(&self) -> Option<(u8, u32)> {
+        let bits = self.bits >> 32;
+        let codes = LONG_CODES.iter().find(|codes| bits < codes.end)?;
+        let place = (bits >> (32 - codes.len)) as usize - codes.first as usize;
+        Some((*codes.symbols.get(place)?, codes.len))
+    }
+
+    #[inline]
+    fn advance(&mut self, len: u32) {
+        self.bits <<= len;
+        self.count -= len;
+    }
+}
+
+fn decode_into(input: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
+    let mut window = Window {
+        bits: 0,
+        count: 0,
+        input,
+    };
+    let mut written = 0;
+    loop {
+        window.refill();
+        if window.count < MAX_BITS {
+            break;
+        }
+        while window.count >= MAX_BITS {
+            let (symbol, len) = window.front().ok_or(Invalid)?;
+            out[written] = symbol;
+            written += 1;
+            window.advance(len);
+        }
+    }
+    // The input is used up. Ones behind it make padding the start of EOS,
+    // which is no symbol's code.
+    window.bits |= u64::MAX >> window.count;
+    while window.count > 0 {
+        match window.front() {
+            Some((symbol, len)) if len <= window.count => {
+                out[written] = symbol;
+                written += 1;
+                window.bits = !(!window.bits << len);
+                window.count -= len;
+            }
+            _ if window.count < 8 && window.bits == u64::MAX => break,
+            _ => return Err(Invalid),
+        }
+    }
+    Ok(written)
+}
+
+/// How many octets `text` takes as Huffman code.
+#[inline]
+pub(super) fn encoded_len(text: &[u8]) -> usize {
+    let bits: usize = text
+        .iter()
+        .map(|&octet| usize::from(CODE_LENGTHS[usize::from(octet)]))
+        .sum();
+    bits.div_ceil(8)
+}
+
+/// Encodes `text` into `out`, which has [`encoded_len`] octets.
+pub(super) fn encode(text: &[u8], out: &mut [u8]) {
+    let mut bits = 0_u64;
+    let mut count = 0;
+    let mut at = 0;
+    for &octet in text {
+        let code = CODES[usize::from(octet)];
+        bits = (bits << code.len) | u64::from(code.bits);
+        count += code.len;
+        if count >= 32 {
+            count -= 32;
+            let ready = (bits >> count) as u32;
+            out[at..at + 4].copy_from_slice(&ready.to_be_bytes());
+            at += 4;
+        }
+    }
+    let rest = &mut out[at..];
+    // Padding is the start of EOS: ones.
+    let padded = (bits << (32 - count)) as u32 | (u32::MAX >> count);
+    rest.copy_from_slice(&padded.to_be_bytes()[..rest.len()]);
+}

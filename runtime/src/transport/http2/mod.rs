@@ -1,0 +1,17 @@
+//! HTTP/2 (RFC 9113) and HPACK (RFC 7541) without I/O: a [`Connection`] takes
+//! bytes and the time, and gives events and bytes.
+//!
+//! [`Connection`]: connection::Connection
+
+mod budget;
+pub(crate) mod connection;
+pub(crate) mod error_code;
+pub(crate) mod event;
+mod field_rules;
+pub(crate) mod fields;
+mod flow;
+mod frame;
+mod hpack;
+pub(crate) mod options;
+pub(crate) mod output;
+pub(crate) mod stream;

@@ -1,0 +1,90 @@
+//! What one HTTP/2 connection may use: windows, frame sizes, and the limits
+//! that keep a hostile peer cheap. A value with defaults; it decides nothing
+//! and must never hold state of a connection.
+
+use std::time::Duration;
+
+/// Limits and sizes of one HTTP/2 connection, for either side.
+///
+/// The defaults suit most programs. Every bound holds whatever the peer does.
+///
+/// ```
+/// let mut options = grpc_runtime::Http2Options::default();
+/// options.max_concurrent_streams = 1_000;
+/// options.stream_window = 256 * 1024;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Http2Options {
+    /// Bytes the peer may send on one stream before the application has read
+    /// any. It bounds the receive memory of a stream. Default 1 MiB; raised to
+    /// 65,535 and cut to 2³¹−1 where it lies outside.
+    pub stream_window: u32,
+    /// Bytes the peer may have in flight on the whole connection. Default
+    /// 4 MiB; raised to 65,535 and cut to 2³¹−1 where it lies outside.
+    pub connection_window: u32,
+    /// Bytes that may be received and not yet read, over all streams of a
+    /// connection. Up to here a stream that nobody reads does not hold up the
+    /// others; from here on the connection waits for its readers. Default
+    /// 16 MiB.
+    pub connection_buffer: u32,
+    /// The largest frame the peer may send, in bytes. Default 64 KiB; kept
+    /// within 16,384 ..= 16,777,215 (RFC 9113 section 6.5.2).
+    pub max_frame_size: u32,
+    /// Calls the peer may have open at once on one connection; more are
+    /// answered with `REFUSED_STREAM`. Used by servers. Default 256.
+    pub max_concurrent_streams: u32,
+    /// The largest list of header fields accepted, counted as RFC 9113
+    /// section 6.5.2 does (32 bytes of overhead a field). A call above it fails
+    /// with `RESOURCE_EXHAUSTED`. Default 16 KiB.
+    pub max_header_list_size: u32,
+    /// Bytes a stream may hold that are not yet on the wire; a sender waits
+    /// while its stream holds more. Default 64 KiB.
+    pub send_buffer: usize,
+    /// How long a peer may take from the connection's first byte to its
+    /// SETTINGS. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// How long a peer may take to finish a header block it began. Default
+    /// 20 s.
+    pub header_timeout: Duration,
+    /// Stream resets the peer may cause in a burst, its own and those it makes
+    /// us send; each call that ends well earns one back, and so does every
+    /// 10 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`.
+    /// Default 500.
+    pub reset_burst: u32,
+    /// Frames that carry no work (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty
+    /// DATA, unknown types) the peer may send in a burst; 1,000 a second are
+    /// earned back, and one with every DATA frame either way. Default 10,000.
+    pub control_burst: u32,
+}
+
+impl Default for Http2Options {
+    fn default() -> Self {
+        Self {
+            stream_window: 1 << 20,
+            connection_window: 4 << 20,
+            connection_buffer: 16 << 20,
+            max_frame_size: 64 << 10,
+            max_concurrent_streams: 256,
+            max_header_list_size: 16 << 10,
+            send_buffer: 64 << 10,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(20),
+            reset_burst: 500,
+            control_burst: 10_000,
+        }
+    }
+}
+
+impl Http2Options {
+    /// The same options with every value inside the range HTTP/2 allows.
+    pub(crate) fn in_range(mut self) -> Self {
+        const WINDOW: std::ops::RangeInclusive<u32> = 65_535..=(1 << 31) - 1;
+        self.stream_window = self.stream_window.clamp(*WINDOW.start(), *WINDOW.end());
+        self.connection_window = self.connection_window.clamp(*WINDOW.start(), *WINDOW.end());
+        self.connection_buffer = self.connection_buffer.max(self.connection_window);
+        self.max_frame_size = self.max_frame_size.clamp(16_384, (1 << 24) - 1);
+        self.send_buffer = self.send_buffer.max(1);
+        self
+    }
+}

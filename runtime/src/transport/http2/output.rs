@@ -1,0 +1,116 @@
+//! Bytes on their way to the socket: small frames gathered in one buffer, large
+//! payloads passed on as they are. It must never know what the bytes mean.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Below this a copy is cheaper than a segment of its own in `writev`.
+const COPY_LIMIT: usize = 4 << 10;
+/// A buffer above this is given back once it has been written.
+const KEEP_CAPACITY: usize = 64 << 10;
+
+/// A queue of bytes to write.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// Written before `tail`.
+    segments: VecDeque<Bytes>,
+    segments_len: usize,
+    tail: BytesMut,
+}
+
+impl Output {
+    pub(crate) fn len(&self) -> usize {
+        self.segments_len + self.tail.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where frames are encoded in place.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.tail
+    }
+
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        if bytes.len() <= COPY_LIMIT {
+            self.tail.extend_from_slice(&bytes);
+            return;
+        }
+        if !self.tail.is_empty() {
+            let head = self.tail.split().freeze();
+            self.segments_len += head.len();
+            self.segments.push_back(head);
+        }
+        self.segments_len += bytes.len();
+        self.segments.push_back(bytes);
+    }
+
+    /// Fills `slices` with what to write next; returns how many were filled.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let parts = self
+            .segments
+            .iter()
+            .map(|segment| &segment[..])
+            .chain((!self.tail.is_empty()).then_some(&self.tail[..]));
+        let mut count = 0;
+        for (slice, part) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+            count += 1;
+        }
+        count
+    }
+
+    /// Drops the first `written` bytes.
+    pub(crate) fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.segments.front_mut() {
+            if front.len() > written {
+                front.advance(written);
+                self.segments_len -= written;
+                return;
+            }
+            written -= front.len();
+            self.segments_len -= front.len();
+            self.segments.pop_front();
+        }
+        if written < self.tail.len() {
+            self.tail.advance(written);
+        } else if self.tail.capacity() > KEEP_CAPACITY {
+            self.tail = BytesMut::new();
+        } else {
+            self.tail.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gathered(output: &Output) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = output.slices(&mut slices);
+        slices[..count].concat()
+    }
+
+    #[test]
+    fn order_is_kept_between_small_and_large_pieces() {
+        let mut output = Output::default();
+        output.push(Bytes::from_static(b"head"));
+        output.push(Bytes::from(vec![b'x'; COPY_LIMIT + 1]));
+        output.push(Bytes::from_static(b"tail"));
+        let mut expected = b"head".to_vec();
+        expected.extend(vec![b'x'; COPY_LIMIT + 1]);
+        expected.extend(b"tail");
+        assert_eq!(output.len(), expected.len());
+        while !output.is_empty() {
+            assert_eq!(gathered(&output), expected);
+            let step = 1_000.min(expected.len());
+            output.advance(step);
+            expected.drain(..step);
+        }
+        assert!(expected.is_empty());
+    }
+}

@@ -1,0 +1,116 @@
+//! One stream's state: RFC 9113 section 5.1, as two halves that end on their
+//! own. It must never touch the connection's windows or write a frame.
+//!
+//! ```text
+//!            local_open  remote_open
+//! open           yes         yes
+//! half-closed    one of the two
+//! closed         no          no       → taken out of the table
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use bytes::{Buf, Bytes};
+
+use super::event::StreamId;
+use super::fields::Fields;
+use super::flow::{ReceiveWindow, SendWindow};
+
+/// How the local half ends once the queue is empty.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// With END_STREAM on the last DATA frame.
+    Data,
+    /// With a header block.
+    Trailers(Box<Fields>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) local_open: bool,
+    pub(crate) remote_open: bool,
+    /// The peer's first (final) header block has arrived.
+    pub(crate) head_received: bool,
+    pub(crate) receive: ReceiveWindow,
+    pub(crate) send: SendWindow,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    pub(crate) end: Option<End>,
+    /// It stands in the connection's ready queue: at most once.
+    pub(crate) scheduled: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(receive_window: u32, send_window: u32) -> Self {
+        Self {
+            local_open: true,
+            remote_open: true,
+            head_received: false,
+            receive: ReceiveWindow::new(receive_window),
+            send: SendWindow::new(send_window),
+            queue: VecDeque::new(),
+            queued: 0,
+            end: None,
+            scheduled: false,
+        }
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn enqueue(&mut self, data: Bytes) {
+        if !data.is_empty() {
+            self.queued += data.len();
+            self.queue.push_back(data);
+        }
+    }
+
+    /// Takes up to `limit` bytes off the front, within one chunk.
+    pub(crate) fn dequeue(&mut self, limit: usize) -> Bytes {
+        let Some(front) = self.queue.front_mut() else {
+            return Bytes::new();
+        };
+        let piece = if front.len() <= limit {
+            self.queue.pop_front().unwrap_or_default()
+        } else {
+            front.split_to(limit)
+        };
+        self.queued -= piece.remaining();
+        piece
+    }
+
+    /// Something could be framed now, were the connection's window open.
+    pub(crate) fn sendable(&self) -> bool {
+        if self.queued > 0 { self.send.available() > 0 } else { self.end.is_some() }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        !self.local_open && !self.remote_open
+    }
+}
+
+/// Stream identifiers are small integers that the peer cannot choose freely
+/// (they must rise), so one multiplication spreads them well enough.
+#[derive(Default)]
+pub(crate) struct StreamIdHasher(u64);
+
+impl Hasher for StreamIdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        self.0 = (self.0 ^ u64::from(id >> 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}
+
+/// A map by stream identifier.
+pub(crate) type StreamMap<T> = HashMap<StreamId, T, BuildHasherDefault<StreamIdHasher>>;

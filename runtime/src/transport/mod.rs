@@ -1,0 +1,8 @@
+//! Bytes between two machines: HTTP/2 as a machine without I/O, and the thin
+//! shell that moves its bytes. Nothing here knows what an RPC is.
+
+pub(crate) mod driver;
+pub(crate) mod http2;
+pub(crate) mod io;
+
+pub use http2::options::Http2Options;
