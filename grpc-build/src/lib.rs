@@ -1,1 +1,44 @@
-//! x
+//! Compiles `.proto` files in `build.rs`, with no protoc on the machine.
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() -> Result<(), grpc_build::Error> {
+//!     grpc_build::compile(&["proto/hello.proto"], &["proto"])
+//! }
+//! ```
+//!
+//! ```text
+//! // src/main.rs
+//! grpc_runtime::include_proto!("example");   // the package of hello.proto
+//! ```
+//!
+//! What is generated is what the plugin `protoc-gen-rust-grpc` generates, byte
+//! for byte: this crate only reads the files, calls the same generator, and
+//! writes what has changed.
+
+mod config;
+mod error;
+mod front_end;
+mod output;
+mod report;
+mod request;
+mod sources;
+
+use std::path::Path;
+
+pub use config::Config;
+pub use error::Error;
+pub use front_end::FrontEnd;
+
+/// Generates clients, servers and messages for `protos` into `OUT_DIR`.
+///
+/// `includes` are the directories that imports are relative to; each of
+/// `protos` lies in one of them. The packages of `protos` are generated, those
+/// of their imports are not: name the imports in `protos` too, or say with
+/// [`Config::extern_path`] where their types are.
+///
+/// Fails if a file cannot be read or is not valid, with the place in it and the
+/// line; and if `OUT_DIR` is not set, as it is for build scripts.
+pub fn compile(protos: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<(), Error> {
+    Config::new().compile(protos, includes)
+}

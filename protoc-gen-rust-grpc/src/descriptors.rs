@@ -133,7 +133,11 @@ impl File<'_> {
         for (index, nested) in message.nested_type.iter().enumerate() {
             let path = child(path, field::MESSAGE_NESTED, index);
             self.message(&path, nested)?;
-            let fields: Vec<&str> = nested.field.iter().map(prost_types::FieldDescriptorProto::name).collect();
+            let fields: Vec<&str> = nested
+                .field
+                .iter()
+                .map(prost_types::FieldDescriptorProto::name)
+                .collect();
             if is_map_entry(nested) && fields != ["key", "value"] {
                 return Err(self
                     .locations

@@ -8,11 +8,12 @@ mod servicer;
 mod stub;
 mod tree;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
+use syn::parse::Parser;
 
 use crate::error::Error;
-use crate::model::Service;
+use crate::model::{Item, Service};
 use crate::names;
 use crate::options::Options;
 use crate::{GeneratedFile, VERSION};
@@ -42,19 +43,20 @@ impl Package<'_> {
             allow_lints(item);
         }
         let mut tokens = TokenStream::new();
+        let contract = Literal::u32_unsuffixed(CONTRACT);
         if !items.is_empty() || !self.services.is_empty() {
             tokens.extend(quote! {
-                const _: () = ::grpc_runtime::codegen::check_contract(#CONTRACT, #VERSION);
+                const _: () = ::grpc_runtime::codegen::check_contract(#contract, #VERSION);
             });
         }
         for service in &self.services {
-            tokens.extend(methods::emit(service)?);
+            tokens.extend(methods::emit(service));
             if options.client {
                 tokens.extend(stub::emit(service)?);
             }
             if options.server {
                 tokens.extend(servicer::emit(service)?);
-                tokens.extend(server::emit(service)?);
+                tokens.extend(server::emit(service));
             }
         }
         items.extend(parse(tokens)?);
@@ -86,7 +88,7 @@ fn parse(tokens: TokenStream) -> Result<Vec<syn::Item>, Error> {
         .map_err(|error| Error::new(format!("wrote no Rust: {error}")))
 }
 
-/// What holds for every item, whatever its crate forbids: it is generated, its
+/// What holds for every item, whatever its crate denies: it is generated, its
 /// words are the `.proto` file's, and no program uses all of it.
 fn lints(service: Option<&Service>) -> TokenStream {
     let missing_docs = service.is_none().then(|| quote!(missing_docs,));
@@ -94,10 +96,8 @@ fn lints(service: Option<&Service>) -> TokenStream {
         .filter(|service| service.any_deprecated())
         .map(|_| quote!(deprecated,));
     quote! {
-        #[allow(
-            clippy::all, clippy::nursery, clippy::pedantic,
-            dead_code, #deprecated #missing_docs unreachable_pub
-        )]
+        #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
+        #[allow(dead_code, #deprecated #missing_docs unreachable_pub)]
     }
 }
 
@@ -111,13 +111,12 @@ fn allow_lints(item: &mut syn::Item) {
         syn::Item::Struct(item) => &mut item.attrs,
         _ => return,
     };
-    let lints = lints(None);
-    let allow: syn::Attribute = syn::parse_quote!(#lints);
     let after_docs = attributes
         .iter()
         .take_while(|attribute| attribute.path().is_ident("doc"))
         .count();
-    attributes.insert(after_docs, allow);
+    let lints = syn::Attribute::parse_outer.parse2(lints(None));
+    attributes.splice(after_docs..after_docs, lints.unwrap_or_default());
 }
 
 /// `/// …` for each line, or for `otherwise` if there is none.
@@ -131,16 +130,14 @@ fn docs(lines: &[String], otherwise: &str) -> TokenStream {
     quote!(#(#[doc = #lines])*)
 }
 
-/// A service's item: its comment, what of it was renamed, deprecation, lints.
-fn service_attributes(service: &Service, docs_otherwise: &str) -> TokenStream {
-    let docs = docs(&service.docs, docs_otherwise);
-    let renamed = service
-        .renamed
-        .iter()
-        .map(|sentence| quote!(#[doc = ""] #[doc = #sentence]));
-    let deprecated = deprecated(service.deprecated);
+/// A service's item: its docs, a note on its name, lints.
+fn attributes(service: &Service, item: &Item, docs: &TokenStream) -> TokenStream {
+    let note = item.note.as_ref().map(|sentence| {
+        let sentence = format!(" {sentence}");
+        quote!(#[doc = ""] #[doc = #sentence])
+    });
     let lints = lints(Some(service));
-    quote!(#docs #(#renamed)* #deprecated #lints)
+    quote!(#docs #note #lints)
 }
 
 fn deprecated(yes: bool) -> Option<TokenStream> {

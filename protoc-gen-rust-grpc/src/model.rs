@@ -30,18 +30,25 @@ pub(crate) struct Method {
     pub(crate) deprecated: bool,
 }
 
+/// An item generated for a service.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) name: String,
+    /// A sentence for the reader who looks for the name it would have if that
+    /// were not taken.
+    pub(crate) note: Option<String>,
+}
+
 /// One service and the names of what is generated for it.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// `package.Service`
     pub(crate) full_name: String,
-    pub(crate) module: String,
-    pub(crate) stub: String,
-    pub(crate) servicer: String,
-    pub(crate) server: String,
+    pub(crate) module: Item,
+    pub(crate) stub: Item,
+    pub(crate) servicer: Item,
+    pub(crate) server: Item,
     pub(crate) docs: Vec<String>,
-    /// Sentences for the reader who misses a name: it was taken.
-    pub(crate) renamed: Vec<String>,
     pub(crate) deprecated: bool,
     pub(crate) methods: Vec<Method>,
 }
@@ -93,7 +100,6 @@ impl Reader<'_> {
             format!("{}.{}", self.package, service.name())
         };
         let what = format!("the service `{}`", service.name());
-        let mut renamed = Vec::new();
         let base = names::camel(service.name());
         // A service's own name is no Rust item; it is claimed under a name none
         // can have, so that `Foo` and `foo` meet there.
@@ -102,13 +108,11 @@ impl Reader<'_> {
             .map_err(|message| self.locations.error(path, message))?;
         let mut take = |wanted: String| {
             let (name, taker) = scope.free(&wanted);
-            if let Some(taker) = taker {
-                renamed.push(format!("Named `{name}` because {taker} is `{wanted}`."));
-            }
+            let note = taker.map(|taker| format!("Named `{name}` because {taker} is `{wanted}`."));
             scope
                 .claim(name.clone(), &what)
                 .map_err(|message| self.locations.error(path, message))?;
-            Ok::<_, Error>(name)
+            Ok::<_, Error>(Item { name, note })
         };
         let module = take(names::snake(service.name()))?;
         let stub = take(format!("{base}Stub"))?;
@@ -133,7 +137,6 @@ impl Reader<'_> {
             servicer,
             server,
             docs: self.locations.docs(path),
-            renamed,
             deprecated: service
                 .options
                 .as_ref()

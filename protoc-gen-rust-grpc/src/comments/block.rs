@@ -110,7 +110,7 @@ impl Blocks {
             && (lazy || !in_paragraph || marker.interrupts)
         {
             self.leave(kept);
-            self.open_item(or_spaces(lead, base), base, &marker);
+            self.open_item(&or_spaces(lead, base), base, &marker);
         } else if in_paragraph {
             self.continue_paragraph(content);
         } else {
@@ -120,7 +120,7 @@ impl Blocks {
         }
     }
 
-    fn open_item(&mut self, lead: String, indent: usize, marker: &Marker<'_>) {
+    fn open_item(&mut self, lead: &str, indent: usize, marker: &Marker<'_>) {
         let column = indent + marker.text.len() + marker.gap;
         let lead = format!("{lead}{}{}", marker.text, " ".repeat(marker.gap));
         self.items.push(column);

@@ -4,12 +4,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{docs, ident, lints};
-use crate::error::Error;
+use super::{attributes, docs, ident};
 use crate::model::{Service, Shape};
 
-pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
-    let module = ident(&service.module);
+pub(super) fn emit(service: &Service) -> TokenStream {
+    let module = ident(&service.module.name);
     let full_name = &service.full_name;
     let constants = service.methods.iter().map(|method| {
         let path = &method.path;
@@ -40,14 +39,13 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
         }
     });
     let docs = docs(&[], &format!("The methods of `{full_name}`."));
-    let lints = lints(Some(service));
-    Ok(quote! {
-        #docs
-        #lints
+    let attributes = attributes(service, &service.module, &docs);
+    quote! {
+        #attributes
         pub mod #module {
             /// The full name of the service, as it stands in every request's path.
             pub const NAME: &str = #full_name;
             #(#constants)*
         }
-    })
+    }
 }

@@ -5,22 +5,22 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{deprecated, docs, ident, lints};
-use crate::error::Error;
+use super::{attributes, deprecated, docs, ident, lints};
 use crate::model::{Method, Service, Shape};
 
-pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
-    let server = ident(&service.server);
-    let servicer = ident(&service.servicer);
-    let module = ident(&service.module);
-    let docs = docs(&[], &format!("Serves a [`{}`].", service.servicer));
+pub(super) fn emit(service: &Service) -> TokenStream {
+    let server = ident(&service.server.name);
+    let servicer = ident(&service.servicer.name);
+    let module = ident(&service.module.name);
+    let docs = docs(&[], &format!("Serves a [`{}`].", service.servicer.name));
+    let attributes = attributes(service, &service.server, &docs);
     let deprecated = deprecated(service.deprecated);
     let lints = lints(Some(service));
+    let allow_deprecated = service.deprecated.then(|| quote!(#[allow(deprecated)]));
     let methods = service.methods.iter().map(|item| method(service, item));
-    Ok(quote! {
-        #docs
+    quote! {
+        #attributes
         #deprecated
-        #lints
         #[derive(Clone, Debug)]
         pub struct #server(::grpc_runtime::Service);
 
@@ -31,7 +31,7 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
                 Self::from_arc(::std::sync::Arc::new(servicer))
             }
 
-            /// Serves what a servicer answers that others hold, too.
+            /// Serves what `servicer` answers, which the caller may keep a handle on.
             pub fn from_arc<S: #servicer>(servicer: ::std::sync::Arc<S>) -> Self {
                 Self(
                     ::grpc_runtime::Service::builder(#module::NAME, servicer)
@@ -41,18 +41,18 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
             }
         }
 
-        #lints
+        #allow_deprecated
         impl ::core::convert::From<#server> for ::grpc_runtime::Service {
             fn from(server: #server) -> Self {
                 server.0
             }
         }
-    })
+    }
 }
 
 fn method(service: &Service, method: &Method) -> TokenStream {
     let name = ident(&method.name);
-    let module = ident(&service.module);
+    let module = ident(&service.module.name);
     let constant = ident(&method.constant);
     let Shape {
         client_streams,

@@ -4,19 +4,18 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{deprecated, docs, ident, service_attributes, type_path};
+use super::{attributes, deprecated, docs, ident, type_path};
 use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
 pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
-    let servicer = ident(&service.servicer);
-    let attributes = service_attributes(
-        service,
-        &format!(
-            "What a server of `{}` does. A method left out answers UNIMPLEMENTED.",
-            service.full_name
-        ),
+    let servicer = ident(&service.servicer.name);
+    let otherwise = format!(
+        "What a server of `{}` does. A method left out answers UNIMPLEMENTED.",
+        service.full_name
     );
+    let attributes = attributes(service, &service.servicer, &docs(&service.docs, &otherwise));
+    let deprecated = deprecated(service.deprecated);
     let methods = service
         .methods
         .iter()
@@ -24,6 +23,7 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
+        #deprecated
         pub trait #servicer: ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }
@@ -34,7 +34,7 @@ fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
     let docs = docs(&method.docs, &format!("Answers `{}`.", method.path));
     let deprecated = deprecated(method.deprecated);
     let name = ident(&method.name);
-    let module = ident(&service.module);
+    let module = ident(&service.module.name);
     let constant = ident(&method.constant);
     let input = type_path(&method.input)?;
     let output = type_path(&method.output)?;

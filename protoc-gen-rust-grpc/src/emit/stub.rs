@@ -4,13 +4,15 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{deprecated, docs, ident, lints, service_attributes, type_path};
+use super::{attributes, deprecated, docs, ident, lints, type_path};
 use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
 pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
-    let stub = ident(&service.stub);
-    let attributes = service_attributes(service, &format!("A client of `{}`.", service.full_name));
+    let stub = ident(&service.stub.name);
+    let otherwise = format!("A client of `{}`.", service.full_name);
+    let attributes = attributes(service, &service.stub, &docs(&service.docs, &otherwise));
+    let deprecated = deprecated(service.deprecated);
     let lints = lints(Some(service));
     let methods = service
         .methods
@@ -19,6 +21,7 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
+        #deprecated
         #[derive(Clone, Debug)]
         pub struct #stub {
             channel: ::grpc_runtime::Channel,
@@ -39,7 +42,7 @@ fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
     let docs = docs(&method.docs, &format!("Calls `{}`.", method.path));
     let deprecated = deprecated(method.deprecated);
     let name = ident(&method.name);
-    let module = ident(&service.module);
+    let module = ident(&service.module.name);
     let constant = ident(&method.constant);
     let input = type_path(&method.input)?;
     let output = type_path(&method.output)?;

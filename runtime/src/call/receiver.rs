@@ -78,7 +78,7 @@ impl<M: Message + Default> Receiver<M> {
             }
             match self.reader.next(self.max_message_size) {
                 Ok(Some(payload)) => {
-                    let message = framing::decode_message(payload);
+                    let message = framing::decode_message(&payload);
                     self.consume(self.reader.buffered());
                     return Poll::Ready(match message {
                         Ok(message) => Ok(Some(message)),

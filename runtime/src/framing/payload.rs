@@ -1,6 +1,6 @@
 //! The body of one received message, in the pieces that it arrived in.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use bytes::{Buf, Bytes};
 use prost::Message;
@@ -8,81 +8,120 @@ use prost::Message;
 use super::FramingError;
 
 /// The body of one message: as a rule one slice of what was received, otherwise
-/// a chain of such slices. Nothing is copied to join them; prost reads it as a
-/// [`Buf`].
+/// a chain of such slices, which are never copied to join them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Payload {
-    /// Invariant: empty only if the whole payload is, and so is no piece in
-    /// `rest`. `chunk` needs no branch that way.
     front: Bytes,
-    rest: VecDeque<Bytes>,
-    /// Of `front` and `rest` together.
+    /// What follows `front`. Boxed, since few payloads have it and all of them
+    /// are moved about.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone)]
+struct Rest {
+    pieces: VecDeque<Bytes>,
     len: usize,
 }
 
 impl Payload {
     /// A payload of these pieces, in order, none of them empty.
     pub(super) fn chain(mut pieces: VecDeque<Bytes>) -> Self {
+        let front = pieces.pop_front().unwrap_or_default();
+        let len = pieces.iter().map(Bytes::len).sum();
         Self {
-            len: pieces.iter().map(Bytes::len).sum(),
-            front: pieces.pop_front().unwrap_or_default(),
-            rest: pieces,
+            front,
+            rest: (len > 0).then(|| Box::new(Rest { pieces, len })),
         }
     }
 
-    /// How many bytes are left to read.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// The bytes, to be read from the beginning.
+    #[inline]
+    pub(crate) fn reader(&self) -> PayloadReader<'_> {
+        let rest = self.rest.as_deref();
+        PayloadReader {
+            unread: &self.front,
+            piece: &self.front,
+            later: rest.map_or(0, |rest| rest.len),
+            pieces: rest.map(|rest| rest.pieces.iter()),
+        }
     }
 }
 
 impl From<Bytes> for Payload {
+    #[inline]
     fn from(body: Bytes) -> Self {
         Self {
-            len: body.len(),
             front: body,
-            rest: VecDeque::new(),
+            rest: None,
         }
     }
 }
 
-impl Buf for Payload {
+/// Reads a [`Payload`]: the one [`Buf`] that messages are decoded from, so that
+/// each type's decoder is compiled once.
+#[derive(Debug, Clone)]
+pub(crate) struct PayloadReader<'a> {
+    /// What is left of `piece`. Invariant: empty only at the end.
+    unread: &'a [u8],
+    piece: &'a Bytes,
+    pieces: Option<vec_deque::Iter<'a, Bytes>>,
+    /// The bytes in `pieces`.
+    later: usize,
+}
+
+impl PayloadReader<'_> {
+    /// [`Buf::advance`] to the end of `piece` or beyond.
+    fn advance_pieces(&mut self, count: usize) {
+        let mut left = count;
+        while left >= self.unread.len() {
+            left -= self.unread.len();
+            let Some(next) = self.pieces.as_mut().and_then(Iterator::next) else {
+                self.unread = &[];
+                return;
+            };
+            self.later -= next.len();
+            self.piece = next;
+            self.unread = next;
+        }
+        self.unread = &self.unread[left..];
+    }
+}
+
+// Decoders are instantiated in the crates that own the messages, so what they
+// call for each field is marked to be inlined there.
+impl Buf for PayloadReader<'_> {
+    #[inline]
     fn remaining(&self) -> usize {
-        self.len
+        self.unread.len() + self.later
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
-        &self.front
+        self.unread
     }
 
     /// Going past the end stops at the end.
+    #[inline]
     fn advance(&mut self, count: usize) {
-        let mut left = count.min(self.len);
-        self.len -= left;
-        while left >= self.front.len() {
-            left -= self.front.len();
-            let Some(next) = self.rest.pop_front() else {
-                // `clear` would allocate.
-                self.front.advance(self.front.len());
-                return;
-            };
-            self.front = next;
+        if count < self.unread.len() {
+            self.unread = &self.unread[count..];
+        } else {
+            self.advance_pieces(count);
         }
-        self.front.advance(left);
     }
 
     /// A slice where the bytes lie in one piece, otherwise a copy.
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
-        let count = count.min(self.len);
-        if count <= self.front.len() {
-            let slice = self.front.slice(..count);
+        let count = count.min(self.remaining());
+        if count <= self.unread.len() {
+            let slice = self.piece.slice_ref(&self.unread[..count]);
             self.advance(count);
             return slice;
         }
         let mut joined = Vec::with_capacity(count);
         while joined.len() < count {
-            let taken = self.front.len().min(count - joined.len());
-            joined.extend_from_slice(&self.front[..taken]);
+            let taken = self.unread.len().min(count - joined.len());
+            joined.extend_from_slice(&self.unread[..taken]);
             self.advance(taken);
         }
         joined.into()
@@ -90,6 +129,6 @@ impl Buf for Payload {
 }
 
 /// Decodes a message. prost bounds how deep it may nest.
-pub(crate) fn decode_message<M: Message + Default>(payload: Payload) -> Result<M, FramingError> {
-    M::decode(payload).map_err(FramingError::Decode)
+pub(crate) fn decode_message<M: Message + Default>(payload: &Payload) -> Result<M, FramingError> {
+    M::decode(payload.reader()).map_err(FramingError::Decode)
 }

@@ -29,8 +29,8 @@ fn messages_in_one_chunk_are_slices_of_it() {
     reader.push(chunk);
     for length in [10, 5_000] {
         let payload = reader.next(NO_LIMIT).unwrap().unwrap();
-        assert_eq!(payload.chunk().len(), length);
-        assert!(range.contains(&payload.chunk().as_ptr()));
+        assert_eq!(payload.reader().chunk().len(), length);
+        assert!(range.contains(&payload.reader().chunk().as_ptr()));
     }
 }
 
@@ -43,8 +43,11 @@ fn a_large_message_is_a_chain_of_slices() {
         reader.push(chunk);
     }
     let payload = reader.next(NO_LIMIT).unwrap().unwrap();
-    assert_eq!(payload.chunk().as_ptr(), bytes[PREFIX_LEN..].as_ptr());
-    assert_eq!(content(payload), bytes[PREFIX_LEN..]);
+    assert_eq!(
+        payload.reader().chunk().as_ptr(),
+        bytes[PREFIX_LEN..].as_ptr()
+    );
+    assert_eq!(content(&payload), bytes[PREFIX_LEN..]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{Entry, Metadata, is_binary};
 
 /// One value of [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Value<'a> {
+pub enum MetadataValue<'a> {
     /// Text: printable ASCII, unless a peer sent UTF-8 beyond it.
     Text(&'a str),
     /// The decoded bytes of a `-bin` key, or what a peer sent for another key
@@ -15,7 +15,7 @@ pub enum Value<'a> {
     Binary(&'a [u8]),
 }
 
-impl<'a> Value<'a> {
+impl<'a> MetadataValue<'a> {
     pub(super) fn new(name: &[u8], value: &'a [u8]) -> Self {
         if is_binary(name) {
             return Self::Binary(value);
@@ -42,25 +42,25 @@ impl<'a> Value<'a> {
 
 /// The keys and values of [`Metadata`](crate::Metadata), in order.
 #[derive(Debug, Clone)]
-pub struct Iter<'a> {
+pub struct MetadataIter<'a> {
     raw: Raw<'a>,
 }
 
-impl<'a> Iter<'a> {
+impl<'a> MetadataIter<'a> {
     pub(super) fn new(raw: Raw<'a>) -> Self {
         Self { raw }
     }
 }
 
-impl<'a> Iterator for Iter<'a> {
-    type Item = (&'a str, Value<'a>);
+impl<'a> Iterator for MetadataIter<'a> {
+    type Item = (&'a str, MetadataValue<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value) = self.raw.next()?;
         // Names are ASCII, received ones too: `append_wire` takes no others.
         Some((
             str::from_utf8(name).unwrap_or_default(),
-            Value::new(name, value),
+            MetadataValue::new(name, value),
         ))
     }
 
@@ -69,14 +69,14 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
-impl ExactSizeIterator for Iter<'_> {}
-impl FusedIterator for Iter<'_> {}
+impl ExactSizeIterator for MetadataIter<'_> {}
+impl FusedIterator for MetadataIter<'_> {}
 
 impl<'a> IntoIterator for &'a Metadata {
-    type Item = (&'a str, Value<'a>);
-    type IntoIter = Iter<'a>;
+    type Item = (&'a str, MetadataValue<'a>);
+    type IntoIter = MetadataIter<'a>;
 
-    fn into_iter(self) -> Iter<'a> {
+    fn into_iter(self) -> MetadataIter<'a> {
         self.iter()
     }
 }

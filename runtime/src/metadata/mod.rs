@@ -15,7 +15,7 @@ use std::fmt;
 pub(crate) use self::base64::{decode as decode_base64, encode as encode_base64};
 pub use self::error::MetadataError;
 use self::error::Problem;
-pub use self::iter::{Iter, Value};
+pub use self::iter::{MetadataIter, MetadataValue};
 pub(crate) use self::reserved::is_reserved;
 
 /// What a call carries beside its messages: an ordered list of keys and values,
@@ -177,10 +177,10 @@ impl Metadata {
     }
 
     /// All values of `key`, in order.
-    pub fn get_all(&self, key: &str) -> impl Iterator<Item = Value<'_>> {
+    pub fn get_all(&self, key: &str) -> impl Iterator<Item = MetadataValue<'_>> {
         self.raw()
             .filter(move |(name, _)| is_key(name, key))
-            .map(|(name, value)| Value::new(name, value))
+            .map(|(name, value)| MetadataValue::new(name, value))
     }
 
     /// Whether `key` has a value.
@@ -190,8 +190,8 @@ impl Metadata {
 
     /// All keys and values, in order. A key with several values comes up once
     /// for each.
-    pub fn iter(&self) -> Iter<'_> {
-        Iter::new(self.raw())
+    pub fn iter(&self) -> MetadataIter<'_> {
+        MetadataIter::new(self.raw())
     }
 
     /// Removes all values of `key`; `false` if it had none.
@@ -291,8 +291,8 @@ impl fmt::Debug for Metadata {
                 ("authorization" | "proxy-authorization" | "cookie" | "set-cookie", _) => {
                     map.entry(&key, &format_args!("<not shown>"))
                 }
-                (_, Value::Text(text)) => map.entry(&key, &text),
-                (_, Value::Binary(bytes)) => map.entry(&key, &bytes),
+                (_, MetadataValue::Text(text)) => map.entry(&key, &text),
+                (_, MetadataValue::Binary(bytes)) => map.entry(&key, &bytes),
             };
         }
         map.finish()

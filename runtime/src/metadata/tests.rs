@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Metadata, Value, is_reserved};
+use super::{Metadata, MetadataValue, is_reserved};
 
 fn wire(metadata: &Metadata) -> Vec<(String, Vec<u8>)> {
     let mut fields = Vec::new();
@@ -40,7 +40,10 @@ fn empty_metadata_allocates_nothing() {
 fn keys_are_lowered_and_looked_up_in_any_case() {
     let mut metadata = Metadata::new();
     metadata.append("X-Id", "7").unwrap();
-    assert_eq!(metadata.iter().next(), Some(("x-id", Value::Text("7"))));
+    assert_eq!(
+        metadata.iter().next(),
+        Some(("x-id", MetadataValue::Text("7")))
+    );
     assert_eq!(metadata.get("x-ID"), Some("7"));
     assert!(metadata.contains_key("X-id"));
     assert!(!metadata.contains_key("x-i"));

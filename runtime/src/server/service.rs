@@ -155,7 +155,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 fn request<Q: Message + Default>(invocation: &mut Invocation) -> Result<Q, HandlerFuture> {
     let decoded = match invocation.message.take() {
         Some(payload) => {
-            framing::decode_message(payload).map_err(|error| error.into_status(Side::Server))
+            framing::decode_message(&payload).map_err(|error| error.into_status(Side::Server))
         }
         None => Err(Status::new(Code::Unimplemented, "the request holds no message")),
     };

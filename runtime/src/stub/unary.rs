@@ -115,7 +115,7 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
             let payload = payload.ok_or_else(|| {
                 Status::new(Code::Internal, "the answer has already been taken")
             })?;
-            let message = framing::decode_message(payload)
+            let message = framing::decode_message(&payload)
                 .map_err(|error| error.into_status(Side::Client))?;
             Ok(Response { message, initial_metadata, trailing_metadata })
         }))

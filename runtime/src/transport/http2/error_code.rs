@@ -1,4 +1,4 @@
-//! The error codes of RFC 9113 section 7, as RST_STREAM and GOAWAY carry them.
+//! The error codes of RFC 9113 section 7, as `RST_STREAM` and GOAWAY carry them.
 //!
 //! A code this file does not know is kept as it came: section 7 forbids that
 //! an unknown code trigger any special behaviour, so it is never an error.

@@ -16,7 +16,7 @@ pub(crate) const FIELD_OVERHEAD: usize = 32;
 /// not pin its memory for the life of the connection.
 const KEPT_CAPACITY: usize = 16 * 1024;
 
-/// An ordered list of header fields.
+/// An ordered list of header fields. By default it is empty and owns no memory.
 #[derive(Clone, Default)]
 pub(crate) struct Fields {
     /// Names and values, one after the other. While a field is being drafted,
@@ -36,11 +36,6 @@ struct Span {
 }
 
 impl Fields {
-    /// An empty list, which owns no memory yet.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Appends a field.
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
@@ -70,7 +65,11 @@ impl Fields {
     pub(super) fn keep(&mut self, start: usize, name_end: usize) {
         let end = self.bytes.len();
         debug_assert!(start <= name_end && name_end <= end);
-        self.spans.push(Span { start, name_end, end });
+        self.spans.push(Span {
+            start,
+            name_end,
+            end,
+        });
     }
 
     /// Forgets the octets drafted from `start` on.
@@ -108,17 +107,7 @@ impl Fields {
             .find_map(|(each, value)| (each == name).then_some(value))
     }
 
-    /// The number of fields.
-    pub(crate) fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether there is no field.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// The size that SETTINGS_MAX_HEADER_LIST_SIZE limits, in octets
+    /// The size that `SETTINGS_MAX_HEADER_LIST_SIZE` limits, in octets
     /// (RFC 9113 section 6.5.2): each name and value, and 32 for each field.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len() + self.spans.len() * FIELD_OVERHEAD

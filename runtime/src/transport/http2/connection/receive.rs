@@ -438,6 +438,9 @@ impl Connection {
             }
             Err(error) => return self.frame_error(0, error, now),
         };
+        if self.role == Role::Client && settings.enable_push == Some(true) {
+            return Err(ConnectionError::protocol("a server sent ENABLE_PUSH"));
+        }
         self.settings_received = true;
         self.handshake_deadline = None;
         if let Some(size) = settings.header_table_size {

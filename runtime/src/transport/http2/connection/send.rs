@@ -205,6 +205,7 @@ impl Connection {
     fn end_local(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.local_open = false;
+        stream.end = None;
         if self.role == Role::Server && stream.remote_open {
             stream.remote_open = false;
             self.encode_reset(id, ErrorCode::NO_ERROR);

@@ -4,10 +4,9 @@ use bytes::BytesMut;
 
 use super::{END_HEADERS, FrameError, FrameHead, Kind};
 
-/// A CONTINUATION frame; its whole payload is a fragment of the field block.
+/// A CONTINUATION frame. Its whole payload is a fragment of the field block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Continuation {
-    pub(crate) stream_id: u32,
     /// Whether the block is complete.
     pub(crate) end_headers: bool,
 }
@@ -20,20 +19,14 @@ impl Continuation {
             return Err(FrameError::protocol("CONTINUATION on stream 0"));
         }
         Ok(Self {
-            stream_id: head.stream_id,
             end_headers: head.has(END_HEADERS),
         })
     }
 
     /// Appends the frame.
     pub(super) fn encode(stream_id: u32, last: bool, fragment: &[u8], out: &mut BytesMut) {
-        FrameHead {
-            length: fragment.len() as u32,
-            kind: Kind::CONTINUATION,
-            flags: u8::from(last) * END_HEADERS,
-            stream_id,
-        }
-        .encode(out);
+        let flags = u8::from(last) * END_HEADERS;
+        FrameHead::new(fragment.len() as u32, Kind::CONTINUATION, flags, stream_id).encode(out);
         out.extend_from_slice(fragment);
     }
 }

@@ -36,13 +36,8 @@ impl<'a> GoAway<'a> {
 
     /// Appends the frame.
     pub(crate) fn encode(self, out: &mut BytesMut) {
-        FrameHead {
-            length: (FIXED_LEN + self.debug_data.len()) as u32,
-            kind: Kind::GOAWAY,
-            flags: 0,
-            stream_id: 0,
-        }
-        .encode(out);
+        let length = (FIXED_LEN + self.debug_data.len()) as u32;
+        FrameHead::new(length, Kind::GOAWAY, 0, 0).encode(out);
         out.extend_from_slice(&self.last_stream_id.to_be_bytes());
         out.extend_from_slice(&self.code.0.to_be_bytes());
         out.extend_from_slice(self.debug_data);

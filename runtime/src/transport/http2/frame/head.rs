@@ -23,7 +23,7 @@ impl Kind {
 /// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHead {
-    /// The length of the payload, below 2^24.
+    /// The length of the payload in octets, below 2^24.
     pub(crate) length: u32,
     pub(crate) kind: Kind,
     pub(crate) flags: u8,
@@ -34,6 +34,17 @@ pub(crate) struct FrameHead {
 impl FrameHead {
     /// The length of a head on the wire.
     pub(crate) const LEN: usize = 9;
+
+    /// A head for a frame with `length` octets of payload.
+    #[inline]
+    pub(super) const fn new(length: u32, kind: Kind, flags: u8, stream_id: u32) -> Self {
+        Self {
+            length,
+            kind,
+            flags,
+            stream_id,
+        }
+    }
 
     /// Reads a head. Every nine octets are one.
     #[inline]

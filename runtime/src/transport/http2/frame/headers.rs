@@ -1,5 +1,5 @@
 //! HEADERS (RFC 9113 section 6.2), and writing a field block over as many
-//! frames as it needs.
+//! frames as it needs (section 6.10).
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ use super::{
 
 /// A HEADERS frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "END_HEADERS is the flag's name")]
 pub(crate) struct Headers {
-    pub(crate) stream_id: u32,
     pub(crate) end_stream: bool,
     /// Whether the block is complete, with no CONTINUATION to follow.
     pub(crate) end_headers: bool,
@@ -32,17 +32,16 @@ impl Headers {
         if head.stream_id == 0 {
             return Err(FrameError::protocol("HEADERS on stream 0"));
         }
-        let mut fragment = unpadded(head.flags, payload)?;
+        let mut fragment = unpadded(head, payload)?;
         let mut depends_on_itself = false;
         if head.has(PRIORITY) {
             let priority = payload[fragment.clone()]
                 .first_chunk()
                 .ok_or(FrameError::size("HEADERS too short for its priority"))?;
-            depends_on_itself = Priority::read(head.stream_id, *priority).depends_on_itself();
+            depends_on_itself = Priority::read(*priority).is_on(head.stream_id);
             fragment.start += Priority::LEN;
         }
         Ok(Self {
-            stream_id: head.stream_id,
             end_stream: head.has(END_STREAM),
             end_headers: head.has(END_HEADERS),
             depends_on_itself,
@@ -54,9 +53,9 @@ impl Headers {
     /// written behind it. [`Block::finish`] completes the frame.
     #[inline]
     pub(crate) fn begin(out: &mut BytesMut) -> Block {
-        let at = out.len();
+        let start = out.len();
         out.extend_from_slice(&[0; FrameHead::LEN]);
-        Block { at }
+        Block { start }
     }
 }
 
@@ -64,7 +63,7 @@ impl Headers {
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Block {
-    at: usize,
+    start: usize,
 }
 
 impl Block {
@@ -79,22 +78,19 @@ impl Block {
         max_frame_size: u32,
         out: &mut BytesMut,
     ) {
-        let end_stream = u8::from(end_stream) * END_STREAM;
-        let head = FrameHead {
-            length: (out.len() - self.at - FrameHead::LEN) as u32,
-            kind: Kind::HEADERS,
-            flags: END_HEADERS | end_stream,
-            stream_id,
-        };
-        if head.length > max_frame_size {
+        let length = (out.len() - self.start - FrameHead::LEN) as u32;
+        let flags = END_HEADERS | (u8::from(end_stream) * END_STREAM);
+        let head = FrameHead::new(length, Kind::HEADERS, flags, stream_id);
+        if length > max_frame_size {
             self.split(head, max_frame_size, out);
         } else {
             self.put(head, out);
         }
     }
 
+    #[inline]
     fn put(&self, head: FrameHead, out: &mut BytesMut) {
-        out[self.at..self.at + FrameHead::LEN].copy_from_slice(&head.octets());
+        out[self.start..self.start + FrameHead::LEN].copy_from_slice(&head.octets());
     }
 
     #[cold]
@@ -105,9 +101,9 @@ impl Block {
             ..head
         };
         self.put(first, out);
-        let max = max_frame_size as usize;
-        let tail = out.split_off(self.at + FrameHead::LEN + max);
-        let mut fragments = tail.chunks(max).peekable();
+        let max_len = max_frame_size as usize;
+        let tail = out.split_off(self.start + FrameHead::LEN + max_len);
+        let mut fragments = tail.chunks(max_len).peekable();
         while let Some(fragment) = fragments.next() {
             let last = fragments.peek().is_none();
             Continuation::encode(head.stream_id, last, fragment, out);

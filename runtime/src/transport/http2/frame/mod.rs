@@ -3,19 +3,19 @@
 //! A file here reads its frame's payload into a typed value, with every check
 //! that section 6 puts on the frame by itself, and writes it. Whether the
 //! frame may come now, on that stream, in that role, is for the connection to
-//! know: nothing here has state. PUSH_PROMISE has no file, since no endpoint
+//! know: nothing here has state. `PUSH_PROMISE` has no file, since no endpoint
 //! of ours accepts one.
 
-pub(crate) mod continuation;
-pub(crate) mod data;
-pub(crate) mod go_away;
-pub(crate) mod head;
-pub(crate) mod headers;
-pub(crate) mod ping;
-pub(crate) mod priority;
-pub(crate) mod reset;
-pub(crate) mod settings;
-pub(crate) mod window_update;
+mod continuation;
+mod data;
+mod go_away;
+mod head;
+mod headers;
+mod ping;
+mod priority;
+mod reset;
+mod settings;
+mod window_update;
 
 use std::fmt;
 
@@ -32,8 +32,8 @@ pub(crate) use reset::Reset;
 pub(crate) use settings::{Settings, SettingsFrame};
 pub(crate) use window_update::WindowUpdate;
 
-/// DATA and HEADERS: the sender's last frame of the stream.
-/// (A HEADERS frame's CONTINUATION frames still belong to it.)
+/// DATA and HEADERS: the sender's last frame of the stream, but for the
+/// CONTINUATION frames of this one.
 pub(crate) const END_STREAM: u8 = 0x1;
 /// SETTINGS and PING: the answer to one.
 pub(crate) const ACK: u8 = 0x1;
@@ -51,7 +51,7 @@ pub(crate) const MAX_31_BITS: u32 = 0x7fff_ffff;
 /// What a malformed frame takes down with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Its stream alone: RST_STREAM.
+    /// Its stream alone: `RST_STREAM`.
     Stream,
     /// The connection: GOAWAY.
     Connection,
@@ -96,11 +96,11 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// Takes the padding off: where in `payload` the rest stands, for a frame
-/// whose flags are `flags` (sections 6.1 and 6.2).
+/// Takes the padding off: where in `payload` the rest stands, as the
+/// flags have it (sections 6.1 and 6.2).
 #[inline]
-fn unpadded(flags: u8, payload: &[u8]) -> Result<std::ops::Range<usize>, FrameError> {
-    if flags & PADDED == 0 {
+fn unpadded(head: FrameHead, payload: &[u8]) -> Result<std::ops::Range<usize>, FrameError> {
+    if head.flags & PADDED == 0 {
         return Ok(0..payload.len());
     }
     let (&padding, rest) = payload

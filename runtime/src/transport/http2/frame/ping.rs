@@ -17,8 +17,8 @@ impl Ping {
         if head.stream_id != 0 {
             return Err(FrameError::protocol("PING on a stream"));
         }
-        let data = <[u8; 8]>::try_from(payload)
-            .map_err(|_| FrameError::size("PING not of 8 octets"))?;
+        let data =
+            <[u8; 8]>::try_from(payload).map_err(|_| FrameError::size("PING not of 8 octets"))?;
         Ok(Self {
             ack: head.has(ACK),
             data,
@@ -27,13 +27,8 @@ impl Ping {
 
     /// Appends the frame.
     pub(crate) fn encode(self, out: &mut BytesMut) {
-        FrameHead {
-            length: 8,
-            kind: Kind::PING,
-            flags: u8::from(self.ack) * ACK,
-            stream_id: 0,
-        }
-        .encode(out);
+        let flags = u8::from(self.ack) * ACK;
+        FrameHead::new(8, Kind::PING, flags, 0).encode(out);
         out.extend_from_slice(&self.data);
     }
 }

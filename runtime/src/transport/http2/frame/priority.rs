@@ -6,7 +6,6 @@ use super::{FrameError, FrameHead, MAX_31_BITS};
 /// exclusive flag mean nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Priority {
-    stream_id: u32,
     dependency: u32,
 }
 
@@ -23,24 +22,22 @@ impl Priority {
         }
         let octets = <[u8; Self::LEN]>::try_from(payload)
             .map_err(|_| FrameError::size("PRIORITY not of 5 octets").on_stream())?;
-        let priority = Self::read(head.stream_id, octets);
-        if priority.depends_on_itself() {
+        let priority = Self::read(octets);
+        if priority.is_on(head.stream_id) {
             return Err(FrameError::protocol("stream depends on itself").on_stream());
         }
         Ok(priority)
     }
 
     #[inline]
-    pub(super) const fn read(stream_id: u32, octets: [u8; Self::LEN]) -> Self {
-        let [d0, d1, d2, d3, _weight] = octets;
+    pub(super) const fn read([d0, d1, d2, d3, _weight]: [u8; Self::LEN]) -> Self {
         Self {
-            stream_id,
             dependency: u32::from_be_bytes([d0, d1, d2, d3]) & MAX_31_BITS,
         }
     }
 
     #[inline]
-    pub(super) const fn depends_on_itself(self) -> bool {
-        self.stream_id == self.dependency
+    pub(super) const fn is_on(self, stream_id: u32) -> bool {
+        self.dependency == stream_id
     }
 }

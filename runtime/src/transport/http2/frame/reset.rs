@@ -1,10 +1,10 @@
-//! RST_STREAM (RFC 9113 section 6.4).
+//! `RST_STREAM` (RFC 9113 section 6.4).
 
 use bytes::BytesMut;
 
 use super::{ErrorCode, FrameError, FrameHead, Kind};
 
-/// A RST_STREAM frame.
+/// A `RST_STREAM` frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reset {
     pub(crate) stream_id: u32,
@@ -27,13 +27,7 @@ impl Reset {
 
     /// Appends the frame.
     pub(crate) fn encode(self, out: &mut BytesMut) {
-        FrameHead {
-            length: 4,
-            kind: Kind::RST_STREAM,
-            flags: 0,
-            stream_id: self.stream_id,
-        }
-        .encode(out);
+        FrameHead::new(4, Kind::RST_STREAM, 0, self.stream_id).encode(out);
         out.extend_from_slice(&self.code.0.to_be_bytes());
     }
 }

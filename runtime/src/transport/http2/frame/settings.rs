@@ -24,7 +24,7 @@ const MAX_HEADER_LIST_SIZE: u16 = 0x6;
 pub(crate) struct Settings {
     /// The size of the sender's HPACK decoding table, in octets.
     pub(crate) header_table_size: Option<u32>,
-    /// Whether the sender takes PUSH_PROMISE. A server must not send `true`
+    /// Whether the sender takes `PUSH_PROMISE`. A server must not send `true`
     /// (section 6.5.2), which the receiver checks, as it knows the roles.
     pub(crate) enable_push: Option<bool>,
     /// How many streams its peer may have open.
@@ -116,7 +116,8 @@ impl Settings {
         let settings = settings
             .into_iter()
             .filter_map(|(id, value)| Some((id, value?)));
-        head(settings.clone().count() * SETTING_LEN, 0).encode(out);
+        let length = settings.clone().count() * SETTING_LEN;
+        FrameHead::new(length as u32, Kind::SETTINGS, 0, 0).encode(out);
         for (id, value) in settings {
             out.put_u16(id);
             out.put_u32(value);
@@ -125,15 +126,6 @@ impl Settings {
 
     /// Appends an acknowledgement.
     pub(crate) fn encode_ack(out: &mut BytesMut) {
-        head(0, ACK).encode(out);
-    }
-}
-
-const fn head(len: usize, flags: u8) -> FrameHead {
-    FrameHead {
-        length: len as u32,
-        kind: Kind::SETTINGS,
-        flags,
-        stream_id: 0,
+        FrameHead::new(0, Kind::SETTINGS, ACK, 0).encode(out);
     }
 }

@@ -1,10 +1,10 @@
-//! WINDOW_UPDATE (RFC 9113 section 6.9).
+//! `WINDOW_UPDATE` (RFC 9113 section 6.9).
 
 use bytes::BytesMut;
 
 use super::{FrameError, FrameHead, Kind, MAX_31_BITS};
 
-/// A WINDOW_UPDATE frame.
+/// A `WINDOW_UPDATE` frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowUpdate {
     /// Zero for the connection's window.
@@ -35,13 +35,7 @@ impl WindowUpdate {
 
     /// Appends the frame.
     pub(crate) fn encode(self, out: &mut BytesMut) {
-        FrameHead {
-            length: 4,
-            kind: Kind::WINDOW_UPDATE,
-            flags: 0,
-            stream_id: self.stream_id,
-        }
-        .encode(out);
+        FrameHead::new(4, Kind::WINDOW_UPDATE, 0, self.stream_id).encode(out);
         out.extend_from_slice(&self.increment.to_be_bytes());
     }
 }

@@ -13,11 +13,14 @@ fn octets(hex: &str) -> Vec<u8> {
         .filter(u8::is_ascii_hexdigit)
         .map(|digit| char::from(digit).to_digit(16).unwrap() as u8)
         .collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 fn check(decoder: &mut Decoder, hex: &str, expected: &List) {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     decoder.decode(&octets(hex), 4096, &mut fields).unwrap();
     let expected: Vec<_> = expected
         .iter()
@@ -59,12 +62,22 @@ fn c_2_single_fields() {
             "custom-header",
             true,
         ),
-        ("040c 2f73 616d 706c 652f 7061 7468", ":path", "/sample/path", false),
-        ("1008 7061 7373 776f 7264 0673 6563 7265 74", "password", "secret", false),
+        (
+            "040c 2f73 616d 706c 652f 7061 7468",
+            ":path",
+            "/sample/path",
+            false,
+        ),
+        (
+            "1008 7061 7373 776f 7264 0673 6563 7265 74",
+            "password",
+            "secret",
+            false,
+        ),
         ("82", ":method", "GET", false),
     ] {
         let mut decoder = Decoder::new(4096);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         decoder.decode(&octets(hex), 4096, &mut fields).unwrap();
         assert_eq!(
             fields.iter().collect::<Vec<_>>(),
@@ -195,6 +208,9 @@ fn c_6_responses_with_huffman_code() {
         check(&mut decoder, hex, list);
         // "307" takes three octets either way, and ours then leaves it plain.
         let expected = hex.replace("83 640e ff", "03 3330 37");
-        assert_eq!(written(&mut encoder, list, Indexing::Add), octets(&expected));
+        assert_eq!(
+            written(&mut encoder, list, Indexing::Add),
+            octets(&expected)
+        );
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// A decoder whose end advertises `max_table_size` octets as its
-    /// SETTINGS_HEADER_TABLE_SIZE.
+    /// `SETTINGS_HEADER_TABLE_SIZE`.
     ///
     /// The peer may use the protocol's default of 4,096 octets until it has
     /// acknowledged that: see [`settings_acknowledged`](Self::settings_acknowledged).
@@ -228,20 +228,31 @@ fn string(input: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     huffman::decode(text, out).map_err(|_| Error::InvalidHuffman)
 }
 
-/// RFC 9113 section 8.2.1, field names: no control character, space,
-/// upper-case letter or octet above 0x7e, and a colon in front only.
+/// RFC 9113 section 8.2.1, field names: a token (RFC 9110 section 5.6.2) with
+/// no upper-case letter, and a colon in front of it for a pseudo-header.
 fn is_name(name: &[u8]) -> bool {
-    let rest = name.strip_prefix(b":").unwrap_or(name);
-    !rest.is_empty()
-        && rest
-            .iter()
-            .all(|octet| matches!(octet, 0x21..=0x7e) && !matches!(octet, b'A'..=b'Z' | b':'))
+    let token = name.strip_prefix(b":").unwrap_or(name);
+    !token.is_empty() && token.iter().all(|&octet| TOKEN[usize::from(octet)])
 }
+
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128_u8 {
+        table[octet as usize] = matches!(
+            octet,
+            b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+'
+                | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        );
+        octet += 1;
+    }
+    table
+};
 
 /// RFC 9113 section 8.2.1, field values: no NUL, LF or CR.
 fn is_value(value: &[u8]) -> bool {
     // Without a way out in the middle this runs many octets at a time.
-    !value
-        .iter()
-        .fold(false, |bad, &octet| bad | matches!(octet, 0 | b'\n' | b'\r'))
+    !value.iter().fold(false, |bad, &octet| {
+        bad | matches!(octet, 0 | b'\n' | b'\r')
+    })
 }

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::Error;
 use super::super::super::error_code::ErrorCode;
 use super::super::super::fields::Fields;
+use super::super::Error;
 use super::Decoder;
 
 const LIST: usize = 16 * 1024;
@@ -14,7 +14,7 @@ fn decode(block: &[u8]) -> Result<Fields, Error> {
 }
 
 fn decode_with(decoder: &mut Decoder, block: &[u8], limit: usize) -> Result<Fields, Error> {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     decoder.decode(block, limit, &mut fields).map(|()| fields)
 }
 
@@ -32,22 +32,35 @@ fn literal(name: &[u8], value: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_empty_block_is_an_empty_list() {
-    assert!(decode(&[]).unwrap().is_empty());
+    assert_eq!(decode(&[]).unwrap().iter().len(), 0);
 }
 
 #[test]
 fn what_was_in_the_list_before_is_gone() {
     let mut decoder = Decoder::new(4096);
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     fields.push(b"old", b"field");
     decoder.decode(&[0x82], LIST, &mut fields).unwrap();
-    assert_eq!(fields.iter().collect::<Vec<_>>(), [(&b":method"[..], &b"GET"[..])]);
+    assert_eq!(
+        fields.iter().collect::<Vec<_>>(),
+        [(&b":method"[..], &b"GET"[..])]
+    );
 }
 
 #[test]
 fn an_unknown_index_is_refused() {
-    for block in [&[0x80][..], &[0xbe], &[0xff, 0x00], &[0x7f, 0x00, 0x00], &[0x0f, 0x2f, 0x00]] {
-        assert_eq!(decode(block).unwrap_err(), Error::UnknownIndex, "{block:02x?}");
+    for block in [
+        &[0x80][..],
+        &[0xbe],
+        &[0xff, 0x00],
+        &[0x7f, 0x00, 0x00],
+        &[0x0f, 0x2f, 0x00],
+    ] {
+        assert_eq!(
+            decode(block).unwrap_err(),
+            Error::UnknownIndex,
+            "{block:02x?}"
+        );
     }
     let huge = [0xff, 0x80, 0xff, 0xff, 0xff, 0x0f];
     assert_eq!(decode(&huge).unwrap_err(), Error::UnknownIndex);
@@ -65,7 +78,7 @@ fn every_prefix_of_a_field_is_truncated() {
 #[test]
 fn a_length_beyond_the_block_reserves_nothing() {
     let block = [0x40, 0x7f, 0x80, 0xff, 0xff, 0xff, 0x0f, b'a'];
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let result = Decoder::new(4096).decode(&block, LIST, &mut fields);
     assert_eq!(result, Err(Error::Truncated));
     assert!(fields.draft().capacity() < 1024);
@@ -73,15 +86,24 @@ fn a_length_beyond_the_block_reserves_nothing() {
 
 #[test]
 fn bad_huffman_is_refused() {
-    assert_eq!(decode(&[0x40, 0x81, 0xff, 0x00]).unwrap_err(), Error::InvalidHuffman);
-    assert_eq!(decode(&[0x41, 0x81, 0x00]).unwrap_err(), Error::InvalidHuffman);
+    assert_eq!(
+        decode(&[0x40, 0x81, 0xff, 0x00]).unwrap_err(),
+        Error::InvalidHuffman
+    );
+    assert_eq!(
+        decode(&[0x41, 0x81, 0x00]).unwrap_err(),
+        Error::InvalidHuffman
+    );
 }
 
 #[test]
 fn size_updates_stand_in_front_only_and_within_the_limit() {
     assert!(decode(&[0x20, 0x3f, 0xe1, 0x1f, 0x82]).is_ok());
     assert_eq!(decode(&[0x82, 0x20]).unwrap_err(), Error::InvalidSizeUpdate);
-    assert_eq!(decode(&[0x3f, 0xe2, 0x1f]).unwrap_err(), Error::InvalidSizeUpdate);
+    assert_eq!(
+        decode(&[0x3f, 0xe2, 0x1f]).unwrap_err(),
+        Error::InvalidSizeUpdate
+    );
     let mut larger = Decoder::new(8192);
     assert!(decode_with(&mut larger, &[0x3f, 0xe2, 0x1f], LIST).is_ok());
 }
@@ -120,7 +142,7 @@ fn a_list_over_its_limit_keeps_the_table_right() {
     block.extend(literal(b"x-next", b"n"));
     let fields = decode_with(&mut decoder, &block, 300).unwrap();
     assert!(fields.overflowed());
-    assert_eq!(fields.len(), 1);
+    assert_eq!(fields.iter().len(), 1);
     assert!(fields.size() <= 300);
     let fields = decode_with(&mut decoder, &[0xbe, 0xbf], LIST).unwrap();
     assert!(!fields.overflowed());
@@ -132,15 +154,23 @@ fn a_list_over_its_limit_keeps_the_table_right() {
 fn the_limit_itself_is_allowed() {
     let size = b":methodGET".len() + 32;
     let mut decoder = Decoder::new(4096);
-    assert!(!decode_with(&mut decoder, &[0x82], size).unwrap().overflowed());
-    assert!(decode_with(&mut decoder, &[0x82], size - 1).unwrap().overflowed());
+    assert!(
+        !decode_with(&mut decoder, &[0x82], size)
+            .unwrap()
+            .overflowed()
+    );
+    assert!(
+        decode_with(&mut decoder, &[0x82], size - 1)
+            .unwrap()
+            .overflowed()
+    );
 }
 
 #[test]
 fn a_bomb_of_references_is_stopped() {
     let mut decoder = Decoder::new(4096);
     decode_with(&mut decoder, &literal(b"x", &[b'v'; 4000]), LIST).unwrap();
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let result = decoder.decode(&[0xbe; 16 * 1024], LIST, &mut fields);
     assert_eq!(result, Err(Error::ExcessiveList));
     assert_eq!(Error::ExcessiveList.code(), ErrorCode::ENHANCE_YOUR_CALM);
@@ -152,14 +182,14 @@ fn a_bomb_of_long_names_is_stopped() {
     let mut decoder = Decoder::new(4096);
     decode_with(&mut decoder, &literal(&[b'n'; 4000], b""), LIST).unwrap();
     let bomb = [0x7e, 0x00].repeat(8 * 1024);
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let result = decoder.decode(&bomb, LIST, &mut fields);
     assert_eq!(result, Err(Error::ExcessiveList));
     assert!(fields.draft().capacity() <= 2 * LIST);
 }
 
-/// The costliest blocks of 16 KiB known, each in its own decoder. Timed
-/// loosely: the figure is for an unoptimized build on a busy machine.
+/// The costliest blocks of 16 KiB known, each in its own decoder. The figure
+/// is for an unoptimized build; optimized, each takes below 0.1 ms.
 #[test]
 fn no_block_costs_much() {
     let reference = literal(b"x", &[b'v'; 4000]);
@@ -170,14 +200,25 @@ fn no_block_costs_much() {
         [0x3f, 0xe1, 0x1f].repeat(5 * 1024),
         [0x40, 0x00, 0x00].repeat(5 * 1024),
         [0x7e, 0x00].repeat(8 * 1024),
+        // A Huffman string of the shortest codes, and one of the longest.
+        [&[0x00, 0x00, 0xff, 0x81, 0x7e][..], &[0; 16_255], &[0x07]].concat(),
+        [
+            &[0x00, 0x00, 0xff, 0x81, 0x7d][..],
+            &[0xff, 0xff, 0xff, 0xf3].repeat(4032),
+        ]
+        .concat(),
     ];
     for block in blocks {
-        let mut decoder = Decoder::new(4096);
-        decode_with(&mut decoder, &reference, LIST).unwrap();
-        let begin = std::time::Instant::now();
-        let _ = decode_with(&mut decoder, &block, LIST);
-        let spent = begin.elapsed();
-        assert!(spent.as_millis() < 50, "{:02x?}: {spent:?}", &block[..3]);
+        // The best of a few, so that a busy machine does not count.
+        let spent = (0..5).map(|_| {
+            let mut decoder = Decoder::new(4096);
+            decode_with(&mut decoder, &reference, LIST).unwrap();
+            let begin = std::time::Instant::now();
+            let _ = decode_with(&mut decoder, &block, LIST);
+            begin.elapsed()
+        });
+        let spent = spent.min().unwrap();
+        assert!(spent.as_millis() < 10, "{:02x?}: {spent:?}", &block[..3]);
     }
 }
 
@@ -191,6 +232,7 @@ fn octets_no_field_may_have_are_reported() {
         (b"::a", b"v"),
         (b"a b", b"v"),
         (b"a\x7f", b"v"),
+        (b"a(b)", b"v"),
         (b"\xc3\xa9", b"v"),
         (b"a", b"\0"),
         (b"a", b"x\ry"),
@@ -199,13 +241,17 @@ fn octets_no_field_may_have_are_reported() {
         let mut decoder = Decoder::new(4096);
         let fields = decode_with(&mut decoder, &literal(name, value), LIST).unwrap();
         assert!(fields.malformed(), "{name:?} {value:?}");
-        assert_eq!(fields.len(), 1);
+        assert_eq!(fields.iter().len(), 1);
         let again = decode_with(&mut decoder, &[0xbe], LIST).unwrap();
         assert!(again.malformed(), "{name:?} {value:?} by index");
         let other = decode_with(&mut decoder, &[0x82], LIST).unwrap();
         assert!(!other.malformed());
     }
-    for (name, value) in [(&b":path"[..], &b"/"[..]), (b"a-b_c.d~1", b" caf\xc3\xa9\t"), (b"a", b"")] {
+    for (name, value) in [
+        (&b":path"[..], &b"/"[..]),
+        (b"a-b_c.d~1", b" caf\xc3\xa9\t"),
+        (b"a", b""),
+    ] {
         let fields = decode(&literal(name, value)).unwrap();
         assert!(!fields.malformed(), "{name:?} {value:?}");
     }
@@ -214,7 +260,7 @@ fn octets_no_field_may_have_are_reported() {
 #[test]
 fn a_warm_decoder_does_not_grow() {
     let mut decoder = Decoder::new(4096);
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let mut settled = 0;
     for n in 0..10_000_u32 {
         let block = literal(b"grpc-timeout", &n.to_le_bytes());
@@ -236,7 +282,7 @@ proptest! {
     ) {
         let mut decoder = Decoder::new(300);
         for block in blocks {
-            let mut fields = Fields::new();
+            let mut fields = Fields::default();
             if decoder.decode(&block, limit, &mut fields).is_err() {
                 break;
             }

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use super::{DynamicTable, ENTRY_OVERHEAD};
 
 fn split(table: &DynamicTable, age: usize) -> Option<(&[u8], &[u8])> {
-    table.get(age).map(|field| field.text.split_at(field.name_len))
+    table
+        .get(age)
+        .map(|field| field.text.split_at(field.name_len))
 }
 
 #[test]

@@ -7,7 +7,9 @@
 use bytes::{BufMut, BytesMut};
 
 use super::dynamic_table::{DynamicTable, Field};
-use super::index::{self, Index};
+use super::index::Index;
+use super::octets::{equal, fold, hash};
+use super::sequel::{Guess, Sequel};
 use super::{DEFAULT_TABLE_SIZE, huffman, integer, static_table};
 
 #[cfg(test)]
@@ -24,7 +26,8 @@ pub(crate) enum Indexing {
     /// It is referred to if the table has it, and enters the table if not.
     /// For fields that come again: a path, a content type, a status.
     Add,
-    /// It stays out of the dynamic table. For values that differ each time.
+    /// It stays out of the dynamic table, but for a first small field that makes
+    /// its name known there. For values that differ each time.
     Without,
     /// It stays out of any table, at every hop (section 7.1.3). For secrets.
     Never,
@@ -34,6 +37,7 @@ pub(crate) enum Indexing {
 pub(crate) struct Encoder {
     table: DynamicTable,
     index: Index,
+    sequel: Sequel,
     /// The greatest table we are ready to keep, whatever the peer allows.
     cap: usize,
     /// The smallest table size since the last block, if the size changed and
@@ -49,12 +53,13 @@ impl Encoder {
         Self {
             table: DynamicTable::new(size),
             index: Index::new(),
+            sequel: Sequel::new(),
             cap: max_table_size,
             lowest: (size != DEFAULT_TABLE_SIZE).then_some(size),
         }
     }
 
-    /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which it uses no more
+    /// Takes the peer's `SETTINGS_HEADER_TABLE_SIZE`, of which it uses no more
     /// than the encoder was made for. The next block tells the peer.
     pub(crate) fn set_max_table_size(&mut self, size: usize) {
         let size = size.min(self.cap);
@@ -81,6 +86,7 @@ impl Encoder {
     /// Appends a field to the block begun last.
     ///
     /// `name` is in lower case; that is for the caller to see to.
+    #[inline]
     pub(crate) fn field(
         &mut self,
         name: &[u8],
@@ -88,61 +94,108 @@ impl Encoder {
         indexing: Indexing,
         out: &mut BytesMut,
     ) {
+        if indexing != Indexing::Never
+            && let Some(index) = self.guess(name, value)
+        {
+            self.sequel.confirm();
+            integer::encode(0x80, 7, index, out);
+        } else {
+            self.search(name, value, indexing, out);
+        }
+    }
+
+    /// The index of the field, if it is the one guessed.
+    #[inline]
+    fn guess(&self, name: &[u8], value: &[u8]) -> Option<usize> {
+        match self.sequel.guess() {
+            Guess::Static(index) => {
+                let field = static_table::get(index)?;
+                is_joined(field.text, field.name_len, name, value).then_some(index)
+            }
+            Guess::Dynamic(id) => {
+                let (index, field) = self.entry(id)?;
+                is_joined(field.text, field.name_len, name, value).then_some(index)
+            }
+        }
+    }
+
+    fn search(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut BytesMut) {
         let static_name = static_table::find_name(name);
         if indexing != Indexing::Never
             && let Some(first) = static_name
             && let Some(index) = static_table::find_value(first, value)
         {
+            self.sequel.correct(Guess::Static(index));
             integer::encode(0x80, 7, index, out);
             return;
         }
         let name_hash = hash_name(static_name, name);
-        if indexing != Indexing::Add || !self.is_worth_adding(name, value) {
-            let index = static_name.or_else(|| self.find_name(name_hash, name));
-            let pattern = if indexing == Indexing::Never { 0x10 } else { 0x00 };
-            literal(pattern, 4, index, name, value, out);
-            return;
-        }
-        let field_hash = hash_field(name_hash, value);
-        if let Some(index) = self.find_field(field_hash, name, value) {
+        if indexing == Indexing::Add
+            && let Some((id, index)) = self.find_field(name_hash, name, value)
+        {
+            self.sequel.correct(Guess::Dynamic(id));
             integer::encode(0x80, 7, index, out);
             return;
         }
-        let index = static_name.or_else(|| self.find_name(name_hash, name));
-        literal(0x40, 6, index, name, value, out);
-        self.add(name_hash, field_hash, name, value);
+        let name_index = static_name.or_else(|| self.find_name(name_hash, name));
+        if self.is_to_enter(name, value, indexing, name_index.is_some()) {
+            self.sequel.correct(Guess::Dynamic(self.table.inserted()));
+            literal(0x40, 6, name_index, name, value, out);
+            self.add(name_hash, name, value);
+        } else {
+            self.sequel.pass(name_hash);
+            let pattern = if indexing == Indexing::Never {
+                0x10
+            } else {
+                0x00
+            };
+            literal(pattern, 4, name_index, name, value, out);
+        }
     }
 
-    /// A field that would evict most of the table does more harm than good.
-    fn is_worth_adding(&self, name: &[u8], value: &[u8]) -> bool {
-        DynamicTable::entry_size(name, value) <= self.table.max_size() / 4 * 3
+    /// Whether a field that is not in the table enters it. One that would
+    /// evict most of the table does more harm than good there.
+    fn is_to_enter(
+        &self,
+        name: &[u8],
+        value: &[u8],
+        indexing: Indexing,
+        name_is_known: bool,
+    ) -> bool {
+        let share = match indexing {
+            Indexing::Add => self.table.max_size() / 4 * 3,
+            Indexing::Without if !name_is_known => self.table.max_size() / 16,
+            Indexing::Without | Indexing::Never => return false,
+        };
+        DynamicTable::entry_size(name, value) <= share
     }
 
-    #[inline]
-    fn find_field(&self, hash: u64, name: &[u8], value: &[u8]) -> Option<usize> {
-        self.find(hash, |field| {
-            let (each_name, each_value) = field.text.split_at(field.name_len);
-            each_name == name && each_value == value
+    /// The insertion number and the index of a field.
+    fn find_field(&self, name_hash: u64, name: &[u8], value: &[u8]) -> Option<(u32, usize)> {
+        self.index.find(hash_field(name_hash, value), |id| {
+            let (index, field) = self.entry(id)?;
+            is_joined(field.text, field.name_len, name, value).then_some((id, index))
         })
     }
 
-    #[inline]
-    fn find_name(&self, hash: u64, name: &[u8]) -> Option<usize> {
-        self.find(hash, |field| field.text[..field.name_len] == *name)
-    }
-
-    /// The index, over both tables, of the dynamic entry known by `hash`.
-    #[inline]
-    fn find(&self, hash: u64, is_it: impl Fn(Field<'_>) -> bool) -> Option<usize> {
-        self.index.candidates(hash).find_map(|id| {
-            // An entry evicted long ago has an age the table does not.
-            let age = self.table.inserted().wrapping_sub(id).wrapping_sub(1) as usize;
-            let field = self.table.get(age)?;
-            is_it(field).then_some(static_table::LEN + 1 + age)
+    /// The index of a field of that name.
+    fn find_name(&self, name_hash: u64, name: &[u8]) -> Option<usize> {
+        self.index.find(name_hash, |id| {
+            let (index, field) = self.entry(id)?;
+            equal(&field.text[..field.name_len], name).then_some(index)
         })
     }
 
-    fn add(&mut self, name_hash: u64, field_hash: u64, name: &[u8], value: &[u8]) {
+    /// The dynamic entry of that insertion number, with its index over both
+    /// tables. One that was evicted has an age that no entry has.
+    #[inline]
+    fn entry(&self, id: u32) -> Option<(usize, Field<'_>)> {
+        let age = self.table.inserted().wrapping_sub(id).wrapping_sub(1) as usize;
+        let field = self.table.get(age)?;
+        Some((static_table::LEN + 1 + age, field))
+    }
+
+    fn add(&mut self, name_hash: u64, name: &[u8], value: &[u8]) {
         let id = self.table.inserted();
         if !self.table.insert(name, value, false) {
             return;
@@ -150,7 +203,7 @@ impl Encoder {
         if self.index.is_crowded(self.table.len()) {
             self.rebuild_index();
         } else {
-            self.index.insert(field_hash, id);
+            self.index.insert(hash_field(name_hash, value), id);
             self.index.insert(name_hash, id);
         }
     }
@@ -172,18 +225,26 @@ impl Encoder {
     }
 }
 
+/// Whether `text` is a field's name of `name_len` octets and its value, as the
+/// tables hold them, and those are `name` and `value`.
+#[inline]
+fn is_joined(text: &[u8], name_len: usize, name: &[u8], value: &[u8]) -> bool {
+    let (each_name, each_value) = text.split_at(name_len);
+    equal(each_value, value) && equal(each_name, name)
+}
+
 /// A name of the static table is hashed by its place there.
 #[inline]
 fn hash_name(static_name: Option<usize>, name: &[u8]) -> u64 {
     match static_name {
-        Some(index) => index::fold(NAME_SEED, index as u64),
-        None => index::hash(NAME_SEED, name),
+        Some(index) => fold(NAME_SEED, index as u64),
+        None => hash(NAME_SEED, name),
     }
 }
 
 #[inline]
 fn hash_field(name_hash: u64, value: &[u8]) -> u64 {
-    index::hash(name_hash ^ FIELD_SEED, value)
+    hash(name_hash ^ FIELD_SEED, value)
 }
 
 /// Section 6.2: a literal field, with its name by index if there is one.

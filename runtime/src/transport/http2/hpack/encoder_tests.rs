@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 
-use super::super::Decoder;
 use super::super::super::fields::Fields;
+use super::super::Decoder;
 use super::{Encoder, Indexing};
 
 const LIST: usize = 16 * 1024;
@@ -18,9 +18,12 @@ fn block(encoder: &mut Encoder, fields: &[(&str, &str)], indexing: Indexing) -> 
 }
 
 fn check(decoder: &mut Decoder, block: &[u8], expected: &[(&str, &str)]) {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     decoder.decode(block, LIST, &mut fields).unwrap();
-    let expected: Vec<_> = expected.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(n, v)| (n.as_bytes(), v.as_bytes()))
+        .collect();
     assert_eq!(fields.iter().collect::<Vec<_>>(), expected);
 }
 
@@ -46,15 +49,30 @@ fn a_name_seen_before_is_referred_to() {
 }
 
 #[test]
-fn a_field_left_out_of_the_table_leaves_no_trace() {
+fn values_that_differ_share_a_name_in_the_table() {
     let mut encoder = Encoder::new(4096);
-    for (indexing, first) in [(Indexing::Without, 0x00), (Indexing::Never, 0x10)] {
-        let once = block(&mut encoder, &[("x-id", "17")], indexing);
-        let again = block(&mut encoder, &[("x-id", "17")], indexing);
-        assert_eq!(once[0], first);
-        assert_eq!(once, again);
-        assert_eq!(encoder.table.len(), 0);
+    let mut decoder = Decoder::new(4096);
+    for (value, len) in [("9999u", 16), ("9998u", 7), ("9997u", 7)] {
+        let fields = [("grpc-timeout", value)];
+        let block = block(&mut encoder, &fields, Indexing::Without);
+        check(&mut decoder, &block, &fields);
+        assert_eq!((block.len(), encoder.table.len()), (len, 1));
     }
+    let known = [(":authority", "a"), ("content-length", "17")];
+    block(&mut encoder, &known, Indexing::Without);
+    let large = "v".repeat(4096 / 16);
+    block(&mut encoder, &[("x-large", &large)], Indexing::Without);
+    assert_eq!(encoder.table.len(), 1);
+}
+
+#[test]
+fn a_secret_leaves_no_trace() {
+    let mut encoder = Encoder::new(4096);
+    let once = block(&mut encoder, &[("x-secret", "17")], Indexing::Never);
+    let again = block(&mut encoder, &[("x-secret", "17")], Indexing::Never);
+    assert_eq!(once[0], 0x10);
+    assert_eq!(once, again);
+    assert_eq!(encoder.table.len(), 0);
 }
 
 #[test]
@@ -70,7 +88,10 @@ fn a_secret_is_never_sent_by_index() {
 #[test]
 fn without_still_uses_the_static_table() {
     let mut encoder = Encoder::new(4096);
-    assert_eq!(block(&mut encoder, &[(":method", "POST")], Indexing::Without), [0x83]);
+    assert_eq!(
+        block(&mut encoder, &[(":method", "POST")], Indexing::Without),
+        [0x83]
+    );
 }
 
 #[test]
@@ -78,7 +99,10 @@ fn a_smaller_table_is_announced_in_the_first_block() {
     let mut encoder = Encoder::new(100);
     let first = block(&mut encoder, &[(":method", "POST")], Indexing::Add);
     assert_eq!(first, [0x3f, 100 - 31, 0x83]);
-    assert_eq!(block(&mut encoder, &[(":method", "POST")], Indexing::Add), [0x83]);
+    assert_eq!(
+        block(&mut encoder, &[(":method", "POST")], Indexing::Add),
+        [0x83]
+    );
 }
 
 #[test]

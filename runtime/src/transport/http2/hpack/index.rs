@@ -14,9 +14,6 @@ const WAYS: usize = 4;
 /// Enough for a dozen fields: a usual call's.
 const FIRST_BUCKETS: usize = 8;
 
-/// A multiplier with well spread bits.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// Hash to insertion number.
 pub(super) struct Index {
     /// A power of two of them, or none yet.
@@ -51,15 +48,20 @@ impl Index {
         self.buckets.resize(buckets, [Slot::default(); WAYS]);
     }
 
-    /// The insertion numbers kept under `hash`.
+    /// Looks through the insertion numbers kept under `hash` for one that
+    /// `check` makes something of.
     #[inline]
-    pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let bucket = self.buckets.get(self.bucket(hash));
-        bucket
-            .into_iter()
-            .flatten()
-            .filter(move |slot| slot.tag == tag(hash))
-            .map(|slot| slot.id)
+    pub(super) fn find<T>(&self, hash: u64, check: impl Fn(u32) -> Option<T>) -> Option<T> {
+        let bucket = self.buckets.get(self.bucket(hash))?;
+        let tag = tag(hash);
+        for slot in bucket {
+            if slot.tag == tag
+                && let Some(found) = check(slot.id)
+            {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// Keeps `id` under `hash`, in place of what was under the same hash, or
@@ -89,31 +91,4 @@ impl Index {
 #[inline]
 fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32 | 1
-}
-
-/// Hashes `text` onto `seed`.
-#[inline]
-pub(super) fn hash(seed: u64, text: &[u8]) -> u64 {
-    let mut state = seed ^ (text.len() as u64).wrapping_mul(MIX);
-    let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        state = fold(state, u64::from_le_bytes(*word));
-    }
-    // The rest, read as the last octets of the text, even if some of them are
-    // in a word already.
-    let last = if let Some(word) = text.last_chunk::<8>() {
-        u64::from_le_bytes(*word)
-    } else if let Some((head, tail)) = text.first_chunk::<4>().zip(text.last_chunk::<4>()) {
-        u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*tail))
-    } else {
-        rest.iter().fold(0, |word, &octet| word << 8 | u64::from(octet))
-    };
-    fold(state, last)
-}
-
-/// Multiplies to 128 bits, so that every bit reaches both ends.
-#[inline]
-pub(super) const fn fold(state: u64, word: u64) -> u64 {
-    let product = (state ^ word) as u128 * MIX as u128;
-    (product as u64) ^ (product >> 64) as u64
 }

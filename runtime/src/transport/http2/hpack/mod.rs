@@ -4,7 +4,7 @@
 //! block ──► decoder ──► Fields          name, value ──► encoder ──► block
 //!              │                                          │
 //!      static_table, dynamic_table            static_table, dynamic_table
-//!      integer, huffman                       index, integer, huffman
+//!      integer, huffman                       sequel, index, integer, huffman
 //! ```
 //!
 //! Both directions keep state that must match the peer's octet for octet. An
@@ -17,6 +17,8 @@ mod encoder;
 mod huffman;
 mod index;
 mod integer;
+mod octets;
+mod sequel;
 mod static_table;
 
 use std::fmt;

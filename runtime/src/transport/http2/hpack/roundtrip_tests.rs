@@ -43,7 +43,7 @@ proptest! {
     ) {
         let mut encoder = Encoder::new(ours);
         let mut decoder = Decoder::new(6000);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let mut out = BytesMut::new();
         for (block, size) in blocks {
             if let Some(size) = size {

@@ -3,6 +3,8 @@
 //! The search runs over a hash table built by the compiler. It must stay
 //! consistent with [`TABLE`] alone: nothing else knows an index.
 
+use super::octets::equal;
+
 #[cfg(test)]
 #[path = "static_table_tests.rs"]
 mod tests;
@@ -164,7 +166,7 @@ pub(super) fn find_name(name: &[u8]) -> Option<usize> {
     loop {
         let index = usize::from(SLOTS[usize::from(slot)]);
         let field = get(index)?;
-        if field.name_len == name.len() && field.text[..field.name_len] == *name {
+        if equal(&field.text[..field.name_len], name) {
             return Some(index);
         }
         slot = slot.wrapping_add(1);
@@ -182,7 +184,11 @@ pub(super) fn find_value(index: usize, value: &[u8]) -> Option<usize> {
         ACCEPT_ENCODING => index,
         _ => return None,
     };
-    (index..=last).find(|&index| {
-        get(index).is_some_and(|field| field.text[field.name_len..] == *value)
-    })
+    for index in index..=last {
+        let field = get(index)?;
+        if equal(&field.text[field.name_len..], value) {
+            return Some(index);
+        }
+    }
+    None
 }

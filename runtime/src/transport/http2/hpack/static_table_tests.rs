@@ -34,7 +34,14 @@ fn finds_every_name_at_its_first_index() {
 
 #[test]
 fn finds_no_other_name() {
-    for name in [&b""[..], b":", b"te", b"grpc-status", b"Content-Type", b"content-typf"] {
+    for name in [
+        &b""[..],
+        b":",
+        b"te",
+        b"grpc-status",
+        b"Content-Type",
+        b"content-typf",
+    ] {
         assert_eq!(find_name(name), None);
     }
 }

@@ -1,0 +1,117 @@
+//! A real protoc, run as a process.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+
+use super::Read;
+use crate::error::Error;
+use crate::report::{in_source, located};
+use crate::sources::Sources;
+
+const VARIABLE: &str = "PROTOC";
+
+pub(super) fn read_from_env(sources: &Sources) -> Result<Read, Error> {
+    let protoc = env::var_os(VARIABLE).map_or_else(|| PathBuf::from("protoc"), PathBuf::from);
+    let mut read = read(sources, &protoc)?;
+    read.variables.push(VARIABLE);
+    Ok(read)
+}
+
+pub(super) fn read(sources: &Sources, protoc: &Path) -> Result<Read, Error> {
+    // A file, as protoc cannot write a set to standard output on every system.
+    let directory = tempfile::tempdir()
+        .map_err(|cause| Error::io("make a directory in", &env::temp_dir(), cause))?;
+    let set = directory.path().join("set");
+
+    let mut command = Command::new(protoc);
+    command
+        .arg("--include_imports")
+        .arg("--include_source_info")
+        .arg(joined("--descriptor_set_out=", &set));
+    for include in sources.includes() {
+        command.arg(joined("--proto_path=", include));
+    }
+    let output = command
+        .args(sources.names())
+        .output()
+        .map_err(|cause| start_failed(protoc, cause))?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(report(&text, sources, protoc));
+    }
+
+    let descriptors = fs::read(&set).map_err(|cause| Error::io("read", &set, cause))?;
+    let typed = FileDescriptorSet::decode(&descriptors[..])
+        .map_err(|error| Error::new(format!("{} wrote no set: {error}", protoc.display())))?;
+    let files = typed
+        .file
+        .iter()
+        .filter_map(|file| sources.find(file.name()))
+        .collect();
+    Ok(Read {
+        descriptors,
+        files,
+        variables: Vec::new(),
+    })
+}
+
+fn joined(option: &str, path: &Path) -> std::ffi::OsString {
+    let mut argument = std::ffi::OsString::from(option);
+    argument.push(path);
+    argument
+}
+
+fn start_failed(protoc: &Path, cause: io::Error) -> Error {
+    if cause.kind() == io::ErrorKind::NotFound {
+        Error::new(format!(
+            "there is no protoc at {}; set {VARIABLE} to its path, or use FrontEnd::Protox, which \
+             needs none",
+            protoc.display()
+        ))
+    } else {
+        Error::io("run", protoc, cause)
+    }
+}
+
+/// protoc's lines are `name:line:column: message`; the first one is shown with
+/// its source, the others follow as they are.
+fn report(text: &str, sources: &Sources, protoc: &Path) -> Error {
+    let errors: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let first = errors.iter().enumerate().find_map(|(index, line)| {
+        let mut parts = line.splitn(4, ':');
+        let name = parts.next()?;
+        let position = (
+            parts
+                .next()?
+                .parse::<usize>()
+                .ok()
+                .filter(|line| *line > 0)?,
+            parts.next()?.parse::<usize>().ok()?,
+        );
+        sources.find(name)?;
+        Some((index, name, position, parts.next()?.trim()))
+    });
+    let Some((index, name, (line, column), message)) = first else {
+        return Error::new(format!(
+            "{} failed: {}",
+            protoc.display(),
+            errors.join("\n")
+        ));
+    };
+    let place = in_source(sources, name, line, column);
+    let mut all = located(sources, name, Some(place), message).to_string();
+    for (_, line) in errors.iter().enumerate().filter(|(at, _)| *at != index) {
+        all.push('\n');
+        all.push_str(line);
+    }
+    Error::new(all)
+}

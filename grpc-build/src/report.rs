@@ -1,0 +1,119 @@
+//! Errors as people read them: the path on disk, the place, the line with a
+//! mark under it.
+
+use protoc_gen_rust_grpc as generator;
+
+use crate::error::Error;
+use crate::sources::Sources;
+
+/// A place in a file. Line and column count from 1, the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    /// How many characters to mark, at least one.
+    pub(crate) width: usize,
+}
+
+impl Place {
+    /// The place of `length` bytes at `offset`; the end of the text where the
+    /// offset lies past it.
+    pub(crate) fn at_offset(text: &str, offset: usize, length: usize) -> Self {
+        let start = boundary(text, offset);
+        let end = boundary(text, start.saturating_add(length));
+        let line_start = text[..start].rfind('\n').map_or(0, |found| found + 1);
+        let marked = text[start..end].lines().next().unwrap_or_default();
+        Self {
+            line: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            width: marked.chars().count().max(1),
+        }
+    }
+}
+
+/// The last character boundary not behind `offset`.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// `path:line:column: message`, and the line.
+pub(crate) fn located(sources: &Sources, name: &str, place: Option<Place>, message: &str) -> Error {
+    use std::fmt::Write as _;
+
+    let path = sources
+        .find(name)
+        .map_or_else(|| name.to_owned(), |path| path.display().to_string());
+    let Some(place) = place else {
+        return Error::new(format!("{path}: {message}"));
+    };
+    let mut text = format!("{path}:{}:{}: {message}", place.line, place.column);
+    let source = sources.text(name);
+    let line = source
+        .as_deref()
+        .and_then(|source| source.lines().nth(place.line - 1));
+    if let Some(line) = line {
+        let number = place.line.to_string();
+        let gutter = " ".repeat(number.len());
+        // Tabs before the mark are kept, so that it stands where they put it.
+        let before: String = line
+            .chars()
+            .take(place.column - 1)
+            .map(|next| if next == '\t' { '\t' } else { ' ' })
+            .collect();
+        let rest = line.chars().count().saturating_sub(place.column - 1);
+        let mark = "^".repeat(place.width.min(rest.max(1)));
+        let _ = write!(
+            text,
+            "\n {gutter} |\n {number} | {line}\n {gutter} | {before}{mark}"
+        );
+    }
+    Error::new(text)
+}
+
+/// The generator's error, which names files as imports do.
+pub(crate) fn of_generator(error: &generator::Error, sources: &Sources) -> Error {
+    let Some(name) = error.file() else {
+        return Error::new(error.to_string());
+    };
+    let place = error
+        .position()
+        .map(|(line, column)| in_source(sources, name, line, column));
+    located(sources, name, place, error.message())
+}
+
+/// A place whose column was counted by a compiler, for which a tab reaches to
+/// the next multiple of eight.
+pub(crate) fn in_source(sources: &Sources, name: &str, line: usize, column: usize) -> Place {
+    let text = sources.text(name).unwrap_or_default();
+    let source = text.lines().nth(line - 1).unwrap_or_default();
+    let mut counted = 0;
+    let mut characters = 0;
+    for next in source.chars() {
+        if counted + 1 >= column {
+            break;
+        }
+        counted += if next == '\t' {
+            8 - counted % 8
+        } else {
+            next.len_utf8()
+        };
+        characters += 1;
+    }
+    let width = source
+        .chars()
+        .skip(characters)
+        .take_while(|next| next.is_ascii_alphanumeric() || *next == '_')
+        .count();
+    Place {
+        line,
+        column: characters + 1,
+        width: width.max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests;

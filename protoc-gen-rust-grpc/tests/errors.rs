@@ -1,0 +1,175 @@
+//! Files that are valid and cannot be generated: the error must say where, and
+//! show the line.
+
+use std::fs;
+
+use grpc_build::{Config, FrontEnd};
+
+/// Compiles the files and gives the error, with the directory cut off.
+#[track_caller]
+fn refused_by(front_end: FrontEnd, files: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        paths.push(path);
+    }
+    let error = Config::new()
+        .front_end(front_end)
+        .out_dir(directory.path().join("out"))
+        .compile(&paths, &[directory.path()])
+        .unwrap_err();
+    error
+        .to_string()
+        .replace(&format!("{}/", directory.path().display()), "")
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let error = refused_by(FrontEnd::Protox, &[("a.proto", text)]);
+    assert_eq!(error, expected.trim_start_matches('\n').trim_end());
+}
+
+const HEAD: &str = "syntax = \"proto3\";\npackage a;\n";
+
+#[test]
+fn two_messages() {
+    check(
+        &format!("{HEAD}message FooBar {{}}\nmessage foo_bar {{}}\n"),
+        "
+a.proto:4:9: the message `foo_bar` and the message `FooBar` both become `FooBar` in Rust; rename one of them
+   |
+ 4 | message foo_bar {}
+   |         ^^^^^^^",
+    );
+}
+
+#[test]
+fn two_methods() {
+    check(
+        &format!(
+            "{HEAD}message M {{}}\nservice S {{\n  rpc GetIt(M) returns (M);\n  rpc get_it(M) \
+             returns (M);\n}}\n"
+        ),
+        "
+a.proto:6:7: the method `get_it` and the method `GetIt` both become `get_it` in Rust; rename one of them
+   |
+ 6 |   rpc get_it(M) returns (M);
+   |       ^^^^^^",
+    );
+}
+
+#[test]
+fn two_services() {
+    let error = refused_by(
+        FrontEnd::Protox,
+        &[(
+            "a.proto",
+            &format!("{HEAD}service Foo {{}}\nservice foo {{}}\n"),
+        )],
+    );
+    assert!(
+        error.starts_with("a.proto:4:9: the service `foo` and the service `Foo`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn fields_oneofs_and_values() {
+    for (body, why) in [
+        (
+            "message M {\n  int32 a_b = 1;\n  int32 aB = 2 [json_name = \"x\"];\n}",
+            "a.proto:5:9: the field `aB` and the field `a_b` both become `a_b`",
+        ),
+        (
+            "message M {\n  int32 a_b = 1;\n  oneof aB { int32 c = 2; }\n}",
+            "a.proto:5:9: the oneof `aB` and the field `a_b`",
+        ),
+        (
+            "message M {\n  oneof o {\n    int32 a_b = 1;\n    int32 aB = 2 [json_name = \"x\"];\n  }\n}",
+            "a.proto:6:11: the field `aB` and the field `a_b` both become `AB`",
+        ),
+        (
+            "enum E {\n  FOO_BAR = 0;\n  E_FOO_BAR = 1;\n}",
+            "a.proto:5:3: the value `E_FOO_BAR` and the value `FOO_BAR` both become `FooBar`",
+        ),
+        (
+            "message M {\n  message Which {}\n  message WhichOneOf {}\n  oneof which { int32 a = 1; }\n}",
+            "a.proto:6:9: the oneof `which` and the message `WhichOneOf` both become `WhichOneOf`",
+        ),
+        (
+            "message Ab { enum E { X = 0; } }\nmessage AB { enum E { X = 0; } }",
+            "a.proto:4:9: the message `AB` and the message `Ab` both become `Ab`",
+        ),
+        (
+            "message _ {}",
+            "a.proto:3:9: the name `_` has no letter or digit",
+        ),
+    ] {
+        let text = format!("{HEAD}{body}\n");
+        // protox, like protoc, refuses some of these itself in proto3.
+        let error = refused_by(FrontEnd::Protox, &[("a.proto", &text)]);
+        assert!(error.starts_with(why), "{error}");
+    }
+}
+
+#[test]
+fn packages_against_packages_and_messages() {
+    let error = refused_by(
+        FrontEnd::Protox,
+        &[
+            (
+                "a.proto",
+                "syntax = \"proto3\";\npackage foo.Bar;\nmessage A {}\n",
+            ),
+            (
+                "b.proto",
+                "syntax = \"proto3\";\npackage foo.bar;\nmessage B {}\n",
+            ),
+        ],
+    );
+    assert!(
+        error.starts_with(
+            "b.proto:2:1: the packages `foo.Bar` and `foo.bar` both become `foo.bar.rs`"
+        ),
+        "{error}"
+    );
+
+    let error = refused_by(
+        FrontEnd::Protox,
+        &[
+            (
+                "a.proto",
+                "syntax = \"proto3\";\npackage a;\nmessage B { message C {} }\n",
+            ),
+            (
+                "b.proto",
+                "syntax = \"proto3\";\npackage a.b;\nmessage D {}\n",
+            ),
+        ],
+    );
+    assert!(
+        error.starts_with(
+            "a.proto:3:9: the module of the message `B`'s nested types and the package `a.b` both \
+             become `b`"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn editions_under_a_real_protoc() {
+    let protoc = protoc_bin_vendored::protoc_bin_path().unwrap();
+    let error = refused_by(
+        FrontEnd::Protoc(protoc),
+        &[(
+            "a.proto",
+            "// Newer.\nedition = \"2023\";\npackage a;\nmessage M {}\n",
+        )],
+    );
+    assert!(
+        error.starts_with("a.proto:2:1: editions are not supported yet"),
+        "{error}"
+    );
+}

@@ -1,0 +1,166 @@
+//! One generator, however it is reached: the plugin under a real protoc and
+//! `grpc-build` with each of its front-ends must write the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use grpc_build::{Config, FrontEnd};
+
+/// Folders of `.proto` files, each its own include path. Those of other members
+/// of the workspace are tried where they exist.
+const FOLDERS: &[&str] = &["tests/testdata", "../examples/proto", "../tests/proto"];
+
+fn folders() -> Vec<PathBuf> {
+    FOLDERS
+        .iter()
+        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .filter(|folder| folder.is_dir())
+        .collect()
+}
+
+fn protos(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(protos(&path));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn protoc() -> PathBuf {
+    protoc_bin_vendored::protoc_bin_path().unwrap()
+}
+
+fn by_plugin(
+    folder: &Path,
+    protos: &[PathBuf],
+    options: &[(&str, &str)],
+) -> BTreeMap<String, String> {
+    let out = tempfile::tempdir().unwrap();
+    let mut command = Command::new(protoc());
+    command
+        .arg(format!(
+            "--plugin=protoc-gen-rust-grpc={}",
+            env!("CARGO_BIN_EXE_protoc-gen-rust-grpc")
+        ))
+        .arg(format!("--rust-grpc_out={}", out.path().display()))
+        .arg(format!("-I{}", folder.display()));
+    for (name, value) in options {
+        command.arg(format!("--rust-grpc_opt={name}={value}"));
+    }
+    let output = command.args(protos).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    written(out.path())
+}
+
+fn by_build(
+    folder: &Path,
+    protos: &[PathBuf],
+    options: &[(&str, &str)],
+    front_end: FrontEnd,
+) -> BTreeMap<String, String> {
+    let out = tempfile::tempdir().unwrap();
+    options
+        .iter()
+        .fold(Config::new(), |config, (name, value)| {
+            config.option(*name, *value)
+        })
+        .front_end(front_end)
+        .out_dir(out.path())
+        .compile(protos, &[folder])
+        .unwrap();
+    written(out.path())
+}
+
+fn by_descriptor_set(
+    folder: &Path,
+    protos: &[PathBuf],
+    options: &[(&str, &str)],
+) -> BTreeMap<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let set = directory.path().join("set");
+    let status = Command::new(protoc())
+        .args(["--include_imports", "--include_source_info"])
+        .arg(format!("--descriptor_set_out={}", set.display()))
+        .arg(format!("-I{}", folder.display()))
+        .args(protos)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    by_build(folder, protos, options, FrontEnd::DescriptorSet(set))
+}
+
+fn written(directory: &Path) -> BTreeMap<String, String> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_same(who: &str, found: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) {
+    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "the files of {who}");
+    for (name, text) in expected {
+        for (number, (found, expected)) in found[name].lines().zip(text.lines()).enumerate() {
+            assert_eq!(found, expected, "{who}, {name}:{}", number + 1);
+        }
+        assert_eq!(&found[name], text, "{who}, {name}");
+    }
+}
+
+#[test]
+fn all_ways_write_the_same() {
+    let variants: &[&[(&str, &str)]] = &[
+        &[("include_file", "mod.rs")],
+        &[("client", "false")],
+        &[("server", "false")],
+        &[
+            ("messages", "false"),
+            ("extern_path", ".example=::example::pb"),
+            ("extern_path", ".google.protobuf=::well_known"),
+        ],
+    ];
+    for folder in folders() {
+        let protos = protos(&folder);
+        for options in variants {
+            let expected = by_plugin(&folder, &protos, options);
+            assert!(!expected.is_empty(), "{}", folder.display());
+            let protox = by_build(&folder, &protos, options, FrontEnd::Protox);
+            assert_same("protox", &protox, &expected);
+            let protoc = by_build(&folder, &protos, options, FrontEnd::Protoc(protoc()));
+            assert_same("protoc", &protoc, &expected);
+            let set = by_descriptor_set(&folder, &protos, options);
+            assert_same("a descriptor set", &set, &expected);
+        }
+    }
+}
+
+#[test]
+fn the_order_of_files_does_not_matter() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata");
+    let mut protos = protos(&folder);
+    let expected = by_build(&folder, &protos, &[], FrontEnd::Protox);
+    protos.reverse();
+    let reversed = by_build(&folder, &protos, &[], FrontEnd::Protox);
+    assert_same("the reversed order", &reversed, &expected);
+    assert_same("protoc", &by_plugin(&folder, &protos, &[]), &expected);
+}
