@@ -109,7 +109,7 @@ impl File<'_> {
         match file.syntax() {
             "" | "proto2" | "proto3" => Ok(()),
             "editions" => Err(self.locations.error(
-                &[field::FILE_EDITION],
+                &[field::FILE_SYNTAX],
                 "editions are not supported yet: use `syntax = \"proto3\"` or \
                  `syntax = \"proto2\"`",
             )),

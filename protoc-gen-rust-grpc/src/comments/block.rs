@@ -12,6 +12,8 @@ pub(super) struct Blocks {
     /// Prefix and text of each line of the open paragraph.
     paragraph: Vec<(String, String)>,
     code: Option<Code>,
+    /// The open paragraph is a quote's.
+    in_quote: bool,
     /// The last line opened a list item and put nothing in it: a blank line
     /// now ends the item (section 5.2, rule 3).
     empty_item: bool,
@@ -66,6 +68,7 @@ impl Blocks {
     /// before it on the same line.
     fn start(&mut self, lead: String, indent: usize, content: &str) {
         let in_paragraph = !self.paragraph.is_empty();
+        self.empty_item = false;
         // Items deeper than this line: left behind, unless the line turns out
         // to be a lazy continuation of the open paragraph.
         let kept = self.items.partition_point(|column| *column <= indent);
@@ -73,7 +76,7 @@ impl Blocks {
         let lazy = in_paragraph && kept < self.items.len();
 
         if indent - base >= 4 && lead.is_empty() {
-            if in_paragraph {
+            if in_paragraph && !self.in_quote {
                 self.continue_paragraph(&escape_start(content));
             } else {
                 self.leave(kept);
@@ -92,31 +95,47 @@ impl Blocks {
             self.paragraph
                 .push((or_spaces(lead, base), content.to_owned()));
             self.flush();
-        } else if let Some(quoted) = content.strip_prefix('>') {
-            let quoted = plain_quote(quoted);
-            if lazy {
+        } else if content.starts_with('>') {
+            if !self.in_quote || kept < self.items.len() {
                 self.leave(kept);
             }
-            self.items.truncate(kept);
-            self.empty_item = false;
-            let prefix = format!("{}> ", or_spaces(lead, base));
-            if quoted.is_empty() {
-                self.flush();
-                self.out.push(prefix.trim_end().to_owned());
-            } else {
-                self.paragraph.push((prefix, quoted));
-            }
+            self.quote(&or_spaces(lead, base), content);
         } else if let Some(marker) = Marker::read(content)
             && (lazy || !in_paragraph || marker.interrupts)
         {
             self.leave(kept);
             self.open_item(&or_spaces(lead, base), base, &marker);
-        } else if in_paragraph {
+        } else if in_paragraph && !self.in_quote {
             self.continue_paragraph(content);
+            if is_underline(content) {
+                self.flush();
+            }
         } else {
+            if self.in_quote {
+                // Else it would go on lazily with the quote's paragraph.
+                self.flush();
+                self.out.push(String::new());
+            }
             self.leave(kept);
             self.paragraph
                 .push((or_spaces(lead, base), content.to_owned()));
+        }
+    }
+
+    /// A quote's line. Its content is text only: one level, no blocks.
+    fn quote(&mut self, lead: &str, content: &str) {
+        let text = content
+            .trim_start_matches(['>', ' '])
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        if text.is_empty() {
+            self.flush();
+            self.out.push(format!("{lead}>"));
+        } else {
+            self.paragraph
+                .push((format!("{lead}> "), escape_start(&text)));
+            self.in_quote = true;
         }
     }
 
@@ -148,7 +167,21 @@ impl Blocks {
     /// Code spans and links may cross lines: a paragraph is escaped as a whole.
     fn flush(&mut self) {
         let lines = std::mem::take(&mut self.paragraph);
-        if lines.is_empty() {
+        self.in_quote = false;
+        let Some((lead, _)) = lines.first() else {
+            return;
+        };
+        if lines.iter().any(|(_, text)| is_table_rule(text)) {
+            // A table's cells are texts of their own, and their pipes count
+            // within code spans: it is shown as it was written.
+            self.code = Some(Code {
+                lead: lead.clone(),
+                column: lead.len(),
+                fence: None,
+                strip: 0,
+                lines: lines.into_iter().map(|(_, text)| text).collect(),
+            });
+            self.close_code();
             return;
         }
         let texts: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
@@ -304,22 +337,36 @@ fn is_break(content: &str) -> bool {
     })
 }
 
-/// A quote's line with nothing in it that could open code: one blank between
-/// words, no fences.
-fn plain_quote(content: &str) -> String {
-    content
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace("```", "\\`\\`\\`")
-        .replace("~~~", "\\~\\~\\~")
+/// The line under a heading.
+fn is_underline(content: &str) -> bool {
+    ['=', '-']
+        .into_iter()
+        .any(|mark| content.chars().all(|next| next == mark))
 }
 
-/// A paragraph's line that was indented too deep to open a block, and must not
-/// open one where it stands now.
+/// The line between a table's head and body.
+fn is_table_rule(content: &str) -> bool {
+    content.chars().all(|next| "|:- ".contains(next))
+        && content.contains('-')
+        && content.contains(['|', ':'])
+}
+
+/// A paragraph's line that must not open a block where it stands now.
 fn escape_start(content: &str) -> String {
-    if content.starts_with(['`', '~', '#', '>', '-', '+', '*', '=', '_', '|']) {
-        format!("\\{content}")
+    let digits = content.len()
+        - content
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .len();
+    let opens = content.starts_with('>')
+        || opening_fence(content).is_some()
+        || is_heading(content)
+        || is_break(content)
+        || is_underline(content)
+        || is_table_rule(content)
+        || Marker::read(content).is_some();
+    if opens {
+        // Before the bullet, or before the dot behind a number.
+        format!("{}\\{}", &content[..digits], &content[digits..])
     } else {
         content.to_owned()
     }

@@ -53,7 +53,8 @@ fn code_span(text: &str, out: &mut String) -> usize {
         let close = text[start..].len() - text[start..].trim_start_matches('`').len();
         at = start + close;
         if close == open {
-            out.push_str(&text[..at]);
+            // A tag at a line's start would end the paragraph, and the span.
+            out.push_str(&text[..at].replace("\n<", "\n\\<"));
             return at;
         }
     }

@@ -51,7 +51,7 @@ fn indented_code_becomes_text() {
             "Like so:", "", "```text", "f();", "", "  g();", "```", "", "Done.",
         ],
     );
-    check(" a\n\n\tf();", &["a", "", "```text", "f();", "```"]);
+    check(" a\n\n\t\tf();", &["a", "", "```text", "   f();", "```"]);
     // A paragraph goes on, however deep it is indented.
     check(" a\n         b", &["a", "b"]);
     check(" a\n         - b", &["a", "\\- b"]);
@@ -82,7 +82,18 @@ fn lists_keep_their_shape() {
 
 #[test]
 fn quotes_hold_no_code() {
-    check(" > a\n > ```\n >      b", &["> a", "> \\`\\`\\`", "> b"]);
+    check(
+        " > a\n > ```\n >      b\n > > - c\n after",
+        &["> a", "> \\```", "> b", "> \\- c", "", "after"],
+    );
+}
+
+#[test]
+fn tables_are_shown_as_written() {
+    check(
+        " | a | b |\n |---|---|\n | `x | [y] |",
+        &["```text", "| a | b |", "|---|---|", "| `x | [y] |", "```"],
+    );
 }
 
 #[test]
@@ -208,7 +219,11 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig {
+        cases: 200000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nothing_becomes_code_or_html(lines in prop::collection::vec(line(), 0..9)) {

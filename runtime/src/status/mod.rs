@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::phase::Phase;
-pub use crate::code::Code;
+pub(crate) use crate::code::Code;
 use crate::deadline::MalformedTimeout;
 use crate::metadata::{Metadata, MetadataError};
 

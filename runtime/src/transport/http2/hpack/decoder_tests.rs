@@ -30,6 +30,17 @@ fn literal(name: &[u8], value: &[u8]) -> Vec<u8> {
     block
 }
 
+/// A literal without a name, whose value is in Huffman code.
+fn huffman_literal(value: &[u8]) -> Vec<u8> {
+    let mut out = bytes::BytesMut::from(&[0x00, 0x00][..]);
+    let len = super::huffman::encoded_len(value);
+    super::integer::encode(0x80, 7, len, &mut out);
+    let start = out.len();
+    out.resize(start + len, 0);
+    super::huffman::encode(value, &mut out[start..]);
+    out.to_vec()
+}
+
 #[test]
 fn an_empty_block_is_an_empty_list() {
     assert_eq!(decode(&[]).unwrap().iter().len(), 0);
@@ -200,13 +211,9 @@ fn no_block_costs_much() {
         [0x3f, 0xe1, 0x1f].repeat(5 * 1024),
         [0x40, 0x00, 0x00].repeat(5 * 1024),
         [0x7e, 0x00].repeat(8 * 1024),
-        // A Huffman string of the shortest codes, and one of the longest.
-        [&[0x00, 0x00, 0xff, 0x81, 0x7e][..], &[0; 16_255], &[0x07]].concat(),
-        [
-            &[0x00, 0x00, 0xff, 0x81, 0x7d][..],
-            &[0xff, 0xff, 0xff, 0xf3].repeat(4032),
-        ]
-        .concat(),
+        // Huffman strings of the shortest codes, and of the longest.
+        huffman_literal(&b"0".repeat(26_000)),
+        huffman_literal(&b"\n".repeat(4300)),
     ];
     for block in blocks {
         // The best of a few, so that a busy machine does not count.
