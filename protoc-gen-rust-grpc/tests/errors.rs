@@ -2,8 +2,13 @@
 //! show the line.
 
 use std::fs;
+use std::path::PathBuf;
 
 use grpc_build::{Config, FrontEnd};
+
+fn protoc() -> PathBuf {
+    protoc_bin_vendored::protoc_bin_path().unwrap()
+}
 
 /// Compiles the files and gives the error, with the directory cut off.
 #[track_caller]
@@ -79,16 +84,16 @@ fn two_services() {
 fn fields_oneofs_and_values() {
     for (body, why) in [
         (
-            "message M {\n  int32 a_b = 1;\n  int32 a__b = 2;\n}",
-            "a.proto:5:9: the field `a__b` and the field `a_b` both become `a_b`",
+            "message M {\n  optional int32 a_b = 1;\n  optional int32 aB = 2;\n}",
+            "a.proto:5:18: the field `aB` and the field `a_b` both become `a_b`",
         ),
         (
-            "message M {\n  int32 a_b = 1;\n  oneof aB { int32 c = 2; }\n}",
+            "message M {\n  optional int32 a_b = 1;\n  oneof aB { int32 c = 2; }\n}",
             "a.proto:5:9: the oneof `aB` and the field `a_b`",
         ),
         (
-            "message M {\n  oneof o {\n    int32 a_b = 1;\n    int32 a__b = 2;\n  }\n}",
-            "a.proto:6:11: the field `a__b` and the field `a_b` both become `AB`",
+            "message M {\n  oneof o {\n    int32 a_b = 1;\n    int32 aB = 2;\n  }\n}",
+            "a.proto:6:11: the field `aB` and the field `a_b` both become `AB`",
         ),
         (
             "enum E {\n  FOO_BAR = 0;\n  E_FOO_BAR = 1;\n}",
@@ -107,8 +112,9 @@ fn fields_oneofs_and_values() {
             "a.proto:3:9: the name `_` has no letter or digit",
         ),
     ] {
-        let text = format!("{HEAD}{body}\n");
-        let error = refused_by(FrontEnd::Protox, &[("a.proto", &text)]);
+        // In proto3 every compiler refuses most of these, in proto2 protox does.
+        let text = format!("syntax = \"proto2\";\npackage a;\n{body}\n");
+        let error = refused_by(FrontEnd::Protoc(protoc()), &[("a.proto", &text)]);
         assert!(error.starts_with(why), "{error}");
     }
 }
@@ -159,9 +165,8 @@ fn packages_against_packages_and_messages() {
 
 #[test]
 fn editions_under_a_real_protoc() {
-    let protoc = protoc_bin_vendored::protoc_bin_path().unwrap();
     let error = refused_by(
-        FrontEnd::Protoc(protoc),
+        FrontEnd::Protoc(protoc()),
         &[(
             "a.proto",
             "// Newer.\nedition = \"2023\";\npackage a;\nmessage M {}\n",

@@ -26,7 +26,7 @@ pub use call::sender::Sender;
 pub use channel::{Channel, ChannelBuilder, TargetError};
 pub use code::Code;
 pub use deadline::Deadline;
-pub use metadata::{Metadata, MetadataError};
+pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{
     Context, PeerAddress, Server, ServerBuilder, ServerError, Service, ServiceBuilder,

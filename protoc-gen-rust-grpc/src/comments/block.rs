@@ -67,6 +67,11 @@ impl Blocks {
     /// One line's content at its column. `lead` is the list markers that stood
     /// before it on the same line.
     fn start(&mut self, lead: String, indent: usize, content: &str) {
+        if self.in_quote && !content.starts_with('>') {
+            // Else it could go on lazily with the quote's paragraph.
+            self.flush();
+            self.out.push(String::new());
+        }
         let in_paragraph = !self.paragraph.is_empty();
         self.empty_item = false;
         // Items deeper than this line: left behind, unless the line turns out
@@ -76,7 +81,7 @@ impl Blocks {
         let lazy = in_paragraph && kept < self.items.len();
 
         if indent - base >= 4 && lead.is_empty() {
-            if in_paragraph && !self.in_quote {
+            if in_paragraph {
                 self.continue_paragraph(&escape_start(content));
             } else {
                 self.leave(kept);
@@ -105,17 +110,12 @@ impl Blocks {
         {
             self.leave(kept);
             self.open_item(&or_spaces(lead, base), base, &marker);
-        } else if in_paragraph && !self.in_quote {
+        } else if in_paragraph {
             self.continue_paragraph(content);
             if is_underline(content) {
                 self.flush();
             }
         } else {
-            if self.in_quote {
-                // Else it would go on lazily with the quote's paragraph.
-                self.flush();
-                self.out.push(String::new());
-            }
             self.leave(kept);
             self.paragraph
                 .push((or_spaces(lead, base), content.to_owned()));

@@ -69,19 +69,15 @@ fn method(service: &Service, method: &Method) -> TokenStream {
     } else {
         (quote!(request), quote!(request))
     };
-    let (replies, replies_lent, replies_back) = if server_streams {
-        (
-            Some(quote!(mut replies,)),
-            Some(quote!(&mut replies,)),
-            Some(quote!(replies,)),
-        )
+    let (replies, replies_lent) = if server_streams {
+        (Some(quote!(mut replies,)), Some(quote!(&mut replies,)))
     } else {
-        (None, None, None)
+        (None, None)
     };
     quote! {
         .#register(#module::#constant, |servicer, #taken, #replies mut context| async move {
             let result = S::#name(&servicer, #lent, #replies_lent &mut context).await;
-            (result, #replies_back context)
+            (result, context)
         })
     }
 }

@@ -34,7 +34,10 @@ pub(crate) fn write_trailers(
 }
 
 fn write_status(fields: &mut Fields, status: &Status) {
-    fields.push(b"grpc-status", status.code().as_wire().as_bytes());
+    // A failure that calls itself OK is a mistake of the handler, and must not
+    // reach the caller as success.
+    let code = if status.code() == Code::Ok { Code::Unknown } else { status.code() };
+    fields.push(b"grpc-status", code.as_wire().as_bytes());
     if !status.message().is_empty() {
         fields.push(b"grpc-message", status::message::encode(status.message()).as_bytes());
     }

@@ -135,7 +135,7 @@ impl OlderServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),
@@ -266,7 +266,7 @@ impl NewerServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),

@@ -180,7 +180,7 @@ impl ShopServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),

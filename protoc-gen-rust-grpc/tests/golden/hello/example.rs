@@ -203,7 +203,7 @@ impl HelloServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .client_streaming(
@@ -228,7 +228,7 @@ impl HelloServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),

@@ -606,7 +606,7 @@ impl HttpServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .client_streaming(
@@ -627,7 +627,7 @@ impl HttpServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .unary(

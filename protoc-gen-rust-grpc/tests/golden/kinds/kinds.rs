@@ -453,7 +453,7 @@ impl KindsServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .unary(

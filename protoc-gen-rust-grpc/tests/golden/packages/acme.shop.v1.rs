@@ -211,7 +211,7 @@ impl ShopServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),

@@ -133,7 +133,7 @@ impl HelloServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .client_streaming(
@@ -158,7 +158,7 @@ impl HelloServiceServer {
                                 &mut context,
                             )
                             .await;
-                        (result, replies, context)
+                        (result, context)
                     },
                 )
                 .build(),

@@ -1,0 +1,5 @@
+//! Generates the examples' code; no protoc is needed.
+
+fn main() -> Result<(), grpc_build::Error> {
+    grpc_build::compile(&["proto/hello.proto"], &["proto"])
+}
