@@ -86,21 +86,18 @@ impl Sources {
                 None => Err(self.missing(proto)),
             };
         }
-        if proto.is_file()
-            && !self
-                .includes
-                .iter()
-                .any(|include| include.join(proto).is_file())
-        {
-            return Err(Error::new(format!(
-                "{} is in none of the include paths ({})",
-                proto.display(),
-                self.listed()
-            )));
-        }
-        import_name(proto)
-            .filter(|name| self.find(name).is_some())
-            .ok_or_else(|| self.missing(proto))
+        let name = import_name(proto).filter(|name| self.find(name).is_some());
+        name.ok_or_else(|| {
+            if proto.is_file() {
+                Error::new(format!(
+                    "{} is in none of the include paths ({})",
+                    proto.display(),
+                    self.listed()
+                ))
+            } else {
+                self.missing(proto)
+            }
+        })
     }
 
     fn missing(&self, proto: &Path) -> Error {

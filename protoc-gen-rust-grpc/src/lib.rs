@@ -56,6 +56,12 @@ pub fn generate(request: &Request, options: &Options) -> Result<Vec<GeneratedFil
     scope::check_packages(&packages)?;
 
     let paths = Paths::new(&options.extern_paths);
+    // Before prost-build sees a message: it panics on some names that collide.
+    let mut scopes = HashMap::new();
+    for package in packages.keys() {
+        let scope = scope::of_package(request, &packages, package, &paths, options.messages)?;
+        scopes.insert(*package, scope);
+    }
     let mut messages = if options.messages {
         messages::generate(request, &paths)?
     } else {
@@ -64,7 +70,7 @@ pub fn generate(request: &Request, options: &Options) -> Result<Vec<GeneratedFil
 
     let mut files = Vec::new();
     for (package, sources) in &packages {
-        let mut scope = scope::of_package(request, &packages, package, &paths, options.messages)?;
+        let mut scope = scopes.remove(package).unwrap_or_default();
         let mut generated = Package::default();
         for file in sources {
             generated.sources.push(file.name());

@@ -6,6 +6,11 @@
 //! BLESS=1 cargo test -p protoc-gen-rust-grpc --test golden
 //! ```
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but sees no helpers"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,6 +1,11 @@
 //! One generator, however it is reached: the plugin under a real protoc and
 //! `grpc-build` with each of its front-ends must write the same bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but sees no helpers"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

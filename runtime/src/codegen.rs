@@ -38,5 +38,8 @@ pub const fn check_contract(contract: u32, generator_version: &str) {
 
 /// The answer of a method that a servicer leaves out.
 pub fn unimplemented(method: &Method) -> Status {
-    Status::new(Code::Unimplemented, format!("the server does not implement {}", method.path()))
+    Status::new(
+        Code::Unimplemented,
+        format!("the server does not implement {}", method.path()),
+    )
 }

@@ -36,7 +36,12 @@ impl Channel {
             let (near, far) = tokio::io::duplex(PIPE);
             let peer = PeerAddress::InProcess;
             let io = Io::Memory(far);
-            tokio::spawn(serve_connection(io, peer, Arc::clone(&shared), http2.clone()));
+            tokio::spawn(serve_connection(
+                io,
+                peer,
+                Arc::clone(&shared),
+                http2.clone(),
+            ));
             Io::Memory(near)
         };
         let dial = Dial::Function(Arc::new(connect));

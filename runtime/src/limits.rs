@@ -7,15 +7,14 @@
 /// A message's size is that of its encoded body, without the five bytes of its
 /// prefix. A message over a limit ends the call with `RESOURCE_EXHAUSTED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CallLimits {
+pub(crate) struct CallLimits {
     /// The largest message taken from the peer, in bytes: 4 MiB by default. It
     /// is checked against the size that the peer announces, before any of the
     /// message is held in memory.
-    pub max_receive_message_size: usize,
+    pub(crate) max_receive_message_size: usize,
     /// The largest message sent, in bytes: `usize::MAX`, no limit, by default.
     /// Whatever is set here, the wire has no room for more than `u32::MAX`.
-    pub max_send_message_size: usize,
+    pub(crate) max_send_message_size: usize,
 }
 
 impl Default for CallLimits {

@@ -20,7 +20,9 @@ impl EchoServicer for Echoes {
         }
         if let Some(data) = context.metadata().get_bin("x-data-bin") {
             let data = data.to_vec();
-            context.trailing_metadata_mut().append_bin("x-data-bin", &data)?;
+            context
+                .trailing_metadata_mut()
+                .append_bin("x-data-bin", &data)?;
         }
         match request.text.as_str() {
             "fail" => Err(Status::not_found("no ☺ here\t").with_details(vec![1, 2, 3])),
@@ -39,11 +41,22 @@ impl EchoServicer for Echoes {
         replies: &mut Sender<Echo>,
         context: &mut Context,
     ) -> Result<(), Status> {
-        context.trailing_metadata_mut().append("x-count", &request.number.to_string())?;
+        context
+            .trailing_metadata_mut()
+            .append("x-count", &request.number.to_string())?;
         for number in 0..request.number {
-            replies.send(Echo { number, ..request.clone() }).await?;
+            replies
+                .send(Echo {
+                    number,
+                    ..request.clone()
+                })
+                .await?;
         }
-        if request.text == "fail" { Err(Status::aborted("half way")) } else { Ok(()) }
+        if request.text == "fail" {
+            Err(Status::aborted("half way"))
+        } else {
+            Ok(())
+        }
     }
 
     async fn collect(
@@ -89,10 +102,20 @@ async fn all_kinds(stub: &EchoStub) {
         .unwrap();
     assert_eq!(response.initial_metadata.get("x-initial"), Some("7"));
     assert_eq!(response.trailing_metadata.get("x-trailing"), Some("7"));
-    assert_eq!(response.trailing_metadata.get_bin("x-data-bin"), Some(&[0, 255, 1][..]));
+    assert_eq!(
+        response.trailing_metadata.get_bin("x-data-bin"),
+        Some(&[0, 255, 1][..])
+    );
 
-    let status = stub.unary(Echo::text("fail")).metadata("x-id", "8").await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::NotFound, "no ☺ here\t"));
+    let status = stub
+        .unary(Echo::text("fail"))
+        .metadata("x-id", "8")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::NotFound, "no ☺ here\t")
+    );
     assert_eq!(status.details()[..], [1, 2, 3]);
     assert_eq!(status.metadata().get("x-trailing"), Some("8"));
 
@@ -101,9 +124,17 @@ async fn all_kinds(stub: &EchoStub) {
         assert_eq!(replies.next().await.unwrap().unwrap().number, number);
     }
     assert_eq!(replies.next().await.unwrap(), None);
-    assert_eq!(replies.trailing_metadata().unwrap().get("x-count"), Some("1000"));
+    assert_eq!(
+        replies.trailing_metadata().unwrap().get("x-count"),
+        Some("1000")
+    );
 
-    let mut replies = stub.expand(Echo { number: 2, ..Echo::text("fail") }).start();
+    let mut replies = stub
+        .expand(Echo {
+            number: 2,
+            ..Echo::text("fail")
+        })
+        .start();
     assert_eq!(replies.next().await.unwrap().unwrap().number, 0);
     assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
     assert_eq!(replies.next().await.unwrap_err().code(), Code::Aborted);
@@ -126,25 +157,50 @@ async fn all_kinds(stub: &EchoStub) {
 
 #[tokio::test]
 async fn all_kinds_over_tcp() {
-    let server =
-        Server::builder().add_service(service(Echoes)).listen("127.0.0.1:0").start().await.unwrap();
-    all_kinds(&EchoStub(Channel::insecure(&server.addresses()[0]).unwrap())).await;
+    let server = Server::builder()
+        .add_service(service(Echoes))
+        .listen("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    all_kinds(&EchoStub(
+        Channel::insecure(&server.addresses()[0]).unwrap(),
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_kinds_over_tcp_on_many_threads() {
-    let server =
-        Server::builder().add_service(service(Echoes)).listen("127.0.0.1:0").start().await.unwrap();
-    all_kinds(&EchoStub(Channel::insecure(&server.addresses()[0]).unwrap())).await;
+    let server = Server::builder()
+        .add_service(service(Echoes))
+        .listen("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    all_kinds(&EchoStub(
+        Channel::insecure(&server.addresses()[0]).unwrap(),
+    ))
+    .await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn all_kinds_over_a_unix_socket() {
-    let address = format!("unix:{}/grpc-calls-{}.sock", std::env::temp_dir().display(), std::process::id());
-    let server =
-        Server::builder().add_service(service(Echoes)).listen(&address).start().await.unwrap();
-    all_kinds(&EchoStub(Channel::insecure(&server.addresses()[0]).unwrap())).await;
+    let address = format!(
+        "unix:{}/grpc-calls-{}.sock",
+        std::env::temp_dir().display(),
+        std::process::id()
+    );
+    let server = Server::builder()
+        .add_service(service(Echoes))
+        .listen(&address)
+        .start()
+        .await
+        .unwrap();
+    all_kinds(&EchoStub(
+        Channel::insecure(&server.addresses()[0]).unwrap(),
+    ))
+    .await;
 }
 
 #[tokio::test]
@@ -158,8 +214,11 @@ fn all_kinds_blocking_without_a_runtime() {
     let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
     let stub = EchoStub(channel);
     assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
-    let numbers: Result<Vec<i64>, Status> =
-        stub.expand(Echo::number(5)).wait().map(|reply| reply.map(|reply| reply.number)).collect();
+    let numbers: Result<Vec<i64>, Status> = stub
+        .expand(Echo::number(5))
+        .wait()
+        .map(|reply| reply.map(|reply| reply.number))
+        .collect();
     assert_eq!(numbers.unwrap(), [0, 1, 2, 3, 4]);
     let mut call = stub.collect().wait();
     for number in 0..10 {
@@ -171,21 +230,35 @@ fn all_kinds_blocking_without_a_runtime() {
     assert_eq!(replies.next().unwrap().unwrap().number, 3);
     requests.finish();
     assert!(replies.next().is_none());
-    let late = stub.unary(Echo::text("x")).timeout(Duration::ZERO).wait().unwrap_err();
+    let late = stub
+        .unary(Echo::text("x"))
+        .timeout(Duration::ZERO)
+        .wait()
+        .unwrap_err();
     assert_eq!(late.code(), Code::DeadlineExceeded);
 }
 
 #[tokio::test]
 async fn blocking_the_only_thread_of_a_runtime_is_an_error() {
     let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
-    let status = EchoStub(channel).unary(Echo::text("hi")).wait().unwrap_err();
+    let status = EchoStub(channel)
+        .unary(Echo::text("hi"))
+        .wait()
+        .unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn blocking_a_worker_of_many_makes_room_for_the_others() {
     let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
-    assert_eq!(EchoStub(channel).unary(Echo::text("hi")).wait().unwrap().text, "hi");
+    assert_eq!(
+        EchoStub(channel)
+            .unary(Echo::text("hi"))
+            .wait()
+            .unwrap()
+            .text,
+        "hi"
+    );
 }
 
 #[tokio::test]
@@ -224,8 +297,11 @@ async fn large_messages_cross_both_ways() {
         .unwrap();
     let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
     for size in [0, 1, 16_383, 16_384, 65_535, 1 << 20, 32 << 20] {
-        let reply =
-            stub.unary(Echo::data(size)).max_receive_message_size(64 << 20).await.unwrap();
+        let reply = stub
+            .unary(Echo::data(size))
+            .max_receive_message_size(64 << 20)
+            .await
+            .unwrap();
         assert_eq!(reply.data.len(), size);
     }
     let (mut requests, mut replies) = stub.chat().max_receive_message_size(64 << 20).start();
@@ -259,7 +335,9 @@ async fn a_server_that_answers_early_loses_neither_answer_nor_call() {
 #[tokio::test]
 async fn messages_above_the_limit_say_so() {
     let channel = Channel::in_process(
-        Server::builder().add_service(service(Echoes)).max_receive_message_size(1_000),
+        Server::builder()
+            .add_service(service(Echoes))
+            .max_receive_message_size(1_000),
     )
     .unwrap();
     let stub = EchoStub(channel);
@@ -268,12 +346,23 @@ async fn messages_above_the_limit_say_so() {
     for part in ["server", "1000", "max_receive_message_size"] {
         assert!(status.message().contains(part), "{status}");
     }
-    let status = stub.unary(Echo::data(500)).max_receive_message_size(100).await.unwrap_err();
+    let status = stub
+        .unary(Echo::data(500))
+        .max_receive_message_size(100)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.message().contains("client"), "{status}");
-    let status = stub.unary(Echo::data(500)).max_send_message_size(100).await.unwrap_err();
+    let status = stub
+        .unary(Echo::data(500))
+        .max_send_message_size(100)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     let (mut requests, mut replies) = stub.chat().start();
     requests.send(Echo::data(2_000)).await.unwrap();
-    assert_eq!(replies.next().await.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(
+        replies.next().await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use std::future::IntoFuture;
 use grpc_runtime::{Channel, Code, Context, Http2Options, Receiver, Sender, Server, Status};
+use std::future::IntoFuture;
 use support::{Echo, EchoServicer, EchoStub, service};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
@@ -38,7 +38,14 @@ impl Stuck {
     fn new() -> (Self, UnboundedReceiver<&'static str>, Arc<AtomicUsize>) {
         let (events, receiver) = unbounded_channel();
         let sent = Arc::new(AtomicUsize::new(0));
-        (Self { events, sent: Arc::clone(&sent) }, receiver, sent)
+        (
+            Self {
+                events,
+                sent: Arc::clone(&sent),
+            },
+            receiver,
+            sent,
+        )
     }
 
     fn enter(&self) -> Guard {
@@ -109,15 +116,22 @@ fn in_process() -> (EchoStub, UnboundedReceiver<&'static str>, Arc<AtomicUsize>)
 }
 
 async fn expect(events: &mut UnboundedReceiver<&'static str>, event: &str) {
-    let got = timeout(BOUND, events.recv()).await.unwrap_or_else(|_| panic!("no '{event}'"));
+    let got = timeout(BOUND, events.recv())
+        .await
+        .unwrap_or_else(|_| panic!("no '{event}'"));
     assert_eq!(got, Some(event));
 }
 
 #[tokio::test]
 async fn a_deadline_ends_the_call_on_both_sides() {
     let (stub, mut events, _) = in_process();
-    let call = stub.unary(Echo::default()).timeout(Duration::from_millis(50));
-    let status = timeout(BOUND, call.into_future()).await.unwrap().unwrap_err();
+    let call = stub
+        .unary(Echo::default())
+        .timeout(Duration::from_millis(50));
+    let status = timeout(BOUND, call.into_future())
+        .await
+        .unwrap()
+        .unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     expect(&mut events, "entered").await;
     expect(&mut events, "dropped").await;
@@ -131,7 +145,10 @@ async fn a_deadline_ends_streams_that_are_under_way() {
     assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
     let status = timeout(BOUND, replies.next()).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert_eq!(requests.send(Echo::number(2)).await.unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(
+        requests.send(Echo::number(2)).await.unwrap_err().code(),
+        Code::DeadlineExceeded
+    );
     expect(&mut events, "entered").await;
     expect(&mut events, "dropped").await;
 }
@@ -139,7 +156,9 @@ async fn a_deadline_ends_streams_that_are_under_way() {
 #[tokio::test]
 async fn the_handler_sees_what_remains_of_the_deadline() {
     let (stub, ..) = in_process();
-    let call = stub.unary(Echo::text("remaining")).timeout(Duration::from_secs(100));
+    let call = stub
+        .unary(Echo::text("remaining"))
+        .timeout(Duration::from_secs(100));
     let remaining = call.await.unwrap().number;
     assert!((80_000..=100_001).contains(&remaining), "{remaining}");
     assert_eq!(stub.unary(Echo::text("remaining")).await.unwrap().number, 0);
@@ -182,7 +201,10 @@ async fn cancelling_by_handle_ends_both_halves() {
     expect(&mut events, "entered").await;
     replies.cancel();
     assert_eq!(replies.next().await.unwrap_err().code(), Code::Cancelled);
-    assert_eq!(requests.send(Echo::default()).await.unwrap_err().code(), Code::Cancelled);
+    assert_eq!(
+        requests.send(Echo::default()).await.unwrap_err().code(),
+        Code::Cancelled
+    );
     expect(&mut events, "dropped").await;
 }
 
@@ -204,10 +226,19 @@ async fn a_reader_that_does_not_read_stops_the_handler() {
     })
     .await
     .unwrap();
-    assert!(before <= 4 << 20, "{before} bytes went out to a reader that reads nothing");
+    assert!(
+        before <= 4 << 20,
+        "{before} bytes went out to a reader that reads nothing"
+    );
     // And it goes on as soon as somebody reads.
     for _ in 0..100 {
-        assert!(timeout(BOUND, replies.next()).await.unwrap().unwrap().is_some());
+        assert!(
+            timeout(BOUND, replies.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .is_some()
+        );
     }
 }
 
@@ -218,9 +249,15 @@ async fn a_handler_that_does_not_read_stops_the_sender() {
     let mut sent = 0;
     // A sender that waits is what the test is for: the bound only has to be
     // longer than the work.
-    while timeout(Duration::from_millis(500), call.send(Echo::data(64 << 10))).await.is_ok() {
+    while timeout(Duration::from_millis(500), call.send(Echo::data(64 << 10)))
+        .await
+        .is_ok()
+    {
         sent += 64 << 10;
-        assert!(sent <= 4 << 20, "{sent} bytes were taken for a handler that reads nothing");
+        assert!(
+            sent <= 4 << 20,
+            "{sent} bytes were taken for a handler that reads nothing"
+        );
     }
     expect(&mut events, "entered").await;
     drop(call);
@@ -234,13 +271,19 @@ async fn an_unreachable_server_is_unavailable_and_says_why() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let stub = EchoStub(Channel::insecure(address.to_string()).unwrap());
-    let status = timeout(BOUND, stub.unary(Echo::default()).into_future()).await.unwrap().unwrap_err();
+    let status = timeout(BOUND, stub.unary(Echo::default()).into_future())
+        .await
+        .unwrap()
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains(&address.to_string()), "{status}");
     assert!(status.message().contains("refused"), "{status}");
     assert!(std::error::Error::source(&status).is_some());
     // During the backoff calls fail at once; one that waits has its deadline.
-    let call = stub.unary(Echo::default()).wait_for_ready().timeout(Duration::from_millis(100));
+    let call = stub
+        .unary(Echo::default())
+        .wait_for_ready()
+        .timeout(Duration::from_millis(100));
     assert_eq!(call.await.unwrap_err().code(), Code::DeadlineExceeded);
 }
 
@@ -250,9 +293,15 @@ async fn a_call_that_waits_for_ready_gets_through_when_the_server_comes() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let stub = EchoStub(Channel::insecure(address.to_string()).unwrap());
-    assert_eq!(stub.unary(Echo::default()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        stub.unary(Echo::default()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
     let waiting = tokio::spawn(
-        stub.unary(Echo::text("remaining")).wait_for_ready().timeout(BOUND).into_future(),
+        stub.unary(Echo::text("remaining"))
+            .wait_for_ready()
+            .timeout(BOUND)
+            .into_future(),
     );
     let (stuck, ..) = Stuck::new();
     let _server = Server::builder()
@@ -267,8 +316,12 @@ async fn a_call_that_waits_for_ready_gets_through_when_the_server_comes() {
 #[tokio::test]
 async fn a_server_that_goes_fails_its_calls_and_the_channel_finds_the_next() {
     let (stuck, mut events, _) = Stuck::new();
-    let server =
-        Server::builder().add_service(service(stuck)).listen("127.0.0.1:0").start().await.unwrap();
+    let server = Server::builder()
+        .add_service(service(stuck))
+        .listen("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
     let address = server.addresses()[0].clone();
     let stub = EchoStub(Channel::insecure(&address).unwrap());
     let call = tokio::spawn(stub.unary(Echo::default()).into_future());
@@ -279,17 +332,28 @@ async fn a_server_that_goes_fails_its_calls_and_the_channel_finds_the_next() {
     expect(&mut events, "dropped").await;
 
     let (stuck, ..) = Stuck::new();
-    let _server =
-        Server::builder().add_service(service(stuck)).listen(&address).start().await.unwrap();
-    let call = stub.unary(Echo::text("remaining")).wait_for_ready().timeout(BOUND);
+    let _server = Server::builder()
+        .add_service(service(stuck))
+        .listen(&address)
+        .start()
+        .await
+        .unwrap();
+    let call = stub
+        .unary(Echo::text("remaining"))
+        .wait_for_ready()
+        .timeout(BOUND);
     call.await.unwrap();
 }
 
 #[tokio::test]
 async fn shutdown_waits_for_calls_within_the_grace_and_cuts_the_rest() {
     let (stuck, mut events, _) = Stuck::new();
-    let server =
-        Server::builder().add_service(service(stuck)).listen("127.0.0.1:0").start().await.unwrap();
+    let server = Server::builder()
+        .add_service(service(stuck))
+        .listen("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
     let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
     let (mut requests, mut replies) = stub.chat().start();
     requests.send(Echo::number(1)).await.unwrap();
@@ -311,12 +375,18 @@ async fn shutdown_waits_for_calls_within_the_grace_and_cuts_the_rest() {
 #[tokio::test]
 async fn shutdown_always_ends() {
     let (stuck, mut events, _) = Stuck::new();
-    let server =
-        Server::builder().add_service(service(stuck)).listen("127.0.0.1:0").start().await.unwrap();
+    let server = Server::builder()
+        .add_service(service(stuck))
+        .listen("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
     let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
     let call = tokio::spawn(stub.unary(Echo::default()).into_future());
     expect(&mut events, "entered").await;
-    let report = timeout(BOUND, server.shutdown(Duration::from_millis(50))).await.unwrap();
+    let report = timeout(BOUND, server.shutdown(Duration::from_millis(50)))
+        .await
+        .unwrap();
     assert_eq!((report.calls_cut, report.connections_cut), (1, 1));
     let status = timeout(BOUND, call).await.unwrap().unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status}");
@@ -327,8 +397,15 @@ async fn shutdown_always_ends() {
 async fn a_connection_that_says_nothing_is_closed() {
     let mut options = Http2Options::default();
     options.handshake_timeout = Duration::from_millis(50);
-    let server = Server::builder().listen("127.0.0.1:0").http2(options).start().await.unwrap();
-    let mut stream = tokio::net::TcpStream::connect(&server.addresses()[0]).await.unwrap();
+    let server = Server::builder()
+        .listen("127.0.0.1:0")
+        .http2(options)
+        .start()
+        .await
+        .unwrap();
+    let mut stream = tokio::net::TcpStream::connect(&server.addresses()[0])
+        .await
+        .unwrap();
     let mut bytes = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes);
     timeout(BOUND, read).await.unwrap().unwrap();
@@ -340,8 +417,13 @@ fn a_channel_outlives_the_runtime_of_its_first_call() {
     let channel = Channel::in_process(Server::builder().add_service(service(stuck))).unwrap();
     let stub = EchoStub(channel);
     for _ in 0..3 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { stub.unary(Echo::text("remaining")).await }).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(async { stub.unary(Echo::text("remaining")).await })
+            .unwrap();
     }
 }
 
@@ -350,10 +432,16 @@ fn calls_end_when_their_runtime_does() {
     let (stuck, ..) = Stuck::new();
     let channel = Channel::in_process(Server::builder().add_service(service(stuck))).unwrap();
     let stub = EchoStub(channel);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let mut replies = runtime.block_on(async { stub.chat().start() });
     drop(runtime);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let status = runtime.block_on(timeout_next(&mut replies.1));
     assert_eq!(status.unwrap_err().code(), Code::Unavailable);
 }
@@ -365,7 +453,9 @@ async fn timeout_next(replies: &mut Receiver<Echo>) -> Result<Option<Echo>, Stat
 #[tokio::test]
 async fn two_services_of_one_name_and_bad_addresses_are_errors() {
     let twice = || {
-        Server::builder().add_service(service(Stuck::new().0)).add_service(service(Stuck::new().0))
+        Server::builder()
+            .add_service(service(Stuck::new().0))
+            .add_service(service(Stuck::new().0))
     };
     assert!(twice().listen("127.0.0.1:0").start().await.is_err());
     assert!(Channel::in_process(twice()).is_err());

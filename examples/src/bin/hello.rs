@@ -12,7 +12,9 @@ impl HelloServiceServicer for Greeter {
         request: HelloRequest,
         _context: &mut Context,
     ) -> Result<HelloResponse, Status> {
-        Ok(HelloResponse { reply: format!("Hello, {}!", request.greeting) })
+        Ok(HelloResponse {
+            reply: format!("Hello, {}!", request.greeting),
+        })
     }
 }
 
@@ -25,7 +27,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
 
     let stub = HelloServiceStub::new(Channel::insecure(&server.addresses()[0])?);
-    let response = stub.say_hello(HelloRequest { greeting: "World".to_owned() }).await?;
+    let response = stub
+        .say_hello(HelloRequest {
+            greeting: "World".to_owned(),
+        })
+        .await?;
     println!("Received: {}", response.reply);
     Ok(())
 }

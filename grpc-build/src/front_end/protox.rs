@@ -73,9 +73,14 @@ fn report(error: &protox::Error, sources: &Sources) -> Error {
         let _ = write!(message, " ({help})");
     }
     let text = sources.text(name).unwrap_or_default();
-    let place = error
-        .labels()
-        .and_then(|mut labels| labels.next())
-        .map(|label| Place::at_offset(&text, label.offset(), label.len()));
+    let label = error.labels().and_then(|mut labels| labels.next());
+    let place = label.map(|label| {
+        let marked = text.get(label.offset()..).unwrap_or_default();
+        if error.is_parse() && marked.starts_with("edition") {
+            "editions are not supported yet: use `syntax = \"proto3\"` or `syntax = \"proto2\"`"
+                .clone_into(&mut message);
+        }
+        Place::at_offset(&text, label.offset(), label.len())
+    });
     located(sources, name, place, &message)
 }

@@ -1,1 +1,51 @@
+//! Places and their marks.
 
+use std::fs;
+
+use super::{Place, in_source, located};
+use crate::sources::Sources;
+
+fn sources(text: &str) -> (tempfile::TempDir, Sources) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.proto"), text).unwrap();
+    let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
+    (directory, sources)
+}
+
+#[test]
+fn offsets() {
+    let place = |offset, length| {
+        let place = Place::at_offset("ab\ncd\u{e9}f\n", offset, length);
+        (place.line, place.column, place.width)
+    };
+    assert_eq!(place(0, 2), (1, 1, 2));
+    assert_eq!(place(3, 1), (2, 1, 1));
+    assert_eq!(place(7, 1), (2, 4, 1));
+    assert_eq!(place(3, 100), (2, 1, 4));
+    // Inside a character, and past the end.
+    assert_eq!(place(6, 1), (2, 3, 1));
+    assert_eq!(place(100, 1), (3, 1, 1));
+}
+
+#[test]
+fn tabs_before_the_mark_are_kept() {
+    let (directory, sources) = sources("one\n\tint32 x = 1;\n");
+    // As protoc counts: the tab reaches to column 9.
+    let place = in_source(&sources, "a.proto", 2, 15);
+    assert_eq!((place.column, place.width), (8, 1));
+    let error = located(&sources, "a.proto", Some(place), "no").to_string();
+    assert_eq!(
+        error.replace(&format!("{}/", directory.path().display()), ""),
+        "a.proto:2:8: no\n   |\n 2 | \tint32 x = 1;\n   | \t      ^"
+    );
+}
+
+#[test]
+fn a_place_outside_of_the_file() {
+    let (_directory, sources) = sources("one\n");
+    let place = in_source(&sources, "a.proto", 9, 9);
+    let error = located(&sources, "a.proto", Some(place), "no").to_string();
+    assert!(error.ends_with("a.proto:9:1: no"), "{error}");
+    let error = located(&sources, "b.proto", None, "no").to_string();
+    assert_eq!(error, "b.proto: no");
+}

@@ -220,7 +220,7 @@ fn line() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 200000,
+        cases: 2000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -178,21 +178,41 @@ fn a_default_prost_build_panics_on_is_an_error() {
     refused(vec![old], "prost-build could not generate messages");
 }
 
+fn enum_with(values: &[(&str, i32)]) -> EnumDescriptorProto {
+    EnumDescriptorProto {
+        name: Some("E".to_owned()),
+        value: values
+            .iter()
+            .map(|(name, number)| EnumValueDescriptorProto {
+                name: Some((*name).to_owned()),
+                number: Some(*number),
+                ..EnumValueDescriptorProto::default()
+            })
+            .collect(),
+        ..EnumDescriptorProto::default()
+    }
+}
+
+#[test]
+fn values_that_become_one_variant() {
+    let mut own = file(Vec::new());
+    own.enum_type = vec![enum_with(&[("FOO_BAR", 0), ("E_FOO_BAR", 1)])];
+    refused(
+        vec![own],
+        "the value `E_FOO_BAR` and the value `FOO_BAR` both become `FooBar`",
+    );
+
+    let mut alias = file(Vec::new());
+    alias.enum_type = vec![enum_with(&[("FOO_BAR", 0), ("FooBar", 0)])];
+    assert_eq!(ask("", vec![alias]).error, None);
+}
+
 #[test]
 fn what_is_imported_may_be_what_prost_build_cannot_generate() {
-    let value = |name: &str, number| EnumValueDescriptorProto {
-        name: Some(name.to_owned()),
-        number: Some(number),
-        ..EnumValueDescriptorProto::default()
-    };
     let mut imported = file(Vec::new());
     imported.name = Some("b.proto".to_owned());
     imported.package = Some("b".to_owned());
-    imported.enum_type = vec![EnumDescriptorProto {
-        name: Some("E".to_owned()),
-        value: vec![value("FOO_BAR", 0), value("FooBar", 1)],
-        ..EnumDescriptorProto::default()
-    }];
+    imported.enum_type = vec![enum_with(&[("FOO_BAR", 0), ("FooBar", 1)])];
     let user = file(vec![message("M", vec![field("e", Type::Enum, ".b.E")])]);
     assert_eq!(ask("", vec![imported, user]).error, None);
 }

@@ -17,7 +17,12 @@ pub(crate) struct Gather {
 
 impl Gather {
     pub(crate) fn new(limit: usize, side: Side) -> Self {
-        Self { reader: MessageReader::new(), message: None, limit, side }
+        Self {
+            reader: MessageReader::new(),
+            message: None,
+            limit,
+            side,
+        }
     }
 
     /// Takes a piece of the body. An error ends the call: too large, more than

@@ -31,12 +31,16 @@ impl RequestHead<'_> {
         fields.push(b":authority", self.authority.as_bytes());
         if let Some(timeout) = self.timeout {
             let mut digits = [0; deadline::TIMEOUT_LEN];
-            fields.push(b"grpc-timeout", deadline::encode_timeout(timeout, &mut digits));
+            fields.push(
+                b"grpc-timeout",
+                deadline::encode_timeout(timeout, &mut digits),
+            );
         }
         fields.push(b"te", b"trailers");
         fields.push(b"content-type", b"application/grpc");
         fields.push(b"user-agent", self.user_agent.as_bytes());
-        self.metadata.for_each_wire(|name, value| fields.push(name, value));
+        self.metadata
+            .for_each_wire(|name, value| fields.push(name, value));
     }
 }
 
@@ -83,7 +87,10 @@ impl ReceivedRequest {
             }
         }
         if !content_type.is_some_and(is_grpc) {
-            return Err(Refusal::Http(415, "the content-type is not application/grpc"));
+            return Err(Refusal::Http(
+                415,
+                "the content-type is not application/grpc",
+            ));
         }
         if hosts > 1 {
             return Err(Refusal::Http(400, "more than one host"));
@@ -96,12 +103,18 @@ impl ReceivedRequest {
 /// (PROTOCOL-HTTP2, "Content-Type").
 pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
     const BASE: &[u8] = b"application/grpc";
-    let Some((base, rest)) = content_type.split_at_checked(BASE.len()) else { return false };
+    let Some((base, rest)) = content_type.split_at_checked(BASE.len()) else {
+        return false;
+    };
     if !base.eq_ignore_ascii_case(BASE) {
         return false;
     }
     let codec = rest.strip_prefix(b"+").map_or(rest, |codec| {
-        if codec.len() >= 5 && codec[..5].eq_ignore_ascii_case(b"proto") { &codec[5..] } else { codec }
+        if codec.len() >= 5 && codec[..5].eq_ignore_ascii_case(b"proto") {
+            &codec[5..]
+        } else {
+            codec
+        }
     });
     codec.is_empty() || codec.starts_with(b";")
 }
@@ -150,9 +163,18 @@ mod tests {
 
     #[test]
     fn what_is_not_grpc_is_refused() {
-        assert!(matches!(request(&[("content-type", "text/html")]), Err(Refusal::Http(415, _))));
-        assert!(matches!(request(&[("grpc-timeout", "1")]), Err(Refusal::Grpc(_))));
-        assert!(matches!(request(&[("grpc-encoding", "gzip")]), Err(Refusal::Grpc(_))));
+        assert!(matches!(
+            request(&[("content-type", "text/html")]),
+            Err(Refusal::Http(415, _))
+        ));
+        assert!(matches!(
+            request(&[("grpc-timeout", "1")]),
+            Err(Refusal::Grpc(_))
+        ));
+        assert!(matches!(
+            request(&[("grpc-encoding", "gzip")]),
+            Err(Refusal::Grpc(_))
+        ));
         assert!(matches!(request(&[("x-bin", "!")]), Err(Refusal::Grpc(_))));
     }
 
@@ -167,7 +189,13 @@ mod tests {
         ] {
             assert!(is_grpc(good.as_bytes()), "{good}");
         }
-        for bad in ["", "application/json", "application/grpc-web", "application/grpc+json", "application/grp"] {
+        for bad in [
+            "",
+            "application/json",
+            "application/grpc-web",
+            "application/grpc+json",
+            "application/grp",
+        ] {
             assert!(!is_grpc(bad.as_bytes()), "{bad}");
         }
     }

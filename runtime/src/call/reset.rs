@@ -36,16 +36,22 @@ fn code_of(code: ErrorCode) -> Code {
 }
 
 /// The status of every call that was open when its connection ended.
-pub(crate) fn status_of_closed(closed: &Closed, peer: &str) -> Status {
-    let text = match closed {
-        Closed::Drained => format!("the connection to {peer} was closed"),
-        Closed::Eof => format!("the connection to {peer} was closed by the peer"),
-        Closed::Io(error) => format!("the connection to {peer} was lost: {error}"),
-        Closed::Protocol(error) => format!("the connection to {peer} was given up: {error}"),
+/// `go_away` is what the peer said of it, if anything.
+pub(crate) fn status_of_closed(closed: &Closed, peer: &str, go_away: Option<&str>) -> Status {
+    let text = match (closed, go_away) {
+        (Closed::Drained | Closed::Eof | Closed::Io(_), Some(go_away)) => {
+            format!("the connection to {peer} was closed by the peer: {go_away}")
+        }
+        (Closed::Drained, None) => format!("the connection to {peer} was closed"),
+        (Closed::Eof, None) => format!("the connection to {peer} was closed by the peer"),
+        (Closed::Io(error), None) => format!("the connection to {peer} was lost: {error}"),
+        (Closed::Protocol(error), _) => format!("the connection to {peer} was given up: {error}"),
     };
     let status = Status::new(Code::Unavailable, text).with_phase(Phase::Receive);
     match closed {
-        Closed::Io(error) => status.with_source(std::io::Error::new(error.kind(), error.to_string())),
+        Closed::Io(error) => {
+            status.with_source(std::io::Error::new(error.kind(), error.to_string()))
+        }
         Closed::Protocol(error) => status.with_source(*error),
         Closed::Drained | Closed::Eof => status,
     }

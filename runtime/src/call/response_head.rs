@@ -27,7 +27,9 @@ pub(crate) fn write_trailers(
         Ok(()) => fields.push(b"grpc-status", Code::Ok.as_wire().as_bytes()),
         Err(status) => {
             write_status(fields, status);
-            status.metadata().for_each_wire(|name, value| fields.push(name, value));
+            status
+                .metadata()
+                .for_each_wire(|name, value| fields.push(name, value));
         }
     }
     trailing.for_each_wire(|name, value| fields.push(name, value));
@@ -36,14 +38,24 @@ pub(crate) fn write_trailers(
 fn write_status(fields: &mut Fields, status: &Status) {
     // A failure that calls itself OK is a mistake of the handler, and must not
     // reach the caller as success.
-    let code = if status.code() == Code::Ok { Code::Unknown } else { status.code() };
+    let code = if status.code() == Code::Ok {
+        Code::Unknown
+    } else {
+        status.code()
+    };
     fields.push(b"grpc-status", code.as_wire().as_bytes());
     if !status.message().is_empty() {
-        fields.push(b"grpc-message", status::message::encode(status.message()).as_bytes());
+        fields.push(
+            b"grpc-message",
+            status::message::encode(status.message()).as_bytes(),
+        );
     }
     if !status.details().is_empty() {
         let mut text = Vec::new();
-        fields.push(b"grpc-status-details-bin", encode_base64(status.details(), &mut text));
+        fields.push(
+            b"grpc-status-details-bin",
+            encode_base64(status.details(), &mut text),
+        );
     }
 }
 
@@ -84,7 +96,10 @@ pub(crate) fn read_trailers(fields: &Fields) -> Result<Metadata, Status> {
     let mut details = Bytes::new();
     for (name, value) in fields.iter() {
         match name {
-            [b':', ..] | b"content-type" | b"grpc-encoding" | b"grpc-accept-encoding"
+            [b':', ..]
+            | b"content-type"
+            | b"grpc-encoding"
+            | b"grpc-accept-encoding"
             | b"content-length" => {}
             b"grpc-status" => code = Some(Code::from_wire(value)),
             b"grpc-message" => message = status::message::decode(value),
@@ -129,14 +144,19 @@ fn check_http(fields: &Fields) -> Result<(), Status> {
 fn missing_status(fields: &Fields) -> Status {
     let status = fields.get(b":status").unwrap_or_default();
     if status.is_empty() || status == b"200" {
-        return Status::new(Code::Unknown, "the server ended the call without a grpc-status")
-            .with_phase(Phase::Receive);
+        return Status::new(
+            Code::Unknown,
+            "the server ended the call without a grpc-status",
+        )
+        .with_phase(Phase::Receive);
     }
     not_grpc(status, fields.get(b"content-type"))
 }
 
 fn not_grpc(status: &[u8], content_type: Option<&[u8]>) -> Status {
-    let code = std::str::from_utf8(status).ok().and_then(|digits| digits.parse().ok());
+    let code = std::str::from_utf8(status)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
     let text = format!(
         "the server answered HTTP {} with content-type '{}', which is not gRPC",
         String::from_utf8_lossy(status),
@@ -146,9 +166,8 @@ fn not_grpc(status: &[u8], content_type: Option<&[u8]>) -> Status {
 }
 
 fn too_large(what: &str) -> Status {
-    let text = format!(
-        "the {what} is above the limit of this side (Http2Options::max_header_list_size)"
-    );
+    let text =
+        format!("the {what} is above the limit of this side (Http2Options::max_header_list_size)");
     Status::new(Code::ResourceExhausted, text).with_phase(Phase::Receive)
 }
 
@@ -172,7 +191,10 @@ mod tests {
         let mut list = Fields::default();
         write_trailers(&mut list, &Err(sent), &trailing);
         let got = read_trailers(&list).unwrap_err();
-        assert_eq!((got.code(), got.message()), (Code::DataLoss, "tab\t ☺ 100%"));
+        assert_eq!(
+            (got.code(), got.message()),
+            (Code::DataLoss, "tab\t ☺ 100%")
+        );
         assert_eq!(got.details()[..], [1, 2, 0xff]);
         assert_eq!(got.metadata().get("x-id"), Some("7"));
     }
@@ -202,7 +224,11 @@ mod tests {
             let got = read_trailers(&fields(&[(":status", http)])).unwrap_err();
             assert_eq!(got.code(), code, "{http}");
             let html = [(":status", http), ("content-type", "text/html")];
-            assert_eq!(read_head(&fields(&html)).unwrap_err().code(), code, "{http}");
+            assert_eq!(
+                read_head(&fields(&html)).unwrap_err().code(),
+                code,
+                "{http}"
+            );
         }
     }
 

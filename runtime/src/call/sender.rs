@@ -29,7 +29,13 @@ pub struct Sender<M> {
 
 impl<M: Message> Sender<M> {
     pub(crate) fn new(state: Arc<CallState>, max_message_size: usize, side: Side) -> Self {
-        Self { state, max_message_size, side, finished: false, message: PhantomData }
+        Self {
+            state,
+            max_message_size,
+            side,
+            finished: false,
+            message: PhantomData,
+        }
     }
 
     /// Sends one message. Waits while the stream holds more than
@@ -49,7 +55,9 @@ impl<M: Message> Sender<M> {
         poll_fn(|cx| self.state.poll_room(cx)).await?;
         let length = framing::framed_len(&message, self.max_message_size)
             .map_err(|error| error.into_status(self.side))?;
-        self.state.push(length, |buffer| framing::put_message(&message, length, buffer));
+        self.state.push(length, |buffer| {
+            framing::put_message(&message, length, buffer);
+        });
         Ok(())
     }
 

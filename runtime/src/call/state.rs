@@ -80,7 +80,10 @@ pub(crate) struct Outgoing {
 
 impl CallState {
     pub(crate) fn new(send_limit: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), send_limit })
+        Arc::new(Self {
+            state: Mutex::default(),
+            send_limit,
+        })
     }
 
     /// A panic while the lock is held can only come from a message's own
@@ -149,12 +152,12 @@ impl CallState {
     }
 
     /// A whole unary response in one step, with one wake-up.
-    pub(crate) fn deliver_response(&self, head: Metadata, message: Option<Payload>, ended: Ended) {
+    pub(crate) fn deliver_response(&self, head: Metadata, message: Payload, ended: Ended) {
         {
             let mut state = self.lock();
             if !state.over {
                 state.inbound.head.get_or_insert(head);
-                state.inbound.whole = message;
+                state.inbound.whole = Some(message);
             }
         }
         self.deliver_end(ended);
@@ -237,7 +240,11 @@ impl CallState {
             return Poll::Pending;
         };
         let ended = ended.clone();
-        Poll::Ready((inbound.head.take().unwrap_or_default(), inbound.whole.take(), ended))
+        Poll::Ready((
+            inbound.head.take().unwrap_or_default(),
+            inbound.whole.take(),
+            ended,
+        ))
     }
 
     /// Tells the connection that `bytes` were consumed.
@@ -314,7 +321,10 @@ impl CallState {
     /// The caller's own cancellation: the peer sees CANCELLED, and so does this
     /// side.
     pub(crate) fn cancel(&self) {
-        self.give_up(Status::new(Code::Cancelled, "the call was cancelled by its caller"));
+        self.give_up(Status::new(
+            Code::Cancelled,
+            "the call was cancelled by its caller",
+        ));
     }
 
     /// Ends the call from this side with `status`, and resets its stream.
@@ -351,10 +361,10 @@ fn flush(outbound: &mut Outbound) {
 /// Tells the connection once that there is something to take. A call with no
 /// stream yet is looked at when it gets one.
 fn announce(state: &mut State) {
-    if let Some(link) = &state.link {
-        if !std::mem::replace(&mut state.outbound.announced, true) {
-            link.send(Command::Send(link.stream));
-        }
+    if let Some(link) = &state.link
+        && !std::mem::replace(&mut state.outbound.announced, true)
+    {
+        link.send(Command::Send(link.stream));
     }
 }
 

@@ -30,8 +30,9 @@ impl Backoff {
         let base = INITIAL.as_secs_f64() * FACTOR.powi(exponent);
         let base = base.min(MAX.as_secs_f64());
         self.attempts = self.attempts.saturating_add(1);
-        // A number in [0, 1) from 52 bits of a seeded hash.
-        let unit = (self.seed.hash_one(self.attempts) >> 12) as f64 / (1_u64 << 52) as f64;
+        // A number in [0, 1) from 32 bits of a seeded hash.
+        let bits = (self.seed.hash_one(self.attempts) >> 32) as u32;
+        let unit = f64::from(bits) / (f64::from(u32::MAX) + 1.0);
         Duration::from_secs_f64(base * (1.0 + JITTER * (2.0 * unit - 1.0)))
     }
 }
@@ -46,7 +47,10 @@ mod tests {
         let mut base = 1.0;
         for _ in 0..20 {
             let wait = backoff.next().as_secs_f64();
-            assert!((base * 0.8..=base * 1.2).contains(&wait), "{wait} around {base}");
+            assert!(
+                (base * 0.8..=base * 1.2).contains(&wait),
+                "{wait} around {base}"
+            );
             base = (base * FACTOR).min(MAX.as_secs_f64());
         }
         backoff.reset();

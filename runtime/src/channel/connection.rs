@@ -8,9 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::{
-    UnboundedReceiver, UnboundedSender, unbounded_channel,
-};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::open::{Open, expired};
 use super::waiting::Waiting;
@@ -49,11 +47,13 @@ pub(crate) struct ClientConnection {
     calls: StreamMap<Call>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) waiting: Waiting,
+    /// What the server said when it left with an error.
+    go_away: Option<String>,
 }
 
 #[derive(Debug)]
 struct Call {
-    open: Open,
+    open: Box<Open>,
     response: Response,
     /// Nothing of a request that streams has been sent: the call could begin
     /// again elsewhere.
@@ -65,9 +65,15 @@ enum Response {
     /// The head has not come.
     Awaited,
     /// One message is expected, and is gathered here.
-    Whole { head: Metadata, gather: Gather },
+    Whole(Box<Whole>),
     /// Messages go to the caller as they come.
     Stream,
+}
+
+#[derive(Debug)]
+struct Whole {
+    head: Metadata,
+    gather: Gather,
 }
 
 impl ClientConnection {
@@ -81,6 +87,7 @@ impl ClientConnection {
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
             waiting,
+            go_away: None,
         }
     }
 
@@ -90,7 +97,7 @@ impl ClientConnection {
         if self.calls.is_empty() {
             return;
         }
-        let status = reset::status_of_closed(closed, peer);
+        let status = reset::status_of_closed(closed, peer, self.go_away.as_deref());
         for (_, call) in self.calls.drain() {
             call.open.fail(status.clone(), now);
         }
@@ -100,7 +107,9 @@ impl ClientConnection {
 
     fn open_waiting(&mut self, connection: &mut Connection, now: Instant) {
         while connection.can_open().is_ok() {
-            let Some(open) = self.waiting.pop() else { break };
+            let Some(open) = self.waiting.pop() else {
+                break;
+            };
             self.open(connection, open, now);
         }
         if self.waiting.is_closed() {
@@ -108,8 +117,11 @@ impl ClientConnection {
         }
     }
 
-    fn open(&mut self, connection: &mut Connection, open: Open, now: Instant) {
-        let timeout = open.options.deadline.map(|deadline| deadline.saturating_duration_since(now));
+    fn open(&mut self, connection: &mut Connection, open: Box<Open>, now: Instant) {
+        let timeout = open
+            .options
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(now));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return open.fail(expired(), now);
         }
@@ -129,7 +141,10 @@ impl ClientConnection {
                 fields.size(),
                 connection.peer_header_list_limit()
             );
-            open.fail(Status::new(Code::ResourceExhausted, text).with_phase(Phase::Send), now);
+            open.fail(
+                Status::new(Code::ResourceExhausted, text).with_phase(Phase::Send),
+                now,
+            );
             return connection.recycle(fields);
         }
         let opened = connection.open(&fields);
@@ -138,14 +153,24 @@ impl ClientConnection {
             Ok(stream) => stream,
             Err(CannotOpen::Later | CannotOpen::Never) => return self.open_again(open, now),
         };
-        if !open.state.attach(Link { commands: self.sender.clone(), stream }) {
+        if !open.state.attach(Link {
+            commands: self.sender.clone(),
+            stream,
+        }) {
             return connection.reset(stream, ErrorCode::CANCEL);
         }
         if let Some(deadline) = open.options.deadline {
             self.deadlines.insert((deadline, stream));
         }
         let request = open.request.clone();
-        self.calls.insert(stream, Call { open, response: Response::Awaited, untouched: true });
+        self.calls.insert(
+            stream,
+            Call {
+                open,
+                response: Response::Awaited,
+                untouched: true,
+            },
+        );
         match request {
             Some(request) => connection.send_data(stream, request, true),
             None => self.send(connection, stream),
@@ -153,7 +178,7 @@ impl ClientConnection {
     }
 
     /// A call that the server never looked at waits for another stream.
-    fn open_again(&mut self, open: Open, now: Instant) {
+    fn open_again(&mut self, open: Box<Open>, now: Instant) {
         open.state.detach();
         if let Err(open) = self.waiting.put_back(open) {
             open.fail(reset::status_of(ResetCause::Unprocessed), now);
@@ -162,7 +187,9 @@ impl ClientConnection {
 
     /// Sends what a streaming caller has pushed.
     fn send(&mut self, connection: &mut Connection, stream: StreamId) {
-        let Some(call) = self.calls.get_mut(&stream) else { return };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return;
+        };
         let outgoing = call.open.state.take_outbound();
         call.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
         let last = outgoing.chunks.len();
@@ -177,7 +204,9 @@ impl ClientConnection {
     // --- responses ---------------------------------------------------------------
 
     fn on_headers(&mut self, stream: StreamId, fields: &Fields, end_stream: bool) -> Outcome {
-        let Some(call) = self.calls.get_mut(&stream) else { return Outcome::Goes };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return Outcome::Goes;
+        };
         if end_stream {
             // PROTOCOL-HTTP2's Trailers-Only.
             return Outcome::Ends(response_head::read_trailers(fields));
@@ -191,13 +220,18 @@ impl ClientConnection {
             Response::Stream
         } else {
             let limit = call.open.options.limits.max_receive_message_size;
-            Response::Whole { head, gather: Gather::new(limit, Side::Client) }
+            Response::Whole(Box::new(Whole {
+                head,
+                gather: Gather::new(limit, Side::Client),
+            }))
         };
         Outcome::Goes
     }
 
     fn on_data(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) -> Outcome {
-        let Some(call) = self.calls.get_mut(&stream) else { return Outcome::Goes };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return Outcome::Goes;
+        };
         match &mut call.response {
             // The connection lets no DATA pass before a head.
             Response::Awaited => Outcome::Goes,
@@ -205,9 +239,9 @@ impl ClientConnection {
                 call.open.state.deliver_data(data);
                 Outcome::Goes
             }
-            Response::Whole { gather, .. } => {
+            Response::Whole(whole) => {
                 let length = data.len();
-                if let Err(status) = gather.push(data) {
+                if let Err(status) = whole.gather.push(data) {
                     return Outcome::Fails(status);
                 }
                 // A message must arrive whole before anyone can consume it; its
@@ -218,7 +252,13 @@ impl ClientConnection {
         }
     }
 
-    fn apply_outcome(&mut self, connection: &mut Connection, stream: StreamId, outcome: Outcome, now: Instant) {
+    fn apply_outcome(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        outcome: Outcome,
+        now: Instant,
+    ) {
         match outcome {
             Outcome::Goes => {}
             Outcome::Ends(ended) => {
@@ -239,7 +279,9 @@ impl ClientConnection {
     }
 
     fn on_reset(&mut self, stream: StreamId, cause: ResetCause, now: Instant) {
-        let Some(mut call) = self.remove(stream) else { return };
+        let Some(mut call) = self.remove(stream) else {
+            return;
+        };
         let unprocessed = matches!(
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
@@ -259,8 +301,8 @@ impl ClientConnection {
         Some(call)
     }
 
-    fn apply(&mut self, connection: &mut Connection, command: Command) {
-        match command {
+    fn apply(&mut self, connection: &mut Connection, command: &Command) {
+        match *command {
             Command::Send(stream) => self.send(connection, stream),
             Command::Release(stream, bytes) => connection.release(stream, bytes),
             Command::Cancel(stream) => {
@@ -293,9 +335,9 @@ fn end(call: Call, ended: Ended, now: Instant) {
             call.open.state.deliver_end(ended);
         }
         Response::Awaited => call.open.fail(no_message(), now),
-        Response::Whole { head, gather } => match gather.finish() {
+        Response::Whole(whole) => match whole.gather.finish() {
             Ok(Some(message)) => {
-                call.open.state.deliver_response(head, Some(message), ended);
+                call.open.state.deliver_response(whole.head, message, ended);
             }
             Ok(None) => call.open.fail(no_message(), now),
             Err(status) => call.open.fail(status, now),
@@ -308,7 +350,7 @@ fn no_message() -> Status {
     Status::new(Code::Unimplemented, text).with_phase(Phase::Receive)
 }
 
-/// DATA with END_STREAM: a response has to end with trailers.
+/// A response has to end with trailers, not with its data.
 fn no_trailers() -> Status {
     let text = "the server ended the response without trailers";
     Status::new(Code::Internal, text).with_phase(Phase::Receive)
@@ -317,12 +359,20 @@ fn no_trailers() -> Status {
 impl Application for ClientConnection {
     fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant) {
         match event {
-            Event::Headers { stream, fields, end_stream } => {
+            Event::Headers {
+                stream,
+                fields,
+                end_stream,
+            } => {
                 let outcome = self.on_headers(stream, &fields, end_stream);
                 connection.recycle(fields);
                 self.apply_outcome(connection, stream, outcome, now);
             }
-            Event::Data { stream, data, end_stream } => {
+            Event::Data {
+                stream,
+                data,
+                end_stream,
+            } => {
                 let mut outcome = Outcome::Goes;
                 if !data.is_empty() {
                     outcome = self.on_data(connection, stream, data);
@@ -339,14 +389,21 @@ impl Application for ClientConnection {
             }
             Event::Reset { stream, cause } => self.on_reset(stream, cause, now),
             Event::Sent { stream, bytes } => {
-                if let Some(call) = self.calls.get(&stream) {
-                    if call.open.request.is_none() {
-                        call.open.state.sent(bytes);
-                    }
+                // A whole request is sent by nobody who waits for room.
+                if let Some(call) = self.calls.get(&stream)
+                    && call.open.request.is_none()
+                {
+                    call.open.state.sent(bytes);
                 }
             }
             // Both halves ended, so the trailers were an event before this one.
-            Event::Closed { .. } | Event::GoAway { .. } => {}
+            Event::Closed { .. } => {}
+            Event::GoAway { code, debug } => {
+                if code != ErrorCode::NO_ERROR {
+                    let debug = String::from_utf8_lossy(&debug);
+                    self.go_away = Some(format!("GOAWAY {code} '{}'", debug.escape_debug()));
+                }
+            }
         }
     }
 
@@ -359,7 +416,7 @@ impl Application for ClientConnection {
         let mut batch = std::mem::take(&mut self.batch);
         let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
         for command in batch.drain(..) {
-            self.apply(connection, command);
+            self.apply(connection, &command);
         }
         self.batch = batch;
         let came = self.waiting.poll_new(cx);

@@ -47,13 +47,11 @@ impl Dial {
         match self {
             Self::Function(connect) => Ok(connect()),
             Self::Target(target) => {
-                match tokio::time::timeout(CONNECT_TIMEOUT, connect(target)).await {
-                    Ok(result) => result,
-                    Err(_) => {
-                        let text = format!("connect to {target}: no answer within 20 s");
-                        Err(Status::new(Code::Unavailable, text).with_phase(Phase::Connect))
-                    }
-                }
+                let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect(target)).await;
+                connected.unwrap_or_else(|_| {
+                    let text = format!("connect to {target}: no answer within 20 s");
+                    Err(Status::new(Code::Unavailable, text).with_phase(Phase::Connect))
+                })
             }
         }
     }
@@ -68,17 +66,22 @@ async fn connect(target: &Target) -> Result<Io, Status> {
             Err(error) => Err(failed(&target.to_string(), error)),
         },
         #[cfg(not(unix))]
-        Target::Unix(_) => {
-            Err(failed(&target.to_string(), io::Error::from(io::ErrorKind::Unsupported)))
-        }
+        Target::Unix(_) => Err(failed(
+            &target.to_string(),
+            io::Error::from(io::ErrorKind::Unsupported),
+        )),
     }
 }
 
 async fn connect_tcp(host: &str, port: u16) -> Result<Io, Status> {
-    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
-        let text = format!("resolve '{host}': {error}");
-        Status::new(Code::Unavailable, text).with_phase(Phase::Resolve).with_source(error)
-    })?;
+    let addresses = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| {
+            let text = format!("resolve '{host}': {error}");
+            Status::new(Code::Unavailable, text)
+                .with_phase(Phase::Resolve)
+                .with_source(error)
+        })?;
     let mut last = None;
     for address in addresses {
         match TcpStream::connect(address).await {

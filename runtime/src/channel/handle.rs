@@ -50,7 +50,7 @@ struct Shared {
     http2: Http2Options,
     limits: CallLimits,
     /// The running subchannel; replaced when its runtime has gone.
-    opens: RwLock<Option<UnboundedSender<Open>>>,
+    opens: RwLock<Option<UnboundedSender<Box<Open>>>>,
 }
 
 /// Configures a [`Channel`].
@@ -94,7 +94,9 @@ impl Channel {
 
     /// Hands a call to the connection's task.
     pub(crate) fn open(&self, open: Open) {
-        let Err(open) = self.shared.try_open(open) else { return };
+        let Err(open) = self.shared.try_open(Box::new(open)) else {
+            return;
+        };
         if let Err((open, status)) = self.shared.start(open) {
             open.fail(status, clock::now());
         }
@@ -102,7 +104,7 @@ impl Channel {
 }
 
 impl Shared {
-    fn try_open(&self, open: Open) -> Result<(), Open> {
+    fn try_open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
         let opens = self.opens.read().unwrap_or_else(PoisonError::into_inner);
         match &*opens {
             Some(opens) => opens.send(open).map_err(|error| error.0),
@@ -112,7 +114,7 @@ impl Shared {
 
     /// Starts a subchannel for the first call, or for the first after the
     /// runtime of the last one has gone.
-    fn start(&self, open: Open) -> Result<(), (Open, Status)> {
+    fn start(&self, open: Box<Open>) -> Result<(), (Box<Open>, Status)> {
         let mut opens = self.opens.write().unwrap_or_else(PoisonError::into_inner);
         let open = match &*opens {
             Some(running) => match running.send(open) {
@@ -126,8 +128,11 @@ impl Shared {
             Err(status) => return Err((open, status)),
         };
         let (sender, receiver) = unbounded_channel();
-        let subchannel =
-            Subchannel::new(self.dial.clone(), Arc::clone(&self.identity), self.http2.clone());
+        let subchannel = Subchannel::new(
+            self.dial.clone(),
+            Arc::clone(&self.identity),
+            self.http2.clone(),
+        );
         let again = sender.downgrade();
         // The receiver is right here, so this cannot fail.
         let _ = sender.send(open);
@@ -189,7 +194,10 @@ impl ChannelBuilder {
     /// The channel, without encryption.
     #[must_use]
     pub fn insecure(self) -> Channel {
-        let identity = Identity { authority: self.authority, user_agent: self.user_agent };
+        let identity = Identity {
+            authority: self.authority,
+            user_agent: self.user_agent,
+        };
         Channel {
             shared: Arc::new(Shared {
                 dial: self.dial,

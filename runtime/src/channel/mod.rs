@@ -2,8 +2,8 @@
 //! calls on it. It must never import the server: the two sides share `call` and
 //! below.
 
-mod backoff;
 mod background;
+mod backoff;
 pub(crate) mod call_options;
 mod connection;
 mod dial;

@@ -34,14 +34,23 @@ impl Open {
         options: CallOptions,
         request: Option<Bytes>,
     ) -> Self {
-        Self { state, method, options, request, attempts: 0 }
+        Self {
+            state,
+            method,
+            options,
+            request,
+            attempts: 0,
+        }
     }
 
     /// Ends the call with an error, unless it is over. What arrives when the
     /// deadline has passed is told as what it is: the other side's deadline and
     /// ours are one (gRPC's deadline rule).
     pub(crate) fn fail(&self, status: Status, now: Instant) {
-        let late = self.options.deadline.is_some_and(|deadline| deadline <= now);
+        let late = self
+            .options
+            .deadline
+            .is_some_and(|deadline| deadline <= now);
         let status = match status.code() {
             Code::Cancelled | Code::Unavailable if late => expired(),
             _ => status,

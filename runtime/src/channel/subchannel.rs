@@ -49,14 +49,19 @@ enum Left {
 
 impl Subchannel {
     pub(crate) fn new(dial: Dial, identity: Arc<Identity>, http2: Http2Options) -> Self {
-        Self { dial, identity, http2, backoff: Backoff::default() }
+        Self {
+            dial,
+            identity,
+            http2,
+            backoff: Backoff::default(),
+        }
     }
 
     /// Runs until every `Channel` over it is gone and its calls are done.
     pub(crate) async fn run(
         mut self,
-        opens: UnboundedReceiver<Open>,
-        again: WeakUnboundedSender<Open>,
+        opens: UnboundedReceiver<Box<Open>>,
+        again: WeakUnboundedSender<Box<Open>>,
     ) {
         let mut waiting = Waiting::new(opens, again);
         loop {
@@ -64,7 +69,11 @@ impl Subchannel {
             poll_fn(|cx| {
                 while waiting.poll_new(cx) {}
                 let wanted = !waiting.is_empty() || waiting.is_closed();
-                if wanted { Poll::Ready(()) } else { Poll::Pending }
+                if wanted {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             })
             .await;
             if waiting.is_closed() {
@@ -107,7 +116,9 @@ impl Subchannel {
                 if established {
                     self.backoff.reset();
                 }
-                (!established).then(|| reset::status_of_closed(&closed, &name).with_phase(Phase::Connect))
+                (!established).then(|| {
+                    reset::status_of_closed(&closed, &name, None).with_phase(Phase::Connect)
+                })
             }
             Left::Retired => {
                 self.backoff.reset();
@@ -145,9 +156,13 @@ async fn attend<F: Future>(waiting: &mut Waiting, until: F, failing: Option<&Sta
             if let Poll::Ready(output) = until.as_mut().poll(cx) {
                 return Poll::Ready(output);
             }
-            let Some(deadline) = waiting.next_timeout() else { return Poll::Pending };
+            let Some(deadline) = waiting.next_timeout() else {
+                return Poll::Pending;
+            };
             if armed != Some(deadline) {
-                sleep.as_mut().reset(tokio::time::Instant::from_std(deadline));
+                sleep
+                    .as_mut()
+                    .reset(tokio::time::Instant::from_std(deadline));
                 armed = Some(deadline);
             }
             if sleep.as_mut().poll(cx).is_pending() {

@@ -39,7 +39,10 @@ impl Target {
     /// Parses `host:port`, `dns:[//authority/]host:port`, `ipv4:…`, `ipv6:…`,
     /// `unix:path` and `unix:///path`.
     pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
-        let error = |reason| TargetError { target: text.to_owned(), reason };
+        let error = |reason| TargetError {
+            target: text.to_owned(),
+            reason,
+        };
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() {
@@ -47,10 +50,11 @@ impl Target {
             }
             return Ok(Self::Unix(path.into()));
         }
-        if let Some((scheme, _)) = text.split_once("://") {
-            if scheme != "dns" {
-                return Err(error("the scheme is not known"));
-            }
+        if text
+            .split_once("://")
+            .is_some_and(|(scheme, _)| scheme != "dns")
+        {
+            return Err(error("the scheme is not known"));
         }
         let rest = match text.strip_prefix("dns:") {
             Some(rest) => match rest.strip_prefix("//") {
@@ -73,7 +77,10 @@ impl Target {
         if host.contains(['/', '@', '?', '#', ' ']) {
             return Err(error("the host has a character that no host has"));
         }
-        Ok(Self::Dns { host: host.to_owned(), port })
+        Ok(Self::Dns {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// What requests name as `:authority` unless the user says otherwise.
@@ -113,7 +120,8 @@ fn split_port(text: &str) -> Result<(&str, u16), &'static str> {
 }
 
 fn parse_port(text: &str) -> Result<u16, &'static str> {
-    text.parse().map_err(|_| "the port is not a number from 0 to 65535")
+    text.parse()
+        .map_err(|_| "the port is not a number from 0 to 65535")
 }
 
 #[cfg(test)]
@@ -121,7 +129,10 @@ mod tests {
     use super::*;
 
     fn dns(host: &str, port: u16) -> Result<Target, TargetError> {
-        Ok(Target::Dns { host: host.to_owned(), port })
+        Ok(Target::Dns {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     #[test]
@@ -146,9 +157,17 @@ mod tests {
 
     #[test]
     fn what_is_no_target_is_refused_with_a_reason() {
-        for text in
-            ["", ":80", "host:x", "host:99999", "http://host:80", "unix:", "[::1", "dns://8.8.8.8/h:1", "a b:1"]
-        {
+        for text in [
+            "",
+            ":80",
+            "host:x",
+            "host:99999",
+            "http://host:80",
+            "unix:",
+            "[::1",
+            "dns://8.8.8.8/h:1",
+            "a b:1",
+        ] {
             let error = Target::parse(text).expect_err(text);
             assert!(error.to_string().contains(text), "{error}");
         }

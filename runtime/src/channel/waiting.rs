@@ -19,11 +19,15 @@ const BATCH: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Gone once every `Channel` is: no more calls will come.
-    opens: Option<UnboundedReceiver<Open>>,
+    opens: Option<UnboundedReceiver<Box<Open>>>,
     /// Where a call goes that has to be opened again after this was handed on.
-    again: WeakUnboundedSender<Open>,
-    queue: VecDeque<(u64, Open)>,
-    batch: Vec<Open>,
+    again: WeakUnboundedSender<Box<Open>>,
+    queue: VecDeque<(u64, Box<Open>)>,
+    #[expect(
+        clippy::vec_box,
+        reason = "the queue carries boxes; this is filled from it"
+    )]
+    batch: Vec<Box<Open>>,
     deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
     next: u64,
     /// Another connection has the queue now.
@@ -31,7 +35,10 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn new(opens: UnboundedReceiver<Open>, again: WeakUnboundedSender<Open>) -> Self {
+    pub(crate) fn new(
+        opens: UnboundedReceiver<Box<Open>>,
+        again: WeakUnboundedSender<Box<Open>>,
+    ) -> Self {
         Self {
             opens: Some(opens),
             again,
@@ -60,7 +67,7 @@ impl Waiting {
 
     /// A call that had a stream waits for another. `Err` gives it back where no
     /// connection will come.
-    pub(crate) fn put_back(&mut self, open: Open) -> Result<(), Open> {
+    pub(crate) fn put_back(&mut self, open: Box<Open>) -> Result<(), Box<Open>> {
         if !self.handed_on {
             self.push(open);
             return Ok(());
@@ -74,7 +81,9 @@ impl Waiting {
     /// Takes new calls in; `true` if there were any, or if it is known only now
     /// that there will be none.
     pub(crate) fn poll_new(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(opens) = &mut self.opens else { return false };
+        let Some(opens) = &mut self.opens else {
+            return false;
+        };
         let mut batch = std::mem::take(&mut self.batch);
         let taken = opens.poll_recv_many(cx, &mut batch, BATCH);
         for open in batch.drain(..) {
@@ -87,17 +96,18 @@ impl Waiting {
         taken.is_ready()
     }
 
-    fn push(&mut self, open: Open) {
+    fn push(&mut self, open: Box<Open>) {
         let key = self.next;
         self.next += 1;
         if let Some(deadline) = open.options.deadline {
-            self.deadlines.insert((deadline, key), Arc::clone(&open.state));
+            self.deadlines
+                .insert((deadline, key), Arc::clone(&open.state));
         }
         self.queue.push_back((key, open));
     }
 
     /// The oldest call that is still wanted.
-    pub(crate) fn pop(&mut self) -> Option<Open> {
+    pub(crate) fn pop(&mut self) -> Option<Box<Open>> {
         while let Some((key, open)) = self.queue.pop_front() {
             if let Some(deadline) = open.options.deadline {
                 self.deadlines.remove(&(deadline, key));
@@ -119,7 +129,9 @@ impl Waiting {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
+        self.deadlines
+            .first_key_value()
+            .map(|((deadline, _), _)| *deadline)
     }
 
     /// Ends the calls whose time is up; their places in the queue are skipped

@@ -94,7 +94,7 @@ impl ServerBuilder {
             return Err(ServerError::NoAddress);
         }
         let (shared, http2) = self.into_shared()?;
-        Ok(Server::start(shared, http2, listeners))
+        Ok(Server::start(shared, &http2, listeners))
     }
 
     /// Listens on `address`, and all others added before, and serves until the

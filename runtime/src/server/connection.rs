@@ -142,7 +142,9 @@ impl ServerConnection {
             Ok(route) => route,
             Err(status) => return refuse(connection, stream, status),
         };
-        let deadline = request.timeout.and_then(|timeout| Deadline::after(now, timeout));
+        let deadline = request
+            .timeout
+            .and_then(|timeout| Deadline::after(now, timeout));
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
             return refuse(connection, stream, expired());
         }
@@ -151,7 +153,13 @@ impl ServerConnection {
             self.deadlines.insert((deadline, stream));
         }
         if route.method.shape().client_streams {
-            self.calls.insert(stream, Call { stage: Stage::Ending, deadline });
+            self.calls.insert(
+                stream,
+                Call {
+                    stage: Stage::Ending,
+                    deadline,
+                },
+            );
             self.start(connection, stream, route, request, None);
             if end_stream {
                 self.half_close(stream);
@@ -171,7 +179,9 @@ impl ServerConnection {
     }
 
     fn on_data(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) {
-        let Some(call) = self.calls.get_mut(&stream) else { return };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return;
+        };
         match &mut call.stage {
             Stage::Gathering(gathering) => {
                 let length = data.len();
@@ -182,25 +192,36 @@ impl ServerConnection {
                 // size is what bounds it.
                 connection.release(stream, length);
             }
-            Stage::Running(Running { state: Some(state), .. }) => state.deliver_data(data),
+            Stage::Running(Running {
+                state: Some(state), ..
+            }) => state.deliver_data(data),
             Stage::Running(_) | Stage::Ending => connection.release(stream, data.len()),
         }
     }
 
     /// The peer's half ended in order.
     fn end_of_request(&mut self, connection: &mut Connection, stream: StreamId) {
-        let Some(call) = self.calls.get_mut(&stream) else { return };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return;
+        };
         if !matches!(call.stage, Stage::Gathering(_)) {
             return self.half_close(stream);
         }
         let Stage::Gathering(gathering) = std::mem::replace(&mut call.stage, Stage::Ending) else {
             return;
         };
-        let Gathering { request, path, gather } = *gathering;
+        let Gathering {
+            request,
+            path,
+            gather,
+        } = *gathering;
         let shared = Arc::clone(&self.shared);
         let started = gather.finish().and_then(|message| {
             let message = message.ok_or_else(|| {
-                Status::new(Code::Unimplemented, "the request of a unary call holds no message")
+                Status::new(
+                    Code::Unimplemented,
+                    "the request of a unary call holds no message",
+                )
             })?;
             Ok((shared.router.find(&path)?, message))
         });
@@ -210,11 +231,17 @@ impl ServerConnection {
         }
     }
 
+    /// The shared state of a running call of which a half streams.
+    fn streaming(&self, stream: StreamId) -> Option<&Arc<CallState>> {
+        match &self.calls.get(&stream)?.stage {
+            Stage::Running(running) => running.state.as_ref(),
+            Stage::Gathering(_) | Stage::Ending => None,
+        }
+    }
+
     fn half_close(&mut self, stream: StreamId) {
-        if let Some(Call { stage: Stage::Running(running), .. }) = self.calls.get(&stream) {
-            if let Some(state) = &running.state {
-                state.deliver_half_close();
-            }
+        if let Some(state) = self.streaming(stream) {
+            state.deliver_half_close();
         }
     }
 
@@ -227,8 +254,13 @@ impl ServerConnection {
         request: ReceivedRequest,
         message: Option<Payload>,
     ) {
-        let Some(call) = self.calls.get_mut(&stream) else { return };
-        let link = || Link { commands: self.sender.clone(), stream };
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return;
+        };
+        let link = || Link {
+            commands: self.sender.clone(),
+            stream,
+        };
         let shape = route.method.shape();
         let state = (shape.client_streams || shape.server_streams).then(|| {
             let state = CallState::new(connection.options().send_buffer);
@@ -250,7 +282,10 @@ impl ServerConnection {
             limits: self.shared.limits,
             release_step: connection.options().stream_window as usize / 4,
         };
-        call.stage = Stage::Running(Running { state, ..Running::default() });
+        call.stage = Stage::Running(Running {
+            state,
+            ..Running::default()
+        });
         match route.start(invocation, link) {
             Started::Finished(finished) => self.finish(connection, stream, finished),
             Started::Spawned(task) => {
@@ -265,7 +300,11 @@ impl ServerConnection {
 
     /// Sends what a streaming handler has pushed.
     fn send(&mut self, connection: &mut Connection, stream: StreamId) {
-        let Some(Call { stage: Stage::Running(running), .. }) = self.calls.get_mut(&stream) else {
+        let Some(Call {
+            stage: Stage::Running(running),
+            ..
+        }) = self.calls.get_mut(&stream)
+        else {
             return;
         };
         let Some(state) = &running.state else { return };
@@ -282,8 +321,15 @@ impl ServerConnection {
     /// The end of a call, from its handler or in its place.
     fn finish(&mut self, connection: &mut Connection, stream: StreamId, finished: Finished) {
         self.send(connection, stream);
-        let Some(call) = self.calls.get_mut(&stream) else { return };
-        let Finished { result, message, initial, trailing } = finished;
+        let Some(call) = self.calls.get_mut(&stream) else {
+            return;
+        };
+        let Finished {
+            result,
+            message,
+            initial,
+            trailing,
+        } = finished;
         let head_sent = match std::mem::replace(&mut call.stage, Stage::Ending) {
             Stage::Ending => return,
             Stage::Gathering(_) => false,
@@ -323,7 +369,9 @@ impl ServerConnection {
 
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
-        let Some(call) = self.calls.remove(&stream) else { return };
+        let Some(call) = self.calls.remove(&stream) else {
+            return;
+        };
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, stream));
         }
@@ -350,30 +398,52 @@ impl ServerConnection {
     fn close(&mut self, connection: &mut Connection) {
         let mut open: Vec<StreamId> = self.calls.keys().copied().collect();
         open.sort_unstable();
-        self.shared.calls_cut.fetch_add(open.len(), Ordering::Relaxed);
+        self.shared
+            .calls_cut
+            .fetch_add(open.len(), Ordering::Relaxed);
         let status = || Status::new(Code::Unavailable, "the server is shutting down");
         for stream in open {
-            if let Some(Call { stage: Stage::Running(running), .. }) = self.calls.get_mut(&stream)
+            if let Some(Call {
+                stage: Stage::Running(running),
+                ..
+            }) = self.calls.get_mut(&stream)
             {
                 let head_sent = running.head_sent;
-                let running = std::mem::replace(running, Running { head_sent, ..Running::default() });
+                let running = std::mem::replace(
+                    running,
+                    Running {
+                        head_sent,
+                        ..Running::default()
+                    },
+                );
                 stop(running, status);
             }
             self.finish(connection, stream, Finished::failed(status()));
             connection.reset(stream, ErrorCode::CANCEL);
         }
-        connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, "the server is shutting down"));
+        connection.abort(ConnectionError::new(
+            ErrorCode::NO_ERROR,
+            "the server is shutting down",
+        ));
     }
 }
 
 impl Application for ServerConnection {
     fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant) {
         match event {
-            Event::Headers { stream, fields, end_stream } => {
+            Event::Headers {
+                stream,
+                fields,
+                end_stream,
+            } => {
                 self.on_headers(connection, stream, &fields, end_stream, now);
                 connection.recycle(fields);
             }
-            Event::Data { stream, data, end_stream } => {
+            Event::Data {
+                stream,
+                data,
+                end_stream,
+            } => {
                 if !data.is_empty() {
                     self.on_data(connection, stream, data);
                 }
@@ -387,15 +457,14 @@ impl Application for ServerConnection {
                 connection.recycle(fields);
                 self.end_of_request(connection, stream);
             }
-            Event::Reset { stream, .. } => self.remove(stream, cancelled),
+            Event::Reset { stream, .. } | Event::Closed { stream } => {
+                self.remove(stream, cancelled);
+            }
             Event::Sent { stream, bytes } => {
-                if let Some(Call { stage: Stage::Running(running), .. }) = self.calls.get(&stream) {
-                    if let Some(state) = &running.state {
-                        state.sent(bytes);
-                    }
+                if let Some(state) = self.streaming(stream) {
+                    state.sent(bytes);
                 }
             }
-            Event::Closed { stream } => self.remove(stream, cancelled),
             Event::GoAway { .. } => {}
         }
     }
@@ -425,11 +494,19 @@ impl Application for ServerConnection {
                 return;
             }
             self.deadlines.remove(&(deadline, stream));
-            let Some(call) = self.calls.get_mut(&stream) else { continue };
+            let Some(call) = self.calls.get_mut(&stream) else {
+                continue;
+            };
             if let Stage::Running(running) = &mut call.stage {
                 // Its task goes, its place stays for the trailers.
                 let head_sent = running.head_sent;
-                let running = std::mem::replace(running, Running { head_sent, ..Running::default() });
+                let running = std::mem::replace(
+                    running,
+                    Running {
+                        head_sent,
+                        ..Running::default()
+                    },
+                );
                 stop(running, expired);
             }
             if connection.has_queued(stream) {
@@ -468,7 +545,10 @@ fn cancelled() -> Status {
 }
 
 fn expired() -> Status {
-    Status::new(Code::DeadlineExceeded, "the call's deadline passed before the server answered")
+    Status::new(
+        Code::DeadlineExceeded,
+        "the call's deadline passed before the server answered",
+    )
 }
 
 /// Answers a call that gets no handler.

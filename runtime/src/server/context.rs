@@ -96,7 +96,8 @@ impl Context {
 
     /// The time until the deadline, zero once it has passed; `None` without one.
     pub fn time_remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.remaining(clock::now()))
+        self.deadline
+            .map(|deadline| deadline.remaining(clock::now()))
     }
 
     /// Where the call came from.
@@ -127,7 +128,10 @@ impl Context {
         match &self.stream {
             None => self.initial = metadata,
             Some(stream) => stream.push_head(metadata, now).map_err(|_| {
-                Status::new(Code::FailedPrecondition, "the initial metadata has already been sent")
+                Status::new(
+                    Code::FailedPrecondition,
+                    "the initial metadata has already been sent",
+                )
             })?,
         }
         Ok(())

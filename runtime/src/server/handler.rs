@@ -42,7 +42,9 @@ pub(crate) struct Route {
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Route").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("Route")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +72,11 @@ impl Route {
         match first {
             Ok(Ok(finished)) => Started::Finished(finished),
             Ok(Err(future)) => {
-                let task = HandlerTask { future, link: link(), method: self.method };
+                let task = HandlerTask {
+                    future,
+                    link: link(),
+                    method: self.method,
+                };
                 Started::Spawned(tokio::spawn(task).abort_handle())
             }
             Err(_) => Started::Finished(panicked(self.method)),

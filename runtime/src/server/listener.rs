@@ -40,14 +40,20 @@ impl ListenAddress {
             return Err(invalid(text, "the port is not a number from 0 to 65535"));
         }
         if host.is_empty() || (host.contains(':') && !host.starts_with('[')) {
-            return Err(invalid(text, "the host is empty or an IPv6 address without brackets"));
+            return Err(invalid(
+                text,
+                "the host is empty or an IPv6 address without brackets",
+            ));
         }
         Ok(Self::Tcp(text.to_owned()))
     }
 }
 
 fn invalid(address: &str, reason: &'static str) -> ServerError {
-    ServerError::Address { address: address.to_owned(), reason }
+    ServerError::Address {
+        address: address.to_owned(),
+        reason,
+    }
 }
 
 /// A bound socket.
@@ -63,11 +69,16 @@ impl Listener {
         match address {
             ListenAddress::Tcp(text) => match bind_tcp(&text).await {
                 Ok(listener) => Ok(Self::Tcp(listener)),
-                Err(source) => Err(ServerError::Bind { address: text, source }),
+                Err(source) => Err(ServerError::Bind {
+                    address: text,
+                    source,
+                }),
             },
             ListenAddress::Unix(path) => bind_unix(path),
             ListenAddress::Bound(listener) => {
-                let address = listener.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
+                let address = listener
+                    .local_addr()
+                    .map_or_else(|_| String::new(), |a| a.to_string());
                 listener
                     .set_nonblocking(true)
                     .and_then(|()| TcpListener::from_std(listener))
@@ -80,9 +91,9 @@ impl Listener {
     /// The address with its real port, or `unix:` and the path.
     pub(crate) fn local_address(&self) -> String {
         match self {
-            Self::Tcp(listener) => {
-                listener.local_addr().map_or_else(|_| String::new(), |address| address.to_string())
-            }
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| String::new(), |address| address.to_string()),
             #[cfg(unix)]
             Self::Unix(_, file) => format!("unix:{}", file.0.display()),
         }
@@ -108,7 +119,10 @@ impl Listener {
 
 /// On a machine without IPv6 `[::]` means every address there is.
 async fn bind_tcp(address: &str) -> io::Result<TcpListener> {
-    match (TcpListener::bind(address).await, address.strip_prefix("[::]:")) {
+    match (
+        TcpListener::bind(address).await,
+        address.strip_prefix("[::]:"),
+    ) {
         (Err(error), Some(port))
             if matches!(
                 error.kind(),
@@ -136,7 +150,10 @@ impl Drop for SocketFile {
 
 #[cfg(unix)]
 fn bind_unix(path: PathBuf) -> Result<Listener, ServerError> {
-    let error = |source| ServerError::Bind { address: format!("unix:{}", path.display()), source };
+    let error = |source| ServerError::Bind {
+        address: format!("unix:{}", path.display()),
+        source,
+    };
     remove_stale_socket(&path).map_err(error)?;
     let listener = UnixListener::bind(&path).map_err(error)?;
     Ok(Listener::Unix(listener, SocketFile(path)))
@@ -144,7 +161,10 @@ fn bind_unix(path: PathBuf) -> Result<Listener, ServerError> {
 
 #[cfg(not(unix))]
 fn bind_unix(path: PathBuf) -> Result<Listener, ServerError> {
-    Err(invalid(&path.display().to_string(), "this system has no Unix sockets"))
+    Err(invalid(
+        &path.display().to_string(),
+        "this system has no Unix sockets",
+    ))
 }
 
 /// A socket file that nobody listens on is left over from a process that was

@@ -18,7 +18,10 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(services: &[Service]) -> Result<Self, ServerError> {
-        let mut router = Self { routes: HashMap::new(), services: Vec::new() };
+        let mut router = Self {
+            routes: HashMap::new(),
+            services: Vec::new(),
+        };
         for service in services {
             if router.services.contains(&service.name()) {
                 return Err(ServerError::DuplicateService(service.name()));
@@ -44,7 +47,11 @@ impl Router {
 
     fn unknown(&self, path: &[u8]) -> Status {
         let path = String::from_utf8_lossy(path);
-        let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let service = path
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            .unwrap_or_default();
         let text = if self.services.contains(&service) {
             format!("the service '{service}' has no method '{path}'")
         } else {

@@ -80,7 +80,7 @@ struct Open {
 impl Server {
     pub(crate) fn start(
         shared: Arc<ServerShared>,
-        http2: Http2Options,
+        http2: &Http2Options,
         listeners: Vec<Listener>,
     ) -> Self {
         let connections = Arc::new(Connections {
@@ -91,12 +91,21 @@ impl Server {
         let accepting = listeners
             .into_iter()
             .map(|listener| {
-                let accept =
-                    accept(listener, Arc::clone(&shared), http2.clone(), Arc::clone(&connections));
+                let accept = accept(
+                    listener,
+                    Arc::clone(&shared),
+                    http2.clone(),
+                    Arc::clone(&connections),
+                );
                 tokio::spawn(accept).abort_handle()
             })
             .collect();
-        Self { addresses, accepting, connections, shared }
+        Self {
+            addresses,
+            accepting,
+            connections,
+            shared,
+        }
     }
 
     /// Where the server listens, in the order in which the addresses were added:
@@ -107,7 +116,7 @@ impl Server {
 
     /// Waits for as long as the server runs: until it is dropped.
     pub async fn wait(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Stops in order: no more connections are accepted, clients are told to go
@@ -159,7 +168,11 @@ impl Connections {
     fn abort(&self) {
         let mut open = self.lock();
         open.draining = true;
-        for (_, task) in open.queues.values().filter_map(|(q, task)| Some((q, task.as_ref()?))) {
+        for (_, task) in open
+            .queues
+            .values()
+            .filter_map(|(q, task)| Some((q, task.as_ref()?)))
+        {
             task.abort();
         }
     }
@@ -179,7 +192,10 @@ impl Connections {
             self.count.send_replace(open.queues.len());
             key
         };
-        let registered = Registered { connections: Arc::clone(self), key };
+        let registered = Registered {
+            connections: Arc::clone(self),
+            key,
+        };
         let task = tokio::spawn(async move {
             let _registered = registered;
             driver.await
@@ -214,7 +230,12 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((io, peer)) => {
-                connections.run(serve_connection(io, peer, Arc::clone(&shared), http2.clone()));
+                connections.run(serve_connection(
+                    io,
+                    peer,
+                    Arc::clone(&shared),
+                    http2.clone(),
+                ));
             }
             // The client left before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

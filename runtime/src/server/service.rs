@@ -29,7 +29,11 @@ impl Service {
     /// Begins a service called `name` (`package.Service`) over `servicer`. This
     /// is what generated code calls.
     pub fn builder<S>(name: &'static str, servicer: Arc<S>) -> ServiceBuilder<S> {
-        ServiceBuilder { name, servicer, routes: Vec::new() }
+        ServiceBuilder {
+            name,
+            servicer,
+            routes: Vec::new(),
+        }
     }
 
     /// The service's full name.
@@ -136,7 +140,10 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 
     /// The finished service.
     pub fn build(self) -> Service {
-        Service { name: self.name, routes: self.routes.into() }
+        Service {
+            name: self.name,
+            routes: self.routes.into(),
+        }
     }
 
     fn route(
@@ -146,7 +153,10 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         handler: impl Fn(Invocation) -> HandlerFuture + Send + Sync + 'static,
     ) -> Self {
         debug_assert_eq!(method.shape(), shape, "{} has another shape", method.path());
-        self.routes.push(Route { method, handler: Box::new(handler) });
+        self.routes.push(Route {
+            method,
+            handler: Box::new(handler),
+        });
         self
     }
 }
@@ -157,7 +167,10 @@ fn request<Q: Message + Default>(invocation: &mut Invocation) -> Result<Q, Handl
         Some(payload) => {
             framing::decode_message(&payload).map_err(|error| error.into_status(Side::Server))
         }
-        None => Err(Status::new(Code::Unimplemented, "the request holds no message")),
+        None => Err(Status::new(
+            Code::Unimplemented,
+            "the request holds no message",
+        )),
     };
     decoded.map_err(|status| -> HandlerFuture {
         Box::pin(std::future::ready(Finished::failed(status)))
@@ -165,23 +178,40 @@ fn request<Q: Message + Default>(invocation: &mut Invocation) -> Result<Q, Handl
 }
 
 fn sender<R: Message>(invocation: &Invocation) -> Sender<R> {
-    Sender::new(state(invocation), invocation.limits.max_send_message_size, Side::Server)
+    Sender::new(
+        state(invocation),
+        invocation.limits.max_send_message_size,
+        Side::Server,
+    )
 }
 
 fn receiver<Q: Message + Default>(invocation: &Invocation) -> Receiver<Q> {
     let limit = invocation.limits.max_receive_message_size;
-    Receiver::new(state(invocation), limit, Side::Server, invocation.release_step)
+    Receiver::new(
+        state(invocation),
+        limit,
+        Side::Server,
+        invocation.release_step,
+    )
 }
 
 /// A streaming method always has its state; one without it could only wait, so
 /// it gets an empty one.
 fn state(invocation: &Invocation) -> Arc<CallState> {
-    invocation.state.clone().unwrap_or_else(|| CallState::new(0))
+    invocation
+        .state
+        .clone()
+        .unwrap_or_else(|| CallState::new(0))
 }
 
 fn finished((result, context): (Result<(), Status>, Context)) -> Finished {
     let (initial, trailing) = context.into_metadata();
-    Finished { result, message: None, initial, trailing }
+    Finished {
+        result,
+        message: None,
+        initial,
+        trailing,
+    }
 }
 
 fn finished_with<R: Message>(
@@ -197,7 +227,17 @@ fn finished_with<R: Message>(
     });
     let (initial, trailing) = context.into_metadata();
     match encoded {
-        Ok(message) => Finished { result: Ok(()), message: Some(message), initial, trailing },
-        Err(status) => Finished { result: Err(status), message: None, initial, trailing },
+        Ok(message) => Finished {
+            result: Ok(()),
+            message: Some(message),
+            initial,
+            trailing,
+        },
+        Err(status) => Finished {
+            result: Err(status),
+            message: None,
+            initial,
+            trailing,
+        },
     }
 }

@@ -23,7 +23,10 @@ pub struct BidiStreamingCall<Q, R> {
 impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
     /// A call of `method`. This is what generated code calls.
     pub fn new(channel: &Channel, method: Method) -> Self {
-        Self { call: Call::new(channel, method), messages: PhantomData }
+        Self {
+            call: Call::new(channel, method),
+            messages: PhantomData,
+        }
     }
 
     call_options!();

@@ -66,7 +66,10 @@ pub struct BlockingReceiver<R> {
 
 impl<R: Message + Default> BlockingReceiver<R> {
     pub(super) fn new(receiver: Receiver<R>) -> Self {
-        Self { receiver, failed: false }
+        Self {
+            receiver,
+            failed: false,
+        }
     }
 
     /// The async half, with metadata and cancellation.
@@ -82,7 +85,9 @@ impl<R: Message + Default> Iterator for BlockingReceiver<R> {
         if self.failed {
             return None;
         }
-        let next = block_on(self.receiver.next()).and_then(|next| next).transpose();
+        let next = block_on(self.receiver.next())
+            .and_then(|next| next)
+            .transpose();
         self.failed = matches!(next, Some(Err(_)));
         next
     }

@@ -30,8 +30,16 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(channel: &Channel, method: Method) -> Self {
-        let options = CallOptions { limits: channel.limits(), ..CallOptions::default() };
-        Self { channel: channel.clone(), method, options, request: None }
+        let options = CallOptions {
+            limits: channel.limits(),
+            ..CallOptions::default()
+        };
+        Self {
+            channel: channel.clone(),
+            method,
+            options,
+            request: None,
+        }
     }
 
     pub(crate) fn with_request(channel: &Channel, method: Method, message: &impl Message) -> Self {
@@ -94,7 +102,8 @@ impl Call {
         match error {
             Some(status) => state.deliver_end(Err(status)),
             None => {
-                self.channel.open(Open::new(state, self.method, self.options, self.request));
+                self.channel
+                    .open(Open::new(state, self.method, self.options, self.request));
             }
         }
         started
@@ -112,12 +121,21 @@ pub(crate) struct Started {
 
 impl Started {
     pub(crate) fn sender<Q: Message>(&self) -> Sender<Q> {
-        Sender::new(Arc::clone(&self.state), self.max_send_message_size, Side::Client)
+        Sender::new(
+            Arc::clone(&self.state),
+            self.max_send_message_size,
+            Side::Client,
+        )
     }
 
     pub(crate) fn receiver<R: Message + Default>(&self) -> Receiver<R> {
         let state = Arc::clone(&self.state);
-        Receiver::new(state, self.max_receive_message_size, Side::Client, self.release_step)
+        Receiver::new(
+            state,
+            self.max_receive_message_size,
+            Side::Client,
+            self.release_step,
+        )
     }
 }
 
@@ -127,14 +145,12 @@ macro_rules! call_options {
         /// The call may take this long from now, over all its phases: waiting for
         /// a connection, sending, and the answer. Then it fails with
         /// `DEADLINE_EXCEEDED`. The server is told.
-        #[must_use]
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self
         }
 
         /// As [`timeout`](Self::timeout), as a moment.
-        #[must_use]
         pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
             self.call.deadline(deadline);
             self
@@ -142,7 +158,6 @@ macro_rules! call_options {
 
         /// Adds a text to the request's metadata. A key or value that metadata
         /// cannot carry fails the call with `INTERNAL` before anything is sent.
-        #[must_use]
         pub fn metadata(mut self, key: &str, value: &str) -> Self {
             self.call.metadata(|metadata| metadata.append(key, value));
             self
@@ -150,15 +165,14 @@ macro_rules! call_options {
 
         /// Adds bytes to the request's metadata; `key` ends in `-bin`. Errors as
         /// [`metadata`](Self::metadata).
-        #[must_use]
         pub fn metadata_bin(mut self, key: &str, value: &[u8]) -> Self {
-            self.call.metadata(|metadata| metadata.append_bin(key, value));
+            self.call
+                .metadata(|metadata| metadata.append_bin(key, value));
             self
         }
 
         /// Waits for a connection, up to the deadline, instead of failing with
         /// `UNAVAILABLE` when there is none to be had.
-        #[must_use]
         pub fn wait_for_ready(mut self) -> Self {
             self.call.wait_for_ready();
             self
@@ -167,7 +181,6 @@ macro_rules! call_options {
         /// The largest response message this call takes, in bytes; the channel's
         /// limit (4 MiB) unless set. A larger one fails the call with
         /// `RESOURCE_EXHAUSTED`.
-        #[must_use]
         pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
             self.call.max_receive_message_size(bytes);
             self
@@ -176,7 +189,6 @@ macro_rules! call_options {
         /// The largest request message this call sends, in bytes; the channel's
         /// limit (none) unless set. A larger one fails with
         /// `RESOURCE_EXHAUSTED`.
-        #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.call.max_send_message_size(bytes);
             self

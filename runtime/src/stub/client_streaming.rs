@@ -26,7 +26,10 @@ pub struct ClientStreamingCall<Q, R> {
 impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
     /// A call of `method`. This is what generated code calls.
     pub fn new(channel: &Channel, method: Method) -> Self {
-        Self { call: Call::new(channel, method), messages: PhantomData }
+        Self {
+            call: Call::new(channel, method),
+            messages: PhantomData,
+        }
     }
 
     call_options!();
@@ -35,7 +38,11 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
     pub fn start(self) -> ClientStream<Q, R> {
         let started = self.call.start();
         let sender = started.sender();
-        ClientStream { sender, state: started.state, message: PhantomData }
+        ClientStream {
+            sender,
+            state: started.state,
+            message: PhantomData,
+        }
     }
 
     /// Starts the call; sending and finishing block this thread.

@@ -22,7 +22,10 @@ pub struct ServerStreamingCall<R> {
 impl<R: Message + Default> ServerStreamingCall<R> {
     /// A call of `method` with `request`. This is what generated code calls.
     pub fn new(channel: &Channel, method: Method, request: &impl Message) -> Self {
-        Self { call: Call::with_request(channel, method, request), message: PhantomData }
+        Self {
+            call: Call::with_request(channel, method, request),
+            message: PhantomData,
+        }
     }
 
     call_options!();

@@ -42,7 +42,10 @@ pub struct Response<M> {
 impl<R: Message + Default> UnaryCall<R> {
     /// A call of `method` with `request`. This is what generated code calls.
     pub fn new(channel: &Channel, method: Method, request: &impl Message) -> Self {
-        Self { call: Call::with_request(channel, method, request), message: PhantomData }
+        Self {
+            call: Call::with_request(channel, method, request),
+            message: PhantomData,
+        }
     }
 
     call_options!();
@@ -55,7 +58,11 @@ impl<R: Message + Default> UnaryCall<R> {
     /// lost, `RESOURCE_EXHAUSTED` for a limit, `INTERNAL` for an answer that
     /// breaks the protocol. Dropping the future cancels the call.
     pub fn response(self) -> ResponseFuture<R> {
-        ResponseFuture { state: self.call.start().state, done: false, message: PhantomData }
+        ResponseFuture {
+            state: self.call.start().state,
+            done: false,
+            message: PhantomData,
+        }
     }
 
     /// Makes the call and blocks this thread until it ends.
@@ -85,7 +92,9 @@ impl<R: Message + Default> Future for UnaryFuture<R> {
     type Output = Result<R, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_ok(|response| response.message)
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map_ok(|response| response.message)
     }
 }
 
@@ -101,7 +110,11 @@ pub struct ResponseFuture<R> {
 impl<R> ResponseFuture<R> {
     /// The answer to a call whose request streams: cancels it when dropped.
     pub(crate) fn new(state: Arc<CallState>) -> Self {
-        Self { state, done: false, message: PhantomData }
+        Self {
+            state,
+            done: false,
+            message: PhantomData,
+        }
     }
 }
 
@@ -112,12 +125,15 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
         let (initial_metadata, payload, ended) = ready!(self.state.poll_response(cx));
         self.done = true;
         Poll::Ready(ended.and_then(|trailing_metadata| {
-            let payload = payload.ok_or_else(|| {
-                Status::new(Code::Internal, "the answer has already been taken")
-            })?;
+            let payload = payload
+                .ok_or_else(|| Status::new(Code::Internal, "the answer has already been taken"))?;
             let message = framing::decode_message(&payload)
                 .map_err(|error| error.into_status(Side::Client))?;
-            Ok(Response { message, initial_metadata, trailing_metadata })
+            Ok(Response {
+                message,
+                initial_metadata,
+                trailing_metadata,
+            })
         }))
     }
 }

@@ -136,13 +136,17 @@ impl<A: Application> Driver<A> {
             Poll::Pending => None,
         };
         if !self.input.is_empty() && self.connection.wants_input() {
-            self.connection.receive(&mut self.input, now).map_err(Closed::Protocol)?;
+            self.connection
+                .receive(&mut self.input, now)
+                .map_err(Closed::Protocol)?;
         }
         self.dispatch(now);
         if let Some(closed) = end {
             return Err(closed);
         }
-        moved |= self.application.poll_commands(&mut self.connection, now, cx);
+        moved |= self
+            .application
+            .poll_commands(&mut self.connection, now, cx);
         self.connection.pump();
         self.dispatch(now);
         moved |= self.write(cx).map_err(Closed::Io)?;
@@ -195,7 +199,9 @@ impl<A: Application> Driver<A> {
         let due = |timeout: Option<Instant>| timeout.is_some_and(|timeout| timeout <= now);
         let mut moved = false;
         if due(self.connection.next_timeout()) {
-            self.connection.handle_timeout(now).map_err(Closed::Protocol)?;
+            self.connection
+                .handle_timeout(now)
+                .map_err(Closed::Protocol)?;
             moved = true;
         }
         if due(self.application.next_timeout()) {
@@ -210,12 +216,14 @@ impl<A: Application> Driver<A> {
     /// cancelled, and re-arming costs more than one wake-up in vain.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            let next =
-                match (self.connection.next_timeout(), self.application.next_timeout()) {
-                    (Some(a), Some(b)) => a.min(b),
-                    (Some(a), None) | (None, Some(a)) => a,
-                    (None, None) => return false,
-                };
+            let next = match (
+                self.connection.next_timeout(),
+                self.application.next_timeout(),
+            ) {
+                (Some(a), Some(b)) => a.min(b),
+                (Some(a), None) | (None, Some(a)) => a,
+                (None, None) => return false,
+            };
             if self.armed.is_none_or(|armed| next < armed) {
                 let at = tokio::time::Instant::from_std(next);
                 match &mut self.sleep {
@@ -224,7 +232,9 @@ impl<A: Application> Driver<A> {
                 }
                 self.armed = Some(next);
             }
-            let Some(sleep) = &mut self.sleep else { return false };
+            let Some(sleep) = &mut self.sleep else {
+                return false;
+            };
             if sleep.as_mut().poll(cx).is_pending() {
                 return false;
             }

@@ -22,15 +22,24 @@ pub(crate) struct Echo {
 
 impl Echo {
     pub(crate) fn text(text: &str) -> Self {
-        Self { text: text.to_owned(), ..Self::default() }
+        Self {
+            text: text.to_owned(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn number(number: i64) -> Self {
-        Self { number, ..Self::default() }
+        Self {
+            number,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn data(length: usize) -> Self {
-        Self { data: vec![7; length], ..Self::default() }
+        Self {
+            data: vec![7; length],
+            ..Self::default()
+        }
     }
 }
 
@@ -113,17 +122,25 @@ pub(crate) fn service<S: EchoServicer>(servicer: S) -> Service {
             let result = servicer.unary(request, &mut context).await;
             (result, context)
         })
-        .server_streaming(EXPAND, |servicer, request, mut replies, mut context| async move {
-            let result = servicer.expand(request, &mut replies, &mut context).await;
-            (result, context)
-        })
+        .server_streaming(
+            EXPAND,
+            |servicer, request, mut replies, mut context| async move {
+                let result = servicer.expand(request, &mut replies, &mut context).await;
+                (result, context)
+            },
+        )
         .client_streaming(COLLECT, |servicer, mut requests, mut context| async move {
             let result = servicer.collect(&mut requests, &mut context).await;
             (result, context)
         })
-        .bidi_streaming(CHAT, |servicer, mut requests, mut replies, mut context| async move {
-            let result = servicer.chat(&mut requests, &mut replies, &mut context).await;
-            (result, context)
-        })
+        .bidi_streaming(
+            CHAT,
+            |servicer, mut requests, mut replies, mut context| async move {
+                let result = servicer
+                    .chat(&mut requests, &mut replies, &mut context)
+                    .await;
+                (result, context)
+            },
+        )
         .build()
 }

@@ -16,7 +16,12 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(burst: u32, every: Duration, now: Instant) -> Self {
-        Self { tokens: burst, burst, every, credited: now }
+        Self {
+            tokens: burst,
+            burst,
+            every,
+            credited: now,
+        }
     }
 
     /// Takes one token; `false` when there is none left.

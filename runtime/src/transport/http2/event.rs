@@ -14,10 +14,18 @@ pub(crate) type StreamId = u32;
 pub(crate) enum Event {
     /// The first header block of a stream: a request's or a response's head.
     /// Informational (1xx) responses are skipped.
-    Headers { stream: StreamId, fields: Fields, end_stream: bool },
+    Headers {
+        stream: StreamId,
+        fields: Fields,
+        end_stream: bool,
+    },
     /// A piece of the body. Its length must be given back with
     /// [`release`](super::connection::Connection::release) once consumed.
-    Data { stream: StreamId, data: Bytes, end_stream: bool },
+    Data {
+        stream: StreamId,
+        data: Bytes,
+        end_stream: bool,
+    },
     /// The second header block; it always ends the peer's half.
     Trailers { stream: StreamId, fields: Fields },
     /// The stream is gone, in both directions.

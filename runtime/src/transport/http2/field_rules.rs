@@ -48,7 +48,10 @@ pub(crate) fn check(fields: &Fields, block: Block) -> Result<(), &'static str> {
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "one flag for each pseudo-header field")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one flag for each pseudo-header field"
+)]
 struct Pseudo {
     method: bool,
     scheme: bool,
@@ -96,7 +99,8 @@ mod tests {
         fields
     }
 
-    const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
+    const REQUEST: [(&str, &str); 3] =
+        [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
 
     fn request(more: &[(&str, &str)]) -> Result<(), &'static str> {
         let mut list = REQUEST.to_vec();
@@ -106,7 +110,10 @@ mod tests {
 
     #[test]
     fn a_proper_request_passes() {
-        assert_eq!(request(&[(":authority", "x"), ("te", "trailers"), ("a-b_c.d", "1")]), Ok(()));
+        assert_eq!(
+            request(&[(":authority", "x"), ("te", "trailers"), ("a-b_c.d", "1")]),
+            Ok(())
+        );
     }
 
     #[test]
@@ -125,10 +132,16 @@ mod tests {
 
     #[test]
     fn responses_and_trailers_have_their_own_pseudo_fields() {
-        assert_eq!(check(&fields(&[(":status", "200")]), Block::Response), Ok(()));
+        assert_eq!(
+            check(&fields(&[(":status", "200")]), Block::Response),
+            Ok(())
+        );
         assert!(check(&fields(&[]), Block::Response).is_err());
         assert!(check(&fields(&[(":status", "2000")]), Block::Response).is_err());
         assert!(check(&fields(&[(":status", "200")]), Block::Trailers).is_err());
-        assert_eq!(check(&fields(&[("grpc-status", "0")]), Block::Trailers), Ok(()));
+        assert_eq!(
+            check(&fields(&[("grpc-status", "0")]), Block::Trailers),
+            Ok(())
+        );
     }
 }

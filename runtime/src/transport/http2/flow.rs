@@ -26,7 +26,7 @@ impl SendWindow {
 
     pub(crate) fn take(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.available());
-        self.0 -= bytes as i64;
+        self.0 -= i64::try_from(bytes).unwrap_or(MAX_WINDOW);
     }
 
     pub(crate) fn add(&mut self, delta: i64) -> Result<(), Overflow> {
@@ -57,7 +57,12 @@ pub(crate) struct Exceeded;
 
 impl ReceiveWindow {
     pub(crate) fn new(initial: u32) -> Self {
-        Self { window: i64::from(initial), initial, held: 0, released: 0 }
+        Self {
+            window: i64::from(initial),
+            initial,
+            held: 0,
+            released: 0,
+        }
     }
 
     pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {

@@ -92,7 +92,10 @@ mod tests {
     fn gathered(output: &Output) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 8];
         let count = output.slices(&mut slices);
-        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+        slices[..count]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
     }
 
     #[test]

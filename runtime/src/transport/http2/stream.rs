@@ -26,6 +26,10 @@ pub(crate) enum End {
     Trailers(Box<Fields>),
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "two halves that end on their own, and two marks"
+)]
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) local_open: bool,
@@ -83,7 +87,11 @@ impl Stream {
 
     /// Something could be framed now, were the connection's window open.
     pub(crate) fn sendable(&self) -> bool {
-        if self.queued > 0 { self.send.available() > 0 } else { self.end.is_some() }
+        if self.queued > 0 {
+            self.send.available() > 0
+        } else {
+            self.end.is_some()
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -108,7 +116,9 @@ impl Hasher for StreamIdHasher {
     }
 
     fn write_u32(&mut self, id: u32) {
-        self.0 = (self.0 ^ u64::from(id >> 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+        self.0 = (self.0 ^ u64::from(id >> 1))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(26);
     }
 }
 

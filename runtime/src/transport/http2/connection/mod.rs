@@ -163,7 +163,11 @@ impl Connection {
             next_stream: 1,
             last_peer_stream: 0,
             remembered_resets: VecDeque::new(),
-            preface_left: if role == Role::Server { PREFACE.len() } else { 0 },
+            preface_left: if role == Role::Server {
+                PREFACE.len()
+            } else {
+                0
+            },
             settings_received: false,
             partial_block: None,
             partial_data: None,
@@ -195,7 +199,11 @@ impl Connection {
         };
         settings.encode(self.output.buffer());
         if let Some(increment) = self.receive_window.update(true) {
-            frame::WindowUpdate { stream_id: 0, increment }.encode(self.output.buffer());
+            frame::WindowUpdate {
+                stream_id: 0,
+                increment,
+            }
+            .encode(self.output.buffer());
         }
     }
 
@@ -235,11 +243,6 @@ impl Connection {
         self.spare_fields.pop().unwrap_or_default()
     }
 
-    /// Streams that are open in at least one direction.
-    pub(crate) fn open_streams(&self) -> usize {
-        self.streams.len()
-    }
-
     pub(crate) fn options(&self) -> &Http2Options {
         &self.options
     }
@@ -256,7 +259,10 @@ impl Connection {
             Drain::Announced(until) => Some(until),
             Drain::No | Drain::Final => None,
         };
-        [self.handshake_deadline, self.header_deadline, drain].into_iter().flatten().min()
+        [self.handshake_deadline, self.header_deadline, drain]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What time alone changes.
@@ -269,7 +275,9 @@ impl Connection {
             ));
         }
         if past(self.header_deadline) {
-            return Err(ConnectionError::calm("a header block was not finished in time"));
+            return Err(ConnectionError::calm(
+                "a header block was not finished in time",
+            ));
         }
         if matches!(self.drain, Drain::Announced(until) if until <= now) {
             self.drain_finally();
@@ -288,7 +296,11 @@ impl Connection {
             return;
         }
         self.go_away(StreamId::MAX >> 1, ErrorCode::NO_ERROR, "");
-        frame::Ping { ack: false, data: DRAIN_PING }.encode(self.output.buffer());
+        frame::Ping {
+            ack: false,
+            data: DRAIN_PING,
+        }
+        .encode(self.output.buffer());
         self.drain = Drain::Announced(now + DRAIN_PING_TIMEOUT);
     }
 
@@ -311,14 +323,13 @@ impl Connection {
             && self.output.is_empty()
     }
 
-    /// The peer has said GOAWAY.
-    pub(crate) fn is_peer_going_away(&self) -> bool {
-        self.peer_going_away
-    }
-
     fn go_away(&mut self, last_stream_id: StreamId, code: ErrorCode, reason: &str) {
-        frame::GoAway { last_stream_id, code, debug_data: reason.as_bytes() }
-            .encode(self.output.buffer());
+        frame::GoAway {
+            last_stream_id,
+            code,
+            debug_data: reason.as_bytes(),
+        }
+        .encode(self.output.buffer());
     }
 
     /// Takes a stream out of the table and what it held off the books.
@@ -361,7 +372,11 @@ impl Connection {
             self.remembered_resets.pop_front();
         }
         self.remembered_resets.push_back(id);
-        frame::Reset { stream_id: id, code }.encode(self.output.buffer());
+        frame::Reset {
+            stream_id: id,
+            code,
+        }
+        .encode(self.output.buffer());
     }
 
     /// Only a server is attacked with resets; a server that resets many of a

@@ -32,7 +32,9 @@ impl Connection {
                 self.continue_data(input);
                 continue;
             }
-            let Some(bytes) = input.first_chunk::<{ FrameHead::LEN }>() else { break };
+            let Some(bytes) = input.first_chunk::<{ FrameHead::LEN }>() else {
+                break;
+            };
             if self.preface_left > 0 {
                 break;
             }
@@ -71,7 +73,9 @@ impl Connection {
         let expected = &PREFACE[PREFACE.len() - self.preface_left..];
         let length = expected.len().min(input.len());
         if input[..length] != expected[..length] {
-            return Err(ConnectionError::protocol("not HTTP/2: the preface does not match"));
+            return Err(ConnectionError::protocol(
+                "not HTTP/2: the preface does not match",
+            ));
         }
         input.advance(length);
         self.preface_left -= length;
@@ -91,10 +95,10 @@ impl Connection {
             return Err(ConnectionError::protocol("the first frame is not SETTINGS"));
         }
         // Section 4.3: nothing stands between the frames of a header block.
-        if let Some(block) = &self.partial_block {
-            if head.kind != Kind::CONTINUATION || head.stream_id != block.stream {
-                return Err(ConnectionError::protocol("a header block was interrupted"));
-            }
+        if let Some(block) = &self.partial_block
+            && (head.kind != Kind::CONTINUATION || head.stream_id != block.stream)
+        {
+            return Err(ConnectionError::protocol("a header block was interrupted"));
         }
         Ok(())
     }
@@ -113,6 +117,12 @@ impl Connection {
                 self.spend_control(now)?;
                 match frame::Priority::parse(head, payload) {
                     Ok(_) => Ok(()),
+                    // RFC 9113 section 5.3 dropped priorities: what is wrong
+                    // with one concerns nobody, unless the frame itself is.
+                    Err(error) if self.streams.contains_key(&head.stream_id) => {
+                        self.frame_error(head.stream_id, error, now)
+                    }
+                    Err(error) if error.scope == frame::Scope::Stream => Ok(()),
                     Err(error) => self.frame_error(head.stream_id, error, now),
                 }
             }
@@ -133,11 +143,13 @@ impl Connection {
     /// arrive.
     fn check_not_idle(&self, id: StreamId) -> Outcome {
         let idle = match self.role {
-            Role::Client => id % 2 == 0 || id >= self.next_stream,
-            Role::Server => id % 2 == 0 || id > self.last_peer_stream,
+            Role::Client => id.is_multiple_of(2) || id >= self.next_stream,
+            Role::Server => id.is_multiple_of(2) || id > self.last_peer_stream,
         };
         if idle {
-            return Err(ConnectionError::protocol("a frame on a stream that was never opened"));
+            return Err(ConnectionError::protocol(
+                "a frame on a stream that was never opened",
+            ));
         }
         Ok(())
     }
@@ -184,7 +196,10 @@ impl Connection {
         } else if self.role == Role::Client && !stream.head_received {
             Some((ErrorCode::PROTOCOL_ERROR, "DATA before the response's head"))
         } else if stream.receive.receive(length).is_err() {
-            Some((ErrorCode::FLOW_CONTROL_ERROR, "more DATA than the stream's window allows"))
+            Some((
+                ErrorCode::FLOW_CONTROL_ERROR,
+                "more DATA than the stream's window allows",
+            ))
         } else {
             None
         };
@@ -203,7 +218,11 @@ impl Connection {
     fn begin_data(&mut self, head: FrameHead, input: &mut BytesMut, now: Instant) -> Outcome {
         self.account_data(head, now)?;
         let end_stream = head.has(frame::END_STREAM);
-        let partial = PartialData { stream: head.stream_id, left: head.length as usize, end_stream };
+        let partial = PartialData {
+            stream: head.stream_id,
+            left: head.length as usize,
+            end_stream,
+        };
         if head.length == 0 {
             self.deliver_data(partial.stream, Bytes::new(), end_stream);
             return Ok(());
@@ -216,7 +235,9 @@ impl Connection {
     }
 
     fn continue_data(&mut self, input: &mut BytesMut) {
-        let Some(partial) = &mut self.partial_data else { return };
+        let Some(partial) = &mut self.partial_data else {
+            return;
+        };
         let length = partial.left.min(input.len());
         partial.left -= length;
         let (id, last) = (partial.stream, partial.left == 0);
@@ -224,7 +245,11 @@ impl Connection {
         if last {
             self.partial_data = None;
         }
-        if self.streams.get(&id).is_some_and(|stream| stream.remote_open) {
+        if self
+            .streams
+            .get(&id)
+            .is_some_and(|stream| stream.remote_open)
+        {
             let data = input.split_to(length).freeze();
             self.deliver_data(id, data, end_stream);
         } else {
@@ -248,12 +273,18 @@ impl Connection {
     }
 
     fn deliver_data(&mut self, id: StreamId, data: Bytes, end_stream: bool) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         if !stream.remote_open || (data.is_empty() && !end_stream) {
             return;
         }
         stream.remote_open = !end_stream;
-        self.events.push_back(Event::Data { stream: id, data, end_stream });
+        self.events.push_back(Event::Data {
+            stream: id,
+            data,
+            end_stream,
+        });
         if end_stream {
             self.close_if_ended(id);
         }
@@ -297,7 +328,9 @@ impl Connection {
         block.frames += 1;
         let limit = BLOCK_FACTOR * self.options.max_header_list_size as usize;
         if block.frames > MAX_BLOCK_FRAMES || block.bytes.len() + payload.len() > limit {
-            return Err(ConnectionError::calm("a header block of too many frames or bytes"));
+            return Err(ConnectionError::calm(
+                "a header block of too many frames or bytes",
+            ));
         }
         block.bytes.extend_from_slice(payload);
         if !continuation.end_headers {
@@ -335,7 +368,7 @@ impl Connection {
         fields: Fields,
         now: Instant,
     ) -> Outcome {
-        if id % 2 == 0 {
+        if id.is_multiple_of(2) {
             return Err(ConnectionError::protocol("a client opened an even stream"));
         }
         if id <= self.last_peer_stream {
@@ -358,7 +391,11 @@ impl Connection {
         stream.head_received = true;
         stream.remote_open = !end_stream;
         self.streams.insert(id, stream);
-        self.events.push_back(Event::Headers { stream: id, fields, end_stream });
+        self.events.push_back(Event::Headers {
+            stream: id,
+            fields,
+            end_stream,
+        });
         Ok(())
     }
 
@@ -382,7 +419,10 @@ impl Connection {
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
         // RFC 9113 section 8.1: interim responses come before the final one.
-        if fields.get(b":status").is_some_and(|status| status.starts_with(b"1")) {
+        if fields
+            .get(b":status")
+            .is_some_and(|status| status.starts_with(b"1"))
+        {
             self.recycle(fields);
             if end_stream {
                 return self.violate(id, ErrorCode::PROTOCOL_ERROR, "1xx with END_STREAM", now);
@@ -391,7 +431,11 @@ impl Connection {
         }
         stream.head_received = true;
         stream.remote_open = !end_stream;
-        self.events.push_back(Event::Headers { stream: id, fields, end_stream });
+        self.events.push_back(Event::Headers {
+            stream: id,
+            fields,
+            end_stream,
+        });
         self.close_if_ended(id);
         Ok(())
     }
@@ -410,7 +454,10 @@ impl Connection {
         let broken = if !stream.remote_open {
             Some((ErrorCode::STREAM_CLOSED, "HEADERS after END_STREAM"))
         } else if !end_stream {
-            Some((ErrorCode::PROTOCOL_ERROR, "HEADERS in mid-stream without END_STREAM"))
+            Some((
+                ErrorCode::PROTOCOL_ERROR,
+                "HEADERS in mid-stream without END_STREAM",
+            ))
         } else {
             field_rules::check(&fields, Block::Trailers)
                 .err()
@@ -421,7 +468,8 @@ impl Connection {
             return self.violate(id, code, reason, now);
         }
         stream.remote_open = false;
-        self.events.push_back(Event::Trailers { stream: id, fields });
+        self.events
+            .push_back(Event::Trailers { stream: id, fields });
         self.close_if_ended(id);
         Ok(())
     }
@@ -509,17 +557,27 @@ impl Connection {
         };
         self.peer_going_away = true;
         if self.role == Role::Client {
-            let mut unprocessed: Vec<StreamId> =
-                self.streams.keys().copied().filter(|id| *id > go_away.last_stream_id).collect();
+            let mut unprocessed: Vec<StreamId> = self
+                .streams
+                .keys()
+                .copied()
+                .filter(|id| *id > go_away.last_stream_id)
+                .collect();
             unprocessed.sort_unstable();
             for id in unprocessed {
                 self.remove(id);
-                self.events
-                    .push_back(Event::Reset { stream: id, cause: ResetCause::Unprocessed });
+                self.events.push_back(Event::Reset {
+                    stream: id,
+                    cause: ResetCause::Unprocessed,
+                });
             }
         }
-        let debug = Bytes::copy_from_slice(&go_away.debug_data[..go_away.debug_data.len().min(256)]);
-        self.events.push_back(Event::GoAway { code: go_away.code, debug });
+        let debug =
+            Bytes::copy_from_slice(&go_away.debug_data[..go_away.debug_data.len().min(256)]);
+        self.events.push_back(Event::GoAway {
+            code: go_away.code,
+            debug,
+        });
         Ok(())
     }
 
@@ -539,7 +597,9 @@ impl Connection {
             });
         }
         self.check_not_idle(update.stream_id)?;
-        let Some(stream) = self.streams.get_mut(&update.stream_id) else { return Ok(()) };
+        let Some(stream) = self.streams.get_mut(&update.stream_id) else {
+            return Ok(());
+        };
         if stream.send.add(increment).is_err() {
             let reason = "WINDOW_UPDATE raised the stream's window above 2^31-1";
             return self.violate(update.stream_id, ErrorCode::FLOW_CONTROL_ERROR, reason, now);
@@ -557,7 +617,10 @@ impl Connection {
         self.spend_reset(now)?;
         if self.remove(reset.stream_id).is_some() {
             let cause = ResetCause::Peer(reset.code);
-            self.events.push_back(Event::Reset { stream: reset.stream_id, cause });
+            self.events.push_back(Event::Reset {
+                stream: reset.stream_id,
+                cause,
+            });
         }
         Ok(())
     }

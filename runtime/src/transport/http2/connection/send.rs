@@ -31,7 +31,11 @@ impl Connection {
         }
         // Before the peer's SETTINGS its limit is unknown; 100 is the least that
         // RFC 9113 section 6.5.2 recommends.
-        let limit = if self.settings_received { self.peer.max_concurrent_streams } else { 100 };
+        let limit = if self.settings_received {
+            self.peer.max_concurrent_streams
+        } else {
+            100
+        };
         if self.streams.len() >= limit {
             return Err(CannotOpen::Later);
         }
@@ -58,14 +62,20 @@ impl Connection {
     /// Sends a response's head; unknown streams are ignored, as they may have
     /// been reset meanwhile.
     pub(crate) fn send_head(&mut self, id: StreamId, head: &Fields) {
-        if self.streams.get(&id).is_some_and(|stream| stream.local_open) {
+        if self
+            .streams
+            .get(&id)
+            .is_some_and(|stream| stream.local_open)
+        {
             self.encode_block(id, head, false);
         }
     }
 
     /// Queues body bytes, and frames what fits now.
     pub(crate) fn send_data(&mut self, id: StreamId, data: Bytes, end: bool) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         if !stream.local_open || stream.end.is_some() {
             return;
         }
@@ -78,7 +88,9 @@ impl Connection {
 
     /// Ends the local half with a header block, after all queued data.
     pub(crate) fn send_trailers(&mut self, id: StreamId, trailers: &Fields) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         if !stream.local_open || stream.end.is_some() {
             return;
         }
@@ -92,7 +104,9 @@ impl Connection {
 
     /// Whether body bytes of the stream wait for a window.
     pub(crate) fn has_queued(&self, id: StreamId) -> bool {
-        self.streams.get(&id).is_some_and(|stream| stream.queued() > 0)
+        self.streams
+            .get(&id)
+            .is_some_and(|stream| stream.queued() > 0)
     }
 
     /// Ends the stream at once, both ways.
@@ -105,21 +119,31 @@ impl Connection {
 
     /// The application consumed `bytes` that arrived on the stream.
     pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let released = stream.receive.release(bytes);
         self.receive_window.release(released);
-        if stream.remote_open {
-            if let Some(increment) = stream.receive.update() {
-                frame::WindowUpdate { stream_id: id, increment }.encode(self.output.buffer());
+        if stream.remote_open
+            && let Some(increment) = stream.receive.update()
+        {
+            frame::WindowUpdate {
+                stream_id: id,
+                increment,
             }
+            .encode(self.output.buffer());
         }
         self.announce_connection_window();
     }
 
     pub(super) fn announce_connection_window(&mut self) {
         if let Some(increment) = self.receive_window.update(false) {
-            frame::WindowUpdate { stream_id: 0, increment }.encode(self.output.buffer());
+            frame::WindowUpdate {
+                stream_id: 0,
+                increment,
+            }
+            .encode(self.output.buffer());
         }
     }
 
@@ -127,8 +151,12 @@ impl Connection {
     /// one frame a stream in turn.
     pub(crate) fn pump(&mut self) {
         while self.output.len() < OUTPUT_HIGH_WATER {
-            let Some(id) = self.ready.pop_front() else { return };
-            let Some(stream) = self.streams.get_mut(&id) else { continue };
+            let Some(id) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
             stream.scheduled = false;
             let blocked = stream.queued() > 0 && self.send_window.available() == 0;
             if blocked {
@@ -151,17 +179,20 @@ impl Connection {
     }
 
     pub(super) fn schedule(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.get_mut(&id) {
-            if stream.sendable() && !stream.scheduled {
-                stream.scheduled = true;
-                self.ready.push_back(id);
-            }
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.sendable()
+            && !stream.scheduled
+        {
+            stream.scheduled = true;
+            self.ready.push_back(id);
         }
     }
 
     /// Writes at most one DATA frame of the stream, and its end if that is all.
     fn transmit(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         let queued = stream.queued();
         if queued > 0 {
             let length = queued
@@ -182,7 +213,10 @@ impl Connection {
             stream.send.take(length);
             self.send_window.take(length);
             self.controls.earn();
-            self.events.push_back(Event::Sent { stream: id, bytes: length });
+            self.events.push_back(Event::Sent {
+                stream: id,
+                bytes: length,
+            });
             if last {
                 self.end_local(id);
                 return;
@@ -192,18 +226,20 @@ impl Connection {
             self.end_local(id);
             return;
         }
-        if stream.queued() == 0 {
-            if let Some(End::Trailers(trailers)) = stream.end.take() {
-                self.encode_block(id, &trailers, true);
-                self.end_local(id);
-            }
+        if stream.queued() == 0
+            && let Some(End::Trailers(trailers)) = stream.end.take()
+        {
+            self.encode_block(id, &trailers, true);
+            self.end_local(id);
         }
     }
 
     /// END_STREAM is in the output. A server that has answered needs no more of
     /// the request: RFC 9113 section 8.1 lets it say so with NO_ERROR.
     fn end_local(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         stream.local_open = false;
         stream.end = None;
         if self.role == Role::Server && stream.remote_open {
@@ -231,8 +267,14 @@ fn indexing(name: &[u8], value: &[u8]) -> Indexing {
     const LONGEST_INDEXED: usize = 256;
     match name {
         b"authorization" | b"proxy-authorization" | b"cookie" | b"set-cookie" => Indexing::Never,
-        b"grpc-timeout" | b"grpc-message" | b"grpc-status-details-bin" | b"content-length"
-        | b"traceparent" | b"tracestate" | b"grpc-trace-bin" | b"x-request-id" => Indexing::Without,
+        b"grpc-timeout"
+        | b"grpc-message"
+        | b"grpc-status-details-bin"
+        | b"content-length"
+        | b"traceparent"
+        | b"tracestate"
+        | b"grpc-trace-bin"
+        | b"x-request-id" => Indexing::Without,
         _ if value.len() > LONGEST_INDEXED => Indexing::Without,
         _ => Indexing::Add,
     }

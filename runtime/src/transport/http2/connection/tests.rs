@@ -34,7 +34,12 @@ impl Pair {
             inbox: BytesMut::new(),
         };
         let (client, server) = (end(Role::Client, client), end(Role::Server, server));
-        Self { client, server, now, step: usize::MAX }
+        Self {
+            client,
+            server,
+            now,
+            step: usize::MAX,
+        }
     }
 
     fn established() -> Self {
@@ -69,7 +74,10 @@ fn carry(from: &mut End, to: &mut End, step: usize) -> bool {
     from.connection.pump();
     let mut slices = [std::io::IoSlice::new(&[]); 16];
     let count = from.connection.output().slices(&mut slices);
-    let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+    let bytes: Vec<u8> = slices[..count]
+        .iter()
+        .flat_map(|slice| slice.to_vec())
+        .collect();
     let length = bytes.len().min(step);
     to.inbox.extend_from_slice(&bytes[..length]);
     from.connection.written(length);
@@ -89,7 +97,12 @@ fn fields(list: &[(&str, &str)]) -> Fields {
 }
 
 fn request() -> Fields {
-    fields(&[(":method", "POST"), (":scheme", "http"), (":path", "/a.B/C"), (":authority", "x")])
+    fields(&[
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/a.B/C"),
+        (":authority", "x"),
+    ])
 }
 
 fn response() -> Fields {
@@ -104,7 +117,12 @@ fn trailers() -> Fields {
 fn read(end: &mut End, release: bool) -> (usize, bool) {
     let (mut length, mut ended) = (0, false);
     for event in events(end) {
-        if let Event::Data { stream, data, end_stream } = event {
+        if let Event::Data {
+            stream,
+            data,
+            end_stream,
+        } = event
+        {
             length += data.len();
             ended |= end_stream;
             if release {
@@ -121,17 +139,25 @@ fn a_call_crosses_at_every_split_of_the_bytes() {
         let mut pair = Pair::new(Http2Options::default(), Http2Options::default());
         pair.step = step;
         let id = pair.open();
-        pair.client.connection.send_data(id, Bytes::from_static(b"hello"), true);
+        pair.client
+            .connection
+            .send_data(id, Bytes::from_static(b"hello"), true);
         pair.cross();
         let mut body = Vec::new();
         let mut ended = false;
         for event in events(&mut pair.server) {
             match event {
-                Event::Headers { stream, fields, end_stream } => {
+                Event::Headers {
+                    stream,
+                    fields,
+                    end_stream,
+                } => {
                     assert_eq!((stream, end_stream), (id, false));
                     assert_eq!(fields.get(b":path"), Some(&b"/a.B/C"[..]));
                 }
-                Event::Data { data, end_stream, .. } => {
+                Event::Data {
+                    data, end_stream, ..
+                } => {
                     body.extend_from_slice(&data);
                     ended |= end_stream;
                 }
@@ -140,24 +166,43 @@ fn a_call_crosses_at_every_split_of_the_bytes() {
         }
         assert_eq!((&body[..], ended), (&b"hello"[..], true));
         pair.server.connection.send_head(id, &response());
-        pair.server.connection.send_data(id, Bytes::from_static(b"world"), false);
+        pair.server
+            .connection
+            .send_data(id, Bytes::from_static(b"world"), false);
         pair.server.connection.send_trailers(id, &trailers());
         pair.cross();
         let got = events(&mut pair.client);
-        assert!(got.iter().any(|event| matches!(event, Event::Headers { end_stream: false, .. })));
-        assert!(got.iter().any(|event| matches!(event, Event::Trailers { .. })));
+        assert!(got.iter().any(|event| matches!(
+            event,
+            Event::Headers {
+                end_stream: false,
+                ..
+            }
+        )));
+        assert!(
+            got.iter()
+                .any(|event| matches!(event, Event::Trailers { .. }))
+        );
         assert!(matches!(got.last(), Some(Event::Closed { stream }) if *stream == id));
-        assert!(matches!(events(&mut pair.server).last(), Some(Event::Closed { .. })));
+        assert!(matches!(
+            events(&mut pair.server).last(),
+            Some(Event::Closed { .. })
+        ));
     }
 }
 
 #[test]
 fn a_reader_that_reads_nothing_holds_the_sender_to_the_window() {
-    let options = Http2Options { stream_window: 100_000, ..Http2Options::default() };
+    let options = Http2Options {
+        stream_window: 100_000,
+        ..Http2Options::default()
+    };
     let mut pair = Pair::new(Http2Options::default(), options);
     pair.cross();
     let id = pair.open();
-    pair.client.connection.send_data(id, Bytes::from(vec![0; 1 << 20]), true);
+    pair.client
+        .connection
+        .send_data(id, Bytes::from(vec![0; 1 << 20]), true);
     pair.cross();
     assert_eq!(read(&mut pair.server, false), (100_000, false));
     pair.cross();
@@ -180,13 +225,17 @@ fn unread_streams_do_not_stop_the_others() {
     let mut pair = Pair::established();
     for _ in 0..8 {
         let id = pair.open();
-        pair.client.connection.send_data(id, Bytes::from(vec![0; 2 << 20]), true);
+        pair.client
+            .connection
+            .send_data(id, Bytes::from(vec![0; 2 << 20]), true);
     }
     pair.cross();
     let (stuck, _) = read(&mut pair.server, false);
     assert_eq!(stuck, 8 << 20);
     let id = pair.open();
-    pair.client.connection.send_data(id, Bytes::from_static(b"small"), true);
+    pair.client
+        .connection
+        .send_data(id, Bytes::from_static(b"small"), true);
     pair.cross();
     assert_eq!(read(&mut pair.server, true), (5, true));
 }
@@ -196,7 +245,9 @@ fn what_a_connection_holds_is_bounded_over_all_streams() {
     let mut pair = Pair::established();
     for _ in 0..40 {
         let id = pair.open();
-        pair.client.connection.send_data(id, Bytes::from(vec![0; 2 << 20]), true);
+        pair.client
+            .connection
+            .send_data(id, Bytes::from(vec![0; 2 << 20]), true);
     }
     pair.cross();
     let (held, _) = read(&mut pair.server, false);
@@ -209,7 +260,9 @@ fn cancelled_streams_give_their_window_back() {
     let mut pair = Pair::established();
     for _ in 0..2_000 {
         let id = pair.open();
-        pair.client.connection.send_data(id, Bytes::from(vec![0; 60_000]), false);
+        pair.client
+            .connection
+            .send_data(id, Bytes::from(vec![0; 60_000]), false);
         pair.cross();
         read(&mut pair.server, false);
         pair.server.connection.reset(id, ErrorCode::CANCEL);
@@ -224,15 +277,24 @@ fn cancelled_streams_give_their_window_back() {
 fn a_shrinking_initial_window_may_turn_negative() {
     let mut pair = Pair::established();
     let id = pair.open();
-    pair.client.connection.send_data(id, Bytes::from(vec![0; 50_000]), false);
+    pair.client
+        .connection
+        .send_data(id, Bytes::from(vec![0; 50_000]), false);
     pair.cross();
     assert_eq!(read(&mut pair.server, false).0, 50_000);
     // The server takes back most of its initial window.
-    let settings =
-        frame::Settings { initial_window_size: Some(10_000), ..frame::Settings::default() };
+    let settings = frame::Settings {
+        initial_window_size: Some(10_000),
+        ..frame::Settings::default()
+    };
     settings.encode(&mut pair.client.inbox);
-    pair.client.connection.send_data(id, Bytes::from(vec![0; 2 << 20]), false);
-    pair.client.connection.receive(&mut pair.client.inbox, pair.now).unwrap();
+    pair.client
+        .connection
+        .send_data(id, Bytes::from(vec![0; 2 << 20]), false);
+    pair.client
+        .connection
+        .receive(&mut pair.client.inbox, pair.now)
+        .unwrap();
     let before = read(&mut pair.server, false).0;
     pair.cross();
     assert!(before + read(&mut pair.server, false).0 <= (1 << 20));
@@ -240,7 +302,10 @@ fn a_shrinking_initial_window_may_turn_negative() {
 
 #[test]
 fn streams_above_the_limit_wait_at_the_client_and_are_refused_by_the_server() {
-    let options = Http2Options { max_concurrent_streams: 2, ..Http2Options::default() };
+    let options = Http2Options {
+        max_concurrent_streams: 2,
+        ..Http2Options::default()
+    };
     let mut pair = Pair::new(Http2Options::default(), options);
     let before_settings = [pair.open(), pair.open(), pair.open()];
     pair.cross();
@@ -250,7 +315,9 @@ fn streams_above_the_limit_wait_at_the_client_and_are_refused_by_the_server() {
         matches!(got[..], [Event::Reset { stream, cause: c }] if stream == before_settings[2] && c == cause)
     );
     assert_eq!(pair.client.connection.can_open(), Err(CannotOpen::Later));
-    pair.client.connection.reset(before_settings[0], ErrorCode::CANCEL);
+    pair.client
+        .connection
+        .reset(before_settings[0], ErrorCode::CANCEL);
     assert_eq!(pair.client.connection.can_open(), Ok(()));
 }
 
@@ -277,7 +344,10 @@ fn a_graceful_end_loses_no_call() {
     pair.client.connection.send_data(first, Bytes::new(), true);
     pair.cross();
     let got = events(&mut pair.client);
-    assert!(!got.iter().any(|event| matches!(event, Event::Reset { .. })), "{got:?}");
+    assert!(
+        !got.iter().any(|event| matches!(event, Event::Reset { .. })),
+        "{got:?}"
+    );
     events(&mut pair.server);
     assert!(pair.server.connection.is_finished());
 }
@@ -292,7 +362,10 @@ fn calls_above_the_last_stream_are_unprocessed() {
         debug_data: b"bye",
     };
     go_away.encode(&mut pair.client.inbox);
-    pair.client.connection.receive(&mut pair.client.inbox, pair.now).unwrap();
+    pair.client
+        .connection
+        .receive(&mut pair.client.inbox, pair.now)
+        .unwrap();
     let got = events(&mut pair.client);
     assert!(matches!(
         got[..],
@@ -311,7 +384,9 @@ fn an_answer_before_the_request_ended_stops_the_request_without_an_error() {
     let got = events(&mut pair.client);
     assert!(matches!(got[1], Event::Trailers { .. }), "{got:?}");
     // What the client still sends is ignored.
-    pair.client.connection.send_data(id, Bytes::from_static(b"late"), true);
+    pair.client
+        .connection
+        .send_data(id, Bytes::from_static(b"late"), true);
     pair.cross();
 }
 
@@ -329,11 +404,20 @@ impl Script {
         let now = Instant::now();
         let mut bytes = BytesMut::from(super::PREFACE);
         frame::Settings::default().encode(&mut bytes);
-        Self { server: Connection::new(Role::Server, Http2Options::default(), now), bytes, now }
+        Self {
+            server: Connection::new(Role::Server, Http2Options::default(), now),
+            bytes,
+            now,
+        }
     }
 
     fn frame(&mut self, kind: Kind, flags: u8, stream_id: u32, payload: &[u8]) -> &mut Self {
-        let head = FrameHead { length: payload.len() as u32, kind, flags, stream_id };
+        let head = FrameHead {
+            length: payload.len() as u32,
+            kind,
+            flags,
+            stream_id,
+        };
         head.encode(&mut self.bytes);
         self.bytes.put_slice(payload);
         self
@@ -384,36 +468,60 @@ fn broken_connections_are_closed_with_the_code_of_the_rule() {
         ("an even stream", ErrorCode::PROTOCOL_ERROR, |s| {
             s.headers(2, OPEN);
         }),
-        ("window update of an idle stream", ErrorCode::PROTOCOL_ERROR, |s| {
-            s.frame(Kind::WINDOW_UPDATE, 0, 9, &[0, 0, 0, 1]);
-        }),
+        (
+            "window update of an idle stream",
+            ErrorCode::PROTOCOL_ERROR,
+            |s| {
+                s.frame(Kind::WINDOW_UPDATE, 0, 9, &[0, 0, 0, 1]);
+            },
+        ),
         ("reset of an idle stream", ErrorCode::PROTOCOL_ERROR, |s| {
             s.frame(Kind::RST_STREAM, 0, 9, &[0, 0, 0, 8]);
         }),
         ("push promise", ErrorCode::PROTOCOL_ERROR, |s| {
             s.frame(Kind::PUSH_PROMISE, 0, 1, &[0, 0, 0, 2]);
         }),
-        ("continuation without headers", ErrorCode::PROTOCOL_ERROR, |s| {
-            s.frame(Kind::CONTINUATION, OPEN, 1, &[]);
-        }),
-        ("an interrupted header block", ErrorCode::PROTOCOL_ERROR, |s| {
-            s.headers(1, 0).frame(Kind::PING, 0, 0, &[0; 8]);
-        }),
-        ("a frame above the limit", ErrorCode::FRAME_SIZE_ERROR, |s| {
-            s.frame(Kind::DATA, 0, 1, &vec![0; (64 << 10) + 1]);
-        }),
+        (
+            "continuation without headers",
+            ErrorCode::PROTOCOL_ERROR,
+            |s| {
+                s.frame(Kind::CONTINUATION, OPEN, 1, &[]);
+            },
+        ),
+        (
+            "an interrupted header block",
+            ErrorCode::PROTOCOL_ERROR,
+            |s| {
+                s.headers(1, 0).frame(Kind::PING, 0, 0, &[0; 8]);
+            },
+        ),
+        (
+            "a frame above the limit",
+            ErrorCode::FRAME_SIZE_ERROR,
+            |s| {
+                s.frame(Kind::DATA, 0, 1, &vec![0; (64 << 10) + 1]);
+            },
+        ),
         ("broken hpack", ErrorCode::COMPRESSION_ERROR, |s| {
             s.frame(Kind::HEADERS, OPEN, 1, &[0x80]);
         }),
-        ("connection window overflow", ErrorCode::FLOW_CONTROL_ERROR, |s| {
-            s.frame(Kind::WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]);
-        }),
+        (
+            "connection window overflow",
+            ErrorCode::FLOW_CONTROL_ERROR,
+            |s| {
+                s.frame(Kind::WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]);
+            },
+        ),
         ("a zero window increment", ErrorCode::PROTOCOL_ERROR, |s| {
             s.frame(Kind::WINDOW_UPDATE, 0, 0, &[0; 4]);
         }),
-        ("settings with a bad frame size", ErrorCode::PROTOCOL_ERROR, |s| {
-            s.frame(Kind::SETTINGS, 0, 0, &[0, 5, 0, 0, 0, 1]);
-        }),
+        (
+            "settings with a bad frame size",
+            ErrorCode::PROTOCOL_ERROR,
+            |s| {
+                s.frame(Kind::SETTINGS, 0, 0, &[0, 5, 0, 0, 0, 1]);
+            },
+        ),
     ];
     for (name, code, play) in cases {
         let mut script = Script::new();
@@ -436,10 +544,15 @@ fn malformed_requests_are_stream_errors() {
     let no_path: &[u8] = &[0x83, 0x86];
     for block in [upper, no_path] {
         let mut script = Script::new();
-        script.frame(Kind::HEADERS, OPEN, 1, block).headers(3, WHOLE);
+        script
+            .frame(Kind::HEADERS, OPEN, 1, block)
+            .headers(3, WHOLE);
         script.play().unwrap();
         let first = script.server.next_event();
-        assert!(matches!(first, Some(Event::Headers { stream: 3, .. })), "{first:?}");
+        assert!(
+            matches!(first, Some(Event::Headers { stream: 3, .. })),
+            "{first:?}"
+        );
     }
 }
 
@@ -448,7 +561,9 @@ fn rapid_reset_is_stopped() {
     let mut script = Script::new();
     for index in 0..50_000_u32 {
         let id = 2 * index + 1;
-        script.headers(id, WHOLE).frame(Kind::RST_STREAM, 0, id, &[0, 0, 0, 8]);
+        script
+            .headers(id, WHOLE)
+            .frame(Kind::RST_STREAM, 0, id, &[0, 0, 0, 8]);
     }
     let error = script.play_all().unwrap_err();
     assert_eq!(error.code, ErrorCode::ENHANCE_YOUR_CALM);
@@ -463,9 +578,14 @@ fn making_the_server_reset_costs_as_much() {
     let mut script = Script::new();
     for index in 0..5_000_u32 {
         let id = 2 * index + 1;
-        script.headers(id, OPEN).frame(Kind::WINDOW_UPDATE, 0, id, &[0; 4]);
+        script
+            .headers(id, OPEN)
+            .frame(Kind::WINDOW_UPDATE, 0, id, &[0; 4]);
     }
-    assert_eq!(script.play_all().unwrap_err().code, ErrorCode::ENHANCE_YOUR_CALM);
+    assert_eq!(
+        script.play_all().unwrap_err().code,
+        ErrorCode::ENHANCE_YOUR_CALM
+    );
 }
 
 #[test]
@@ -476,7 +596,10 @@ fn a_continuation_flood_is_stopped() {
         for _ in 0..1_000 {
             script.frame(Kind::CONTINUATION, 0, 1, payload);
         }
-        assert_eq!(script.play_all().unwrap_err().code, ErrorCode::ENHANCE_YOUR_CALM);
+        assert_eq!(
+            script.play_all().unwrap_err().code,
+            ErrorCode::ENHANCE_YOUR_CALM
+        );
     }
 }
 
@@ -506,7 +629,12 @@ fn a_silent_peer_and_a_half_sent_header_block_run_out_of_time() {
     script.play().unwrap();
     let deadline = script.server.next_timeout().unwrap();
     assert_eq!(deadline, script.now + Duration::from_secs(20));
-    assert!(script.server.handle_timeout(deadline - Duration::from_millis(1)).is_ok());
+    assert!(
+        script
+            .server
+            .handle_timeout(deadline - Duration::from_millis(1))
+            .is_ok()
+    );
     assert!(script.server.handle_timeout(deadline).is_err());
 }
 
@@ -523,7 +651,13 @@ fn padding_is_given_back_at_once() {
     // 5 MB cross a window of 1 MiB, as only one byte in 257 is the reader's.
     script.play_all().unwrap();
     let length: usize = std::iter::from_fn(|| script.server.next_event())
-        .map(|event| if let Event::Data { data, .. } = event { data.len() } else { 0 })
+        .map(|event| {
+            if let Event::Data { data, .. } = event {
+                data.len()
+            } else {
+                0
+            }
+        })
         .sum();
     assert_eq!(length, 20_000);
 }
@@ -536,5 +670,8 @@ fn unknown_frames_settings_and_flags_are_ignored() {
         .frame(Kind::SETTINGS, 0, 0, &[0xff, 0xff, 0, 0, 0, 1])
         .headers(1, WHOLE | 0xc2);
     script.play().unwrap();
-    assert!(matches!(script.server.next_event(), Some(Event::Headers { stream: 1, .. })));
+    assert!(matches!(
+        script.server.next_event(),
+        Some(Event::Headers { stream: 1, .. })
+    ));
 }
