@@ -15,7 +15,13 @@ use std::fs;
 use std::path::Path;
 
 /// Folder below `tests/golden`, `.proto` files, options.
-const CASES: &[(&str, &[&str], &[(&str, &str)])] = &[
+type Case = (
+    &'static str,
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+);
+
+const CASES: &[Case] = &[
     ("hello", &["hello.proto"], &[]),
     (
         "client",

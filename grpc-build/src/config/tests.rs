@@ -65,12 +65,8 @@ fn an_unchanged_file_is_not_touched() {
     let path = directory.path().join("out/hello.rs");
     let long_ago = std::time::SystemTime::UNIX_EPOCH;
     let set = |time| {
-        fs::File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(time)
-            .unwrap()
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(time).unwrap();
     };
     let modified = || fs::metadata(&path).unwrap().modified().unwrap();
 

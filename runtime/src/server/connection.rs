@@ -19,18 +19,17 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
+use super::answer;
 use super::context::{Context, PeerAddress};
 use super::handler::{Invocation, Route, Started};
 use super::router::Router;
 use crate::call::command::{Command, Finished, Link};
 use crate::call::gather::Gather;
 use crate::call::request_head::{ReceivedRequest, Refusal};
-use crate::call::response_head;
 use crate::call::state::CallState;
 use crate::deadline::Deadline;
 use crate::framing::{Payload, Side};
 use crate::limits::CallLimits;
-use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
 use crate::transport::http2::connection::Connection;
@@ -125,28 +124,25 @@ impl ServerConnection {
             let text = "the request's metadata is above the server's limit \
                         (Http2Options::max_header_list_size)";
             let status = Status::new(Code::ResourceExhausted, text);
-            return refuse(connection, stream, status);
+            return answer::refuse(connection, stream, status);
         }
         let request = match ReceivedRequest::read(fields) {
             Ok(request) => request,
-            Err(Refusal::Grpc(status)) => return refuse(connection, stream, status),
+            Err(Refusal::Grpc(status)) => return answer::refuse(connection, stream, status),
             Err(Refusal::Http(http, text)) => {
-                return with_fields(connection, |connection, fields| {
-                    response_head::write_http_error(fields, http, text);
-                    connection.send_trailers(stream, fields);
-                });
+                return answer::refuse_http(connection, stream, http, text);
             }
         };
         let shared = Arc::clone(&self.shared);
         let route = match shared.router.find(fields.get(b":path").unwrap_or_default()) {
             Ok(route) => route,
-            Err(status) => return refuse(connection, stream, status),
+            Err(status) => return answer::refuse(connection, stream, status),
         };
         let deadline = request
             .timeout
             .and_then(|timeout| Deadline::after(now, timeout));
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
-            return refuse(connection, stream, expired());
+            return answer::refuse(connection, stream, expired());
         }
         let deadline = deadline.map(Deadline::instant);
         if let Some(deadline) = deadline {
@@ -311,7 +307,7 @@ impl ServerConnection {
         let outgoing = state.take_outbound();
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
             running.head_sent = true;
-            send_head(connection, stream, &outgoing.head.unwrap_or_default());
+            answer::send_head(connection, stream, &outgoing.head.unwrap_or_default());
         }
         for chunk in outgoing.chunks {
             connection.send_data(stream, chunk, false);
@@ -324,12 +320,6 @@ impl ServerConnection {
         let Some(call) = self.calls.get_mut(&stream) else {
             return;
         };
-        let Finished {
-            result,
-            message,
-            initial,
-            trailing,
-        } = finished;
         let head_sent = match std::mem::replace(&mut call.stage, Stage::Ending) {
             Stage::Ending => return,
             Stage::Gathering(_) => false,
@@ -340,31 +330,7 @@ impl ServerConnection {
                 running.head_sent
             }
         };
-        with_fields(connection, |connection, fields| {
-            // Without a message the head and the trailers are one block:
-            // PROTOCOL-HTTP2's Trailers-Only.
-            if head_sent || message.is_some() {
-                if !head_sent {
-                    send_head(connection, stream, &initial);
-                }
-                if let Some(message) = message {
-                    connection.send_data(stream, message, false);
-                }
-            } else {
-                response_head::write_head(fields, &initial);
-            }
-            response_head::write_trailers(fields, &result, &trailing);
-            if fields.size() > connection.peer_header_list_limit() {
-                let text = "the trailing metadata is above the caller's limit";
-                let result = Err(Status::new(Code::ResourceExhausted, text));
-                fields.clear();
-                if !head_sent {
-                    response_head::write_head(fields, &Metadata::default());
-                }
-                response_head::write_trailers(fields, &result, &Metadata::default());
-            }
-            connection.send_trailers(stream, fields);
-        });
+        answer::end(connection, stream, head_sent, finished);
     }
 
     /// Takes a call away; its handler's future is dropped.
@@ -549,27 +515,4 @@ fn expired() -> Status {
         Code::DeadlineExceeded,
         "the call's deadline passed before the server answered",
     )
-}
-
-/// Answers a call that gets no handler.
-fn refuse(connection: &mut Connection, stream: StreamId, status: Status) {
-    with_fields(connection, |connection, fields| {
-        response_head::write_head(fields, &Metadata::default());
-        response_head::write_trailers(fields, &Err(status), &Metadata::default());
-        connection.send_trailers(stream, fields);
-    });
-}
-
-fn send_head(connection: &mut Connection, stream: StreamId, metadata: &Metadata) {
-    with_fields(connection, |connection, fields| {
-        response_head::write_head(fields, metadata);
-        connection.send_head(stream, fields);
-    });
-}
-
-/// Lends a field list to `write`.
-fn with_fields(connection: &mut Connection, write: impl FnOnce(&mut Connection, &mut Fields)) {
-    let mut fields = connection.take_fields();
-    write(connection, &mut fields);
-    connection.recycle(fields);
 }

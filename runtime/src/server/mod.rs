@@ -1,6 +1,7 @@
 //! The server: services, where they listen, and the calls of each connection.
 //! It must never import the channel: the two sides share `call` and below.
 
+mod answer;
 mod builder;
 mod connection;
 mod context;

@@ -2,7 +2,8 @@
 //! bytes come out. Client and server are the same machine with another
 //! [`Role`]. It must never do I/O, read a clock, or know gRPC.
 //!
-//! - `receive` (in `receive.rs`) takes the peer's bytes and queues [`Event`]s;
+//! - `receive` (in `receive.rs`, with `data.rs`, `blocks.rs`, `control.rs`) takes
+//!   the peer's bytes and queues [`Event`]s;
 //! - `open`, `send_*`, `reset`, `release` (in `send.rs`) are what the owner says;
 //! - [`Connection::output`] is what the owner must write.
 //!
@@ -10,6 +11,11 @@
 //! halves ended or it was reset; header blocks enter the output in the order in
 //! which the HPACK encoder saw them; no call ever panics on the peer's bytes.
 
+mod blocks;
+mod control;
+mod data;
+#[cfg(test)]
+mod hostile_tests;
 mod receive;
 mod send;
 #[cfg(test)]

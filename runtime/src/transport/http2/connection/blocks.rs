@@ -1,0 +1,215 @@
+//! Header blocks (RFC 9113 section 4.3): gathered from HEADERS and CONTINUATION,
+//! decoded, and told apart as heads and trailers. A block is always decoded,
+//! whatever becomes of its stream.
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::receive::Outcome;
+use super::{Connection, Drain, PartialBlock, Role};
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::{ConnectionError, Event, StreamId};
+use crate::transport::http2::field_rules::{self, Block};
+use crate::transport::http2::fields::Fields;
+use crate::transport::http2::frame::{self, FrameHead};
+use crate::transport::http2::stream::Stream;
+
+/// A header block may be this many times the list's limit on the wire, and no
+/// more than this many frames, before the connection is closed.
+const BLOCK_FACTOR: usize = 2;
+const MAX_BLOCK_FRAMES: u32 = 64;
+
+impl Connection {
+    pub(super) fn await_header_block(&mut self, now: Instant) {
+        let timeout = self.options.header_timeout;
+        self.header_deadline.get_or_insert(now + timeout);
+    }
+
+    pub(super) fn receive_headers(
+        &mut self,
+        head: FrameHead,
+        payload: &[u8],
+        now: Instant,
+    ) -> Outcome {
+        let headers = match frame::Headers::parse(head, payload) {
+            Ok(headers) => headers,
+            Err(error) => return self.frame_error(head.stream_id, error, now),
+        };
+        let fragment = &payload[headers.fragment.clone()];
+        if headers.end_headers {
+            self.header_deadline = None;
+            return self.receive_block(head.stream_id, headers.end_stream, fragment, now);
+        }
+        self.await_header_block(now);
+        self.partial_block = Some(PartialBlock {
+            stream: head.stream_id,
+            end_stream: headers.end_stream,
+            bytes: BytesMut::from(fragment),
+            frames: 1,
+        });
+        Ok(())
+    }
+
+    pub(super) fn receive_continuation(
+        &mut self,
+        head: FrameHead,
+        payload: &[u8],
+        now: Instant,
+    ) -> Outcome {
+        let Some(mut block) = self.partial_block.take() else {
+            return Err(ConnectionError::protocol("CONTINUATION without HEADERS"));
+        };
+        let continuation = match frame::Continuation::parse(head) {
+            Ok(continuation) => continuation,
+            Err(error) => return self.frame_error(head.stream_id, error, now),
+        };
+        block.frames += 1;
+        let limit = BLOCK_FACTOR * self.options.max_header_list_size as usize;
+        if block.frames > MAX_BLOCK_FRAMES || block.bytes.len() + payload.len() > limit {
+            return Err(ConnectionError::calm(
+                "a header block of too many frames or bytes",
+            ));
+        }
+        block.bytes.extend_from_slice(payload);
+        if !continuation.end_headers {
+            self.partial_block = Some(block);
+            return Ok(());
+        }
+        self.header_deadline = None;
+        self.receive_block(block.stream, block.end_stream, &block.bytes, now)
+    }
+
+    /// A whole header block. It is decoded whatever becomes of its stream: the
+    /// dynamic table is the connection's (RFC 7541 section 2.2).
+    pub(super) fn receive_block(
+        &mut self,
+        id: StreamId,
+        end_stream: bool,
+        block: &[u8],
+        now: Instant,
+    ) -> Outcome {
+        let mut fields = self.take_fields();
+        let limit = self.options.max_header_list_size as usize;
+        if let Err(error) = self.decoder.decode(block, limit, &mut fields) {
+            return Err(ConnectionError::new(error.code(), error.reason()));
+        }
+        match self.role {
+            Role::Server => self.receive_request_block(id, end_stream, fields, now),
+            Role::Client => self.receive_response_block(id, end_stream, fields, now),
+        }
+    }
+
+    pub(super) fn receive_request_block(
+        &mut self,
+        id: StreamId,
+        end_stream: bool,
+        fields: Fields,
+        now: Instant,
+    ) -> Outcome {
+        if id.is_multiple_of(2) {
+            return Err(ConnectionError::protocol("a client opened an even stream"));
+        }
+        if id <= self.last_peer_stream {
+            return self.receive_trailers(id, end_stream, fields, now);
+        }
+        if self.drain == Drain::Final {
+            self.recycle(fields);
+            return self.spend_control(now);
+        }
+        self.last_peer_stream = id;
+        if self.streams.len() >= self.options.max_concurrent_streams as usize {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::REFUSED_STREAM, "too many streams", now);
+        }
+        if let Err(reason) = field_rules::check(&fields, Block::Request) {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
+        }
+        let mut stream = Stream::new(self.options.stream_window, self.peer.initial_window);
+        stream.head_received = true;
+        stream.remote_open = !end_stream;
+        self.streams.insert(id, stream);
+        self.events.push_back(Event::Headers {
+            stream: id,
+            fields,
+            end_stream,
+        });
+        Ok(())
+    }
+
+    pub(super) fn receive_response_block(
+        &mut self,
+        id: StreamId,
+        end_stream: bool,
+        fields: Fields,
+        now: Instant,
+    ) -> Outcome {
+        self.check_not_idle(id)?;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            self.recycle(fields);
+            return self.receive_on_closed(id, now);
+        };
+        if stream.head_received {
+            return self.receive_trailers(id, end_stream, fields, now);
+        }
+        if let Err(reason) = field_rules::check(&fields, Block::Response) {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
+        }
+        // RFC 9113 section 8.1: interim responses come before the final one.
+        if fields
+            .get(b":status")
+            .is_some_and(|status| status.starts_with(b"1"))
+        {
+            self.recycle(fields);
+            if end_stream {
+                return self.violate(id, ErrorCode::PROTOCOL_ERROR, "1xx with END_STREAM", now);
+            }
+            return self.spend_control(now);
+        }
+        stream.head_received = true;
+        stream.remote_open = !end_stream;
+        self.events.push_back(Event::Headers {
+            stream: id,
+            fields,
+            end_stream,
+        });
+        self.close_if_ended(id);
+        Ok(())
+    }
+
+    pub(super) fn receive_trailers(
+        &mut self,
+        id: StreamId,
+        end_stream: bool,
+        fields: Fields,
+        now: Instant,
+    ) -> Outcome {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            self.recycle(fields);
+            return self.receive_on_closed(id, now);
+        };
+        let broken = if !stream.remote_open {
+            Some((ErrorCode::STREAM_CLOSED, "HEADERS after END_STREAM"))
+        } else if !end_stream {
+            Some((
+                ErrorCode::PROTOCOL_ERROR,
+                "HEADERS in mid-stream without END_STREAM",
+            ))
+        } else {
+            field_rules::check(&fields, Block::Trailers)
+                .err()
+                .map(|reason| (ErrorCode::PROTOCOL_ERROR, reason))
+        };
+        if let Some((code, reason)) = broken {
+            self.recycle(fields);
+            return self.violate(id, code, reason, now);
+        }
+        stream.remote_open = false;
+        self.events
+            .push_back(Event::Trailers { stream: id, fields });
+        self.close_if_ended(id);
+        Ok(())
+    }
+}
