@@ -13,6 +13,8 @@ pub mod codegen;
 mod deadline;
 mod framing;
 mod in_process;
+#[cfg(test)]
+mod layers_tests;
 mod limits;
 mod metadata;
 mod method;

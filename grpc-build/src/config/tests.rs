@@ -135,3 +135,13 @@ fn debug_is_the_text_for_people() {
     );
     assert_eq!(format!("{error:?}"), error.to_string());
 }
+
+#[test]
+fn without_a_place_to_write_to() {
+    // Cargo sets OUT_DIR for build scripts, not for tests.
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let sources = Sources::new(&["hello.proto"], &[proto]).unwrap();
+    let error = Config::new().run(&sources).unwrap_err().to_string();
+    assert!(error.starts_with("OUT_DIR is not set"), "{error}");
+}
