@@ -149,8 +149,13 @@ async fn attend<F: Future>(waiting: &mut Waiting, until: F, failing: Option<&Sta
     let mut armed: Option<Instant> = None;
     poll_fn(|cx| {
         loop {
-            while waiting.poll_new(cx) {}
-            if let Some(status) = failing {
+            let mut came = false;
+            while waiting.poll_new(cx) {
+                came = true;
+            }
+            if let Some(status) = failing
+                && came
+            {
                 waiting.fail_fast(status, clock::now());
             }
             if let Poll::Ready(output) = until.as_mut().poll(cx) {

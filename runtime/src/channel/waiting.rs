@@ -15,6 +15,9 @@ use crate::status::Status;
 /// Calls taken from the queue in one go.
 const BATCH: usize = 128;
 
+/// The shortest queue that is worth clearing.
+const PRUNE_MIN: usize = 256;
+
 /// The calls of a channel that have no stream yet, oldest first.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -30,6 +33,8 @@ pub(crate) struct Waiting {
     batch: Vec<Box<Open>>,
     deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
     next: u64,
+    /// At this length the queue is cleared of calls that are over.
+    prune_at: usize,
     /// Another connection has the queue now.
     handed_on: bool,
 }
@@ -46,6 +51,7 @@ impl Waiting {
             batch: Vec::new(),
             deadlines: BTreeMap::new(),
             next: 0,
+            prune_at: PRUNE_MIN,
             handed_on: false,
         }
     }
@@ -61,6 +67,7 @@ impl Waiting {
             batch: Vec::new(),
             deadlines: std::mem::take(&mut self.deadlines),
             next: self.next,
+            prune_at: self.prune_at,
             handed_on: false,
         }
     }
@@ -104,6 +111,17 @@ impl Waiting {
                 .insert((deadline, key), Arc::clone(&open.state));
         }
         self.queue.push_back((key, open));
+        self.prune();
+    }
+
+    /// While a server stays away, calls come, time out and are cancelled: those
+    /// leave only their places, which must not add up.
+    fn prune(&mut self) {
+        if self.queue.len() >= self.prune_at {
+            self.queue.retain(|(_, open)| !open.state.is_over());
+            self.deadlines.retain(|_, state| !state.is_over());
+            self.prune_at = PRUNE_MIN.max(2 * self.queue.len());
+        }
     }
 
     /// The oldest call that is still wanted.
