@@ -1,7 +1,12 @@
 //! How calls and servers end: deadlines, cancellation, lost connections,
 //! shutdown, and what a reader that does not read costs.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
 
 mod support;
 

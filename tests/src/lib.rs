@@ -1,1 +1,17 @@
+//! End-to-end tests live in `tests/`, scripts against other gRPC
+//! implementations in `interop/`, benchmarks in `bench/`. This library is a test
+//! of its own: everything the generator makes of its test files has to compile
+//! under the lints that users may have.
 
+/// The generator's test files, generated and compiled.
+#[deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    rust_2018_idioms,
+    clippy::all,
+    clippy::pedantic
+)]
+pub mod generated {
+    include!(concat!(env!("OUT_DIR"), "/testdata/mod.rs"));
+}

@@ -1,21 +1,34 @@
 //! The README's own crate, built and run outside the workspace as a newcomer
 //! would, and what its reader sees after a mistake in the .proto file.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// The code block that follows `<!-- file: NAME -->` in the README.
 fn block(readme: &str, name: &str) -> String {
     let marker = format!("<!-- file: {name} -->");
-    let (_, after) = readme.split_once(&marker).unwrap_or_else(|| panic!("no {marker}"));
-    let (_, body) = after.split_once('\n').and_then(|(_, rest)| rest.split_once('\n')).unwrap();
+    let (_, after) = readme
+        .split_once(&marker)
+        .unwrap_or_else(|| panic!("no {marker}"));
+    let (_, body) = after
+        .split_once('\n')
+        .and_then(|(_, rest)| rest.split_once('\n'))
+        .unwrap();
     body.split_once("```").unwrap().0.to_owned()
 }
 
@@ -57,7 +70,11 @@ fn the_readmes_crate_builds_runs_and_tells_mistakes_by_file_line_and_column() {
     let output = cargo_run(&folder);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), block(&readme, "output"), "{errors}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        block(&readme, "output"),
+        "{errors}"
+    );
 
     let proto = folder.join("proto/hello.proto");
     let broken = fs::read_to_string(&proto).unwrap().replace(
