@@ -1,0 +1,68 @@
+//! Tests of `request_head.rs`.
+
+use super::*;
+
+fn request(more: &[(&str, &str)]) -> Result<ReceivedRequest, Refusal> {
+    let mut fields = Fields::default();
+    let metadata = Metadata::default();
+    RequestHead {
+        path: "/a.B/C",
+        authority: "localhost",
+        timeout: Some(Duration::from_millis(1_500)),
+        user_agent: USER_AGENT,
+        metadata: &metadata,
+    }
+    .write(&mut fields);
+    for (name, value) in more {
+        fields.push(name.as_bytes(), value.as_bytes());
+    }
+    ReceivedRequest::read(&fields)
+}
+
+#[test]
+fn a_written_head_reads_back() {
+    let received = request(&[("x-id", "7"), ("data-bin", "AAE")]).unwrap();
+    assert_eq!(received.timeout, Some(Duration::from_millis(1_500)));
+    assert_eq!(received.metadata.get("x-id"), Some("7"));
+    assert_eq!(received.metadata.get_bin("data-bin"), Some(&[0, 1][..]));
+    assert_eq!(received.metadata.get("user-agent"), Some(USER_AGENT));
+}
+
+#[test]
+fn what_is_not_grpc_is_refused() {
+    assert!(matches!(
+        request(&[("content-type", "text/html")]),
+        Err(Refusal::Http(415, _))
+    ));
+    assert!(matches!(
+        request(&[("grpc-timeout", "1")]),
+        Err(Refusal::Grpc(_))
+    ));
+    assert!(matches!(
+        request(&[("grpc-encoding", "gzip")]),
+        Err(Refusal::Grpc(_))
+    ));
+    assert!(matches!(request(&[("x-bin", "!")]), Err(Refusal::Grpc(_))));
+}
+
+#[test]
+fn content_types() {
+    for good in [
+        "application/grpc",
+        "application/grpc+proto",
+        "Application/gRPC",
+        "application/grpc;charset=utf-8",
+        "application/grpc+proto; x=y",
+    ] {
+        assert!(is_grpc(good.as_bytes()), "{good}");
+    }
+    for bad in [
+        "",
+        "application/json",
+        "application/grpc-web",
+        "application/grpc+json",
+        "application/grp",
+    ] {
+        assert!(!is_grpc(bad.as_bytes()), "{bad}");
+    }
+}

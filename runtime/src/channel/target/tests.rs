@@ -1,0 +1,55 @@
+//! Tests of `target.rs`.
+
+use super::*;
+
+fn dns(host: &str, port: u16) -> Result<Target, TargetError> {
+    Ok(Target::Dns {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+#[test]
+fn every_form_of_target() {
+    for (text, target) in [
+        ("localhost:50051", dns("localhost", 50051)),
+        ("localhost", dns("localhost", 443)),
+        ("127.0.0.1:1", dns("127.0.0.1", 1)),
+        ("[::1]:50051", dns("::1", 50051)),
+        ("::1", dns("::1", 443)),
+        ("dns:example.com:80", dns("example.com", 80)),
+        ("dns:///example.com:80", dns("example.com", 80)),
+        ("ipv4:10.0.0.1:80", dns("10.0.0.1", 80)),
+        ("ipv6:[::1]:80", dns("::1", 80)),
+        ("unix:/run/x.sock", Ok(Target::Unix("/run/x.sock".into()))),
+        ("unix:///run/x.sock", Ok(Target::Unix("/run/x.sock".into()))),
+        ("unix:x.sock", Ok(Target::Unix("x.sock".into()))),
+    ] {
+        assert_eq!(Target::parse(text), target, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_target_is_refused_with_a_reason() {
+    for text in [
+        "",
+        ":80",
+        "host:x",
+        "host:99999",
+        "http://host:80",
+        "unix:",
+        "[::1",
+        "dns://8.8.8.8/h:1",
+        "a b:1",
+    ] {
+        let error = Target::parse(text).expect_err(text);
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[test]
+fn the_authority_is_the_host_and_port() {
+    assert_eq!(Target::parse("[::1]:5").unwrap().authority(), "[::1]:5");
+    assert_eq!(Target::parse("h:5").unwrap().authority(), "h:5");
+    assert_eq!(Target::parse("unix:/x").unwrap().authority(), "localhost");
+}

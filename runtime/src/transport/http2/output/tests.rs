@@ -1,0 +1,31 @@
+//! Tests of `output.rs`.
+
+use super::*;
+
+fn gathered(output: &Output) -> Vec<u8> {
+    let mut slices = [IoSlice::new(&[]); 8];
+    let count = output.slices(&mut slices);
+    slices[..count]
+        .iter()
+        .flat_map(|slice| slice.to_vec())
+        .collect()
+}
+
+#[test]
+fn order_is_kept_between_small_and_large_pieces() {
+    let mut output = Output::default();
+    output.push(Bytes::from_static(b"head"));
+    output.push(Bytes::from(vec![b'x'; COPY_LIMIT + 1]));
+    output.push(Bytes::from_static(b"tail"));
+    let mut expected = b"head".to_vec();
+    expected.extend(vec![b'x'; COPY_LIMIT + 1]);
+    expected.extend(b"tail");
+    assert_eq!(output.len(), expected.len());
+    while !output.is_empty() {
+        assert_eq!(gathered(&output), expected);
+        let step = 1_000.min(expected.len());
+        output.advance(step);
+        expected.drain(..step);
+    }
+    assert!(expected.is_empty());
+}
