@@ -1,5 +1,12 @@
 //! Generates the examples' code; no protoc is needed.
 
 fn main() -> Result<(), grpc_build::Error> {
-    grpc_build::compile(&["proto/hello.proto"], &["proto"])
+    grpc_build::compile(
+        &[
+            "proto/hello.proto",
+            "proto/kv.proto",
+            "proto/route_guide.proto",
+        ],
+        &["proto"],
+    )
 }

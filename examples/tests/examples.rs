@@ -1,0 +1,151 @@
+//! Every example runs, ends, and prints what it says it shows.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A program that ends with its test.
+struct Program {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Program {
+    fn start(path: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(path)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(BOUND).unwrap()
+    }
+
+    /// What it still prints until it ends, which has to be a good end.
+    fn finish(mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        let deadline = Instant::now() + BOUND;
+        loop {
+            match self.lines.recv_timeout(deadline - Instant::now()) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("still running after {rest:?}"),
+            }
+        }
+        assert!(self.child.wait().unwrap().success());
+        rest
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn output(path: &str, arguments: &[&str]) -> Vec<String> {
+    Program::start(path, arguments).finish()
+}
+
+#[test]
+fn hello_prints_the_reply() {
+    let printed = output(env!("CARGO_BIN_EXE_hello"), &[]);
+    assert_eq!(printed, ["Received: Hello, World!"]);
+}
+
+#[test]
+fn hello_client_and_hello_server_make_calls_of_all_four_kinds() {
+    let server = Program::start(env!("CARGO_BIN_EXE_hello_server"), &["127.0.0.1:0"]);
+    let line = server.line();
+    let address = line.strip_prefix("listening on ").unwrap();
+
+    let printed = output(env!("CARGO_BIN_EXE_hello_client"), &[address]);
+    let expected = [
+        "SayHello: Hello, World!",
+        "LotsOfReplies: Hello, World!",
+        "LotsOfReplies: Bonjour, World!",
+        "LotsOfReplies: Hallo, World!",
+        "LotsOfReplies: Hola, World!",
+        "LotsOfReplies: Ciao, World!",
+        "LotsOfGreetings: Hello, Ada, Grace, Barbara!",
+        "BidiHello: Hello, Ada!",
+        "BidiHello: Hello, Grace!",
+        "BidiHello: Hello, Barbara!",
+    ];
+    assert_eq!(printed, expected);
+
+    if cfg!(unix) {
+        let id = server.child.id().to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(kill.success());
+        assert_eq!(server.finish(), ["stopped; 0 calls were cut"]);
+    }
+}
+
+#[test]
+fn hello_client_says_why_it_could_not_connect() {
+    let mut client = Command::new(env!("CARGO_BIN_EXE_hello_client"));
+    // Port 1 is for the system, and nothing listens there.
+    let output = client.arg("127.0.0.1:1").output().unwrap();
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("Unavailable"), "{error}");
+    assert!(error.contains("connect to 127.0.0.1:1"), "{error}");
+}
+
+#[test]
+fn route_guide_tells_places_and_notes() {
+    let printed = output(env!("CARGO_BIN_EXE_route_guide"), &[]);
+    let expected = [
+        "GetFeature: Nairobi at -1.29, 36.82",
+        "GetFeature: nothing at 0.00, 0.00",
+        "ListFeatures: Copenhagen at 55.68, 12.57",
+        "ListFeatures: Oslo at 59.91, 10.75",
+        "ListFeatures: Stockholm at 59.33, 18.07",
+        "RecordRoute: 6 points, 6 capitals, 3639 km",
+        "RouteChat: at -12.05, -77.04: the fish is good",
+        "RouteChat: at -0.18, -78.47: mind the height",
+        "RouteChat: at -12.05, -77.04: the fish is good",
+        "RouteChat: at -12.05, -77.04: the museum is closed on Mondays",
+    ];
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn kv_watches_changes_and_lets_go() {
+    let printed = output(env!("CARGO_BIN_EXE_kv"), &[]);
+    let expected = [
+        "get: fruit/apple = red",
+        "get: fruit/pear has no value",
+        "get: INVALID_ARGUMENT: the key is empty",
+        "list: fruit/apple fruit/plum",
+        "watch: fruit/apple = red",
+        "watch: fruit/plum = blue",
+        "watch: fruit/plum is gone",
+        "nobody watches any more",
+    ];
+    assert_eq!(printed, expected);
+}
