@@ -54,6 +54,7 @@ pub(crate) const ELSEWHERE: Method = Method::new("/test.Elsewhere/Unary", Shape:
 #[derive(Clone, Debug)]
 pub(crate) struct EchoStub(pub Channel);
 
+#[expect(clippy::needless_pass_by_value, reason = "as in generated stubs")]
 impl EchoStub {
     pub(crate) fn unary(&self, request: Echo) -> UnaryCall<Echo> {
         UnaryCall::new(&self.0, UNARY, &request)

@@ -1,18 +1,9 @@
 //! The four kinds of call, end to end, over every transport.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "tests"
-)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{ELSEWHERE, Echo, EchoServicer, EchoStub, MISSING, service};
 use grpc_runtime::{Channel, Code, Context, Metadata, Receiver, Sender, Server, Status};
-use support::{ELSEWHERE, Echo, EchoServicer, EchoStub, MISSING, service};
 
 struct Echoes;
 

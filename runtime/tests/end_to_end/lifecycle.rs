@@ -1,23 +1,14 @@
 //! How calls and servers end: deadlines, cancellation, lost connections,
 //! shutdown, and what a reader that does not read costs.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "tests"
-)]
-
-mod support;
-
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{Echo, EchoServicer, EchoStub, service};
 use grpc_runtime::{Channel, Code, Context, Http2Options, Receiver, Sender, Server, Status};
 use std::future::IntoFuture;
-use support::{Echo, EchoServicer, EchoStub, service};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 

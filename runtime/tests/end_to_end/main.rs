@@ -1,0 +1,13 @@
+//! Clients and servers of the runtime, joined by every transport it has.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+mod calls;
+mod lifecycle;
+#[path = "../support/mod.rs"]
+mod support;
