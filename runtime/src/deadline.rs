@@ -92,8 +92,13 @@ fn shortest(timeout: Duration) -> (u8, u64) {
         }
     }
     // Centuries: hours are the only unit, and 11,000 years are the most.
-    let hours = timeout.as_nanos().div_ceil(u128::from(HOUR) * 1_000_000_000);
-    (b'H', u64::try_from(hours).unwrap_or(MAX_VALUE).min(MAX_VALUE))
+    let hours = timeout
+        .as_nanos()
+        .div_ceil(u128::from(HOUR) * 1_000_000_000);
+    (
+        b'H',
+        u64::try_from(hours).unwrap_or(MAX_VALUE).min(MAX_VALUE),
+    )
 }
 
 /// Reads a received `grpc-timeout`. No value overflows: the largest,

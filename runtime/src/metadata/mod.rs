@@ -245,6 +245,7 @@ impl Metadata {
     }
 
     fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.arena.reserve(name.len() + value.len());
         self.arena.extend_from_slice(name);
         self.arena.extend_from_slice(value);
         self.entries.push(Entry {

@@ -1,7 +1,6 @@
 //! From a request's path to its handler. It must never read anything but the
 //! path.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::ServerError;
@@ -12,14 +11,33 @@ use crate::status::{Code, Status};
 /// Every method of a server's services, by path.
 #[derive(Debug)]
 pub(crate) struct Router {
-    routes: HashMap<&'static str, (Arc<[Route]>, usize)>,
+    /// In the order of [`key`].
+    entries: Vec<Entry>,
     services: Vec<&'static str>,
+}
+
+/// Where one method stands among its service's.
+#[derive(Debug)]
+struct Entry {
+    path: &'static [u8],
+    routes: Arc<[Route]>,
+    index: usize,
+}
+
+/// A route found before: its place in the router that found it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RouteId(usize);
+
+/// Lengths first: they tell most paths apart, and a service's share their
+/// beginning.
+fn key(path: &[u8]) -> (usize, &[u8]) {
+    (path.len(), path)
 }
 
 impl Router {
     pub(crate) fn new(services: &[Service]) -> Result<Self, ServerError> {
         let mut router = Self {
-            routes: HashMap::new(),
+            entries: Vec::new(),
             services: Vec::new(),
         };
         for service in services {
@@ -28,21 +46,29 @@ impl Router {
             }
             router.services.push(service.name());
             for (index, route) in service.routes().iter().enumerate() {
-                let entry = (Arc::clone(service.routes()), index);
-                router.routes.insert(route.method.path(), entry);
+                router.entries.push(Entry {
+                    path: route.method.path().as_bytes(),
+                    routes: Arc::clone(service.routes()),
+                    index,
+                });
             }
         }
+        router.entries.sort_by(|a, b| key(a.path).cmp(&key(b.path)));
         Ok(router)
     }
 
     /// The route of a path, or why there is none. Paths are compared as bytes
     /// are: case matters.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<&Route, Status> {
-        std::str::from_utf8(path)
-            .ok()
-            .and_then(|path| self.routes.get(path))
-            .and_then(|(routes, index)| routes.get(*index))
-            .ok_or_else(|| self.unknown(path))
+    pub(crate) fn find(&self, path: &[u8]) -> Result<RouteId, Status> {
+        self.entries
+            .binary_search_by(|entry| key(entry.path).cmp(&key(path)))
+            .map(RouteId)
+            .map_err(|_| self.unknown(path))
+    }
+
+    pub(crate) fn route(&self, id: RouteId) -> &Route {
+        let entry = &self.entries[id.0];
+        &entry.routes[entry.index]
     }
 
     fn unknown(&self, path: &[u8]) -> Status {

@@ -4,8 +4,11 @@
 //! or a call means.
 //!
 //! A turn: read a chunk → events → commands of other tasks → frame what is
-//! ready → one write. It turns until nothing moves, then sleeps.
+//! ready → one write. It turns until nothing moves, then sleeps. Between the
+//! first commands and the write it lets others run once, so that those who ask
+//! at the same time share the write.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -29,6 +32,14 @@ const READ_MAX: usize = 256 << 10;
 const WRITE_SLICES: usize = 32;
 /// Turns before the task lets others run.
 const TURNS: usize = 16;
+/// Output above this is worth a write of its own: it waits for no one.
+const GATHER_LIMIT: usize = 16 << 10;
+
+thread_local! {
+    /// The read buffer of whichever connection reads next on this thread. An
+    /// idle connection keeps none, and a busy one needs no new one at each wake.
+    static SPARE_INPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
 
 /// What runs on a connection: the server's calls or the channel's.
 pub(crate) trait Application {
@@ -57,6 +68,15 @@ pub(crate) enum Closed {
     Protocol(ConnectionError),
 }
 
+/// What a turn came to.
+#[derive(Clone, Copy)]
+enum Turn {
+    Moved,
+    Still,
+    /// Others may have more to write: it goes on once they had their chance.
+    Gathers,
+}
+
 /// A connection's task: a future that ends with the connection.
 #[derive(Debug)]
 pub(crate) struct Driver<A> {
@@ -65,6 +85,8 @@ pub(crate) struct Driver<A> {
     pub(crate) application: A,
     input: BytesMut,
     read_size: usize,
+    /// Other tasks have had their chance to add to the next write.
+    gathered: bool,
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires: never later than the next timeout.
     armed: Option<Instant>,
@@ -80,6 +102,7 @@ impl<A: Application> Driver<A> {
             application,
             input: BytesMut::new(),
             read_size: READ_MIN,
+            gathered: false,
             sleep: None,
             armed: None,
             failed: None,
@@ -97,18 +120,16 @@ impl<A: Application> Driver<A> {
                 return self.poll_last_words(cx);
             }
             match self.turn(cx) {
-                Ok(true) => {}
-                Ok(false) => {
+                Ok(Turn::Moved) => {}
+                Ok(Turn::Gathers) => break,
+                Ok(Turn::Still) => {
                     if self.connection.is_finished() {
                         return Poll::Ready(Closed::Drained);
                     }
                     if self.poll_timer(cx) {
                         continue;
                     }
-                    // An idle connection keeps no read buffer.
-                    if self.input.is_empty() {
-                        self.input = BytesMut::new();
-                    }
+                    self.spare_input();
                     return Poll::Pending;
                 }
                 Err(Closed::Protocol(error)) => {
@@ -122,8 +143,7 @@ impl<A: Application> Driver<A> {
         Poll::Pending
     }
 
-    /// One turn; whether anything moved.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Closed> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, Closed> {
         let now = clock::now();
         let mut moved = self.check_timeouts(now)?;
         let end = match self.poll_read(cx) {
@@ -135,22 +155,32 @@ impl<A: Application> Driver<A> {
             Poll::Ready(Err(error)) => Some(Closed::Io(error)),
             Poll::Pending => None,
         };
-        if !self.input.is_empty() && self.connection.wants_input() {
-            self.connection
-                .receive(&mut self.input, now)
-                .map_err(Closed::Protocol)?;
-        }
-        self.dispatch(now);
+        self.receive(now).map_err(Closed::Protocol)?;
         if let Some(closed) = end {
             return Err(closed);
         }
-        moved |= self
+        let asked = self
             .application
             .poll_commands(&mut self.connection, now, cx);
         self.connection.pump();
         self.dispatch(now);
-        moved |= self.write(cx).map_err(Closed::Io)?;
-        Ok(moved)
+        // The first of many callers that were woken together must not have a
+        // write to itself: a multi-thread runtime runs the task it wakes next.
+        let short = (1..GATHER_LIMIT).contains(&self.connection.output().len());
+        if asked && short && !std::mem::replace(&mut self.gathered, true) {
+            return Ok(Turn::Gathers);
+        }
+        self.gathered = false;
+        moved |= asked | self.write(cx).map_err(Closed::Io)?;
+        Ok(if moved { Turn::Moved } else { Turn::Still })
+    }
+
+    /// Frame by frame, each with what it means for its call.
+    fn receive(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        while self.connection.receive(&mut self.input, now)? {
+            self.dispatch(now);
+        }
+        Ok(())
     }
 
     fn dispatch(&mut self, now: Instant) {
@@ -163,6 +193,10 @@ impl<A: Application> Driver<A> {
         if !self.connection.wants_input() {
             return Poll::Pending;
         }
+        if self.input.capacity() == 0 {
+            let spare = SPARE_INPUT.try_with(Cell::take).ok().flatten();
+            self.input = spare.unwrap_or_default();
+        }
         if self.input.capacity() - self.input.len() < self.read_size / 2 {
             self.input.reserve(self.read_size);
         }
@@ -174,6 +208,17 @@ impl<A: Application> Driver<A> {
             self.read_size = (self.read_size / 2).max(READ_MIN);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// Leaves an empty read buffer to the next connection that wakes.
+    fn spare_input(&mut self) {
+        if self.input.is_empty() {
+            let input = std::mem::take(&mut self.input);
+            if input.capacity() <= READ_MAX {
+                // A thread that ends has no use for it.
+                let _ = SPARE_INPUT.try_with(|spare| spare.set(Some(input)));
+            }
+        }
     }
 
     /// Writes what the output holds, as far as the socket takes it.

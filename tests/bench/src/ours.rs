@@ -19,7 +19,9 @@ impl HelloServiceServicer for Greeter {
         request: HelloRequest,
         _context: &mut Context,
     ) -> Result<HelloResponse, Status> {
-        Ok(HelloResponse { reply: format!("Hello, {}!", request.greeting) })
+        Ok(HelloResponse {
+            reply: format!("Hello, {}!", request.greeting),
+        })
     }
 }
 
@@ -46,7 +48,9 @@ impl Client {
 
     /// One call; gives back the reply.
     pub async fn call(&self) -> Result<String, Error> {
-        let request = HelloRequest { greeting: GREETING.to_owned() };
-        Ok(self.0.say_hello(request).await?.reply.clone())
+        let request = HelloRequest {
+            greeting: GREETING.to_owned(),
+        };
+        Ok(self.0.say_hello(request).await?.reply)
     }
 }

@@ -11,7 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::event::StreamId;
 use super::fields::Fields;
@@ -38,7 +38,12 @@ pub(crate) struct Stream {
     pub(crate) head_received: bool,
     pub(crate) receive: ReceiveWindow,
     pub(crate) send: SendWindow,
-    queue: VecDeque<Bytes>,
+    /// The body bytes to send next. Apart from the rest, since most streams queue
+    /// one chunk at a time and then need no memory for more.
+    /// Invariant: empty only if `rest` is.
+    front: Bytes,
+    rest: VecDeque<Bytes>,
+    /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<End>,
     /// It stands in the connection's ready queue: at most once.
@@ -53,7 +58,8 @@ impl Stream {
             head_received: false,
             receive: ReceiveWindow::new(receive_window),
             send: SendWindow::new(send_window),
-            queue: VecDeque::new(),
+            front: Bytes::new(),
+            rest: VecDeque::new(),
             queued: 0,
             end: None,
             scheduled: false,
@@ -65,23 +71,26 @@ impl Stream {
     }
 
     pub(crate) fn enqueue(&mut self, data: Bytes) {
-        if !data.is_empty() {
-            self.queued += data.len();
-            self.queue.push_back(data);
+        if data.is_empty() {
+            return;
+        }
+        self.queued += data.len();
+        if self.front.is_empty() {
+            self.front = data;
+        } else {
+            self.rest.push_back(data);
         }
     }
 
     /// Takes up to `limit` bytes off the front, within one chunk.
     pub(crate) fn dequeue(&mut self, limit: usize) -> Bytes {
-        let Some(front) = self.queue.front_mut() else {
-            return Bytes::new();
-        };
-        let piece = if front.len() <= limit {
-            self.queue.pop_front().unwrap_or_default()
+        let piece = if self.front.len() <= limit {
+            let next = self.rest.pop_front().unwrap_or_default();
+            std::mem::replace(&mut self.front, next)
         } else {
-            front.split_to(limit)
+            self.front.split_to(limit)
         };
-        self.queued -= piece.remaining();
+        self.queued -= piece.len();
         piece
     }
 

@@ -48,7 +48,7 @@ impl Script {
     }
 
     fn play(&mut self) -> Result<(), ConnectionError> {
-        self.server.receive(&mut self.bytes, self.now)
+        self.server.receive_all(&mut self.bytes, self.now)
     }
 
     /// Plays while the server reads, as a driver whose socket takes everything.
@@ -153,7 +153,7 @@ fn broken_connections_are_closed_with_the_code_of_the_rule() {
 fn what_is_not_http2_is_told_at_the_first_wrong_byte() {
     let mut server = Connection::new(Role::Server, Http2Options::default(), Instant::now());
     let mut bytes = BytesMut::from(&b"GET / HTTP/1.1\r\n"[..]);
-    assert!(server.receive(&mut bytes, Instant::now()).is_err());
+    assert!(server.receive_all(&mut bytes, Instant::now()).is_err());
 }
 
 #[test]

@@ -14,49 +14,56 @@ use crate::transport::http2::frame::{self, FrameHead, Kind};
 pub(super) type Outcome = Result<(), ConnectionError>;
 
 impl Connection {
-    /// Takes what is complete off `input`; what is not stays for the next call.
-    pub(crate) fn receive(&mut self, input: &mut BytesMut, now: Instant) -> Outcome {
+    /// Takes one frame off `input`, or a piece of DATA; `false` when nothing more
+    /// is complete, and what is not stays for the next call.
+    ///
+    /// The owner handles the events after each, so that a header block's field
+    /// list is free again for the next one, however many came in one read.
+    pub(crate) fn receive(
+        &mut self,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Result<bool, ConnectionError> {
         self.receive_preface(input)?;
-        while self.wants_input() {
-            if self.partial_data.is_some() {
-                if input.is_empty() {
-                    break;
-                }
-                self.continue_data(input);
-                continue;
+        if !self.wants_input() {
+            return Ok(false);
+        }
+        if self.partial_data.is_some() {
+            if input.is_empty() {
+                return Ok(false);
             }
-            let Some(bytes) = input.first_chunk::<{ FrameHead::LEN }>() else {
-                break;
-            };
-            if self.preface_left > 0 {
-                break;
-            }
-            let head = FrameHead::parse(bytes);
-            self.check_order(head)?;
-            if head.kind == Kind::DATA && !head.has(frame::PADDED) {
-                input.advance(FrameHead::LEN);
-                self.begin_data(head, input, now)?;
-                continue;
-            }
-            let length = head.length as usize;
-            if input.len() < FrameHead::LEN + length {
-                if matches!(head.kind, Kind::HEADERS | Kind::CONTINUATION) {
-                    self.await_header_block(now);
-                }
-                break;
-            }
+            self.continue_data(input);
+            return Ok(true);
+        }
+        let Some(bytes) = input.first_chunk::<{ FrameHead::LEN }>() else {
+            return Ok(false);
+        };
+        if self.preface_left > 0 {
+            return Ok(false);
+        }
+        let head = FrameHead::parse(bytes);
+        self.check_order(head)?;
+        let length = head.length as usize;
+        if head.kind == Kind::DATA && !head.has(frame::PADDED) {
             input.advance(FrameHead::LEN);
-            if head.kind == Kind::DATA {
-                let payload = input.split_to(length).freeze();
-                self.receive_padded_data(head, payload, now)?;
-            } else {
-                let result = self.receive_frame(head, &input[..length], now);
-                input.advance(length);
-                result?;
+            self.begin_data(head, input, now)?;
+        } else if input.len() < FrameHead::LEN + length {
+            if matches!(head.kind, Kind::HEADERS | Kind::CONTINUATION) {
+                self.await_header_block(now);
             }
+            return Ok(false);
+        } else if head.kind == Kind::DATA {
+            input.advance(FrameHead::LEN);
+            let payload = input.split_to(length).freeze();
+            self.receive_padded_data(head, payload, now)?;
+        } else {
+            input.advance(FrameHead::LEN);
+            let result = self.receive_frame(head, &input[..length], now);
+            input.advance(length);
+            result?;
         }
         self.announce_connection_window();
-        Ok(())
+        Ok(true)
     }
 
     fn receive_preface(&mut self, input: &mut BytesMut) -> Outcome {

@@ -57,8 +57,8 @@ impl Pair {
         loop {
             let (a, b) = (&mut self.client, &mut self.server);
             let moved = carry(a, b, self.step) | carry(b, a, self.step);
-            a.connection.receive(&mut a.inbox, self.now)?;
-            b.connection.receive(&mut b.inbox, self.now)?;
+            a.connection.receive_all(&mut a.inbox, self.now)?;
+            b.connection.receive_all(&mut b.inbox, self.now)?;
             if !moved {
                 return Ok(());
             }
@@ -67,6 +67,18 @@ impl Pair {
 
     fn open(&mut self) -> StreamId {
         self.client.connection.open(&request()).unwrap()
+    }
+}
+
+impl Connection {
+    /// Takes all that is complete; events wait.
+    pub(super) fn receive_all(
+        &mut self,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        while self.receive(input, now)? {}
+        Ok(())
     }
 }
 
@@ -293,7 +305,7 @@ fn a_shrinking_initial_window_may_turn_negative() {
         .send_data(id, Bytes::from(vec![0; 2 << 20]), false);
     pair.client
         .connection
-        .receive(&mut pair.client.inbox, pair.now)
+        .receive_all(&mut pair.client.inbox, pair.now)
         .unwrap();
     let before = read(&mut pair.server, false).0;
     pair.cross();
@@ -364,7 +376,7 @@ fn calls_above_the_last_stream_are_unprocessed() {
     go_away.encode(&mut pair.client.inbox);
     pair.client
         .connection
-        .receive(&mut pair.client.inbox, pair.now)
+        .receive_all(&mut pair.client.inbox, pair.now)
         .unwrap();
     let got = events(&mut pair.client);
     assert!(matches!(
