@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     Http(u16, &'static str),
     /// It is gRPC and broken: answered with a status.
     Grpc(Status),
+    /// Its messages are compressed in a way that is not spoken here.
+    Encoding(Status),
 }
 
 impl ReceivedRequest {
@@ -80,7 +82,7 @@ impl ReceivedRequest {
                     let parsed = deadline::parse_timeout(value);
                     timeout = Some(parsed.map_err(|error| Refusal::Grpc(error.into()))?);
                 }
-                b"grpc-encoding" => check_encoding(value).map_err(Refusal::Grpc)?,
+                b"grpc-encoding" => check_encoding(value).map_err(Refusal::Encoding)?,
                 _ => metadata
                     .append_wire(name, value)
                     .map_err(|error| Refusal::Grpc(error.into()))?,

@@ -22,22 +22,40 @@ pub(super) fn refuse_http(connection: &mut Connection, stream: StreamId, http: u
     });
 }
 
+/// Answers a call that is compressed in a way that is not spoken here, with the
+/// ways that are.
+pub(super) fn refuse_encoding(
+    connection: &mut Connection,
+    stream: StreamId,
+    result: &Result<(), Status>,
+) {
+    with_fields(connection, |connection, fields| {
+        let none = Metadata::default();
+        response_head::write_head(fields, &none);
+        fields.push(b"grpc-accept-encoding", b"identity");
+        response_head::write_trailers(fields, result, &none);
+        connection.send_trailers(stream, fields);
+    });
+}
+
 /// Ends a call: its head unless that has gone, its message, and its trailers.
 pub(super) fn end(
     connection: &mut Connection,
     stream: StreamId,
-    head_sent: bool,
-    finished: Finished,
+    mut head_sent: bool,
+    mut finished: Finished,
 ) {
+    if let Some(message) = finished.message.take() {
+        if head_sent || send_head(connection, stream, &finished.initial) {
+            head_sent = true;
+            connection.send_data(stream, message, false);
+        } else {
+            finished = Finished::failed(head_too_large());
+        }
+    }
     // Without a message the head and the trailers are one block:
     // PROTOCOL-HTTP2's Trailers-Only.
-    let trailers_only = !head_sent && finished.message.is_none();
-    if let Some(message) = finished.message {
-        if !head_sent {
-            send_head(connection, stream, &finished.initial);
-        }
-        connection.send_data(stream, message, false);
-    }
+    let trailers_only = !head_sent;
     with_fields(connection, |connection, fields| {
         if trailers_only {
             response_head::write_head(fields, &finished.initial);
@@ -56,16 +74,36 @@ pub(super) fn end(
     });
 }
 
-pub(super) fn send_head(connection: &mut Connection, stream: StreamId, metadata: &Metadata) {
+/// Sends a response's head; `false`, and nothing sent, where its metadata is
+/// above the caller's limit.
+#[must_use]
+pub(super) fn send_head(
+    connection: &mut Connection,
+    stream: StreamId,
+    metadata: &Metadata,
+) -> bool {
     with_fields(connection, |connection, fields| {
         response_head::write_head(fields, metadata);
-        connection.send_head(stream, fields);
-    });
+        let fits = fields.size() <= connection.peer_header_list_limit();
+        if fits {
+            connection.send_head(stream, fields);
+        }
+        fits
+    })
+}
+
+pub(super) fn head_too_large() -> Status {
+    let text = "the initial metadata is above the caller's limit";
+    Status::new(Code::ResourceExhausted, text)
 }
 
 /// Lends a field list to `write`.
-fn with_fields(connection: &mut Connection, write: impl FnOnce(&mut Connection, &mut Fields)) {
+fn with_fields<T>(
+    connection: &mut Connection,
+    write: impl FnOnce(&mut Connection, &mut Fields) -> T,
+) -> T {
     let mut fields = connection.take_fields();
-    write(connection, &mut fields);
+    let written = write(connection, &mut fields);
     connection.recycle(fields);
+    written
 }

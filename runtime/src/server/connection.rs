@@ -21,8 +21,8 @@ use tokio::task::AbortHandle;
 
 use super::answer;
 use super::context::{Context, PeerAddress};
-use super::handler::{Invocation, Route, Started};
-use super::router::Router;
+use super::handler::{Invocation, Started};
+use super::router::{RouteId, Router};
 use crate::call::command::{Command, Finished, Link};
 use crate::call::gather::Gather;
 use crate::call::request_head::{ReceivedRequest, Refusal};
@@ -79,7 +79,7 @@ enum Stage {
 #[derive(Debug)]
 struct Gathering {
     request: ReceivedRequest,
-    path: Bytes,
+    route: RouteId,
     gather: Gather,
 }
 
@@ -129,12 +129,15 @@ impl ServerConnection {
         let request = match ReceivedRequest::read(fields) {
             Ok(request) => request,
             Err(Refusal::Grpc(status)) => return answer::refuse(connection, stream, status),
+            Err(Refusal::Encoding(status)) => {
+                return answer::refuse_encoding(connection, stream, &Err(status));
+            }
             Err(Refusal::Http(http, text)) => {
                 return answer::refuse_http(connection, stream, http, text);
             }
         };
-        let shared = Arc::clone(&self.shared);
-        let route = match shared.router.find(fields.get(b":path").unwrap_or_default()) {
+        let router = &self.shared.router;
+        let route = match router.find(fields.get(b":path").unwrap_or_default()) {
             Ok(route) => route,
             Err(status) => return answer::refuse(connection, stream, status),
         };
@@ -148,7 +151,7 @@ impl ServerConnection {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, stream));
         }
-        if route.method.shape().client_streams {
+        if router.route(route).method.shape().client_streams {
             self.calls.insert(
                 stream,
                 Call {
@@ -164,7 +167,7 @@ impl ServerConnection {
         }
         let gathering = Gathering {
             request,
-            path: Bytes::from_static(route.method.path().as_bytes()),
+            route,
             gather: Gather::new(self.shared.limits.max_receive_message_size, Side::Server),
         };
         let stage = Stage::Gathering(Box::new(gathering));
@@ -208,22 +211,20 @@ impl ServerConnection {
         };
         let Gathering {
             request,
-            path,
+            route,
             gather,
         } = *gathering;
-        let shared = Arc::clone(&self.shared);
-        let started = gather.finish().and_then(|message| {
-            let message = message.ok_or_else(|| {
+        let message = gather.finish().and_then(|message| {
+            message.ok_or_else(|| {
                 Status::new(
                     Code::Unimplemented,
                     "the request of a unary call holds no message",
                 )
-            })?;
-            Ok((shared.router.find(&path)?, message))
+            })
         });
-        match started {
-            Ok((route, message)) => self.start(connection, stream, route, request, Some(message)),
-            Err(status) => self.finish(connection, stream, Finished::failed(status)),
+        match message {
+            Ok(message) => self.start(connection, stream, route, request, Some(message)),
+            Err(status) => answer::refuse(connection, stream, status),
         }
     }
 
@@ -246,10 +247,11 @@ impl ServerConnection {
         &mut self,
         connection: &mut Connection,
         stream: StreamId,
-        route: &Route,
+        route: RouteId,
         request: ReceivedRequest,
         message: Option<Payload>,
     ) {
+        let route = self.shared.router.route(route);
         let Some(call) = self.calls.get_mut(&stream) else {
             return;
         };
@@ -306,8 +308,13 @@ impl ServerConnection {
         let Some(state) = &running.state else { return };
         let outgoing = state.take_outbound();
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
-            running.head_sent = true;
-            answer::send_head(connection, stream, &outgoing.head.unwrap_or_default());
+            let head = outgoing.head.unwrap_or_default();
+            running.head_sent = answer::send_head(connection, stream, &head);
+            if !running.head_sent {
+                stop(std::mem::take(running), answer::head_too_large);
+                let failed = Finished::failed(answer::head_too_large());
+                return self.finish(connection, stream, failed);
+            }
         }
         for chunk in outgoing.chunks {
             connection.send_data(stream, chunk, false);

@@ -40,7 +40,7 @@ fn what_is_not_grpc_is_refused() {
     ));
     assert!(matches!(
         request(&[("grpc-encoding", "gzip")]),
-        Err(Refusal::Grpc(_))
+        Err(Refusal::Encoding(_))
     ));
     assert!(matches!(request(&[("x-bin", "!")]), Err(Refusal::Grpc(_))));
 }
