@@ -26,9 +26,6 @@ use crate::status::{Code, Status};
 /// A message above this is encoded outside the lock.
 const ENCODE_UNDER_LOCK: usize = 4 << 10;
 
-/// Bytes that a corked call gathers before the connection hears of them.
-const CORKED_MAX: usize = 16 << 10;
-
 /// How a call ended for the one who receives: trailing metadata, or the error.
 pub(crate) type Ended = Result<Metadata, Status>;
 
@@ -70,8 +67,6 @@ struct Outbound {
     held: usize,
     finished: bool,
     announced: bool,
-    /// What is pushed is announced in one go: see [`CallState::cork`].
-    corked: bool,
     waker: Option<Waker>,
 }
 
@@ -297,27 +292,8 @@ impl CallState {
             return;
         }
         put(&mut state.outbound);
-        let outbound = &mut state.outbound;
-        outbound.held += length;
-        let enough = !outbound.chunks.is_empty() || outbound.buffer.len() >= CORKED_MAX;
-        if enough || !outbound.corked {
-            announce(&mut state);
-        }
-    }
-
-    /// From here to [`uncork`](Self::uncork) small messages are gathered: else a
-    /// connection on another thread, being faster than any handler, would make a
-    /// frame of each, and peers close connections of too many tiny frames.
-    pub(crate) fn cork(&self) {
-        self.lock().outbound.corked = true;
-    }
-
-    pub(crate) fn uncork(&self) {
-        let mut state = self.lock();
-        state.outbound.corked = false;
-        if !state.outbound.chunks.is_empty() || !state.outbound.buffer.is_empty() {
-            announce(&mut state);
-        }
+        state.outbound.held += length;
+        announce(&mut state);
     }
 
     /// The initial metadata of a response that streams; sent with the first

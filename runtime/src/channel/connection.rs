@@ -44,6 +44,8 @@ pub(crate) struct ClientConnection {
     commands: UnboundedReceiver<Command>,
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
+    /// Streams with something to send at the next write.
+    sends: Vec<StreamId>,
     calls: StreamMap<Call>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) waiting: Waiting,
@@ -84,6 +86,7 @@ impl ClientConnection {
             commands,
             sender,
             batch: Vec::new(),
+            sends: Vec::new(),
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
             waiting,
@@ -303,7 +306,7 @@ impl ClientConnection {
 
     fn apply(&mut self, connection: &mut Connection, command: &Command) {
         match *command {
-            Command::Send(stream) => self.send(connection, stream),
+            Command::Send(stream) => self.sends.push(stream),
             Command::Release(stream, bytes) => connection.release(stream, bytes),
             Command::Cancel(stream) => {
                 self.remove(stream);
@@ -424,6 +427,14 @@ impl Application for ClientConnection {
             self.open_waiting(connection, now);
         }
         came || matches!(taken, Poll::Ready(1..))
+    }
+
+    fn flush(&mut self, connection: &mut Connection) {
+        let mut sends = std::mem::take(&mut self.sends);
+        for stream in sends.drain(..) {
+            self.send(connection, stream);
+        }
+        self.sends = sends;
     }
 
     fn next_timeout(&self) -> Option<Instant> {

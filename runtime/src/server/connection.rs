@@ -58,6 +58,8 @@ pub(crate) struct ServerConnection {
     commands: UnboundedReceiver<Command>,
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
+    /// Streams with something to send at the next write.
+    sends: Vec<StreamId>,
     calls: StreamMap<Call>,
     deadlines: BTreeSet<(Instant, StreamId)>,
 }
@@ -100,6 +102,7 @@ impl ServerConnection {
             commands,
             sender,
             batch: Vec::new(),
+            sends: Vec::new(),
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
         }
@@ -355,7 +358,7 @@ impl ServerConnection {
 
     fn apply(&mut self, connection: &mut Connection, command: Command, now: Instant) {
         match command {
-            Command::Send(stream) => self.send(connection, stream),
+            Command::Send(stream) => self.sends.push(stream),
             Command::Release(stream, bytes) => connection.release(stream, bytes),
             Command::Cancel(stream) => {
                 self.remove(stream, cancelled);
@@ -455,6 +458,14 @@ impl Application for ServerConnection {
         }
         self.batch = batch;
         matches!(taken, Poll::Ready(1..))
+    }
+
+    fn flush(&mut self, connection: &mut Connection) {
+        let mut sends = std::mem::take(&mut self.sends);
+        for stream in sends.drain(..) {
+            self.send(connection, stream);
+        }
+        self.sends = sends;
     }
 
     fn next_timeout(&self) -> Option<Instant> {

@@ -62,7 +62,6 @@ impl Route {
         // The waker does nothing: a pending handler is polled again by its own
         // task, whose waker then takes this one's place.
         let mut context = TaskContext::from_waker(Waker::noop());
-        let replies = invocation.state.clone().filter(|_| self.method.shape().server_streams);
         let first = catch_unwind(AssertUnwindSafe(|| {
             let mut future = (self.handler)(invocation);
             match future.as_mut().poll(&mut context) {
@@ -77,7 +76,6 @@ impl Route {
                     future,
                     link: link(),
                     method: self.method,
-                    replies,
                 };
                 Started::Spawned(tokio::spawn(task).abort_handle())
             }
@@ -98,25 +96,14 @@ struct HandlerTask {
     future: HandlerFuture,
     link: Link,
     method: Method,
-    /// Where the response streams: what one turn of the handler sends goes out
-    /// together, at the latest when it waits for something.
-    replies: Option<Arc<CallState>>,
 }
 
 impl Future for HandlerTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        if let Some(replies) = &self.replies {
-            replies.cork();
-        }
         let finished = match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => {
-                if let Some(replies) = &self.replies {
-                    replies.uncork();
-                }
-                return Poll::Pending;
-            }
+            Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(finished)) => finished,
             Err(_) => panicked(self.method),
         };

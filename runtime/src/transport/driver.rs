@@ -51,6 +51,9 @@ pub(crate) trait Application {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> bool;
+    /// Passes on what streams have to send. It is called just before a write, so
+    /// that all a stream pushed since the last one leaves as one frame.
+    fn flush(&mut self, connection: &mut Connection);
     fn next_timeout(&self) -> Option<Instant>;
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant);
 }
@@ -162,15 +165,20 @@ impl<A: Application> Driver<A> {
         let asked = self
             .application
             .poll_commands(&mut self.connection, now, cx);
-        self.connection.pump();
-        self.dispatch(now);
         // The first of many callers that were woken together must not have a
         // write to itself: a multi-thread runtime runs the task it wakes next.
-        let short = (1..GATHER_LIMIT).contains(&self.connection.output().len());
+        let short = self.connection.output().len() < GATHER_LIMIT;
         if asked && short && !std::mem::replace(&mut self.gathered, true) {
             return Ok(Turn::Gathers);
         }
         self.gathered = false;
+        // While the socket takes nothing, streams gather instead: else a slow
+        // reader would get a frame for each small message.
+        if short {
+            self.application.flush(&mut self.connection);
+        }
+        self.connection.pump();
+        self.dispatch(now);
         moved |= asked | self.write(cx).map_err(Closed::Io)?;
         Ok(if moved { Turn::Moved } else { Turn::Still })
     }

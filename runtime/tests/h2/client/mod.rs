@@ -203,6 +203,7 @@ impl Peer {
         let server = server.add_service(service(echoes)).listen("127.0.0.1:0");
         let server = server.start().await.unwrap();
         let socket = TcpStream::connect(&server.addresses()[0]).await.unwrap();
+        socket.set_nodelay(true).unwrap();
         let (requests, connection) = client.handshake(socket).await.unwrap();
         let connection = tokio::spawn(connection);
         Self {

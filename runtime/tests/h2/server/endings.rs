@@ -36,7 +36,11 @@ async fn a_reset_before_the_head_is_a_status_by_its_code() {
     let mut call = peer.stub.unary(Echo::default()).response();
     let mut connection = peer.accept().await;
     for (reason, code) in RESETS {
-        connection.call().await.response.send_reset(Reason::from(reason));
+        connection
+            .call()
+            .await
+            .response
+            .send_reset(Reason::from(reason));
         let status = within(call).await.unwrap_err();
         assert_eq!(status.code(), code, "{reason:#x}: {status}");
         call = peer.stub.unary(Echo::default()).response();
@@ -104,7 +108,10 @@ async fn a_dropped_call_is_reset_with_cancel() {
     let mut call = connection.call().await;
     replies.cancel();
     assert_eq!(call.reset().await, Reason::CANCEL);
-    assert_eq!(within(replies.next()).await.unwrap_err().code(), Code::Cancelled);
+    assert_eq!(
+        within(replies.next()).await.unwrap_err().code(),
+        Code::Cancelled
+    );
     drop(requests);
 }
 
@@ -146,7 +153,11 @@ async fn what_the_server_says_at_the_deadline_is_the_deadline() {
     let mut connection = None;
     for round in 0..60 {
         let deadline = Instant::now() + Duration::from_millis(20);
-        let call = peer.stub.unary(Echo::default()).deadline(deadline).response();
+        let call = peer
+            .stub
+            .unary(Echo::default())
+            .deadline(deadline)
+            .response();
         if connection.is_none() {
             connection = Some(peer.accept().await);
         }
@@ -164,14 +175,22 @@ async fn what_the_server_says_at_the_deadline_is_the_deadline() {
             _ => drop(arrived),
         }
         let status = within(call).await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "round {round}: {status}");
+        assert_eq!(
+            status.code(),
+            Code::DeadlineExceeded,
+            "round {round}: {status}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_before_the_deadline_counts() {
     let peer = Peer::start().await;
-    let call = peer.stub.unary(Echo::default()).timeout(Duration::from_secs(15)).response();
+    let call = peer
+        .stub
+        .unary(Echo::default())
+        .timeout(Duration::from_secs(15))
+        .response();
     let mut connection = peer.accept().await;
     let mut arrived = connection.call().await;
     assert_ne!(text(&arrived.head.headers, "grpc-timeout"), "");
@@ -193,7 +212,11 @@ async fn an_early_answer_ends_the_request() {
     let ended = within(async {
         loop {
             match call.body.data().await {
-                Some(Ok(data)) => call.body.flow_control().release_capacity(data.len()).unwrap(),
+                Some(Ok(data)) => call
+                    .body
+                    .flow_control()
+                    .release_capacity(data.len())
+                    .unwrap(),
                 other => break other,
             }
         }
@@ -211,7 +234,10 @@ async fn an_early_failure_stops_the_sender_with_its_status() {
     let peer = Peer::start().await;
     let (mut requests, mut replies) = peer.stub.chat().start();
     let mut call = peer.accept().await.call().await;
-    call.refuse(200, &[("content-type", "application/grpc"), ("grpc-status", "7")]);
+    call.refuse(
+        200,
+        &[("content-type", "application/grpc"), ("grpc-status", "7")],
+    );
     let status = within(async {
         loop {
             if let Err(status) = requests.send(Echo::data(10_000)).await {
@@ -221,7 +247,10 @@ async fn an_early_failure_stops_the_sender_with_its_status() {
     })
     .await;
     assert_eq!(status.code(), Code::PermissionDenied);
-    assert_eq!(within(replies.next()).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        within(replies.next()).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
 }
 
 #[tokio::test]
@@ -231,13 +260,21 @@ async fn messages_before_a_failure_are_all_received() {
     let mut call = peer.accept().await.call().await;
     let mut body = call.respond();
     for number in 0..100 {
-        body.send_data(framed(&Echo::number(number)), false).unwrap();
+        body.send_data(framed(&Echo::number(number)), false)
+            .unwrap();
     }
-    body.send_trailers(fields(&[("grpc-status", "10")])).unwrap();
+    body.send_trailers(fields(&[("grpc-status", "10")]))
+        .unwrap();
     // The end is there before anyone has read.
     let _ = within(call.request()).await;
     for number in 0..100 {
-        assert_eq!(within(replies.next()).await.unwrap().unwrap().number, number);
+        assert_eq!(
+            within(replies.next()).await.unwrap().unwrap().number,
+            number
+        );
     }
-    assert_eq!(within(replies.next()).await.unwrap_err().code(), Code::Aborted);
+    assert_eq!(
+        within(replies.next()).await.unwrap_err().code(),
+        Code::Aborted
+    );
 }

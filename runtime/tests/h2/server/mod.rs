@@ -35,8 +35,14 @@ impl Peer {
     async fn start_with(options: Http2Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let channel = Channel::builder(&address).unwrap().http2(options).insecure();
-        Self { listener, stub: EchoStub(channel) }
+        let channel = Channel::builder(&address)
+            .unwrap()
+            .http2(options)
+            .insecure();
+        Self {
+            listener,
+            stub: EchoStub(channel),
+        }
     }
 
     /// The channel's next connection.
@@ -46,6 +52,7 @@ impl Peer {
 
     async fn accept_with(&self, builder: &Builder) -> Connection {
         let socket = within(self.listener.accept()).await.unwrap().0;
+        socket.set_nodelay(true).unwrap();
         let connection = within(builder.handshake(socket)).await.unwrap();
         Connection::start(connection)
     }
@@ -85,11 +92,17 @@ impl Connection {
                 }
             }
         });
-        Self { calls, orders, task }
+        Self {
+            calls,
+            orders,
+            task,
+        }
     }
 
     async fn call(&mut self) -> Call {
-        within(self.calls.recv()).await.expect("the connection has ended")
+        within(self.calls.recv())
+            .await
+            .expect("the connection has ended")
     }
 
     fn order(&self, order: Order) {
@@ -121,12 +134,16 @@ impl Call {
     }
 
     fn respond_with(&mut self, status: u16, more: &[(&'static str, &str)]) -> SendStream<Bytes> {
-        self.response.send_response(head(status, more), false).unwrap()
+        self.response
+            .send_response(head(status, more), false)
+            .unwrap()
     }
 
     /// A head that is all there is.
     fn refuse(&mut self, status: u16, more: &[(&'static str, &str)]) {
-        self.response.send_response(head(status, more), true).unwrap();
+        self.response
+            .send_response(head(status, more), true)
+            .unwrap();
     }
 
     /// A proper unary response.
@@ -138,7 +155,9 @@ impl Call {
 
     /// What the client reset the stream with before any response.
     async fn reset(&mut self) -> Reason {
-        within(poll_fn(|cx| self.response.poll_reset(cx))).await.unwrap()
+        within(poll_fn(|cx| self.response.poll_reset(cx)))
+            .await
+            .unwrap()
     }
 }
 

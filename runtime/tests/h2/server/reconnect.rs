@@ -57,7 +57,11 @@ async fn goaway_with_an_error_tells_its_reason() {
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert!(status.message().contains("ENHANCE_YOUR_CALM"), "{status}");
     let next = peer.stub.unary(Echo::default()).wait_for_ready().response();
-    peer.accept().await.call().await.answer(&Echo::text("again"));
+    peer.accept()
+        .await
+        .call()
+        .await
+        .answer(&Echo::text("again"));
     assert_eq!(within(next).await.unwrap().message.text, "again");
 }
 
@@ -69,7 +73,10 @@ async fn a_call_above_goaways_last_stream_is_made_again() {
     let mut stream = peer.stub.collect().start();
     let mut socket = within(peer.listener.accept()).await.unwrap().0;
     // SETTINGS, empty.
-    socket.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    socket
+        .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+        .await
+        .unwrap();
     // The unary request's DATA has come when its text has.
     let mut bytes = BytesMut::new();
     let request = framed(&Echo::text("hi"));
@@ -77,7 +84,10 @@ async fn a_call_above_goaways_last_stream_is_made_again() {
         assert_ne!(within(socket.read_buf(&mut bytes)).await.unwrap(), 0);
     }
     // GOAWAY: last stream 0, NO_ERROR.
-    socket.write_all(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
+    socket
+        .write_all(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        .await
+        .unwrap();
     let mut connection = peer.accept().await;
     for _ in 0..2 {
         let mut again = connection.call().await;
@@ -101,7 +111,12 @@ async fn a_refused_call_is_made_again() {
     refused.response.send_reset(Reason::REFUSED_STREAM);
     let mut again = connection.call().await;
     assert_eq!(messages(again.request().await), [Echo::text("hi")]);
-    assert!(!again.head.headers.contains_key("grpc-previous-rpc-attempts"));
+    assert!(
+        !again
+            .head
+            .headers
+            .contains_key("grpc-previous-rpc-attempts")
+    );
     again.answer(&Echo::text("there"));
     assert_eq!(within(call).await.unwrap().message.text, "there");
 }
@@ -130,12 +145,19 @@ async fn a_refused_stream_is_made_again_only_while_nothing_was_sent() {
     let peer = Peer::start().await;
     let mut stream = peer.stub.collect().start();
     let mut connection = peer.accept().await;
-    connection.call().await.response.send_reset(Reason::REFUSED_STREAM);
+    connection
+        .call()
+        .await
+        .response
+        .send_reset(Reason::REFUSED_STREAM);
     let mut again = connection.call().await;
     within(stream.send(Echo::number(1))).await.unwrap();
     within(again.body.data()).await.unwrap().unwrap();
     again.response.send_reset(Reason::REFUSED_STREAM);
-    assert_eq!(within(stream.finish()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        within(stream.finish()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
 }
 
 #[tokio::test]
@@ -154,12 +176,25 @@ async fn a_lost_connection_is_unavailable_for_all_its_calls() {
     assert!(within(expand.next()).await.unwrap().is_some());
     connection.vanish();
     let status = within(unary).await.unwrap_err();
-    assert_eq!((status.code(), status.phase()), (Code::Unavailable, Some(Phase::Receive)));
-    assert_eq!(within(expand.next()).await.unwrap_err().code(), Code::Unavailable);
-    assert_eq!(within(chat.next()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        (status.code(), status.phase()),
+        (Code::Unavailable, Some(Phase::Receive))
+    );
+    assert_eq!(
+        within(expand.next()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
+    assert_eq!(
+        within(chat.next()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
 
     let next = peer.stub.unary(Echo::default()).wait_for_ready().response();
-    peer.accept().await.call().await.answer(&Echo::text("again"));
+    peer.accept()
+        .await
+        .call()
+        .await
+        .answer(&Echo::text("again"));
     assert_eq!(within(next).await.unwrap().message.text, "again");
 }
 
@@ -168,7 +203,10 @@ async fn a_peer_that_does_not_speak_http2_is_unavailable() {
     let peer = Peer::start().await;
     let call = peer.stub.unary(Echo::default()).response();
     let mut socket = within(peer.listener.accept()).await.unwrap().0;
-    socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    socket
+        .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        .await
+        .unwrap();
     let status = within(call).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status}");
 }
@@ -176,11 +214,16 @@ async fn a_peer_that_does_not_speak_http2_is_unavailable() {
 #[tokio::test]
 async fn calls_above_the_servers_limit_wait_their_turn() {
     let peer = Peer::start().await;
-    let calls: Vec<_> =
-        (0..10).map(|number| peer.stub.unary(Echo::number(number)).response()).collect();
+    let calls: Vec<_> = (0..10)
+        .map(|number| peer.stub.unary(Echo::number(number)).response())
+        .collect();
     let mut builder = Builder::new();
     builder.max_concurrent_streams(1);
-    let Connection { calls: mut arriving, task, .. } = peer.accept_with(&builder).await;
+    let Connection {
+        calls: mut arriving,
+        task,
+        ..
+    } = peer.accept_with(&builder).await;
     let serving = tokio::spawn(async move {
         let mut served = 0;
         while let Some(mut call) = arriving.recv().await {
@@ -206,5 +249,8 @@ async fn a_limit_of_no_streams_holds_calls_back_until_their_deadline() {
     let timeout = std::time::Duration::from_millis(100);
     let call = peer.stub.unary(Echo::default()).timeout(timeout).response();
     let _connection = peer.accept_with(&builder).await;
-    assert_eq!(within(call).await.unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(
+        within(call).await.unwrap_err().code(),
+        Code::DeadlineExceeded
+    );
 }

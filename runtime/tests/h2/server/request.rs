@@ -58,7 +58,11 @@ async fn authority_and_user_agent_are_what_the_channel_was_told() {
 #[tokio::test]
 async fn the_timeout_that_is_sent_is_what_remains() {
     let peer = Peer::start().await;
-    let _call = peer.stub.unary(Echo::text("hi")).timeout(Duration::from_secs(15)).response();
+    let _call = peer
+        .stub
+        .unary(Echo::text("hi"))
+        .timeout(Duration::from_secs(15))
+        .response();
     let head = peer.accept().await.call().await.head;
     let value = text(&head.headers, "grpc-timeout");
     let (digits, unit) = value.split_at(value.len() - 1);
@@ -77,10 +81,25 @@ async fn the_timeout_that_is_sent_is_what_remains() {
 #[tokio::test]
 async fn an_endless_timeout_is_none_or_fits_in_eight_digits() {
     let peer = Peer::start().await;
-    let _call = peer.stub.unary(Echo::text("hi")).timeout(Duration::MAX).response();
-    let _other = peer.stub.unary(Echo::text("hi")).timeout(Duration::from_secs(1 << 33)).response();
+    let _call = peer
+        .stub
+        .unary(Echo::text("hi"))
+        .timeout(Duration::MAX)
+        .response();
+    let _other = peer
+        .stub
+        .unary(Echo::text("hi"))
+        .timeout(Duration::from_secs(1 << 33))
+        .response();
     let mut connection = peer.accept().await;
-    assert!(!connection.call().await.head.headers.contains_key("grpc-timeout"));
+    assert!(
+        !connection
+            .call()
+            .await
+            .head
+            .headers
+            .contains_key("grpc-timeout")
+    );
     let head = connection.call().await.head;
     let value = text(&head.headers, "grpc-timeout");
     assert!(value.len() <= 9 && value.ends_with('H'), "{value}");
@@ -119,7 +138,10 @@ async fn a_message_of_a_stream_goes_out_before_the_next_one_comes() {
         let data = within(call.body.data()).await.unwrap().unwrap();
         assert_eq!(data, framed(&Echo::number(number)));
         body.send_data(data, false).unwrap();
-        assert_eq!(within(replies.next()).await.unwrap().unwrap().number, number);
+        assert_eq!(
+            within(replies.next()).await.unwrap().unwrap().number,
+            number
+        );
     }
 }
 
@@ -132,7 +154,10 @@ async fn no_head_ends_a_request_and_no_frame_is_empty_but_the_last() {
     let _empty = tokio::spawn(empty.finish());
     let mut socket = within(peer.listener.accept()).await.unwrap().0;
     // SETTINGS, empty.
-    socket.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    socket
+        .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+        .await
+        .unwrap();
     let mut bytes = BytesMut::new();
     while bytes.len() < 24 {
         within(socket.read_buf(&mut bytes)).await.unwrap();

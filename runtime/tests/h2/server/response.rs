@@ -52,7 +52,9 @@ async fn assert_code(code: Code, what: &str, script: impl Fn(&mut Call)) -> Stat
 
 #[tokio::test]
 async fn a_proper_response_is_an_answer() {
-    let reply = unary(|call| call.answer(&Echo::text("there"))).await.unwrap();
+    let reply = unary(|call| call.answer(&Echo::text("there")))
+        .await
+        .unwrap();
     assert_eq!(reply.message, Echo::text("there"));
     let (count, ended) = expand(|call| call.answer(&Echo::text("there"))).await;
     assert_eq!(count, 1);
@@ -62,7 +64,11 @@ async fn a_proper_response_is_an_answer() {
 #[tokio::test]
 async fn a_trailers_only_failure_is_a_status() {
     let status = assert_code(Code::NotFound, "trailers-only", |call| {
-        let status = [GRPC[0], ("grpc-status", "5"), ("grpc-message", "no %E2%98%BA")];
+        let status = [
+            GRPC[0],
+            ("grpc-status", "5"),
+            ("grpc-message", "no %E2%98%BA"),
+        ];
         call.refuse(200, &status);
     })
     .await;
@@ -102,7 +108,10 @@ async fn a_grpc_status_that_is_none_is_unknown() {
 
 #[tokio::test]
 async fn a_missing_grpc_status_is_unknown() {
-    assert_code(Code::Unknown, "trailers-only", |call| call.refuse(200, &GRPC)).await;
+    assert_code(Code::Unknown, "trailers-only", |call| {
+        call.refuse(200, &GRPC)
+    })
+    .await;
     assert_code(Code::Unknown, "trailers", |call| {
         let mut body = call.respond();
         body.send_data(framed(&Echo::default()), false).unwrap();
@@ -127,7 +136,8 @@ async fn http_errors_of_proxies_are_told_by_their_status() {
     ] {
         let status = assert_code(code, "an HTML page", |call| {
             let mut body = call.respond_with(http, &[("content-type", "text/html")]);
-            body.send_data(Bytes::from_static(b"<html>sorry</html>"), true).unwrap();
+            body.send_data(Bytes::from_static(b"<html>sorry</html>"), true)
+                .unwrap();
         })
         .await;
         assert!(status.message().contains(&http.to_string()), "{status}");
@@ -140,7 +150,8 @@ async fn http_errors_of_proxies_are_told_by_their_status() {
 async fn a_page_with_http_200_is_no_answer() {
     assert_code(Code::Unknown, "HTML", |call| {
         let mut body = call.respond_with(200, &[("content-type", "text/html")]);
-        body.send_data(Bytes::from_static(b"<html>log in</html>"), true).unwrap();
+        body.send_data(Bytes::from_static(b"<html>log in</html>"), true)
+            .unwrap();
     })
     .await;
 }
@@ -164,7 +175,10 @@ async fn a_message_that_is_badly_encoded_keeps_the_code() {
         ("%41%", "A%"),
     ] {
         let status = assert_code(Code::DataLoss, sent, |call| {
-            call.refuse(200, &[GRPC[0], ("grpc-status", "15"), ("grpc-message", sent)]);
+            call.refuse(
+                200,
+                &[GRPC[0], ("grpc-status", "15"), ("grpc-message", sent)],
+            );
         })
         .await;
         assert_eq!(status.message(), read, "{sent}");
@@ -174,12 +188,19 @@ async fn a_message_that_is_badly_encoded_keeps_the_code() {
 #[tokio::test]
 async fn details_that_cannot_be_read_keep_the_code() {
     let status = unary(|call| {
-        let fields = [GRPC[0], ("grpc-status", "9"), ("grpc-status-details-bin", "!!")];
+        let fields = [
+            GRPC[0],
+            ("grpc-status", "9"),
+            ("grpc-status-details-bin", "!!"),
+        ];
         call.refuse(200, &fields);
     })
     .await
     .unwrap_err();
-    assert_eq!((status.code(), status.details().len()), (Code::FailedPrecondition, 0));
+    assert_eq!(
+        (status.code(), status.details().len()),
+        (Code::FailedPrecondition, 0)
+    );
 }
 
 #[tokio::test]
@@ -235,7 +256,8 @@ async fn a_failure_after_a_message_is_a_failure() {
     let script = |call: &mut Call| {
         let mut body = call.respond();
         body.send_data(framed(&Echo::text("there")), false).unwrap();
-        body.send_trailers(fields(&[("grpc-status", "10"), ("grpc-message", "late")])).unwrap();
+        body.send_trailers(fields(&[("grpc-status", "10"), ("grpc-message", "late")]))
+            .unwrap();
     };
     assert_eq!(unary(script).await.unwrap_err().code(), Code::Aborted);
     let (count, ended) = expand(script).await;
@@ -274,7 +296,11 @@ async fn a_message_may_be_cut_at_any_byte() {
             body.send_data(bytes.slice(at..), false).unwrap();
             body.send_trailers(ok()).unwrap();
         };
-        assert_eq!(unary(script).await.unwrap().message, Echo::text("cut me"), "{at}");
+        assert_eq!(
+            unary(script).await.unwrap().message,
+            Echo::text("cut me"),
+            "{at}"
+        );
     }
     let (count, ended) = expand(|call| {
         let mut body = call.respond();
@@ -292,21 +318,37 @@ async fn a_message_may_be_cut_at_any_byte() {
 #[tokio::test]
 async fn a_message_above_the_limit_is_refused_by_its_prefix() {
     let peer = Peer::start().await;
-    let call = peer.stub.unary(Echo::text("hi")).max_receive_message_size(1_000).response();
+    let call = peer
+        .stub
+        .unary(Echo::text("hi"))
+        .max_receive_message_size(1_000)
+        .response();
     let mut connection = peer.accept().await;
     let mut arrived = connection.call().await;
     let mut body = arrived.respond();
-    body.send_data(Bytes::from_static(&[0, 0, 0, 4, 0]), false).unwrap();
+    body.send_data(Bytes::from_static(&[0, 0, 0, 4, 0]), false)
+        .unwrap();
     let status = within(call).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
-    assert!(status.message().contains("1024") && status.message().contains("1000"), "{status}");
+    assert!(
+        status.message().contains("1024") && status.message().contains("1000"),
+        "{status}"
+    );
     assert_eq!(reset_of(&mut body).await, Reason::CANCEL);
 
-    let mut replies = peer.stub.expand(Echo::default()).max_receive_message_size(1_000).start();
+    let mut replies = peer
+        .stub
+        .expand(Echo::default())
+        .max_receive_message_size(1_000)
+        .start();
     let mut arrived = connection.call().await;
     let mut body = arrived.respond();
-    body.send_data(Bytes::from_static(&[0, 0, 0, 4, 0]), false).unwrap();
-    assert_eq!(within(replies.next()).await.unwrap_err().code(), Code::ResourceExhausted);
+    body.send_data(Bytes::from_static(&[0, 0, 0, 4, 0]), false)
+        .unwrap();
+    assert_eq!(
+        within(replies.next()).await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
     assert_eq!(reset_of(&mut body).await, Reason::CANCEL);
 }
 
