@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), grpc_build::Error> {
-    grpc_build::compile(&["proto/flow.proto"], &["proto"])?;
+    grpc_build::compile(
+        &["proto/flow.proto", "../examples/proto/hello.proto"],
+        &["proto", "../examples/proto"],
+    )?;
 
     let testdata = Path::new("../protoc-gen-rust-grpc/tests/testdata");
     let mut protos = Vec::new();
