@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 
 use prost::Message;
 
-use super::blocking::{BlockingReceiver, BlockingSender};
 use super::call::{Call, call_options};
 use crate::call::receiver::Receiver;
 use crate::call::sender::Sender;
@@ -37,11 +36,5 @@ impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
     pub fn start(self) -> (Sender<Q>, Receiver<R>) {
         let started = self.call.start();
         (started.sender(), started.receiver())
-    }
-
-    /// Starts the call; both halves block their threads.
-    pub fn wait(self) -> (BlockingSender<Q>, BlockingReceiver<R>) {
-        let (sender, receiver) = self.start();
-        (BlockingSender::new(sender), BlockingReceiver::new(receiver))
     }
 }

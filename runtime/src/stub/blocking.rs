@@ -2,57 +2,49 @@
 //! calls are the same; only the waiting differs. It must never block a thread
 //! that a runtime needs.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::future::IntoFuture;
 
 use prost::Message;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::client_streaming::ClientStream;
-use super::unary::Response;
+use super::bidi_streaming::BidiStreamingCall;
+use super::client_streaming::{ClientStream, ClientStreamingCall};
+use super::park::block_on;
+use super::server_streaming::ServerStreamingCall;
+use super::unary::{Response, UnaryCall};
 use crate::call::receiver::Receiver;
 use crate::call::sender::Sender;
-use crate::status::{Code, Status};
+use crate::status::Status;
 
-/// Blocks this thread until `future` is ready. On a worker of a multi-threaded
-/// runtime its other tasks are moved away first; on a single-threaded runtime
-/// there is nowhere to move them, and that is an error.
-pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Status> {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Err(_) => Ok(park_on(future)),
-        Ok(RuntimeFlavor::MultiThread) => Ok(tokio::task::block_in_place(|| park_on(future))),
-        Ok(_) => Err(Status::new(
-            Code::FailedPrecondition,
-            "wait() would block the only thread of this tokio runtime, and with it the call's own \
-             connection: use .await here, or call it from a thread of its own",
-        )),
+impl<R: Message + Default> UnaryCall<R> {
+    /// Makes the call and blocks this thread until it ends.
+    ///
+    /// # Errors
+    /// As [`response`](Self::response); `FAILED_PRECONDITION` on a thread of a
+    /// single-threaded runtime, which must not be blocked.
+    pub fn wait(self) -> Result<R, Status> {
+        block_on(self.into_future())?
     }
 }
 
-fn park_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
+impl<R: Message + Default> ServerStreamingCall<R> {
+    /// Starts the call; the iterator blocks this thread for each message.
+    pub fn wait(self) -> BlockingReceiver<R> {
+        BlockingReceiver::new(self.start())
     }
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
+    /// Starts the call; sending and finishing block this thread.
+    pub fn wait(self) -> BlockingClientStream<Q, R> {
+        BlockingClientStream::new(self.start())
     }
+}
 
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
+    /// Starts the call; both halves block their threads.
+    pub fn wait(self) -> (BlockingSender<Q>, BlockingReceiver<R>) {
+        let (sender, receiver) = self.start();
+        (BlockingSender::new(sender), BlockingReceiver::new(receiver))
     }
 }
 
@@ -65,7 +57,7 @@ pub struct BlockingReceiver<R> {
 }
 
 impl<R: Message + Default> BlockingReceiver<R> {
-    pub(super) fn new(receiver: Receiver<R>) -> Self {
+    fn new(receiver: Receiver<R>) -> Self {
         Self {
             receiver,
             failed: false,
@@ -101,7 +93,7 @@ pub struct BlockingSender<Q> {
 }
 
 impl<Q: Message> BlockingSender<Q> {
-    pub(super) fn new(sender: Sender<Q>) -> Self {
+    fn new(sender: Sender<Q>) -> Self {
         Self { sender }
     }
 
@@ -127,7 +119,7 @@ pub struct BlockingClientStream<Q, R> {
 }
 
 impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
-    pub(super) fn new(stream: ClientStream<Q, R>) -> Self {
+    fn new(stream: ClientStream<Q, R>) -> Self {
         Self { stream }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::blocking::BlockingClientStream;
 use super::call::{Call, call_options};
 use super::unary::{Response, ResponseFuture};
 use crate::call::sender::Sender;
@@ -43,11 +42,6 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
             state: started.state,
             message: PhantomData,
         }
-    }
-
-    /// Starts the call; sending and finishing block this thread.
-    pub fn wait(self) -> BlockingClientStream<Q, R> {
-        BlockingClientStream::new(self.start())
     }
 }
 

@@ -5,6 +5,7 @@ mod bidi_streaming;
 mod blocking;
 mod call;
 mod client_streaming;
+mod park;
 mod server_streaming;
 mod unary;
 

@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 
 use prost::Message;
 
-use super::blocking::BlockingReceiver;
 use super::call::{Call, call_options};
 use crate::call::receiver::Receiver;
 use crate::channel::Channel;
@@ -35,10 +34,5 @@ impl<R: Message + Default> ServerStreamingCall<R> {
     /// [`Receiver::next`]. Dropping the receiver cancels the call.
     pub fn start(self) -> Receiver<R> {
         self.call.start().receiver()
-    }
-
-    /// Starts the call; the iterator blocks this thread for each message.
-    pub fn wait(self) -> BlockingReceiver<R> {
-        BlockingReceiver::new(self.start())
     }
 }

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 
 use prost::Message;
 
-use super::blocking;
 use super::call::{Call, call_options};
 use crate::call::state::CallState;
 use crate::channel::Channel;
@@ -63,15 +62,6 @@ impl<R: Message + Default> UnaryCall<R> {
             done: false,
             message: PhantomData,
         }
-    }
-
-    /// Makes the call and blocks this thread until it ends.
-    ///
-    /// # Errors
-    /// As [`response`](Self::response); `FAILED_PRECONDITION` on a thread of a
-    /// single-threaded runtime, which must not be blocked.
-    pub fn wait(self) -> Result<R, Status> {
-        blocking::block_on(self.into_future())?
     }
 }
 

@@ -138,7 +138,9 @@ async fn a_stream_of_tiny_messages_arrives() {
     let peer = Peer::start().await;
     let mut stream = peer.stub.collect().start();
     let mut builder = Builder::new();
-    builder.data_frame_budget(64 << 20);
+    if std::env::var("B").is_err() {
+        builder.data_frame_budget(64 << 20);
+    }
     let mut connection = peer.accept_with(&builder).await;
     let mut call = connection.call().await;
     let sending = tokio::spawn(async move {
