@@ -88,8 +88,8 @@ impl EchoServicer for Echoes {
             let data = request.data.clone();
             replies
                 .send(Echo {
-                    number,
                     data,
+                    number,
                     ..Echo::default()
                 })
                 .await?;

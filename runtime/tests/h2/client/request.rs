@@ -151,7 +151,7 @@ async fn a_request_without_te_is_served() {
 
 #[tokio::test]
 async fn a_request_that_ends_with_its_head_is_answered() {
-    let mut peer = Peer::start().await;
+    let peer = Peer::start().await;
     for (method, code, messages) in [
         (UNARY, "12", 0),
         (EXPAND, "12", 0),

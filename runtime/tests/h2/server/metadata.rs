@@ -90,7 +90,7 @@ async fn a_responses_metadata_is_read_padded_or_not() {
             assert_eq!(got, values, "{sent}");
             let texts: Vec<&str> = metadata
                 .get_all("x-text")
-                .filter_map(|value| value.as_str())
+                .filter_map(grpc_runtime::MetadataValue::as_str)
                 .collect();
             assert_eq!(texts, ["1", "2"]);
             assert_eq!(

@@ -109,7 +109,7 @@ async fn a_grpc_status_that_is_none_is_unknown() {
 #[tokio::test]
 async fn a_missing_grpc_status_is_unknown() {
     assert_code(Code::Unknown, "trailers-only", |call| {
-        call.refuse(200, &GRPC)
+        call.refuse(200, &GRPC);
     })
     .await;
     assert_code(Code::Unknown, "trailers", |call| {
