@@ -123,7 +123,7 @@ async fn a_deadline_ends_the_call_on_both_sides() {
     let (stub, mut events, _) = in_process();
     let call = stub
         .unary(Echo::default())
-        .timeout(Duration::from_millis(50));
+        .timeout(Duration::from_millis(500));
     let status = timeout(BOUND, call.into_future())
         .await
         .unwrap()
@@ -136,7 +136,7 @@ async fn a_deadline_ends_the_call_on_both_sides() {
 #[tokio::test]
 async fn a_deadline_ends_streams_that_are_under_way() {
     let (stub, mut events, _) = in_process();
-    let (mut requests, mut replies) = stub.chat().timeout(Duration::from_millis(100)).start();
+    let (mut requests, mut replies) = stub.chat().timeout(Duration::from_secs(1)).start();
     requests.send(Echo::number(1)).await.unwrap();
     assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
     let status = timeout(BOUND, replies.next()).await.unwrap().unwrap_err();
