@@ -9,4 +9,5 @@ pub(crate) mod request_head;
 pub(crate) mod reset;
 pub(crate) mod response_head;
 pub(crate) mod sender;
+pub(crate) mod sends;
 pub(crate) mod state;

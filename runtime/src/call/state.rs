@@ -15,16 +15,27 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
 use super::command::{Command, Link};
+use super::sends::HOLD;
 use crate::framing::{MessageReader, Payload};
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
+use crate::transport::http2::budget::Budget;
 
 /// A message above this is encoded outside the lock.
 const ENCODE_UNDER_LOCK: usize = 4 << 10;
+
+/// A take below this is small: HTTP/2 implementations count such frames and close
+/// the connection of a peer that sends many faster than they are read.
+const SMALL_TAKE: usize = 256;
+
+/// Small takes that a call may have in a burst; each piece of data received earns
+/// one back, and so does every [`HOLD`].
+const SMALL_BURST: u32 = 32;
 
 /// How a call ended for the one who receives: trailing metadata, or the error.
 pub(crate) type Ended = Result<Metadata, Status>;
@@ -67,6 +78,8 @@ struct Outbound {
     held: usize,
     finished: bool,
     announced: bool,
+    /// Paces small takes; made with the first of them.
+    pace: Option<Budget>,
     waker: Option<Waker>,
 }
 
@@ -123,6 +136,10 @@ impl CallState {
     pub(crate) fn deliver_data(&self, data: Bytes) {
         let mut state = self.lock();
         if state.inbound.ended.is_none() {
+            // Who answers is read: a conversation is never slowed down.
+            if let Some(pace) = &mut state.outbound.pace {
+                pace.earn();
+            }
             state.inbound.chunks.push_back(data);
             wake(state, |state| &mut state.inbound.waker);
         }
@@ -163,19 +180,27 @@ impl CallState {
         self.deliver_end(ended);
     }
 
-    /// Everything the sending side has pushed since the last time.
-    pub(crate) fn take_outbound(&self) -> Outgoing {
+    /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
+    /// come so fast that they should gather first: the caller holds the stream
+    /// for [`HOLD`].
+    pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
         let outbound = &mut state.outbound;
-        outbound.announced = false;
-        flush(outbound);
-        let head = outbound.head.take();
-        outbound.head_sent |= head.is_some();
-        Outgoing {
-            head,
-            chunks: std::mem::take(&mut outbound.chunks),
-            end: std::mem::take(&mut outbound.finished),
+        let small = outbound.chunks.is_empty()
+            && (1..SMALL_TAKE).contains(&outbound.buffer.len())
+            && !outbound.finished;
+        let pace = outbound
+            .pace
+            .get_or_insert_with(|| Budget::new(SMALL_BURST, HOLD, now));
+        if small && !pace.spend(now) {
+            return None;
         }
+        Some(take(outbound))
+    }
+
+    /// Everything the sending side has pushed since the last time.
+    pub(crate) fn take_outbound(&self) -> Outgoing {
+        take(&mut self.lock().outbound)
     }
 
     /// `bytes` of what was taken are framed.
@@ -347,6 +372,18 @@ impl CallState {
         if let Some(link) = &state.link {
             link.send(make(link.stream));
         }
+    }
+}
+
+fn take(outbound: &mut Outbound) -> Outgoing {
+    outbound.announced = false;
+    flush(outbound);
+    let head = outbound.head.take();
+    outbound.head_sent |= head.is_some();
+    Outgoing {
+        head,
+        chunks: std::mem::take(&mut outbound.chunks),
+        end: std::mem::take(&mut outbound.finished),
     }
 }
 

@@ -15,7 +15,8 @@ use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
 use crate::call::gather::Gather;
 use crate::call::request_head::RequestHead;
-use crate::call::state::Ended;
+use crate::call::sends::Sends;
+use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
 use crate::framing::Side;
 use crate::metadata::Metadata;
@@ -45,7 +46,7 @@ pub(crate) struct ClientConnection {
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
-    sends: Vec<StreamId>,
+    sends: Sends,
     calls: StreamMap<Call>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) waiting: Waiting,
@@ -86,7 +87,7 @@ impl ClientConnection {
             commands,
             sender,
             batch: Vec::new(),
-            sends: Vec::new(),
+            sends: Sends::default(),
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
             waiting,
@@ -190,10 +191,16 @@ impl ClientConnection {
 
     /// Sends what a streaming caller has pushed.
     fn send(&mut self, connection: &mut Connection, stream: StreamId) {
+        if let Some(call) = self.calls.get(&stream) {
+            let outgoing = call.open.state.take_outbound();
+            self.pass_on(connection, stream, outgoing);
+        }
+    }
+
+    fn pass_on(&mut self, connection: &mut Connection, stream: StreamId, outgoing: Outgoing) {
         let Some(call) = self.calls.get_mut(&stream) else {
             return;
         };
-        let outgoing = call.open.state.take_outbound();
         call.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
         let last = outgoing.chunks.len();
         for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
@@ -429,24 +436,35 @@ impl Application for ClientConnection {
         came || matches!(taken, Poll::Ready(1..))
     }
 
-    fn flush(&mut self, connection: &mut Connection) {
-        let mut sends = std::mem::take(&mut self.sends);
-        for stream in sends.drain(..) {
-            self.send(connection, stream);
+    fn flush(&mut self, connection: &mut Connection, now: Instant) {
+        let due = self.sends.take();
+        for stream in due.iter().copied() {
+            let Some(call) = self.calls.get(&stream) else {
+                continue;
+            };
+            match call.open.state.take_when_due(now) {
+                Some(outgoing) => self.pass_on(connection, stream, outgoing),
+                None => self.sends.hold(stream, now),
+            }
         }
-        self.sends = sends;
+        self.sends.recycle(due);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
         let running = self.deadlines.first().map(|(deadline, _)| *deadline);
-        match (running, self.waiting.next_timeout()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [
+            running,
+            self.waiting.next_timeout(),
+            self.sends.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.waiting.expire(now);
+        self.sends.on_timeout(now);
         while let Some((deadline, stream)) = self.deadlines.first().copied() {
             if deadline > now {
                 return;

@@ -26,7 +26,8 @@ use super::router::{RouteId, Router};
 use crate::call::command::{Command, Finished, Link};
 use crate::call::gather::Gather;
 use crate::call::request_head::{ReceivedRequest, Refusal};
-use crate::call::state::CallState;
+use crate::call::sends::Sends;
+use crate::call::state::{CallState, Outgoing};
 use crate::deadline::Deadline;
 use crate::framing::{Payload, Side};
 use crate::limits::CallLimits;
@@ -59,7 +60,7 @@ pub(crate) struct ServerConnection {
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
-    sends: Vec<StreamId>,
+    sends: Sends,
     calls: StreamMap<Call>,
     deadlines: BTreeSet<(Instant, StreamId)>,
 }
@@ -102,7 +103,7 @@ impl ServerConnection {
             commands,
             sender,
             batch: Vec::new(),
-            sends: Vec::new(),
+            sends: Sends::default(),
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
         }
@@ -301,6 +302,13 @@ impl ServerConnection {
 
     /// Sends what a streaming handler has pushed.
     fn send(&mut self, connection: &mut Connection, stream: StreamId) {
+        if let Some(state) = self.streaming(stream) {
+            let outgoing = state.take_outbound();
+            self.pass_on(connection, stream, outgoing);
+        }
+    }
+
+    fn pass_on(&mut self, connection: &mut Connection, stream: StreamId, outgoing: Outgoing) {
         let Some(Call {
             stage: Stage::Running(running),
             ..
@@ -308,8 +316,6 @@ impl ServerConnection {
         else {
             return;
         };
-        let Some(state) = &running.state else { return };
-        let outgoing = state.take_outbound();
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
             let head = outgoing.head.unwrap_or_default();
             running.head_sent = answer::send_head(connection, stream, &head);
@@ -460,19 +466,30 @@ impl Application for ServerConnection {
         matches!(taken, Poll::Ready(1..))
     }
 
-    fn flush(&mut self, connection: &mut Connection) {
-        let mut sends = std::mem::take(&mut self.sends);
-        for stream in sends.drain(..) {
-            self.send(connection, stream);
+    fn flush(&mut self, connection: &mut Connection, now: Instant) {
+        let due = self.sends.take();
+        for stream in due.iter().copied() {
+            let Some(state) = self.streaming(stream) else {
+                continue;
+            };
+            match state.take_when_due(now) {
+                Some(outgoing) => self.pass_on(connection, stream, outgoing),
+                None => self.sends.hold(stream, now),
+            }
         }
-        self.sends = sends;
+        self.sends.recycle(due);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
+        [deadline, self.sends.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
+        self.sends.on_timeout(now);
         while let Some((deadline, stream)) = self.deadlines.first().copied() {
             if deadline > now {
                 return;

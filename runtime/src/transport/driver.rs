@@ -53,7 +53,7 @@ pub(crate) trait Application {
     ) -> bool;
     /// Passes on what streams have to send. It is called just before a write, so
     /// that all a stream pushed since the last one leaves as one frame.
-    fn flush(&mut self, connection: &mut Connection);
+    fn flush(&mut self, connection: &mut Connection, now: Instant);
     fn next_timeout(&self) -> Option<Instant>;
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant);
 }
@@ -175,7 +175,7 @@ impl<A: Application> Driver<A> {
         // While the socket takes nothing, streams gather instead: else a slow
         // reader would get a frame for each small message.
         if short {
-            self.application.flush(&mut self.connection);
+            self.application.flush(&mut self.connection, now);
         }
         self.connection.pump();
         self.dispatch(now);

@@ -3,7 +3,7 @@
 //!
 //! [`Connection`]: connection::Connection
 
-mod budget;
+pub(crate) mod budget;
 pub(crate) mod connection;
 pub(crate) mod error_code;
 pub(crate) mod event;

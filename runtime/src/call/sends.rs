@@ -1,0 +1,55 @@
+//! The streams of a connection that have something to send at its next write,
+//! and those that were asked to gather first. It must never hold a stream longer
+//! than [`HOLD`].
+
+use std::time::{Duration, Instant};
+
+use crate::transport::http2::event::StreamId;
+
+/// How long a stream whose small messages come too fast gathers them.
+pub(crate) const HOLD: Duration = Duration::from_millis(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Sends {
+    due: Vec<StreamId>,
+    held: Vec<StreamId>,
+    /// When the held ones are due.
+    until: Option<Instant>,
+}
+
+impl Sends {
+    pub(crate) fn push(&mut self, stream: StreamId) {
+        self.due.push(stream);
+    }
+
+    /// The streams that are due; the list comes back with
+    /// [`recycle`](Self::recycle).
+    pub(crate) fn take(&mut self) -> Vec<StreamId> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Gives the emptied list back, for its memory.
+    pub(crate) fn recycle(&mut self, mut list: Vec<StreamId>) {
+        list.clear();
+        if self.due.is_empty() {
+            self.due = list;
+        }
+    }
+
+    pub(crate) fn hold(&mut self, stream: StreamId, now: Instant) {
+        self.held.push(stream);
+        self.until.get_or_insert(now + HOLD);
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// What was held long enough is due.
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        if self.until.is_some_and(|until| until <= now) {
+            self.until = None;
+            self.due.append(&mut self.held);
+        }
+    }
+}
