@@ -34,7 +34,7 @@ pub use server::{
     Context, PeerAddress, Server, ServerBuilder, ServerError, Service, ServiceBuilder,
     ShutdownReport,
 };
-pub use status::{Phase, Status};
+pub use status::{Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,
     ClientStreamingCall, Response, ResponseFuture, ServerStreamingCall, UnaryCall, UnaryFuture,

@@ -2,8 +2,12 @@
 //! on the way carries room for it, and must never lose the error it came from.
 
 mod constructors;
+mod details;
+#[cfg(test)]
+mod details_tests;
 pub(crate) mod message;
 mod phase;
+pub mod rpc;
 #[cfg(test)]
 mod tests;
 
@@ -99,15 +103,6 @@ impl Status {
         Self::new(code, error.to_string()).with_source(error)
     }
 
-    /// The same status with these details: an encoded `google.rpc.Status`, which
-    /// goes over the wire as `grpc-status-details-bin`. They are not checked
-    /// against the code and message, which are the ones that count.
-    #[must_use]
-    pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
-        self.0.details = details.into();
-        self
-    }
-
     /// The same status with this trailing metadata in place of what it had.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
@@ -137,12 +132,6 @@ impl Status {
     /// The message, meant for people. Empty if there is none.
     pub fn message(&self) -> &str {
         &self.0.message
-    }
-
-    /// The details: an encoded `google.rpc.Status`, as the peer sent it. Empty
-    /// if there are none.
-    pub fn details(&self) -> &Bytes {
-        &self.0.details
     }
 
     /// Trailing metadata.

@@ -1,0 +1,99 @@
+//! Typed details of a status. They travel as one encoded `google.rpc.Status`,
+//! which the peer may have made: reading it must never fail the call.
+
+use bytes::Bytes;
+use prost::{DecodeError, Message, Name};
+use prost_types::Any;
+
+use super::{Status, rpc};
+
+impl Status {
+    /// The same status with one more detail: a message of [`rpc`](crate::rpc),
+    /// or one of your own that has a [`Name`].
+    ///
+    /// ```
+    /// use grpc_runtime::Status;
+    /// use grpc_runtime::rpc::{BadRequest, RetryInfo, bad_request::FieldViolation};
+    ///
+    /// let status = Status::invalid_argument("no such page").with_detail(&BadRequest {
+    ///     field_violations: vec![FieldViolation {
+    ///         field: "page".to_owned(),
+    ///         description: "pages start at 1".to_owned(),
+    ///         ..FieldViolation::default()
+    ///     }],
+    /// });
+    ///
+    /// // on the other side
+    /// let wrong = status.detail::<BadRequest>().unwrap();
+    /// assert_eq!(wrong.field_violations[0].field, "page");
+    /// assert_eq!(status.detail::<RetryInfo>(), None);
+    /// ```
+    #[must_use]
+    pub fn with_detail<M: Message + Name>(self, detail: &M) -> Self {
+        // Details that cannot be read cannot be added to.
+        let mut content = self.rpc_status().unwrap_or_default();
+        content.code = self.code().as_i32();
+        self.message().clone_into(&mut content.message);
+        content.details.push(Any {
+            type_url: type_url::<M>(),
+            value: detail.encode_to_vec(),
+        });
+        self.with_details(content.encode_to_vec())
+    }
+
+    /// The first detail of type `M`; `None` if there is none, or the peer sent
+    /// one that cannot be read: [`rpc_status`](Self::rpc_status) tells these
+    /// apart.
+    pub fn detail<M: Message + Name + Default>(&self) -> Option<M> {
+        let content = self.rpc_status().ok()?;
+        let name = M::full_name();
+        // The host before the name is of no meaning.
+        let any = content
+            .details
+            .iter()
+            .find(|any| any.type_url.rsplit('/').next() == Some(&name))?;
+        M::decode(any.value.as_slice()).ok()
+    }
+
+    /// All details at once, those of unknown types too. Empty if there are none.
+    ///
+    /// # Errors
+    /// The peer sent something that is no `google.rpc.Status`.
+    pub fn rpc_status(&self) -> Result<rpc::Status, DecodeError> {
+        if self.details().is_empty() {
+            return Ok(rpc::Status {
+                code: self.code().as_i32(),
+                message: self.message().to_owned(),
+                details: Vec::new(),
+            });
+        }
+        rpc::Status::decode(self.details().clone())
+    }
+
+    /// The same status with these details in place of what it had: an encoded
+    /// `google.rpc.Status`, which goes over the wire as
+    /// `grpc-status-details-bin`. They are not checked against the code and
+    /// message, which are the ones that count.
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
+        self.0.details = details.into();
+        self
+    }
+
+    /// The details: an encoded `google.rpc.Status`, as the peer sent it. Empty
+    /// if there are none.
+    pub fn details(&self) -> &Bytes {
+        &self.0.details
+    }
+}
+
+/// prost leaves the host out unless it is told one; C++ and Java cannot read an
+/// `Any` without.
+fn type_url<M: Name>() -> String {
+    let url = M::type_url();
+    if url.starts_with('/') {
+        format!("type.googleapis.com{url}")
+    } else {
+        url
+    }
+}

@@ -1,0 +1,234 @@
+//! The messages of package `google.rpc` that statuses carry: `Status` itself and
+//! the standard details. Names and field numbers are the contract with every
+//! other gRPC; nothing here may decide anything.
+
+use std::collections::HashMap;
+
+use prost_types::{Any, Duration};
+
+/// Declares which full name a message has: what an `Any` calls it.
+macro_rules! named {
+    ($($message:ident),+ $(,)?) => {$(
+        impl prost::Name for $message {
+            const NAME: &'static str = stringify!($message);
+            const PACKAGE: &'static str = "google.rpc";
+        }
+    )+};
+}
+
+named!(
+    Status,
+    ErrorInfo,
+    RetryInfo,
+    DebugInfo,
+    QuotaFailure,
+    PreconditionFailure,
+    BadRequest,
+    RequestInfo,
+    ResourceInfo,
+    Help,
+    LocalizedMessage,
+);
+
+/// What `grpc-status-details-bin` holds: a status with its details.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Status {
+    /// The code's number; `grpc-status` is the one that counts.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// The message; `grpc-message` is the one that counts.
+    #[prost(string, tag = "2")]
+    pub message: String,
+    /// The details, each a message under its type's URL.
+    #[prost(message, repeated, tag = "3")]
+    pub details: Vec<Any>,
+}
+
+/// The cause of an error, for programs to decide upon.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ErrorInfo {
+    /// The cause, constant and unique within its domain: `STOCKOUT`.
+    #[prost(string, tag = "1")]
+    pub reason: String,
+    /// Who names the reasons: `spanner.example.com`.
+    #[prost(string, tag = "2")]
+    pub domain: String,
+    /// More about this error, by keys in lowerCamelCase.
+    #[prost(map = "string, string", tag = "3")]
+    pub metadata: HashMap<String, String>,
+}
+
+/// When to try again.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RetryInfo {
+    /// Wait at least so long.
+    #[prost(message, optional, tag = "1")]
+    pub retry_delay: Option<Duration>,
+}
+
+/// What developers of the server want to know; not for callers of a public one.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DebugInfo {
+    /// Where the error arose, one call a line.
+    #[prost(string, repeated, tag = "1")]
+    pub stack_entries: Vec<String>,
+    /// Anything else.
+    #[prost(string, tag = "2")]
+    pub detail: String,
+}
+
+/// Which quotas a request would exceed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QuotaFailure {
+    /// Each of them.
+    #[prost(message, repeated, tag = "1")]
+    pub violations: Vec<quota_failure::Violation>,
+}
+
+/// Parts of [`QuotaFailure`].
+pub mod quota_failure {
+    use std::collections::HashMap;
+
+    /// One quota that a request would exceed.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Violation {
+        /// Whose quota: `project:1234`.
+        #[prost(string, tag = "1")]
+        pub subject: String,
+        /// Which quota, and how to get more.
+        #[prost(string, tag = "2")]
+        pub description: String,
+        /// The API the quota belongs to.
+        #[prost(string, tag = "3")]
+        pub api_service: String,
+        /// What is counted.
+        #[prost(string, tag = "4")]
+        pub quota_metric: String,
+        /// The quota's name within its API.
+        #[prost(string, tag = "5")]
+        pub quota_id: String,
+        /// The dimensions it is counted by: region, zone and the like.
+        #[prost(map = "string, string", tag = "6")]
+        pub quota_dimensions: HashMap<String, String>,
+        /// The quota when the request came.
+        #[prost(int64, tag = "7")]
+        pub quota_value: i64,
+        /// The quota to come, while a change is being rolled out.
+        #[prost(int64, optional, tag = "8")]
+        pub future_quota_value: Option<i64>,
+    }
+}
+
+/// What has to be true before the request can succeed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PreconditionFailure {
+    /// Each condition that is not met.
+    #[prost(message, repeated, tag = "1")]
+    pub violations: Vec<precondition_failure::Violation>,
+}
+
+/// Parts of [`PreconditionFailure`].
+pub mod precondition_failure {
+    /// One condition that is not met.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Violation {
+        /// The kind of condition: `TOS`.
+        #[prost(string, tag = "1")]
+        pub r#type: String,
+        /// What it concerns.
+        #[prost(string, tag = "2")]
+        pub subject: String,
+        /// How to meet it.
+        #[prost(string, tag = "3")]
+        pub description: String,
+    }
+}
+
+/// Which fields of a request are wrong.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct BadRequest {
+    /// Each of them.
+    #[prost(message, repeated, tag = "1")]
+    pub field_violations: Vec<bad_request::FieldViolation>,
+}
+
+/// Parts of [`BadRequest`].
+pub mod bad_request {
+    /// One field that is wrong.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct FieldViolation {
+        /// The path to the field: `full_name.first`, `emails[1].address`.
+        #[prost(string, tag = "1")]
+        pub field: String,
+        /// What is wrong with it.
+        #[prost(string, tag = "2")]
+        pub description: String,
+        /// The cause, constant and unique within its domain.
+        #[prost(string, tag = "3")]
+        pub reason: String,
+        /// The description for people, in their language.
+        #[prost(message, optional, tag = "4")]
+        pub localized_message: Option<super::LocalizedMessage>,
+    }
+}
+
+/// Names the request, so that its server's people can find it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RequestInfo {
+    /// What only the server has to understand.
+    #[prost(string, tag = "1")]
+    pub request_id: String,
+    /// What was used to serve it.
+    #[prost(string, tag = "2")]
+    pub serving_data: String,
+}
+
+/// Names the resource that was accessed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ResourceInfo {
+    /// Its type: `sql table`, or a type's URL.
+    #[prost(string, tag = "1")]
+    pub resource_type: String,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub resource_name: String,
+    /// Whose it is: `user:me@example.com`.
+    #[prost(string, tag = "3")]
+    pub owner: String,
+    /// What went wrong with it.
+    #[prost(string, tag = "4")]
+    pub description: String,
+}
+
+/// Where to read more.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Help {
+    /// Each place.
+    #[prost(message, repeated, tag = "1")]
+    pub links: Vec<help::Link>,
+}
+
+/// Parts of [`Help`].
+pub mod help {
+    /// One place to read more.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Link {
+        /// What is there.
+        #[prost(string, tag = "1")]
+        pub description: String,
+        /// Where it is.
+        #[prost(string, tag = "2")]
+        pub url: String,
+    }
+}
+
+/// The error's message in a language of people.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LocalizedMessage {
+    /// The language, as BCP 47 has it: `de-CH`.
+    #[prost(string, tag = "1")]
+    pub locale: String,
+    /// The message.
+    #[prost(string, tag = "2")]
+    pub message: String,
+}
