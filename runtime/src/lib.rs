@@ -25,7 +25,7 @@ mod transport;
 
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
-pub use channel::{Channel, ChannelBuilder, TargetError};
+pub use channel::{Channel, ChannelBuilder, ConnectivityState, StateWatch, TargetError};
 pub use code::Code;
 pub use deadline::Deadline;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};

@@ -107,6 +107,16 @@ impl ClientConnection {
         }
     }
 
+    /// The channel was closed: every call ends, and the server is told.
+    pub(crate) fn abandon(&mut self, connection: &mut Connection, status: &Status, now: Instant) {
+        self.deadlines.clear();
+        for (stream, call) in self.calls.drain() {
+            call.open.fail(status.clone(), now);
+            connection.reset(stream, ErrorCode::CANCEL);
+        }
+        connection.drain(now);
+    }
+
     // --- requests ----------------------------------------------------------------
 
     fn open_waiting(&mut self, connection: &mut Connection, now: Instant) {

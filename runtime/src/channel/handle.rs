@@ -7,10 +7,12 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::background;
 use super::connection::Identity;
+use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
-use super::open::Open;
+use super::open::{self, Ask, Open};
 use super::subchannel::Subchannel;
 use super::target::{Target, TargetError};
+use super::waiting::ask_to_open;
 use crate::call::request_head::USER_AGENT;
 use crate::clock;
 use crate::limits::CallLimits;
@@ -49,8 +51,9 @@ struct Shared {
     identity: Arc<Identity>,
     http2: Http2Options,
     limits: CallLimits,
+    connectivity: Arc<Connectivity>,
     /// The running subchannel; replaced when its runtime has gone.
-    opens: RwLock<Option<UnboundedSender<Box<Open>>>>,
+    asks: RwLock<Option<UnboundedSender<Ask>>>,
 }
 
 /// Configures a [`Channel`].
@@ -97,47 +100,90 @@ impl Channel {
         let Err(open) = self.shared.try_open(Box::new(open)) else {
             return;
         };
-        if let Err((open, status)) = self.shared.start(open) {
+        if let Err((ask, status)) = self.shared.start(Ask::Open(open))
+            && let Ask::Open(open) = ask
+        {
             open.fail(status, clock::now());
+        }
+    }
+
+    pub(crate) fn connectivity(&self) -> &Connectivity {
+        &self.shared.connectivity
+    }
+
+    /// Asks for a connection though no call needs it yet. One that is there, or
+    /// is being made, is enough; a failure is told by [`state`](Self::state)
+    /// and tried again with the first call.
+    ///
+    /// # Errors
+    /// `CANCELLED` if the channel was closed. `UNAVAILABLE` if this thread has
+    /// no runtime and none could be started.
+    pub fn connect(&self) -> Result<(), Status> {
+        match self.state() {
+            ConnectivityState::Idle | ConnectivityState::Shutdown => self
+                .shared
+                .start(Ask::Connect)
+                .map_err(|(_, status)| status),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the channel, for all its clones and at once: the calls that run or
+    /// wait end with `CANCELLED`, and so does every later one. Dropping the
+    /// last clone instead lets the calls that run come to their ends.
+    pub fn close(&self) {
+        self.shared.connectivity.set(ConnectivityState::Shutdown);
+        let mut asks = self
+            .shared
+            .asks
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(asks) = asks.take() {
+            // A subchannel whose runtime has gone has nothing left to end.
+            let _ = asks.send(Ask::Close);
         }
     }
 }
 
 impl Shared {
     fn try_open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
-        let opens = self.opens.read().unwrap_or_else(PoisonError::into_inner);
-        match &*opens {
-            Some(opens) => opens.send(open).map_err(|error| error.0),
+        let asks = self.asks.read().unwrap_or_else(PoisonError::into_inner);
+        match &*asks {
+            Some(asks) => ask_to_open(asks, open),
             None => Err(open),
         }
     }
 
     /// Starts a subchannel for the first call, or for the first after the
     /// runtime of the last one has gone.
-    fn start(&self, open: Box<Open>) -> Result<(), (Box<Open>, Status)> {
-        let mut opens = self.opens.write().unwrap_or_else(PoisonError::into_inner);
-        let open = match &*opens {
-            Some(running) => match running.send(open) {
+    fn start(&self, ask: Ask) -> Result<(), (Ask, Status)> {
+        let mut asks = self.asks.write().unwrap_or_else(PoisonError::into_inner);
+        if self.connectivity.state() == ConnectivityState::Shutdown {
+            return Err((ask, open::closed()));
+        }
+        let ask = match &*asks {
+            Some(running) => match running.send(ask) {
                 Ok(()) => return Ok(()),
                 Err(error) => error.0,
             },
-            None => open,
+            None => ask,
         };
         let runtime = match background::handle() {
             Ok(runtime) => runtime,
-            Err(status) => return Err((open, status)),
+            Err(status) => return Err((ask, status)),
         };
         let (sender, receiver) = unbounded_channel();
         let subchannel = Subchannel::new(
             self.dial.clone(),
             Arc::clone(&self.identity),
             self.http2.clone(),
+            Arc::clone(&self.connectivity),
         );
         let again = sender.downgrade();
         // The receiver is right here, so this cannot fail.
-        let _ = sender.send(open);
+        let _ = sender.send(ask);
         runtime.spawn(subchannel.run(receiver, again));
-        *opens = Some(sender);
+        *asks = Some(sender);
         Ok(())
     }
 }
@@ -204,7 +250,8 @@ impl ChannelBuilder {
                 identity: Arc::new(identity),
                 http2: self.http2,
                 limits: self.limits,
-                opens: RwLock::new(None),
+                connectivity: Arc::new(Connectivity::new()),
+                asks: RwLock::new(None),
             }),
         }
     }

@@ -6,6 +6,7 @@ mod background;
 mod backoff;
 pub(crate) mod call_options;
 mod connection;
+mod connectivity;
 mod dial;
 mod handle;
 pub(crate) mod open;
@@ -13,6 +14,7 @@ mod subchannel;
 mod target;
 mod waiting;
 
+pub use connectivity::{ConnectivityState, StateWatch};
 pub(crate) use dial::Dial;
 pub use handle::{Channel, ChannelBuilder};
 pub use target::TargetError;

@@ -16,6 +16,17 @@ use crate::status::{Code, Phase, Status};
 /// server that is at fault.
 const MAX_ATTEMPTS: u8 = 5;
 
+/// What a channel's users ask of its subchannel.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A stream for a call.
+    Open(Box<Open>),
+    /// A connection, though no call needs it yet.
+    Connect,
+    /// The end, at once.
+    Close,
+}
+
 /// A call that waits for a stream, or runs on one.
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -78,4 +89,9 @@ impl Drop for Open {
 /// The call's time is up on this side.
 pub(crate) fn expired() -> Status {
     Status::new(Code::DeadlineExceeded, "the call's deadline passed")
+}
+
+/// The channel was closed on this side.
+pub(crate) fn closed() -> Status {
+    Status::new(Code::Cancelled, "the channel was closed").with_phase(Phase::Call)
 }

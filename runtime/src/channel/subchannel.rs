@@ -2,7 +2,7 @@
 //! ready, waiting after a failure, and again. It must never look into a call.
 //!
 //! ```text
-//!        a call               connected               GOAWAY, loss
+//!   a call, or asked for     HTTP/2 agreed            GOAWAY, loss
 //! idle ────────→ connecting ────────────→ ready ─────────────────────→ idle
 //!   ↑                 │ failed: calls that do not wait fail
 //!   └─ backoff over ──┘ (during backoff they fail at once)
@@ -19,8 +19,9 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::backoff::Backoff;
 use super::connection::{ClientConnection, Identity};
+use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
-use super::open::Open;
+use super::open::{self, Ask};
 use super::waiting::Waiting;
 use crate::call::reset;
 use crate::clock;
@@ -37,6 +38,7 @@ pub(crate) struct Subchannel {
     identity: Arc<Identity>,
     http2: Http2Options,
     backoff: Backoff,
+    connectivity: Arc<Connectivity>,
 }
 
 /// How a connection left its subchannel.
@@ -45,31 +47,41 @@ enum Left {
     Closed(Closed, bool),
     /// It takes no more calls and finishes those it has on its own.
     Retired,
+    /// The channel was closed.
+    Abandoned,
 }
 
 impl Subchannel {
-    pub(crate) fn new(dial: Dial, identity: Arc<Identity>, http2: Http2Options) -> Self {
+    pub(crate) fn new(
+        dial: Dial,
+        identity: Arc<Identity>,
+        http2: Http2Options,
+        connectivity: Arc<Connectivity>,
+    ) -> Self {
         Self {
             dial,
             identity,
             http2,
             backoff: Backoff::default(),
+            connectivity,
         }
     }
 
-    /// Runs until every `Channel` over it is gone and its calls are done.
+    /// Runs until every `Channel` over it is gone and its calls are done, or
+    /// until the channel is closed.
     pub(crate) async fn run(
         mut self,
-        opens: UnboundedReceiver<Box<Open>>,
-        again: WeakUnboundedSender<Box<Open>>,
+        asks: UnboundedReceiver<Ask>,
+        again: WeakUnboundedSender<Ask>,
     ) {
-        let mut waiting = Waiting::new(opens, again);
-        loop {
-            // Idle: nothing is dialled before a call needs it.
+        let _running = Running(Arc::clone(&self.connectivity));
+        let mut waiting = Waiting::new(asks, again);
+        while !waiting.is_closing() {
+            self.connectivity.set(ConnectivityState::Idle);
+            // Idle: nothing is dialled before someone needs it.
             poll_fn(|cx| {
                 while waiting.poll_new(cx) {}
-                let wanted = !waiting.is_empty() || waiting.is_closed();
-                if wanted {
+                if waiting.take_wanted() || waiting.is_closed() || waiting.is_closing() {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
@@ -77,19 +89,22 @@ impl Subchannel {
             })
             .await;
             if waiting.is_closed() {
-                return;
+                break;
             }
+            self.connectivity.set(ConnectivityState::Connecting);
             match attend(&mut waiting, self.dial.connect(), None).await {
-                Ok(io) => {
+                Some(Ok(io)) => {
                     let status;
                     (waiting, status) = self.serve(io, waiting).await;
                     if let Some(status) = status {
                         self.pause(&mut waiting, &status).await;
                     }
                 }
-                Err(status) => self.pause(&mut waiting, &status).await,
+                Some(Err(status)) => self.pause(&mut waiting, &status).await,
+                None => {}
             }
         }
+        waiting.close(&open::closed(), clock::now());
     }
 
     /// Ready: one connection for as long as it takes calls. A connection that
@@ -98,14 +113,23 @@ impl Subchannel {
         let connection = Connection::new(Role::Client, self.http2.clone(), clock::now());
         let application = ClientConnection::new(Arc::clone(&self.identity), waiting);
         let mut driver = Driver::new(io, connection, application);
-        let left = poll_fn(|cx| match driver.poll_run(cx) {
-            Poll::Ready(closed) => {
-                Poll::Ready(Left::Closed(closed, driver.connection().is_established()))
+        let mut ready = false;
+        let left = poll_fn(|cx| {
+            let closed = driver.poll_run(cx);
+            let established = driver.connection().is_established();
+            if let Poll::Ready(closed) = closed {
+                return Poll::Ready(Left::Closed(closed, established));
             }
-            Poll::Pending => match driver.connection().can_open() {
+            if driver.application.waiting.is_closing() {
+                return Poll::Ready(Left::Abandoned);
+            }
+            if established && !std::mem::replace(&mut ready, true) {
+                self.connectivity.set(ConnectivityState::Ready);
+            }
+            match driver.connection().can_open() {
                 Err(CannotOpen::Never) => Poll::Ready(Left::Retired),
                 Ok(()) | Err(CannotOpen::Later) => Poll::Pending,
-            },
+            }
         })
         .await;
         let waiting = driver.application.waiting.hand_on();
@@ -122,10 +146,12 @@ impl Subchannel {
             }
             Left::Retired => {
                 self.backoff.reset();
-                tokio::spawn(async move {
-                    let closed = (&mut driver).await;
-                    driver.application.close(&closed, &name, clock::now());
-                });
+                let connectivity = Arc::clone(&self.connectivity);
+                tokio::spawn(async move { retire(driver, &name, &connectivity).await });
+                None
+            }
+            Left::Abandoned => {
+                abandon(driver).await;
                 None
             }
         };
@@ -135,15 +161,58 @@ impl Subchannel {
     /// Transient failure: calls fail fast until the backoff is over, but for
     /// those that asked to wait.
     async fn pause(&mut self, waiting: &mut Waiting, status: &Status) {
+        self.connectivity.set(ConnectivityState::TransientFailure);
         waiting.fail_fast(status, clock::now());
         let backoff = tokio::time::sleep(self.backoff.next());
         attend(waiting, backoff, Some(status)).await;
     }
 }
 
+/// A subchannel that ends, with its runtime say, leaves no connection: the next
+/// call starts another.
+struct Running(Arc<Connectivity>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.set(ConnectivityState::Idle);
+    }
+}
+
+/// A connection that takes no more calls, until those it has are done or the
+/// channel is closed.
+async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: &Connectivity) {
+    let mut closing = pin!(connectivity.closed());
+    let closed = poll_fn(|cx| match driver.poll_run(cx) {
+        Poll::Ready(closed) => Poll::Ready(Some(closed)),
+        Poll::Pending => closing.as_mut().poll(cx).map(|()| None),
+    })
+    .await;
+    match closed {
+        Some(closed) => driver.application.close(&closed, name, clock::now()),
+        None => abandon(driver).await,
+    }
+}
+
+/// Ends a connection and its calls. The server is told as far as the socket
+/// takes it without waiting.
+async fn abandon(mut driver: Driver<ClientConnection>) {
+    let (connection, application) = driver.parts();
+    application.abandon(connection, &open::closed(), clock::now());
+    poll_fn(|cx| {
+        let _ = driver.poll_run(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. With
-/// `failing` every call that does not wait for readiness fails at once.
-async fn attend<F: Future>(waiting: &mut Waiting, until: F, failing: Option<&Status>) -> F::Output {
+/// `failing` every call that does not wait for readiness fails at once. `None`
+/// once the channel is closed.
+async fn attend<F: Future>(
+    waiting: &mut Waiting,
+    until: F,
+    failing: Option<&Status>,
+) -> Option<F::Output> {
     let mut until = pin!(until);
     let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
     let mut armed: Option<Instant> = None;
@@ -153,13 +222,16 @@ async fn attend<F: Future>(waiting: &mut Waiting, until: F, failing: Option<&Sta
             while waiting.poll_new(cx) {
                 came = true;
             }
+            if waiting.is_closing() {
+                return Poll::Ready(None);
+            }
             if let Some(status) = failing
                 && came
             {
                 waiting.fail_fast(status, clock::now());
             }
             if let Poll::Ready(output) = until.as_mut().poll(cx) {
-                return Poll::Ready(output);
+                return Poll::Ready(Some(output));
             }
             let Some(deadline) = waiting.next_timeout() else {
                 return Poll::Pending;

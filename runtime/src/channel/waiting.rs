@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
 
-use super::open::{Open, expired};
+use super::open::{Ask, Open, expired};
 use crate::call::state::CallState;
 use crate::status::Status;
 
@@ -22,30 +23,27 @@ const PRUNE_MIN: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Gone once every `Channel` is: no more calls will come.
-    opens: Option<UnboundedReceiver<Box<Open>>>,
+    asks: Option<UnboundedReceiver<Ask>>,
     /// Where a call goes that has to be opened again after this was handed on.
-    again: WeakUnboundedSender<Box<Open>>,
+    again: WeakUnboundedSender<Ask>,
     queue: VecDeque<(u64, Box<Open>)>,
-    #[expect(
-        clippy::vec_box,
-        reason = "the queue carries boxes; this is filled from it"
-    )]
-    batch: Vec<Box<Open>>,
+    batch: Vec<Ask>,
     deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
     next: u64,
     /// At this length the queue is cleared of calls that are over.
     prune_at: usize,
     /// Another connection has the queue now.
     handed_on: bool,
+    /// A connection was asked for by itself.
+    wanted: bool,
+    /// The channel was closed: whoever holds this ends the calls.
+    closing: bool,
 }
 
 impl Waiting {
-    pub(crate) fn new(
-        opens: UnboundedReceiver<Box<Open>>,
-        again: WeakUnboundedSender<Box<Open>>,
-    ) -> Self {
+    pub(crate) fn new(asks: UnboundedReceiver<Ask>, again: WeakUnboundedSender<Ask>) -> Self {
         Self {
-            opens: Some(opens),
+            asks: Some(asks),
             again,
             queue: VecDeque::new(),
             batch: Vec::new(),
@@ -53,6 +51,8 @@ impl Waiting {
             next: 0,
             prune_at: PRUNE_MIN,
             handed_on: false,
+            wanted: false,
+            closing: false,
         }
     }
 
@@ -61,7 +61,7 @@ impl Waiting {
     pub(crate) fn hand_on(&mut self) -> Self {
         self.handed_on = true;
         Self {
-            opens: self.opens.take(),
+            asks: self.asks.take(),
             again: self.again.clone(),
             queue: std::mem::take(&mut self.queue),
             batch: Vec::new(),
@@ -69,6 +69,8 @@ impl Waiting {
             next: self.next,
             prune_at: self.prune_at,
             handed_on: false,
+            wanted: std::mem::take(&mut self.wanted),
+            closing: self.closing,
         }
     }
 
@@ -80,7 +82,7 @@ impl Waiting {
             return Ok(());
         }
         match self.again.upgrade() {
-            Some(again) => again.send(open).map_err(|error| error.0),
+            Some(again) => ask_to_open(&again, open),
             None => Err(open),
         }
     }
@@ -88,17 +90,21 @@ impl Waiting {
     /// Takes new calls in; `true` if there were any, or if it is known only now
     /// that there will be none.
     pub(crate) fn poll_new(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(opens) = &mut self.opens else {
+        let Some(asks) = &mut self.asks else {
             return false;
         };
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = opens.poll_recv_many(cx, &mut batch, BATCH);
-        for open in batch.drain(..) {
-            self.push(open);
+        let taken = asks.poll_recv_many(cx, &mut batch, BATCH);
+        for ask in batch.drain(..) {
+            match ask {
+                Ask::Open(open) => self.push(open),
+                Ask::Connect => self.wanted = true,
+                Ask::Close => self.closing = true,
+            }
         }
         self.batch = batch;
         if let Poll::Ready(0) = taken {
-            self.opens = None;
+            self.asks = None;
         }
         taken.is_ready()
     }
@@ -143,7 +149,34 @@ impl Waiting {
 
     /// No call waits and none will come.
     pub(crate) fn is_closed(&self) -> bool {
-        self.opens.is_none() && self.queue.is_empty()
+        self.asks.is_none() && self.queue.is_empty()
+    }
+
+    /// Whether anyone needs a connection. What was asked for by itself is
+    /// answered by one attempt.
+    pub(crate) fn take_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.wanted) || !self.queue.is_empty()
+    }
+
+    /// Whether the channel was closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Ends every call that waits, and those still on their way here.
+    pub(crate) fn close(&mut self, status: &Status, now: Instant) {
+        if let Some(mut asks) = self.asks.take() {
+            asks.close();
+            while let Ok(ask) = asks.try_recv() {
+                if let Ask::Open(open) = ask {
+                    self.push(open);
+                }
+            }
+        }
+        self.deadlines.clear();
+        for (_, open) in self.queue.drain(..) {
+            open.fail(status.clone(), now);
+        }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -177,5 +210,13 @@ impl Waiting {
             open.fail(status.clone(), now);
         }
         self.queue = patient;
+    }
+}
+
+/// Queues a call; `Err` gives it back where nobody takes any.
+pub(crate) fn ask_to_open(asks: &UnboundedSender<Ask>, open: Box<Open>) -> Result<(), Box<Open>> {
+    match asks.send(Ask::Open(open)) {
+        Err(SendError(Ask::Open(open))) => Err(open),
+        _ => Ok(()),
     }
 }

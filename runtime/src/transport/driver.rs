@@ -116,6 +116,10 @@ impl<A: Application> Driver<A> {
         &mut self.connection
     }
 
+    pub(crate) fn parts(&mut self) -> (&mut Connection, &mut A) {
+        (&mut self.connection, &mut self.application)
+    }
+
     /// Runs until nothing moves or the connection ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         for _ in 0..TURNS {

@@ -8,6 +8,7 @@
 )]
 
 mod calls;
+mod connectivity;
 mod lifecycle;
 #[path = "../support/mod.rs"]
 mod support;
