@@ -64,6 +64,12 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.send(message).await
     }
 
+    /// Cancels the call: the server's handler is dropped, and
+    /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
+    pub fn cancel(&mut self) {
+        self.state.cancel();
+    }
+
     /// Ends the stream and gives the answer.
     ///
     /// # Errors

@@ -205,6 +205,20 @@ async fn cancelling_by_handle_ends_both_halves() {
 }
 
 #[tokio::test]
+async fn cancelling_a_client_stream_is_its_answer() {
+    let (stub, mut events, _) = in_process();
+    let mut call = stub.collect().start();
+    call.send(Echo::number(1)).await.unwrap();
+    expect(&mut events, "entered").await;
+    call.cancel();
+    let sent = call.send(Echo::number(2)).await;
+    assert_eq!(sent.unwrap_err().code(), Code::Cancelled);
+    let answer = timeout(BOUND, call.finish()).await.unwrap();
+    assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
+    expect(&mut events, "dropped").await;
+}
+
+#[tokio::test]
 async fn a_reader_that_does_not_read_stops_the_handler() {
     let (stub, mut events, sent) = in_process();
     let mut replies = stub.expand(Echo::default()).start();
