@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), grpc_build::Error> {
     grpc_build::compile(
-        &["proto/flow.proto", "../examples/proto/hello.proto"],
+        &[
+            "proto/flow.proto",
+            "proto/grpc/testing/empty.proto",
+            "proto/grpc/testing/messages.proto",
+            "proto/grpc/testing/test.proto",
+            "../examples/proto/hello.proto",
+        ],
         &["proto", "../examples/proto"],
     )?;
 

@@ -1,7 +1,10 @@
 //! End-to-end tests live in `tests/`, scripts against other gRPC
-//! implementations in `interop/`, benchmarks in `bench/`. This library is a test
-//! of its own: everything the generator makes of its test files has to compile
-//! under the lints that users may have.
+//! implementations in `interop/`, benchmarks in `bench/`. This library holds what
+//! the programs in `src/bin` share, and is a test of its own: everything the
+//! generator makes of its test files has to compile under the lints that users
+//! may have.
+
+pub mod flags;
 
 /// The generator's test files, generated and compiled.
 #[deny(

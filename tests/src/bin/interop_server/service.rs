@@ -1,0 +1,185 @@
+//! What the interop contract asks of a server. It must never be lenient: what the
+//! contract calls an error is one.
+
+use std::time::Duration;
+
+use grpc_runtime::{Code, Context, Metadata, Receiver, Sender, Status};
+
+use crate::{
+    EchoStatus, Empty, Payload, PayloadType, ResponseParameters, SimpleRequest, SimpleResponse,
+    StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
+    StreamingOutputCallResponse, TestServiceServicer,
+};
+
+const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
+const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
+
+pub(crate) struct Interop {
+    /// No other server that runs has it.
+    id: String,
+}
+
+impl Interop {
+    pub(crate) fn new() -> Self {
+        Self {
+            id: format!("rust-{}", std::process::id()),
+        }
+    }
+
+    fn unary(
+        &self,
+        request: &SimpleRequest,
+        context: &mut Context,
+    ) -> Result<SimpleResponse, Status> {
+        echo_metadata(context)?;
+        echo_status(request.response_status.as_ref())?;
+        let mut response = SimpleResponse {
+            payload: Some(payload(request.response_type, request.response_size)?),
+            ..SimpleResponse::default()
+        };
+        if request.fill_server_id {
+            response.server_id.clone_from(&self.id);
+        }
+        Ok(response)
+    }
+}
+
+/// What is to be echoed goes back also when the call fails.
+fn echo_metadata(context: &mut Context) -> Result<(), Status> {
+    let (mut initial, mut trailing) = (Metadata::new(), Metadata::new());
+    for value in context.metadata().get_all(ECHO_INITIAL) {
+        initial.append(ECHO_INITIAL, value.as_str().unwrap_or_default())?;
+    }
+    for value in context.metadata().get_all(ECHO_TRAILING) {
+        trailing.append_bin(ECHO_TRAILING, value.as_bytes())?;
+    }
+    context.trailing_metadata_mut().extend(&trailing);
+    context.set_initial_metadata(initial)
+}
+
+fn echo_status(status: Option<&EchoStatus>) -> Result<(), Status> {
+    match status {
+        Some(status) if status.code != 0 => Err(Status::new(
+            Code::from_i32(status.code),
+            status.message.clone(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Zeros, as many as asked for.
+fn payload(kind: i32, size: i32) -> Result<Payload, Status> {
+    if PayloadType::try_from(kind).is_err() {
+        return Err(Status::invalid_argument(format!(
+            "there is no payload type {kind}"
+        )));
+    }
+    let size = usize::try_from(size)
+        .map_err(|_| Status::invalid_argument(format!("no response has {size} bytes")))?;
+    Ok(Payload {
+        r#type: kind,
+        body: vec![0; size],
+    })
+}
+
+async fn answer(
+    request: &StreamingOutputCallRequest,
+    responses: &mut Sender<StreamingOutputCallResponse>,
+) -> Result<(), Status> {
+    echo_status(request.response_status.as_ref())?;
+    for ResponseParameters {
+        size, interval_us, ..
+    } in &request.response_parameters
+    {
+        if let Ok(interval @ 1..) = u64::try_from(*interval_us) {
+            tokio::time::sleep(Duration::from_micros(interval)).await;
+        }
+        let payload = payload(request.response_type, *size)?;
+        let payload = Some(payload);
+        responses
+            .send(StreamingOutputCallResponse { payload })
+            .await?;
+    }
+    Ok(())
+}
+
+impl TestServiceServicer for Interop {
+    async fn empty_call(&self, _: Empty, context: &mut Context) -> Result<Empty, Status> {
+        echo_metadata(context)?;
+        Ok(Empty {})
+    }
+
+    async fn unary_call(
+        &self,
+        request: SimpleRequest,
+        context: &mut Context,
+    ) -> Result<SimpleResponse, Status> {
+        self.unary(&request, context)
+    }
+
+    async fn cacheable_unary_call(
+        &self,
+        request: SimpleRequest,
+        context: &mut Context,
+    ) -> Result<SimpleResponse, Status> {
+        self.unary(&request, context)
+    }
+
+    async fn streaming_output_call(
+        &self,
+        request: StreamingOutputCallRequest,
+        responses: &mut Sender<StreamingOutputCallResponse>,
+        context: &mut Context,
+    ) -> Result<(), Status> {
+        echo_metadata(context)?;
+        answer(&request, responses).await
+    }
+
+    async fn streaming_input_call(
+        &self,
+        requests: &mut Receiver<StreamingInputCallRequest>,
+        context: &mut Context,
+    ) -> Result<StreamingInputCallResponse, Status> {
+        echo_metadata(context)?;
+        let mut total = 0;
+        while let Some(request) = requests.next().await? {
+            total += request.payload.map_or(0, |payload| payload.body.len());
+        }
+        let aggregated_payload_size = i32::try_from(total).map_err(|_| {
+            Status::out_of_range(format!("{total} bytes are beyond the answer's field"))
+        })?;
+        Ok(StreamingInputCallResponse {
+            aggregated_payload_size,
+        })
+    }
+
+    async fn full_duplex_call(
+        &self,
+        requests: &mut Receiver<StreamingOutputCallRequest>,
+        responses: &mut Sender<StreamingOutputCallResponse>,
+        context: &mut Context,
+    ) -> Result<(), Status> {
+        echo_metadata(context)?;
+        while let Some(request) = requests.next().await? {
+            answer(&request, responses).await?;
+        }
+        Ok(())
+    }
+
+    async fn half_duplex_call(
+        &self,
+        requests: &mut Receiver<StreamingOutputCallRequest>,
+        responses: &mut Sender<StreamingOutputCallResponse>,
+        context: &mut Context,
+    ) -> Result<(), Status> {
+        echo_metadata(context)?;
+        let mut all = Vec::new();
+        while let Some(request) = requests.next().await? {
+            all.push(request);
+        }
+        for request in &all {
+            answer(request, responses).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! gRPC's interop cases with our own programs at both ends; `tests/interop` runs
+//! them against other languages'.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+/// What a well-behaved server passes.
+const CASES: [&str; 20] = [
+    "empty_unary",
+    "large_unary",
+    "concurrent_large_unary",
+    "pick_first_unary",
+    "client_streaming",
+    "server_streaming",
+    "ping_pong",
+    "half_duplex",
+    "empty_stream",
+    "custom_metadata",
+    "status_code_and_message",
+    "special_status_message",
+    "unimplemented_method",
+    "unimplemented_service",
+    "cancel_after_begin",
+    "cancel_after_first_response",
+    "timeout_on_sleeping_server",
+    "rpc_soak",
+    "channel_soak",
+    "long_lived_channel",
+];
+
+/// A server that ends with the test.
+struct Server {
+    child: Child,
+    port: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        let (_, port) = line.trim().rsplit_once(':').unwrap();
+        let port = port.to_owned();
+        Self { child, port }
+    }
+
+    fn client(&self, case: &str, flags: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_interop_client"))
+            .arg(format!("--server_port={}", self.port))
+            .arg(format!("--test_case={case}"))
+            .args(flags)
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The client bounds each of its calls in time.
+#[test]
+fn every_case_passes_between_our_own_ends() {
+    let server = Server::start();
+    // A loaded machine is no failure of the soaks.
+    let patience = [
+        "--soak_per_iteration_max_acceptable_latency_ms=20000",
+        "--soak_overall_timeout_seconds=60",
+    ];
+    for case in CASES {
+        let client = server.client(case, &patience);
+        assert!(client.status.success(), "{}", errors(&client));
+    }
+}
+
+#[test]
+fn the_flags_are_followed_or_refused() {
+    let server = Server::start();
+    let flags = [
+        "-server_host=127.0.0.1",
+        "--server_host_override=interop.example",
+        "--use_tls=false",
+        "--additional_metadata=x-one:1;x-two:2",
+        "--soak_iterations=7",
+        "--soak_num_threads=3",
+        "--soak_request_size=10",
+        "--soak_response_size=20",
+        "--soak_overall_timeout_seconds=60",
+        "--soak_per_iteration_max_acceptable_latency_ms=20000",
+    ];
+    let client = server.client("rpc_soak", &flags);
+    let printed = String::from_utf8_lossy(&client.stdout);
+    assert!(client.status.success(), "{}", errors(&client));
+    assert!(printed.starts_with("7 of 7 calls, 0 failed"), "{printed}");
+
+    let late = ["--soak_per_iteration_max_acceptable_latency_ms=0"];
+    let client = server.client("rpc_soak", &late);
+    assert!(!client.status.success());
+    assert!(
+        errors(&client).contains("10 calls failed"),
+        "{}",
+        errors(&client)
+    );
+
+    for (flags, reason) in [
+        (
+            ["--use_spdy=true"].as_slice(),
+            "--use_spdy is not known here",
+        ),
+        (&["--additional_metadata=x"], "'x' has no colon"),
+        (&["--soak_iterations=many"], "--soak_iterations=many"),
+    ] {
+        let client = server.client("empty_unary", flags);
+        assert!(!client.status.success());
+        assert!(errors(&client).contains(reason), "{}", errors(&client));
+    }
+    let client = server.client("no_such_case", &[]);
+    assert!(!client.status.success());
+    assert!(
+        errors(&client).contains("is none of: empty_unary, "),
+        "{}",
+        errors(&client)
+    );
+}
