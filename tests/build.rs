@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
+/// gRPC's interop contract.
+const TESTING: &str = "proto/grpc/testing";
+
 fn main() -> Result<(), grpc_build::Error> {
     grpc_build::compile(
-        &[
-            "proto/flow.proto",
-            "proto/grpc/testing/empty.proto",
-            "proto/grpc/testing/messages.proto",
-            "proto/grpc/testing/test.proto",
-            "../examples/proto/hello.proto",
-        ],
+        &["proto/flow.proto", "../examples/proto/hello.proto"],
         &["proto", "../examples/proto"],
+    )?;
+    grpc_build::compile(
+        &["empty.proto", "messages.proto", "test.proto"].map(|file| format!("{TESTING}/{file}")),
+        &[TESTING],
     )?;
 
     let testdata = Path::new("../protoc-gen-rust-grpc/tests/testdata");
