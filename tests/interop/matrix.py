@@ -1,128 +1,185 @@
-"""Runs clients against servers and prints how every case went in each direction.
+"""The official interop cases between our programs and other languages', both ways.
 
-matrix.py BIN, where BIN is the directory of our binaries. The generated Python code
-has to be on PYTHONPATH. Ends in time whatever happens, and with 1 if anything failed.
+matrix.py BINARIES WORK [--publish | --check]
+
+BINARIES holds our programs, WORK the other languages' as they are made. Prints how
+every case went; `--publish` writes that into the README, `--check` fails unless the
+README says it already. Of a peer that cannot be installed the README keeps what it
+says. Ends with 1 if anything failed.
 """
 
-import contextlib
+import argparse
+import concurrent.futures
 import pathlib
-import subprocess
 import sys
-import threading
+import time
 
-HERE = pathlib.Path(__file__).parent
-# What a server may take to listen, and a client for all of its cases.
-START, CASES = 30, 240
-END = "ran to the end"
+import hello
+import peers
+import process
 
-EXAMPLE_OUTPUT = """\
-SayHello: Hello, World!
-LotsOfReplies: Hello, World!
-LotsOfReplies: Bonjour, World!
-LotsOfReplies: Hallo, World!
-LotsOfReplies: Hola, World!
-LotsOfReplies: Ciao, World!
-LotsOfGreetings: Hello, Ada, Grace, Barbara!
-BidiHello: Hello, Ada!
-BidiHello: Hello, Grace!
-BidiHello: Hello, Barbara!
-"""
+README = peers.HERE.parents[1] / "README.md"
+BEGIN, END = "<!-- interop: begin -->\n", "<!-- interop: end -->\n"
 
+CASES = [
+    "empty_unary",
+    "large_unary",
+    "concurrent_large_unary",
+    "pick_first_unary",
+    "client_streaming",
+    "server_streaming",
+    "ping_pong",
+    "empty_stream",
+    "custom_metadata",
+    "status_code_and_message",
+    "special_status_message",
+    "unimplemented_method",
+    "unimplemented_service",
+    "cancel_after_begin",
+    "cancel_after_first_response",
+    "timeout_on_sleeping_server",
+    "rpc_soak",
+    "channel_soak",
+]
 
-@contextlib.contextmanager
-def serving(command):
-    """Runs a server and gives the address that it prints."""
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    # Without a line in time the server is ended, and with it the wait.
-    timer = threading.Timer(START, server.kill)
-    timer.start()
-    try:
-        line = server.stdout.readline().strip()
-        timer.cancel()
-        if not line.startswith("listening on "):
-            raise RuntimeError(f"{command[0]} did not listen: '{line}'")
-        yield line.removeprefix("listening on ")
-    finally:
-        timer.cancel()
-        server.terminate()
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+# What one case may take, in seconds; each call in it has a bound of its own.
+BOUND = 90
+# A loaded machine is no failure of the soaks.
+PATIENCE = [
+    "--soak_per_iteration_max_acceptable_latency_ms=20000",
+    "--soak_overall_timeout_seconds=60",
+]
+PASS, FAIL, LACKS = "✓", "✗", "–"
 
 
-def run(command):
-    """What a client prints, as far as it came in time, and how it ended."""
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=CASES)
-        return done.stdout, done.returncode
-    except subprocess.TimeoutExpired as error:
-        return (error.stdout or b"").decode(), f"a kill after {CASES} s"
+def direction(server, client, lacks, env):
+    """Every case of one direction: '' for a pass, the reason, or None if it lacks."""
+    outcomes = {}
+    with process.serving(server, env) as address:
+        host, _, port = address.rpartition(":")
+        for case in CASES:
+            if case in lacks:
+                outcomes[case] = None
+                continue
+            flags = [f"--server_host={host}", f"--server_port={port}", f"--test_case={case}"]
+            printed, code = process.run([*client, *flags], BOUND, env)
+            last = (printed.strip().splitlines() or ["it said nothing"])[-1]
+            outcomes[case] = "" if code == 0 else f"{last} ({code})"
+    return outcomes
 
 
-def outcomes(server, client):
-    """The cases of one direction: name to '' for a pass, or the reason."""
-    with serving(server) as address:
-        printed, code = run([*client, address])
-    results = {}
-    for line in printed.splitlines():
-        word, _, rest = line.partition(" ")
-        name, _, reason = rest.partition(": ")
-        if word in ("pass", "FAIL"):
-            results[name] = reason if word == "FAIL" else ""
-    consistent = results and (code == 0) == (not any(results.values()))
-    results[END] = "" if consistent else f"{len(results)} cases, then exit code {code}"
-    return results
+def ours(binaries):
+    client = [binaries / "interop_client", *PATIENCE]
+    # The addresses that it prints are for one's own machine.
+    return [binaries / "interop_server", "--port=0"], client
 
 
-def example_client(server, client):
-    """The example client prints what it got; it has to be all of it."""
-    with serving(server) as address:
-        printed, code = run([*client, address])
-    good = printed == EXAMPLE_OUTPUT and code == 0
-    return {"the four kinds": "" if good else f"exit code {code}, having printed {printed!r}"}
+def run(binaries, there):
+    """Tables of outcomes by column: the official cases, then the finer ones."""
+    server, client = ours(binaries)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        columns = {}
+        for peer in there:
+            theirs = pool.submit(direction, server, peer.client, peer.client_lacks, peer.env)
+            columns[title(peer)[0]] = theirs
+            mine = pool.submit(direction, peer.server, client, peer.server_lacks, peer.env)
+            columns[title(peer)[1]] = mine
+        tables = [columns]
+        for peer in there:
+            if peer.name == "grpcio":
+                for table in hello.tables(binaries, peer):
+                    tables.append({name: pool.submit(job) for name, job in table.items()})
+    return [{name: job.result() for name, job in table.items()} for table in tables]
+
+
+def title(peer):
+    name = f"{peer.name} {peer.version}"
+    return f"{name} calls us", f"we call {name}"
+
+
+def mark(outcome):
+    return LACKS if outcome is None else FAIL if outcome else PASS
+
+
+def rows(columns):
+    """The table's rows, with their cells."""
+    yield ["case", *columns]
+    yield ["---", *(":-:" for _ in columns)]
+    for case in CASES:
+        yield [f"`{case}`", *(cells[case] for cells in columns.values())]
+
+
+def kept(block, names):
+    """The README's columns of these peers, as it has them."""
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines()]
+    table = [row for row in table if row]
+    if not table:
+        return {}
+    cases = [row[0].strip("`") for row in table[2:]]
+    columns = {}
+    for n, heading in enumerate(table[0][1:], 1):
+        if any(name in heading for name in names):
+            cells = dict(zip(cases, (row[n] for row in table[2:])))
+            columns[heading] = {case: cells.get(case, LACKS) for case in CASES}
+    return columns
+
+
+def block(columns, missing, before):
+    """The README's text between its marks."""
+    cells = {name: {case: mark(of[case]) for case in CASES} for name, of in columns.items()}
+    cells.update(kept(before, missing))
+    order = list(peers.PEERS)
+    place = lambda heading: next(n for n, name in enumerate(order) if name in heading)
+    cells = {name: cells[name] for name in sorted(cells, key=place)}
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows(cells))
 
 
 def show(columns):
-    """Prints the table, and returns what is wrong in it."""
-    names = list(dict.fromkeys(name for results in columns.values() for name in results))
-    names.sort(key=lambda name: name == END)
-    width = max(map(len, names))
-    print(" " * width + "".join(f"  {title}" for title in columns))
+    """Prints the outcomes of columns, and returns what is wrong in them."""
+    names = list(dict.fromkeys(case for outcomes in columns.values() for case in outcomes))
+    width = max(map(len, names), default=0)
+    for n, heading in enumerate(columns, 1):
+        print(f"{n}: {heading}")
+    print(" " * width, *(f"{n:2}" for n in range(1, len(columns) + 1)))
     wrong = []
     for name in names:
-        cells = f"{name:{width}}"
-        for title, results in columns.items():
-            reason = results.get(name, "it did not run")
-            cells += f"  {'FAIL' if reason else 'pass':{len(title)}}"
-            if reason:
-                wrong.append(f"{title}: {name}: {reason}")
-        print(cells.rstrip())
+        outcomes = [of.get(name, "it did not run") for of in columns.values()]
+        print(f"{name:{width}}", *(f"{mark(outcome):>2}" for outcome in outcomes))
+        for heading, outcome in zip(columns, outcomes):
+            if outcome:
+                wrong.append(f"{heading}: {name}: {outcome}")
     print()
     return wrong
 
 
 def main():
-    binaries = pathlib.Path(sys.argv[1])
-    python_server = [sys.executable, HERE / "hello_server.py"]
-    python_client = [sys.executable, HERE / "hello_client.py"]
-    rust_server = [binaries / "hello_peer", "serve"]
-    rust_client = [binaries / "hello_peer", "call"]
-    example_server = [binaries / "hello_server", "127.0.0.1:0"]
-    wrong = show(
-        {
-            "Python -> Rust": outcomes(rust_server, python_client),
-            "Rust -> Python": outcomes(python_server, rust_client),
-            # What fails here is the case's fault, not ours.
-            "Python -> Python": outcomes(python_server, python_client),
-            "Rust -> Rust": outcomes(rust_server, rust_client),
-        }
-    )
-    kinds = outcomes(example_server, [*python_client, "--kinds"])
-    wrong += show({"Python -> hello_server": kinds})
-    kinds = example_client(python_server, [binaries / "hello_client"])
-    wrong += show({"hello_client -> Python": kinds})
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binaries", type=pathlib.Path)
+    parser.add_argument("work", type=pathlib.Path)
+    parser.add_argument("--publish", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    process.end_with_us()
+
+    began = time.monotonic()
+    there, missing = peers.prepare(arguments.work)
+    for name, reason in missing.items():
+        print(f"without {name}: {reason}")
+    print(f"the peers are there after {time.monotonic() - began:.0f} s")
+    if not there:
+        return 1
+    tables = run(arguments.binaries.resolve(), there)
+    print(f"and all calls are made after {time.monotonic() - began:.0f} s\n")
+
+    wrong = [reason for table in tables for reason in show(table)]
+    text = README.read_text()
+    head, rest = text.split(BEGIN)
+    before, tail = rest.split(END)
+    now = block(tables[0], missing, before)
+    if arguments.publish:
+        README.write_text(head + BEGIN + now + END + tail)
+    elif arguments.check and now != before:
+        wrong.append(f"the README's table is not this run's, which is:\n{now}")
     print(*wrong, sep="\n") if wrong else print("every case passed")
     return 1 if wrong else 0
 
