@@ -15,6 +15,10 @@ fn main() -> Result<(), grpc_build::Error> {
         &["empty.proto", "messages.proto", "test.proto"].map(|file| format!("{TESTING}/{file}")),
         &[TESTING],
     )?;
+    grpc_build::Config::new().include_file("etcd.rs").compile(
+        &["proto/etcd/kv.proto", "proto/etcd/rpc.proto"],
+        &["proto/etcd"],
+    )?;
 
     let testdata = Path::new("../protoc-gen-rust-grpc/tests/testdata");
     let mut protos = Vec::new();
