@@ -6,7 +6,7 @@ use std::time::Duration;
 use grpc_runtime::{Code, Context, Metadata, Receiver, Sender, Status};
 
 use crate::{
-    EchoStatus, Empty, Payload, PayloadType, ResponseParameters, SimpleRequest, SimpleResponse,
+    BoolValue, EchoStatus, Empty, Payload, PayloadType, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
     StreamingOutputCallResponse, TestServiceServicer,
 };
@@ -32,6 +32,8 @@ impl Interop {
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
         echo_metadata(context)?;
+        expect_compressed(request.expect_compressed.as_ref())?;
+        refuse_to_compress(request.response_compressed.as_ref())?;
         echo_status(request.response_status.as_ref())?;
         let mut response = SimpleResponse {
             payload: Some(payload(request.response_type, request.response_size)?),
@@ -67,6 +69,26 @@ fn echo_status(status: Option<&EchoStatus>) -> Result<(), Status> {
     }
 }
 
+/// This runtime takes no compressed message, so one that arrives was none.
+fn expect_compressed(expected: Option<&BoolValue>) -> Result<(), Status> {
+    match expected {
+        Some(BoolValue { value: true }) => Err(Status::invalid_argument(
+            "the request should have been compressed, and is not",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// This runtime compresses nothing, and must not pretend to.
+fn refuse_to_compress(wanted: Option<&BoolValue>) -> Result<(), Status> {
+    match wanted {
+        Some(BoolValue { value: true }) => {
+            Err(Status::unimplemented("this server compresses no response"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Zeros, as many as asked for.
 fn payload(kind: i32, size: i32) -> Result<Payload, Status> {
     if PayloadType::try_from(kind).is_err() {
@@ -87,14 +109,12 @@ async fn answer(
     responses: &mut Sender<StreamingOutputCallResponse>,
 ) -> Result<(), Status> {
     echo_status(request.response_status.as_ref())?;
-    for ResponseParameters {
-        size, interval_us, ..
-    } in &request.response_parameters
-    {
-        if let Ok(interval @ 1..) = u64::try_from(*interval_us) {
+    for parameters in &request.response_parameters {
+        refuse_to_compress(parameters.compressed.as_ref())?;
+        if let Ok(interval @ 1..) = u64::try_from(parameters.interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
-        let payload = payload(request.response_type, *size)?;
+        let payload = payload(request.response_type, parameters.size)?;
         let payload = Some(payload);
         responses
             .send(StreamingOutputCallResponse { payload })
@@ -143,6 +163,7 @@ impl TestServiceServicer for Interop {
         echo_metadata(context)?;
         let mut total = 0;
         while let Some(request) = requests.next().await? {
+            expect_compressed(request.expect_compressed.as_ref())?;
             total += request.payload.map_or(0, |payload| payload.body.len());
         }
         let aggregated_payload_size = i32::try_from(total).map_err(|_| {
