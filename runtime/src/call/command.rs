@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::metadata::Metadata;
+use super::envelope::Envelope;
 use crate::status::Status;
 use crate::transport::http2::event::StreamId;
 
@@ -18,9 +18,10 @@ pub(crate) enum Command {
     Release(StreamId, usize),
     /// The application has no more interest in the stream.
     Cancel(StreamId),
-    /// A handler that left the connection's task has finished. Servers only.
+    /// A handler that left the connection's task has finished. Servers only, as
+    /// all that follow.
     Finish(StreamId, Finished),
-    /// Leave in order, or at once. Servers only.
+    /// Leave in order, or at once.
     Drain,
     Close,
 }
@@ -31,9 +32,8 @@ pub(crate) struct Finished {
     pub(crate) result: Result<(), Status>,
     /// The encoded message of a unary response, length prefix included.
     pub(crate) message: Option<Bytes>,
-    /// Initial metadata, where none was sent before.
-    pub(crate) initial: Metadata,
-    pub(crate) trailing: Metadata,
+    /// The call's metadata; `None` where the handler got to say none.
+    pub(crate) envelope: Option<Box<Envelope>>,
 }
 
 impl Finished {
@@ -41,8 +41,14 @@ impl Finished {
         Self {
             result: Err(status),
             message: None,
-            initial: Metadata::default(),
-            trailing: Metadata::default(),
+            envelope: None,
+        }
+    }
+
+    /// It has been sent: what it was made of is free for the next call.
+    pub(crate) fn end(self) {
+        if let Some(envelope) = self.envelope {
+            envelope.keep();
         }
     }
 }

@@ -3,6 +3,7 @@
 //! caller's (or handler's) task share. Nothing here knows a channel or a server.
 
 pub(crate) mod command;
+pub(crate) mod envelope;
 pub(crate) mod gather;
 pub(crate) mod receiver;
 pub(crate) mod request_head;

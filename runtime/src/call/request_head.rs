@@ -46,10 +46,10 @@ impl RequestHead<'_> {
 
 /// A request's head as a server sees it.
 #[derive(Debug)]
-pub(crate) struct ReceivedRequest {
+pub(crate) struct ReceivedRequest<'a> {
+    pub(crate) path: &'a [u8],
     /// What remains of the caller's deadline.
     pub(crate) timeout: Option<Duration>,
-    pub(crate) metadata: Metadata,
 }
 
 /// Why a request gets no handler.
@@ -63,18 +63,20 @@ pub(crate) enum Refusal {
     Encoding(Status),
 }
 
-impl ReceivedRequest {
-    /// Reads all but the path.
-    pub(crate) fn read(fields: &Fields) -> Result<Self, Refusal> {
-        if fields.get(b":method") != Some(b"POST") {
-            return Err(Refusal::Http(405, "gRPC calls are POST requests"));
-        }
+impl<'a> ReceivedRequest<'a> {
+    /// Reads a head. The caller's metadata goes into `metadata`, which is empty.
+    pub(crate) fn read(fields: &'a Fields, metadata: &mut Metadata) -> Result<Self, Refusal> {
+        let mut path: &[u8] = b"";
         let mut timeout = None;
         let mut content_type = None;
         let mut hosts = 0;
-        let mut metadata = Metadata::default();
         for (name, value) in fields.iter() {
             match name {
+                b":path" => path = value,
+                // Pseudo-header fields come first, so nothing else is judged before.
+                b":method" if value != b"POST" => {
+                    return Err(Refusal::Http(405, "gRPC calls are POST requests"));
+                }
                 [b':', ..] | b"te" | b"grpc-accept-encoding" | b"content-length" => {}
                 b"content-type" => content_type = Some(value),
                 b"host" => hosts += 1,
@@ -97,7 +99,7 @@ impl ReceivedRequest {
         if hosts > 1 {
             return Err(Refusal::Http(400, "more than one host"));
         }
-        Ok(Self { timeout, metadata })
+        Ok(Self { path, timeout })
     }
 }
 

@@ -11,8 +11,12 @@ mod writer;
 
 pub(crate) use self::error::{FramingError, Side};
 pub(crate) use self::payload::{Payload, decode_message};
-pub(crate) use self::reader::MessageReader;
+pub(crate) use self::reader::{MessageReader, sole_message};
 pub(crate) use self::writer::{encode_message, framed_len, put_message};
 
 /// The flag and the length before each body.
 pub(crate) const PREFIX_LEN: usize = 5;
+
+/// Received bytes below this are copied rather than kept, once they have to wait:
+/// they may be a slice of a read buffer many times their size.
+const SMALL: usize = 1024;

@@ -7,11 +7,7 @@ use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{FramingError, PREFIX_LEN, Payload};
-
-/// A chunk below this is copied rather than kept, once it has to wait: it may be
-/// a slice of a read buffer many times its size.
-const SMALL: usize = 1024;
+use super::{FramingError, PREFIX_LEN, Payload, SMALL};
 
 /// Cuts the body of a stream into messages.
 ///
@@ -209,6 +205,21 @@ impl MessageReader {
             self.front = Bytes::new();
         }
     }
+}
+
+/// The message of a body that is one message, whole and plain: what nearly every
+/// unary request is. Any other body is given back, for a [`MessageReader`] to
+/// judge.
+pub(crate) fn sole_message(mut body: Bytes, limit: usize) -> Result<Payload, Bytes> {
+    let Some(&[0, length @ ..]) = body.first_chunk::<PREFIX_LEN>() else {
+        return Err(body);
+    };
+    let size = u32::from_be_bytes(length) as usize;
+    if size > limit || body.len() - PREFIX_LEN != size {
+        return Err(body);
+    }
+    body.advance(PREFIX_LEN);
+    Ok(body.into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use proptest::prelude::*;
 
-use super::MessageReader;
+use super::{MessageReader, sole_message};
 use crate::framing::tests::{NO_LIMIT, bodies, content, cuts, drain, framed, prefix};
 use crate::framing::{FramingError, PREFIX_LEN};
 
@@ -137,5 +137,31 @@ proptest! {
             while let Ok(Some(_)) = reader.next(300) {}
         }
         let _ = reader.finish();
+    }
+}
+
+#[test]
+fn a_body_of_one_plain_message_needs_no_reader() {
+    let body =
+        |flag, length: u8, rest: &[u8]| Bytes::from([&[flag, 0, 0, 0, length], rest].concat());
+    let whole = sole_message(body(0, 3, b"abc"), 3).unwrap();
+    assert_eq!(whole.reader().chunk(), b"abc");
+    assert_eq!(
+        sole_message(body(0, 0, b""), 3)
+            .unwrap()
+            .reader()
+            .remaining(),
+        0
+    );
+    for other in [
+        Bytes::new(),
+        Bytes::from_static(&[0, 0, 0, 0]),
+        body(0, 3, b"ab"),
+        body(0, 3, b"abc\0"),
+        body(0, 4, b"abcd"),
+        body(1, 3, b"abc"),
+        body(7, 3, b"abc"),
+    ] {
+        assert_eq!(sole_message(other.clone(), 3).unwrap_err(), other);
     }
 }

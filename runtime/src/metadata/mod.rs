@@ -218,6 +218,15 @@ impl Metadata {
         wire::size(self)
     }
 
+    /// Empties it and keeps the memory, unless that is much.
+    pub(crate) fn clear(&mut self) {
+        const KEPT_CAPACITY: usize = 1024;
+        self.arena.clear();
+        self.entries.clear();
+        self.arena.shrink_to(KEPT_CAPACITY);
+        self.entries.shrink_to(KEPT_CAPACITY / size_of::<Entry>());
+    }
+
     fn append_checked(&mut self, key: &str, value: &[u8]) -> Result<(), MetadataError> {
         if key.is_empty() || !key.bytes().all(is_key_byte) {
             // A pseudo-header field is told apart by its colon.

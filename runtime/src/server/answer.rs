@@ -9,9 +9,11 @@ use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
 
+static NONE: Metadata = Metadata::new();
+
 /// Answers a call that gets no handler.
 pub(super) fn refuse(connection: &mut Connection, stream: StreamId, status: Status) {
-    end(connection, stream, false, Finished::failed(status));
+    end(connection, stream, false, &mut Finished::failed(status));
 }
 
 /// Answers what is not a gRPC call.
@@ -30,10 +32,9 @@ pub(super) fn refuse_encoding(
     result: &Result<(), Status>,
 ) {
     with_fields(connection, |connection, fields| {
-        let none = Metadata::default();
-        response_head::write_head(fields, &none);
+        response_head::write_head(fields, &NONE);
         fields.push(b"grpc-accept-encoding", b"identity");
-        response_head::write_trailers(fields, result, &none);
+        response_head::write_trailers(fields, result, &NONE);
         connection.send_trailers(stream, fields);
     });
 }
@@ -43,35 +44,44 @@ pub(super) fn end(
     connection: &mut Connection,
     stream: StreamId,
     mut head_sent: bool,
-    mut finished: Finished,
+    finished: &mut Finished,
 ) {
     if let Some(message) = finished.message.take() {
-        if head_sent || send_head(connection, stream, &finished.initial) {
+        if head_sent || send_head(connection, stream, metadata(finished).0) {
             head_sent = true;
             connection.send_data(stream, message, false);
         } else {
-            finished = Finished::failed(head_too_large());
+            *finished = Finished::failed(head_too_large());
         }
     }
     // Without a message the head and the trailers are one block:
     // PROTOCOL-HTTP2's Trailers-Only.
     let trailers_only = !head_sent;
+    let (initial, trailing) = metadata(finished);
     with_fields(connection, |connection, fields| {
         if trailers_only {
-            response_head::write_head(fields, &finished.initial);
+            response_head::write_head(fields, initial);
         }
-        response_head::write_trailers(fields, &finished.result, &finished.trailing);
+        response_head::write_trailers(fields, &finished.result, trailing);
         if fields.size() > connection.peer_header_list_limit() {
             let text = "the trailing metadata is above the caller's limit";
             fields.clear();
             if trailers_only {
-                response_head::write_head(fields, &Metadata::default());
+                response_head::write_head(fields, &NONE);
             }
             let result = Err(Status::new(Code::ResourceExhausted, text));
-            response_head::write_trailers(fields, &result, &Metadata::default());
+            response_head::write_trailers(fields, &result, &NONE);
         }
         connection.send_trailers(stream, fields);
     });
+}
+
+/// A response's initial and trailing metadata.
+fn metadata(finished: &Finished) -> (&Metadata, &Metadata) {
+    match &finished.envelope {
+        Some(envelope) => (&envelope.initial, &envelope.trailing),
+        None => (&NONE, &NONE),
+    }
 }
 
 /// Sends a response's head; `false`, and nothing sent, where its metadata is

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::envelope::Envelope;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -50,31 +51,28 @@ impl std::fmt::Display for PeerAddress {
 /// ```
 #[derive(Debug)]
 pub struct Context {
+    /// Boxed, since a context is moved about more often than it is looked at.
+    envelope: Box<Envelope>,
     method: Method,
-    metadata: Metadata,
     deadline: Option<Deadline>,
     peer: PeerAddress,
-    initial: Metadata,
-    trailing: Metadata,
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
 }
 
 impl Context {
     pub(crate) fn new(
+        envelope: Box<Envelope>,
         method: Method,
-        metadata: Metadata,
         deadline: Option<Deadline>,
         peer: PeerAddress,
         stream: Option<Arc<CallState>>,
     ) -> Self {
         Self {
+            envelope,
             method,
-            metadata,
             deadline,
             peer,
-            initial: Metadata::default(),
-            trailing: Metadata::default(),
             stream,
         }
     }
@@ -86,7 +84,7 @@ impl Context {
 
     /// What the caller sent beside the message.
     pub fn metadata(&self) -> &Metadata {
-        &self.metadata
+        &self.envelope.request
     }
 
     /// When the caller stops waiting; `None` if it set no deadline.
@@ -126,7 +124,7 @@ impl Context {
 
     fn put_initial(&mut self, metadata: Metadata, now: bool) -> Result<(), Status> {
         match &self.stream {
-            None => self.initial = metadata,
+            None => self.envelope.initial = metadata,
             Some(stream) => stream.push_head(metadata, now).map_err(|_| {
                 Status::new(
                     Code::FailedPrecondition,
@@ -140,11 +138,11 @@ impl Context {
     /// What goes to the caller after the last message, whether the call
     /// succeeds or fails.
     pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
-        &mut self.trailing
+        &mut self.envelope.trailing
     }
 
-    /// Initial and trailing metadata, at the end of the call.
-    pub(crate) fn into_metadata(self) -> (Metadata, Metadata) {
-        (self.initial, self.trailing)
+    /// The call's metadata, at its end.
+    pub(crate) fn into_envelope(self) -> Box<Envelope> {
+        self.envelope
     }
 }

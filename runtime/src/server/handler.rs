@@ -1,14 +1,11 @@
 //! A method's handler with its types erased, and how one is run: polled once
-//! where the call arrived, and on a task of its own if it did not finish there.
-//! It must never let a panic out.
+//! where the call arrived, and on a task of its own if it did not finish there. It must never let a panic out.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
-
-use tokio::task::AbortHandle;
 
 use super::context::Context;
 use crate::call::command::{Command, Finished, Link};
@@ -18,7 +15,7 @@ use crate::limits::CallLimits;
 use crate::method::Method;
 use crate::status::{Code, Status};
 
-/// What a handler starts with.
+/// What a handler begins with.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) context: Context,
@@ -37,7 +34,7 @@ pub(crate) type Handler = Box<dyn Fn(Invocation) -> HandlerFuture + Send + Sync>
 /// A method and what answers it.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    pub(crate) handler: Handler,
+    handler: Handler,
 }
 
 impl std::fmt::Debug for Route {
@@ -48,39 +45,32 @@ impl std::fmt::Debug for Route {
     }
 }
 
-/// How far a handler got in the place where its call arrived.
-pub(crate) enum Started {
+/// How far a handler got in its first turn.
+pub(crate) enum Begun {
     Finished(Finished),
-    /// It waits for something, on a task of its own.
-    Spawned(AbortHandle),
+    /// It waits for something.
+    Waits(HandlerFuture),
 }
 
 impl Route {
-    /// Starts the handler in the caller's place. Most unary handlers end right
-    /// there, which saves a task, two wake-ups and a queue.
-    pub(crate) fn start(&self, invocation: Invocation, link: impl FnOnce() -> Link) -> Started {
-        // The waker does nothing: a pending handler is polled again by its own
+    pub(crate) fn new(method: Method, handler: Handler) -> Self {
+        Self { method, handler }
+    }
+
+    /// Gives the handler its first turn, in the caller's place. Most unary
+    /// handlers end right there, which saves a task, two wake-ups and a queue.
+    pub(super) fn begin(&self, invocation: Invocation) -> Begun {
+        // The waker does nothing: a handler that waits is polled again by its own
         // task, whose waker then takes this one's place.
         let mut context = TaskContext::from_waker(Waker::noop());
-        let first = catch_unwind(AssertUnwindSafe(|| {
+        let begun = catch_unwind(AssertUnwindSafe(|| {
             let mut future = (self.handler)(invocation);
             match future.as_mut().poll(&mut context) {
-                Poll::Ready(finished) => Ok(finished),
-                Poll::Pending => Err(future),
+                Poll::Ready(finished) => Begun::Finished(finished),
+                Poll::Pending => Begun::Waits(future),
             }
         }));
-        match first {
-            Ok(Ok(finished)) => Started::Finished(finished),
-            Ok(Err(future)) => {
-                let task = HandlerTask {
-                    future,
-                    link: link(),
-                    method: self.method,
-                };
-                Started::Spawned(tokio::spawn(task).abort_handle())
-            }
-            Err(_) => Started::Finished(panicked(self.method)),
-        }
+        begun.unwrap_or_else(|_| Begun::Finished(panicked(self.method)))
     }
 }
 
@@ -91,11 +81,21 @@ fn panicked(method: Method) -> Finished {
     Finished::failed(Status::new(Code::Internal, text))
 }
 
-/// A handler on a task of its own.
-struct HandlerTask {
+/// A handler on a task of its own, from its second turn on.
+pub(super) struct HandlerTask {
     future: HandlerFuture,
     link: Link,
     method: Method,
+}
+
+impl HandlerTask {
+    pub(super) fn new(future: HandlerFuture, link: Link, method: Method) -> Self {
+        Self {
+            future,
+            link,
+            method,
+        }
+    }
 }
 
 impl Future for HandlerTask {

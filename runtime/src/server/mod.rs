@@ -3,6 +3,7 @@
 
 mod answer;
 mod builder;
+mod calls;
 mod connection;
 mod context;
 mod error;

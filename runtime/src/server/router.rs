@@ -16,12 +16,10 @@ pub(crate) struct Router {
     services: Vec<&'static str>,
 }
 
-/// Where one method stands among its service's.
 #[derive(Debug)]
 struct Entry {
     path: &'static [u8],
-    routes: Arc<[Route]>,
-    index: usize,
+    route: Arc<Route>,
 }
 
 /// A route found before: its place in the router that found it.
@@ -45,11 +43,10 @@ impl Router {
                 return Err(ServerError::DuplicateService(service.name()));
             }
             router.services.push(service.name());
-            for (index, route) in service.routes().iter().enumerate() {
+            for route in service.routes() {
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
-                    routes: Arc::clone(service.routes()),
-                    index,
+                    route: Arc::clone(route),
                 });
             }
         }
@@ -66,9 +63,8 @@ impl Router {
             .map_err(|_| self.unknown(path))
     }
 
-    pub(crate) fn route(&self, id: RouteId) -> &Route {
-        let entry = &self.entries[id.0];
-        &entry.routes[entry.index]
+    pub(crate) fn route(&self, id: RouteId) -> &Arc<Route> {
+        &self.entries[id.0].route
     }
 
     fn unknown(&self, path: &[u8]) -> Status {

@@ -22,7 +22,7 @@ use crate::status::{Code, Status};
 #[derive(Clone, Debug)]
 pub struct Service {
     name: &'static str,
-    routes: Arc<[Route]>,
+    routes: Arc<[Arc<Route>]>,
 }
 
 impl Service {
@@ -41,7 +41,7 @@ impl Service {
         self.name
     }
 
-    pub(crate) fn routes(&self) -> &Arc<[Route]> {
+    pub(crate) fn routes(&self) -> &[Arc<Route>] {
         &self.routes
     }
 }
@@ -51,7 +51,7 @@ impl Service {
 pub struct ServiceBuilder<S> {
     name: &'static str,
     servicer: Arc<S>,
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
 }
 
 impl<S: Send + Sync + 'static> ServiceBuilder<S> {
@@ -153,10 +153,8 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         handler: impl Fn(Invocation) -> HandlerFuture + Send + Sync + 'static,
     ) -> Self {
         debug_assert_eq!(method.shape(), shape, "{} has another shape", method.path());
-        self.routes.push(Route {
-            method,
-            handler: Box::new(handler),
-        });
+        self.routes
+            .push(Arc::new(Route::new(method, Box::new(handler))));
         self
     }
 }
@@ -205,12 +203,10 @@ fn state(invocation: &Invocation) -> Arc<CallState> {
 }
 
 fn finished((result, context): (Result<(), Status>, Context)) -> Finished {
-    let (initial, trailing) = context.into_metadata();
     Finished {
         result,
         message: None,
-        initial,
-        trailing,
+        envelope: Some(context.into_envelope()),
     }
 }
 
@@ -220,24 +216,19 @@ fn finished_with<R: Message>(
     limit: usize,
 ) -> Finished {
     let encoded = result.and_then(|message| {
-        let mut buffer = BytesMut::new();
-        framing::encode_message(&message, limit, &mut buffer)
+        let length = framing::framed_len(&message, limit)
             .map_err(|error| error.into_status(Side::Server))?;
+        let mut buffer = BytesMut::with_capacity(length);
+        framing::put_message(&message, length, &mut buffer);
         Ok(buffer.freeze())
     });
-    let (initial, trailing) = context.into_metadata();
-    match encoded {
-        Ok(message) => Finished {
-            result: Ok(()),
-            message: Some(message),
-            initial,
-            trailing,
-        },
-        Err(status) => Finished {
-            result: Err(status),
-            message: None,
-            initial,
-            trailing,
-        },
+    let (result, message) = match encoded {
+        Ok(message) => (Ok(()), Some(message)),
+        Err(status) => (Err(status), None),
+    };
+    Finished {
+        result,
+        message,
+        envelope: Some(context.into_envelope()),
     }
 }

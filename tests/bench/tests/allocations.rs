@@ -53,9 +53,10 @@ fn per_call(server: Implementation, client: Implementation) -> Allocations {
     }
 }
 
-/// What a call of ours may allocate on either side. One each is the greeting's
-/// and the reply's own.
-const LIMIT: f64 = 7.5;
+/// What a call of ours may allocate. One each is the greeting's and the reply's
+/// own, on either side.
+const SERVER_LIMIT: f64 = 4.5;
+const CLIENT_LIMIT: f64 = 7.5;
 
 #[test]
 fn a_unary_call_allocates_no_more_than_this() {
@@ -70,5 +71,6 @@ fn a_unary_call_allocates_no_more_than_this() {
         "  client: ours {:.2}, tonic {:.2}",
         ours.client, tonic.client
     );
-    assert!(ours.server <= LIMIT && ours.client <= LIMIT, "{ours:?}");
+    let within = ours.server <= SERVER_LIMIT && ours.client <= CLIENT_LIMIT;
+    assert!(within, "{ours:?}");
 }

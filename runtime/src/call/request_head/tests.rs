@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn request(more: &[(&str, &str)]) -> Result<ReceivedRequest, Refusal> {
+fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusal> {
     let mut fields = Fields::default();
     let metadata = Metadata::default();
     RequestHead {
@@ -16,16 +16,18 @@ fn request(more: &[(&str, &str)]) -> Result<ReceivedRequest, Refusal> {
     for (name, value) in more {
         fields.push(name.as_bytes(), value.as_bytes());
     }
-    ReceivedRequest::read(&fields)
+    let mut metadata = Metadata::default();
+    let request = ReceivedRequest::read(&fields, &mut metadata)?;
+    Ok((request.timeout, metadata))
 }
 
 #[test]
 fn a_written_head_reads_back() {
-    let received = request(&[("x-id", "7"), ("data-bin", "AAE")]).unwrap();
-    assert_eq!(received.timeout, Some(Duration::from_millis(1_500)));
-    assert_eq!(received.metadata.get("x-id"), Some("7"));
-    assert_eq!(received.metadata.get_bin("data-bin"), Some(&[0, 1][..]));
-    assert_eq!(received.metadata.get("user-agent"), Some(USER_AGENT));
+    let (timeout, metadata) = request(&[("x-id", "7"), ("data-bin", "AAE")]).unwrap();
+    assert_eq!(timeout, Some(Duration::from_millis(1_500)));
+    assert_eq!(metadata.get("x-id"), Some("7"));
+    assert_eq!(metadata.get_bin("data-bin"), Some(&[0, 1][..]));
+    assert_eq!(metadata.get("user-agent"), Some(USER_AGENT));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! The metadata of one call on a server, in both directions: one allocation that
+//! the thread's next call uses again. It must never carry anything from one call
+//! to the next.
+
+use std::cell::Cell;
+
+use crate::metadata::Metadata;
+
+/// Envelopes that a thread keeps: about the calls that one connection has in
+/// flight. They take some 300 bytes each.
+const KEPT: usize = 128;
+
+/// Boxed as a call's context takes them.
+type Spare = Vec<Box<Envelope>>;
+
+thread_local! {
+    /// For whichever call arrives next on this thread: an idle connection keeps
+    /// none.
+    static SPARE: Cell<Spare> = const { Cell::new(Vec::new()) };
+}
+
+/// What goes with a call beside its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    /// What the caller sent.
+    pub(crate) request: Metadata,
+    /// The response's initial metadata, where it goes out with the one message.
+    pub(crate) initial: Metadata,
+    pub(crate) trailing: Metadata,
+}
+
+impl Envelope {
+    /// An empty one, used before if there is one.
+    pub(crate) fn take() -> Box<Self> {
+        with_spare(Vec::pop).flatten().unwrap_or_default()
+    }
+
+    /// Keeps it for a call to come.
+    pub(crate) fn keep(mut self: Box<Self>) {
+        self.request.clear();
+        self.initial.clear();
+        self.trailing.clear();
+        with_spare(|spare| {
+            if spare.len() < KEPT {
+                spare.push(self);
+            }
+        });
+    }
+}
+
+/// `None` on a thread that ends.
+fn with_spare<T>(change: impl FnOnce(&mut Spare) -> T) -> Option<T> {
+    SPARE
+        .try_with(|cell| {
+            let mut spare = cell.take();
+            let changed = change(&mut spare);
+            cell.set(spare);
+            changed
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_comes_back_empty() {
+        let mut envelope = Envelope::take();
+        envelope.request.append("x-id", "7").unwrap();
+        envelope.trailing.append("x-id", "8").unwrap();
+        envelope.keep();
+        let again = Envelope::take();
+        assert!(again.request.is_empty() && again.initial.is_empty() && again.trailing.is_empty());
+    }
+
+    #[test]
+    fn a_thread_keeps_only_so_many() {
+        let taken: Vec<_> = (0..2 * KEPT).map(|_| Envelope::take()).collect();
+        taken.into_iter().for_each(Envelope::keep);
+        assert_eq!(with_spare(|spare| spare.len()), Some(KEPT));
+    }
+}

@@ -1,0 +1,152 @@
+//! The calls of a connection that did not end where they arrived, and their
+//! deadlines. It must never send anything.
+//!
+//! ```text
+//! Gathering (one message expected) → Running → Ending → gone
+//!            (a stream expected) ─────┘
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::AbortHandle;
+
+use super::router::RouteId;
+use crate::call::envelope::Envelope;
+use crate::call::gather::Gather;
+use crate::call::state::CallState;
+use crate::status::Status;
+use crate::transport::http2::event::StreamId;
+use crate::transport::http2::stream::StreamMap;
+
+/// A request's head that has its route.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) stream: StreamId,
+    pub(super) route: RouteId,
+    pub(super) deadline: Option<Instant>,
+    pub(super) envelope: Box<Envelope>,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) stage: Stage,
+    pub(super) deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Gathering(Box<Gathering>),
+    Running(Running),
+    /// The trailers are queued; the stream drains.
+    Ending,
+}
+
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) request: Request,
+    pub(super) gather: Gather,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    /// Present where either half streams.
+    pub(super) state: Option<Arc<CallState>>,
+    pub(super) head_sent: bool,
+    pub(super) task: Option<AbortHandle>,
+}
+
+impl Running {
+    /// Ends the handler: its future is dropped.
+    pub(super) fn stop(self, why: impl FnOnce() -> Status) {
+        if let Some(task) = self.task {
+            task.abort();
+        }
+        if let Some(state) = self.state {
+            state.deliver_end(Err(why()));
+        }
+    }
+}
+
+/// The calls of a connection, by stream.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    calls: StreamMap<Call>,
+    /// Invariant: the deadlines of `calls` that have not passed.
+    deadlines: BTreeSet<(Instant, StreamId)>,
+}
+
+impl Calls {
+    pub(super) fn insert(&mut self, stream: StreamId, stage: Stage, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, stream));
+        }
+        self.calls.insert(stream, Call { stage, deadline });
+    }
+
+    pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Call> {
+        self.calls.get_mut(&stream)
+    }
+
+    /// The call's handler, if it has one that has not ended.
+    pub(super) fn running(&mut self, stream: StreamId) -> Option<&mut Running> {
+        match &mut self.calls.get_mut(&stream)?.stage {
+            Stage::Running(running) => Some(running),
+            Stage::Gathering(_) | Stage::Ending => None,
+        }
+    }
+
+    /// The shared state of a running call of which a half streams.
+    pub(super) fn streaming(&self, stream: StreamId) -> Option<&Arc<CallState>> {
+        match &self.calls.get(&stream)?.stage {
+            Stage::Running(running) => running.state.as_ref(),
+            Stage::Gathering(_) | Stage::Ending => None,
+        }
+    }
+
+    /// Takes a call's handler out and leaves the place for the trailers.
+    pub(super) fn take_running(&mut self, stream: StreamId) -> Option<Running> {
+        let running = self.running(stream)?;
+        let head_sent = running.head_sent;
+        let place = Running {
+            head_sent,
+            ..Running::default()
+        };
+        Some(std::mem::replace(running, place))
+    }
+
+    pub(super) fn remove(&mut self, stream: StreamId) -> Option<Call> {
+        let call = self.calls.remove(&stream)?;
+        if let Some(deadline) = call.deadline {
+            self.deadlines.remove(&(deadline, stream));
+        }
+        Some(call)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// A call whose deadline has passed, each once.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<StreamId> {
+        let (deadline, stream) = self.deadlines.first().copied()?;
+        if deadline > now {
+            return None;
+        }
+        self.deadlines.remove(&(deadline, stream));
+        Some(stream)
+    }
+
+    /// The streams of all calls, in the order in which they were opened.
+    pub(super) fn streams(&self) -> Vec<StreamId> {
+        let mut streams: Vec<StreamId> = self.calls.keys().copied().collect();
+        streams.sort_unstable();
+        streams
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Call> {
+        self.deadlines.clear();
+        self.calls.drain().map(|(_, call)| call)
+    }
+}

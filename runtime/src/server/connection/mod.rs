@@ -1,0 +1,291 @@
+//! The calls of one server connection: from a request's head to its trailers.
+//! The connection's task owns this; handlers reach it through its command queue
+//! alone. It must never wait, and never run a handler that has no request.
+//!
+//! Most calls never enter the table: their head and their message arrive one
+//! after the other, and their handler ends in its first turn. A call that is in
+//! the table leaves from every stage when its stream is reset or its deadline
+//! passes: the handler's task is aborted, which drops its future.
+
+mod handlers;
+mod requests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::answer;
+use super::calls::{Call, Calls, Request, Stage};
+use super::context::PeerAddress;
+use super::router::Router;
+use crate::call::command::{Command, Finished};
+use crate::call::sends::Sends;
+use crate::call::state::Outgoing;
+use crate::limits::CallLimits;
+use crate::status::{Code, Status};
+use crate::transport::driver::Application;
+use crate::transport::http2::connection::Connection;
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::{ConnectionError, Event, StreamId};
+
+/// Commands taken from the queue in one go.
+const COMMAND_BATCH: usize = 128;
+/// What every connection of a server shares.
+#[derive(Debug)]
+pub(crate) struct ServerShared {
+    pub(crate) router: Router,
+    pub(crate) limits: CallLimits,
+    /// Calls that a forced end of the server cut off.
+    pub(crate) calls_cut: AtomicUsize,
+}
+
+/// The calls of one connection.
+#[derive(Debug)]
+pub(crate) struct ServerConnection {
+    shared: Arc<ServerShared>,
+    peer: PeerAddress,
+    commands: UnboundedReceiver<Command>,
+    sender: UnboundedSender<Command>,
+    batch: Vec<Command>,
+    /// Streams with something to send at the next write.
+    sends: Sends,
+    calls: Calls,
+    /// Requests whose heads came in this turn of the driver, in the order of their
+    /// streams: most often their messages come in it too.
+    /// Invariant: empty between two turns.
+    fresh: VecDeque<Request>,
+}
+
+impl ServerConnection {
+    pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress) -> Self {
+        let (sender, commands) = unbounded_channel();
+        Self {
+            shared,
+            peer,
+            commands,
+            sender,
+            batch: Vec::new(),
+            sends: Sends::default(),
+            calls: Calls::default(),
+            fresh: VecDeque::new(),
+        }
+    }
+
+    /// The queue through which the connection takes orders.
+    pub(crate) fn sender(&self) -> UnboundedSender<Command> {
+        self.sender.clone()
+    }
+
+    // --- requests ----------------------------------------------------------------
+
+    /// Sends what a streaming handler has pushed.
+    fn send(&mut self, connection: &mut Connection, stream: StreamId) {
+        if let Some(state) = self.calls.streaming(stream) {
+            let outgoing = state.take_outbound();
+            self.pass_on(connection, stream, outgoing);
+        }
+    }
+
+    fn pass_on(&mut self, connection: &mut Connection, stream: StreamId, outgoing: Outgoing) {
+        let Some(running) = self.calls.running(stream) else {
+            return;
+        };
+        if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
+            let head = outgoing.head.unwrap_or_default();
+            running.head_sent = answer::send_head(connection, stream, &head);
+            if !running.head_sent {
+                self.stop(stream, answer::head_too_large);
+                let failed = Finished::failed(answer::head_too_large());
+                return self.finish(connection, stream, failed);
+            }
+        }
+        for chunk in outgoing.chunks {
+            connection.send_data(stream, chunk, false);
+        }
+    }
+
+    /// The end of a call in the table, from its handler or in its place.
+    fn finish(&mut self, connection: &mut Connection, stream: StreamId, mut finished: Finished) {
+        self.send(connection, stream);
+        let Some(call) = self.calls.get_mut(stream) else {
+            return;
+        };
+        let head_sent = match std::mem::replace(&mut call.stage, Stage::Ending) {
+            Stage::Ending => return,
+            Stage::Gathering(_) => false,
+            Stage::Running(running) => {
+                if let Some(state) = &running.state {
+                    state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
+                }
+                running.head_sent
+            }
+        };
+        answer::end(connection, stream, head_sent, &mut finished);
+        finished.end();
+    }
+
+    /// Ends a call's handler and leaves the call its place.
+    fn stop(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
+        if let Some(running) = self.calls.take_running(stream) {
+            running.stop(why);
+        }
+    }
+
+    /// Takes a call away; its handler's future is dropped.
+    fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
+        if let Some(Call {
+            stage: Stage::Running(running),
+            ..
+        }) = self.calls.remove(stream)
+        {
+            running.stop(why);
+        }
+    }
+
+    fn apply(&mut self, connection: &mut Connection, command: Command, now: Instant) {
+        match command {
+            Command::Send(stream) => self.sends.push(stream),
+            Command::Release(stream, bytes) => connection.release(stream, bytes),
+            Command::Cancel(stream) => {
+                self.remove(stream, cancelled);
+                connection.reset(stream, ErrorCode::CANCEL);
+            }
+            Command::Finish(stream, finished) => self.finish(connection, stream, finished),
+            Command::Drain => connection.drain(now),
+            Command::Close => self.close(connection),
+        }
+    }
+
+    /// The server's grace is over: what still runs is cut.
+    fn close(&mut self, connection: &mut Connection) {
+        let open = self.calls.streams();
+        self.shared
+            .calls_cut
+            .fetch_add(open.len(), Ordering::Relaxed);
+        let status = || Status::new(Code::Unavailable, "the server is shutting down");
+        for stream in open {
+            self.stop(stream, status);
+            self.finish(connection, stream, Finished::failed(status()));
+            connection.reset(stream, ErrorCode::CANCEL);
+        }
+        connection.abort(ConnectionError::new(
+            ErrorCode::NO_ERROR,
+            "the server is shutting down",
+        ));
+    }
+}
+
+impl Application for ServerConnection {
+    fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant) {
+        match event {
+            Event::Headers {
+                stream,
+                fields,
+                end_stream,
+            } => {
+                self.on_headers(connection, stream, &fields, end_stream, now);
+                connection.recycle(fields);
+            }
+            Event::Data {
+                stream,
+                data,
+                end_stream,
+            } => self.on_data(connection, stream, data, end_stream),
+            // gRPC requests have no trailers; a client that sends them has
+            // still ended its half in order.
+            Event::Trailers { stream, fields } => {
+                connection.recycle(fields);
+                self.settle();
+                self.end_of_request(connection, stream);
+            }
+            Event::Reset { stream, .. } => {
+                self.take_fresh(stream);
+                self.remove(stream, cancelled);
+            }
+            Event::Closed { stream } => self.remove(stream, cancelled),
+            Event::Sent { stream, bytes } => {
+                if let Some(state) = self.calls.streaming(stream) {
+                    state.sent(bytes);
+                }
+            }
+            Event::GoAway { .. } => {}
+        }
+    }
+
+    fn poll_commands(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+        cx: &mut TaskContext<'_>,
+    ) -> bool {
+        self.settle();
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
+        for command in batch.drain(..) {
+            self.apply(connection, command, now);
+        }
+        self.batch = batch;
+        matches!(taken, Poll::Ready(1..))
+    }
+
+    fn flush(&mut self, connection: &mut Connection, now: Instant) {
+        let due = self.sends.take();
+        for stream in due.iter().copied() {
+            let Some(state) = self.calls.streaming(stream) else {
+                continue;
+            };
+            match state.take_when_due(now) {
+                Some(outgoing) => self.pass_on(connection, stream, outgoing),
+                None => self.sends.hold(stream, now),
+            }
+        }
+        self.sends.recycle(due);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        [self.calls.next_deadline(), self.sends.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
+        self.sends.on_timeout(now);
+        while let Some(stream) = self.calls.expired(now) {
+            self.stop(stream, expired);
+            if connection.has_queued(stream) {
+                // The peer does not read: trailers would wait behind its window.
+                self.remove(stream, expired);
+                connection.reset(stream, ErrorCode::CANCEL);
+            } else {
+                self.finish(connection, stream, Finished::failed(expired()));
+            }
+        }
+    }
+}
+
+impl Drop for ServerConnection {
+    /// A connection that is gone takes its calls with it.
+    fn drop(&mut self) {
+        for call in self.calls.drain() {
+            if let Stage::Running(running) = call.stage {
+                running.stop(cancelled);
+            }
+        }
+    }
+}
+
+fn cancelled() -> Status {
+    Status::new(Code::Cancelled, "the call was cancelled by its caller")
+}
+
+fn expired() -> Status {
+    Status::new(
+        Code::DeadlineExceeded,
+        "the call's deadline passed before the server answered",
+    )
+}

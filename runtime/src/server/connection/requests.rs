@@ -1,0 +1,200 @@
+//! Requests as they arrive: heads, messages that come whole or in pieces, and the
+//! end of the client's half. It must never begin a handler before its request is
+//! there.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{ServerConnection, expired};
+use crate::call::command::Finished;
+use crate::call::envelope::Envelope;
+use crate::call::gather::Gather;
+use crate::call::request_head::{ReceivedRequest, Refusal};
+use crate::deadline::Deadline;
+use crate::framing::{self, Side};
+use crate::server::answer;
+use crate::server::calls::{Call, Gathering, Request, Running, Stage};
+use crate::status::{Code, Status};
+use crate::transport::http2::connection::Connection;
+use crate::transport::http2::event::StreamId;
+use crate::transport::http2::fields::Fields;
+
+impl ServerConnection {
+    pub(super) fn on_headers(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        fields: &Fields,
+        end_stream: bool,
+        now: Instant,
+    ) {
+        if fields.overflowed() {
+            let text = "the request's metadata is above the server's limit \
+                        (Http2Options::max_header_list_size)";
+            let status = Status::new(Code::ResourceExhausted, text);
+            return answer::refuse(connection, stream, status);
+        }
+        let mut envelope = Envelope::take();
+        let received = match ReceivedRequest::read(fields, &mut envelope.request) {
+            Ok(received) => received,
+            Err(Refusal::Grpc(status)) => return answer::refuse(connection, stream, status),
+            Err(Refusal::Encoding(status)) => {
+                return answer::refuse_encoding(connection, stream, &Err(status));
+            }
+            Err(Refusal::Http(http, text)) => {
+                return answer::refuse_http(connection, stream, http, text);
+            }
+        };
+        let router = &self.shared.router;
+        let route = match router.find(received.path) {
+            Ok(route) => route,
+            Err(status) => return answer::refuse(connection, stream, status),
+        };
+        let deadline = received
+            .timeout
+            .and_then(|timeout| Deadline::after(now, timeout));
+        if deadline.is_some_and(|deadline| deadline.is_past(now)) {
+            return answer::refuse(connection, stream, expired());
+        }
+        let client_streams = router.route(route).method.shape().client_streams;
+        let request = Request {
+            stream,
+            route,
+            deadline: deadline.map(Deadline::instant),
+            envelope,
+        };
+        if client_streams {
+            self.start(connection, request, None);
+            if end_stream {
+                self.half_close(stream);
+            }
+        } else if end_stream {
+            answer::refuse(connection, stream, no_message());
+        } else {
+            self.fresh.push_back(request);
+        }
+    }
+
+    /// The request of a stream, if its head came in this turn and nothing else.
+    /// Messages come in the order of their heads, or nearly so.
+    pub(super) fn take_fresh(&mut self, stream: StreamId) -> Option<Request> {
+        if self.fresh.front()?.stream == stream {
+            return self.fresh.pop_front();
+        }
+        let found = self
+            .fresh
+            .binary_search_by_key(&stream, |request| request.stream);
+        self.fresh.remove(found.ok()?)
+    }
+
+    /// A request whose message did not come with its head, or not whole, waits
+    /// for it in the table.
+    fn gather(&mut self, request: Request) {
+        let limit = self.shared.limits.max_receive_message_size;
+        let (stream, deadline) = (request.stream, request.deadline);
+        let gathering = Gathering {
+            request,
+            gather: Gather::new(limit, Side::Server),
+        };
+        let stage = Stage::Gathering(Box::new(gathering));
+        self.calls.insert(stream, stage, deadline);
+    }
+
+    /// Ends the driver's turn: no request is fresh any more.
+    pub(super) fn settle(&mut self) {
+        while let Some(request) = self.fresh.pop_front() {
+            self.gather(request);
+        }
+    }
+
+    pub(super) fn on_data(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        mut data: Bytes,
+        end_stream: bool,
+    ) {
+        let length = data.len();
+        if let Some(request) = self.take_fresh(stream) {
+            let limit = self.shared.limits.max_receive_message_size;
+            let sole = if end_stream {
+                framing::sole_message(data, limit)
+            } else {
+                Err(data)
+            };
+            match sole {
+                Ok(message) => {
+                    connection.release(stream, length);
+                    return self.start(connection, request, Some(message));
+                }
+                Err(other) => data = other,
+            }
+            self.gather(request);
+        }
+        if length > 0 {
+            self.on_piece(connection, stream, data);
+        }
+        if end_stream {
+            self.end_of_request(connection, stream);
+        }
+    }
+
+    /// A piece of a body that does not come whole.
+    pub(super) fn on_piece(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) {
+        let Some(call) = self.calls.get_mut(stream) else {
+            return;
+        };
+        match &mut call.stage {
+            Stage::Gathering(gathering) => {
+                let length = data.len();
+                if let Err(status) = gathering.gather.push(data) {
+                    return self.finish(connection, stream, Finished::failed(status));
+                }
+                // A message must arrive whole before anyone can consume it; its
+                // size is what bounds it.
+                connection.release(stream, length);
+            }
+            Stage::Running(Running {
+                state: Some(state), ..
+            }) => state.deliver_data(data),
+            Stage::Running(_) | Stage::Ending => connection.release(stream, data.len()),
+        }
+    }
+
+    /// The peer's half of a call in the table ended in order.
+    pub(super) fn end_of_request(&mut self, connection: &mut Connection, stream: StreamId) {
+        let is_gathering = |call: &mut Call| matches!(call.stage, Stage::Gathering(_));
+        if !self.calls.get_mut(stream).is_some_and(is_gathering) {
+            return self.half_close(stream);
+        }
+        let Some(Call {
+            stage: Stage::Gathering(gathering),
+            ..
+        }) = self.calls.remove(stream)
+        else {
+            return;
+        };
+        let Gathering { request, gather } = *gathering;
+        match gather
+            .finish()
+            .and_then(|message| message.ok_or_else(no_message))
+        {
+            Ok(message) => self.start(connection, request, Some(message)),
+            Err(status) => answer::refuse(connection, stream, status),
+        }
+    }
+
+    fn half_close(&mut self, stream: StreamId) {
+        if let Some(state) = self.calls.streaming(stream) {
+            state.deliver_half_close();
+        }
+    }
+}
+
+fn no_message() -> Status {
+    Status::new(
+        Code::Unimplemented,
+        "the request of a unary call holds no message",
+    )
+}
