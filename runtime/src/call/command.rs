@@ -18,8 +18,10 @@ pub(crate) enum Command {
     Release(StreamId, usize),
     /// The application has no more interest in the stream.
     Cancel(StreamId),
-    /// A handler that left the connection's task has finished. Servers only, as
-    /// all that follow.
+    /// A handler that began on a task of its own waits for something. Servers
+    /// only, as all that follow.
+    Begun(StreamId),
+    /// A handler that left the connection's task has finished.
     Finish(StreamId, Finished),
     /// Leave in order, or at once.
     Drain,

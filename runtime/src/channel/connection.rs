@@ -330,7 +330,7 @@ impl ClientConnection {
                 connection.reset(stream, ErrorCode::CANCEL);
             }
             // A server's: nothing sends these here.
-            Command::Finish(..) | Command::Drain | Command::Close => {}
+            Command::Begun(_) | Command::Finish(..) | Command::Drain | Command::Close => {}
         }
     }
 }

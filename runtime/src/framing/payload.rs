@@ -5,7 +5,7 @@ use std::collections::{VecDeque, vec_deque};
 use bytes::{Buf, Bytes};
 use prost::Message;
 
-use super::FramingError;
+use super::{FramingError, SMALL};
 
 /// The body of one message: as a rule one slice of what was received, otherwise
 /// a chain of such slices, which are never copied to join them.
@@ -31,6 +31,14 @@ impl Payload {
         Self {
             front,
             rest: (len > 0).then(|| Box::new(Rest { pieces, len })),
+        }
+    }
+
+    /// Lets go of the read buffer that a small body lies in, which may be many
+    /// times its size: for one that has to wait.
+    pub(crate) fn unpin(&mut self) {
+        if self.rest.is_none() && self.front.len() < SMALL {
+            self.front = Bytes::copy_from_slice(&self.front);
         }
     }
 

@@ -84,7 +84,10 @@ impl ServerBuilder {
     /// An address that is not one, or that the system refuses; two services of
     /// one name; no address.
     ///
-    /// It must run inside a tokio runtime, which also runs the handlers.
+    /// It must run inside a tokio runtime, which also runs the handlers: first in
+    /// the task of their connection, and on tasks of their own once they wait for
+    /// something. A method that computes for long before it answers is found out
+    /// and begins on tasks of its own, on every core that the runtime has.
     pub async fn start(mut self) -> Result<Server, ServerError> {
         let mut listeners = Vec::new();
         for address in std::mem::take(&mut self.addresses) {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
+use super::handler::{Invocation, Route};
 use super::router::RouteId;
 use crate::call::envelope::Envelope;
 use crate::call::gather::Gather;
@@ -54,18 +55,31 @@ pub(super) struct Running {
     /// Present where either half streams.
     pub(super) state: Option<Arc<CallState>>,
     pub(super) head_sent: bool,
+    /// A heavy handler that waits for its turn.
+    pub(super) waiting: Option<Box<Waiting>>,
+    /// What its first turn, which is under way, takes of the connection's turns.
+    pub(super) turn: u32,
     pub(super) task: Option<AbortHandle>,
 }
 
+/// What a handler that has not begun needs.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) route: Arc<Route>,
+    pub(super) invocation: Invocation,
+}
+
 impl Running {
-    /// Ends the handler: its future is dropped.
-    pub(super) fn stop(self, why: impl FnOnce() -> Status) {
+    /// Ends the handler, begun or not: its future is dropped. Returns what it
+    /// had of the connection's turns.
+    pub(super) fn stop(self, why: impl FnOnce() -> Status) -> u32 {
         if let Some(task) = self.task {
             task.abort();
         }
         if let Some(state) = self.state {
             state.deliver_end(Err(why()));
         }
+        self.turn
     }
 }
 

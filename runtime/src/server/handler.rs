@@ -1,15 +1,21 @@
 //! A method's handler with its types erased, and how one is run: polled once
-//! where the call arrived, and on a task of its own if it did not finish there. It must never let a panic out.
+//! where the call arrived, and on a task of its own if it did not finish there or
+//! its method is heavy. It must never let a panic out.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
 
 use super::context::Context;
+use super::weight::{SharedWeight, Weight};
 use crate::call::command::{Command, Finished, Link};
 use crate::call::state::CallState;
+use crate::clock;
 use crate::framing::Payload;
 use crate::limits::CallLimits;
 use crate::method::Method;
@@ -35,6 +41,7 @@ pub(crate) type Handler = Box<dyn Fn(Invocation) -> HandlerFuture + Send + Sync>
 pub(crate) struct Route {
     pub(crate) method: Method,
     handler: Handler,
+    weight: SharedWeight,
 }
 
 impl std::fmt::Debug for Route {
@@ -54,7 +61,20 @@ pub(crate) enum Begun {
 
 impl Route {
     pub(crate) fn new(method: Method, handler: Handler) -> Self {
-        Self { method, handler }
+        Self {
+            method,
+            handler,
+            weight: SharedWeight::default(),
+        }
+    }
+
+    pub(super) fn weight(&self) -> Weight {
+        self.weight.get()
+    }
+
+    /// Counts what a first turn took.
+    pub(super) fn weigh(&self, turn: Duration) {
+        self.weight.add(turn);
     }
 
     /// Gives the handler its first turn, in the caller's place. Most unary
@@ -71,6 +91,33 @@ impl Route {
             }
         }));
         begun.unwrap_or_else(|_| Begun::Finished(panicked(self.method)))
+    }
+
+    /// Gives a heavy handler its first turn on a task of its own, where it also
+    /// stays.
+    pub(super) fn spawn(self: Arc<Self>, invocation: Invocation, link: Link) -> AbortHandle {
+        let begin = async move {
+            // A task that yields runs only after the runtime has looked for I/O,
+            // so that the connection has its turn between two heavy handlers.
+            tokio::task::yield_now().await;
+            let began = clock::now();
+            let deadline = invocation.context.deadline();
+            if deadline.is_some_and(|deadline| deadline.is_past(began)) {
+                // The connection's timer is due: it answers, as it does for a
+                // handler that began.
+                return;
+            }
+            let begun = self.begin(invocation);
+            self.weigh(clock::now().saturating_duration_since(began));
+            match begun {
+                Begun::Finished(finished) => link.send(Command::Finish(link.stream, finished)),
+                Begun::Waits(future) => {
+                    link.send(Command::Begun(link.stream));
+                    HandlerTask::new(future, link, self.method).await;
+                }
+            }
+        };
+        tokio::spawn(begin).abort_handle()
     }
 }
 

@@ -12,6 +12,8 @@ mod listener;
 mod router;
 mod running;
 mod service;
+mod turns;
+mod weight;
 
 pub use builder::ServerBuilder;
 pub use context::{Context, PeerAddress};

@@ -251,6 +251,7 @@ pub(crate) fn serve_connection(
     shared: Arc<ServerShared>,
     http2: Http2Options,
 ) -> Driver<ServerConnection> {
-    let connection = Connection::new(Role::Server, http2, clock::now());
-    Driver::new(io, connection, ServerConnection::new(shared, peer))
+    let now = clock::now();
+    let connection = Connection::new(Role::Server, http2, now);
+    Driver::new(io, connection, ServerConnection::new(shared, peer, now))
 }

@@ -9,6 +9,7 @@
 
 mod calls;
 mod connectivity;
+mod heavy;
 mod lifecycle;
 #[path = "../support/mod.rs"]
 mod support;

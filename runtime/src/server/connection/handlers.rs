@@ -1,26 +1,35 @@
-//! Handlers: begun in place, and moved to tasks of their own where they wait. It
-//! must never begin one twice.
+//! Handlers: begun in place, or in their turn on tasks of their own where their
+//! method is heavy. It must never let a heavy handler run in the connection's
+//! task, but for the first ones, from which it learns.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
 
 use super::ServerConnection;
 use crate::call::command::Link;
 use crate::call::state::CallState;
+use crate::clock;
 use crate::deadline::Deadline;
 use crate::framing::Payload;
 use crate::server::answer;
-use crate::server::calls::{Request, Running, Stage};
+use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
 use crate::server::handler::{Begun, HandlerTask, Invocation};
+use crate::server::turns::Turns;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 
 impl ServerConnection {
     /// Begins the handler of a call that has what it needs, and is not in the
-    /// table.
+    /// table: here and now, or in its turn where the method is heavy.
     pub(super) fn start(
         &mut self,
         connection: &mut Connection,
         request: Request,
         message: Option<Payload>,
+        now: Instant,
     ) {
         let stream = request.stream;
         let route = self.shared.router.route(request.route);
@@ -31,7 +40,7 @@ impl ServerConnection {
             state
         });
         let replies = state.clone().filter(|_| shape.server_streams);
-        let invocation = Invocation {
+        let mut invocation = Invocation {
             context: Context::new(
                 request.envelope,
                 route.method,
@@ -48,7 +57,33 @@ impl ServerConnection {
             state,
             ..Running::default()
         };
-        match route.begin(invocation) {
+        let weight = route.weight();
+        if weight.is_heavy() {
+            if let Some(message) = &mut invocation.message {
+                message.unpin();
+            }
+            let route = Arc::clone(route);
+            running.waiting = Some(Box::new(Waiting { route, invocation }));
+            let stage = Stage::Running(running);
+            self.calls.insert(stream, stage, request.deadline);
+            self.turns.get_or_insert_with(turns).wait(stream);
+            return self.give_turns();
+        }
+        let begun = if self.watch.is_close() || !weight.is_known() {
+            let began = clock::now();
+            let begun = route.begin(invocation);
+            let ended = clock::now();
+            route.weigh(ended.saturating_duration_since(began));
+            self.watch.timed(ended);
+            begun
+        } else {
+            let begun = route.begin(invocation);
+            if self.watch.ran(now) {
+                self.watch.lap(clock::now());
+            }
+            begun
+        };
+        match begun {
             // A unary response, so nobody else knows of the call.
             Begun::Finished(mut finished) if running.state.is_none() => {
                 answer::end(connection, stream, false, &mut finished);
@@ -71,10 +106,44 @@ impl ServerConnection {
         }
     }
 
+    /// Lets heavy handlers begin that have waited longest.
+    pub(super) fn give_turns(&mut self) {
+        let Some(turns) = &mut self.turns else {
+            return;
+        };
+        while let Some(stream) = turns.next() {
+            let link = Link {
+                commands: self.sender.clone(),
+                stream,
+            };
+            // A call that was cancelled or ran out of time waits no more.
+            if let Some(running) = self.calls.running(stream)
+                && let Some(waiting) = running.waiting.take()
+            {
+                let Waiting { route, invocation } = *waiting;
+                running.turn = route.weight().nanos();
+                turns.begin(running.turn);
+                running.task = Some(route.spawn(invocation, link));
+            }
+        }
+    }
+
+    /// A heavy handler's first turn is over, or will not be.
+    pub(super) fn end_turn(&mut self, nanos: u32) {
+        if let Some(turns) = &mut self.turns {
+            turns.end(nanos);
+        }
+    }
+
     fn link(&self, stream: StreamId) -> Link {
         Link {
             commands: self.sender.clone(),
             stream,
         }
     }
+}
+
+/// For a connection whose task runs, so that there is a runtime.
+fn turns() -> Turns {
+    Turns::new(Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers()))
 }

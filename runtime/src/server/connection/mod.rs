@@ -22,9 +22,12 @@ use super::answer;
 use super::calls::{Call, Calls, Request, Stage};
 use super::context::PeerAddress;
 use super::router::Router;
+use super::turns::Turns;
+use super::weight::Watch;
 use crate::call::command::{Command, Finished};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
+use crate::clock;
 use crate::limits::CallLimits;
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
@@ -58,10 +61,13 @@ pub(crate) struct ServerConnection {
     /// streams: most often their messages come in it too.
     /// Invariant: empty between two turns.
     fresh: VecDeque<Request>,
+    watch: Watch,
+    /// Made with the first heavy call.
+    turns: Option<Turns>,
 }
 
 impl ServerConnection {
-    pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress) -> Self {
+    pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress, now: Instant) -> Self {
         let (sender, commands) = unbounded_channel();
         Self {
             shared,
@@ -72,6 +78,8 @@ impl ServerConnection {
             sends: Sends::default(),
             calls: Calls::default(),
             fresh: VecDeque::new(),
+            watch: Watch::new(now),
+            turns: None,
         }
     }
 
@@ -121,6 +129,7 @@ impl ServerConnection {
                 if let Some(state) = &running.state {
                     state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
                 }
+                self.end_turn(running.turn);
                 running.head_sent
             }
         };
@@ -131,7 +140,8 @@ impl ServerConnection {
     /// Ends a call's handler and leaves the call its place.
     fn stop(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
         if let Some(running) = self.calls.take_running(stream) {
-            running.stop(why);
+            let turn = running.stop(why);
+            self.end_turn(turn);
         }
     }
 
@@ -142,7 +152,8 @@ impl ServerConnection {
             ..
         }) = self.calls.remove(stream)
         {
-            running.stop(why);
+            let turn = running.stop(why);
+            self.end_turn(turn);
         }
     }
 
@@ -153,6 +164,12 @@ impl ServerConnection {
             Command::Cancel(stream) => {
                 self.remove(stream, cancelled);
                 connection.reset(stream, ErrorCode::CANCEL);
+            }
+            Command::Begun(stream) => {
+                if let Some(running) = self.calls.running(stream) {
+                    let turn = std::mem::take(&mut running.turn);
+                    self.end_turn(turn);
+                }
             }
             Command::Finish(stream, finished) => self.finish(connection, stream, finished),
             Command::Drain => connection.drain(now),
@@ -194,13 +211,13 @@ impl Application for ServerConnection {
                 stream,
                 data,
                 end_stream,
-            } => self.on_data(connection, stream, data, end_stream),
+            } => self.on_data(connection, stream, data, end_stream, now),
             // gRPC requests have no trailers; a client that sends them has
             // still ended its half in order.
             Event::Trailers { stream, fields } => {
                 connection.recycle(fields);
                 self.settle();
-                self.end_of_request(connection, stream);
+                self.end_of_request(connection, stream, now);
             }
             Event::Reset { stream, .. } => {
                 self.take_fresh(stream);
@@ -223,12 +240,16 @@ impl Application for ServerConnection {
         cx: &mut TaskContext<'_>,
     ) -> bool {
         self.settle();
+        if self.watch.in_lap() {
+            self.watch.lap(clock::now());
+        }
         let mut batch = std::mem::take(&mut self.batch);
         let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
         for command in batch.drain(..) {
             self.apply(connection, command, now);
         }
         self.batch = batch;
+        self.give_turns();
         matches!(taken, Poll::Ready(1..))
     }
 

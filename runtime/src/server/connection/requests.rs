@@ -65,7 +65,7 @@ impl ServerConnection {
             envelope,
         };
         if client_streams {
-            self.start(connection, request, None);
+            self.start(connection, request, None, now);
             if end_stream {
                 self.half_close(stream);
             }
@@ -114,6 +114,7 @@ impl ServerConnection {
         stream: StreamId,
         mut data: Bytes,
         end_stream: bool,
+        now: Instant,
     ) {
         let length = data.len();
         if let Some(request) = self.take_fresh(stream) {
@@ -126,7 +127,7 @@ impl ServerConnection {
             match sole {
                 Ok(message) => {
                     connection.release(stream, length);
-                    return self.start(connection, request, Some(message));
+                    return self.start(connection, request, Some(message), now);
                 }
                 Err(other) => data = other,
             }
@@ -136,7 +137,7 @@ impl ServerConnection {
             self.on_piece(connection, stream, data);
         }
         if end_stream {
-            self.end_of_request(connection, stream);
+            self.end_of_request(connection, stream, now);
         }
     }
 
@@ -163,7 +164,12 @@ impl ServerConnection {
     }
 
     /// The peer's half of a call in the table ended in order.
-    pub(super) fn end_of_request(&mut self, connection: &mut Connection, stream: StreamId) {
+    pub(super) fn end_of_request(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        now: Instant,
+    ) {
         let is_gathering = |call: &mut Call| matches!(call.stage, Stage::Gathering(_));
         if !self.calls.get_mut(stream).is_some_and(is_gathering) {
             return self.half_close(stream);
@@ -180,7 +186,7 @@ impl ServerConnection {
             .finish()
             .and_then(|message| message.ok_or_else(no_message))
         {
-            Ok(message) => self.start(connection, request, Some(message)),
+            Ok(message) => self.start(connection, request, Some(message), now),
             Err(status) => answer::refuse(connection, stream, status),
         }
     }

@@ -1,0 +1,92 @@
+//! Which of a connection's heavy handlers begin now, and which wait. A runtime
+//! looks for new I/O only between tasks, and rarely while any is ready: heavy
+//! handlers that all stood in its queue would hold up every connection until the
+//! last of them had its turn. So no more begin than keep the runtime's workers
+//! busy for a moment. It must never know what a handler is.
+
+use std::collections::VecDeque;
+
+use super::weight::HEAVIEST;
+use crate::transport::http2::event::StreamId;
+
+/// Heavy handlers of one connection, by the stream of their call. First turns
+/// alone count: a handler that waits for something takes no turn from others.
+#[derive(Debug)]
+pub(super) struct Turns {
+    waiting: VecDeque<StreamId>,
+    /// The nanoseconds that the first turns under way are expected to take.
+    used: u64,
+    /// Another one begins while less than this is used.
+    room: u64,
+}
+
+impl Turns {
+    /// For a runtime of so many workers: on each, one handler at a time of the
+    /// heaviest, or as many lighter ones as weigh the same.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            used: 0,
+            room: workers.max(1) as u64 * HEAVIEST.as_nanos() as u64,
+        }
+    }
+
+    pub(super) fn wait(&mut self, stream: StreamId) {
+        self.waiting.push_back(stream);
+    }
+
+    /// Who has waited longest, if there is room.
+    pub(super) fn next(&mut self) -> Option<StreamId> {
+        if self.used >= self.room {
+            return None;
+        }
+        self.waiting.pop_front()
+    }
+
+    pub(super) fn begin(&mut self, nanos: u32) {
+        self.used += u64::from(nanos);
+    }
+
+    /// A first turn is over, that began with as many `nanos`.
+    pub(super) fn end(&mut self, nanos: u32) {
+        self.used = self.used.saturating_sub(u64::from(nanos));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEIGHT: u32 = HEAVIEST.as_nanos() as u32;
+
+    #[test]
+    fn as_many_of_the_heaviest_begin_as_there_are_workers() {
+        let mut turns = Turns::new(2);
+        for stream in [1, 3, 5] {
+            turns.wait(stream);
+        }
+        for stream in [1, 3] {
+            assert_eq!(turns.next(), Some(stream));
+            turns.begin(WEIGHT);
+        }
+        assert_eq!(turns.next(), None);
+        turns.end(WEIGHT);
+        assert_eq!(turns.next(), Some(5));
+        assert_eq!(turns.next(), None);
+    }
+
+    #[test]
+    fn lighter_ones_begin_together() {
+        let mut turns = Turns::new(1);
+        (0..100).for_each(|stream| turns.wait(stream));
+        let begun = std::iter::from_fn(|| turns.next().inspect(|_| turns.begin(WEIGHT / 10)));
+        assert_eq!(begun.count(), 10);
+    }
+
+    #[test]
+    fn somebody_always_begins() {
+        let mut turns = Turns::new(0);
+        turns.wait(7);
+        assert_eq!(turns.next(), Some(7));
+    }
+}
