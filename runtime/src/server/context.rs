@@ -1,10 +1,12 @@
 //! What a handler knows of its call, and what it says beside its messages. It
 //! must never give access to the connection.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::over::Over;
 use crate::call::envelope::Envelope;
 use crate::call::state::CallState;
 use crate::clock;
@@ -58,6 +60,7 @@ pub struct Context {
     peer: PeerAddress,
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
+    over: Over,
 }
 
 impl Context {
@@ -74,6 +77,7 @@ impl Context {
             deadline,
             peer,
             stream,
+            over: Over::default(),
         }
     }
 
@@ -101,6 +105,28 @@ impl Context {
     /// Where the call came from.
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
+    }
+
+    /// Waits until the call is over, in a task that the handler spawned: `true`
+    /// if it was cancelled, ran out of time or lost its connection, so that
+    /// nobody waits for the answer; `false` if the handler has given one.
+    ///
+    /// The handler itself need not ask: its future is dropped. The future that
+    /// this gives may outlive it.
+    ///
+    /// ```
+    /// # use grpc_runtime::Context;
+    /// fn index_in_the_background(context: &Context) {
+    ///     let cancelled = context.cancelled();
+    ///     tokio::spawn(async move {
+    ///         if cancelled.await {
+    ///             // stop, and undo what has been done
+    ///         }
+    ///     });
+    /// }
+    /// ```
+    pub fn cancelled(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
+        self.over.cancelled()
     }
 
     /// Sets the metadata that goes ahead of the first response message. It
@@ -143,6 +169,7 @@ impl Context {
 
     /// The call's metadata, at its end.
     pub(crate) fn into_envelope(self) -> Box<Envelope> {
+        self.over.answered();
         self.envelope
     }
 }

@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod handler;
 mod listener;
+mod over;
 mod router;
 mod running;
 mod service;

@@ -14,9 +14,11 @@ use crate::channel::Channel;
 use crate::channel::call_options::CallOptions;
 use crate::channel::open::Open;
 use crate::clock;
+use crate::deadline::Deadline;
 use crate::framing::{self, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
 use crate::method::Method;
+use crate::server::Context;
 
 /// A call that has not started.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Call {
     channel: Channel,
     method: Method,
     options: CallOptions,
+    /// When the call that this one is made for must have ended.
+    outer: Option<Instant>,
     /// The whole request, where the method takes one message.
     request: Option<Bytes>,
 }
@@ -38,6 +42,7 @@ impl Call {
             channel: channel.clone(),
             method,
             options,
+            outer: None,
             request: None,
         }
     }
@@ -60,6 +65,10 @@ impl Call {
 
     pub(crate) fn deadline(&mut self, deadline: Instant) {
         self.options.deadline = Some(deadline);
+    }
+
+    pub(crate) fn inherit(&mut self, context: &Context) {
+        self.outer = context.deadline().map(Deadline::instant);
     }
 
     /// Applies a change to the metadata; what is wrong with it fails the call.
@@ -86,6 +95,8 @@ impl Call {
 
     /// Starts the call. It is under way when this returns; nothing has waited.
     pub(crate) fn start(mut self) -> Started {
+        let own = self.options.deadline;
+        self.options.deadline = [own, self.outer].into_iter().flatten().min();
         let state = CallState::new(self.channel.http2().send_buffer);
         let error = self.options.error.take().or_else(|| {
             let size = self.request.as_ref()?.len() - framing::PREFIX_LEN;
@@ -153,6 +164,16 @@ macro_rules! call_options {
         /// As [`timeout`](Self::timeout), as a moment.
         pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
             self.call.deadline(deadline);
+            self
+        }
+
+        /// Makes the call for the one that a handler is answering: it may take what
+        /// remains of that one's time, or less if it has a
+        /// [`timeout`](Self::timeout) of its own. Awaited in the handler, it also
+        /// ends when that one is cancelled, since the handler does. Nothing else is
+        /// passed on: metadata may hold what is not meant for others.
+        pub fn inherit(mut self, context: &$crate::server::Context) -> Self {
+            self.call.inherit(context);
             self
         }
 

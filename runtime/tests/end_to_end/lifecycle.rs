@@ -53,6 +53,20 @@ impl Stuck {
 impl EchoServicer for Stuck {
     async fn unary(&self, request: Echo, context: &mut Context) -> Result<Echo, Status> {
         let _guard = self.enter();
+        if request.text.starts_with("spawn") {
+            let (cancelled, events) = (context.cancelled(), self.events.clone());
+            tokio::spawn(async move {
+                let event = if cancelled.await {
+                    "cancelled"
+                } else {
+                    "answered"
+                };
+                let _ = events.send(event);
+            });
+        }
+        if request.text == "spawn and answer" {
+            return Ok(request);
+        }
         if request.text == "remaining" {
             let remaining = context.time_remaining().unwrap_or_default();
             return Ok(Echo::number(i64::try_from(remaining.as_millis()).unwrap()));
@@ -158,6 +172,55 @@ async fn the_handler_sees_what_remains_of_the_deadline() {
     let remaining = call.await.unwrap().number;
     assert!((80_000..=100_001).contains(&remaining), "{remaining}");
     assert_eq!(stub.unary(Echo::text("remaining")).await.unwrap().number, 0);
+}
+
+#[tokio::test]
+async fn a_task_of_the_handler_hears_how_the_call_ended() {
+    let (stub, mut events, _) = in_process();
+    stub.unary(Echo::text("spawn and answer")).await.unwrap();
+    expect(&mut events, "entered").await;
+    expect(&mut events, "dropped").await;
+    expect(&mut events, "answered").await;
+
+    let call = tokio::spawn(stub.unary(Echo::text("spawn")).into_future());
+    expect(&mut events, "entered").await;
+    call.abort();
+    expect(&mut events, "dropped").await;
+    expect(&mut events, "cancelled").await;
+}
+
+/// Asks another server on behalf of its caller.
+struct Between(EchoStub);
+
+impl EchoServicer for Between {
+    async fn unary(&self, request: Echo, context: &mut Context) -> Result<Echo, Status> {
+        let call = self.0.unary(Echo::text("remaining")).inherit(context);
+        match request.text.as_str() {
+            "less" => call.timeout(Duration::from_secs(50)).await,
+            "more" => call.timeout(Duration::from_secs(5_000)).await,
+            _ => call.await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_for_another_call_inherits_what_remains_of_its_time() {
+    let (behind, ..) = in_process();
+    let between = Server::builder().add_service(service(Between(behind)));
+    let stub = EchoStub(Channel::in_process(between).unwrap());
+    for (text, milliseconds) in [
+        ("", 80_000..=100_000),
+        ("more", 80_000..=100_000),
+        ("less", 30_000..=50_000),
+    ] {
+        let call = stub
+            .unary(Echo::text(text))
+            .timeout(Duration::from_secs(100));
+        let remaining = call.await.unwrap().number;
+        assert!(milliseconds.contains(&remaining), "{text}: {remaining}");
+    }
+    // Without a deadline there is nothing to inherit.
+    assert_eq!(stub.unary(Echo::text("")).await.unwrap().number, 0);
 }
 
 #[tokio::test]
