@@ -14,6 +14,8 @@ mod deadline;
 mod framing;
 mod in_process;
 #[cfg(test)]
+mod instructions_tests;
+#[cfg(test)]
 mod layers_tests;
 mod limits;
 mod metadata;

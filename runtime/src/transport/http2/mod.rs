@@ -12,6 +12,8 @@ pub(crate) mod fields;
 mod flow;
 mod frame;
 mod hpack;
+#[cfg(test)]
+pub(crate) mod instructions_tests;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod stream;

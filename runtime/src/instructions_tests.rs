@@ -1,0 +1,402 @@
+//! What `tests/instructions` counts of whole calls: a server and a client each
+//! before a scripted peer, and the two joined in one process. Each workload is an
+//! ordinary test that runs once; the script runs it many times under valgrind.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::call::request_head::RequestHead;
+use crate::call::response_head;
+use crate::channel::{Channel, ChannelBuilder, Dial};
+use crate::metadata::Metadata;
+use crate::method::{Method, Shape};
+use crate::server::{Context, PeerAddress, Server, ServerBuilder, Service, serve_connection};
+use crate::stub::{BidiStreamingCall, ServerStreamingCall, UnaryCall};
+use crate::transport::driver::Closed;
+use crate::transport::http2::connection::{Connection, Role};
+use crate::transport::http2::event::{Event, StreamId};
+use crate::transport::http2::fields::Fields;
+use crate::transport::http2::instructions_tests::rounds;
+use crate::transport::http2::options::Http2Options;
+use crate::transport::io::Io;
+use crate::{Receiver, Sender, Status, clock, framing};
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Hello {
+    #[prost(string, tag = "1")]
+    text: String,
+    #[prost(bytes = "vec", tag = "2")]
+    data: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    number: u64,
+}
+
+fn hello() -> Hello {
+    Hello {
+        text: "Hello, World!".to_owned(),
+        ..Hello::default()
+    }
+}
+
+const UNARY: Method = Method::new("/helloworld.Greeter/SayHello", Shape::UNARY);
+const REPLIES: Method = Method::new("/helloworld.Greeter/Replies", Shape::SERVER_STREAMING);
+const CHAT: Method = Method::new("/helloworld.Greeter/Chat", Shape::BIDI_STREAMING);
+
+/// Calls in one piece of the batched workloads.
+const BATCH: usize = 10;
+const MEBIBYTE: usize = 1 << 20;
+
+/// An echo in all shapes, in the form that generated code has.
+fn server() -> ServerBuilder {
+    let service = Service::builder("helloworld.Greeter", Arc::new(()))
+        .unary(UNARY, |_, request: Hello, context: Context| async move {
+            (Ok::<_, Status>(request), context)
+        })
+        .server_streaming(
+            REPLIES,
+            |_, request: Hello, mut replies: Sender<Hello>, context: Context| async move {
+                for _ in 0..request.number {
+                    if let Err(status) = replies.send(hello()).await {
+                        return (Err(status), context);
+                    }
+                }
+                (Ok(()), context)
+            },
+        )
+        .bidi_streaming(
+            CHAT,
+            |_, mut requests: Receiver<Hello>, mut replies: Sender<Hello>, context: Context| async move {
+                while let Ok(Some(request)) = requests.next().await {
+                    if let Err(status) = replies.send(request).await {
+                        return (Err(status), context);
+                    }
+                }
+                (Ok(()), context)
+            },
+        )
+        .build();
+    Server::builder().add_service(service)
+}
+
+/// With the clock standing still, so that no timer fires because valgrind is slow.
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+// --- a scripted peer -----------------------------------------------------------
+
+/// A real machine of the other role, which plays the first calls of a connection;
+/// what it wrote for the last of them is what it would write for any later one,
+/// but for the stream's number.
+struct Peer {
+    connection: Connection,
+    inbox: BytesMut,
+}
+
+/// The first call has literals, the second may still correct a guess.
+const PLAYED: usize = 3;
+
+impl Peer {
+    fn new(role: Role) -> Self {
+        Self {
+            connection: Connection::new(role, Http2Options::default(), clock::now()),
+            inbox: BytesMut::new(),
+        }
+    }
+
+    /// What it has to write.
+    fn output(&mut self) -> Vec<u8> {
+        self.connection.pump();
+        let mut slices = [std::io::IoSlice::new(&[]); 16];
+        let count = self.connection.output().slices(&mut slices);
+        let bytes: Vec<u8> = slices[..count]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect();
+        self.connection.written(bytes.len());
+        bytes
+    }
+
+    fn receive(&mut self, bytes: &[u8]) -> Vec<Event> {
+        self.inbox.extend_from_slice(bytes);
+        while self
+            .connection
+            .receive(&mut self.inbox, clock::now())
+            .unwrap()
+        {}
+        std::iter::from_fn(|| self.connection.next_event()).collect()
+    }
+
+    fn request(&mut self) -> Vec<u8> {
+        let mut head = Fields::default();
+        RequestHead {
+            path: UNARY.path(),
+            authority: "localhost:50051",
+            timeout: None,
+            user_agent: "grpc-rust-runtime/0.1.0",
+            metadata: &Metadata::default(),
+        }
+        .write(&mut head);
+        let stream = self.connection.open(&head).unwrap();
+        self.connection.send_data(stream, message(), true);
+        self.output()
+    }
+
+    fn respond(&mut self, stream: StreamId) -> Vec<u8> {
+        let (mut head, mut trailers) = (Fields::default(), Fields::default());
+        response_head::write_head(&mut head, &Metadata::default());
+        response_head::write_trailers(&mut trailers, &Ok(()), &Metadata::default());
+        self.connection.send_head(stream, &head);
+        self.connection.send_data(stream, message(), false);
+        self.connection.send_trailers(stream, &trailers);
+        self.output()
+    }
+}
+
+fn message() -> Bytes {
+    let mut message = BytesMut::new();
+    framing::encode_message(&hello(), usize::MAX, &mut message).unwrap();
+    message.freeze()
+}
+
+/// Writes the number of a stream into every frame of `frames`.
+fn renumber(frames: &mut [u8], stream: u32) {
+    let mut rest = frames;
+    while let [_, l1, l2, _, _, id @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*l1, *l2]));
+        id[..4].copy_from_slice(&stream.to_be_bytes());
+        rest = &mut id[4 + length..];
+    }
+}
+
+/// `BATCH` times the frames of a call.
+struct Script {
+    frames: Vec<u8>,
+    call: usize,
+    next: StreamId,
+}
+
+impl Script {
+    fn new(call: &[u8], calls: usize) -> Self {
+        Self {
+            frames: call.repeat(calls),
+            call: call.len(),
+            next: 2 * PLAYED as u32 + 1,
+        }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        for call in self.frames.chunks_mut(self.call) {
+            renumber(call, self.next);
+            self.next += 2;
+        }
+        &self.frames
+    }
+}
+
+// --- a server before a scripted client -------------------------------------------
+
+struct Served {
+    connection: Pin<Box<dyn Future<Output = Closed>>>,
+    far: DuplexStream,
+    answer: Vec<u8>,
+}
+
+impl Served {
+    fn new() -> Self {
+        let (shared, options) = server().into_shared().unwrap();
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let peer = PeerAddress::InProcess;
+        Self {
+            connection: Box::pin(serve_connection(Io::Memory(near), peer, shared, options)),
+            far,
+            answer: vec![0; 16 << 10],
+        }
+    }
+
+    /// One turn of the server; how many bytes it answered.
+    fn exchange(&mut self, request: &[u8]) -> usize {
+        let mut cx = TaskContext::from_waker(Waker::noop());
+        let far = Pin::new(&mut self.far);
+        assert!(matches!(
+            far.poll_write(&mut cx, request),
+            Poll::Ready(Ok(length)) if length == request.len()
+        ));
+        assert!(self.connection.as_mut().poll(&mut cx).is_pending());
+        let mut answer = ReadBuf::new(&mut self.answer);
+        let _ = Pin::new(&mut self.far).poll_read(&mut cx, &mut answer);
+        answer.filled().len()
+    }
+}
+
+fn serve(calls: usize) {
+    let runtime = runtime();
+    let _guard = runtime.enter();
+    let (mut served, mut client) = (Served::new(), Peer::new(Role::Client));
+    let mut request = client.output();
+    let mut last = 0;
+    for _ in 0..PLAYED {
+        let played = client.request();
+        request.extend_from_slice(&played);
+        last = played.len();
+    }
+    let call = request[request.len() - last..].to_vec();
+    let length = served.exchange(&request);
+    client.receive(&served.answer[..length]);
+    assert_eq!(served.exchange(&client.output()), 0);
+
+    let mut script = Script::new(&call, calls);
+    let expected = served.exchange(script.next());
+    assert!(expected > calls * message().len());
+    for _ in 0..rounds().div_ceil(calls) {
+        assert_eq!(served.exchange(script.next()), expected);
+    }
+}
+
+#[test]
+fn server_unary() {
+    serve(1);
+}
+
+/// A call of ten that arrive together.
+#[test]
+fn server_unary_of_ten() {
+    serve(BATCH);
+}
+
+// --- a client before a scripted server -------------------------------------------
+
+async fn read_from(far: &mut DuplexStream, buffer: &mut BytesMut) -> usize {
+    buffer.clear();
+    far.read_buf(buffer).await.unwrap()
+}
+
+async fn call(calls: usize) {
+    let (near, mut far) = tokio::io::duplex(64 << 10);
+    let near = Mutex::new(Some(Io::Memory(near)));
+    let connect = move || near.lock().unwrap().take().unwrap();
+    let dial = Dial::Function(Arc::new(connect));
+    let channel = ChannelBuilder::new(dial, "localhost:50051".to_owned()).insecure();
+    let start = || UnaryCall::<Hello>::new(&channel, UNARY, &hello()).into_future();
+
+    let (mut server, mut buffer) = (Peer::new(Role::Server), BytesMut::with_capacity(4096));
+    let mut script = Vec::new();
+    for _ in 0..PLAYED {
+        let reply = start();
+        let mut ended = None;
+        while ended.is_none() {
+            read_from(&mut far, &mut buffer).await;
+            ended = server
+                .receive(&buffer)
+                .iter()
+                .find_map(|event| match event {
+                    Event::Data {
+                        stream,
+                        end_stream: true,
+                        ..
+                    } => Some(*stream),
+                    _ => None,
+                });
+            far.write_all(&server.output()).await.unwrap();
+        }
+        script = server.respond(ended.unwrap());
+        far.write_all(&script).await.unwrap();
+        assert_eq!(reply.await.unwrap(), hello());
+    }
+
+    let mut script = Script::new(&script, calls);
+    let mut replies = Vec::with_capacity(calls);
+    for _ in 0..rounds().div_ceil(calls) {
+        replies.extend((0..calls).map(|_| start()));
+        assert!(read_from(&mut far, &mut buffer).await > calls * message().len());
+        far.write_all(script.next()).await.unwrap();
+        for reply in replies.drain(..) {
+            assert_eq!(reply.await.unwrap().text, "Hello, World!");
+        }
+    }
+}
+
+#[test]
+fn client_unary() {
+    runtime().block_on(call(1));
+}
+
+/// A call of ten that are under way together.
+#[test]
+fn client_unary_of_ten() {
+    runtime().block_on(call(BATCH));
+}
+
+// --- both, in one process ---------------------------------------------------------
+
+#[test]
+fn pair_unary() {
+    runtime().block_on(async {
+        let channel = Channel::in_process(server()).unwrap();
+        for _ in 0..=rounds() {
+            let reply = UnaryCall::<Hello>::new(&channel, UNARY, &hello()).await;
+            assert_eq!(reply.unwrap().text, "Hello, World!");
+        }
+    });
+}
+
+#[test]
+fn pair_unary_mebibyte() {
+    runtime().block_on(async {
+        let channel = Channel::in_process(server()).unwrap();
+        let request = Hello {
+            data: vec![7; MEBIBYTE],
+            ..Hello::default()
+        };
+        for _ in 0..=rounds() {
+            let reply = UnaryCall::<Hello>::new(&channel, UNARY, &request).await;
+            assert_eq!(reply.unwrap().data.len(), MEBIBYTE);
+        }
+    });
+}
+
+/// A message there and back, one at a time.
+#[test]
+fn pair_stream_echo() {
+    runtime().block_on(async {
+        let channel = Channel::in_process(server()).unwrap();
+        let call = BidiStreamingCall::<Hello, Hello>::new(&channel, CHAT);
+        let (mut requests, mut replies) = call.start();
+        for _ in 0..=rounds() {
+            requests.send(hello()).await.unwrap();
+            let reply = replies.next().await.unwrap().unwrap();
+            assert_eq!(reply.text, "Hello, World!");
+        }
+        requests.finish();
+        assert_eq!(replies.next().await.unwrap(), None);
+    });
+}
+
+/// One of many messages that a server sends as fast as the client reads them.
+#[test]
+fn pair_stream_flood() {
+    runtime().block_on(async {
+        let channel = Channel::in_process(server()).unwrap();
+        let request = Hello {
+            number: rounds() as u64,
+            ..Hello::default()
+        };
+        let mut replies = ServerStreamingCall::<Hello>::new(&channel, REPLIES, &request).start();
+        let mut received = 0;
+        while let Some(reply) = replies.next().await.unwrap() {
+            assert_eq!(reply.text, "Hello, World!");
+            received += 1;
+        }
+        assert_eq!(received, rounds());
+    });
+}
