@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::call::request_head::RequestHead;
+use crate::call::request_head::RequestTemplate;
 use crate::call::response_head;
 use crate::channel::{Channel, ChannelBuilder, Dial};
 use crate::metadata::Metadata;
@@ -139,14 +139,8 @@ impl Peer {
 
     fn request(&mut self) -> Vec<u8> {
         let mut head = Fields::default();
-        RequestHead {
-            path: UNARY.path(),
-            authority: "localhost:50051",
-            timeout: None,
-            user_agent: "grpc-rust-runtime/0.1.0",
-            metadata: &Metadata::default(),
-        }
-        .write(&mut head);
+        let template = RequestTemplate::new("localhost:50051", "grpc-rust-runtime/0.1.0");
+        template.write(UNARY.path(), None, &Metadata::default(), &mut head);
         let stream = self.connection.open(&head).unwrap();
         self.connection.send_data(stream, message(), true);
         self.output()
@@ -315,10 +309,10 @@ async fn call(calls: usize) {
     }
 
     let mut script = Script::new(&script, calls);
-    let mut replies = Vec::with_capacity(calls);
+    let (mut replies, length) = (Vec::with_capacity(calls), message().len());
     for _ in 0..rounds().div_ceil(calls) {
         replies.extend((0..calls).map(|_| start()));
-        assert!(read_from(&mut far, &mut buffer).await > calls * message().len());
+        assert!(read_from(&mut far, &mut buffer).await > calls * length);
         far.write_all(script.next()).await.unwrap();
         for reply in replies.drain(..) {
             assert_eq!(reply.await.unwrap().text, "Hello, World!");

@@ -11,36 +11,60 @@ use crate::transport::http2::fields::Fields;
 /// What every request says of its sender (PROTOCOL-HTTP2, "User Agents").
 pub(crate) const USER_AGENT: &str = concat!("grpc-rust-runtime/", env!("CARGO_PKG_VERSION"));
 
-/// The parts of a request's head that a client chooses.
+/// What all requests of a client's connection say, ready to be put together.
 #[derive(Debug)]
-pub(crate) struct RequestHead<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) authority: &'a str,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) user_agent: &'a str,
-    pub(crate) metadata: &'a Metadata,
+pub(crate) struct RequestTemplate {
+    scheme: Fields,
+    authority: Fields,
+    definition: Fields,
 }
 
-impl RequestHead<'_> {
-    /// In the order that PROTOCOL-HTTP2 asks for: pseudo-header fields, the
-    /// timeout, the call's definition, custom metadata.
-    pub(crate) fn write(&self, fields: &mut Fields) {
-        fields.push(b":method", b"POST");
-        fields.push(b":scheme", b"http");
-        fields.push(b":path", self.path.as_bytes());
-        fields.push(b":authority", self.authority.as_bytes());
-        if let Some(timeout) = self.timeout {
+impl RequestTemplate {
+    pub(crate) fn new(authority: &str, user_agent: &str) -> Self {
+        let list = |fields: &[(&str, &str)]| {
+            let mut list = Fields::default();
+            for (name, value) in fields {
+                list.push(name.as_bytes(), value.as_bytes());
+            }
+            list
+        };
+        Self {
+            scheme: list(&[(":method", "POST"), (":scheme", "http")]),
+            authority: list(&[(":authority", authority)]),
+            definition: list(&[
+                ("te", "trailers"),
+                ("content-type", "application/grpc"),
+                ("user-agent", user_agent),
+            ]),
+        }
+    }
+
+    /// Writes the head of one request, in the order that PROTOCOL-HTTP2 asks
+    /// for: pseudo-header fields, the timeout, the call's definition, custom
+    /// metadata.
+    pub(crate) fn write(
+        &self,
+        path: &str,
+        timeout: Option<Duration>,
+        metadata: &Metadata,
+        fields: &mut Fields,
+    ) {
+        fields.append(&self.scheme);
+        fields.push(b":path", path.as_bytes());
+        fields.append(&self.authority);
+        if let Some(timeout) = timeout {
+            fields.end_common_part();
             let mut digits = [0; deadline::TIMEOUT_LEN];
             fields.push(
                 b"grpc-timeout",
                 deadline::encode_timeout(timeout, &mut digits),
             );
+            fields.append(&self.definition);
+        } else {
+            fields.append(&self.definition);
+            fields.end_common_part();
         }
-        fields.push(b"te", b"trailers");
-        fields.push(b"content-type", b"application/grpc");
-        fields.push(b"user-agent", self.user_agent.as_bytes());
-        self.metadata
-            .for_each_wire(|name, value| fields.push(name, value));
+        metadata.for_each_wire(|name, value| fields.push(name, value));
     }
 }
 

@@ -14,7 +14,7 @@ use super::open::{Open, expired};
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
 use crate::call::gather::Gather;
-use crate::call::request_head::RequestHead;
+use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
@@ -31,17 +31,10 @@ use crate::transport::http2::stream::StreamMap;
 /// Commands taken from the queue in one go.
 const COMMAND_BATCH: usize = 128;
 
-/// What every connection of a channel says of itself in each request.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) authority: String,
-    pub(crate) user_agent: String,
-}
-
 /// The calls of one connection.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
-    identity: Arc<Identity>,
+    template: Arc<RequestTemplate>,
     commands: UnboundedReceiver<Command>,
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
@@ -80,10 +73,10 @@ struct Whole {
 }
 
 impl ClientConnection {
-    pub(crate) fn new(identity: Arc<Identity>, waiting: Waiting) -> Self {
+    pub(crate) fn new(template: Arc<RequestTemplate>, waiting: Waiting) -> Self {
         let (sender, commands) = unbounded_channel();
         Self {
-            identity,
+            template,
             commands,
             sender,
             batch: Vec::new(),
@@ -140,14 +133,8 @@ impl ClientConnection {
             return open.fail(expired(), now);
         }
         let mut fields = connection.take_fields();
-        RequestHead {
-            path: open.method.path(),
-            authority: &self.identity.authority,
-            timeout,
-            user_agent: &self.identity.user_agent,
-            metadata: &open.options.metadata,
-        }
-        .write(&mut fields);
+        let (path, metadata) = (open.method.path(), &open.options.metadata);
+        self.template.write(path, timeout, metadata, &mut fields);
         if fields.size() > connection.peer_header_list_limit() {
             let text = format!(
                 "the call's metadata is above the server's limit: {} bytes of {} \

@@ -6,14 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::background;
-use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
 use super::open::{self, Ask, Open};
 use super::subchannel::Subchannel;
 use super::target::{Target, TargetError};
 use super::waiting::ask_to_open;
-use crate::call::request_head::USER_AGENT;
+use crate::call::request_head::{RequestTemplate, USER_AGENT};
 use crate::clock;
 use crate::limits::CallLimits;
 use crate::status::Status;
@@ -48,7 +47,7 @@ pub struct Channel {
 #[derive(Debug)]
 struct Shared {
     dial: Dial,
-    identity: Arc<Identity>,
+    template: Arc<RequestTemplate>,
     http2: Http2Options,
     limits: CallLimits,
     connectivity: Arc<Connectivity>,
@@ -175,7 +174,7 @@ impl Shared {
         let (sender, receiver) = unbounded_channel();
         let subchannel = Subchannel::new(
             self.dial.clone(),
-            Arc::clone(&self.identity),
+            Arc::clone(&self.template),
             self.http2.clone(),
             Arc::clone(&self.connectivity),
         );
@@ -240,14 +239,11 @@ impl ChannelBuilder {
     /// The channel, without encryption.
     #[must_use]
     pub fn insecure(self) -> Channel {
-        let identity = Identity {
-            authority: self.authority,
-            user_agent: self.user_agent,
-        };
+        let template = RequestTemplate::new(&self.authority, &self.user_agent);
         Channel {
             shared: Arc::new(Shared {
                 dial: self.dial,
-                identity: Arc::new(identity),
+                template: Arc::new(template),
                 http2: self.http2,
                 limits: self.limits,
                 connectivity: Arc::new(Connectivity::new()),

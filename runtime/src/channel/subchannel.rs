@@ -18,11 +18,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::backoff::Backoff;
-use super::connection::{ClientConnection, Identity};
+use super::connection::ClientConnection;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
 use super::open::{self, Ask};
 use super::waiting::Waiting;
+use crate::call::request_head::RequestTemplate;
 use crate::call::reset;
 use crate::clock;
 use crate::status::{Phase, Status};
@@ -35,7 +36,7 @@ use crate::transport::io::Io;
 #[derive(Debug)]
 pub(crate) struct Subchannel {
     dial: Dial,
-    identity: Arc<Identity>,
+    template: Arc<RequestTemplate>,
     http2: Http2Options,
     backoff: Backoff,
     connectivity: Arc<Connectivity>,
@@ -54,13 +55,13 @@ enum Left {
 impl Subchannel {
     pub(crate) fn new(
         dial: Dial,
-        identity: Arc<Identity>,
+        template: Arc<RequestTemplate>,
         http2: Http2Options,
         connectivity: Arc<Connectivity>,
     ) -> Self {
         Self {
             dial,
-            identity,
+            template,
             http2,
             backoff: Backoff::default(),
             connectivity,
@@ -111,7 +112,7 @@ impl Subchannel {
     /// failed before it was established counts as a failed attempt.
     async fn serve(&mut self, io: Io, waiting: Waiting) -> (Waiting, Option<Status>) {
         let connection = Connection::new(Role::Client, self.http2.clone(), clock::now());
-        let application = ClientConnection::new(Arc::clone(&self.identity), waiting);
+        let application = ClientConnection::new(Arc::clone(&self.template), waiting);
         let mut driver = Driver::new(io, connection, application);
         let mut ready = false;
         let left = poll_fn(|cx| {

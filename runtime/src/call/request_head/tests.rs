@@ -4,15 +4,11 @@ use super::*;
 
 fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusal> {
     let mut fields = Fields::default();
-    let metadata = Metadata::default();
-    RequestHead {
-        path: "/a.B/C",
-        authority: "localhost",
-        timeout: Some(Duration::from_millis(1_500)),
-        user_agent: USER_AGENT,
-        metadata: &metadata,
-    }
-    .write(&mut fields);
+    let (template, timeout) = (
+        RequestTemplate::new("localhost", USER_AGENT),
+        Some(Duration::from_millis(1_500)),
+    );
+    template.write("/a.B/C", timeout, &Metadata::default(), &mut fields);
     for (name, value) in more {
         fields.push(name.as_bytes(), value.as_bytes());
     }

@@ -1,7 +1,6 @@
-//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. It
-//! judges a list of fields and must never know gRPC's own rules.
-
-use super::fields::Fields;
+//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each
+//! field is judged once, when its text arrives; a table that keeps the field
+//! keeps the judgement. It must never know gRPC's own rules.
 
 /// Which block is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,80 +10,182 @@ pub(crate) enum Block {
     Trailers,
 }
 
-/// The first broken rule, if any.
-pub(crate) fn check(fields: &Fields, block: Block) -> Result<(), &'static str> {
-    if fields.malformed() {
-        return Err("a field name or value with bytes that HTTP/2 forbids");
+/// What the rules ask about a field, or about several that follow each other:
+/// a set of the bits below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traits(u16);
+
+const METHOD: u16 = 1 << 0;
+const SCHEME: u16 = 1 << 1;
+const PATH: u16 = 1 << 2;
+const AUTHORITY: u16 = 1 << 3;
+const STATUS: u16 = 1 << 4;
+/// A pseudo-header field that nothing defines.
+const STRANGE: u16 = 1 << 5;
+const PSEUDO: u16 = METHOD | SCHEME | PATH | AUTHORITY | STATUS | STRANGE;
+/// A field that is no pseudo-header field.
+const REGULAR: u16 = 1 << 6;
+const TE: u16 = 1 << 7;
+const CONNECTION: u16 = 1 << 8;
+/// What else the name says is kept by `NAME`; the rest comes from the value.
+const BAD_NAME: u16 = 1 << 9;
+const NAME: u16 = PSEUDO | REGULAR | TE | CONNECTION | BAD_NAME;
+const BAD_VALUE: u16 = 1 << 10;
+const EMPTY_PATH: u16 = 1 << 11;
+const BAD_STATUS: u16 = 1 << 12;
+const BAD_TE: u16 = 1 << 13;
+/// Of several fields: a pseudo-header field stands twice, or behind a regular
+/// one.
+const TWICE: u16 = 1 << 14;
+const LATE: u16 = 1 << 15;
+
+/// What no block may have, in the order in which it is told.
+const ALWAYS_BROKEN: [(u16, &str); 7] = [
+    (
+        BAD_NAME | BAD_VALUE,
+        "a field name or value with bytes that HTTP/2 forbids",
+    ),
+    (LATE, "a pseudo-header field after a regular one"),
+    (TWICE, "a pseudo-header field that stands twice"),
+    (CONNECTION, "a connection-specific field"),
+    (BAD_TE, "a te field other than trailers"),
+    (EMPTY_PATH, "an empty :path"),
+    (BAD_STATUS, "a :status that is not three digits"),
+];
+
+impl Traits {
+    /// The traits of a field that was received.
+    pub(super) const fn of(name: &[u8], value: &[u8]) -> Self {
+        Self::of_name(name).with_value(value)
     }
-    let mut seen = Pseudo::default();
-    let mut regular = false;
-    for (name, value) in fields.iter() {
-        if let Some(pseudo) = name.strip_prefix(b":") {
-            if regular {
-                return Err("a pseudo-header field after a regular one");
-            }
-            seen.note(pseudo, value, block)?;
-            continue;
-        }
-        regular = true;
-        match name {
+
+    const fn of_name(name: &[u8]) -> Self {
+        let known = match name {
+            b":method" => METHOD,
+            b":scheme" => SCHEME,
+            b":path" => PATH,
+            b":authority" => AUTHORITY,
+            b":status" => STATUS,
+            [b':', ..] => STRANGE,
+            b"te" => REGULAR | TE,
             b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding"
-            | b"upgrade" => return Err("a connection-specific field"),
-            b"te" if value != b"trailers" => return Err("a te field other than trailers"),
-            _ => {}
-        }
+            | b"upgrade" => REGULAR | CONNECTION,
+            _ => REGULAR,
+        };
+        Self(if is_name(name) {
+            known
+        } else {
+            known | BAD_NAME
+        })
     }
-    // An overflowing list was cut, so nothing can be said of what is missing.
-    if fields.overflowed() {
+
+    /// The traits of a field of the same name with another value.
+    pub(super) const fn with_value(self, value: &[u8]) -> Self {
+        let name = self.0 & NAME;
+        let mut traits = name;
+        if !is_value(value) {
+            traits |= BAD_VALUE;
+        }
+        if name & (PATH | STATUS | TE) != 0 {
+            if name & PATH != 0 && value.is_empty() {
+                traits |= EMPTY_PATH;
+            }
+            if name & STATUS != 0 && !matches!(value, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9']) {
+                traits |= BAD_STATUS;
+            }
+            if name & TE != 0 && !matches!(value, b"trailers") {
+                traits |= BAD_TE;
+            }
+        }
+        Self(traits)
+    }
+
+    /// The traits of these fields and then those of `next`.
+    #[inline]
+    pub(super) const fn followed_by(self, next: Self) -> Self {
+        let mut both = self.0 | next.0;
+        if self.0 & next.0 & PSEUDO != 0 {
+            both |= TWICE;
+        }
+        if self.0 & REGULAR != 0 && next.0 & PSEUDO != 0 {
+            both |= LATE;
+        }
+        Self(both)
+    }
+}
+
+/// The first broken rule, if any, of a block whose fields have these traits
+/// together. One that was `cut` short may lack anything.
+pub(super) fn check(traits: Traits, cut: bool, block: Block) -> Result<(), &'static str> {
+    let Traits(seen) = traits;
+    let (allowed, needed, lacks) = match block {
+        Block::Request => (
+            METHOD | SCHEME | PATH | AUTHORITY,
+            METHOD | SCHEME | PATH,
+            "a request without :method, :scheme or :path",
+        ),
+        Block::Response => (STATUS, STATUS, "a response without :status"),
+        Block::Trailers => (0, 0, ""),
+    };
+    let strange = seen & PSEUDO & !allowed != 0;
+    let broken = ALWAYS_BROKEN
+        .iter()
+        .fold(0, |broken, (trait_, _)| broken | trait_);
+    if seen & broken == 0 && !strange && (cut || seen & needed == needed) {
         return Ok(());
     }
-    match block {
-        Block::Request if !(seen.method && seen.scheme && seen.path) => {
-            Err("a request without :method, :scheme or :path")
-        }
-        Block::Response if !seen.status => Err("a response without :status"),
-        _ => Ok(()),
-    }
+    let always = ALWAYS_BROKEN
+        .iter()
+        .find_map(|(broken, reason)| (seen & broken != 0).then_some(*reason));
+    Err(match always {
+        Some(reason) => reason,
+        None if strange => "a pseudo-header field that has no place here",
+        None => lacks,
+    })
 }
 
-#[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one flag for each pseudo-header field"
-)]
-struct Pseudo {
-    method: bool,
-    scheme: bool,
-    path: bool,
-    authority: bool,
-    status: bool,
+/// Section 8.2.1, field names: a token (RFC 9110 section 5.6.2) with no
+/// upper-case letter, and a colon in front of it for a pseudo-header.
+const fn is_name(name: &[u8]) -> bool {
+    let mut at = match name {
+        [] | [b':'] => return false,
+        [b':', ..] => 1,
+        _ => 0,
+    };
+    while at < name.len() {
+        if !TOKEN[name[at] as usize] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
-impl Pseudo {
-    fn note(&mut self, name: &[u8], value: &[u8], block: Block) -> Result<(), &'static str> {
-        let flag = match (block, name) {
-            (Block::Request, b"method") => &mut self.method,
-            (Block::Request, b"scheme") => &mut self.scheme,
-            (Block::Request, b"path") => {
-                if value.is_empty() {
-                    return Err("an empty :path");
-                }
-                &mut self.path
-            }
-            (Block::Request, b"authority") => &mut self.authority,
-            (Block::Response, b"status") => {
-                if value.len() != 3 || !value.iter().all(u8::is_ascii_digit) {
-                    return Err("a :status that is not three digits");
-                }
-                &mut self.status
-            }
-            _ => return Err("a pseudo-header field that has no place here"),
-        };
-        if std::mem::replace(flag, true) {
-            return Err("a pseudo-header field that stands twice");
-        }
-        Ok(())
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128_u8 {
+        table[octet as usize] = matches!(
+            octet,
+            b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+'
+                | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        );
+        octet += 1;
     }
+    table
+};
+
+/// Section 8.2.1, field values: no NUL, LF or CR. Space around a value is let
+/// through, since some peers send it.
+const fn is_value(value: &[u8]) -> bool {
+    // Without a way out in the middle this runs many octets at a time.
+    let mut bad = false;
+    let mut at = 0;
+    while at < value.len() {
+        bad |= matches!(value[at], 0 | b'\n' | b'\r');
+        at += 1;
+    }
+    !bad
 }
 
 #[cfg(test)]

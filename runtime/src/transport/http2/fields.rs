@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::field_rules::Traits;
+
 #[cfg(test)]
 mod tests;
 
@@ -23,20 +25,24 @@ pub(crate) struct Fields {
     /// its octets stand behind the last span.
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// How many fields at the front stand like this in many lists.
+    common: usize,
+    /// What is known of all fields together, where they were received.
+    traits: Traits,
     overflowed: bool,
-    malformed: bool,
 }
 
-/// Where one field stands in the arena: name, then value, without a gap.
-#[derive(Clone, Copy)]
+/// How much of the arena one field has. Where it starts follows from the fields
+/// before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Span {
-    start: usize,
-    name_end: usize,
-    end: usize,
+    name: usize,
+    value: usize,
 }
 
 impl Fields {
     /// Appends a field.
+    #[inline]
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
@@ -60,16 +66,65 @@ impl Fields {
         &mut self.bytes
     }
 
-    /// Makes a field of the octets drafted from `start` on.
+    /// Makes a field of the octets drafted from `start` on, all that follow the
+    /// last field.
     #[inline]
     pub(super) fn keep(&mut self, start: usize, name_end: usize) {
         let end = self.bytes.len();
         debug_assert!(start <= name_end && name_end <= end);
         self.spans.push(Span {
-            start,
-            name_end,
-            end,
+            name: name_end - start,
+            value: end - name_end,
         });
+    }
+
+    /// Appends all fields of `other`, with what is known of them.
+    #[inline]
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.spans.extend_from_slice(&other.spans);
+        self.traits = self.traits.followed_by(other.traits);
+    }
+
+    /// Says that the fields so far stand like this at the front of many lists,
+    /// while those that follow differ: an encoder remembers them apart. Without
+    /// it that holds for the whole list.
+    pub(crate) fn end_common_part(&mut self) {
+        self.common = self.spans.len();
+    }
+
+    /// How many fields, and octets of the arena, are common to many lists.
+    pub(super) fn common_part(&self) -> (usize, usize) {
+        if self.common == 0 {
+            return (self.spans.len(), self.bytes.len());
+        }
+        let spans = &self.spans[..self.common];
+        let octets = spans.iter().map(|span| span.name + span.value).sum();
+        (self.common, octets)
+    }
+
+    /// Whether the first fields, so many and of so many octets, are those of
+    /// `other`.
+    #[inline]
+    pub(super) fn begins_with(&self, other: &Self, (count, octets): (usize, usize)) -> bool {
+        other.spans.len() == count
+            && other.bytes.len() == octets
+            && other.bytes == self.bytes[..octets]
+            && other.spans == self.spans[..count]
+    }
+
+    /// Takes over some fields of `other`: those between these counts of fields
+    /// and of octets. Nothing is known of them then.
+    pub(super) fn copy_part(&mut self, other: &Self, from: (usize, usize), to: (usize, usize)) {
+        self.clear();
+        self.bytes.extend_from_slice(&other.bytes[from.1..to.1]);
+        self.spans.extend_from_slice(&other.spans[from.0..to.0]);
+    }
+
+    /// How many fields and octets there are.
+    #[inline]
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.spans.len(), self.bytes.len())
     }
 
     /// Forgets the octets drafted from `start` on.
@@ -84,21 +139,31 @@ impl Fields {
         self.overflowed = true;
     }
 
-    /// Records that a field has octets that RFC 9113 section 8.2.1 forbids.
+    /// Notes what is known of the fields appended last.
     #[inline]
-    pub(super) fn mark_malformed(&mut self) {
-        self.malformed = true;
+    pub(super) fn note(&mut self, traits: Traits) {
+        self.traits = self.traits.followed_by(traits);
+    }
+
+    /// What is known of the fields together.
+    #[inline]
+    pub(super) fn traits(&self) -> Traits {
+        self.traits
     }
 
     /// The fields as (name, value), in the order they came.
     #[inline]
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
-        self.spans.iter().map(|span| {
-            (
-                &self.bytes[span.start..span.name_end],
-                &self.bytes[span.name_end..span.end],
-            )
-        })
+    pub(crate) fn iter(&self) -> FieldsIter<'_> {
+        self.skip(0, 0)
+    }
+
+    /// As [`iter`](Self::iter), from behind so many fields and octets.
+    #[inline]
+    pub(super) fn skip(&self, count: usize, octets: usize) -> FieldsIter<'_> {
+        FieldsIter {
+            bytes: &self.bytes[octets..],
+            spans: self.spans[count..].iter(),
+        }
     }
 
     /// The value of the first field of that name; the case must match.
@@ -118,26 +183,46 @@ impl Fields {
         self.overflowed
     }
 
-    /// Whether a decoded field has a name or value with octets that RFC 9113
-    /// section 8.2.1 forbids (an upper-case letter in a name, NUL, CR or LF in
-    /// a value, …), which makes the message malformed: a stream error. Space
-    /// around a value is let through, since some peers send it.
-    pub(crate) fn malformed(&self) -> bool {
-        self.malformed
-    }
-
     /// Empties the list and takes back its marks, but keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
+        self.common = 0;
+        self.traits = Traits::default();
         self.overflowed = false;
-        self.malformed = false;
         if self.bytes.capacity() > KEPT_CAPACITY {
             self.bytes.shrink_to(KEPT_CAPACITY);
             self.spans.shrink_to(KEPT_CAPACITY / FIELD_OVERHEAD);
         }
     }
 }
+
+/// The fields of a list, in order.
+#[derive(Clone)]
+pub(crate) struct FieldsIter<'a> {
+    /// What `spans` divide.
+    bytes: &'a [u8],
+    spans: std::slice::Iter<'a, Span>,
+}
+
+impl<'a> Iterator for FieldsIter<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let span = self.spans.next()?;
+        let (name, rest) = self.bytes.split_at(span.name);
+        let (value, rest) = rest.split_at(span.value);
+        self.bytes = rest;
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.spans.size_hint()
+    }
+}
+
+impl ExactSizeIterator for FieldsIter<'_> {}
 
 /// Shows names only: values can be credentials.
 impl fmt::Debug for Fields {

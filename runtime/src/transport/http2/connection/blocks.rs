@@ -122,7 +122,9 @@ impl Connection {
             self.recycle(fields);
             return self.violate(id, ErrorCode::REFUSED_STREAM, "too many streams", now);
         }
-        if let Err(reason) = field_rules::check(&fields, Block::Request) {
+        if let Err(reason) =
+            field_rules::check(fields.traits(), fields.overflowed(), Block::Request)
+        {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
@@ -153,7 +155,9 @@ impl Connection {
         if stream.head_received {
             return self.receive_trailers(id, end_stream, fields, now);
         }
-        if let Err(reason) = field_rules::check(&fields, Block::Response) {
+        if let Err(reason) =
+            field_rules::check(fields.traits(), fields.overflowed(), Block::Response)
+        {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
@@ -198,7 +202,7 @@ impl Connection {
                 "HEADERS in mid-stream without END_STREAM",
             ))
         } else {
-            field_rules::check(&fields, Block::Trailers)
+            field_rules::check(fields.traits(), fields.overflowed(), Block::Trailers)
                 .err()
                 .map(|reason| (ErrorCode::PROTOCOL_ERROR, reason))
         };

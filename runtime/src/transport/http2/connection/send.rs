@@ -252,10 +252,7 @@ impl Connection {
     fn encode_block(&mut self, id: StreamId, fields: &Fields, end_stream: bool) {
         let out = self.output.buffer();
         let block = frame::Headers::begin(out);
-        self.encoder.begin(out);
-        for (name, value) in fields.iter() {
-            self.encoder.field(name, value, indexing(name, value), out);
-        }
+        self.encoder.block(fields, indexing, out);
         block.finish(id, end_stream, self.peer.max_frame_size, out);
     }
 }

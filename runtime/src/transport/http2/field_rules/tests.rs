@@ -2,12 +2,13 @@
 
 use super::*;
 
-fn fields(list: &[(&str, &str)]) -> Fields {
-    let mut fields = Fields::default();
-    for (name, value) in list {
-        fields.push(name.as_bytes(), value.as_bytes());
-    }
-    fields
+fn judge(list: &[(&str, &str)], block: Block) -> Result<(), &'static str> {
+    let traits = list
+        .iter()
+        .fold(Traits::default(), |traits, (name, value)| {
+            traits.followed_by(Traits::of(name.as_bytes(), value.as_bytes()))
+        });
+    check(traits, false, block)
 }
 
 const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
@@ -15,7 +16,7 @@ const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), ("
 fn request(more: &[(&str, &str)]) -> Result<(), &'static str> {
     let mut list = REQUEST.to_vec();
     list.extend_from_slice(more);
-    check(&fields(&list), Block::Request)
+    judge(&list, Block::Request)
 }
 
 #[test]
@@ -34,23 +35,48 @@ fn each_malformed_request_is_refused() {
         &[("a", "1"), (":authority", "late")],
         &[(":path", "/twice")],
         &[(":status", "200")],
+        &[(":strange", "1")],
+        &[("Upper", "1")],
+        &[("a", "line\nbreak")],
     ] {
         assert!(request(more).is_err(), "{more:?}");
     }
-    assert!(check(&fields(&REQUEST[..2]), Block::Request).is_err());
+    assert!(judge(&REQUEST[..2], Block::Request).is_err());
 }
 
 #[test]
 fn responses_and_trailers_have_their_own_pseudo_fields() {
-    assert_eq!(
-        check(&fields(&[(":status", "200")]), Block::Response),
-        Ok(())
-    );
-    assert!(check(&fields(&[]), Block::Response).is_err());
-    assert!(check(&fields(&[(":status", "2000")]), Block::Response).is_err());
-    assert!(check(&fields(&[(":status", "200")]), Block::Trailers).is_err());
-    assert_eq!(
-        check(&fields(&[("grpc-status", "0")]), Block::Trailers),
-        Ok(())
-    );
+    assert_eq!(judge(&[(":status", "200")], Block::Response), Ok(()));
+    assert!(judge(&[], Block::Response).is_err());
+    assert!(judge(&[(":status", "2000")], Block::Response).is_err());
+    assert!(judge(&[(":status", "200")], Block::Trailers).is_err());
+    assert_eq!(judge(&[("grpc-status", "0")], Block::Trailers), Ok(()));
+}
+
+#[test]
+fn an_empty_path_is_refused_and_a_cut_list_may_lack_anything() {
+    let empty = [(":method", "POST"), (":scheme", "http"), (":path", "")];
+    assert!(judge(&empty, Block::Request).is_err());
+    let cut = Traits::of(b":method", b"POST");
+    assert_eq!(check(cut, true, Block::Request), Ok(()));
+    assert!(check(cut, false, Block::Request).is_err());
+}
+
+/// As a literal whose name a table holds is judged.
+#[test]
+fn a_name_s_traits_stay_when_its_value_changes() {
+    for (name, value) in [
+        (":path", ""),
+        (":status", "20x"),
+        ("te", "gzip"),
+        ("te", "trailers"),
+        ("Upper", "1"),
+        ("a", "\0"),
+    ] {
+        let fresh = Traits::of(name.as_bytes(), value.as_bytes());
+        for other in ["", "200", "trailers", "\r"] {
+            let known = Traits::of(name.as_bytes(), other.as_bytes());
+            assert_eq!(known.with_value(value.as_bytes()), fresh, "{name} {value}");
+        }
+    }
 }

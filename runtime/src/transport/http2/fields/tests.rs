@@ -32,10 +32,12 @@ fn clear_takes_everything_back_but_memory() {
     let mut fields = Fields::default();
     fields.push(b"name", b"value");
     fields.mark_overflowed();
-    fields.mark_malformed();
+    fields.note(Traits::of(b"A", b""));
+    fields.end_common_part();
     let capacity = fields.bytes.capacity();
     fields.clear();
-    assert!(fields.iter().len() == 0 && !fields.overflowed() && !fields.malformed());
+    assert!(fields.iter().len() == 0 && !fields.overflowed());
+    assert_eq!(fields.traits(), Traits::default());
     assert_eq!((fields.size(), fields.bytes.capacity()), (0, capacity));
 }
 
@@ -60,6 +62,27 @@ fn a_discarded_draft_leaves_no_trace() {
     fields.push(b"b", b"2");
     assert_eq!(fields.iter().last(), Some((&b"b"[..], &b"2"[..])));
     assert_eq!(fields.size(), 2 * 34);
+}
+
+#[test]
+fn lists_are_joined_and_compared_by_their_front() {
+    let (mut front, mut list) = (Fields::default(), Fields::default());
+    front.push(b"a", b"1");
+    front.push(b"bc", b"");
+    list.append(&front);
+    list.end_common_part();
+    list.push(b"d", b"2");
+    assert_eq!(list.iter().len(), 3);
+    assert_eq!(list.common_part(), front.extent());
+    assert!(list.begins_with(&front, list.common_part()));
+    let (count, octets) = list.common_part();
+    assert_eq!(
+        list.skip(count, octets).next(),
+        Some((&b"d"[..], &b"2"[..]))
+    );
+    let mut part = Fields::default();
+    part.copy_part(&list, front.extent(), list.extent());
+    assert!(part.iter().eq(list.iter().skip(2)));
 }
 
 #[test]

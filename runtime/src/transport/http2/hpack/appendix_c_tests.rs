@@ -27,15 +27,16 @@ fn check(decoder: &mut Decoder, hex: &str, expected: &List) {
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
     assert_eq!(fields.iter().collect::<Vec<_>>(), expected);
-    assert!(!fields.malformed() && !fields.overflowed());
+    assert!(!fields.overflowed());
 }
 
 fn written(encoder: &mut Encoder, list: &List, indexing: Indexing) -> Vec<u8> {
     let mut out = BytesMut::new();
-    encoder.begin(&mut out);
+    let mut fields = Fields::default();
     for (name, value) in list {
-        encoder.field(name.as_bytes(), value.as_bytes(), indexing, &mut out);
+        fields.push(name.as_bytes(), value.as_bytes());
     }
+    encoder.block(&fields, |_, _| indexing, &mut out);
     out.to_vec()
 }
 

@@ -5,8 +5,10 @@
 //! fixed multiple of the limit on a block: an octet can refer to an entry of
 //! four thousand, so the cost is counted in decoded octets.
 
+use super::super::field_rules::Traits;
 use super::super::fields::{FIELD_OVERHEAD, Fields};
 use super::dynamic_table::{DynamicTable, Field};
+use super::repeats::Repeats;
 use super::{DEFAULT_TABLE_SIZE, Error, huffman, integer, static_table};
 
 #[cfg(test)]
@@ -20,9 +22,14 @@ const TOLERANCE: usize = 4;
 /// A list of this size is tolerated under any limit, however low.
 const TOLERATED_SIZE: usize = 64 * 1024;
 
+/// Indices in a row that are looked up as one: fewer are as fast one by one, and
+/// stand in every first block, where the table is about to change.
+const SHORTEST_RUN: usize = 3;
+
 /// One direction's decompression state.
 pub(crate) struct Decoder {
     table: DynamicTable,
+    repeats: Repeats,
     /// The greatest table size the peer may choose.
     limit: usize,
     /// What `limit` will be once the peer has acknowledged our SETTINGS.
@@ -41,6 +48,7 @@ impl Decoder {
     pub(crate) fn new(max_table_size: usize) -> Self {
         Self {
             table: DynamicTable::new(DEFAULT_TABLE_SIZE),
+            repeats: Repeats::default(),
             limit: max_table_size.max(DEFAULT_TABLE_SIZE),
             advertised: max_table_size,
             must_lower: false,
@@ -78,6 +86,11 @@ impl Decoder {
             excess: max_list_size.saturating_mul(TOLERANCE).max(TOLERATED_SIZE),
         };
         while let Some((&first, rest)) = input.split_first() {
+            if let Some((indices, rest)) = split_run(input) {
+                input = rest;
+                self.run(indices, &mut list)?;
+                continue;
+            }
             input = rest;
             if first & 0x80 != 0 {
                 // Section 6.1: the index of a whole field.
@@ -117,6 +130,32 @@ impl Decoder {
         Ok(())
     }
 
+    /// Fields that the tables hold, each an index of one octet.
+    fn run(&mut self, indices: &[u8], list: &mut List<'_>) -> Result<(), Error> {
+        let changes = self.table.changes();
+        if let Some(fields) = self.repeats.fields(indices, changes)
+            && list.append(fields)
+        {
+            return Ok(());
+        }
+        let start = list.fields.extent();
+        let mut traits = Traits::default();
+        for index in indices {
+            let field = lookup(&self.table, usize::from(index & 0x7f))?;
+            traits = traits.followed_by(field.traits);
+            list.add(field)?;
+        }
+        let end = list.fields.extent();
+        if !list.fields.overflowed()
+            && let Some(fields) = self
+                .repeats
+                .remember(indices, list.fields, (start, end), changes)
+        {
+            fields.note(traits);
+        }
+        Ok(())
+    }
+
     fn literal(
         &mut self,
         name_index: usize,
@@ -126,21 +165,38 @@ impl Decoder {
     ) -> Result<(), Error> {
         let draft = list.fields.draft();
         let start = draft.len();
+        let mut known = None;
         if name_index == 0 {
             string(input, draft)?;
         } else {
             let field = lookup(&self.table, name_index)?;
             draft.extend_from_slice(&field.text[..field.name_len]);
+            known = Some(field.traits);
         }
         let name_end = draft.len();
         string(input, draft)?;
         let (name, value) = draft[start..].split_at(name_end - start);
-        let malformed = !is_name(name) || !is_value(value);
+        let traits = match known {
+            Some(same_name) => same_name.with_value(value),
+            None => Traits::of(name, value),
+        };
         if add {
-            self.table.insert(name, value, malformed);
+            self.table.insert(name, value, traits);
         }
-        list.settle(start, name_end, malformed)
+        list.settle(start, name_end, traits)
     }
+}
+
+/// Takes the indices of one octet off the front, if they are worth it.
+#[inline]
+fn split_run(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_short = |octet: &u8| (0x81..0xff).contains(octet);
+    let shortest = input.first_chunk::<SHORTEST_RUN>()?;
+    if !shortest.iter().all(is_short) {
+        return None;
+    }
+    let end = input.iter().position(|octet| !is_short(octet));
+    Some(input.split_at(end.unwrap_or(input.len())))
 }
 
 /// A list under way, and what it has cost.
@@ -161,24 +217,33 @@ impl List<'_> {
             return Ok(());
         }
         self.fields.push_joined(field.text, field.name_len);
-        if field.malformed {
-            self.fields.mark_malformed();
-        }
+        self.fields.note(field.traits);
         Ok(())
+    }
+
+    /// Adds fields that stood together in a list before; `false`, and none
+    /// added, if they would go over a limit.
+    #[inline]
+    fn append(&mut self, fields: &Fields) -> bool {
+        let size = self.size + fields.size();
+        if size > self.max_size {
+            return false;
+        }
+        self.size = size;
+        self.fields.append(fields);
+        true
     }
 
     /// Adds the field drafted from `start` on.
     #[inline]
-    fn settle(&mut self, start: usize, name_end: usize, malformed: bool) -> Result<(), Error> {
+    fn settle(&mut self, start: usize, name_end: usize, traits: Traits) -> Result<(), Error> {
         let len = self.fields.draft().len() - start;
         if !self.admit(len)? {
             self.fields.discard(start);
             return Ok(());
         }
         self.fields.keep(start, name_end);
-        if malformed {
-            self.fields.mark_malformed();
-        }
+        self.fields.note(traits);
         Ok(())
     }
 
@@ -204,7 +269,7 @@ fn lookup(table: &DynamicTable, index: usize) -> Result<Field<'_>, Error> {
         return Ok(Field {
             text: field.text,
             name_len: field.name_len,
-            malformed: false,
+            traits: field.traits,
         });
     }
     // Index 0 wraps to an age no entry has.
@@ -226,33 +291,4 @@ fn string(input: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         return Ok(());
     }
     huffman::decode(text, out).map_err(|_| Error::InvalidHuffman)
-}
-
-/// RFC 9113 section 8.2.1, field names: a token (RFC 9110 section 5.6.2) with
-/// no upper-case letter, and a colon in front of it for a pseudo-header.
-fn is_name(name: &[u8]) -> bool {
-    let token = name.strip_prefix(b":").unwrap_or(name);
-    !token.is_empty() && token.iter().all(|&octet| TOKEN[usize::from(octet)])
-}
-
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut octet = 0;
-    while octet < 128_u8 {
-        table[octet as usize] = matches!(
-            octet,
-            b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+'
-                | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        );
-        octet += 1;
-    }
-    table
-};
-
-/// RFC 9113 section 8.2.1, field values: no NUL, LF or CR.
-fn is_value(value: &[u8]) -> bool {
-    // Without a way out in the middle this runs many octets at a time.
-    !value.iter().fold(false, |bad, &octet| {
-        bad | matches!(octet, 0 | b'\n' | b'\r')
-    })
 }

@@ -9,6 +9,8 @@
 #[path = "dynamic_table_tests.rs"]
 mod tests;
 
+use super::super::field_rules::Traits;
+
 /// What section 4.1 adds to an entry's name and value for its size.
 const ENTRY_OVERHEAD: usize = 32;
 
@@ -25,6 +27,8 @@ pub(super) struct DynamicTable {
     max_size: usize,
     /// How many entries were ever inserted, modulo 2^32.
     inserted: u32,
+    /// How often an index may have come to mean something else.
+    changes: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -32,7 +36,7 @@ struct Entry {
     start: usize,
     name_len: usize,
     end: usize,
-    malformed: bool,
+    traits: Traits,
 }
 
 /// A field as the table holds it.
@@ -42,7 +46,7 @@ pub(super) struct Field<'a> {
     pub(super) text: &'a [u8],
     pub(super) name_len: usize,
     /// What the decoder found out about the text when it came.
-    pub(super) malformed: bool,
+    pub(super) traits: Traits,
 }
 
 impl DynamicTable {
@@ -54,6 +58,7 @@ impl DynamicTable {
             size: 0,
             max_size,
             inserted: 0,
+            changes: 0,
         }
     }
 
@@ -74,6 +79,12 @@ impl DynamicTable {
         self.inserted
     }
 
+    /// A number that is another one after every change of the table.
+    #[inline]
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// The size an entry of that name and value has (section 4.1).
     pub(super) fn entry_size(name: &[u8], value: &[u8]) -> usize {
         name.len() + value.len() + ENTRY_OVERHEAD
@@ -89,19 +100,21 @@ impl DynamicTable {
         Some(Field {
             text: &self.bytes[entry.start..entry.end],
             name_len: entry.name_len,
-            malformed: entry.malformed,
+            traits: entry.traits,
         })
     }
 
     /// Sets the limit and evicts what no longer fits (section 4.3).
     pub(super) fn set_max_size(&mut self, max_size: usize) {
+        self.changes += 1;
         self.max_size = max_size;
         self.evict_to(max_size);
     }
 
     /// Adds an entry, after evicting what has to make room (section 4.4).
     /// Returns whether it is in the table; one too large empties the table.
-    pub(super) fn insert(&mut self, name: &[u8], value: &[u8], malformed: bool) -> bool {
+    pub(super) fn insert(&mut self, name: &[u8], value: &[u8], traits: Traits) -> bool {
+        self.changes += 1;
         let size = Self::entry_size(name, value);
         if size > self.max_size {
             self.evict_to(0);
@@ -116,7 +129,7 @@ impl DynamicTable {
             start,
             name_len: name.len(),
             end: self.bytes.len(),
-            malformed,
+            traits,
         });
         self.size += size;
         self.inserted = self.inserted.wrapping_add(1);

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use super::{DynamicTable, ENTRY_OVERHEAD};
+use super::{DynamicTable, ENTRY_OVERHEAD, Traits};
+
+const PROPER: Traits = Traits::of(b"a", b"1");
+const BROKEN: Traits = Traits::of(b"A", b"1");
 
 fn split(table: &DynamicTable, age: usize) -> Option<(&[u8], &[u8])> {
     table
@@ -16,23 +19,23 @@ fn split(table: &DynamicTable, age: usize) -> Option<(&[u8], &[u8])> {
 fn the_newest_entry_comes_first() {
     let mut table = DynamicTable::new(4096);
     assert!(table.get(0).is_none());
-    assert!(table.insert(b"a", b"1", false));
-    assert!(table.insert(b"b", b"2", true));
+    assert!(table.insert(b"a", b"1", PROPER));
+    assert!(table.insert(b"b", b"2", BROKEN));
     assert_eq!(split(&table, 0), Some((&b"b"[..], &b"2"[..])));
     assert_eq!(split(&table, 1), Some((&b"a"[..], &b"1"[..])));
     assert!(table.get(2).is_none());
     assert!(table.get(usize::MAX).is_none());
-    assert!(table.get(0).unwrap().malformed);
-    assert!(!table.get(1).unwrap().malformed);
+    assert_eq!(table.get(0).unwrap().traits, BROKEN);
+    assert_eq!(table.get(1).unwrap().traits, PROPER);
     assert_eq!((table.len(), table.inserted()), (2, 2));
 }
 
 #[test]
 fn an_entry_that_exactly_fits_evicts_the_rest() {
     let mut table = DynamicTable::new(100);
-    assert!(table.insert(b"a", b"1", false));
-    assert!(table.insert(b"b", b"2", false));
-    assert!(table.insert(&[b'n'; 34], &[b'v'; 34], false));
+    assert!(table.insert(b"a", b"1", PROPER));
+    assert!(table.insert(b"b", b"2", PROPER));
+    assert!(table.insert(&[b'n'; 34], &[b'v'; 34], PROPER));
     assert_eq!(table.len(), 1);
     assert_eq!(table.size, 100);
 }
@@ -40,10 +43,10 @@ fn an_entry_that_exactly_fits_evicts_the_rest() {
 #[test]
 fn an_entry_too_large_empties_the_table() {
     let mut table = DynamicTable::new(100);
-    assert!(table.insert(b"a", b"1", false));
-    assert!(!table.insert(&[b'n'; 34], &[b'v'; 35], false));
+    assert!(table.insert(b"a", b"1", PROPER));
+    assert!(!table.insert(&[b'n'; 34], &[b'v'; 35], PROPER));
     assert_eq!((table.len(), table.size), (0, 0));
-    assert!(table.insert(b"b", b"2", false));
+    assert!(table.insert(b"b", b"2", PROPER));
     assert_eq!(split(&table, 0), Some((&b"b"[..], &b"2"[..])));
 }
 
@@ -51,16 +54,33 @@ fn an_entry_too_large_empties_the_table() {
 fn a_lower_limit_evicts_the_oldest() {
     let mut table = DynamicTable::new(4096);
     for name in [b"a", b"b", b"c"] {
-        table.insert(name, b"", false);
+        table.insert(name, b"", PROPER);
     }
     table.set_max_size(70);
     assert_eq!(table.len(), 2);
     assert_eq!(split(&table, 1), Some((&b"b"[..], &b""[..])));
     table.set_max_size(0);
     assert_eq!(table.len(), 0);
-    assert!(!table.insert(b"", b"", false));
+    assert!(!table.insert(b"", b"", PROPER));
     table.set_max_size(4096);
-    assert!(table.insert(b"", b"", false));
+    assert!(table.insert(b"", b"", PROPER));
+}
+
+/// Whatever may move an entry: a memory of indices must be able to tell.
+#[test]
+fn every_change_shows() {
+    let mut table = DynamicTable::new(100);
+    let mut seen = vec![table.changes()];
+    table.insert(b"a", b"1", PROPER);
+    seen.push(table.changes());
+    table.insert(&[b'n'; 100], b"too large", PROPER);
+    seen.push(table.changes());
+    table.set_max_size(50);
+    seen.push(table.changes());
+    assert!(
+        seen.is_sorted_by(|before, after| before < after),
+        "{seen:?}"
+    );
 }
 
 #[test]
@@ -69,7 +89,7 @@ fn memory_stays_bounded_and_settles() {
     let mut settled = None;
     for n in 0..100_000_usize {
         let value = vec![b'v'; n * 31 % 300];
-        table.insert(b"name", &value, false);
+        table.insert(b"name", &value, PROPER);
         if n == 50_000 {
             settled = Some((table.bytes.capacity(), table.entries.capacity()));
         }
@@ -96,7 +116,7 @@ proptest! {
             }
             let name = vec![n as u8; name_len];
             let value = vec![!n as u8; value_len];
-            table.insert(&name, &value, false);
+            table.insert(&name, &value, PROPER);
             plain.push_front((name, value));
             while plain.iter().map(|(n, v)| n.len() + v.len() + ENTRY_OVERHEAD).sum::<usize>() > max {
                 plain.pop_back();

@@ -6,9 +6,12 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::super::field_rules::Traits;
+use super::super::fields::Fields;
 use super::dynamic_table::{DynamicTable, Field};
 use super::index::Index;
 use super::octets::{equal, fold, hash};
+use super::repeats::Repeats;
 use super::sequel::{Guess, Sequel};
 use super::{DEFAULT_TABLE_SIZE, huffman, integer, static_table};
 
@@ -38,6 +41,7 @@ pub(crate) struct Encoder {
     table: DynamicTable,
     index: Index,
     sequel: Sequel,
+    repeats: Repeats,
     /// The greatest table we are ready to keep, whatever the peer allows.
     cap: usize,
     /// The smallest table size since the last block, if the size changed and
@@ -54,6 +58,7 @@ impl Encoder {
             table: DynamicTable::new(size),
             index: Index::new(),
             sequel: Sequel::new(),
+            repeats: Repeats::default(),
             cap: max_table_size,
             lowest: (size != DEFAULT_TABLE_SIZE).then_some(size),
         }
@@ -70,10 +75,40 @@ impl Encoder {
         self.table.set_max_size(size);
     }
 
-    /// Begins a header block: announces changes of the table's size, of which
+    /// Appends a whole header block. Names are in lower case; that is for the
+    /// caller to see to.
+    pub(crate) fn block(
+        &mut self,
+        fields: &Fields,
+        indexing: impl Fn(&[u8], &[u8]) -> Indexing,
+        out: &mut BytesMut,
+    ) {
+        self.announce_size(out);
+        let common = fields.common_part();
+        let changes = self.table.changes();
+        if let Some(indices) = self.repeats.indices(fields, common, changes) {
+            out.extend_from_slice(indices);
+        } else {
+            let start = out.len();
+            for (name, value) in fields.iter().take(common.0) {
+                self.field(name, value, indexing(name, value), out);
+            }
+            let indices = &out[start..];
+            // An octet a field is an index each: the shortest other form is two.
+            if indices.len() == common.0 && changes == self.table.changes() {
+                self.repeats
+                    .remember(indices, fields, ((0, 0), common), changes);
+            }
+        }
+        for (name, value) in fields.skip(common.0, common.1) {
+            self.field(name, value, indexing(name, value), out);
+        }
+    }
+
+    /// Announces changes of the table's size at the front of a block, of which
     /// the smallest and the last count (section 4.2).
     #[inline]
-    pub(crate) fn begin(&mut self, out: &mut BytesMut) {
+    fn announce_size(&mut self, out: &mut BytesMut) {
         if let Some(lowest) = self.lowest.take() {
             let size = self.table.max_size();
             if lowest < size {
@@ -84,16 +119,8 @@ impl Encoder {
     }
 
     /// Appends a field to the block begun last.
-    ///
-    /// `name` is in lower case; that is for the caller to see to.
     #[inline]
-    pub(crate) fn field(
-        &mut self,
-        name: &[u8],
-        value: &[u8],
-        indexing: Indexing,
-        out: &mut BytesMut,
-    ) {
+    fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut BytesMut) {
         if indexing != Indexing::Never
             && let Some(index) = self.guess(name, value)
         {
@@ -197,7 +224,7 @@ impl Encoder {
 
     fn add(&mut self, name_hash: u64, name: &[u8], value: &[u8]) {
         let id = self.table.inserted();
-        if !self.table.insert(name, value, false) {
+        if !self.table.insert(name, value, Traits::default()) {
             return;
         }
         if self.index.is_crowded(self.table.len()) {

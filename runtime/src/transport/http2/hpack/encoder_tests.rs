@@ -10,10 +10,11 @@ const LIST: usize = 16 * 1024;
 
 fn block(encoder: &mut Encoder, fields: &[(&str, &str)], indexing: Indexing) -> Vec<u8> {
     let mut out = BytesMut::new();
-    encoder.begin(&mut out);
+    let mut list = Fields::default();
     for (name, value) in fields {
-        encoder.field(name.as_bytes(), value.as_bytes(), indexing, &mut out);
+        list.push(name.as_bytes(), value.as_bytes());
     }
+    encoder.block(&list, |_, _| indexing, &mut out);
     out.to_vec()
 }
 
@@ -162,6 +163,33 @@ fn stays_in_step_with_the_decoder_under_eviction() {
         check(&mut decoder, &block, &fields);
     }
     assert!(referred > 18_000, "{referred}");
+}
+
+/// The part that comes again is found as a whole, whatever follows it.
+#[test]
+fn a_common_part_stands_before_fields_that_differ() {
+    let (mut encoder, mut decoder) = (Encoder::new(4096), Decoder::new(4096));
+    for n in 0..5 {
+        let timeout = format!("{n}S");
+        let mut list = Fields::default();
+        list.push(b":path", b"/example.HelloService/SayHello");
+        list.push(b"te", b"trailers");
+        list.end_common_part();
+        list.push(b"grpc-timeout", timeout.as_bytes());
+        let mut out = BytesMut::new();
+        encoder.block(&list, |name, _| indexing(name), &mut out);
+        assert!(n == 0 || out.len() < 8, "{out:02x?}");
+        let mut fields = Fields::default();
+        decoder.decode(&out, LIST, &mut fields).unwrap();
+        assert!(fields.iter().eq(list.iter()));
+    }
+
+    fn indexing(name: &[u8]) -> Indexing {
+        match name {
+            b"grpc-timeout" => Indexing::Without,
+            _ => Indexing::Add,
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! HPACK, the header compression of HTTP/2 (RFC 7541).
 //!
 //! ```text
-//! block ──► decoder ──► Fields          name, value ──► encoder ──► block
+//! block ──► decoder ──► Fields               Fields ──► encoder ──► block
 //!              │                                          │
 //!      static_table, dynamic_table            static_table, dynamic_table
-//!      integer, huffman                       sequel, index, integer, huffman
+//!      repeats, integer, huffman              repeats, sequel, index, integer, huffman
 //! ```
 //!
 //! Both directions keep state that must match the peer's octet for octet. An
@@ -18,6 +18,7 @@ mod huffman;
 mod index;
 mod integer;
 mod octets;
+mod repeats;
 mod sequel;
 mod static_table;
 

@@ -3,6 +3,7 @@
 //! The search runs over a hash table built by the compiler. It must stay
 //! consistent with [`TABLE`] alone: nothing else knows an index.
 
+use super::super::field_rules::Traits;
 use super::octets::equal;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 pub(super) struct StaticField {
     pub(super) text: &'static [u8],
     pub(super) name_len: usize,
+    pub(super) traits: Traits,
 }
 
 /// The number of fields; the dynamic table's indices follow.
@@ -31,6 +33,7 @@ macro_rules! fields {
         [$(StaticField {
             text: concat!($name $(, $value)?).as_bytes(),
             name_len: $name.len(),
+            traits: Traits::of($name.as_bytes(), concat!($($value)?).as_bytes()),
         }),*]
     };
 }
