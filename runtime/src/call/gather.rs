@@ -3,13 +3,14 @@
 
 use bytes::Bytes;
 
-use crate::framing::{MessageReader, Payload, Side};
+use crate::framing::{MessageReader, Payload, Side, sole_message};
 use crate::status::{Code, Status};
 
 /// Gathers exactly one message.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    reader: MessageReader,
+    /// Made where the body does not come as one piece.
+    reader: Option<Box<MessageReader>>,
     message: Option<Payload>,
     limit: usize,
     side: Side,
@@ -18,7 +19,7 @@ pub(crate) struct Gather {
 impl Gather {
     pub(crate) fn new(limit: usize, side: Side) -> Self {
         Self {
-            reader: MessageReader::new(),
+            reader: None,
             message: None,
             limit,
             side,
@@ -27,14 +28,25 @@ impl Gather {
 
     /// Takes a piece of the body. An error ends the call: too large, more than
     /// one message, or not a message.
-    pub(crate) fn push(&mut self, data: Bytes) -> Result<(), Status> {
-        self.reader.push(data);
+    pub(crate) fn push(&mut self, mut data: Bytes) -> Result<(), Status> {
+        if self.reader.is_none() && self.message.is_none() {
+            match sole_message(data, self.limit) {
+                Ok(payload) => {
+                    self.message = Some(payload);
+                    return Ok(());
+                }
+                Err(piece) => data = piece,
+            }
+        }
+        let reader = self.reader.get_or_insert_default();
+        reader.push(data);
         loop {
-            match self.reader.next(self.limit) {
+            match reader.next(self.limit) {
                 Ok(None) => return Ok(()),
                 Ok(Some(payload)) => {
                     if self.message.replace(payload).is_some() {
-                        let text = format!("more than one message in a unary {}", self.noun());
+                        let noun = noun(self.side);
+                        let text = format!("more than one message in a unary {noun}");
                         return Err(Status::new(Code::Unimplemented, text));
                     }
                 }
@@ -45,17 +57,17 @@ impl Gather {
 
     /// The message, at the end of the stream; `None` if there was none.
     pub(crate) fn finish(self) -> Result<Option<Payload>, Status> {
-        match self.reader.finish() {
+        match self.reader.map_or(Ok(()), |reader| reader.finish()) {
             Ok(()) => Ok(self.message),
             Err(error) => Err(error.into_status(self.side)),
         }
     }
+}
 
-    /// What this side receives.
-    fn noun(&self) -> &'static str {
-        match self.side {
-            Side::Client => "response",
-            Side::Server => "request",
-        }
+/// What a side receives.
+fn noun(side: Side) -> &'static str {
+    match side {
+        Side::Client => "response",
+        Side::Server => "request",
     }
 }

@@ -13,6 +13,7 @@
 //! nothing more is delivered; once the call is `over`, nothing is sent either.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -43,6 +44,9 @@ pub(crate) type Ended = Result<Metadata, Status>;
 /// One call's shared state.
 #[derive(Debug)]
 pub(crate) struct CallState {
+    /// Nothing can happen to the call any more. On a server the end of the
+    /// request alone does not make it so. Written under the lock.
+    over: AtomicBool,
     state: Mutex<State>,
     send_limit: usize,
 }
@@ -50,11 +54,10 @@ pub(crate) struct CallState {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
-    /// Nothing can happen to the call any more. On a server the end of the
-    /// request alone does not make it so.
-    over: bool,
     inbound: Inbound,
-    outbound: Outbound,
+    /// Made when the application first sends something by itself: the one
+    /// message of a unary request never passes through here.
+    outbound: Option<Box<Outbound>>,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +97,7 @@ pub(crate) struct Outgoing {
 impl CallState {
     pub(crate) fn new(send_limit: usize) -> Arc<Self> {
         Arc::new(Self {
+            over: AtomicBool::new(false),
             state: Mutex::default(),
             send_limit,
         })
@@ -111,10 +115,11 @@ impl CallState {
     /// The call has a stream from now on. `false` if it ended meanwhile.
     pub(crate) fn attach(&self, link: Link) -> bool {
         let mut state = self.lock();
-        if !state.over {
+        let over = self.is_over();
+        if !over {
             state.link = Some(link);
         }
-        !state.over
+        !over
     }
 
     /// The call leaves its connection unprocessed and waits for another.
@@ -124,7 +129,7 @@ impl CallState {
 
     /// Whether the application has given the call up, or it ended otherwise.
     pub(crate) fn is_over(&self) -> bool {
-        self.lock().over
+        self.over.load(Ordering::Acquire)
     }
 
     pub(crate) fn deliver_head(&self, head: Metadata) {
@@ -137,7 +142,9 @@ impl CallState {
         let mut state = self.lock();
         if state.inbound.ended.is_none() {
             // Who answers is read: a conversation is never slowed down.
-            if let Some(pace) = &mut state.outbound.pace {
+            if let Some(outbound) = &mut state.outbound
+                && let Some(pace) = &mut outbound.pace
+            {
                 pace.earn();
             }
             state.inbound.chunks.push_back(data);
@@ -155,29 +162,38 @@ impl CallState {
     /// The end of the call. What was pushed and not taken is dropped: nobody
     /// will read it.
     pub(crate) fn deliver_end(&self, ended: Ended) {
-        let mut state = self.lock();
-        if std::mem::replace(&mut state.over, true) {
-            return;
-        }
-        state.link = None;
-        state.outbound.chunks.clear();
-        state.outbound.buffer = BytesMut::new();
-        state.inbound.ended = Some(ended);
-        let wakers = [state.inbound.waker.take(), state.outbound.waker.take()];
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        self.end(self.lock(), ended);
     }
 
     /// A whole unary response in one step, with one wake-up.
     pub(crate) fn deliver_response(&self, head: Metadata, message: Payload, ended: Ended) {
-        {
-            let mut state = self.lock();
-            if !state.over {
-                state.inbound.head.get_or_insert(head);
-                state.inbound.whole = Some(message);
-            }
+        let mut state = self.lock();
+        if !self.is_over() {
+            state.inbound.head.get_or_insert(head);
+            state.inbound.whole = Some(message);
         }
-        self.deliver_end(ended);
+        self.end(state, ended);
+    }
+
+    fn end(&self, mut state: MutexGuard<'_, State>, ended: Ended) {
+        if self.is_over() {
+            return;
+        }
+        self.over.store(true, Ordering::Release);
+        let link = state.link.take();
+        state.inbound.ended = Some(ended);
+        let receiver = state.inbound.waker.take();
+        let sender = state.outbound.as_mut().and_then(|outbound| {
+            outbound.chunks.clear();
+            outbound.buffer = BytesMut::new();
+            outbound.waker.take()
+        });
+        // Outside the lock, so that the woken task does not run into it.
+        drop(state);
+        drop(link);
+        for waker in [receiver, sender].into_iter().flatten() {
+            waker.wake();
+        }
     }
 
     /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
@@ -185,7 +201,7 @@ impl CallState {
     /// for [`HOLD`].
     pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
-        let outbound = &mut state.outbound;
+        let outbound = state.outbound();
         let small = outbound.chunks.is_empty()
             && (1..SMALL_TAKE).contains(&outbound.buffer.len())
             && !outbound.finished;
@@ -200,16 +216,21 @@ impl CallState {
 
     /// Everything the sending side has pushed since the last time.
     pub(crate) fn take_outbound(&self) -> Outgoing {
-        take(&mut self.lock().outbound)
+        match &mut self.lock().outbound {
+            Some(outbound) => take(outbound),
+            None => Outgoing::default(),
+        }
     }
 
     /// `bytes` of what was taken are framed.
     pub(crate) fn sent(&self, bytes: usize) {
         let mut state = self.lock();
-        let outbound = &mut state.outbound;
+        let Some(outbound) = &mut state.outbound else {
+            return;
+        };
         outbound.held = outbound.held.saturating_sub(bytes);
         if outbound.held < self.send_limit {
-            wake(state, |state| &mut state.outbound.waker);
+            wake(state, |state| &mut state.outbound().waker);
         }
     }
 
@@ -260,11 +281,12 @@ impl CallState {
     ) -> Poll<(Metadata, Option<Payload>, Ended)> {
         let mut state = self.lock();
         let inbound = &mut state.inbound;
-        let Some(ended) = &inbound.ended else {
+        let Some(ended) = &mut inbound.ended else {
             register(&mut inbound.waker, cx);
             return Poll::Pending;
         };
-        let ended = ended.clone();
+        // It is asked for once; that the call has ended stays known.
+        let ended = std::mem::replace(ended, Ok(Metadata::default()));
         Poll::Ready((
             inbound.head.take().unwrap_or_default(),
             inbound.whole.take(),
@@ -282,7 +304,7 @@ impl CallState {
     /// Waits for room. An error is the call's own end.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let mut state = self.lock();
-        if state.over {
+        if self.is_over() {
             // After an answer with OK what is sent is dropped: the peer wants
             // no more, and the answer waits on the receiving side.
             return Poll::Ready(match &state.inbound.ended {
@@ -290,10 +312,13 @@ impl CallState {
                 _ => Ok(()),
             });
         }
-        if state.outbound.held < self.send_limit {
+        let Some(outbound) = &mut state.outbound else {
+            return Poll::Ready(Ok(()));
+        };
+        if outbound.held < self.send_limit {
             return Poll::Ready(Ok(()));
         }
-        register(&mut state.outbound.waker, cx);
+        register(&mut outbound.waker, cx);
         Poll::Pending
     }
 
@@ -313,11 +338,12 @@ impl CallState {
 
     fn push_with(&self, length: usize, put: impl FnOnce(&mut Outbound)) {
         let mut state = self.lock();
-        if state.over {
+        if self.is_over() {
             return;
         }
-        put(&mut state.outbound);
-        state.outbound.held += length;
+        let outbound = state.outbound();
+        put(outbound);
+        outbound.held += length;
         announce(&mut state);
     }
 
@@ -326,10 +352,11 @@ impl CallState {
     /// already gone.
     pub(crate) fn push_head(&self, head: Metadata, now: bool) -> Result<(), Metadata> {
         let mut state = self.lock();
-        if state.outbound.head_sent {
+        let outbound = state.outbound();
+        if outbound.head_sent {
             return Err(head);
         }
-        state.outbound.head = Some(head);
+        outbound.head = Some(head);
         if now {
             announce(&mut state);
         }
@@ -339,7 +366,7 @@ impl CallState {
     /// Ends the sending half in order.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
-        state.outbound.finished = true;
+        state.outbound().finished = true;
         announce(&mut state);
     }
 
@@ -356,7 +383,7 @@ impl CallState {
     pub(crate) fn give_up(&self, status: Status) {
         let link = {
             let mut state = self.lock();
-            if state.over {
+            if self.is_over() {
                 return;
             }
             state.link.take()
@@ -372,6 +399,12 @@ impl CallState {
         if let Some(link) = &state.link {
             link.send(make(link.stream));
         }
+    }
+}
+
+impl State {
+    fn outbound(&mut self) -> &mut Outbound {
+        self.outbound.get_or_insert_default()
     }
 }
 
@@ -398,8 +431,9 @@ fn flush(outbound: &mut Outbound) {
 /// Tells the connection once that there is something to take. A call with no
 /// stream yet is looked at when it gets one.
 fn announce(state: &mut State) {
-    if let Some(link) = &state.link
-        && !std::mem::replace(&mut state.outbound.announced, true)
+    let State { link, outbound, .. } = state;
+    if let (Some(link), Some(outbound)) = (link, outbound)
+        && !std::mem::replace(&mut outbound.announced, true)
     {
         link.send(Command::Send(link.stream));
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::open::{Open, expired};
+use super::response::Response;
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
 use crate::call::gather::Gather;
@@ -19,7 +20,6 @@ use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
 use crate::framing::Side;
-use crate::metadata::Metadata;
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::{CannotOpen, Connection};
@@ -40,36 +40,11 @@ pub(crate) struct ClientConnection {
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
     sends: Sends,
-    calls: StreamMap<Call>,
+    calls: StreamMap<Box<Open>>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) waiting: Waiting,
     /// What the server said when it left with an error.
     go_away: Option<String>,
-}
-
-#[derive(Debug)]
-struct Call {
-    open: Box<Open>,
-    response: Response,
-    /// Nothing of a request that streams has been sent: the call could begin
-    /// again elsewhere.
-    untouched: bool,
-}
-
-#[derive(Debug)]
-enum Response {
-    /// The head has not come.
-    Awaited,
-    /// One message is expected, and is gathered here.
-    Whole(Box<Whole>),
-    /// Messages go to the caller as they come.
-    Stream,
-}
-
-#[derive(Debug)]
-struct Whole {
-    head: Metadata,
-    gather: Gather,
 }
 
 impl ClientConnection {
@@ -95,8 +70,8 @@ impl ClientConnection {
             return;
         }
         let status = reset::status_of_closed(closed, peer, self.go_away.as_deref());
-        for (_, call) in self.calls.drain() {
-            call.open.fail(status.clone(), now);
+        for (_, open) in self.calls.drain() {
+            open.fail(status.clone(), now);
         }
     }
 
@@ -124,7 +99,7 @@ impl ClientConnection {
         }
     }
 
-    fn open(&mut self, connection: &mut Connection, open: Box<Open>, now: Instant) {
+    fn open(&mut self, connection: &mut Connection, mut open: Box<Open>, now: Instant) {
         let timeout = open
             .options
             .deadline
@@ -163,19 +138,14 @@ impl ClientConnection {
         if let Some(deadline) = open.options.deadline {
             self.deadlines.insert((deadline, stream));
         }
-        let request = open.request.clone();
-        self.calls.insert(
-            stream,
-            Call {
-                open,
-                response: Response::Awaited,
-                untouched: true,
-            },
-        );
-        match request {
-            Some(request) => connection.send_data(stream, request, true),
-            None => self.send(connection, stream),
+        match &open.request {
+            Some(request) => connection.send_whole(stream, request, true),
+            None => {
+                let outgoing = open.state.take_outbound();
+                pass_on(connection, stream, &mut open, outgoing);
+            }
         }
+        self.calls.insert(stream, open);
     }
 
     /// A call that the server never looked at waits for another stream.
@@ -186,32 +156,10 @@ impl ClientConnection {
         }
     }
 
-    /// Sends what a streaming caller has pushed.
-    fn send(&mut self, connection: &mut Connection, stream: StreamId) {
-        if let Some(call) = self.calls.get(&stream) {
-            let outgoing = call.open.state.take_outbound();
-            self.pass_on(connection, stream, outgoing);
-        }
-    }
-
-    fn pass_on(&mut self, connection: &mut Connection, stream: StreamId, outgoing: Outgoing) {
-        let Some(call) = self.calls.get_mut(&stream) else {
-            return;
-        };
-        call.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
-        let last = outgoing.chunks.len();
-        for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
-            connection.send_data(stream, chunk, outgoing.end && index + 1 == last);
-        }
-        if outgoing.end && last == 0 {
-            connection.send_data(stream, Bytes::new(), true);
-        }
-    }
-
     // --- responses ---------------------------------------------------------------
 
     fn on_headers(&mut self, stream: StreamId, fields: &Fields, end_stream: bool) -> Outcome {
-        let Some(call) = self.calls.get_mut(&stream) else {
+        let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
         };
         if end_stream {
@@ -222,33 +170,31 @@ impl ClientConnection {
             Ok(head) => head,
             Err(status) => return Outcome::Fails(status),
         };
-        call.response = if call.open.method.shape().server_streams {
-            call.open.state.deliver_head(head);
+        open.response = if open.method.shape().server_streams {
+            open.state.deliver_head(head);
             Response::Stream
         } else {
-            let limit = call.open.options.limits.max_receive_message_size;
-            Response::Whole(Box::new(Whole {
-                head,
-                gather: Gather::new(limit, Side::Client),
-            }))
+            let limit = open.options.limits.max_receive_message_size;
+            let gather = Gather::new(limit, Side::Client);
+            Response::Whole { head, gather }
         };
         Outcome::Goes
     }
 
     fn on_data(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) -> Outcome {
-        let Some(call) = self.calls.get_mut(&stream) else {
+        let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
         };
-        match &mut call.response {
+        match &mut open.response {
             // The connection lets no DATA pass before a head.
             Response::Awaited => Outcome::Goes,
             Response::Stream => {
-                call.open.state.deliver_data(data);
+                open.state.deliver_data(data);
                 Outcome::Goes
             }
-            Response::Whole(whole) => {
+            Response::Whole { gather, .. } => {
                 let length = data.len();
-                if let Err(status) = whole.gather.push(data) {
+                if let Err(status) = gather.push(data) {
                     return Outcome::Fails(status);
                 }
                 // A message must arrive whole before anyone can consume it; its
@@ -269,16 +215,16 @@ impl ClientConnection {
         match outcome {
             Outcome::Goes => {}
             Outcome::Ends(ended) => {
-                if let Some(call) = self.remove(stream) {
-                    end(call, ended, now);
+                if let Some(open) = self.remove(stream) {
+                    end(open, ended, now);
                 }
                 // The server has said its last word; a request that still
                 // streams has no reader.
                 connection.reset(stream, ErrorCode::NO_ERROR);
             }
             Outcome::Fails(status) => {
-                if let Some(call) = self.remove(stream) {
-                    call.open.fail(status, now);
+                if let Some(open) = self.remove(stream) {
+                    open.fail(status, now);
                 }
                 connection.reset(stream, ErrorCode::CANCEL);
             }
@@ -286,26 +232,26 @@ impl ClientConnection {
     }
 
     fn on_reset(&mut self, stream: StreamId, cause: ResetCause, now: Instant) {
-        let Some(mut call) = self.remove(stream) else {
+        let Some(mut open) = self.remove(stream) else {
             return;
         };
         let unprocessed = matches!(
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
-        ) && matches!(call.response, Response::Awaited)
-            && (call.open.request.is_some() || call.untouched);
-        if unprocessed && call.open.may_retry() {
-            return self.open_again(call.open, now);
+        ) && matches!(open.response, Response::Awaited)
+            && (open.request.is_some() || open.untouched);
+        if unprocessed && open.may_retry() {
+            return self.open_again(open, now);
         }
-        call.open.fail(reset::status_of(cause), now);
+        open.fail(reset::status_of(cause), now);
     }
 
-    fn remove(&mut self, stream: StreamId) -> Option<Call> {
-        let call = self.calls.remove(&stream)?;
-        if let Some(deadline) = call.open.options.deadline {
+    fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
+        let open = self.calls.remove(&stream)?;
+        if let Some(deadline) = open.options.deadline {
             self.deadlines.remove(&(deadline, stream));
         }
-        Some(call)
+        Some(open)
     }
 
     fn apply(&mut self, connection: &mut Connection, command: &Command) {
@@ -330,24 +276,34 @@ enum Outcome {
     Fails(Status),
 }
 
+/// Sends what a streaming caller has pushed.
+fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
+    open.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
+    let last = outgoing.chunks.len();
+    for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
+        connection.send_data(stream, chunk, outgoing.end && index + 1 == last);
+    }
+    if outgoing.end && last == 0 {
+        connection.send_data(stream, Bytes::new(), true);
+    }
+}
+
 /// The server ended the call in order.
-fn end(call: Call, ended: Ended, now: Instant) {
+fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
     let ended = match ended {
         Ok(trailers) => Ok(trailers),
-        Err(status) => return call.open.fail(status, now),
+        Err(status) => return open.fail(status, now),
     };
-    match call.response {
-        Response::Stream => call.open.state.deliver_end(ended),
-        Response::Awaited if call.open.method.shape().server_streams => {
-            call.open.state.deliver_end(ended);
+    match std::mem::take(&mut open.response) {
+        Response::Stream => open.state.deliver_end(ended),
+        Response::Awaited if open.method.shape().server_streams => {
+            open.state.deliver_end(ended);
         }
-        Response::Awaited => call.open.fail(no_message(), now),
-        Response::Whole(whole) => match whole.gather.finish() {
-            Ok(Some(message)) => {
-                call.open.state.deliver_response(whole.head, message, ended);
-            }
-            Ok(None) => call.open.fail(no_message(), now),
-            Err(status) => call.open.fail(status, now),
+        Response::Awaited => open.fail(no_message(), now),
+        Response::Whole { head, gather } => match gather.finish() {
+            Ok(Some(message)) => open.state.deliver_response(head, message, ended),
+            Ok(None) => open.fail(no_message(), now),
+            Err(status) => open.fail(status, now),
         },
     }
 }
@@ -397,10 +353,10 @@ impl Application for ClientConnection {
             Event::Reset { stream, cause } => self.on_reset(stream, cause, now),
             Event::Sent { stream, bytes } => {
                 // A whole request is sent by nobody who waits for room.
-                if let Some(call) = self.calls.get(&stream)
-                    && call.open.request.is_none()
+                if let Some(open) = self.calls.get(&stream)
+                    && open.request.is_none()
                 {
-                    call.open.state.sent(bytes);
+                    open.state.sent(bytes);
                 }
             }
             // Both halves ended, so the trailers were an event before this one.
@@ -436,11 +392,11 @@ impl Application for ClientConnection {
     fn flush(&mut self, connection: &mut Connection, now: Instant) {
         let due = self.sends.take();
         for stream in due.iter().copied() {
-            let Some(call) = self.calls.get(&stream) else {
+            let Some(open) = self.calls.get_mut(&stream) else {
                 continue;
             };
-            match call.open.state.take_when_due(now) {
-                Some(outgoing) => self.pass_on(connection, stream, outgoing),
+            match open.state.take_when_due(now) {
+                Some(outgoing) => pass_on(connection, stream, open, outgoing),
                 None => self.sends.hold(stream, now),
             }
         }
@@ -467,8 +423,8 @@ impl Application for ClientConnection {
                 return;
             }
             self.deadlines.remove(&(deadline, stream));
-            if let Some(call) = self.calls.remove(&stream) {
-                call.open.fail(expired(), now);
+            if let Some(open) = self.calls.remove(&stream) {
+                open.fail(expired(), now);
             }
             connection.reset(stream, ErrorCode::CANCEL);
         }

@@ -10,6 +10,7 @@ mod connectivity;
 mod dial;
 mod handle;
 pub(crate) mod open;
+mod response;
 mod subchannel;
 mod target;
 mod waiting;

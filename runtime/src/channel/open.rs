@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::call_options::CallOptions;
+use super::response::Response;
 use crate::call::state::CallState;
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
@@ -35,6 +36,11 @@ pub(crate) struct Open {
     pub(crate) options: CallOptions,
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
+    /// What has come on the stream that it runs on.
+    pub(crate) response: Response,
+    /// Nothing of a request that streams has been sent: the call could begin
+    /// again elsewhere.
+    pub(crate) untouched: bool,
     attempts: u8,
 }
 
@@ -50,6 +56,8 @@ impl Open {
             method,
             options,
             request,
+            response: Response::Awaited,
+            untouched: true,
             attempts: 0,
         }
     }

@@ -1,9 +1,8 @@
 //! Walking over metadata. It must show every entry, whatever a peer sent.
 
 use std::iter::FusedIterator;
-use std::slice;
 
-use super::{Entry, Metadata, is_binary};
+use super::{Head, Metadata, is_binary};
 
 /// One value of [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,7 +64,8 @@ impl<'a> Iterator for MetadataIter<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.raw.size_hint()
+        let left = self.raw.clone().count();
+        (left, Some(left))
     }
 }
 
@@ -84,16 +84,13 @@ impl<'a> IntoIterator for &'a Metadata {
 /// Names and values as the arena has them.
 #[derive(Debug, Clone)]
 pub(super) struct Raw<'a> {
+    /// Whole entries.
     arena: &'a [u8],
-    entries: slice::Iter<'a, Entry>,
 }
 
 impl<'a> Raw<'a> {
-    pub(super) fn new(arena: &'a [u8], entries: &'a [Entry]) -> Self {
-        Self {
-            arena,
-            entries: entries.iter(),
-        }
+    pub(super) fn new(arena: &'a [u8]) -> Self {
+        Self { arena }
     }
 }
 
@@ -101,14 +98,11 @@ impl<'a> Iterator for Raw<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next()?;
-        let (name, rest) = self.arena.split_at(entry.name);
-        let (value, rest) = rest.split_at(entry.value);
+        let (head, rest) = self.arena.split_first_chunk()?;
+        let head = Head::read(*head);
+        let (name, rest) = rest.split_at(head.name);
+        let (value, rest) = rest.split_at(head.value);
         self.arena = rest;
         Some((name, value))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.entries.size_hint()
     }
 }

@@ -47,27 +47,40 @@ pub(crate) use self::reserved::is_reserved;
 /// Empty metadata allocates nothing. Cloning copies the content.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// Names and decoded values, one after the other in the order of `entries`.
+    /// One entry after the other, each a [`Head`], a name, and a decoded value.
+    /// In one piece, since many of these are moved about with every call.
     arena: Vec<u8>,
-    /// Invariant: the lengths add up to that of `arena`.
-    entries: Vec<Entry>,
 }
 
-/// How much of the arena one entry has. Where it starts follows from the
-/// entries before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
+/// How long an entry's name and value are.
+#[derive(Debug, Clone, Copy)]
+struct Head {
     name: usize,
     value: usize,
+}
+
+impl Head {
+    /// Octets in the arena.
+    const LEN: usize = 16;
+
+    fn octets(self) -> [u8; Self::LEN] {
+        let lengths = (self.value as u128) << 64 | self.name as u128;
+        lengths.to_ne_bytes()
+    }
+
+    fn read(octets: [u8; Self::LEN]) -> Self {
+        let lengths = u128::from_ne_bytes(octets);
+        Self {
+            name: lengths as u64 as usize,
+            value: (lengths >> 64) as usize,
+        }
+    }
 }
 
 impl Metadata {
     /// Empty metadata.
     pub const fn new() -> Self {
-        Self {
-            arena: Vec::new(),
-            entries: Vec::new(),
-        }
+        Self { arena: Vec::new() }
     }
 
     /// Metadata with these pairs of text keys and values, in this order; refused
@@ -153,7 +166,6 @@ impl Metadata {
     /// it is.
     pub fn extend(&mut self, other: &Self) {
         self.arena.extend_from_slice(&other.arena);
-        self.entries.extend_from_slice(&other.entries);
     }
 
     /// Adds the values that `key` has in `other`, if any: an echo, which never
@@ -203,12 +215,12 @@ impl Metadata {
 
     /// How many values there are, over all keys.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.raw().count()
     }
 
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.arena.is_empty()
     }
 
     /// What this counts against a peer's limit on header lists, in bytes: names
@@ -238,57 +250,59 @@ impl Metadata {
             };
             return Err(MetadataError::new(key, problem));
         }
-        let start = self.arena.len();
-        self.arena
-            .extend(key.bytes().map(|byte| byte.to_ascii_lowercase()));
-        if is_reserved(&self.arena[start..]) {
+        let start = self.begin(key.as_bytes(), value.len());
+        let name = self.arena.len() - key.len();
+        self.arena[name..].make_ascii_lowercase();
+        if is_reserved(&self.arena[name..]) {
             self.arena.truncate(start);
             return Err(MetadataError::new(key, Problem::Reserved));
         }
         self.arena.extend_from_slice(value);
-        self.entries.push(Entry {
-            name: key.len(),
-            value: value.len(),
-        });
+        self.finish(start, key.len());
         Ok(())
     }
 
     fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.arena.reserve(name.len() + value.len());
-        self.arena.extend_from_slice(name);
+        let start = self.begin(name, value.len());
         self.arena.extend_from_slice(value);
-        self.entries.push(Entry {
-            name: name.len(),
-            value: value.len(),
-        });
+        self.finish(start, name.len());
+    }
+
+    /// Begins an entry whose value is about `room` octets long, and gives the
+    /// place at which it starts. The value goes to the end of the arena, and
+    /// then comes [`finish`](Self::finish).
+    fn begin(&mut self, name: &[u8], room: usize) -> usize {
+        let start = self.arena.len();
+        self.arena.reserve(Head::LEN + name.len() + room);
+        self.arena.extend_from_slice(&[0; Head::LEN]);
+        self.arena.extend_from_slice(name);
+        start
+    }
+
+    fn finish(&mut self, start: usize, name: usize) {
+        let value = self.arena.len() - start - Head::LEN - name;
+        let head = Head { name, value };
+        self.arena[start..start + Head::LEN].copy_from_slice(&head.octets());
     }
 
     fn raw(&self) -> iter::Raw<'_> {
-        iter::Raw::new(&self.arena, &self.entries)
+        iter::Raw::new(&self.arena)
     }
 
     fn keep_last(&mut self, key: &str) {
-        let last = self.entries.len() - 1;
+        let last = self.len() - 1;
         self.retain(|index, name| index == last || !is_key(name, key));
     }
 
-    /// Keeps the entries that `keep` wants, by index and name, and closes the
-    /// gaps in the arena.
-    fn retain(&mut self, mut keep: impl FnMut(usize, &[u8]) -> bool) {
-        let arena = &mut self.arena;
-        let (mut index, mut read, mut write) = (0, 0, 0);
-        self.entries.retain(|entry| {
-            let end = read + entry.name + entry.value;
-            let kept = keep(index, &arena[read..read + entry.name]);
-            if kept {
-                arena.copy_within(read..end, write);
-                write += end - read;
+    /// Keeps the entries that `keep` wants, by index and name.
+    fn retain(&mut self, keep: impl Fn(usize, &[u8]) -> bool) {
+        let mut kept = Self::default();
+        for (index, (name, value)) in self.raw().enumerate() {
+            if keep(index, name) {
+                kept.push(name, value);
             }
-            read = end;
-            index += 1;
-            kept
-        });
-        arena.truncate(write);
+        }
+        *self = kept;
     }
 }
 

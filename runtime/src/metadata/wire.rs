@@ -2,7 +2,7 @@
 //! written from here, even where a peer's were read into metadata.
 
 use super::error::Problem;
-use super::{Entry, Metadata, MetadataError, base64, is_binary, is_reserved};
+use super::{Metadata, MetadataError, base64, is_binary, is_reserved};
 
 /// RFC 9113 section 6.5.2: what each field counts beyond its bytes.
 const FIELD_OVERHEAD: usize = 32;
@@ -25,19 +25,14 @@ impl Metadata {
             self.push(name, value);
             return Ok(());
         }
-        let (bytes, entries) = (self.arena.len(), self.entries.len());
+        let before = self.arena.len();
         for encoded in value.split(|byte| *byte == b',') {
-            self.arena.extend_from_slice(name);
-            let start = self.arena.len();
+            let start = self.begin(name, encoded.len());
             if base64::decode(encoded.trim_ascii(), &mut self.arena).is_none() {
-                self.arena.truncate(bytes);
-                self.entries.truncate(entries);
+                self.arena.truncate(before);
                 return Err(refused(name, Problem::Base64));
             }
-            self.entries.push(Entry {
-                name: name.len(),
-                value: self.arena.len() - start,
-            });
+            self.finish(start, name.len());
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(super) fn end(
     if let Some(message) = finished.message.take() {
         if head_sent || send_head(connection, stream, metadata(finished).0) {
             head_sent = true;
-            connection.send_data(stream, message, false);
+            connection.send_whole(stream, &message, false);
         } else {
             *finished = Finished::failed(head_too_large());
         }

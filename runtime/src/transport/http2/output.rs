@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Below this a copy is cheaper than a segment of its own in `writev`.
-const COPY_LIMIT: usize = 4 << 10;
+pub(super) const COPY_LIMIT: usize = 4 << 10;
 /// A buffer above this is given back once it has been written.
 const KEEP_CAPACITY: usize = 64 << 10;
 

@@ -94,6 +94,13 @@ impl Stream {
         piece
     }
 
+    /// Whether so many bytes, one at least, could be framed now with nothing
+    /// before them, were the connection's window open.
+    pub(crate) fn sends_at_once(&self, bytes: usize) -> bool {
+        let idle = self.queued == 0 && self.end.is_none();
+        self.local_open && idle && (1..=self.send.available()).contains(&bytes)
+    }
+
     /// Something could be framed now, were the connection's window open.
     pub(crate) fn sendable(&self) -> bool {
         if self.queued > 0 {

@@ -69,18 +69,23 @@ impl Connection {
         input: &mut BytesMut,
         now: Instant,
     ) -> Outcome {
-        self.account_data(head, now)?;
+        let wanted = self.account_data(head, now)?;
+        let (id, length) = (head.stream_id, head.length as usize);
         let end_stream = head.has(frame::END_STREAM);
-        let partial = PartialData {
-            stream: head.stream_id,
-            left: head.length as usize,
-            end_stream,
-        };
-        if head.length == 0 {
-            self.deliver_data(partial.stream, Bytes::new(), end_stream);
+        if length <= input.len() {
+            if wanted {
+                let data = input.split_to(length).freeze();
+                self.deliver_data(id, data, end_stream);
+            } else {
+                input.advance(length);
+            }
             return Ok(());
         }
-        self.partial_data = Some(partial);
+        self.partial_data = Some(PartialData {
+            stream: id,
+            left: length,
+            end_stream,
+        });
         if !input.is_empty() {
             self.continue_data(input);
         }

@@ -9,6 +9,7 @@ use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::frame;
 use crate::transport::http2::hpack::Indexing;
+use crate::transport::http2::output;
 use crate::transport::http2::stream::{End, Stream};
 
 /// Why no stream can be opened.
@@ -84,6 +85,33 @@ impl Connection {
             stream.end = Some(End::Data);
         }
         self.offer(id);
+    }
+
+    /// As [`send_data`](Self::send_data) for data of which no event
+    /// [`Sent`](Event::Sent) is needed: where all of it fits and nothing waits, it
+    /// is framed from where it lies.
+    pub(crate) fn send_whole(&mut self, id: StreamId, data: &Bytes, end: bool) {
+        let length = data.len();
+        let fits = length <= output::COPY_LIMIT
+            && length <= self.send_window.available()
+            && self.ready.is_empty()
+            && self.output.len() < OUTPUT_HIGH_WATER;
+        if fits
+            && let Some(stream) = self.streams.get_mut(&id)
+            && stream.sends_at_once(length)
+        {
+            stream.send.take(length);
+            self.send_window.take(length);
+            self.controls.earn();
+            let out = self.output.buffer();
+            frame::Data::encode_head(id, length as u32, end, out);
+            out.extend_from_slice(data);
+            if end {
+                self.end_local(id);
+            }
+        } else {
+            self.send_data(id, data.clone(), end);
+        }
     }
 
     /// Ends the local half with a header block, after all queued data.
