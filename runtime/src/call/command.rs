@@ -2,9 +2,9 @@
 //! connection carries these; a value only.
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::envelope::Envelope;
+use super::queue::QueueSender;
 use crate::status::Status;
 use crate::transport::http2::event::StreamId;
 
@@ -58,7 +58,7 @@ impl Finished {
 /// The way from one call to its connection's task.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
-    pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) commands: QueueSender<Command>,
     pub(crate) stream: StreamId,
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod command;
 pub(crate) mod envelope;
 pub(crate) mod gather;
+pub(crate) mod queue;
 pub(crate) mod receiver;
 pub(crate) mod request_head;
 pub(crate) mod reset;

@@ -4,17 +4,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::open::{Open, expired};
 use super::response::Response;
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
 use crate::call::gather::Gather;
+use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
@@ -26,17 +26,14 @@ use crate::transport::http2::connection::{CannotOpen, Connection};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{Event, ResetCause, StreamId};
 use crate::transport::http2::fields::Fields;
-use crate::transport::http2::stream::StreamMap;
-
-/// Commands taken from the queue in one go.
-const COMMAND_BATCH: usize = 128;
+use crate::transport::http2::stream::{self, StreamMap};
 
 /// The calls of one connection.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
     template: Arc<RequestTemplate>,
-    commands: UnboundedReceiver<Command>,
-    sender: UnboundedSender<Command>,
+    commands: QueueReceiver<Command>,
+    sender: QueueSender<Command>,
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
     sends: Sends,
@@ -49,7 +46,7 @@ pub(crate) struct ClientConnection {
 
 impl ClientConnection {
     pub(crate) fn new(template: Arc<RequestTemplate>, waiting: Waiting) -> Self {
-        let (sender, commands) = unbounded_channel();
+        let (sender, commands) = queue();
         Self {
             template,
             commands,
@@ -78,8 +75,8 @@ impl ClientConnection {
     /// The channel was closed: every call ends, and the server is told.
     pub(crate) fn abandon(&mut self, connection: &mut Connection, status: &Status, now: Instant) {
         self.deadlines.clear();
-        for (stream, call) in self.calls.drain() {
-            call.open.fail(status.clone(), now);
+        for (stream, open) in self.calls.drain() {
+            open.fail(status.clone(), now);
             connection.reset(stream, ErrorCode::CANCEL);
         }
         connection.drain(now);
@@ -248,6 +245,7 @@ impl ClientConnection {
 
     fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
         let open = self.calls.remove(&stream)?;
+        stream::shrink(&mut self.calls);
         if let Some(deadline) = open.options.deadline {
             self.deadlines.remove(&(deadline, stream));
         }
@@ -360,7 +358,12 @@ impl Application for ClientConnection {
                 }
             }
             // Both halves ended, so the trailers were an event before this one.
-            Event::Closed { .. } => {}
+            // There is room for another call.
+            Event::Closed { .. } => {
+                if !self.waiting.is_empty() {
+                    self.open_waiting(connection, now);
+                }
+            }
             Event::GoAway { code, debug } => {
                 if code != ErrorCode::NO_ERROR {
                     let debug = String::from_utf8_lossy(&debug);
@@ -377,7 +380,7 @@ impl Application for ClientConnection {
         cx: &mut Context<'_>,
     ) -> bool {
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
+        let taken = self.commands.poll_take(&mut batch, cx);
         for command in batch.drain(..) {
             self.apply(connection, &command);
         }
@@ -386,7 +389,7 @@ impl Application for ClientConnection {
         if came || !self.waiting.is_empty() {
             self.open_waiting(connection, now);
         }
-        came || matches!(taken, Poll::Ready(1..))
+        came || taken.is_ready()
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {

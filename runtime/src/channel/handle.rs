@@ -1,9 +1,7 @@
 //! The channel that users hold: a cheap handle to a subchannel's queue. It must
 //! never block and never do I/O on the caller's thread.
 
-use std::sync::{Arc, PoisonError, RwLock};
-
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::background;
 use super::connectivity::{Connectivity, ConnectivityState};
@@ -12,6 +10,7 @@ use super::open::{self, Ask, Open};
 use super::subchannel::Subchannel;
 use super::target::{Target, TargetError};
 use super::waiting::ask_to_open;
+use crate::call::queue::{QueueSender, queue};
 use crate::call::request_head::{RequestTemplate, USER_AGENT};
 use crate::clock;
 use crate::limits::CallLimits;
@@ -51,8 +50,12 @@ struct Shared {
     http2: Http2Options,
     limits: CallLimits,
     connectivity: Arc<Connectivity>,
-    /// The running subchannel; replaced when its runtime has gone.
-    asks: RwLock<Option<UnboundedSender<Ask>>>,
+    /// The first subchannel, which as a rule is the only one: calls reach it
+    /// without a lock around the channel.
+    first: OnceLock<QueueSender<Ask>>,
+    /// The one that runs since the runtime of the last one has gone. Held while a
+    /// subchannel is started or ended.
+    later: Mutex<Option<QueueSender<Ask>>>,
 }
 
 /// Configures a [`Channel`].
@@ -132,12 +135,8 @@ impl Channel {
     /// last clone instead lets the calls that run come to their ends.
     pub fn close(&self) {
         self.shared.connectivity.set(ConnectivityState::Shutdown);
-        let mut asks = self
-            .shared
-            .asks
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(asks) = asks.take() {
+        let later = self.shared.later();
+        for asks in self.shared.first.get().iter().copied().chain(later.iter()) {
             // A subchannel whose runtime has gone has nothing left to end.
             let _ = asks.send(Ask::Close);
         }
@@ -146,32 +145,36 @@ impl Channel {
 
 impl Shared {
     fn try_open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
-        let asks = self.asks.read().unwrap_or_else(PoisonError::into_inner);
-        match &*asks {
+        match self.first.get() {
             Some(asks) => ask_to_open(asks, open),
             None => Err(open),
         }
     }
 
+    /// No one panics while this is held.
+    fn later(&self) -> MutexGuard<'_, Option<QueueSender<Ask>>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Starts a subchannel for the first call, or for the first after the
     /// runtime of the last one has gone.
     fn start(&self, ask: Ask) -> Result<(), (Ask, Status)> {
-        let mut asks = self.asks.write().unwrap_or_else(PoisonError::into_inner);
+        let mut later = self.later();
         if self.connectivity.state() == ConnectivityState::Shutdown {
             return Err((ask, open::closed()));
         }
-        let ask = match &*asks {
-            Some(running) => match running.send(ask) {
+        let mut ask = ask;
+        for running in self.first.get().iter().copied().chain(later.iter()) {
+            match running.send(ask) {
                 Ok(()) => return Ok(()),
-                Err(error) => error.0,
-            },
-            None => ask,
-        };
+                Err(back) => ask = back,
+            }
+        }
         let runtime = match background::handle() {
             Ok(runtime) => runtime,
             Err(status) => return Err((ask, status)),
         };
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = queue();
         let subchannel = Subchannel::new(
             self.dial.clone(),
             Arc::clone(&self.template),
@@ -182,7 +185,9 @@ impl Shared {
         // The receiver is right here, so this cannot fail.
         let _ = sender.send(ask);
         runtime.spawn(subchannel.run(receiver, again));
-        *asks = Some(sender);
+        if let Err(sender) = self.first.set(sender) {
+            *later = Some(sender);
+        }
         Ok(())
     }
 }
@@ -247,7 +252,8 @@ impl ChannelBuilder {
                 http2: self.http2,
                 limits: self.limits,
                 connectivity: Arc::new(Connectivity::new()),
-                asks: RwLock::new(None),
+                first: OnceLock::new(),
+                later: Mutex::new(None),
             }),
         }
     }

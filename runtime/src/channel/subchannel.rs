@@ -14,15 +14,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::mpsc::WeakUnboundedSender;
-
 use super::backoff::Backoff;
 use super::connection::ClientConnection;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
 use super::open::{self, Ask};
 use super::waiting::Waiting;
+use crate::call::queue::{QueueReceiver, WeakQueueSender};
 use crate::call::request_head::RequestTemplate;
 use crate::call::reset;
 use crate::clock;
@@ -70,11 +68,7 @@ impl Subchannel {
 
     /// Runs until every `Channel` over it is gone and its calls are done, or
     /// until the channel is closed.
-    pub(crate) async fn run(
-        mut self,
-        asks: UnboundedReceiver<Ask>,
-        again: WeakUnboundedSender<Ask>,
-    ) {
+    pub(crate) async fn run(mut self, asks: QueueReceiver<Ask>, again: WeakQueueSender<Ask>) {
         let _running = Running(Arc::clone(&self.connectivity));
         let mut waiting = Waiting::new(asks, again);
         while !waiting.is_closing() {

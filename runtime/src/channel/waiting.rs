@@ -3,18 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Instant;
 
-use tokio::sync::mpsc::error::SendError;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
-
 use super::open::{Ask, Open, expired};
+use crate::call::queue::{QueueReceiver, QueueSender, WeakQueueSender};
 use crate::call::state::CallState;
 use crate::status::Status;
-
-/// Calls taken from the queue in one go.
-const BATCH: usize = 128;
 
 /// The shortest queue that is worth clearing.
 const PRUNE_MIN: usize = 256;
@@ -23,9 +18,9 @@ const PRUNE_MIN: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Gone once every `Channel` is: no more calls will come.
-    asks: Option<UnboundedReceiver<Ask>>,
+    asks: Option<QueueReceiver<Ask>>,
     /// Where a call goes that has to be opened again after this was handed on.
-    again: WeakUnboundedSender<Ask>,
+    again: WeakQueueSender<Ask>,
     queue: VecDeque<(u64, Box<Open>)>,
     batch: Vec<Ask>,
     deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
@@ -41,7 +36,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn new(asks: UnboundedReceiver<Ask>, again: WeakUnboundedSender<Ask>) -> Self {
+    pub(crate) fn new(asks: QueueReceiver<Ask>, again: WeakQueueSender<Ask>) -> Self {
         Self {
             asks: Some(asks),
             again,
@@ -94,7 +89,8 @@ impl Waiting {
             return false;
         };
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = asks.poll_recv_many(cx, &mut batch, BATCH);
+        let taken = asks.poll_take(&mut batch, cx);
+        let ended = taken.is_ready() && batch.is_empty();
         for ask in batch.drain(..) {
             match ask {
                 Ask::Open(open) => self.push(open),
@@ -103,7 +99,7 @@ impl Waiting {
             }
         }
         self.batch = batch;
-        if let Poll::Ready(0) = taken {
+        if ended {
             self.asks = None;
         }
         taken.is_ready()
@@ -166,8 +162,7 @@ impl Waiting {
     /// Ends every call that waits, and those still on their way here.
     pub(crate) fn close(&mut self, status: &Status, now: Instant) {
         if let Some(mut asks) = self.asks.take() {
-            asks.close();
-            while let Ok(ask) = asks.try_recv() {
+            for ask in asks.close() {
                 if let Ask::Open(open) = ask {
                     self.push(open);
                 }
@@ -214,9 +209,9 @@ impl Waiting {
 }
 
 /// Queues a call; `Err` gives it back where nobody takes any.
-pub(crate) fn ask_to_open(asks: &UnboundedSender<Ask>, open: Box<Open>) -> Result<(), Box<Open>> {
+pub(crate) fn ask_to_open(asks: &QueueSender<Ask>, open: Box<Open>) -> Result<(), Box<Open>> {
     match asks.send(Ask::Open(open)) {
-        Err(SendError(Ask::Open(open))) => Err(open),
+        Err(Ask::Open(open)) => Err(open),
         _ => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ use crate::call::gather::Gather;
 use crate::call::state::CallState;
 use crate::status::Status;
 use crate::transport::http2::event::StreamId;
-use crate::transport::http2::stream::StreamMap;
+use crate::transport::http2::stream::{self, StreamMap};
 
 /// A request's head that has its route.
 #[derive(Debug)]
@@ -132,6 +132,7 @@ impl Calls {
 
     pub(super) fn remove(&mut self, stream: StreamId) -> Option<Call> {
         let call = self.calls.remove(&stream)?;
+        stream::shrink(&mut self.calls);
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, stream));
         }

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -15,6 +14,7 @@ use super::connection::{ServerConnection, ServerShared};
 use super::context::PeerAddress;
 use super::listener::Listener;
 use crate::call::command::Command;
+use crate::call::queue::QueueSender;
 use crate::clock;
 use crate::transport::Http2Options;
 use crate::transport::driver::Driver;
@@ -74,7 +74,7 @@ struct Connections {
 struct Open {
     next: u64,
     draining: bool,
-    queues: HashMap<u64, (UnboundedSender<Command>, Option<AbortHandle>)>,
+    queues: HashMap<u64, (QueueSender<Command>, Option<AbortHandle>)>,
 }
 
 impl Server {

@@ -3,7 +3,7 @@
 //! [`Application`]. One task owns all three. It must never decide what a frame
 //! or a call means.
 //!
-//! A turn: read a chunk → events → commands of other tasks → frame what is
+//! A turn: read what is there → events → commands of other tasks → frame what is
 //! ready → one write. It turns until nothing moves, then sleeps. Between the
 //! first commands and the write it lets others run once, so that those who ask
 //! at the same time share the write.
@@ -13,6 +13,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::thread::LocalKey;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -35,16 +36,39 @@ const TURNS: usize = 16;
 /// Output above this is worth a write of its own: it waits for no one.
 const GATHER_LIMIT: usize = 16 << 10;
 
+/// A spare buffer for output is not larger than this.
+const OUTPUT_KEPT: usize = 64 << 10;
+
+type Spare = LocalKey<Cell<Option<BytesMut>>>;
+
 thread_local! {
-    /// The read buffer of whichever connection reads next on this thread. An
-    /// idle connection keeps none, and a busy one needs no new one at each wake.
+    /// The buffers of whichever connection reads and writes next on this thread.
+    /// An idle connection keeps none, and a busy one needs no new ones at each
+    /// wake.
     static SPARE_INPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static SPARE_OUTPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
+
+fn spare(place: &'static Spare, buffer: BytesMut, limit: usize) {
+    if buffer.capacity() <= limit {
+        // A thread that ends has no use for it.
+        let _ = place.try_with(|spare| spare.set(Some(buffer)));
+    }
+}
+
+fn take_spare(place: &'static Spare) -> BytesMut {
+    place
+        .try_with(Cell::take)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// What runs on a connection: the server's calls or the channel's.
 pub(crate) trait Application {
     fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant);
-    /// Takes what other tasks asked for; `true` if there was anything.
+    /// Takes what other tasks asked for, and has the task woken for more; `true`
+    /// if there was anything.
     fn poll_commands(
         &mut self,
         connection: &mut Connection,
@@ -74,10 +98,22 @@ pub(crate) enum Closed {
 /// What a turn came to.
 #[derive(Clone, Copy)]
 enum Turn {
-    Moved,
+    /// There may be more to do at once.
+    Again,
     Still,
     /// Others may have more to write: it goes on once they had their chance.
     Gathers,
+}
+
+/// What the socket still has after a read.
+#[derive(Clone, Copy)]
+enum Unread {
+    Nothing,
+    More,
+    /// The peer must take its answers first.
+    Unwanted,
+    /// The peer closed its side.
+    End,
 }
 
 /// A connection's task: a future that ends with the connection.
@@ -122,21 +158,27 @@ impl<A: Application> Driver<A> {
 
     /// Runs until nothing moves or the connection ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        if self.connection.output().is_bare() {
+            let buffer = take_spare(&SPARE_OUTPUT);
+            self.connection.lend_output_buffer(buffer);
+        }
+        let mut due = true;
         for _ in 0..TURNS {
             if self.failed.is_some() {
                 return self.poll_last_words(cx);
             }
-            match self.turn(cx) {
-                Ok(Turn::Moved) => {}
+            match self.turn(std::mem::take(&mut due), cx) {
+                Ok(Turn::Again) => {}
                 Ok(Turn::Gathers) => break,
                 Ok(Turn::Still) => {
                     if self.connection.is_finished() {
                         return Poll::Ready(Closed::Drained);
                     }
                     if self.poll_timer(cx) {
+                        due = true;
                         continue;
                     }
-                    self.spare_input();
+                    self.rest();
                     return Poll::Pending;
                 }
                 Err(Closed::Protocol(error)) => {
@@ -150,22 +192,13 @@ impl<A: Application> Driver<A> {
         Poll::Pending
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, Closed> {
+    /// With `due` it looks for timeouts first.
+    fn turn(&mut self, due: bool, cx: &mut Context<'_>) -> Result<Turn, Closed> {
         let now = clock::now();
-        let mut moved = self.check_timeouts(now)?;
-        let end = match self.poll_read(cx) {
-            Poll::Ready(Ok(0)) => Some(Closed::Eof),
-            Poll::Ready(Ok(_)) => {
-                moved = true;
-                None
-            }
-            Poll::Ready(Err(error)) => Some(Closed::Io(error)),
-            Poll::Pending => None,
-        };
-        self.receive(now).map_err(Closed::Protocol)?;
-        if let Some(closed) = end {
-            return Err(closed);
+        if due {
+            self.check_timeouts(now)?;
         }
+        let unread = self.read(now, cx)?;
         let asked = self
             .application
             .poll_commands(&mut self.connection, now, cx);
@@ -181,18 +214,49 @@ impl<A: Application> Driver<A> {
         if short {
             self.application.flush(&mut self.connection, now);
         }
-        self.connection.pump();
+        let unframed = self.connection.pump();
         self.dispatch(now);
-        moved |= asked | self.write(cx).map_err(Closed::Io)?;
-        Ok(if moved { Turn::Moved } else { Turn::Still })
+        let wrote = self.write(cx).map_err(Closed::Io)?;
+        // Whatever else may move wakes the task: the socket and the queue will.
+        let again = match unread {
+            Unread::Nothing => wrote && (unframed || !short),
+            Unread::More => true,
+            Unread::Unwanted => wrote,
+            Unread::End => return Err(Closed::Eof),
+        };
+        Ok(if again { Turn::Again } else { Turn::Still })
+    }
+
+    /// Takes what the socket has, until it has nothing or there is enough to
+    /// answer.
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<Unread, Closed> {
+        // Bytes are left from when a peer made us answer too much.
+        if !self.input.is_empty() {
+            self.receive(now)?;
+        }
+        while self.connection.wants_input() {
+            match self.poll_read(cx) {
+                Poll::Pending => return Ok(Unread::Nothing),
+                Poll::Ready(Ok(0)) => return Ok(Unread::End),
+                Poll::Ready(Ok(_)) => self.receive(now)?,
+                Poll::Ready(Err(error)) => return Err(Closed::Io(error)),
+            }
+            if self.connection.output().len() >= GATHER_LIMIT {
+                return Ok(Unread::More);
+            }
+        }
+        Ok(Unread::Unwanted)
     }
 
     /// Frame by frame, each with what it means for its call.
-    fn receive(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        while self.connection.receive(&mut self.input, now)? {
+    fn receive(&mut self, now: Instant) -> Result<(), Closed> {
+        loop {
+            let received = self.connection.receive(&mut self.input, now);
+            if !received.map_err(Closed::Protocol)? {
+                return Ok(());
+            }
             self.dispatch(now);
         }
-        Ok(())
     }
 
     fn dispatch(&mut self, now: Instant) {
@@ -202,12 +266,8 @@ impl<A: Application> Driver<A> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.connection.wants_input() {
-            return Poll::Pending;
-        }
         if self.input.capacity() == 0 {
-            let spare = SPARE_INPUT.try_with(Cell::take).ok().flatten();
-            self.input = spare.unwrap_or_default();
+            self.input = take_spare(&SPARE_INPUT);
         }
         if self.input.capacity() - self.input.len() < self.read_size / 2 {
             self.input.reserve(self.read_size);
@@ -222,14 +282,13 @@ impl<A: Application> Driver<A> {
         Poll::Ready(Ok(read))
     }
 
-    /// Leaves an empty read buffer to the next connection that wakes.
-    fn spare_input(&mut self) {
+    /// Leaves empty buffers to the next connection that wakes.
+    fn rest(&mut self) {
         if self.input.is_empty() {
-            let input = std::mem::take(&mut self.input);
-            if input.capacity() <= READ_MAX {
-                // A thread that ends has no use for it.
-                let _ = SPARE_INPUT.try_with(|spare| spare.set(Some(input)));
-            }
+            spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
+        }
+        if let Some(output) = self.connection.take_output_buffer() {
+            spare(&SPARE_OUTPUT, output, OUTPUT_KEPT);
         }
     }
 
@@ -252,20 +311,17 @@ impl<A: Application> Driver<A> {
         Ok(moved)
     }
 
-    fn check_timeouts(&mut self, now: Instant) -> Result<bool, Closed> {
+    fn check_timeouts(&mut self, now: Instant) -> Result<(), Closed> {
         let due = |timeout: Option<Instant>| timeout.is_some_and(|timeout| timeout <= now);
-        let mut moved = false;
         if due(self.connection.next_timeout()) {
             self.connection
                 .handle_timeout(now)
                 .map_err(Closed::Protocol)?;
-            moved = true;
         }
         if due(self.application.next_timeout()) {
             self.application.on_timeout(&mut self.connection, now);
-            moved = true;
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Arms the timer for the next timeout; `true` if that is already due. A

@@ -13,10 +13,8 @@ mod requests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context as TaskContext, Poll};
+use std::task::Context as TaskContext;
 use std::time::Instant;
-
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::answer;
 use super::calls::{Call, Calls, Request, Stage};
@@ -25,6 +23,7 @@ use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
+use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::clock;
@@ -35,8 +34,6 @@ use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 
-/// Commands taken from the queue in one go.
-const COMMAND_BATCH: usize = 128;
 /// What every connection of a server shares.
 #[derive(Debug)]
 pub(crate) struct ServerShared {
@@ -51,8 +48,8 @@ pub(crate) struct ServerShared {
 pub(crate) struct ServerConnection {
     shared: Arc<ServerShared>,
     peer: PeerAddress,
-    commands: UnboundedReceiver<Command>,
-    sender: UnboundedSender<Command>,
+    commands: QueueReceiver<Command>,
+    sender: QueueSender<Command>,
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
     sends: Sends,
@@ -68,7 +65,7 @@ pub(crate) struct ServerConnection {
 
 impl ServerConnection {
     pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress, now: Instant) -> Self {
-        let (sender, commands) = unbounded_channel();
+        let (sender, commands) = queue();
         Self {
             shared,
             peer,
@@ -84,7 +81,7 @@ impl ServerConnection {
     }
 
     /// The queue through which the connection takes orders.
-    pub(crate) fn sender(&self) -> UnboundedSender<Command> {
+    pub(crate) fn sender(&self) -> QueueSender<Command> {
         self.sender.clone()
     }
 
@@ -244,13 +241,13 @@ impl Application for ServerConnection {
             self.watch.lap(clock::now());
         }
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_recv_many(cx, &mut batch, COMMAND_BATCH);
+        let taken = self.commands.poll_take(&mut batch, cx);
         for command in batch.drain(..) {
             self.apply(connection, command, now);
         }
         self.batch = batch;
         self.give_turns();
-        matches!(taken, Poll::Ready(1..))
+        taken.is_ready()
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {

@@ -16,7 +16,7 @@ pub(crate) const FIELD_OVERHEAD: usize = 32;
 
 /// What [`Fields::clear`] keeps of the arena. One outsized header list must
 /// not pin its memory for the life of the connection.
-const KEPT_CAPACITY: usize = 16 * 1024;
+const KEPT_CAPACITY: usize = 2 * 1024;
 
 /// An ordered list of header fields. By default it is empty and owns no memory.
 #[derive(Clone, Default)]

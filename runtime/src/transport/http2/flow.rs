@@ -1,15 +1,13 @@
 //! Flow control windows of RFC 9113 section 5.2, both directions. Arithmetic
 //! only: it must never write a frame.
 
-/// 2³¹−1, the largest window there may be (section 6.9.1).
-pub(crate) const MAX_WINDOW: i64 = (1 << 31) - 1;
 /// What every window starts with (section 6.9.2).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
 
 /// What we may still send. It goes below zero when the peer shrinks its initial
 /// window (section 6.9.2).
 #[derive(Debug)]
-pub(crate) struct SendWindow(i64);
+pub(crate) struct SendWindow(i32);
 
 /// A window was raised above 2³¹−1.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub(crate) struct Overflow;
 
 impl SendWindow {
     pub(crate) fn new(initial: u32) -> Self {
-        Self(i64::from(initial))
+        Self(i32::try_from(initial).unwrap_or(i32::MAX))
     }
 
     pub(crate) fn available(&self) -> usize {
@@ -26,15 +24,13 @@ impl SendWindow {
 
     pub(crate) fn take(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.available());
-        self.0 -= i64::try_from(bytes).unwrap_or(MAX_WINDOW);
+        self.0 = self.0.saturating_sub_unsigned(bytes as u32);
     }
 
     pub(crate) fn add(&mut self, delta: i64) -> Result<(), Overflow> {
-        let sum = self.0 + delta;
-        if sum > MAX_WINDOW {
-            return Err(Overflow);
-        }
-        self.0 = sum;
+        // The peer's initial windows are all within 2³¹−1, so no sum of their
+        // differences is below −2³¹.
+        self.0 = i32::try_from(i64::from(self.0) + delta).map_err(|_| Overflow)?;
         Ok(())
     }
 }
@@ -45,7 +41,7 @@ impl SendWindow {
 /// application has not consumed and `released` what it has, not yet announced.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
-    window: i64,
+    window: u32,
     initial: u32,
     held: u32,
     released: u32,
@@ -58,7 +54,7 @@ pub(crate) struct Exceeded;
 impl ReceiveWindow {
     pub(crate) fn new(initial: u32) -> Self {
         Self {
-            window: i64::from(initial),
+            window: initial,
             initial,
             held: 0,
             released: 0,
@@ -66,10 +62,7 @@ impl ReceiveWindow {
     }
 
     pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
-        if i64::from(bytes) > self.window {
-            return Err(Exceeded);
-        }
-        self.window -= i64::from(bytes);
+        self.window = self.window.checked_sub(bytes).ok_or(Exceeded)?;
         self.held += bytes;
         Ok(())
     }
@@ -93,7 +86,7 @@ impl ReceiveWindow {
             return None;
         }
         let increment = std::mem::take(&mut self.released);
-        self.window += i64::from(increment);
+        self.window += increment;
         Some(increment)
     }
 }

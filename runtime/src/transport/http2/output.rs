@@ -34,6 +34,24 @@ impl Output {
         &mut self.tail
     }
 
+    /// Whether there is no memory to encode frames in.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.tail.capacity() == 0
+    }
+
+    /// Lends such memory, which is empty, to a queue that has none.
+    pub(super) fn lend(&mut self, buffer: BytesMut) {
+        if self.is_bare() {
+            self.tail = buffer;
+        }
+    }
+
+    /// Takes it back, if it is empty.
+    pub(super) fn take_buffer(&mut self) -> Option<BytesMut> {
+        let idle = self.is_empty() && !self.is_bare();
+        idle.then(|| std::mem::take(&mut self.tail))
+    }
+
     pub(crate) fn push(&mut self, bytes: Bytes) {
         if bytes.len() <= COPY_LIMIT {
             self.tail.extend_from_slice(&bytes);

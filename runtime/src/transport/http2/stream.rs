@@ -42,7 +42,7 @@ pub(crate) struct Stream {
     /// one chunk at a time and then need no memory for more.
     /// Invariant: empty only if `rest` is.
     front: Bytes,
-    rest: VecDeque<Bytes>,
+    rest: Option<Box<VecDeque<Bytes>>>,
     /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<End>,
@@ -59,7 +59,7 @@ impl Stream {
             receive: ReceiveWindow::new(receive_window),
             send: SendWindow::new(send_window),
             front: Bytes::new(),
-            rest: VecDeque::new(),
+            rest: None,
             queued: 0,
             end: None,
             scheduled: false,
@@ -78,15 +78,15 @@ impl Stream {
         if self.front.is_empty() {
             self.front = data;
         } else {
-            self.rest.push_back(data);
+            self.rest.get_or_insert_default().push_back(data);
         }
     }
 
     /// Takes up to `limit` bytes off the front, within one chunk.
     pub(crate) fn dequeue(&mut self, limit: usize) -> Bytes {
         let piece = if self.front.len() <= limit {
-            let next = self.rest.pop_front().unwrap_or_default();
-            std::mem::replace(&mut self.front, next)
+            let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
+            std::mem::replace(&mut self.front, next.unwrap_or_default())
         } else {
             self.front.split_to(limit)
         };
@@ -140,3 +140,12 @@ impl Hasher for StreamIdHasher {
 
 /// A map by stream identifier.
 pub(crate) type StreamMap<T> = HashMap<StreamId, T, BuildHasherDefault<StreamIdHasher>>;
+
+/// Gives back what a burst of streams needed.
+#[inline]
+pub(crate) fn shrink<T>(map: &mut StreamMap<T>) {
+    const KEPT: usize = 112;
+    if map.capacity() > KEPT && map.len() < map.capacity() / 8 {
+        map.shrink_to(2 * map.len());
+    }
+}

@@ -37,7 +37,7 @@ use super::frame;
 use super::hpack;
 use super::options::Http2Options;
 use super::output::Output;
-use super::stream::{Stream, StreamMap};
+use super::stream::{self, Stream, StreamMap};
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -229,6 +229,16 @@ impl Connection {
         }
     }
 
+    /// Memory for frames that are encoded in place, where the output has none.
+    pub(crate) fn lend_output_buffer(&mut self, buffer: BytesMut) {
+        self.output.lend(buffer);
+    }
+
+    /// Takes that memory back while there is nothing to write.
+    pub(crate) fn take_output_buffer(&mut self) -> Option<BytesMut> {
+        self.output.take_buffer()
+    }
+
     /// Whether the owner should pass in more bytes. A peer that makes us answer
     /// without reading the answers is not read from.
     pub(crate) fn wants_input(&self) -> bool {
@@ -237,7 +247,7 @@ impl Connection {
 
     /// Gives a field list back, so that the next header block needs none.
     pub(crate) fn recycle(&mut self, mut fields: Fields) {
-        const KEEP: usize = 16;
+        const KEEP: usize = 4;
         if self.spare_fields.len() < KEEP {
             fields.clear();
             self.spare_fields.push(fields);
@@ -341,6 +351,7 @@ impl Connection {
     /// Takes a stream out of the table and what it held off the books.
     fn remove(&mut self, id: StreamId) -> Option<Stream> {
         let stream = self.streams.remove(&id)?;
+        stream::shrink(&mut self.streams);
         self.receive_window.release(stream.receive.held());
         Some(stream)
     }

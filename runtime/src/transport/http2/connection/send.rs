@@ -176,11 +176,11 @@ impl Connection {
     }
 
     /// Frames queued data while the windows and the output's bound allow,
-    /// one frame a stream in turn.
-    pub(crate) fn pump(&mut self) {
+    /// one frame a stream in turn. `true` if only the output's bound stopped it.
+    pub(crate) fn pump(&mut self) -> bool {
         while self.output.len() < OUTPUT_HIGH_WATER {
             let Some(id) = self.ready.pop_front() else {
-                return;
+                return false;
             };
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
@@ -191,11 +191,12 @@ impl Connection {
                 // Kept first in line for the connection's next window update.
                 stream.scheduled = true;
                 self.ready.push_front(id);
-                return;
+                return false;
             }
             self.transmit(id);
             self.schedule(id);
         }
+        !self.ready.is_empty()
     }
 
     /// Frames at once what fits when the line is short, else queues up.
