@@ -131,6 +131,9 @@ impl<'a> ReceivedRequest<'a> {
 /// (PROTOCOL-HTTP2, "Content-Type").
 pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
     const BASE: &[u8] = b"application/grpc";
+    if content_type == BASE {
+        return true;
+    }
     let Some((base, rest)) = content_type.split_at_checked(BASE.len()) else {
         return false;
     };

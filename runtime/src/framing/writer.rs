@@ -13,6 +13,10 @@ pub(crate) fn encode_message<M: Message>(
     out: &mut BytesMut,
 ) -> Result<(), FramingError> {
     let length = framed_len(message, limit)?;
+    if out.capacity() == 0 {
+        // Cheaper than to let it grow.
+        *out = BytesMut::with_capacity(length);
+    }
     put_message(message, length, out);
     Ok(())
 }

@@ -234,9 +234,7 @@ impl Metadata {
     pub(crate) fn clear(&mut self) {
         const KEPT_CAPACITY: usize = 1024;
         self.arena.clear();
-        self.entries.clear();
         self.arena.shrink_to(KEPT_CAPACITY);
-        self.entries.shrink_to(KEPT_CAPACITY / size_of::<Entry>());
     }
 
     fn append_checked(&mut self, key: &str, value: &[u8]) -> Result<(), MetadataError> {

@@ -174,12 +174,15 @@ impl Connection {
         }
         stream.head_received = true;
         stream.remote_open = !end_stream;
+        let closed = stream.is_closed();
         self.events.push_back(Event::Headers {
             stream: id,
             fields,
             end_stream,
         });
-        self.close_if_ended(id);
+        if closed {
+            self.close(id);
+        }
         Ok(())
     }
 
@@ -211,9 +214,12 @@ impl Connection {
             return self.violate(id, code, reason, now);
         }
         stream.remote_open = false;
+        let closed = stream.is_closed();
         self.events
             .push_back(Event::Trailers { stream: id, fields });
-        self.close_if_ended(id);
+        if closed {
+            self.close(id);
+        }
         Ok(())
     }
 }

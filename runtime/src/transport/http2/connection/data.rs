@@ -143,13 +143,14 @@ impl Connection {
             return;
         }
         stream.remote_open = !end_stream;
+        let closed = stream.is_closed();
         self.events.push_back(Event::Data {
             stream: id,
             data,
             end_stream,
         });
-        if end_stream {
-            self.close_if_ended(id);
+        if closed {
+            self.close(id);
         }
     }
 }

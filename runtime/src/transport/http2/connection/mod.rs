@@ -356,13 +356,11 @@ impl Connection {
         Some(stream)
     }
 
-    /// After a half ended: reports and removes the stream once both have.
-    fn close_if_ended(&mut self, id: StreamId) {
-        if self.streams.get(&id).is_some_and(Stream::is_closed) {
-            self.remove(id);
-            self.resets.earn();
-            self.events.push_back(Event::Closed { stream: id });
-        }
+    /// Both halves ended in order: reports and removes the stream.
+    fn close(&mut self, id: StreamId) {
+        self.remove(id);
+        self.resets.earn();
+        self.events.push_back(Event::Closed { stream: id });
     }
 
     /// A stream error of our finding: RFC 9113 section 5.4.2. What the peer

@@ -274,8 +274,10 @@ impl Connection {
         if self.role == Role::Server && stream.remote_open {
             stream.remote_open = false;
             self.encode_reset(id, ErrorCode::NO_ERROR);
+            self.close(id);
+        } else if !stream.remote_open {
+            self.close(id);
         }
-        self.close_if_ended(id);
     }
 
     fn encode_block(&mut self, id: StreamId, fields: &Fields, end_stream: bool) {
