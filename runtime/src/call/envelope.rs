@@ -31,6 +31,10 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     /// An empty one, used before if there is one.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "it is the box that is used again"
+    )]
     pub(crate) fn take() -> Box<Self> {
         with_spare(Vec::pop).flatten().unwrap_or_default()
     }

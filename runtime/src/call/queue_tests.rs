@@ -121,9 +121,9 @@ fn many_threads_lose_nothing() {
             Poll::Pending => std::thread::yield_now(),
         }
     }
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     all.sort_unstable();
     assert_eq!(all, (0..4_000).collect::<Vec<_>>());
 }

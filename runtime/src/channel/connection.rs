@@ -135,12 +135,11 @@ impl ClientConnection {
         if let Some(deadline) = open.options.deadline {
             self.deadlines.insert((deadline, stream));
         }
-        match &open.request {
-            Some(request) => connection.send_whole(stream, request, true),
-            None => {
-                let outgoing = open.state.take_outbound();
-                pass_on(connection, stream, &mut open, outgoing);
-            }
+        if let Some(request) = &open.request {
+            connection.send_whole(stream, request, true);
+        } else {
+            let outgoing = open.state.take_outbound();
+            pass_on(connection, stream, &mut open, outgoing);
         }
         self.calls.insert(stream, open);
     }

@@ -168,6 +168,10 @@ impl Context {
     }
 
     /// The call's metadata, at its end.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "it is the box that is used again"
+    )]
     pub(crate) fn into_envelope(self) -> Box<Envelope> {
         self.over.answered();
         self.envelope

@@ -42,6 +42,7 @@ pub(crate) struct Stream {
     /// one chunk at a time and then need no memory for more.
     /// Invariant: empty only if `rest` is.
     front: Bytes,
+    #[expect(clippy::box_collection, reason = "most streams never have any")]
     rest: Option<Box<VecDeque<Bytes>>>,
     /// The bytes in `front` and `rest`.
     queued: usize,

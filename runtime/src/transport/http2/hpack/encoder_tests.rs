@@ -177,18 +177,15 @@ fn a_common_part_stands_before_fields_that_differ() {
         list.end_common_part();
         list.push(b"grpc-timeout", timeout.as_bytes());
         let mut out = BytesMut::new();
-        encoder.block(&list, |name, _| indexing(name), &mut out);
+        let indexing = |name: &[u8], _: &[u8]| match name {
+            b"grpc-timeout" => Indexing::Without,
+            _ => Indexing::Add,
+        };
+        encoder.block(&list, indexing, &mut out);
         assert!(n == 0 || out.len() < 8, "{out:02x?}");
         let mut fields = Fields::default();
         decoder.decode(&out, LIST, &mut fields).unwrap();
         assert!(fields.iter().eq(list.iter()));
-    }
-
-    fn indexing(name: &[u8]) -> Indexing {
-        match name {
-            b"grpc-timeout" => Indexing::Without,
-            _ => Indexing::Add,
-        }
     }
 }
 

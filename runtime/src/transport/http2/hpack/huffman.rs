@@ -283,7 +283,8 @@ fn decode_into(input: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
     // The input is used up. Ones behind it make padding the start of EOS,
     // which is no symbol's code.
     window.bits |= u64::MAX >> window.count;
-    while window.count > 0 {
+    // No symbol's code is all ones either, so ones to the end are padding.
+    while window.bits != u64::MAX {
         match window.front() {
             Some((symbol, len)) if len <= window.count => {
                 out[written] = symbol;
@@ -291,9 +292,11 @@ fn decode_into(input: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
                 window.bits = !(!window.bits << len);
                 window.count -= len;
             }
-            _ if window.count < 8 && window.bits == u64::MAX => break,
             _ => return Err(Invalid),
         }
+    }
+    if window.count >= 8 {
+        return Err(Invalid);
     }
     Ok(written)
 }
