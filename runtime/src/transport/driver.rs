@@ -35,6 +35,8 @@ const WRITE_SLICES: usize = 32;
 const TURNS: usize = 16;
 /// Output above this is worth a write of its own: it waits for no one.
 const GATHER_LIMIT: usize = 16 << 10;
+/// Input above this is enough for a turn: window updates and commands wait.
+const READ_LIMIT: usize = 64 << 10;
 
 /// A spare buffer for output is not larger than this.
 const OUTPUT_KEPT: usize = 64 << 10;
@@ -227,21 +229,23 @@ impl<A: Application> Driver<A> {
         Ok(if again { Turn::Again } else { Turn::Still })
     }
 
-    /// Takes what the socket has, until it has nothing or there is enough to
-    /// answer.
+    /// Takes what the socket has, until it has nothing or there is enough for one
+    /// turn.
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<Unread, Closed> {
         // Bytes are left from when a peer made us answer too much.
         if !self.input.is_empty() {
             self.receive(now)?;
         }
+        let mut taken = 0;
         while self.connection.wants_input() {
             match self.poll_read(cx) {
                 Poll::Pending => return Ok(Unread::Nothing),
                 Poll::Ready(Ok(0)) => return Ok(Unread::End),
-                Poll::Ready(Ok(_)) => self.receive(now)?,
+                Poll::Ready(Ok(read)) => taken += read,
                 Poll::Ready(Err(error)) => return Err(Closed::Io(error)),
             }
-            if self.connection.output().len() >= GATHER_LIMIT {
+            self.receive(now)?;
+            if taken >= READ_LIMIT || self.connection.output().len() >= GATHER_LIMIT {
                 return Ok(Unread::More);
             }
         }
