@@ -73,14 +73,14 @@ const LENGTHS: [(u32, &[u8]); 21] = [
 ];
 
 /// The first codes longer than [`PEEK_BITS`] in [`LENGTHS`].
-const FIRST_LONG: usize = 5;
+const FIRST_LONG: usize = 7;
 
 const MAX_BITS: u32 = 30;
 const MIN_BITS: usize = 5;
 
-/// How many bits the decoder looks up at once. Every printable character but
-/// a dozen has a shorter code.
-const PEEK_BITS: u32 = 10;
+/// How many bits the decoder looks up at once: two codes of most letters and
+/// digits. Every printable character but a few has a code that is no longer.
+const PEEK_BITS: u32 = 12;
 
 #[derive(Clone, Copy)]
 struct Code {
@@ -94,10 +94,18 @@ static CODES: [Code; 256] = codes();
 /// four cache lines and not thirty-two.
 static CODE_LENGTHS: [u8; 256] = code_lengths();
 
-/// What a code of at most [`PEEK_BITS`] bits stands for, by every string of
-/// bits that starts with it: the symbol, and the code's length above it. Zero
-/// where the code is longer.
-static SHORT_CODES: [u16; 1 << PEEK_BITS] = short_codes();
+/// What each string of [`PEEK_BITS`] bits begins with.
+static STEPS: [Step; 1 << PEEK_BITS] = steps();
+
+/// One symbol or two, whose codes are no longer than [`PEEK_BITS`] together.
+#[derive(Clone, Copy)]
+struct Step {
+    symbols: [u8; 2],
+    /// Zero where the first code is longer.
+    count: u8,
+    /// Of all their codes, in bits.
+    len: u8,
+}
 
 /// The lengths above [`PEEK_BITS`], shortest first.
 static LONG_CODES: [LongCodes; LENGTHS.len() - FIRST_LONG] = long_codes();
@@ -146,23 +154,54 @@ const fn code_lengths() -> [u8; 256] {
     lengths
 }
 
-const fn short_codes() -> [u16; 1 << PEEK_BITS] {
+const fn steps() -> [Step; 1 << PEEK_BITS] {
     let codes = codes();
-    let mut table = [0; 1 << PEEK_BITS];
-    let mut symbol = 0;
-    while symbol < 256 {
-        let Code { bits, len } = codes[symbol];
-        if len <= PEEK_BITS {
-            let spare = PEEK_BITS - len;
-            let mut fill = 0;
-            while fill < 1 << spare {
-                table[((bits << spare) | fill) as usize] = ((len as u16) << 8) | symbol as u16;
-                fill += 1;
+    let mut steps = [Step {
+        symbols: [0; 2],
+        count: 0,
+        len: 0,
+    }; 1 << PEEK_BITS];
+    let mut first = 0;
+    while first < 256 {
+        let one = codes[first];
+        if one.len <= PEEK_BITS {
+            let step = Step {
+                symbols: [first as u8, 0],
+                count: 1,
+                len: one.len as u8,
+            };
+            fill(&mut steps, one, step);
+            let mut second = 0;
+            while second < 256 {
+                let other = codes[second];
+                let both = Code {
+                    bits: one.bits << other.len | other.bits,
+                    len: one.len + other.len,
+                };
+                if both.len <= PEEK_BITS {
+                    let step = Step {
+                        symbols: [first as u8, second as u8],
+                        count: 2,
+                        len: both.len as u8,
+                    };
+                    fill(&mut steps, both, step);
+                }
+                second += 1;
             }
         }
-        symbol += 1;
+        first += 1;
     }
-    table
+    steps
+}
+
+/// Puts `step` wherever a string of bits begins with `code`.
+const fn fill(steps: &mut [Step; 1 << PEEK_BITS], code: Code, step: Step) {
+    let spare = PEEK_BITS - code.len;
+    let mut rest = 0;
+    while rest < 1 << spare {
+        steps[(code.bits << spare | rest) as usize] = step;
+        rest += 1;
+    }
 }
 
 const fn long_codes() -> [LongCodes; LENGTHS.len() - FIRST_LONG] {
@@ -201,7 +240,8 @@ const fn max_decoded_len(len: usize) -> usize {
 /// use from its old end on.
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     let start = out.len();
-    out.resize(start + max_decoded_len(input.len()), 0);
+    // One more, for the decoder writes two at a time.
+    out.resize(start + max_decoded_len(input.len()) + 1, 0);
     let written = decode_into(input, &mut out[start..])?;
     out.truncate(start + written);
     Ok(())
@@ -236,12 +276,19 @@ impl Window<'_> {
         }
     }
 
+    /// The symbols at the front: one or two, or none of so short a code.
+    #[inline]
+    fn step(&self) -> Step {
+        STEPS[(self.bits >> (64 - PEEK_BITS)) as usize]
+    }
+
     /// The symbol at the front and its code's length, or `None` for EOS.
     #[inline]
     fn front(&self) -> Option<(u8, u32)> {
-        let short = SHORT_CODES[(self.bits >> (64 - PEEK_BITS)) as usize];
-        if short != 0 {
-            return Some((short as u8, u32::from(short >> 8)));
+        let Step { symbols, count, .. } = self.step();
+        if count != 0 {
+            let symbol = symbols[0];
+            return Some((symbol, u32::from(CODE_LENGTHS[usize::from(symbol)])));
         }
         self.long_front()
     }
@@ -274,10 +321,18 @@ fn decode_into(input: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
             break;
         }
         while window.count >= MAX_BITS {
-            let (symbol, len) = window.front().ok_or(Invalid)?;
-            out[written] = symbol;
-            written += 1;
-            window.advance(len);
+            let step = window.step();
+            if step.count == 0 {
+                let (symbol, len) = window.long_front().ok_or(Invalid)?;
+                out[written] = symbol;
+                written += 1;
+                window.advance(len);
+            } else {
+                // Where it is one symbol, what stands behind it is overwritten.
+                out[written..written + 2].copy_from_slice(&step.symbols);
+                written += usize::from(step.count);
+                window.advance(u32::from(step.len));
+            }
         }
     }
     // The input is used up. Ones behind it make padding the start of EOS,
