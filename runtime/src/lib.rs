@@ -28,6 +28,7 @@ pub use call::sender::Sender;
 pub use channel::{Channel, ChannelBuilder, ConnectivityState, StateWatch, TargetError};
 pub use code::Code;
 pub use deadline::Deadline;
+pub use framing::compression::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::framing::{MessageReader, Payload, Side};
+use crate::framing::{Compression, MessageReader, Payload, Side};
 use crate::status::{Code, Status};
 
 /// Gathers exactly one message.
@@ -16,9 +16,12 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    pub(crate) fn new(limit: usize, side: Side) -> Self {
+    /// `encoding` is what the head says of the message.
+    pub(crate) fn new(limit: usize, side: Side, encoding: Compression) -> Self {
+        let mut reader = MessageReader::new();
+        reader.set_encoding(encoding);
         Self {
-            reader: MessageReader::new(),
+            reader,
             message: None,
             limit,
             side,

@@ -20,8 +20,9 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::command::{Command, Link};
+use super::response_head::Coding;
 use super::sends::HOLD;
-use crate::framing::{MessageReader, Payload};
+use crate::framing::{Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::http2::budget::Budget;
@@ -60,6 +61,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Inbound {
     head: Option<Metadata>,
+    /// What the head says of the messages.
+    encoding: Compression,
     chunks: VecDeque<Bytes>,
     /// The one message of a unary response, complete.
     whole: Option<Payload>,
@@ -73,6 +76,9 @@ struct Outbound {
     head: Option<Metadata>,
     /// The response's head is with the connection.
     head_sent: bool,
+    /// What messages are compressed with, unless one is not, and what else the
+    /// head says of it.
+    coding: Coding,
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
     held: usize,
@@ -87,14 +93,21 @@ struct Outbound {
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) head: Option<Metadata>,
+    /// What the head has to say of the messages.
+    pub(crate) coding: Coding,
     pub(crate) chunks: VecDeque<Bytes>,
     pub(crate) end: bool,
 }
 
 impl CallState {
-    pub(crate) fn new(send_limit: usize) -> Arc<Self> {
+    /// The state of a call that sends as `sends` says, and receives with the encoding
+    /// `receives` unless a head says otherwise.
+    pub(crate) fn new(send_limit: usize, sends: Coding, receives: Compression) -> Arc<Self> {
+        let mut state = State::default();
+        state.outbound.coding = sends;
+        state.inbound.encoding = receives;
         Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             send_limit,
         })
     }
@@ -127,8 +140,9 @@ impl CallState {
         self.lock().over
     }
 
-    pub(crate) fn deliver_head(&self, head: Metadata) {
+    pub(crate) fn deliver_head(&self, head: Metadata, encoding: Compression) {
         let mut state = self.lock();
+        state.inbound.encoding = encoding;
         state.inbound.head.get_or_insert(head);
         wake(state, |state| &mut state.inbound.waker);
     }
@@ -225,6 +239,7 @@ impl CallState {
         let mut state = self.lock();
         let inbound = &mut state.inbound;
         if !inbound.chunks.is_empty() {
+            reader.set_encoding(inbound.encoding);
             for chunk in inbound.chunks.drain(..) {
                 reader.push(chunk);
             }
@@ -279,19 +294,20 @@ impl CallState {
         }
     }
 
-    /// Waits for room. An error is the call's own end.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    /// Waits for room, and says what the next message is compressed with. An error
+    /// is the call's own end.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Compression, Status>> {
         let mut state = self.lock();
         if state.over {
             // After an answer with OK what is sent is dropped: the peer wants
             // no more, and the answer waits on the receiving side.
             return Poll::Ready(match &state.inbound.ended {
                 Some(Err(status)) => Err(status.clone()),
-                _ => Ok(()),
+                _ => Ok(Compression::Identity),
             });
         }
         if state.outbound.held < self.send_limit {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(state.outbound.coding.encoding));
         }
         register(&mut state.outbound.waker, cx);
         Poll::Pending
@@ -302,12 +318,24 @@ impl CallState {
         if length > ENCODE_UNDER_LOCK {
             let mut buffer = BytesMut::with_capacity(length);
             encode(&mut buffer);
-            self.push_with(length, |outbound| {
-                flush(outbound);
-                outbound.chunks.push_back(buffer.freeze());
-            });
+            self.push_encoded(buffer.freeze());
         } else {
             self.push_with(length, |outbound| encode(&mut outbound.buffer));
+        }
+    }
+
+    /// Queues one message that is encoded already, prefix included.
+    pub(crate) fn push_encoded(&self, message: Bytes) {
+        let length = message.len();
+        if length > ENCODE_UNDER_LOCK {
+            self.push_with(length, |outbound| {
+                flush(outbound);
+                outbound.chunks.push_back(message);
+            });
+        } else {
+            self.push_with(length, |outbound| {
+                outbound.buffer.extend_from_slice(&message);
+            });
         }
     }
 
@@ -334,6 +362,17 @@ impl CallState {
             announce(&mut state);
         }
         Ok(())
+    }
+
+    /// Changes what the messages are compressed with. `false` once there is one, or
+    /// the head has gone.
+    pub(crate) fn set_encoding(&self, encoding: Compression) -> bool {
+        let outbound = &mut self.lock().outbound;
+        let free = !outbound.head_sent && outbound.held == 0;
+        if free {
+            outbound.coding.encoding = encoding;
+        }
+        free
     }
 
     /// Ends the sending half in order.
@@ -379,9 +418,11 @@ fn take(outbound: &mut Outbound) -> Outgoing {
     outbound.announced = false;
     flush(outbound);
     let head = outbound.head.take();
-    outbound.head_sent |= head.is_some();
+    // The first message takes the head along.
+    outbound.head_sent |= head.is_some() || !outbound.chunks.is_empty();
     Outgoing {
         head,
+        coding: outbound.coding,
         chunks: std::mem::take(&mut outbound.chunks),
         end: std::mem::take(&mut outbound.finished),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::metadata::Metadata;
 use crate::status::Status;
@@ -13,6 +14,8 @@ pub(crate) struct CallOptions {
     pub(crate) metadata: Metadata,
     pub(crate) wait_for_ready: bool,
     pub(crate) limits: CallLimits,
+    /// What the request's messages are compressed with.
+    pub(crate) compression: Compression,
     /// The first thing that was wrong with an option: the call fails with it.
     pub(crate) error: Option<Status>,
 }

@@ -18,7 +18,7 @@ use crate::call::request_head::RequestHead;
 use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
-use crate::framing::Side;
+use crate::framing::{Encodings, Side};
 use crate::metadata::Metadata;
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::{Application, Closed};
@@ -36,6 +36,10 @@ const COMMAND_BATCH: usize = 128;
 pub(crate) struct Identity {
     pub(crate) authority: String,
     pub(crate) user_agent: String,
+    /// What responses may be compressed with.
+    pub(crate) encodings: Encodings,
+    /// The same as a field's value; empty where there is nothing to say.
+    pub(crate) accept_encoding: String,
 }
 
 /// The calls of one connection.
@@ -144,6 +148,8 @@ impl ClientConnection {
             path: open.method.path(),
             authority: &self.identity.authority,
             timeout,
+            encoding: open.options.compression,
+            accept_encoding: &self.identity.accept_encoding,
             user_agent: &self.identity.user_agent,
             metadata: &open.options.metadata,
         }
@@ -231,18 +237,18 @@ impl ClientConnection {
             // PROTOCOL-HTTP2's Trailers-Only.
             return Outcome::Ends(response_head::read_trailers(fields));
         }
-        let head = match response_head::read_head(fields) {
+        let head = match response_head::read_head(fields, self.identity.encodings) {
             Ok(head) => head,
             Err(status) => return Outcome::Fails(status),
         };
         call.response = if call.open.method.shape().server_streams {
-            call.open.state.deliver_head(head);
+            call.open.state.deliver_head(head.metadata, head.encoding);
             Response::Stream
         } else {
             let limit = call.open.options.limits.max_receive_message_size;
             Response::Whole(Box::new(Whole {
-                head,
-                gather: Gather::new(limit, Side::Client),
+                head: head.metadata,
+                gather: Gather::new(limit, Side::Client, head.encoding),
             }))
         };
         Outcome::Goes

@@ -10,16 +10,32 @@ use super::listener::{ListenAddress, Listener};
 use super::router::Router;
 use super::running::Server;
 use super::service::Service;
+use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::transport::Http2Options;
 
 /// Configures a [`Server`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ServerBuilder {
     services: Vec<Service>,
     addresses: Vec<Result<ListenAddress, ServerError>>,
     limits: CallLimits,
+    compression: Compression,
+    encodings: Encodings,
     http2: Http2Options,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self {
+            services: Vec::new(),
+            addresses: Vec::new(),
+            limits: CallLimits::default(),
+            compression: Compression::Identity,
+            encodings: Encodings::all(),
+            http2: Http2Options::default(),
+        }
+    }
 }
 
 impl Server {
@@ -70,6 +86,39 @@ impl ServerBuilder {
         self
     }
 
+    /// How response messages are compressed, where neither their service nor
+    /// their call says it; not at all unless set. A client that does not accept
+    /// the encoding gets them as they are.
+    ///
+    /// ```
+    /// use grpc_runtime::{Compression, Server};
+    ///
+    /// let server = Server::builder().compression(Compression::Gzip);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The encodings that clients may compress requests with, beside identity;
+    /// all that this build knows unless set. A request in another fails its call
+    /// with `UNIMPLEMENTED`, and tells the client which there are.
+    ///
+    /// ```
+    /// use grpc_runtime::{Compression, Server};
+    ///
+    /// let plain = Server::builder().accept_compression([]);
+    /// let gzip = Server::builder().accept_compression([Compression::Gzip]);
+    /// # drop((plain, gzip));
+    /// ```
+    #[must_use]
+    pub fn accept_compression(mut self, list: impl IntoIterator<Item = Compression>) -> Self {
+        self.encodings = list.into_iter().collect();
+        self
+    }
+
     /// Windows, frame sizes and limits of every connection.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
@@ -114,8 +163,9 @@ impl ServerBuilder {
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let shared = ServerShared {
-            router: Router::new(&self.services)?,
+            router: Router::new(&self.services, self.compression)?,
             limits: self.limits,
+            encodings: self.encodings,
             calls_cut: AtomicUsize::new(0),
         };
         Ok((Arc::new(shared), self.http2))

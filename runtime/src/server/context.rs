@@ -11,6 +11,7 @@ use crate::call::envelope::Envelope;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
+use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
@@ -165,6 +166,53 @@ impl Context {
     /// succeeds or fails.
     pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
         &mut self.envelope.trailing
+    }
+
+    /// Whether the request came [compressed](Compression), where it is one
+    /// message; each of a stream's is told by
+    /// [`Receiver::was_compressed`](crate::Receiver::was_compressed).
+    pub fn request_was_compressed(&self) -> bool {
+        self.envelope.compression.request_was_compressed
+    }
+
+    /// Sets how this call's response messages are compressed, in place of what
+    /// its service or server says. A caller that does not accept the encoding
+    /// gets them as they are.
+    ///
+    /// A stream may still leave single messages as they are:
+    /// [`Sender::send_uncompressed`](crate::Sender::send_uncompressed).
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` once a message of a streamed response, or its
+    /// initial metadata, has gone.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Compression, Context, Status};
+    /// fn answer(size: usize, context: &mut Context) -> Result<String, Status> {
+    ///     if size > 1_000 {
+    ///         context.set_compression(Compression::Gzip)?;
+    ///     }
+    ///     Ok("a".repeat(size))
+    /// }
+    /// ```
+    pub fn set_compression(&mut self, compression: Compression) -> Result<(), Status> {
+        let call = &mut self.envelope.compression;
+        let encoding = call.accepted.allow(compression);
+        if let Some(stream) = &self.stream
+            && !stream.set_encoding(encoding)
+        {
+            return Err(Status::new(
+                Code::FailedPrecondition,
+                "the response has begun: its compression is settled",
+            ));
+        }
+        call.response.encoding = encoding;
+        Ok(())
+    }
+
+    /// What a response of one message is compressed with.
+    pub(crate) fn encoding(&self) -> Compression {
+        self.envelope.compression.response.encoding
     }
 
     /// The call's metadata, at its end.

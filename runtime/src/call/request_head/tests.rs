@@ -9,6 +9,8 @@ fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusa
         path: "/a.B/C",
         authority: "localhost",
         timeout: Some(Duration::from_millis(1_500)),
+        encoding: Compression::Identity,
+        accept_encoding: "identity,gzip",
         user_agent: USER_AGENT,
         metadata: &metadata,
     }
@@ -17,7 +19,7 @@ fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusa
         fields.push(name.as_bytes(), value.as_bytes());
     }
     let mut metadata = Metadata::default();
-    let request = ReceivedRequest::read(&fields, &mut metadata)?;
+    let request = ReceivedRequest::read(&fields, Encodings::default(), &mut metadata)?;
     Ok((request.timeout, metadata))
 }
 

@@ -28,6 +28,7 @@ use crate::call::command::{Command, Finished};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::clock;
+use crate::framing::Encodings;
 use crate::limits::CallLimits;
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
@@ -42,6 +43,8 @@ const COMMAND_BATCH: usize = 128;
 pub(crate) struct ServerShared {
     pub(crate) router: Router,
     pub(crate) limits: CallLimits,
+    /// What requests may be compressed with.
+    pub(crate) encodings: Encodings,
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
 }
@@ -104,7 +107,7 @@ impl ServerConnection {
         };
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
             let head = outgoing.head.unwrap_or_default();
-            running.head_sent = answer::send_head(connection, stream, &head);
+            running.head_sent = answer::send_head(connection, stream, outgoing.coding, &head);
             if !running.head_sent {
                 self.stop(stream, answer::head_too_large);
                 let failed = Finished::failed(answer::head_too_large());
