@@ -8,6 +8,8 @@
 )]
 
 mod calls;
+#[cfg(feature = "compression")]
+mod compression;
 mod connectivity;
 mod heavy;
 mod lifecycle;

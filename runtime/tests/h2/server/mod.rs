@@ -1,5 +1,7 @@
 //! `h2` as the server of our channel, scripted by each test.
 
+#[cfg(feature = "compression")]
+mod compression;
 mod endings;
 mod flow;
 mod metadata;
