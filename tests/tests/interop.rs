@@ -12,13 +12,17 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 /// What a well-behaved server passes.
-const CASES: [&str; 20] = [
+const CASES: [&str; 24] = [
     "empty_unary",
     "large_unary",
     "concurrent_large_unary",
     "pick_first_unary",
+    "client_compressed_unary",
+    "server_compressed_unary",
     "client_streaming",
     "server_streaming",
+    "client_compressed_streaming",
+    "server_compressed_streaming",
     "ping_pong",
     "half_duplex",
     "empty_stream",
