@@ -15,6 +15,7 @@ pub(crate) const USER_AGENT: &str = concat!("grpc-rust-runtime/", env!("CARGO_PK
 /// The parts of a request's head that a client chooses.
 #[derive(Debug)]
 pub(crate) struct RequestHead<'a> {
+    pub(crate) scheme: &'a str,
     pub(crate) path: &'a str,
     pub(crate) authority: &'a str,
     pub(crate) timeout: Option<Duration>,
@@ -30,7 +31,7 @@ impl RequestHead<'_> {
     /// timeout, the call's definition, custom metadata.
     pub(crate) fn write(&self, fields: &mut Fields) {
         fields.push(b":method", b"POST");
-        fields.push(b":scheme", b"http");
+        fields.push(b":scheme", self.scheme.as_bytes());
         fields.push(b":path", self.path.as_bytes());
         fields.push(b":authority", self.authority.as_bytes());
         if let Some(timeout) = self.timeout {

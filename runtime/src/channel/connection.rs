@@ -34,6 +34,7 @@ const COMMAND_BATCH: usize = 128;
 /// What every connection of a channel says of itself in each request.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    pub(crate) scheme: &'static str,
     pub(crate) authority: String,
     pub(crate) user_agent: String,
     /// What responses may be compressed with.
@@ -99,16 +100,22 @@ impl ClientConnection {
         }
     }
 
-    /// The connection is gone: so are its calls.
-    pub(crate) fn close(&mut self, closed: &Closed, peer: &str, now: Instant) {
+    /// The connection is gone: so are its calls, with the status that this
+    /// gives.
+    pub(crate) fn close(
+        &mut self,
+        closed: &Closed,
+        peer: &str,
+        established: bool,
+        now: Instant,
+    ) -> Status {
         self.deadlines.clear();
-        if self.calls.is_empty() {
-            return;
-        }
-        let status = reset::status_of_closed(closed, peer, self.go_away.as_deref());
+        let go_away = self.go_away.as_deref();
+        let status = reset::status_of_closed(closed, peer, go_away, established);
         for (_, call) in self.calls.drain() {
             call.open.fail(status.clone(), now);
         }
+        status
     }
 
     /// The channel was closed: every call ends, and the server is told.
@@ -145,6 +152,7 @@ impl ClientConnection {
         }
         let mut fields = connection.take_fields();
         RequestHead {
+            scheme: self.identity.scheme,
             path: open.method.path(),
             authority: &self.identity.authority,
             timeout,

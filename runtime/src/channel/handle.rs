@@ -8,13 +8,16 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::background;
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
-use super::dial::Dial;
+use super::dial::{Destination, Dial};
+use super::error::ChannelError;
 use super::open::{self, Ask, Open};
+use super::security::Security;
 use super::subchannel::Subchannel;
-use super::target::{Target, TargetError};
+use super::target::Target;
 use super::waiting::ask_to_open;
 use crate::call::request_head::USER_AGENT;
 use crate::clock;
+use crate::credentials::ChannelCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::status::Status;
@@ -61,8 +64,10 @@ struct Shared {
 /// Configures a [`Channel`].
 #[derive(Debug)]
 pub struct ChannelBuilder {
-    dial: Dial,
-    authority: String,
+    destination: Destination,
+    /// The target's own.
+    default_authority: String,
+    authority: Option<String>,
     user_agent: String,
     http2: Http2Options,
     limits: CallLimits,
@@ -71,24 +76,36 @@ pub struct ChannelBuilder {
 }
 
 impl Channel {
-    /// A channel without encryption to `target`: `host:port`,
+    /// A channel to `target`, secured as `credentials` say: `host:port`,
     /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port` or
-    /// `unix:/path`.
+    /// `unix:/path`. The port is 443 unless it is given.
     ///
     /// # Errors
     /// The text is not a target. Whether anything answers there shows in calls.
-    pub fn insecure(target: impl AsRef<str>) -> Result<Self, TargetError> {
-        Ok(Self::builder(target)?.insecure())
+    pub fn new(
+        target: impl AsRef<str>,
+        credentials: ChannelCredentials,
+    ) -> Result<Self, ChannelError> {
+        Self::builder(target)?.build(credentials)
+    }
+
+    /// A channel without encryption: [`new`](Self::new) with
+    /// [`ChannelCredentials::insecure`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn insecure(target: impl AsRef<str>) -> Result<Self, ChannelError> {
+        Self::new(target, ChannelCredentials::insecure())
     }
 
     /// Begins a channel with options of its own.
     ///
     /// # Errors
-    /// As [`insecure`](Self::insecure).
-    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, TargetError> {
+    /// As [`new`](Self::new).
+    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, ChannelError> {
         let target = Target::parse(target.as_ref())?;
         let authority = target.authority();
-        Ok(ChannelBuilder::new(Dial::Target(target), authority))
+        Ok(ChannelBuilder::new(Destination::Target(target), authority))
     }
 
     pub(crate) fn limits(&self) -> CallLimits {
@@ -197,10 +214,11 @@ impl Shared {
 }
 
 impl ChannelBuilder {
-    pub(crate) fn new(dial: Dial, authority: String) -> Self {
+    pub(crate) fn new(destination: Destination, default_authority: String) -> Self {
         Self {
-            dial,
-            authority,
+            destination,
+            default_authority,
+            authority: None,
             user_agent: USER_AGENT.to_owned(),
             http2: Http2Options::default(),
             limits: CallLimits::default(),
@@ -210,10 +228,11 @@ impl ChannelBuilder {
     }
 
     /// What requests name as `:authority`; the target's host and port unless
-    /// set.
+    /// set. Over TLS the server's certificate has to name its host, unless the
+    /// credentials have a server name of their own.
     #[must_use]
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
-        self.authority = authority.into();
+        self.authority = Some(authority.into());
         self
     }
 
@@ -252,12 +271,12 @@ impl ChannelBuilder {
     /// with `UNIMPLEMENTED`.
     ///
     /// ```
-    /// # fn main() -> Result<(), grpc_runtime::TargetError> {
-    /// use grpc_runtime::{Channel, Compression};
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
     ///
     /// let channel = Channel::builder("localhost:50051")?
     ///     .compression(Compression::Gzip)
-    ///     .insecure();
+    ///     .build(ChannelCredentials::insecure())?;
     /// # drop(channel);
     /// # Ok(())
     /// # }
@@ -273,13 +292,16 @@ impl ChannelBuilder {
     /// with `INTERNAL`.
     ///
     /// ```
-    /// # fn main() -> Result<(), grpc_runtime::TargetError> {
-    /// use grpc_runtime::{Channel, Compression};
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
     ///
-    /// let plain = Channel::builder("localhost:50051")?.accept_compression([]).insecure();
+    /// let insecure = ChannelCredentials::insecure();
+    /// let plain = Channel::builder("localhost:50051")?
+    ///     .accept_compression([])
+    ///     .build(insecure.clone())?;
     /// let gzip = Channel::builder("localhost:50051")?
     ///     .accept_compression([Compression::Gzip])
-    ///     .insecure();
+    ///     .build(insecure)?;
     /// # drop((plain, gzip));
     /// # Ok(())
     /// # }
@@ -290,11 +312,23 @@ impl ChannelBuilder {
         self
     }
 
-    /// The channel, without encryption.
-    #[must_use]
-    pub fn insecure(self) -> Channel {
+    /// The channel, secured as `credentials` say.
+    ///
+    /// # Errors
+    /// An [`authority`](Self::authority) that is not one.
+    pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
+        let security = credentials.into_security();
+        let given = self.authority.take();
+        let default = self.default_authority.clone();
+        let (security, authority) = Security::settle(&security, given, default)?;
+        Ok(self.assemble(security, authority))
+    }
+
+    /// A channel whose names are settled.
+    pub(crate) fn assemble(self, security: Security, authority: String) -> Channel {
         let identity = Identity {
-            authority: self.authority,
+            scheme: security.scheme(),
+            authority,
             user_agent: self.user_agent,
             encodings: self.encodings,
             accept_encoding: if self.encodings.is_plain() {
@@ -305,7 +339,7 @@ impl ChannelBuilder {
         };
         Channel {
             shared: Arc::new(Shared {
-                dial: self.dial,
+                dial: Dial::new(self.destination, security),
                 identity: Arc::new(identity),
                 http2: self.http2,
                 limits: self.limits,

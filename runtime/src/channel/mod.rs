@@ -8,13 +8,17 @@ pub(crate) mod call_options;
 mod connection;
 mod connectivity;
 mod dial;
+mod error;
 mod handle;
 pub(crate) mod open;
+mod security;
 mod subchannel;
 mod target;
 mod waiting;
 
 pub use connectivity::{ConnectivityState, StateWatch};
-pub(crate) use dial::Dial;
+pub(crate) use dial::Destination;
+pub use error::ChannelError;
 pub use handle::{Channel, ChannelBuilder};
+pub(crate) use security::Security;
 pub use target::TargetError;

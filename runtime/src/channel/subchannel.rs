@@ -23,9 +23,8 @@ use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
 use super::open::{self, Ask};
 use super::waiting::Waiting;
-use crate::call::reset;
 use crate::clock;
-use crate::status::{Phase, Status};
+use crate::status::Status;
 use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::{CannotOpen, Connection, Role};
@@ -136,13 +135,12 @@ impl Subchannel {
         let name = self.dial.name();
         let failed = match left {
             Left::Closed(closed, established) => {
-                driver.application.close(&closed, &name, clock::now());
+                let now = clock::now();
+                let status = driver.application.close(&closed, &name, established, now);
                 if established {
                     self.backoff.reset();
                 }
-                (!established).then(|| {
-                    reset::status_of_closed(&closed, &name, None).with_phase(Phase::Connect)
-                })
+                (!established).then_some(status)
             }
             Left::Retired => {
                 self.backoff.reset();
@@ -188,7 +186,10 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: 
     })
     .await;
     match closed {
-        Some(closed) => driver.application.close(&closed, name, clock::now()),
+        Some(closed) => {
+            let now = clock::now();
+            driver.application.close(&closed, name, true, now);
+        }
         None => abandon(driver).await,
     }
 }

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::over::Over;
 use crate::call::envelope::Envelope;
 use crate::call::state::CallState;
@@ -38,6 +40,24 @@ impl std::fmt::Display for PeerAddress {
     }
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: PeerAddress,
+    /// What it proved itself with.
+    pub(crate) certificates: Option<Arc<[Bytes]>>,
+}
+
+impl Peer {
+    /// A peer of which no more is known.
+    pub(crate) fn at(address: PeerAddress) -> Self {
+        Self {
+            address,
+            certificates: None,
+        }
+    }
+}
+
 /// One call, as its handler sees it.
 ///
 /// When the caller cancels, its deadline passes or its connection is lost, the
@@ -58,7 +78,7 @@ pub struct Context {
     envelope: Box<Envelope>,
     method: Method,
     deadline: Option<Deadline>,
-    peer: PeerAddress,
+    peer: Peer,
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
@@ -69,7 +89,7 @@ impl Context {
         envelope: Box<Envelope>,
         method: Method,
         deadline: Option<Deadline>,
-        peer: PeerAddress,
+        peer: Peer,
         stream: Option<Arc<CallState>>,
     ) -> Self {
         Self {
@@ -105,7 +125,14 @@ impl Context {
 
     /// Where the call came from.
     pub fn peer(&self) -> &PeerAddress {
-        &self.peer
+        &self.peer.address
+    }
+
+    /// The caller's certificate chain in DER, its own certificate first, where
+    /// mutual TLS verified one; else empty. It is the connection's: every call
+    /// on it has the same.
+    pub fn peer_certificates(&self) -> &[Bytes] {
+        self.peer.certificates.as_deref().unwrap_or_default()
     }
 
     /// Waits until the call is over, in a task that the handler spawned: `true`

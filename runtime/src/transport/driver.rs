@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
+use super::http2::error_code::ErrorCode;
 use super::http2::event::{ConnectionError, Event};
 use super::io::Io;
 use crate::clock;
@@ -34,6 +35,9 @@ const WRITE_SLICES: usize = 32;
 const TURNS: usize = 16;
 /// Output above this is worth a write of its own: it waits for no one.
 const GATHER_LIMIT: usize = 16 << 10;
+/// How a TLS server answers what is no TLS: a record of type alert (RFC 8446
+/// section 5.1).
+const TLS_ALERT: &[u8] = &[21, 3];
 
 thread_local! {
     /// The read buffer of whichever connection reads next on this thread. An
@@ -130,7 +134,9 @@ impl<A: Application> Driver<A> {
                 Ok(Turn::Moved) => {}
                 Ok(Turn::Gathers) => break,
                 Ok(Turn::Still) => {
-                    if self.connection.is_finished() {
+                    if self.connection.is_finished() && !self.io.wants_flush() {
+                        // TLS has a farewell of its own, which is not waited for.
+                        let _ = Pin::new(&mut self.io).poll_shutdown(cx);
                         return Poll::Ready(Closed::Drained);
                     }
                     if self.poll_timer(cx) {
@@ -162,6 +168,12 @@ impl<A: Application> Driver<A> {
             Poll::Ready(Err(error)) => Some(Closed::Io(error)),
             Poll::Pending => None,
         };
+        if !self.connection.is_established() && self.input.starts_with(TLS_ALERT) {
+            // Its length would be that of a frame which no connection begins with.
+            let reason = "the peer speaks TLS on this port, and this side does not";
+            let error = ConnectionError::new(ErrorCode::PROTOCOL_ERROR, reason);
+            return Err(Closed::Protocol(error));
+        }
         self.receive(now).map_err(Closed::Protocol)?;
         if let Some(closed) = end {
             return Err(closed);
@@ -236,7 +248,17 @@ impl<A: Application> Driver<A> {
     /// Writes what the output holds, as far as the socket takes it.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut moved = false;
-        while !self.connection.output().is_empty() {
+        loop {
+            // First what TLS holds back: output gathers here meanwhile, not there.
+            if self.io.wants_flush() {
+                match Pin::new(&mut self.io).poll_flush(cx) {
+                    Poll::Ready(flushed) => flushed?,
+                    Poll::Pending => break,
+                }
+            }
+            if self.connection.output().is_empty() {
+                break;
+            }
             let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
             let count = self.connection.output().slices(&mut slices);
             match Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]) {

@@ -2,7 +2,8 @@
 //! other side finds set, in each direction for itself, and nothing else is.
 
 use grpc_runtime::{
-    Channel, Code, Compression, Context, Receiver, Sender, Server, ServerBuilder, Status,
+    Channel, ChannelCredentials, Code, Compression, Context, Receiver, Sender, Server,
+    ServerBuilder, Status,
 };
 
 use crate::support::{Echo, EchoServicer, EchoStub, service};
@@ -175,7 +176,7 @@ async fn every_kind_of_call_is_compressed_as_asked_in_each_direction() {
                 .compression(down);
             let (server, address) = serve(server).await;
             let channel = Channel::builder(&address).unwrap().compression(up);
-            let stub = EchoStub(channel.insecure());
+            let stub = EchoStub(channel.build(ChannelCredentials::insecure()).unwrap());
             for size in [1, 3_000, 300_000] {
                 all_kinds(&stub, up != identity, down != identity, size).await;
             }
@@ -209,7 +210,8 @@ async fn a_call_goes_before_its_channel() {
     let channel = Channel::builder(&address)
         .unwrap()
         .compression(Compression::Gzip)
-        .insecure();
+        .build(ChannelCredentials::insecure())
+        .unwrap();
     let stub = EchoStub(channel);
     let request = Echo::data(100);
     assert_eq!(stub.unary(request.clone()).await.unwrap().number, 1);
@@ -302,7 +304,7 @@ async fn a_server_answers_only_with_what_the_client_takes() {
             let channel = Channel::builder(&address)
                 .unwrap()
                 .accept_compression(accepted.iter().copied());
-            let stub = EchoStub(channel.insecure());
+            let stub = EchoStub(channel.build(ChannelCredentials::insecure()).unwrap());
             all_kinds(&stub, false, accepted.contains(codec), 1_000).await;
         }
     }

@@ -15,3 +15,5 @@ mod heavy;
 mod lifecycle;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -6,6 +6,7 @@ fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusa
     let mut fields = Fields::default();
     let metadata = Metadata::default();
     RequestHead {
+        scheme: "http",
         path: "/a.B/C",
         authority: "localhost",
         timeout: Some(Duration::from_millis(1_500)),

@@ -53,11 +53,11 @@ use super::{FramingError, PREFIX_LEN, Payload};
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use grpc_runtime::{Channel, Compression, Server};
+/// use grpc_runtime::{Channel, ChannelCredentials, Compression, Server};
 ///
 /// let channel = Channel::builder("localhost:50051")?
 ///     .compression(Compression::Gzip)
-///     .insecure();
+///     .build(ChannelCredentials::insecure())?;
 /// let server = Server::builder().compression(Compression::Gzip);
 /// # drop((channel, server));
 /// # Ok(())

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::answer;
 use super::calls::{Call, Calls, Request, Stage};
-use super::context::PeerAddress;
+use super::context::Peer;
 use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
@@ -53,7 +53,7 @@ pub(crate) struct ServerShared {
 #[derive(Debug)]
 pub(crate) struct ServerConnection {
     shared: Arc<ServerShared>,
-    peer: PeerAddress,
+    peer: Peer,
     commands: UnboundedReceiver<Command>,
     sender: UnboundedSender<Command>,
     batch: Vec<Command>,
@@ -70,7 +70,7 @@ pub(crate) struct ServerConnection {
 }
 
 impl ServerConnection {
-    pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<ServerShared>, peer: Peer, now: Instant) -> Self {
         let (sender, commands) = unbounded_channel();
         Self {
             shared,

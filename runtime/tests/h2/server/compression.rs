@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use grpc_runtime::{Channel, Code, Compression, Receiver, Response, Status};
+use grpc_runtime::{
+    Channel, ChannelBuilder, ChannelCredentials, Code, Compression, Receiver, Response, Status,
+};
 use prost::Message;
 
 use super::{Call, Peer, ok};
@@ -21,10 +23,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-async fn start(build: impl FnOnce(grpc_runtime::ChannelBuilder) -> Channel) -> Peer {
+async fn start(build: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> Peer {
     let mut peer = Peer::start().await;
     let address = peer.listener.local_addr().unwrap().to_string();
-    peer.stub = EchoStub(build(Channel::builder(&address).unwrap()));
+    let builder = build(Channel::builder(&address).unwrap());
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    peer.stub = EchoStub(channel);
     peer
 }
 
@@ -56,7 +60,7 @@ async fn both(
 }
 
 async fn assert_code(fields: &[(&'static str, &str)], body: Bytes, code: Code, part: &str) {
-    let peer = start(grpc_runtime::ChannelBuilder::insecure).await;
+    let peer = start(std::convert::identity).await;
     let (unary, (_, next)) = both(&peer, fields, body).await;
     for status in [unary.unwrap_err(), next.unwrap_err()] {
         assert_eq!(status.code(), code, "{status}");
@@ -66,7 +70,7 @@ async fn assert_code(fields: &[(&'static str, &str)], body: Bytes, code: Code, p
 
 #[tokio::test]
 async fn a_request_names_its_encoding_and_those_it_takes() {
-    let peer = start(|channel| channel.compression(Compression::Gzip).insecure()).await;
+    let peer = start(|channel| channel.compression(Compression::Gzip)).await;
     let message = Echo::text(&"text ".repeat(100));
     let _unary = peer.stub.unary(message.clone()).response();
     let _expand = peer.stub.expand(message.clone()).start();
@@ -93,7 +97,7 @@ async fn a_request_names_its_encoding_and_those_it_takes() {
 
 #[tokio::test]
 async fn a_channel_that_takes_no_encoding_names_none() {
-    let peer = start(|channel| channel.accept_compression([]).insecure()).await;
+    let peer = start(|channel| channel.accept_compression([])).await;
     let call = peer.stub.unary(Echo::default()).response();
     let mut connection = peer.accept().await;
     let mut arrived = connection.call().await;
@@ -116,7 +120,7 @@ async fn compressed_and_plain_answers_are_told_apart() {
         ("gzip", framed(&message), false),
         ("identity", framed(&message), false),
     ] {
-        let peer = start(grpc_runtime::ChannelBuilder::insecure).await;
+        let peer = start(std::convert::identity).await;
         let fields = [GRPC, ("grpc-encoding", name)];
         let (unary, (replies, next)) = both(&peer, &fields, body).await;
         let response = unary.unwrap();

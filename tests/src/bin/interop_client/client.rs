@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{
-    BidiStreamingCall, Channel, ClientStreamingCall, MetadataValue, ServerStreamingCall, UnaryCall,
+    BidiStreamingCall, Channel, ChannelCredentials, ClientStreamingCall, MetadataValue,
+    ServerStreamingCall, UnaryCall,
 };
 
 use crate::failure::Failure;
@@ -119,7 +120,7 @@ fn channel(options: &Options) -> Result<Channel, Failure> {
     if let Some(authority) = &options.server_host_override {
         builder = builder.authority(authority);
     }
-    Ok(builder.insecure())
+    Ok(builder.build(ChannelCredentials::insecure())?)
 }
 
 /// As many zeros as that.
