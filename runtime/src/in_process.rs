@@ -49,6 +49,6 @@ impl Channel {
         let destination = Destination::Function(Arc::new(connect));
         let authority = "in-process".to_owned();
         let builder = ChannelBuilder::new(destination, authority.clone());
-        Ok(builder.assemble(Security::Insecure, authority))
+        Ok(builder.assemble(Security::Insecure, authority, None))
     }
 }

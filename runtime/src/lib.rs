@@ -30,7 +30,7 @@ pub use channel::{
     Channel, ChannelBuilder, ChannelError, ConnectivityState, StateWatch, TargetError,
 };
 pub use code::Code;
-pub use credentials::{ChannelCredentials, ServerCredentials};
+pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
 #[cfg(feature = "tls")]
 pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;

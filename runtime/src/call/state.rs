@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use tokio::task::AbortHandle;
 
 use super::command::{Command, Link};
 use super::response_head::Coding;
@@ -51,6 +52,8 @@ pub(crate) struct CallState {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
+    /// What has to end before the call can have a stream.
+    preparing: Option<AbortHandle>,
     /// Nothing can happen to the call any more. On a server the end of the
     /// request alone does not make it so.
     over: bool,
@@ -126,8 +129,21 @@ impl CallState {
         let mut state = self.lock();
         if !state.over {
             state.link = Some(link);
+            state.preparing = None;
         }
         !state.over
+    }
+
+    /// `task` makes the call ready for a stream; it is stopped if the call ends
+    /// before that.
+    pub(crate) fn prepare(&self, task: AbortHandle) {
+        let mut state = self.lock();
+        if !state.over {
+            state.preparing = Some(task);
+            return;
+        }
+        drop(state);
+        task.abort();
     }
 
     /// The call leaves its connection unprocessed and waits for another.
@@ -178,7 +194,11 @@ impl CallState {
         state.outbound.buffer = BytesMut::new();
         state.inbound.ended = Some(ended);
         let wakers = [state.inbound.waker.take(), state.outbound.waker.take()];
+        let preparing = state.preparing.take();
         drop(state);
+        if let Some(task) = preparing {
+            task.abort();
+        }
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::credentials::CallCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::metadata::Metadata;
@@ -16,6 +17,7 @@ pub(crate) struct CallOptions {
     pub(crate) limits: CallLimits,
     /// What the request's messages are compressed with.
     pub(crate) compression: Compression,
+    pub(crate) credentials: Option<CallCredentials>,
     /// The first thing that was wrong with an option: the call fails with it.
     pub(crate) error: Option<Status>,
 }

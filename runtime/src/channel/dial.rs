@@ -65,6 +65,10 @@ impl Dial {
         self.destination.name()
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.security.is_encrypted()
+    }
+
     /// Connects to the first address that answers, and secures the connection.
     ///
     /// Errors are `UNAVAILABLE`, with the cause once in the text and as source.

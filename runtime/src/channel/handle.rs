@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::authenticate::authenticate;
 use super::background;
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
@@ -17,7 +18,7 @@ use super::target::Target;
 use super::waiting::ask_to_open;
 use crate::call::request_head::USER_AGENT;
 use crate::clock;
-use crate::credentials::ChannelCredentials;
+use crate::credentials::{CallCredentials, ChannelCredentials};
 use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::status::Status;
@@ -57,6 +58,8 @@ struct Shared {
     limits: CallLimits,
     compression: Compression,
     connectivity: Arc<Connectivity>,
+    /// What every call carries.
+    credentials: Option<CallCredentials>,
     /// The running subchannel; replaced when its runtime has gone.
     asks: RwLock<Option<UnboundedSender<Ask>>>,
 }
@@ -120,8 +123,29 @@ impl Channel {
         &self.shared.http2
     }
 
+    /// Starts a call: with its credentials, if it has any, and then on a
+    /// connection.
+    pub(crate) fn open(&self, mut open: Open) {
+        let own = open.options.credentials.take();
+        let credentials = match (&self.shared.credentials, own) {
+            (None, None) => return self.enqueue(open),
+            (Some(shared), Some(own)) => shared.clone().and(own),
+            (Some(shared), None) => shared.clone(),
+            (None, Some(own)) => own,
+        };
+        authenticate(self, open, credentials);
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.shared.dial.is_encrypted()
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.shared.identity.authority
+    }
+
     /// Hands a call to the connection's task.
-    pub(crate) fn open(&self, open: Open) {
+    pub(super) fn enqueue(&self, open: Open) {
         let Err(open) = self.shared.try_open(Box::new(open)) else {
             return;
         };
@@ -317,15 +341,20 @@ impl ChannelBuilder {
     /// # Errors
     /// An [`authority`](Self::authority) that is not one.
     pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
-        let security = credentials.into_security();
+        let (security, calls) = credentials.into_parts();
         let given = self.authority.take();
         let default = self.default_authority.clone();
         let (security, authority) = Security::settle(&security, given, default)?;
-        Ok(self.assemble(security, authority))
+        Ok(self.assemble(security, authority, calls))
     }
 
     /// A channel whose names are settled.
-    pub(crate) fn assemble(self, security: Security, authority: String) -> Channel {
+    pub(crate) fn assemble(
+        self,
+        security: Security,
+        authority: String,
+        credentials: Option<CallCredentials>,
+    ) -> Channel {
         let identity = Identity {
             scheme: security.scheme(),
             authority,
@@ -344,6 +373,7 @@ impl ChannelBuilder {
                 http2: self.http2,
                 limits: self.limits,
                 compression: self.compression,
+                credentials,
                 connectivity: Arc::new(Connectivity::new()),
                 asks: RwLock::new(None),
             }),

@@ -2,6 +2,7 @@
 //! calls on it. It must never import the server: the two sides share `call` and
 //! below.
 
+mod authenticate;
 mod background;
 mod backoff;
 pub(crate) mod call_options;

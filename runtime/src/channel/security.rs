@@ -53,13 +53,13 @@ impl Security {
         Ok((security, authority))
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        !matches!(self, Self::Insecure)
+    }
+
     /// What requests name as `:scheme`.
     pub(crate) fn scheme(&self) -> &'static str {
-        match self {
-            Self::Insecure => "http",
-            #[cfg(feature = "tls")]
-            Self::Tls { .. } => "https",
-        }
+        if self.is_encrypted() { "https" } else { "http" }
     }
 }
 

@@ -40,12 +40,10 @@ impl ChannelCredentials {
     pub fn rustls(config: impl Into<Arc<ClientConfig>>) -> Self {
         let mut config = Arc::unwrap_or_clone(config.into());
         config.alpn_protocols = vec![tls::H2.to_vec()];
-        Self {
-            security: ClientSecurity::Tls {
-                config: Arc::new(config),
-                server_name: None,
-            },
-        }
+        Self::of(ClientSecurity::Tls {
+            config: Arc::new(config),
+            server_name: None,
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What makes a connection secure, as users say it: certificates, keys and
-//! roots, judged when they are given. It must never open a connection.
+//! roots, judged when they are given; and what says who makes a call. It must
+//! never open a connection.
 
+mod call;
 mod channel;
 mod server;
 
@@ -13,6 +15,7 @@ mod pem;
 #[cfg(feature = "tls")]
 mod server_tls;
 
+pub use call::{AuthRequest, CallCredentials};
 pub use channel::ChannelCredentials;
 pub(crate) use channel::ClientSecurity;
 pub use server::ServerCredentials;

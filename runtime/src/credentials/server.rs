@@ -1,4 +1,5 @@
-//! A server's credentials: as whom it speaks on an address, and whom it lets in.
+//! A server's credentials: how the connections to an address are secured. A value
+//! only.
 
 /// How the connections to one of a [`Server`](crate::Server)'s addresses are
 /// secured.

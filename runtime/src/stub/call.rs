@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::channel::call_options::CallOptions;
 use crate::channel::open::Open;
 use crate::clock;
+use crate::credentials::CallCredentials;
 use crate::deadline::Deadline;
 use crate::framing::{self, Compression, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
@@ -81,6 +82,13 @@ impl Call {
         if let Err(error) = change(&mut self.options.metadata) {
             self.options.error.get_or_insert_with(|| error.into());
         }
+    }
+
+    pub(crate) fn credentials(&mut self, credentials: CallCredentials) {
+        self.options.credentials = Some(match self.options.credentials.take() {
+            Some(own) => own.and(credentials),
+            None => credentials,
+        });
     }
 
     pub(crate) fn wait_for_ready(&mut self) {
@@ -216,6 +224,15 @@ macro_rules! call_options {
         pub fn metadata_bin(mut self, key: &str, value: &[u8]) -> Self {
             self.call
                 .metadata(|metadata| metadata.append_bin(key, value));
+            self
+        }
+
+        /// Adds credentials to the call, behind the channel's own and those that
+        /// were added before. A connection that is not encrypted fails the call
+        /// with `UNAUTHENTICATED` before anything is sent, unless they allow it;
+        /// see [`CallCredentials`](crate::CallCredentials).
+        pub fn credentials(mut self, credentials: $crate::credentials::CallCredentials) -> Self {
+            self.call.credentials(credentials);
             self
         }
 

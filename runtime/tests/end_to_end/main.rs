@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod call_credentials;
 mod calls;
 #[cfg(feature = "compression")]
 mod compression;

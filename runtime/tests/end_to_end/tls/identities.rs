@@ -4,7 +4,8 @@ use super::certificates::Authority;
 use super::{failure, serve, stub, who};
 use crate::support::{Echo, EchoStub, service};
 use grpc_runtime::{
-    Channel, ChannelCredentials, ChannelError, Code, Phase, ServerCredentials, Status,
+    CallCredentials, Channel, ChannelCredentials, ChannelError, Code, Metadata, Phase,
+    ServerCredentials, Status,
 };
 
 fn assert_tls(status: &Status, reason: &str) {
@@ -157,4 +158,33 @@ async fn names_that_no_certificate_can_have_are_errors_at_once() {
         let builder = Channel::builder("127.0.0.1:1").unwrap().authority(name);
         assert!(builder.build(ChannelCredentials::insecure()).is_err());
     }
+}
+
+#[tokio::test]
+async fn call_credentials_are_sent_over_tls() {
+    let authority = Authority::new();
+    let credentials = authority.server().build().unwrap();
+    let server = serve(service(crate::calls::Echoes), credentials).await;
+    let token = |value: &str| {
+        let metadata = Metadata::from_pairs([("x-id", value)]).unwrap();
+        CallCredentials::fixed(metadata)
+    };
+    let client = authority.client().build().unwrap();
+    let stub = stub(&server, client.with_call_credentials(token("channel's")));
+    let response = stub.unary(Echo::text("hi")).response().await.unwrap();
+    assert_eq!(
+        response.trailing_metadata.get("x-trailing"),
+        Some("channel's")
+    );
+
+    let source = CallCredentials::from_source(|request| async move {
+        let url = request.service_url;
+        Ok(Metadata::from_pairs([("x-id", url)])?)
+    });
+    let client = authority.client().server_name("localhost").build().unwrap();
+    let stub = super::stub(&server, client);
+    let call = stub.unary(Echo::text("hi")).credentials(source);
+    let response = call.response().await.unwrap();
+    let url = response.trailing_metadata.get("x-trailing");
+    assert_eq!(url, Some("https://localhost/test.Echo"));
 }
