@@ -17,7 +17,8 @@ impl Channel {
     /// builder was given are not listened on.
     ///
     /// The server's end runs on the runtime of the channel, from the first call
-    /// until the last clone of the channel is dropped.
+    /// until the last clone of the channel is dropped. The pipe is not encrypted,
+    /// so calls carry only credentials that allow that.
     ///
     /// # Errors
     /// Two services of one name.

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use super::background;
 use super::handle::Channel;
-use super::open::{Open, expired};
+use super::open::{Open, closed, expired};
 use crate::clock;
 use crate::credentials::{AuthRequest, CallCredentials};
 use crate::method::Method;
@@ -39,7 +39,7 @@ async fn make(channel: Channel, mut open: Open, credentials: CallCredentials) {
         method: open.method,
     };
     let mut metadata = std::mem::take(&mut open.options.metadata);
-    let making = unless_panicked(async {
+    let making = unless_closed(&channel, async {
         let added = credentials.add(&request, &mut metadata).await;
         added.map_err(failed)
     });
@@ -57,16 +57,23 @@ async fn make(channel: Channel, mut open: Open, credentials: CallCredentials) {
     }
 }
 
-/// A source's panic ends its call alone.
-async fn unless_panicked(making: impl Future<Output = Result<(), Status>>) -> Result<(), Status> {
+/// Makes credentials until the channel is closed. A source's panic ends its call
+/// alone.
+async fn unless_closed(
+    channel: &Channel,
+    making: impl Future<Output = Result<(), Status>>,
+) -> Result<(), Status> {
     let mut making = pin!(making);
+    let mut closing = pin!(channel.connectivity().closed());
     poll_fn(|cx| {
+        if closing.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(closed()));
+        }
         let polled = catch_unwind(AssertUnwindSafe(|| making.as_mut().poll(cx)));
         polled.unwrap_or_else(|_| {
             let text = "call credentials: their source panicked";
-            Poll::Ready(Err(
-                Status::new(Code::Internal, text).with_phase(Phase::Call)
-            ))
+            let status = Status::new(Code::Internal, text);
+            Poll::Ready(Err(status.with_phase(Phase::Call)))
         })
     })
     .await

@@ -291,6 +291,19 @@ async fn a_source_that_hangs_is_dropped_when_the_call_is_cancelled() {
     assert_eq!(status.code(), Code::Cancelled);
 }
 
+#[tokio::test]
+async fn a_source_that_hangs_is_dropped_when_the_channel_is_closed() {
+    let (source, mut events) = stuck();
+    let stub = in_process();
+    let call = stub.unary(Echo::default()).credentials(source);
+    let call = tokio::spawn(call.into_future());
+    timeout(BOUND, events.recv()).await.unwrap().unwrap();
+    stub.0.close();
+    let status = timeout(BOUND, call).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled);
+    timeout(BOUND, events.recv()).await.unwrap().unwrap();
+}
+
 #[test]
 fn tokens_are_judged_at_once_and_never_printed() {
     for token in ["two\nlines", "ümlaut", "\0"] {
