@@ -20,7 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
-use super::http2::error_code::ErrorCode;
 use super::http2::event::{ConnectionError, Event};
 use super::io::Io;
 use crate::clock;
@@ -168,12 +167,6 @@ impl<A: Application> Driver<A> {
             Poll::Ready(Err(error)) => Some(Closed::Io(error)),
             Poll::Pending => None,
         };
-        if !self.connection.is_established() && self.input.starts_with(TLS_ALERT) {
-            // Its length would be that of a frame which no connection begins with.
-            let reason = "the peer speaks TLS on this port, and this side does not";
-            let error = ConnectionError::new(ErrorCode::PROTOCOL_ERROR, reason);
-            return Err(Closed::Protocol(error));
-        }
         self.receive(now).map_err(Closed::Protocol)?;
         if let Some(closed) = end {
             return Err(closed);
@@ -195,12 +188,20 @@ impl<A: Application> Driver<A> {
         }
         self.connection.pump();
         self.dispatch(now);
-        moved |= asked | self.write(cx).map_err(Closed::Io)?;
+        match self.write(cx) {
+            Ok(wrote) => moved |= asked | wrote,
+            Err(error) => return Err(self.hear_out(cx, now, error)),
+        }
         Ok(if moved { Turn::Moved } else { Turn::Still })
     }
 
     /// Frame by frame, each with what it means for its call.
     fn receive(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if !self.connection.is_established() && self.input.starts_with(TLS_ALERT) {
+            // No connection begins with a frame of the length that this would be.
+            let reason = "it speaks TLS on this port, where this side does not";
+            return Err(ConnectionError::protocol(reason));
+        }
         while self.connection.receive(&mut self.input, now)? {
             self.dispatch(now);
         }
@@ -272,6 +273,25 @@ impl<A: Application> Driver<A> {
             }
         }
         Ok(moved)
+    }
+
+    /// The socket takes nothing any more. What the peer said before that is heard:
+    /// why it left, as a rule.
+    fn hear_out(&mut self, cx: &mut Context<'_>, now: Instant, error: io::Error) -> Closed {
+        loop {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => {
+                    if let Err(error) = self.receive(now) {
+                        return Closed::Protocol(error);
+                    }
+                }
+                // TLS' own errors are more to the point than the socket's.
+                Poll::Ready(Err(heard)) if heard.kind() == io::ErrorKind::InvalidData => {
+                    return Closed::Io(heard);
+                }
+                _ => return Closed::Io(error),
+            }
+        }
     }
 
     fn check_timeouts(&mut self, now: Instant) -> Result<bool, Closed> {

@@ -8,11 +8,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::io::Io;
@@ -24,6 +25,8 @@ pub(crate) const H2: &[u8] = b"h2";
 const READ_AHEAD: usize = 64 << 10;
 /// Plaintext that is encrypted in one go: 16 full records in one `writev`.
 const WRITE_LIMIT: usize = 256 << 10;
+/// How long a connection that failed waits for its peer to hang up.
+const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The read-ahead buffer of whichever connection reads next on this thread;
@@ -48,19 +51,30 @@ pub(crate) async fn connect(
 }
 
 /// Makes a server's end of TLS, with the certificates by which the client proved
-/// who it is; none where it was not asked, or gave none.
+/// who it is; none where it was not asked, or gave none. A client that is refused
+/// is told why.
 pub(crate) async fn accept(
     config: &Arc<ServerConfig>,
     io: Io,
 ) -> Result<(Io, Option<Arc<[Bytes]>>), HandshakeError> {
-    let stream = TlsAcceptor::from(Arc::clone(config))
+    let accepted = TlsAcceptor::from(Arc::clone(config))
         .accept_with(Ahead::new(io), |session| {
             session.set_buffer_limit(Some(WRITE_LIMIT));
         })
-        .await
-        .map_err(HandshakeError::new)?;
+        .into_fallible()
+        .await;
+    let mut stream = match accepted {
+        Ok(stream) => stream,
+        Err((error, socket)) => {
+            hang_up(socket).await;
+            return Err(HandshakeError::new(error));
+        }
+    };
+    if let Err(error) = agreed_on_h2(stream.get_ref().1.alpn_protocol(), "client") {
+        hang_up(&mut stream).await;
+        return Err(error);
+    }
     let session = stream.get_ref().1;
-    agreed_on_h2(session.alpn_protocol(), "client")?;
     let certificates = session.peer_certificates().map(|chain| {
         let copy = |certificate: &rustls::pki_types::CertificateDer<'_>| {
             Bytes::copy_from_slice(certificate.as_ref())
@@ -68,6 +82,19 @@ pub(crate) async fn accept(
         chain.iter().map(copy).collect()
     });
     Ok((Io::Tls(Box::new(Stream(stream.into()))), certificates))
+}
+
+/// Ends a connection so that the peer gets to read what was sent to it: a socket
+/// that is closed with input unread takes back what it sent.
+async fn hang_up(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let ended = async {
+        stream.shutdown().await?;
+        let mut rest = [0; 1 << 10];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // It is a courtesy: how it ends is of no interest.
+    let _ = tokio::time::timeout(LINGER, ended).await;
 }
 
 /// gRPC speaks HTTP/2 alone, and TLS settles that before the first byte.
