@@ -8,8 +8,8 @@ const TESTING: &str = "proto/grpc/testing";
 
 fn main() -> Result<(), grpc_build::Error> {
     grpc_build::compile(
-        &["proto/flow.proto", "../examples/proto/hello.proto"],
-        &["proto", "../examples/proto"],
+        &["proto/flow/flow.proto", "../examples/proto/hello.proto"],
+        &["proto/flow", "../examples/proto"],
     )?;
     grpc_build::compile(
         &["empty.proto", "messages.proto", "test.proto"].map(|file| format!("{TESTING}/{file}")),

@@ -15,7 +15,13 @@ use grpc_build::{Config, FrontEnd};
 
 /// Folders of `.proto` files, each its own include path. Those of other members
 /// of the workspace are tried where they exist.
-const FOLDERS: &[&str] = &["tests/testdata", "../examples/proto", "../tests/proto"];
+const FOLDERS: &[&str] = &[
+    "tests/testdata",
+    "../examples/proto",
+    "../tests/proto/etcd",
+    "../tests/proto/flow",
+    "../tests/proto/grpc/testing",
+];
 
 fn folders() -> Vec<PathBuf> {
     FOLDERS

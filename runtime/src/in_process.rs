@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use crate::channel::{Channel, ChannelBuilder, Dial};
-use crate::server::{PeerAddress, ServerBuilder, ServerError, serve_connection};
+use crate::channel::{Channel, ChannelBuilder, Destination, Security};
+use crate::clock;
+use crate::server::{Peer, PeerAddress, ServerBuilder, ServerError, serve_connection};
 use crate::transport::io::Io;
 
 /// The pipe's capacity each way, in bytes.
@@ -16,7 +17,8 @@ impl Channel {
     /// builder was given are not listened on.
     ///
     /// The server's end runs on the runtime of the channel, from the first call
-    /// until the last clone of the channel is dropped.
+    /// until the last clone of the channel is dropped. The pipe is not encrypted,
+    /// so calls carry only credentials that allow that.
     ///
     /// # Errors
     /// Two services of one name.
@@ -34,17 +36,20 @@ impl Channel {
         let (shared, http2) = server.into_shared()?;
         let connect = move || {
             let (near, far) = tokio::io::duplex(PIPE);
-            let peer = PeerAddress::InProcess;
+            let peer = Peer::at(PeerAddress::InProcess);
             let io = Io::Memory(far);
             tokio::spawn(serve_connection(
                 io,
                 peer,
                 Arc::clone(&shared),
                 http2.clone(),
+                clock::now(),
             ));
             Io::Memory(near)
         };
-        let dial = Dial::Function(Arc::new(connect));
-        Ok(ChannelBuilder::new(dial, "in-process".to_owned()).insecure())
+        let destination = Destination::Function(Arc::new(connect));
+        let authority = "in-process".to_owned();
+        let builder = ChannelBuilder::new(destination, authority.clone());
+        Ok(builder.assemble(Security::Insecure, authority, None))
     }
 }

@@ -12,11 +12,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::runtime::{Builder, Runtime};
 
 use crate::call::request_head::RequestTemplate;
-use crate::call::response_head;
-use crate::channel::{Channel, ChannelBuilder, Dial};
+use crate::call::response_head::{self, Coding};
+use crate::channel::{Channel, ChannelBuilder, Destination, Security};
+use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::method::{Method, Shape};
-use crate::server::{Context, PeerAddress, Server, ServerBuilder, Service, serve_connection};
+use crate::server::{Context, Peer, PeerAddress, Server, ServerBuilder, Service, serve_connection};
 use crate::stub::{BidiStreamingCall, ServerStreamingCall, UnaryCall};
 use crate::transport::driver::Closed;
 use crate::transport::http2::connection::{Connection, Role};
@@ -98,7 +99,7 @@ fn runtime() -> Runtime {
 /// A real machine of the other role, which plays the first calls of a connection;
 /// what it wrote for the last of them is what it would write for any later one,
 /// but for the stream's number.
-struct Peer {
+struct Actor {
     connection: Connection,
     inbox: BytesMut,
 }
@@ -106,7 +107,7 @@ struct Peer {
 /// The first call has literals, the second may still correct a guess.
 const PLAYED: usize = 3;
 
-impl Peer {
+impl Actor {
     fn new(role: Role) -> Self {
         Self {
             connection: Connection::new(role, Http2Options::default(), clock::now()),
@@ -139,8 +140,10 @@ impl Peer {
 
     fn request(&mut self) -> Vec<u8> {
         let mut head = Fields::default();
-        let template = RequestTemplate::new("localhost:50051", "grpc-rust-runtime/0.1.0");
-        template.write(UNARY.path(), None, &Metadata::default(), &mut head);
+        let template =
+            RequestTemplate::new("http", "localhost:50051", "", "grpc-rust-runtime/0.1.0");
+        let (plain, metadata) = (Compression::Identity, Metadata::default());
+        template.write(UNARY.path(), None, plain, &metadata, &mut head);
         let stream = self.connection.open(&head).unwrap();
         self.connection.send_data(stream, message(), true);
         self.output()
@@ -148,7 +151,7 @@ impl Peer {
 
     fn respond(&mut self, stream: StreamId) -> Vec<u8> {
         let (mut head, mut trailers) = (Fields::default(), Fields::default());
-        response_head::write_head(&mut head, &Metadata::default());
+        response_head::write_head(&mut head, Coding::default(), &Metadata::default());
         response_head::write_trailers(&mut trailers, &Ok(()), &Metadata::default());
         self.connection.send_head(stream, &head);
         self.connection.send_data(stream, message(), false);
@@ -210,9 +213,10 @@ impl Served {
     fn new() -> Self {
         let (shared, options) = server().into_shared().unwrap();
         let (near, far) = tokio::io::duplex(64 << 10);
-        let peer = PeerAddress::InProcess;
+        let (io, peer) = (Io::Memory(near), Peer::at(PeerAddress::InProcess));
+        let connection = serve_connection(io, peer, shared, options, clock::now());
         Self {
-            connection: Box::pin(serve_connection(Io::Memory(near), peer, shared, options)),
+            connection: Box::pin(connection),
             far,
             answer: vec![0; 16 << 10],
         }
@@ -236,7 +240,7 @@ impl Served {
 fn serve(calls: usize) {
     let runtime = runtime();
     let _guard = runtime.enter();
-    let (mut served, mut client) = (Served::new(), Peer::new(Role::Client));
+    let (mut served, mut client) = (Served::new(), Actor::new(Role::Client));
     let mut request = client.output();
     let mut last = 0;
     for _ in 0..PLAYED {
@@ -279,11 +283,18 @@ async fn call(calls: usize) {
     let (near, mut far) = tokio::io::duplex(64 << 10);
     let near = Mutex::new(Some(Io::Memory(near)));
     let connect = move || near.lock().unwrap().take().unwrap();
-    let dial = Dial::Function(Arc::new(connect));
-    let channel = ChannelBuilder::new(dial, "localhost:50051".to_owned()).insecure();
+    let (destination, authority) = (
+        Destination::Function(Arc::new(connect)),
+        "localhost:50051".to_owned(),
+    );
+    let channel = ChannelBuilder::new(destination, authority.clone()).assemble(
+        Security::Insecure,
+        authority,
+        None,
+    );
     let start = || UnaryCall::<Hello>::new(&channel, UNARY, &hello()).into_future();
 
-    let (mut server, mut buffer) = (Peer::new(Role::Server), BytesMut::with_capacity(4096));
+    let (mut server, mut buffer) = (Actor::new(Role::Server), BytesMut::with_capacity(4096));
     let mut script = Vec::new();
     for _ in 0..PLAYED {
         let reply = start();

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["metadata"],
     &["status"],
     &["framing", "transport"],
-    &["call"],
+    &["call", "credentials"],
     &["channel", "server"],
     &["stub", "in_process", "codegen"],
 ];

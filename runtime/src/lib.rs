@@ -10,6 +10,7 @@ mod channel;
 mod clock;
 mod code;
 pub mod codegen;
+mod credentials;
 mod deadline;
 mod framing;
 mod in_process;
@@ -27,9 +28,15 @@ mod transport;
 
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
-pub use channel::{Channel, ChannelBuilder, ConnectivityState, StateWatch, TargetError};
+pub use channel::{
+    Channel, ChannelBuilder, ChannelError, ConnectivityState, StateWatch, TargetError,
+};
 pub use code::Code;
+pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
+#[cfg(feature = "tls")]
+pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;
+pub use framing::compression::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{
@@ -47,6 +54,9 @@ pub use transport::Http2Options;
 pub use prost;
 /// The well-known types.
 pub use prost_types;
+/// The TLS library, for configurations of your own.
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// Includes the code that `grpc_build` generated for a package.
 ///

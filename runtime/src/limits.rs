@@ -5,12 +5,14 @@
 /// defaults as other gRPC implementations.
 ///
 /// A message's size is that of its encoded body, without the five bytes of its
-/// prefix. A message over a limit ends the call with `RESOURCE_EXHAUSTED`.
+/// prefix and without compression; one that is received compressed is held to the
+/// limit before and after. A message over a limit ends the call with
+/// `RESOURCE_EXHAUSTED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallLimits {
     /// The largest message taken from the peer, in bytes: 4 MiB by default. It
     /// is checked against the size that the peer announces, before any of the
-    /// message is held in memory.
+    /// message is held in memory, and while the message is decompressed.
     pub(crate) max_receive_message_size: usize,
     /// The largest message sent, in bytes: `usize::MAX`, no limit, by default.
     /// Whatever is set here, the wire has no room for more than `u32::MAX`.

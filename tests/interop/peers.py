@@ -112,7 +112,9 @@ def node(work):
         version=json.loads(package.read_text())["dependencies"]["@grpc/grpc-js"],
         server=["node", HERE / "node/server.js"],
         client=["node", HERE / "node/client.js"],
-        server_lacks=HIDES_REQUESTS,
+        # It compresses no response, and a request's stream as a whole.
+        server_lacks={*HIDES_REQUESTS, "server_compressed_unary", "server_compressed_streaming"},
+        client_lacks={"client_compressed_streaming"},
         env={"NODE_PATH": str(folder / "node_modules")},
     )
 

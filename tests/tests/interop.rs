@@ -9,16 +9,21 @@
 )]
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// What a well-behaved server passes.
-const CASES: [&str; 20] = [
+const CASES: [&str; 24] = [
     "empty_unary",
     "large_unary",
     "concurrent_large_unary",
     "pick_first_unary",
+    "client_compressed_unary",
+    "server_compressed_unary",
     "client_streaming",
     "server_streaming",
+    "client_compressed_streaming",
+    "server_compressed_streaming",
     "ping_pong",
     "half_duplex",
     "empty_stream",
@@ -42,9 +47,10 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
             .arg("--port=0")
+            .args(flags)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -78,23 +84,52 @@ fn errors(output: &Output) -> String {
 }
 
 /// The client bounds each of its calls in time.
-#[test]
-fn every_case_passes_between_our_own_ends() {
-    let server = Server::start();
+fn every_case_passes(server: &Server, flags: &[&str]) {
     // A loaded machine is no failure of the soaks.
     let patience = [
         "--soak_per_iteration_max_acceptable_latency_ms=20000",
         "--soak_overall_timeout_seconds=60",
     ];
     for case in CASES {
-        let client = server.client(case, &patience);
+        let client = server.client(case, &[&patience, flags].concat());
         assert!(client.status.success(), "{}", errors(&client));
     }
 }
 
 #[test]
+fn every_case_passes_between_our_own_ends() {
+    every_case_passes(&Server::start(&[]), &[]);
+}
+
+#[test]
+fn every_case_passes_over_tls() {
+    let name = "foo.test.google.fr";
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (cert, key) = (folder.join("interop.pem"), folder.join("interop.key"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+
+    let cert_file = format!("--tls_cert_file={}", cert.display());
+    let key_file = format!("--tls_key_file={}", key.display());
+    let server = Server::start(&["--use_tls=true", &cert_file, &key_file]);
+    let ca_file = format!("--ca_file={}", cert.display());
+    let named = format!("--server_host_override={name}");
+    every_case_passes(&server, &["--use_tls=true", &ca_file, &named]);
+
+    // The name is verified, and so is whom to trust.
+    for flags in [
+        &["--use_tls=true", &ca_file][..],
+        &["--use_tls=true", &named],
+    ] {
+        let client = server.client("empty_unary", flags);
+        assert!(!client.status.success());
+    }
+}
+
+#[test]
 fn the_flags_are_followed_or_refused() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     let flags = [
         "-server_host=127.0.0.1",
         "--server_host_override=interop.example",

@@ -1,9 +1,11 @@
-//! The metadata of one call on a server, in both directions: one allocation that
-//! the thread's next call uses again. It must never carry anything from one call
+//! The metadata of one call on a server and how it is compressed, in both
+//! directions: one allocation that the thread's next call uses again. It must never carry anything from one call
 //! to the next.
 
 use std::cell::Cell;
 
+use super::response_head::Coding;
+use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
 
 /// Envelopes that a thread keeps: about the calls that one connection has in
@@ -27,6 +29,47 @@ pub(crate) struct Envelope {
     /// The response's initial metadata, where it goes out with the one message.
     pub(crate) initial: Metadata,
     pub(crate) trailing: Metadata,
+    pub(crate) compression: CallCompression,
+}
+
+/// How the messages of one call are compressed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CallCompression {
+    /// What the request's head says.
+    pub(crate) request: Compression,
+    /// The request's one message came compressed.
+    pub(crate) request_was_compressed: bool,
+    /// What the caller takes.
+    pub(crate) accepted: Encodings,
+    /// What the response's head says.
+    pub(crate) response: Coding,
+}
+
+impl CallCompression {
+    /// For a request that names the encoding `request` and accepts `accepted`, at a
+    /// server that takes `takes` and would answer with `wanted`. A caller that
+    /// compresses is told all that is taken: gRPC's compression document asks for
+    /// the one it used.
+    pub(crate) fn agree(
+        request: Compression,
+        accepted: Encodings,
+        takes: Encodings,
+        wanted: Compression,
+    ) -> Self {
+        Self {
+            request,
+            request_was_compressed: false,
+            accepted,
+            response: Coding {
+                encoding: accepted.allow(wanted),
+                accepts: if request.is_identity() {
+                    Encodings::default()
+                } else {
+                    takes
+                },
+            },
+        }
+    }
 }
 
 impl Envelope {
@@ -44,6 +87,7 @@ impl Envelope {
         self.request.clear();
         self.initial.clear();
         self.trailing.clear();
+        self.compression = CallCompression::default();
         with_spare(|spare| {
             if spare.len() < KEPT {
                 spare.push(self);
@@ -73,9 +117,11 @@ mod tests {
         let mut envelope = Envelope::take();
         envelope.request.append("x-id", "7").unwrap();
         envelope.trailing.append("x-id", "8").unwrap();
+        envelope.compression.request_was_compressed = true;
         envelope.keep();
         let again = Envelope::take();
         assert!(again.request.is_empty() && again.initial.is_empty() && again.trailing.is_empty());
+        assert!(!again.compression.request_was_compressed);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::framing::{MessageReader, Payload, Side, sole_message};
+use crate::framing::{Compression, MessageReader, Payload, Side, sole_message};
 use crate::status::{Code, Status};
 
 /// Gathers exactly one message.
@@ -11,15 +11,18 @@ use crate::status::{Code, Status};
 pub(crate) struct Gather {
     /// Made where the body does not come as one piece.
     reader: Option<Box<MessageReader>>,
+    encoding: Compression,
     message: Option<Payload>,
     limit: usize,
     side: Side,
 }
 
 impl Gather {
-    pub(crate) fn new(limit: usize, side: Side) -> Self {
+    /// `encoding` is what the head says of the message.
+    pub(crate) fn new(limit: usize, side: Side, encoding: Compression) -> Self {
         Self {
             reader: None,
+            encoding,
             message: None,
             limit,
             side,
@@ -39,6 +42,7 @@ impl Gather {
             }
         }
         let reader = self.reader.get_or_insert_default();
+        reader.set_encoding(self.encoding);
         reader.push(data);
         loop {
             match reader.next(self.limit) {

@@ -35,6 +35,7 @@ pub struct Receiver<M> {
     /// Consumption is reported in steps of this size.
     release_step: usize,
     ended: Option<Result<Metadata, Status>>,
+    was_compressed: bool,
     message: PhantomData<fn() -> M>,
 }
 
@@ -54,6 +55,7 @@ impl<M: Message + Default> Receiver<M> {
             held: 0,
             release_step,
             ended: None,
+            was_compressed: false,
             message: PhantomData,
         }
     }
@@ -64,7 +66,8 @@ impl<M: Message + Default> Receiver<M> {
     /// The call's status when it failed: whatever the peer said, `CANCELLED`,
     /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when the connection was lost,
     /// `RESOURCE_EXHAUSTED` for a message above the receive limit, `INTERNAL`
-    /// for one that cannot be decoded. It is the same at every further call.
+    /// for one that cannot be decompressed or decoded. It is the same at every
+    /// further call.
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<M>, Status> {
@@ -78,6 +81,7 @@ impl<M: Message + Default> Receiver<M> {
             }
             match self.reader.next(self.max_message_size) {
                 Ok(Some(payload)) => {
+                    self.was_compressed = payload.is_compressed();
                     let message = framing::decode_message(&payload);
                     self.consume(self.reader.buffered());
                     return Poll::Ready(match message {
@@ -138,6 +142,12 @@ impl<M> Receiver<M> {
     /// The call's status when it failed before its head came.
     pub async fn initial_metadata(&mut self) -> Result<Metadata, Status> {
         poll_fn(|cx| self.state.poll_head(cx)).await
+    }
+
+    /// Whether the message that [`next`](Self::next) gave last had come
+    /// compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.was_compressed
     }
 
     /// The trailing metadata, once [`next`](Self::next) has given the end.

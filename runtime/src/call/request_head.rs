@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::deadline;
+use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::http2::fields::Fields;
@@ -20,7 +21,14 @@ pub(crate) struct RequestTemplate {
 }
 
 impl RequestTemplate {
-    pub(crate) fn new(authority: &str, user_agent: &str) -> Self {
+    /// `accept_encoding` is what responses may be compressed with; empty where that
+    /// is not said.
+    pub(crate) fn new(
+        scheme: &str,
+        authority: &str,
+        accept_encoding: &str,
+        user_agent: &str,
+    ) -> Self {
         let list = |fields: &[(&str, &str)]| {
             let mut list = Fields::default();
             for (name, value) in fields {
@@ -28,14 +36,15 @@ impl RequestTemplate {
             }
             list
         };
+        let mut definition = list(&[("te", "trailers"), ("content-type", "application/grpc")]);
+        if !accept_encoding.is_empty() {
+            definition.push(b"grpc-accept-encoding", accept_encoding.as_bytes());
+        }
+        definition.push(b"user-agent", user_agent.as_bytes());
         Self {
-            scheme: list(&[(":method", "POST"), (":scheme", "http")]),
+            scheme: list(&[(":method", "POST"), (":scheme", scheme)]),
             authority: list(&[(":authority", authority)]),
-            definition: list(&[
-                ("te", "trailers"),
-                ("content-type", "application/grpc"),
-                ("user-agent", user_agent),
-            ]),
+            definition,
         }
     }
 
@@ -46,6 +55,7 @@ impl RequestTemplate {
         &self,
         path: &str,
         timeout: Option<Duration>,
+        encoding: Compression,
         metadata: &Metadata,
         fields: &mut Fields,
     ) {
@@ -59,9 +69,12 @@ impl RequestTemplate {
                 b"grpc-timeout",
                 deadline::encode_timeout(timeout, &mut digits),
             );
-            fields.append(&self.definition);
-        } else {
-            fields.append(&self.definition);
+        }
+        fields.append(&self.definition);
+        if !encoding.is_identity() {
+            fields.push(b"grpc-encoding", encoding.name().as_bytes());
+        }
+        if timeout.is_none() {
             fields.end_common_part();
         }
         metadata.for_each_wire(|name, value| fields.push(name, value));
@@ -74,6 +87,10 @@ pub(crate) struct ReceivedRequest<'a> {
     pub(crate) path: &'a [u8],
     /// What remains of the caller's deadline.
     pub(crate) timeout: Option<Duration>,
+    /// What its messages are compressed with.
+    pub(crate) encoding: Compression,
+    /// What the response's may be.
+    pub(crate) accepted: Encodings,
 }
 
 /// Why a request gets no handler.
@@ -83,17 +100,24 @@ pub(crate) enum Refusal {
     Http(u16, &'static str),
     /// It is gRPC and broken: answered with a status.
     Grpc(Status),
-    /// Its messages are compressed in a way that is not spoken here.
+    /// Its messages are compressed in a way that is not taken here.
     Encoding(Status),
 }
 
 impl<'a> ReceivedRequest<'a> {
-    /// Reads a head. The caller's metadata goes into `metadata`, which is empty.
-    pub(crate) fn read(fields: &'a Fields, metadata: &mut Metadata) -> Result<Self, Refusal> {
+    /// Reads a head. The caller's metadata goes into `metadata`, which is empty;
+    /// `encodings` are those that this side takes.
+    pub(crate) fn read(
+        fields: &'a Fields,
+        encodings: Encodings,
+        metadata: &mut Metadata,
+    ) -> Result<Self, Refusal> {
         let mut path: &[u8] = b"";
         let mut timeout = None;
         let mut content_type = None;
         let mut hosts = 0;
+        let mut encoding = Compression::Identity;
+        let mut accepted = Encodings::default();
         for (name, value) in fields.iter() {
             match name {
                 b":path" => path = value,
@@ -101,14 +125,20 @@ impl<'a> ReceivedRequest<'a> {
                 b":method" if value != b"POST" => {
                     return Err(Refusal::Http(405, "gRPC calls are POST requests"));
                 }
-                [b':', ..] | b"te" | b"grpc-accept-encoding" | b"content-length" => {}
+                [b':', ..] | b"te" | b"content-length" => {}
                 b"content-type" => content_type = Some(value),
                 b"host" => hosts += 1,
                 b"grpc-timeout" => {
                     let parsed = deadline::parse_timeout(value);
                     timeout = Some(parsed.map_err(|error| Refusal::Grpc(error.into()))?);
                 }
-                b"grpc-encoding" => check_encoding(value).map_err(Refusal::Encoding)?,
+                b"grpc-accept-encoding" => accepted.add_listed(value),
+                b"grpc-encoding" => {
+                    let read = encodings.read(value);
+                    encoding = read.map_err(|text| {
+                        Refusal::Encoding(Status::new(Code::Unimplemented, text))
+                    })?;
+                }
                 _ => metadata
                     .append_wire(name, value)
                     .map_err(|error| Refusal::Grpc(error.into()))?,
@@ -123,7 +153,12 @@ impl<'a> ReceivedRequest<'a> {
         if hosts > 1 {
             return Err(Refusal::Http(400, "more than one host"));
         }
-        Ok(Self { path, timeout })
+        Ok(Self {
+            path,
+            timeout,
+            encoding,
+            accepted,
+        })
     }
 }
 
@@ -148,18 +183,6 @@ pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
         }
     });
     codec.is_empty() || codec.starts_with(b";")
-}
-
-/// No compression is spoken yet but none.
-pub(crate) fn check_encoding(encoding: &[u8]) -> Result<(), Status> {
-    if encoding == b"identity" {
-        return Ok(());
-    }
-    let text = format!(
-        "the peer compresses with '{}'; this side takes: identity",
-        String::from_utf8_lossy(encoding)
-    );
-    Err(Status::new(Code::Unimplemented, text))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::ResetCause;
+#[cfg(feature = "tls")]
+use crate::transport::tls::HandshakeError;
 
 /// The status of a call whose stream was reset.
 pub(crate) fn status_of(cause: ResetCause) -> Status {
@@ -37,7 +39,21 @@ fn code_of(code: ErrorCode) -> Code {
 
 /// The status of every call that was open when its connection ended.
 /// `go_away` is what the peer said of it, if anything.
-pub(crate) fn status_of_closed(closed: &Closed, peer: &str, go_away: Option<&str>) -> Status {
+pub(crate) fn status_of_closed(
+    closed: &Closed,
+    peer: &str,
+    go_away: Option<&str>,
+    established: bool,
+) -> Status {
+    // In TLS 1.3 a client has shaken hands before the server judges its
+    // certificate.
+    #[cfg(feature = "tls")]
+    if let Closed::Io(error) = closed
+        && !established
+        && let Some(error) = HandshakeError::of_stream(error)
+    {
+        return status_of_handshake(error, peer);
+    }
     let text = match (closed, go_away) {
         (Closed::Drained | Closed::Eof | Closed::Io(_), Some(go_away)) => {
             format!("the connection to {peer} was closed by the peer: {go_away}")
@@ -47,12 +63,28 @@ pub(crate) fn status_of_closed(closed: &Closed, peer: &str, go_away: Option<&str
         (Closed::Io(error), None) => format!("the connection to {peer} was lost: {error}"),
         (Closed::Protocol(error), _) => format!("the connection to {peer} was given up: {error}"),
     };
-    let status = Status::new(Code::Unavailable, text).with_phase(Phase::Receive);
+    let phase = if established {
+        Phase::Receive
+    } else {
+        Phase::Connect
+    };
+    let status = Status::new(Code::Unavailable, text).with_phase(phase);
     match closed {
         Closed::Io(error) => {
             status.with_source(std::io::Error::new(error.kind(), error.to_string()))
         }
         Closed::Protocol(error) => status.with_source(*error),
         Closed::Drained | Closed::Eof => status,
+    }
+}
+
+/// The status of calls that waited for a connection on which TLS failed.
+#[cfg(feature = "tls")]
+pub(crate) fn status_of_handshake(error: HandshakeError, peer: &str) -> Status {
+    let text = format!("TLS with {peer}: {error}");
+    let status = Status::new(Code::Unavailable, text).with_phase(Phase::Handshake);
+    match error.into_source() {
+        Some(source) => status.with_source(source),
+        None => status,
     }
 }

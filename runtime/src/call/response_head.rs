@@ -4,15 +4,31 @@
 
 use bytes::Bytes;
 
-use super::request_head::{check_encoding, is_grpc};
+use super::request_head::is_grpc;
+use crate::framing::{Compression, Encodings};
 use crate::metadata::{Metadata, decode_base64, encode_base64};
 use crate::status::{self, Code, Phase, Status};
 use crate::transport::http2::fields::Fields;
 
+/// What a response's head says of compression; by default nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Coding {
+    /// What the response's messages are compressed with.
+    pub(crate) encoding: Compression,
+    /// What this side takes.
+    pub(crate) accepts: Encodings,
+}
+
 /// Writes a response's head.
-pub(crate) fn write_head(fields: &mut Fields, metadata: &Metadata) {
+pub(crate) fn write_head(fields: &mut Fields, coding: Coding, metadata: &Metadata) {
     fields.push(b":status", b"200");
     fields.push(b"content-type", b"application/grpc");
+    if !coding.encoding.is_identity() {
+        fields.push(b"grpc-encoding", coding.encoding.name().as_bytes());
+    }
+    if !coding.accepts.is_plain() {
+        fields.push(b"grpc-accept-encoding", coding.accepts.list().as_bytes());
+    }
     metadata.for_each_wire(|name, value| fields.push(name, value));
 }
 
@@ -68,24 +84,35 @@ pub(crate) fn write_http_error(fields: &mut Fields, http: u16, text: &str) {
     write_status(fields, &Status::new(code, text.to_owned()));
 }
 
-/// Reads a response's head that is not trailers-only: initial metadata, or why
-/// this is no gRPC response.
-pub(crate) fn read_head(fields: &Fields) -> Result<Metadata, Status> {
+/// A response's head as a client sees it.
+#[derive(Debug)]
+pub(crate) struct ReceivedHead {
+    /// What the response's messages are compressed with.
+    pub(crate) encoding: Compression,
+    pub(crate) metadata: Metadata,
+}
+
+/// Reads a response's head that is not trailers-only, or says why this is no gRPC
+/// response. `encodings` are those that this side takes.
+pub(crate) fn read_head(fields: &Fields, encodings: Encodings) -> Result<ReceivedHead, Status> {
     check_http(fields)?;
     if fields.overflowed() {
         return Err(too_large("response head"));
     }
+    let mut encoding = Compression::Identity;
     let mut metadata = Metadata::default();
     for (name, value) in fields.iter() {
         match name {
             [b':', ..] | b"content-type" | b"grpc-accept-encoding" | b"content-length" => {}
-            b"grpc-encoding" => check_encoding(value).map_err(|status| {
-                Status::new(Code::Internal, status.message().to_owned()).with_phase(Phase::Receive)
-            })?,
+            b"grpc-encoding" => {
+                encoding = encodings
+                    .read(value)
+                    .map_err(|text| Status::new(Code::Internal, text).with_phase(Phase::Receive))?;
+            }
             _ => append(&mut metadata, name, value)?,
         }
     }
-    Ok(metadata)
+    Ok(ReceivedHead { encoding, metadata })
 }
 
 /// Reads trailers, or a head that is trailers-only: the call's end.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::state::CallState;
-use crate::framing::{self, Side};
+use crate::framing::{self, Compression, Side};
 use crate::status::Status;
 
 /// Sends the messages of one call.
@@ -52,12 +52,39 @@ impl<M: Message> Sender<M> {
     ///
     /// Dropping the future before it is ready sends nothing.
     pub async fn send(&mut self, message: M) -> Result<(), Status> {
+        let encoding = poll_fn(|cx| self.state.poll_room(cx)).await?;
+        if encoding.is_identity() {
+            self.push(&message)
+        } else {
+            self.push_compressed(&message, encoding)
+        }
+    }
+
+    /// As [`send`](Self::send), but the message goes as it is where the call's are
+    /// [compressed](crate::Compression): for one that holds a secret beside what
+    /// others may have written, or that is compressed already.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_uncompressed(&mut self, message: M) -> Result<(), Status> {
         poll_fn(|cx| self.state.poll_room(cx)).await?;
-        let length = framing::framed_len(&message, self.max_message_size)
+        self.push(&message)
+    }
+
+    fn push(&self, message: &M) -> Result<(), Status> {
+        let length = framing::framed_len(message, self.max_message_size)
             .map_err(|error| error.into_status(self.side))?;
         self.state.push(length, |buffer| {
-            framing::put_message(&message, length, buffer);
+            framing::put_message(message, length, buffer);
         });
+        Ok(())
+    }
+
+    /// The work is done here, in the sender's task, and under no lock.
+    fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
+        let encoded = framing::compress_message(message, self.max_message_size, encoding)
+            .map_err(|error| error.into_status(self.side))?;
+        self.state.push_encoded(encoded);
         Ok(())
     }
 

@@ -19,10 +19,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use tokio::task::AbortHandle;
 
 use super::command::{Command, Link};
+use super::response_head::Coding;
 use super::sends::HOLD;
-use crate::framing::{MessageReader, Payload};
+use crate::framing::{Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::http2::budget::Budget;
@@ -54,6 +56,11 @@ pub(crate) struct CallState {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
+    /// What has to end before the call can have a stream.
+    preparing: Option<AbortHandle>,
+    /// What messages are compressed with, unless one is not, and what else a
+    /// response's head says of it.
+    coding: Coding,
     inbound: Inbound,
     /// Made when the application first sends something by itself: the one
     /// message of a unary request never passes through here.
@@ -63,6 +70,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Inbound {
     head: Option<Metadata>,
+    /// What the head says of the messages.
+    encoding: Compression,
     chunks: VecDeque<Bytes>,
     /// The one message of a unary response, complete.
     whole: Option<Payload>,
@@ -90,15 +99,22 @@ struct Outbound {
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) head: Option<Metadata>,
+    /// What the head has to say of the messages.
+    pub(crate) coding: Coding,
     pub(crate) chunks: VecDeque<Bytes>,
     pub(crate) end: bool,
 }
 
 impl CallState {
-    pub(crate) fn new(send_limit: usize) -> Arc<Self> {
+    /// The state of a call that sends as `sends` says, and receives with the encoding
+    /// `receives` unless a head says otherwise.
+    pub(crate) fn new(send_limit: usize, sends: Coding, receives: Compression) -> Arc<Self> {
+        let mut state = State::default();
+        state.coding = sends;
+        state.inbound.encoding = receives;
         Arc::new(Self {
             over: AtomicBool::new(false),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             send_limit,
         })
     }
@@ -118,8 +134,21 @@ impl CallState {
         let over = self.is_over();
         if !over {
             state.link = Some(link);
+            state.preparing = None;
         }
         !over
+    }
+
+    /// `task` makes the call ready for a stream; it is stopped if the call ends
+    /// before that.
+    pub(crate) fn prepare(&self, task: AbortHandle) {
+        let mut state = self.lock();
+        if !self.is_over() {
+            state.preparing = Some(task);
+            return;
+        }
+        drop(state);
+        task.abort();
     }
 
     /// The call leaves its connection unprocessed and waits for another.
@@ -132,8 +161,9 @@ impl CallState {
         self.over.load(Ordering::Acquire)
     }
 
-    pub(crate) fn deliver_head(&self, head: Metadata) {
+    pub(crate) fn deliver_head(&self, head: Metadata, encoding: Compression) {
         let mut state = self.lock();
+        state.inbound.encoding = encoding;
         state.inbound.head.get_or_insert(head);
         wake(state, |state| &mut state.inbound.waker);
     }
@@ -181,6 +211,7 @@ impl CallState {
         }
         self.over.store(true, Ordering::Release);
         let link = state.link.take();
+        let preparing = state.preparing.take();
         state.inbound.ended = Some(ended);
         let receiver = state.inbound.waker.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
@@ -191,6 +222,9 @@ impl CallState {
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
         drop(link);
+        if let Some(task) = preparing {
+            task.abort();
+        }
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }
@@ -201,6 +235,7 @@ impl CallState {
     /// for [`HOLD`].
     pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
+        let coding = state.coding;
         let outbound = state.outbound();
         let small = outbound.chunks.is_empty()
             && (1..SMALL_TAKE).contains(&outbound.buffer.len())
@@ -211,13 +246,15 @@ impl CallState {
         if small && !pace.spend(now) {
             return None;
         }
-        Some(take(outbound))
+        Some(take(outbound, coding))
     }
 
     /// Everything the sending side has pushed since the last time.
     pub(crate) fn take_outbound(&self) -> Outgoing {
-        match &mut self.lock().outbound {
-            Some(outbound) => take(outbound),
+        let mut state = self.lock();
+        let coding = state.coding;
+        match &mut state.outbound {
+            Some(outbound) => take(outbound, coding),
             None => Outgoing::default(),
         }
     }
@@ -246,6 +283,7 @@ impl CallState {
         let mut state = self.lock();
         let inbound = &mut state.inbound;
         if !inbound.chunks.is_empty() {
+            reader.set_encoding(inbound.encoding);
             for chunk in inbound.chunks.drain(..) {
                 reader.push(chunk);
             }
@@ -301,22 +339,24 @@ impl CallState {
         }
     }
 
-    /// Waits for room. An error is the call's own end.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    /// Waits for room, and says what the next message is compressed with. An error
+    /// is the call's own end.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Compression, Status>> {
         let mut state = self.lock();
         if self.is_over() {
             // After an answer with OK what is sent is dropped: the peer wants
             // no more, and the answer waits on the receiving side.
             return Poll::Ready(match &state.inbound.ended {
                 Some(Err(status)) => Err(status.clone()),
-                _ => Ok(()),
+                _ => Ok(Compression::Identity),
             });
         }
+        let encoding = state.coding.encoding;
         let Some(outbound) = &mut state.outbound else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(encoding));
         };
         if outbound.held < self.send_limit {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(encoding));
         }
         register(&mut outbound.waker, cx);
         Poll::Pending
@@ -327,12 +367,24 @@ impl CallState {
         if length > ENCODE_UNDER_LOCK {
             let mut buffer = BytesMut::with_capacity(length);
             encode(&mut buffer);
-            self.push_with(length, |outbound| {
-                flush(outbound);
-                outbound.chunks.push_back(buffer.freeze());
-            });
+            self.push_encoded(buffer.freeze());
         } else {
             self.push_with(length, |outbound| encode(&mut outbound.buffer));
+        }
+    }
+
+    /// Queues one message that is encoded already, prefix included.
+    pub(crate) fn push_encoded(&self, message: Bytes) {
+        let length = message.len();
+        if length > ENCODE_UNDER_LOCK {
+            self.push_with(length, |outbound| {
+                flush(outbound);
+                outbound.chunks.push_back(message);
+            });
+        } else {
+            self.push_with(length, |outbound| {
+                outbound.buffer.extend_from_slice(&message);
+            });
         }
     }
 
@@ -361,6 +413,20 @@ impl CallState {
             announce(&mut state);
         }
         Ok(())
+    }
+
+    /// Changes what the messages are compressed with. `false` once there is one, or
+    /// the head has gone.
+    pub(crate) fn set_encoding(&self, encoding: Compression) -> bool {
+        let mut state = self.lock();
+        let free = state
+            .outbound
+            .as_ref()
+            .is_none_or(|outbound| !outbound.head_sent && outbound.held == 0);
+        if free {
+            state.coding.encoding = encoding;
+        }
+        free
     }
 
     /// Ends the sending half in order.
@@ -408,13 +474,15 @@ impl State {
     }
 }
 
-fn take(outbound: &mut Outbound) -> Outgoing {
+fn take(outbound: &mut Outbound, coding: Coding) -> Outgoing {
     outbound.announced = false;
     flush(outbound);
     let head = outbound.head.take();
-    outbound.head_sent |= head.is_some();
+    // The first message takes the head along.
+    outbound.head_sent |= head.is_some() || !outbound.chunks.is_empty();
     Outgoing {
         head,
+        coding,
         chunks: std::mem::take(&mut outbound.chunks),
         end: std::mem::take(&mut outbound.finished),
     }

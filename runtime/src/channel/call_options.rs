@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::credentials::CallCredentials;
+use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::metadata::Metadata;
 use crate::status::Status;
@@ -13,6 +15,9 @@ pub(crate) struct CallOptions {
     pub(crate) metadata: Metadata,
     pub(crate) wait_for_ready: bool,
     pub(crate) limits: CallLimits,
+    /// What the request's messages are compressed with.
+    pub(crate) compression: Compression,
+    pub(crate) credentials: Option<CallCredentials>,
     /// The first thing that was wrong with an option: the call fails with it.
     pub(crate) error: Option<Status>,
 }

@@ -19,7 +19,7 @@ use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
-use crate::framing::Side;
+use crate::framing::{Encodings, Side};
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::{CannotOpen, Connection};
@@ -28,10 +28,19 @@ use crate::transport::http2::event::{Event, ResetCause, StreamId};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::stream::{self, StreamMap};
 
+/// What every connection of a channel says of itself in each request.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) authority: String,
+    pub(crate) template: RequestTemplate,
+    /// What responses may be compressed with.
+    pub(crate) encodings: Encodings,
+}
+
 /// The calls of one connection.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
-    template: Arc<RequestTemplate>,
+    identity: Arc<Identity>,
     commands: QueueReceiver<Command>,
     sender: QueueSender<Command>,
     batch: Vec<Command>,
@@ -45,10 +54,10 @@ pub(crate) struct ClientConnection {
 }
 
 impl ClientConnection {
-    pub(crate) fn new(template: Arc<RequestTemplate>, waiting: Waiting) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, waiting: Waiting) -> Self {
         let (sender, commands) = queue();
         Self {
-            template,
+            identity,
             commands,
             sender,
             batch: Vec::new(),
@@ -60,16 +69,22 @@ impl ClientConnection {
         }
     }
 
-    /// The connection is gone: so are its calls.
-    pub(crate) fn close(&mut self, closed: &Closed, peer: &str, now: Instant) {
+    /// The connection is gone: so are its calls, with the status that this
+    /// gives.
+    pub(crate) fn close(
+        &mut self,
+        closed: &Closed,
+        peer: &str,
+        established: bool,
+        now: Instant,
+    ) -> Status {
         self.deadlines.clear();
-        if self.calls.is_empty() {
-            return;
-        }
-        let status = reset::status_of_closed(closed, peer, self.go_away.as_deref());
+        let go_away = self.go_away.as_deref();
+        let status = reset::status_of_closed(closed, peer, go_away, established);
         for (_, open) in self.calls.drain() {
             open.fail(status.clone(), now);
         }
+        status
     }
 
     /// The channel was closed: every call ends, and the server is told.
@@ -105,8 +120,11 @@ impl ClientConnection {
             return open.fail(expired(), now);
         }
         let mut fields = connection.take_fields();
-        let (path, metadata) = (open.method.path(), &open.options.metadata);
-        self.template.write(path, timeout, metadata, &mut fields);
+        let (path, encoding) = (open.method.path(), open.options.compression);
+        let metadata = &open.options.metadata;
+        self.identity
+            .template
+            .write(path, timeout, encoding, metadata, &mut fields);
         if fields.size() > connection.peer_header_list_limit() {
             let text = format!(
                 "the call's metadata is above the server's limit: {} bytes of {} \
@@ -162,17 +180,19 @@ impl ClientConnection {
             // PROTOCOL-HTTP2's Trailers-Only.
             return Outcome::Ends(response_head::read_trailers(fields));
         }
-        let head = match response_head::read_head(fields) {
+        let head = match response_head::read_head(fields, self.identity.encodings) {
             Ok(head) => head,
             Err(status) => return Outcome::Fails(status),
         };
         open.response = if open.method.shape().server_streams {
-            open.state.deliver_head(head);
+            open.state.deliver_head(head.metadata, head.encoding);
             Response::Stream
         } else {
             let limit = open.options.limits.max_receive_message_size;
-            let gather = Gather::new(limit, Side::Client);
-            Response::Whole { head, gather }
+            Response::Whole {
+                head: head.metadata,
+                gather: Gather::new(limit, Side::Client, head.encoding),
+            }
         };
         Outcome::Goes
     }

@@ -3,16 +3,22 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::authenticate::authenticate;
 use super::background;
+use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
-use super::dial::Dial;
+use super::dial::{Destination, Dial};
+use super::error::ChannelError;
 use super::open::{self, Ask, Open};
+use super::security::Security;
 use super::subchannel::Subchannel;
-use super::target::{Target, TargetError};
+use super::target::Target;
 use super::waiting::ask_to_open;
 use crate::call::queue::{QueueSender, queue};
 use crate::call::request_head::{RequestTemplate, USER_AGENT};
 use crate::clock;
+use crate::credentials::{CallCredentials, ChannelCredentials};
+use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::status::Status;
 use crate::transport::Http2Options;
@@ -46,10 +52,13 @@ pub struct Channel {
 #[derive(Debug)]
 struct Shared {
     dial: Dial,
-    template: Arc<RequestTemplate>,
+    identity: Arc<Identity>,
     http2: Http2Options,
     limits: CallLimits,
+    compression: Compression,
     connectivity: Arc<Connectivity>,
+    /// What every call carries.
+    credentials: Option<CallCredentials>,
     /// The first subchannel, which as a rule is the only one: calls reach it
     /// without a lock around the channel.
     first: OnceLock<QueueSender<Ask>>,
@@ -61,44 +70,85 @@ struct Shared {
 /// Configures a [`Channel`].
 #[derive(Debug)]
 pub struct ChannelBuilder {
-    dial: Dial,
-    authority: String,
+    destination: Destination,
+    /// The target's own.
+    default_authority: String,
+    authority: Option<String>,
     user_agent: String,
     http2: Http2Options,
     limits: CallLimits,
+    compression: Compression,
+    encodings: Encodings,
 }
 
 impl Channel {
-    /// A channel without encryption to `target`: `host:port`,
+    /// A channel to `target`, secured as `credentials` say: `host:port`,
     /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port` or
-    /// `unix:/path`.
+    /// `unix:/path`. The port is 443 unless it is given.
     ///
     /// # Errors
     /// The text is not a target. Whether anything answers there shows in calls.
-    pub fn insecure(target: impl AsRef<str>) -> Result<Self, TargetError> {
-        Ok(Self::builder(target)?.insecure())
+    pub fn new(
+        target: impl AsRef<str>,
+        credentials: ChannelCredentials,
+    ) -> Result<Self, ChannelError> {
+        Self::builder(target)?.build(credentials)
+    }
+
+    /// A channel without encryption: [`new`](Self::new) with
+    /// [`ChannelCredentials::insecure`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn insecure(target: impl AsRef<str>) -> Result<Self, ChannelError> {
+        Self::new(target, ChannelCredentials::insecure())
     }
 
     /// Begins a channel with options of its own.
     ///
     /// # Errors
-    /// As [`insecure`](Self::insecure).
-    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, TargetError> {
+    /// As [`new`](Self::new).
+    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, ChannelError> {
         let target = Target::parse(target.as_ref())?;
         let authority = target.authority();
-        Ok(ChannelBuilder::new(Dial::Target(target), authority))
+        Ok(ChannelBuilder::new(Destination::Target(target), authority))
     }
 
     pub(crate) fn limits(&self) -> CallLimits {
         self.shared.limits
     }
 
+    pub(crate) fn compression(&self) -> Compression {
+        self.shared.compression
+    }
+
     pub(crate) fn http2(&self) -> &Http2Options {
         &self.shared.http2
     }
 
+    /// Starts a call: with its credentials, if it has any, and then on a
+    /// connection.
+    pub(crate) fn open(&self, mut open: Open) {
+        let own = open.options.credentials.take();
+        let credentials = match (&self.shared.credentials, own) {
+            (None, None) => return self.enqueue(open),
+            (Some(shared), Some(own)) => shared.clone().and(own),
+            (Some(shared), None) => shared.clone(),
+            (None, Some(own)) => own,
+        };
+        authenticate(self, open, credentials);
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.shared.dial.is_encrypted()
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.shared.identity.authority
+    }
+
     /// Hands a call to the connection's task.
-    pub(crate) fn open(&self, open: Open) {
+    pub(super) fn enqueue(&self, open: Open) {
         let Err(open) = self.shared.try_open(Box::new(open)) else {
             return;
         };
@@ -177,7 +227,7 @@ impl Shared {
         let (sender, receiver) = queue();
         let subchannel = Subchannel::new(
             self.dial.clone(),
-            Arc::clone(&self.template),
+            Arc::clone(&self.identity),
             self.http2.clone(),
             Arc::clone(&self.connectivity),
         );
@@ -193,21 +243,25 @@ impl Shared {
 }
 
 impl ChannelBuilder {
-    pub(crate) fn new(dial: Dial, authority: String) -> Self {
+    pub(crate) fn new(destination: Destination, default_authority: String) -> Self {
         Self {
-            dial,
-            authority,
+            destination,
+            default_authority,
+            authority: None,
             user_agent: USER_AGENT.to_owned(),
             http2: Http2Options::default(),
             limits: CallLimits::default(),
+            compression: Compression::Identity,
+            encodings: Encodings::all(),
         }
     }
 
     /// What requests name as `:authority`; the target's host and port unless
-    /// set.
+    /// set. Over TLS the server's certificate has to name its host, unless the
+    /// credentials have a server name of their own.
     #[must_use]
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
-        self.authority = authority.into();
+        self.authority = Some(authority.into());
         self
     }
 
@@ -241,16 +295,95 @@ impl ChannelBuilder {
         self
     }
 
-    /// The channel, without encryption.
+    /// How request messages are compressed, where a call does not say it; not at
+    /// all unless set. A server that does not take the encoding fails the call
+    /// with `UNIMPLEMENTED`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
+    ///
+    /// let channel = Channel::builder("localhost:50051")?
+    ///     .compression(Compression::Gzip)
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn insecure(self) -> Channel {
-        let template = RequestTemplate::new(&self.authority, &self.user_agent);
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The encodings that servers may compress responses with, beside identity;
+    /// all that this build knows unless set. A response in another fails its call
+    /// with `INTERNAL`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
+    ///
+    /// let insecure = ChannelCredentials::insecure();
+    /// let plain = Channel::builder("localhost:50051")?
+    ///     .accept_compression([])
+    ///     .build(insecure.clone())?;
+    /// let gzip = Channel::builder("localhost:50051")?
+    ///     .accept_compression([Compression::Gzip])
+    ///     .build(insecure)?;
+    /// # drop((plain, gzip));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn accept_compression(mut self, list: impl IntoIterator<Item = Compression>) -> Self {
+        self.encodings = list.into_iter().collect();
+        self
+    }
+
+    /// The channel, secured as `credentials` say.
+    ///
+    /// # Errors
+    /// An [`authority`](Self::authority) that is not one.
+    pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
+        let (security, calls) = credentials.into_parts();
+        let given = self.authority.take();
+        let default = self.default_authority.clone();
+        let (security, authority) = Security::settle(&security, given, default)?;
+        Ok(self.assemble(security, authority, calls))
+    }
+
+    /// A channel whose names are settled.
+    pub(crate) fn assemble(
+        self,
+        security: Security,
+        authority: String,
+        credentials: Option<CallCredentials>,
+    ) -> Channel {
+        let accept_encoding = if self.encodings.is_plain() {
+            String::new()
+        } else {
+            self.encodings.list()
+        };
+        let template = RequestTemplate::new(
+            security.scheme(),
+            &authority,
+            &accept_encoding,
+            &self.user_agent,
+        );
+        let identity = Identity {
+            authority,
+            template,
+            encodings: self.encodings,
+        };
         Channel {
             shared: Arc::new(Shared {
-                dial: self.dial,
-                template: Arc::new(template),
+                dial: Dial::new(self.destination, security),
+                identity: Arc::new(identity),
                 http2: self.http2,
                 limits: self.limits,
+                compression: self.compression,
+                credentials,
                 connectivity: Arc::new(Connectivity::new()),
                 first: OnceLock::new(),
                 later: Mutex::new(None),

@@ -2,20 +2,25 @@
 //! calls on it. It must never import the server: the two sides share `call` and
 //! below.
 
+mod authenticate;
 mod background;
 mod backoff;
 pub(crate) mod call_options;
 mod connection;
 mod connectivity;
 mod dial;
+mod error;
 mod handle;
 pub(crate) mod open;
 mod response;
+mod security;
 mod subchannel;
 mod target;
 mod waiting;
 
 pub use connectivity::{ConnectivityState, StateWatch};
-pub(crate) use dial::Dial;
+pub(crate) use dial::Destination;
+pub use error::ChannelError;
 pub use handle::{Channel, ChannelBuilder};
+pub(crate) use security::Security;
 pub use target::TargetError;

@@ -15,16 +15,14 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use super::connection::ClientConnection;
+use super::connection::{ClientConnection, Identity};
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
 use super::open::{self, Ask};
 use super::waiting::Waiting;
 use crate::call::queue::{QueueReceiver, WeakQueueSender};
-use crate::call::request_head::RequestTemplate;
-use crate::call::reset;
 use crate::clock;
-use crate::status::{Phase, Status};
+use crate::status::Status;
 use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::{CannotOpen, Connection, Role};
@@ -34,7 +32,7 @@ use crate::transport::io::Io;
 #[derive(Debug)]
 pub(crate) struct Subchannel {
     dial: Dial,
-    template: Arc<RequestTemplate>,
+    identity: Arc<Identity>,
     http2: Http2Options,
     backoff: Backoff,
     connectivity: Arc<Connectivity>,
@@ -53,13 +51,13 @@ enum Left {
 impl Subchannel {
     pub(crate) fn new(
         dial: Dial,
-        template: Arc<RequestTemplate>,
+        identity: Arc<Identity>,
         http2: Http2Options,
         connectivity: Arc<Connectivity>,
     ) -> Self {
         Self {
             dial,
-            template,
+            identity,
             http2,
             backoff: Backoff::default(),
             connectivity,
@@ -106,7 +104,7 @@ impl Subchannel {
     /// failed before it was established counts as a failed attempt.
     async fn serve(&mut self, io: Io, waiting: Waiting) -> (Waiting, Option<Status>) {
         let connection = Connection::new(Role::Client, self.http2.clone(), clock::now());
-        let application = ClientConnection::new(Arc::clone(&self.template), waiting);
+        let application = ClientConnection::new(Arc::clone(&self.identity), waiting);
         let mut driver = Driver::new(io, connection, application);
         let mut ready = false;
         let left = poll_fn(|cx| {
@@ -131,13 +129,12 @@ impl Subchannel {
         let name = self.dial.name();
         let failed = match left {
             Left::Closed(closed, established) => {
-                driver.application.close(&closed, &name, clock::now());
+                let now = clock::now();
+                let status = driver.application.close(&closed, &name, established, now);
                 if established {
                     self.backoff.reset();
                 }
-                (!established).then(|| {
-                    reset::status_of_closed(&closed, &name, None).with_phase(Phase::Connect)
-                })
+                (!established).then_some(status)
             }
             Left::Retired => {
                 self.backoff.reset();
@@ -183,7 +180,10 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: 
     })
     .await;
     match closed {
-        Some(closed) => driver.application.close(&closed, name, clock::now()),
+        Some(closed) => {
+            let now = clock::now();
+            driver.application.close(&closed, name, true, now);
+        }
         None => abandon(driver).await,
     }
 }

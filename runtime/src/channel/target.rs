@@ -102,6 +102,12 @@ impl std::fmt::Display for Target {
     }
 }
 
+/// The host of an authority, without its port.
+#[cfg(feature = "tls")]
+pub(crate) fn host(authority: &str) -> Option<&str> {
+    Some(split_port(authority).ok()?.0)
+}
+
 /// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
 fn split_port(text: &str) -> Result<(&str, u16), &'static str> {
     if let Some(rest) = text.strip_prefix('[') {

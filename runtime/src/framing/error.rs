@@ -1,11 +1,13 @@
 //! What can be wrong with a message, told once and in words that say which side
 //! found it and what to change.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
 use prost::DecodeError;
 
+use super::Compression;
 use crate::code::Code;
 use crate::status::{Phase, Status};
 
@@ -34,6 +36,22 @@ pub(crate) enum FramingError {
     ReceiveTooLarge { size: usize, limit: usize },
     /// The message is compressed, and no encoding was agreed on.
     Compressed,
+    /// The message is over the limit once it is decompressed: how much over,
+    /// nobody looked.
+    InflateTooLarge {
+        compression: Compression,
+        limit: usize,
+    },
+    /// The message is not what the encoding makes, for the codec's reason.
+    Decompress {
+        compression: Compression,
+        reason: Cow<'static, str>,
+    },
+    /// The message to send cannot be compressed, for the codec's reason.
+    Compress {
+        compression: Compression,
+        reason: Cow<'static, str>,
+    },
     /// The prefix begins with this byte, which means nothing.
     Flag(u8),
     /// The stream ended within a prefix, after so many of its bytes.
@@ -50,7 +68,10 @@ impl FramingError {
     pub(crate) fn into_status(self, side: Side) -> Status {
         let (code, phase) = match self {
             Self::SendTooLarge { .. } => (Code::ResourceExhausted, Phase::Send),
-            Self::ReceiveTooLarge { .. } => (Code::ResourceExhausted, Phase::Receive),
+            Self::ReceiveTooLarge { .. } | Self::InflateTooLarge { .. } => {
+                (Code::ResourceExhausted, Phase::Receive)
+            }
+            Self::Compress { .. } => (Code::Internal, Phase::Send),
             _ => (Code::Internal, Phase::Receive),
         };
         let status = Status::new(code, format!("the {side} {self}")).with_phase(phase);
@@ -74,8 +95,22 @@ impl fmt::Display for FramingError {
                 "cannot receive a message of {size} bytes: its max_receive_message_size is {limit}"
             ),
             Self::Compressed => f.write_str(
-                "received a compressed message, but the call's headers name no grpc-encoding",
+                "received a compressed message, but the call's headers name no grpc-encoding \
+                 other than identity",
             ),
+            Self::InflateTooLarge { compression, limit } => write!(
+                f,
+                "cannot receive a {compression} message of more than {limit} bytes \
+                 decompressed: its max_receive_message_size is {limit}"
+            ),
+            Self::Decompress {
+                compression,
+                reason,
+            } => write!(f, "received a message that is not {compression}: {reason}"),
+            Self::Compress {
+                compression,
+                reason,
+            } => write!(f, "cannot compress a message with {compression}: {reason}"),
             Self::Flag(flag) => write!(
                 f,
                 "received a message that begins with the byte {flag:#04x} instead of a flag of 0 or 1"

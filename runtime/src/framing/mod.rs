@@ -1,7 +1,9 @@
 //! Length-prefixed messages (PROTOCOL-HTTP2, "Length-Prefixed-Message"): one
 //! flag byte, four bytes of length, the body. Bytes in, messages out, and back;
-//! no I/O, and never a byte of memory on the word of a prefix alone.
+//! no I/O, and never a byte of memory on the word of a prefix alone. Bodies are
+//! compressed and decompressed here, by whoever asks for it.
 
+pub(crate) mod compression;
 mod error;
 mod payload;
 mod reader;
@@ -9,10 +11,11 @@ mod reader;
 mod tests;
 mod writer;
 
+pub(crate) use self::compression::{Compression, Encodings, compress};
 pub(crate) use self::error::{FramingError, Side};
 pub(crate) use self::payload::{Payload, decode_message};
 pub(crate) use self::reader::{MessageReader, sole_message};
-pub(crate) use self::writer::{encode_message, framed_len, put_message};
+pub(crate) use self::writer::{compress_message, encode_message, framed_len, put_message};
 
 /// The flag and the length before each body.
 pub(crate) const PREFIX_LEN: usize = 5;

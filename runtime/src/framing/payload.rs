@@ -5,6 +5,7 @@ use std::collections::{VecDeque, vec_deque};
 use bytes::{Buf, Bytes};
 use prost::Message;
 
+use super::compression::{Compression, decompress};
 use super::{FramingError, SMALL};
 
 /// The body of one message: as a rule one slice of what was received, otherwise
@@ -15,6 +16,10 @@ pub(crate) struct Payload {
     /// What follows `front`. Boxed, since few payloads have it and all of them
     /// are moved about.
     rest: Option<Box<Rest>>,
+    /// What the bytes are compressed with.
+    compression: Compression,
+    /// How large they may be when they are not.
+    limit: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -31,7 +36,27 @@ impl Payload {
         Self {
             front,
             rest: (len > 0).then(|| Box::new(Rest { pieces, len })),
+            ..Self::default()
         }
+    }
+
+    /// The same bytes, which are `compression`'s; decompressed they may be `limit`.
+    pub(super) fn compressed(mut self, compression: Compression, limit: usize) -> Self {
+        self.compression = compression;
+        // As much as a message can be that is not compressed.
+        self.limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Whether the message came compressed.
+    #[inline]
+    pub(crate) fn is_compressed(&self) -> bool {
+        !self.compression.is_identity()
+    }
+
+    #[cold]
+    pub(super) fn decompress(&self) -> Result<Self, FramingError> {
+        decompress(self.compression, self, self.limit as usize)
     }
 
     /// Lets go of the read buffer that a small body lies in, which may be many
@@ -42,7 +67,7 @@ impl Payload {
         }
     }
 
-    /// The bytes, to be read from the beginning.
+    /// The bytes as they came, to be read from the beginning.
     #[inline]
     pub(crate) fn reader(&self) -> PayloadReader<'_> {
         let rest = self.rest.as_deref();
@@ -60,7 +85,7 @@ impl From<Bytes> for Payload {
     fn from(body: Bytes) -> Self {
         Self {
             front: body,
-            rest: None,
+            ..Self::default()
         }
     }
 }
@@ -136,7 +161,15 @@ impl Buf for PayloadReader<'_> {
     }
 }
 
-/// Decodes a message. prost bounds how deep it may nest.
+/// Decodes a message, decompressed first where it needs to be, which is work for
+/// the receiver's task. prost bounds how deep it may nest.
 pub(crate) fn decode_message<M: Message + Default>(payload: &Payload) -> Result<M, FramingError> {
+    let decompressed;
+    let payload = if payload.is_compressed() {
+        decompressed = payload.decompress()?;
+        &decompressed
+    } else {
+        payload
+    };
     M::decode(payload.reader()).map_err(FramingError::Decode)
 }

@@ -7,7 +7,7 @@ use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{FramingError, PREFIX_LEN, Payload, SMALL};
+use super::{Compression, FramingError, PREFIX_LEN, Payload, SMALL};
 
 /// Cuts the body of a stream into messages.
 ///
@@ -32,11 +32,20 @@ pub(crate) struct MessageReader {
     buffered: usize,
     /// The length of the message at hand, once its prefix is read.
     body: Option<usize>,
+    /// Whether that message is compressed.
+    compressed: bool,
+    /// What the call's messages are compressed with where they are.
+    encoding: Compression,
 }
 
 impl MessageReader {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes what the call's head says of its messages; identity until then.
+    pub(crate) fn set_encoding(&mut self, encoding: Compression) {
+        self.encoding = encoding;
     }
 
     /// Takes the next chunk of the stream.
@@ -56,7 +65,7 @@ impl MessageReader {
     }
 
     /// The next message, or `None` until more is pushed. `limit` is the largest
-    /// body to accept; it is checked as soon as the prefix is there.
+    /// body to accept, compressed or not; it is checked as soon as the prefix is there.
     ///
     /// An error is final: it comes again however often this is called.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Payload>, FramingError> {
@@ -69,7 +78,12 @@ impl MessageReader {
             return Ok(None);
         }
         self.body = None;
-        Ok(Some(self.take(size)))
+        let payload = self.take(size);
+        Ok(Some(if self.compressed {
+            payload.compressed(self.encoding, limit)
+        } else {
+            payload
+        }))
     }
 
     /// Whether the stream may end here: to be asked after `next` gave `None`.
@@ -96,11 +110,12 @@ impl MessageReader {
         let Some([flag, length @ ..]) = self.peek_prefix() else {
             return Ok(None);
         };
-        match flag {
-            0 => {}
-            1 => return Err(FramingError::Compressed),
+        self.compressed = match flag {
+            0 => false,
+            1 if self.encoding.is_identity() => return Err(FramingError::Compressed),
+            1 => true,
             flag => return Err(FramingError::Flag(flag)),
-        }
+        };
         let size = u32::from_be_bytes(length) as usize;
         if size > limit {
             return Err(FramingError::ReceiveTooLarge { size, limit });

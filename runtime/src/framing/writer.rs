@@ -1,8 +1,10 @@
-//! Messages into bytes, in place: no buffer between the message and the output.
+//! Messages into bytes, in place: no buffer between the message and the output,
+//! unless a compressor stands there.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use super::compression::{Compression, compress};
 use super::{FramingError, PREFIX_LEN};
 
 /// Appends `message` with its prefix to `out`. Over `limit` bytes of body,
@@ -48,4 +50,16 @@ pub(crate) fn put_message<M: Message>(message: &M, length: usize, out: &mut Byte
         length - PREFIX_LEN,
         "encoded_len was wrong"
     );
+}
+
+/// `message` with its prefix, compressed. Over `limit` bytes before that, it is
+/// not.
+pub(crate) fn compress_message<M: Message>(
+    message: &M,
+    limit: usize,
+    compression: Compression,
+) -> Result<Bytes, FramingError> {
+    let mut plain = BytesMut::new();
+    encode_message(message, limit, &mut plain)?;
+    compress(compression, &plain[PREFIX_LEN..])
 }

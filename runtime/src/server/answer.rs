@@ -2,7 +2,8 @@
 //! answer to a call that gets no handler. It must never hold state.
 
 use crate::call::command::Finished;
-use crate::call::response_head;
+use crate::call::response_head::{self, Coding};
+use crate::framing::Encodings;
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::http2::connection::Connection;
@@ -24,17 +25,19 @@ pub(super) fn refuse_http(connection: &mut Connection, stream: StreamId, http: u
     });
 }
 
-/// Answers a call that is compressed in a way that is not spoken here, with the
+/// Answers a call that is compressed in a way that is not taken here, with the
 /// ways that are.
 pub(super) fn refuse_encoding(
     connection: &mut Connection,
     stream: StreamId,
-    result: &Result<(), Status>,
+    accepts: Encodings,
+    status: Status,
 ) {
+    let result = Err(status);
     with_fields(connection, |connection, fields| {
-        response_head::write_head(fields, &NONE);
-        fields.push(b"grpc-accept-encoding", b"identity");
-        response_head::write_trailers(fields, result, &NONE);
+        response_head::write_head(fields, Coding::default(), &NONE);
+        fields.push(b"grpc-accept-encoding", accepts.list().as_bytes());
+        response_head::write_trailers(fields, &result, &NONE);
         connection.send_trailers(stream, fields);
     });
 }
@@ -47,7 +50,7 @@ pub(super) fn end(
     finished: &mut Finished,
 ) {
     if let Some(message) = finished.message.take() {
-        if head_sent || send_head(connection, stream, metadata(finished).0) {
+        if head_sent || send_head(connection, stream, coding(finished), metadata(finished).0) {
             head_sent = true;
             connection.send_whole(stream, &message, false);
         } else {
@@ -60,14 +63,14 @@ pub(super) fn end(
     let (initial, trailing) = metadata(finished);
     with_fields(connection, |connection, fields| {
         if trailers_only {
-            response_head::write_head(fields, initial);
+            response_head::write_head(fields, Coding::default(), initial);
         }
         response_head::write_trailers(fields, &finished.result, trailing);
         if fields.size() > connection.peer_header_list_limit() {
             let text = "the trailing metadata is above the caller's limit";
             fields.clear();
             if trailers_only {
-                response_head::write_head(fields, &NONE);
+                response_head::write_head(fields, Coding::default(), &NONE);
             }
             let result = Err(Status::new(Code::ResourceExhausted, text));
             response_head::write_trailers(fields, &result, &NONE);
@@ -84,16 +87,25 @@ fn metadata(finished: &Finished) -> (&Metadata, &Metadata) {
     }
 }
 
+/// What the head of a response that has a message says of compression.
+fn coding(finished: &Finished) -> Coding {
+    match &finished.envelope {
+        Some(envelope) => envelope.compression.response,
+        None => Coding::default(),
+    }
+}
+
 /// Sends a response's head; `false`, and nothing sent, where its metadata is
 /// above the caller's limit.
 #[must_use]
 pub(super) fn send_head(
     connection: &mut Connection,
     stream: StreamId,
+    coding: Coding,
     metadata: &Metadata,
 ) -> bool {
     with_fields(connection, |connection, fields| {
-        response_head::write_head(fields, metadata);
+        response_head::write_head(fields, coding, metadata);
         let fits = fields.size() <= connection.peer_header_list_limit();
         if fits {
             connection.send_head(stream, fields);

@@ -10,16 +10,33 @@ use super::listener::{ListenAddress, Listener};
 use super::router::Router;
 use super::running::Server;
 use super::service::Service;
+use crate::credentials::ServerCredentials;
+use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::transport::Http2Options;
 
 /// Configures a [`Server`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ServerBuilder {
     services: Vec<Service>,
-    addresses: Vec<Result<ListenAddress, ServerError>>,
+    addresses: Vec<(Result<ListenAddress, ServerError>, ServerCredentials)>,
     limits: CallLimits,
+    compression: Compression,
+    encodings: Encodings,
     http2: Http2Options,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self {
+            services: Vec::new(),
+            addresses: Vec::new(),
+            limits: CallLimits::default(),
+            compression: Compression::Identity,
+            encodings: Encodings::all(),
+            http2: Http2Options::default(),
+        }
+    }
 }
 
 impl Server {
@@ -37,20 +54,34 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an address to listen on: `host:port`, `[::]:port` for every address
-    /// of the machine, port 0 for one that the system chooses, or `unix:/path`.
-    /// A server may have several.
+    /// Adds an address to listen on without encryption: `host:port`, `[::]:port`
+    /// for every address of the machine, port 0 for one that the system chooses,
+    /// or `unix:/path`. A server may have several.
     #[must_use]
-    pub fn listen(mut self, address: impl AsRef<str>) -> Self {
-        self.addresses.push(ListenAddress::parse(address.as_ref()));
+    pub fn listen(self, address: impl AsRef<str>) -> Self {
+        self.listen_with(address, ServerCredentials::insecure())
+    }
+
+    /// Adds an address as [`listen`](Self::listen) does, whose connections are
+    /// secured as `credentials` say. Credentials are an address's own, so that a
+    /// server can offer TLS to the world and none to a socket of its machine.
+    #[must_use]
+    pub fn listen_with(mut self, address: impl AsRef<str>, credentials: ServerCredentials) -> Self {
+        let address = ListenAddress::parse(address.as_ref());
+        self.addresses.push((address, credentials));
         self
     }
 
     /// Listens on a socket that is bound already, for instance one that was
     /// inherited.
     #[must_use]
-    pub fn listen_on(mut self, listener: std::net::TcpListener) -> Self {
-        self.addresses.push(Ok(ListenAddress::Bound(listener)));
+    pub fn listen_on(
+        mut self,
+        listener: std::net::TcpListener,
+        credentials: ServerCredentials,
+    ) -> Self {
+        let address = Ok(ListenAddress::Bound(listener));
+        self.addresses.push((address, credentials));
         self
     }
 
@@ -67,6 +98,39 @@ impl ServerBuilder {
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_send_message_size = bytes;
+        self
+    }
+
+    /// How response messages are compressed, where neither their service nor
+    /// their call says it; not at all unless set. A client that does not accept
+    /// the encoding gets them as they are.
+    ///
+    /// ```
+    /// use grpc_runtime::{Compression, Server};
+    ///
+    /// let server = Server::builder().compression(Compression::Gzip);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The encodings that clients may compress requests with, beside identity;
+    /// all that this build knows unless set. A request in another fails its call
+    /// with `UNIMPLEMENTED`, and tells the client which there are.
+    ///
+    /// ```
+    /// use grpc_runtime::{Compression, Server};
+    ///
+    /// let plain = Server::builder().accept_compression([]);
+    /// let gzip = Server::builder().accept_compression([Compression::Gzip]);
+    /// # drop((plain, gzip));
+    /// ```
+    #[must_use]
+    pub fn accept_compression(mut self, list: impl IntoIterator<Item = Compression>) -> Self {
+        self.encodings = list.into_iter().collect();
         self
     }
 
@@ -90,8 +154,9 @@ impl ServerBuilder {
     /// and begins on tasks of its own, on every core that the runtime has.
     pub async fn start(mut self) -> Result<Server, ServerError> {
         let mut listeners = Vec::new();
-        for address in std::mem::take(&mut self.addresses) {
-            listeners.push(Listener::bind(address?).await?);
+        for (address, credentials) in std::mem::take(&mut self.addresses) {
+            let listener = Listener::bind(address?).await?;
+            listeners.push((listener, credentials.into_security()));
         }
         if listeners.is_empty() {
             return Err(ServerError::NoAddress);
@@ -100,13 +165,27 @@ impl ServerBuilder {
         Ok(Server::start(shared, &http2, listeners))
     }
 
-    /// Listens on `address`, and all others added before, and serves until the
-    /// future is dropped.
+    /// Listens on `address` without encryption, and on all others added before,
+    /// and serves until the future is dropped.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn serve(self, address: impl AsRef<str>) -> Result<(), ServerError> {
-        let server = self.listen(address).start().await?;
+        let insecure = ServerCredentials::insecure();
+        self.serve_with(address, insecure).await
+    }
+
+    /// As [`serve`](Self::serve), with connections to `address` secured as
+    /// `credentials` say.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn serve_with(
+        self,
+        address: impl AsRef<str>,
+        credentials: ServerCredentials,
+    ) -> Result<(), ServerError> {
+        let server = self.listen_with(address, credentials).start().await?;
         server.wait().await;
         Ok(())
     }
@@ -114,8 +193,9 @@ impl ServerBuilder {
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let shared = ServerShared {
-            router: Router::new(&self.services)?,
+            router: Router::new(&self.services, self.compression)?,
             limits: self.limits,
+            encodings: self.encodings,
             calls_cut: AtomicUsize::new(0),
         };
         Ok((Arc::new(shared), self.http2))

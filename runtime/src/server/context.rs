@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::over::Over;
 use crate::call::envelope::Envelope;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
+use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
@@ -37,6 +40,24 @@ impl std::fmt::Display for PeerAddress {
     }
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: PeerAddress,
+    /// What it proved itself with.
+    pub(crate) certificates: Option<Arc<[Bytes]>>,
+}
+
+impl Peer {
+    /// A peer of which no more is known.
+    pub(crate) fn at(address: PeerAddress) -> Self {
+        Self {
+            address,
+            certificates: None,
+        }
+    }
+}
+
 /// One call, as its handler sees it.
 ///
 /// When the caller cancels, its deadline passes or its connection is lost, the
@@ -57,7 +78,7 @@ pub struct Context {
     envelope: Box<Envelope>,
     method: Method,
     deadline: Option<Deadline>,
-    peer: PeerAddress,
+    peer: Peer,
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
@@ -68,7 +89,7 @@ impl Context {
         envelope: Box<Envelope>,
         method: Method,
         deadline: Option<Deadline>,
-        peer: PeerAddress,
+        peer: Peer,
         stream: Option<Arc<CallState>>,
     ) -> Self {
         Self {
@@ -104,7 +125,14 @@ impl Context {
 
     /// Where the call came from.
     pub fn peer(&self) -> &PeerAddress {
-        &self.peer
+        &self.peer.address
+    }
+
+    /// The caller's certificate chain in DER, its own certificate first, where
+    /// mutual TLS verified one; else empty. It is the connection's: every call
+    /// on it has the same.
+    pub fn peer_certificates(&self) -> &[Bytes] {
+        self.peer.certificates.as_deref().unwrap_or_default()
     }
 
     /// Waits until the call is over, in a task that the handler spawned: `true`
@@ -165,6 +193,53 @@ impl Context {
     /// succeeds or fails.
     pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
         &mut self.envelope.trailing
+    }
+
+    /// Whether the request came [compressed](Compression), where it is one
+    /// message; each of a stream's is told by
+    /// [`Receiver::was_compressed`](crate::Receiver::was_compressed).
+    pub fn request_was_compressed(&self) -> bool {
+        self.envelope.compression.request_was_compressed
+    }
+
+    /// Sets how this call's response messages are compressed, in place of what
+    /// its service or server says. A caller that does not accept the encoding
+    /// gets them as they are.
+    ///
+    /// A stream may still leave single messages as they are:
+    /// [`Sender::send_uncompressed`](crate::Sender::send_uncompressed).
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` once a message of a streamed response, or its
+    /// initial metadata, has gone.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Compression, Context, Status};
+    /// fn answer(size: usize, context: &mut Context) -> Result<String, Status> {
+    ///     if size > 1_000 {
+    ///         context.set_compression(Compression::Gzip)?;
+    ///     }
+    ///     Ok("a".repeat(size))
+    /// }
+    /// ```
+    pub fn set_compression(&mut self, compression: Compression) -> Result<(), Status> {
+        let call = &mut self.envelope.compression;
+        let encoding = call.accepted.allow(compression);
+        if let Some(stream) = &self.stream
+            && !stream.set_encoding(encoding)
+        {
+            return Err(Status::new(
+                Code::FailedPrecondition,
+                "the response has begun: its compression is settled",
+            ));
+        }
+        call.response.encoding = encoding;
+        Ok(())
+    }
+
+    /// What a response of one message is compressed with.
+    pub(crate) fn encoding(&self) -> Compression {
+        self.envelope.compression.response.encoding
     }
 
     /// The call's metadata, at its end.

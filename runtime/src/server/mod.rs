@@ -17,6 +17,7 @@ mod turns;
 mod weight;
 
 pub use builder::ServerBuilder;
+pub(crate) use context::Peer;
 pub use context::{Context, PeerAddress};
 pub use error::ServerError;
 pub(crate) use running::serve_connection;

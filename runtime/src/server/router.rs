@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::ServerError;
 use super::handler::Route;
 use super::service::Service;
+use crate::framing::Compression;
 use crate::status::{Code, Status};
 
 /// Every method of a server's services, by path.
@@ -20,6 +21,8 @@ pub(crate) struct Router {
 struct Entry {
     path: &'static [u8],
     route: Arc<Route>,
+    /// What its responses are compressed with.
+    compression: Compression,
 }
 
 /// A route found before: its place in the router that found it.
@@ -33,7 +36,8 @@ fn key(path: &[u8]) -> (usize, &[u8]) {
 }
 
 impl Router {
-    pub(crate) fn new(services: &[Service]) -> Result<Self, ServerError> {
+    /// `compression` is that of services that do not say it.
+    pub(crate) fn new(services: &[Service], compression: Compression) -> Result<Self, ServerError> {
         let mut router = Self {
             entries: Vec::new(),
             services: Vec::new(),
@@ -47,6 +51,7 @@ impl Router {
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
                     route: Arc::clone(route),
+                    compression: service.own_compression().unwrap_or(compression),
                 });
             }
         }
@@ -65,6 +70,11 @@ impl Router {
 
     pub(crate) fn route(&self, id: RouteId) -> &Arc<Route> {
         &self.entries[id.0].route
+    }
+
+    /// What the responses of a route are compressed with.
+    pub(crate) fn compression(&self, id: RouteId) -> Compression {
+        self.entries[id.0].compression
     }
 
     fn unknown(&self, path: &[u8]) -> Status {

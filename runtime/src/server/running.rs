@@ -2,24 +2,30 @@
 //! end. It must never look inside a connection.
 
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::connection::{ServerConnection, ServerShared};
-use super::context::PeerAddress;
+use super::context::Peer;
 use super::listener::Listener;
 use crate::call::command::Command;
 use crate::call::queue::QueueSender;
 use crate::clock;
+use crate::credentials::ServerSecurity;
 use crate::transport::Http2Options;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
+#[cfg(feature = "tls")]
+use crate::transport::tls;
 
 /// After an accept that failed (no descriptors left, say) the loop waits so
 /// long before the next.
@@ -81,18 +87,22 @@ impl Server {
     pub(crate) fn start(
         shared: Arc<ServerShared>,
         http2: &Http2Options,
-        listeners: Vec<Listener>,
+        listeners: Vec<(Listener, ServerSecurity)>,
     ) -> Self {
         let connections = Arc::new(Connections {
             open: Mutex::default(),
             count: watch::Sender::new(0),
         });
-        let addresses = listeners.iter().map(Listener::local_address).collect();
+        let addresses = listeners
+            .iter()
+            .map(|(listener, _)| listener.local_address())
+            .collect();
         let accepting = listeners
             .into_iter()
-            .map(|listener| {
+            .map(|(listener, security)| {
                 let accept = accept(
                     listener,
+                    security,
                     Arc::clone(&shared),
                     http2.clone(),
                     Arc::clone(&connections),
@@ -221,21 +231,51 @@ impl Drop for Registered {
     }
 }
 
+/// Accepts until it is aborted, which also cuts the handshakes under way.
 async fn accept(
     listener: Listener,
+    security: ServerSecurity,
     shared: Arc<ServerShared>,
     http2: Http2Options,
     connections: Arc<Connections>,
 ) {
+    let mut handshakes = JoinSet::<()>::new();
     loop {
-        match listener.accept().await {
-            Ok((io, peer)) => {
-                connections.run(serve_connection(
-                    io,
-                    peer,
-                    Arc::clone(&shared),
-                    http2.clone(),
-                ));
+        let accepted = {
+            let mut accept = pin!(listener.accept());
+            poll_fn(|cx| {
+                // Forgets those that ended.
+                while let Poll::Ready(Some(_)) = handshakes.poll_join_next(cx) {}
+                accept.as_mut().poll(cx)
+            })
+            .await
+        };
+        match accepted {
+            Ok((io, address)) => {
+                let begun = clock::now();
+                let (shared, http2) = (Arc::clone(&shared), http2.clone());
+                match &security {
+                    ServerSecurity::Insecure => {
+                        let peer = Peer::at(address);
+                        connections.run(serve_connection(io, peer, shared, http2, begun));
+                    }
+                    #[cfg(feature = "tls")]
+                    ServerSecurity::Tls(config) => {
+                        let (config, connections) = (Arc::clone(config), Arc::clone(&connections));
+                        handshakes.spawn(async move {
+                            let handshake = tls::accept(&config, io);
+                            let secured = tokio::time::timeout(http2.handshake_timeout, handshake);
+                            // A client that failed has been told by an alert.
+                            if let Ok(Ok((io, certificates))) = secured.await {
+                                let peer = Peer {
+                                    address,
+                                    certificates,
+                                };
+                                connections.run(serve_connection(io, peer, shared, http2, begun));
+                            }
+                        });
+                    }
+                }
             }
             // The client left before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -244,14 +284,16 @@ async fn accept(
     }
 }
 
-/// A server's end of a new connection.
+/// A server's end of a connection that was accepted when it had `begun`, which
+/// is when its handshake's time began.
 pub(crate) fn serve_connection(
     io: Io,
-    peer: PeerAddress,
+    peer: Peer,
     shared: Arc<ServerShared>,
     http2: Http2Options,
+    begun: Instant,
 ) -> Driver<ServerConnection> {
-    let now = clock::now();
-    let connection = Connection::new(Role::Server, http2, now);
-    Driver::new(io, connection, ServerConnection::new(shared, peer, now))
+    let connection = Connection::new(Role::Server, http2, begun);
+    let calls = ServerConnection::new(shared, peer, clock::now());
+    Driver::new(io, connection, calls)
 }

@@ -4,16 +4,17 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use super::context::Context;
 use super::handler::{HandlerFuture, Invocation, Route};
 use crate::call::command::Finished;
 use crate::call::receiver::Receiver;
+use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
 use crate::call::state::CallState;
-use crate::framing::{self, Side};
+use crate::framing::{self, Compression, FramingError, Side};
 use crate::method::{Method, Shape};
 use crate::status::{Code, Status};
 
@@ -23,6 +24,7 @@ use crate::status::{Code, Status};
 pub struct Service {
     name: &'static str,
     routes: Arc<[Arc<Route>]>,
+    compression: Option<Compression>,
 }
 
 impl Service {
@@ -39,6 +41,28 @@ impl Service {
     /// The service's full name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// How the service's response messages are compressed, where a call does not
+    /// say it; as its server says unless set. A client that does not accept the
+    /// encoding gets them as they are.
+    ///
+    /// ```
+    /// use grpc_runtime::{Compression, Server, Service};
+    ///
+    /// fn serve_compressed(generated: impl Into<Service>) -> grpc_runtime::ServerBuilder {
+    ///     let service: Service = generated.into();
+    ///     Server::builder().add_service(service.compression(Compression::Gzip))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    pub(crate) fn own_compression(&self) -> Option<Compression> {
+        self.compression
     }
 
     pub(crate) fn routes(&self) -> &[Arc<Route>] {
@@ -143,6 +167,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         Service {
             name: self.name,
             routes: self.routes.into(),
+            compression: None,
         }
     }
 
@@ -199,7 +224,7 @@ fn state(invocation: &Invocation) -> Arc<CallState> {
     invocation
         .state
         .clone()
-        .unwrap_or_else(|| CallState::new(0))
+        .unwrap_or_else(|| CallState::new(0, Coding::default(), Compression::Identity))
 }
 
 fn finished((result, context): (Result<(), Status>, Context)) -> Finished {
@@ -216,11 +241,7 @@ fn finished_with<R: Message>(
     limit: usize,
 ) -> Finished {
     let encoded = result.and_then(|message| {
-        let length = framing::framed_len(&message, limit)
-            .map_err(|error| error.into_status(Side::Server))?;
-        let mut buffer = BytesMut::with_capacity(length);
-        framing::put_message(&message, length, &mut buffer);
-        Ok(buffer.freeze())
+        encode(&message, limit, context.encoding()).map_err(|error| error.into_status(Side::Server))
     });
     let (result, message) = match encoded {
         Ok(message) => (Ok(()), Some(message)),
@@ -231,4 +252,19 @@ fn finished_with<R: Message>(
         message,
         envelope: Some(context.into_envelope()),
     }
+}
+
+/// The one message of a response, with its prefix.
+fn encode<R: Message>(
+    message: &R,
+    limit: usize,
+    encoding: Compression,
+) -> Result<Bytes, FramingError> {
+    if !encoding.is_identity() {
+        return framing::compress_message(message, limit, encoding);
+    }
+    let length = framing::framed_len(message, limit)?;
+    let mut buffer = BytesMut::with_capacity(length);
+    framing::put_message(message, length, &mut buffer);
+    Ok(buffer.freeze())
 }

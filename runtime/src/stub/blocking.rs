@@ -64,6 +64,11 @@ impl<R: Message + Default> BlockingReceiver<R> {
         }
     }
 
+    /// Whether the message that came last had come compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.receiver.was_compressed()
+    }
+
     /// The async half, with metadata and cancellation.
     pub fn into_inner(self) -> Receiver<R> {
         self.receiver
@@ -105,6 +110,15 @@ impl<Q: Message> BlockingSender<Q> {
         block_on(self.sender.send(message))?
     }
 
+    /// Sends one message as it is, where the call's are compressed; see
+    /// [`Sender::send_uncompressed`].
+    ///
+    /// # Errors
+    /// The call's status if it has failed.
+    pub fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
+        block_on(self.sender.send_uncompressed(message))?
+    }
+
     /// Ends the stream in order.
     pub fn finish(self) {
         self.sender.finish();
@@ -129,6 +143,15 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
     /// The call's status if it has failed.
     pub fn send(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.stream.send(message))?
+    }
+
+    /// Sends one message as it is, where the call's are compressed; see
+    /// [`Sender::send_uncompressed`].
+    ///
+    /// # Errors
+    /// The call's status if it has failed.
+    pub fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
+        block_on(self.stream.send_uncompressed(message))?
     }
 
     /// Ends the stream and gives the answer.

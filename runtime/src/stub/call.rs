@@ -8,14 +8,16 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use crate::call::receiver::Receiver;
+use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
 use crate::call::state::CallState;
 use crate::channel::Channel;
 use crate::channel::call_options::CallOptions;
 use crate::channel::open::Open;
 use crate::clock;
+use crate::credentials::CallCredentials;
 use crate::deadline::Deadline;
-use crate::framing::{self, FramingError, Side};
+use crate::framing::{self, Compression, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
 use crate::method::Method;
 use crate::server::Context;
@@ -36,6 +38,7 @@ impl Call {
     pub(crate) fn new(channel: &Channel, method: Method) -> Self {
         let options = CallOptions {
             limits: channel.limits(),
+            compression: channel.compression(),
             ..CallOptions::default()
         };
         Self {
@@ -81,6 +84,13 @@ impl Call {
         }
     }
 
+    pub(crate) fn credentials(&mut self, credentials: CallCredentials) {
+        self.options.credentials = Some(match self.options.credentials.take() {
+            Some(own) => own.and(credentials),
+            None => credentials,
+        });
+    }
+
     pub(crate) fn wait_for_ready(&mut self) {
         self.options.wait_for_ready = true;
     }
@@ -93,16 +103,41 @@ impl Call {
         self.options.limits.max_send_message_size = bytes;
     }
 
+    pub(crate) fn compression(&mut self, compression: Compression) {
+        self.options.compression = compression;
+    }
+
+    /// The request within its limit, and compressed if it is to be: options that
+    /// come after the request have their say in both.
+    fn finish_request(&mut self) -> Result<(), FramingError> {
+        let Some(request) = &mut self.request else {
+            return Ok(());
+        };
+        let body = &request[framing::PREFIX_LEN..];
+        let limit = self.options.limits.max_send_message_size;
+        if body.len() > limit {
+            let size = body.len();
+            return Err(FramingError::SendTooLarge { size, limit });
+        }
+        if !self.options.compression.is_identity() {
+            *request = framing::compress(self.options.compression, body)?;
+        }
+        Ok(())
+    }
+
     /// Starts the call. It is under way when this returns; nothing has waited.
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
         self.options.deadline = [own, self.outer].into_iter().flatten().min();
-        let state = CallState::new(self.channel.http2().send_buffer);
+        let send_buffer = self.channel.http2().send_buffer;
+        let sends = Coding {
+            encoding: self.options.compression,
+            ..Coding::default()
+        };
+        let state = CallState::new(send_buffer, sends, Compression::Identity);
         let error = self.options.error.take().or_else(|| {
-            let size = self.request.as_ref()?.len() - framing::PREFIX_LEN;
-            let limit = self.options.limits.max_send_message_size;
-            let error = FramingError::SendTooLarge { size, limit };
-            (size > limit).then(|| error.into_status(Side::Client))
+            let finished = self.finish_request();
+            finished.err().map(|error| error.into_status(Side::Client))
         });
         let started = Started {
             state: Arc::clone(&state),
@@ -192,6 +227,15 @@ macro_rules! call_options {
             self
         }
 
+        /// Adds credentials to the call, behind the channel's own and those that
+        /// were added before. A connection that is not encrypted fails the call
+        /// with `UNAUTHENTICATED` before anything is sent, unless they allow it;
+        /// see [`CallCredentials`](crate::CallCredentials).
+        pub fn credentials(mut self, credentials: $crate::credentials::CallCredentials) -> Self {
+            self.call.credentials(credentials);
+            self
+        }
+
         /// Waits for a connection, up to the deadline, instead of failing with
         /// `UNAVAILABLE` when there is none to be had.
         pub fn wait_for_ready(mut self) -> Self {
@@ -212,6 +256,14 @@ macro_rules! call_options {
         /// `RESOURCE_EXHAUSTED`.
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.call.max_send_message_size(bytes);
+            self
+        }
+
+        /// How this call's request is [compressed](crate::Compression), one
+        /// message or a stream of them; as its channel says unless set. A server
+        /// that does not take the encoding fails the call with `UNIMPLEMENTED`.
+        pub fn compression(mut self, compression: $crate::framing::Compression) -> Self {
+            self.call.compression(compression);
             self
         }
     };

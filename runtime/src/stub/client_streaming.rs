@@ -64,6 +64,15 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.send(message).await
     }
 
+    /// Sends one message as it is, where the call's are compressed; see
+    /// [`Sender::send_uncompressed`].
+    ///
+    /// # Errors
+    /// The call's status if it has failed.
+    pub async fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
+        self.sender.send_uncompressed(message).await
+    }
+
     /// Cancels the call: the server's handler is dropped, and
     /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
     pub fn cancel(&mut self) {

@@ -36,6 +36,8 @@ pub struct Response<M> {
     pub initial_metadata: Metadata,
     /// What the server sent behind it.
     pub trailing_metadata: Metadata,
+    /// Whether it came [compressed](crate::Compression).
+    pub was_compressed: bool,
 }
 
 impl<R: Message + Default> UnaryCall<R> {
@@ -123,6 +125,7 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
                 message,
                 initial_metadata,
                 trailing_metadata,
+                was_compressed: payload.is_compressed(),
             })
         }))
     }

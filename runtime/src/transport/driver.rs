@@ -35,6 +35,9 @@ const WRITE_SLICES: usize = 32;
 const TURNS: usize = 16;
 /// Output above this is worth a write of its own: it waits for no one.
 const GATHER_LIMIT: usize = 16 << 10;
+/// How a TLS server answers what is no TLS: a record of type alert (RFC 8446
+/// section 5.1).
+const TLS_ALERT: &[u8] = &[21, 3];
 /// Input above this is enough for a turn: window updates and commands wait.
 const READ_LIMIT: usize = 64 << 10;
 
@@ -173,7 +176,9 @@ impl<A: Application> Driver<A> {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Gathers) => break,
                 Ok(Turn::Still) => {
-                    if self.connection.is_finished() {
+                    if self.connection.is_finished() && !self.io.wants_flush() {
+                        // TLS has a farewell of its own, which is not waited for.
+                        let _ = Pin::new(&mut self.io).poll_shutdown(cx);
                         return Poll::Ready(Closed::Drained);
                     }
                     if self.poll_timer(cx) {
@@ -218,7 +223,10 @@ impl<A: Application> Driver<A> {
         }
         let unframed = self.connection.pump();
         self.dispatch(now);
-        let wrote = self.write(cx).map_err(Closed::Io)?;
+        let wrote = match self.write(cx) {
+            Ok(wrote) => wrote,
+            Err(error) => return Err(self.hear_out(cx, now, error)),
+        };
         // Whatever else may move wakes the task: the socket and the queue will.
         let again = match unread {
             Unread::Nothing => wrote && (unframed || !short),
@@ -254,6 +262,11 @@ impl<A: Application> Driver<A> {
 
     /// Frame by frame, each with what it means for its call.
     fn receive(&mut self, now: Instant) -> Result<(), Closed> {
+        if !self.connection.is_established() && self.input.starts_with(TLS_ALERT) {
+            // No connection begins with a frame of the length that this would be.
+            let reason = "it speaks TLS on this port, where this side does not";
+            return Err(Closed::Protocol(ConnectionError::protocol(reason)));
+        }
         loop {
             let received = self.connection.receive(&mut self.input, now);
             if !received.map_err(Closed::Protocol)? {
@@ -299,7 +312,17 @@ impl<A: Application> Driver<A> {
     /// Writes what the output holds, as far as the socket takes it.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut moved = false;
-        while !self.connection.output().is_empty() {
+        loop {
+            // First what TLS holds back: output gathers here meanwhile, not there.
+            if self.io.wants_flush() {
+                match Pin::new(&mut self.io).poll_flush(cx) {
+                    Poll::Ready(flushed) => flushed?,
+                    Poll::Pending => break,
+                }
+            }
+            if self.connection.output().is_empty() {
+                break;
+            }
             let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
             let count = self.connection.output().slices(&mut slices);
             match Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]) {
@@ -313,6 +336,25 @@ impl<A: Application> Driver<A> {
             }
         }
         Ok(moved)
+    }
+
+    /// The socket takes nothing any more. What the peer said before that is heard:
+    /// why it left, as a rule.
+    fn hear_out(&mut self, cx: &mut Context<'_>, now: Instant, error: io::Error) -> Closed {
+        loop {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => {
+                    if let Err(closed) = self.receive(now) {
+                        return closed;
+                    }
+                }
+                // TLS' own errors are more to the point than the socket's.
+                Poll::Ready(Err(heard)) if heard.kind() == io::ErrorKind::InvalidData => {
+                    return Closed::Io(heard);
+                }
+                _ => return Closed::Io(error),
+            }
+        }
     }
 
     fn check_timeouts(&mut self, now: Instant) -> Result<(), Closed> {

@@ -18,6 +18,21 @@ pub(crate) enum Io {
     Unix(UnixStream),
     /// Both ends live in this process.
     Memory(DuplexStream),
+    /// Encrypted, over one of the others.
+    #[cfg(feature = "tls")]
+    Tls(Box<super::tls::Stream>),
+}
+
+impl Io {
+    /// Whether bytes that were written wait here for a flush: sockets keep none,
+    /// TLS keeps records that its socket did not take.
+    pub(crate) fn wants_flush(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.wants_write(),
+            _ => false,
+        }
+    }
 }
 
 /// Runs the same poll on whichever stream it is.
@@ -28,6 +43,8 @@ macro_rules! on_stream {
             #[cfg(unix)]
             Io::Unix($stream) => $poll,
             Io::Memory($stream) => $poll,
+            #[cfg(feature = "tls")]
+            Io::Tls($stream) => $poll,
         }
     };
 }

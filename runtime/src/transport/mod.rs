@@ -4,5 +4,7 @@
 pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 pub use http2::options::Http2Options;

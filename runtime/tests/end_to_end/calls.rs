@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{ELSEWHERE, Echo, EchoServicer, EchoStub, MISSING, service};
 use grpc_runtime::{Channel, Code, Context, Metadata, Receiver, Sender, Server, Status};
 
-struct Echoes;
+pub(crate) struct Echoes;
 
 impl EchoServicer for Echoes {
     async fn unary(&self, request: Echo, context: &mut Context) -> Result<Echo, Status> {
@@ -83,7 +83,7 @@ impl EchoServicer for Echoes {
     }
 }
 
-async fn all_kinds(stub: &EchoStub) {
+pub(crate) async fn all_kinds(stub: &EchoStub) {
     let reply = stub.unary(Echo::text("hi")).await.unwrap();
     assert_eq!(reply.text, "hi");
     let reply = stub.unary(Echo::text("wait")).await.unwrap();

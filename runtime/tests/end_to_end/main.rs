@@ -7,9 +7,14 @@
     reason = "tests"
 )]
 
+mod call_credentials;
 mod calls;
+#[cfg(feature = "compression")]
+mod compression;
 mod connectivity;
 mod heavy;
 mod lifecycle;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -219,24 +219,6 @@ const cases = {
     checkLarge(await unary(gzip, 'unaryCall', request(true)));
     checkLarge(await unary(plain, 'unaryCall', request(false)));
   },
-  async client_compressed_streaming() {
-    const call = (messages) =>
-      new Promise((resolve, reject) => {
-        const done = (error, response) => (error ? reject(error) : resolve(response));
-        const call = stub(GZIP).streamingInputCall(bound(), done);
-        for (const [size, expected, flag] of messages) {
-          call.write({ payload: payload(size), expectCompressed: { value: expected } }, flag);
-        }
-        call.end();
-      });
-    const off = grpc.writeFlags.NoCompress;
-    await failed(call([[27182, true, off]]), grpc.status.INVALID_ARGUMENT);
-    const response = await call([
-      [27182, true, 0],
-      [45904, false, off],
-    ]);
-    assert.equal(response.aggregatedPayloadSize, 73086);
-  },
   // grpc-js does not tell how a message came, only what it is.
   async server_compressed_unary() {
     for (const value of [true, false]) {

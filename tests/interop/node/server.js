@@ -1,7 +1,7 @@
 // gRPC's interop server on grpc-js, under the official flags.
 //
-// grpc-js tells a handler nothing of how a request was compressed, so the cases
-// that probe it are not for this server.
+// grpc-js tells a handler nothing of how a request was compressed, and compresses
+// no response, so the cases that probe either are not for this server.
 'use strict';
 
 const grpc = require('@grpc/grpc-js');
@@ -25,7 +25,6 @@ function failure(status, trailing) {
 }
 
 const payload = (kind, size) => ({ type: kind, body: Buffer.alloc(size) });
-const flag = (wanted) => (wanted && !wanted.value ? grpc.writeFlags.NoCompress : 0);
 
 function unary(call, callback) {
   const trailing = echo(call);
@@ -35,7 +34,7 @@ function unary(call, callback) {
     serverId: request.fillServerId ? `node-${process.pid}` : '',
   };
   const error = failure(request.responseStatus, trailing);
-  callback(error, response, trailing, flag(request.responseCompressed));
+  callback(error, response, trailing);
 }
 
 // Answers one request; true unless the call has ended.
@@ -45,10 +44,10 @@ async function answer(call, request, trailing) {
     call.emit('error', error);
     return false;
   }
-  for (const { size, intervalUs, compressed } of request.responseParameters) {
+  for (const { size, intervalUs } of request.responseParameters) {
     if (intervalUs > 0) await new Promise((done) => setTimeout(done, intervalUs / 1000));
     if (call.cancelled) return false;
-    call.write({ payload: payload(request.responseType, size) }, flag(compressed));
+    call.write({ payload: payload(request.responseType, size) });
   }
   return true;
 }

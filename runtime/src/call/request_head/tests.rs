@@ -5,15 +5,16 @@ use super::*;
 fn request(more: &[(&str, &str)]) -> Result<(Option<Duration>, Metadata), Refusal> {
     let mut fields = Fields::default();
     let (template, timeout) = (
-        RequestTemplate::new("localhost", USER_AGENT),
+        RequestTemplate::new("http", "localhost", "identity,gzip", USER_AGENT),
         Some(Duration::from_millis(1_500)),
     );
-    template.write("/a.B/C", timeout, &Metadata::default(), &mut fields);
+    let (plain, metadata) = (Compression::Identity, Metadata::default());
+    template.write("/a.B/C", timeout, plain, &metadata, &mut fields);
     for (name, value) in more {
         fields.push(name.as_bytes(), value.as_bytes());
     }
     let mut metadata = Metadata::default();
-    let request = ReceivedRequest::read(&fields, &mut metadata)?;
+    let request = ReceivedRequest::read(&fields, Encodings::default(), &mut metadata)?;
     Ok((request.timeout, metadata))
 }
 

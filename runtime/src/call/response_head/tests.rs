@@ -52,7 +52,9 @@ fn without_a_grpc_status_http_decides() {
         assert_eq!(got.code(), code, "{http}");
         let html = [(":status", http), ("content-type", "text/html")];
         assert_eq!(
-            read_head(&fields(&html)).unwrap_err().code(),
+            read_head(&fields(&html), Encodings::default())
+                .unwrap_err()
+                .code(),
             code,
             "{http}"
         );

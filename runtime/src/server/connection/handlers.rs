@@ -27,15 +27,18 @@ impl ServerConnection {
     pub(super) fn start(
         &mut self,
         connection: &mut Connection,
-        request: Request,
+        mut request: Request,
         message: Option<Payload>,
         now: Instant,
     ) {
         let stream = request.stream;
+        let compression = &mut request.envelope.compression;
+        compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
+        let (sends, receives) = (compression.response, compression.request);
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let state = (shape.client_streams || shape.server_streams).then(|| {
-            let state = CallState::new(connection.options().send_buffer);
+            let state = CallState::new(connection.options().send_buffer, sends, receives);
             state.attach(self.link(stream));
             state
         });

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use super::answer;
 use super::calls::{Call, Calls, Request, Stage};
-use super::context::PeerAddress;
+use super::context::Peer;
 use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
@@ -27,6 +27,7 @@ use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::clock;
+use crate::framing::Encodings;
 use crate::limits::CallLimits;
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
@@ -39,6 +40,8 @@ use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 pub(crate) struct ServerShared {
     pub(crate) router: Router,
     pub(crate) limits: CallLimits,
+    /// What requests may be compressed with.
+    pub(crate) encodings: Encodings,
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
 }
@@ -47,7 +50,7 @@ pub(crate) struct ServerShared {
 #[derive(Debug)]
 pub(crate) struct ServerConnection {
     shared: Arc<ServerShared>,
-    peer: PeerAddress,
+    peer: Peer,
     commands: QueueReceiver<Command>,
     sender: QueueSender<Command>,
     batch: Vec<Command>,
@@ -64,7 +67,7 @@ pub(crate) struct ServerConnection {
 }
 
 impl ServerConnection {
-    pub(crate) fn new(shared: Arc<ServerShared>, peer: PeerAddress, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<ServerShared>, peer: Peer, now: Instant) -> Self {
         let (sender, commands) = queue();
         Self {
             shared,
@@ -101,7 +104,7 @@ impl ServerConnection {
         };
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
             let head = outgoing.head.unwrap_or_default();
-            running.head_sent = answer::send_head(connection, stream, &head);
+            running.head_sent = answer::send_head(connection, stream, outgoing.coding, &head);
             if !running.head_sent {
                 self.stop(stream, answer::head_too_large);
                 let failed = Finished::failed(answer::head_too_large());

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{ServerConnection, expired};
 use crate::call::command::Finished;
-use crate::call::envelope::Envelope;
+use crate::call::envelope::{CallCompression, Envelope};
 use crate::call::gather::Gather;
 use crate::call::request_head::{ReceivedRequest, Refusal};
 use crate::deadline::Deadline;
@@ -36,11 +36,12 @@ impl ServerConnection {
             return answer::refuse(connection, stream, status);
         }
         let mut envelope = Envelope::take();
-        let received = match ReceivedRequest::read(fields, &mut envelope.request) {
+        let takes = self.shared.encodings;
+        let received = match ReceivedRequest::read(fields, takes, &mut envelope.request) {
             Ok(received) => received,
             Err(Refusal::Grpc(status)) => return answer::refuse(connection, stream, status),
             Err(Refusal::Encoding(status)) => {
-                return answer::refuse_encoding(connection, stream, &Err(status));
+                return answer::refuse_encoding(connection, stream, takes, status);
             }
             Err(Refusal::Http(http, text)) => {
                 return answer::refuse_http(connection, stream, http, text);
@@ -57,6 +58,9 @@ impl ServerConnection {
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
             return answer::refuse(connection, stream, expired());
         }
+        let wanted = router.compression(route);
+        envelope.compression =
+            CallCompression::agree(received.encoding, received.accepted, takes, wanted);
         let client_streams = router.route(route).method.shape().client_streams;
         let request = Request {
             stream,
@@ -93,9 +97,10 @@ impl ServerConnection {
     fn gather(&mut self, request: Request) {
         let limit = self.shared.limits.max_receive_message_size;
         let (stream, deadline) = (request.stream, request.deadline);
+        let encoding = request.envelope.compression.request;
         let gathering = Gathering {
             request,
-            gather: Gather::new(limit, Side::Server),
+            gather: Gather::new(limit, Side::Server, encoding),
         };
         let stage = Stage::Gathering(Box::new(gathering));
         self.calls.insert(stream, stage, deadline);

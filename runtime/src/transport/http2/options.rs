@@ -41,8 +41,8 @@ pub struct Http2Options {
     /// Bytes a stream may hold that are not yet on the wire; a sender waits
     /// while its stream holds more. Default 64 KiB.
     pub send_buffer: usize,
-    /// How long a peer may take from the connection's first byte to its
-    /// SETTINGS. Default 10 s.
+    /// How long a peer may take from the connection's beginning to its SETTINGS;
+    /// on a server TLS is a part of it. Default 10 s.
     pub handshake_timeout: Duration,
     /// How long a peer may take to finish a header block it began. Default
     /// 20 s.

@@ -1,5 +1,7 @@
 //! `h2` as the client of our server.
 
+#[cfg(feature = "compression")]
+mod compression;
 mod endings;
 mod flow;
 mod messages;

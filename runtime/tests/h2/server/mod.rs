@@ -1,5 +1,7 @@
 //! `h2` as the server of our channel, scripted by each test.
 
+#[cfg(feature = "compression")]
+mod compression;
 mod endings;
 mod flow;
 mod metadata;
@@ -10,7 +12,7 @@ mod response;
 use std::future::poll_fn;
 
 use bytes::Bytes;
-use grpc_runtime::{Channel, Http2Options};
+use grpc_runtime::{Channel, ChannelCredentials, Http2Options};
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 use http::request::Parts;
@@ -38,7 +40,8 @@ impl Peer {
         let channel = Channel::builder(&address)
             .unwrap()
             .http2(options)
-            .insecure();
+            .build(ChannelCredentials::insecure())
+            .unwrap();
         Self {
             listener,
             stub: EchoStub(channel),

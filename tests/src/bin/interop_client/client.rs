@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{
-    BidiStreamingCall, Channel, ClientStreamingCall, MetadataValue, ServerStreamingCall, UnaryCall,
+    BidiStreamingCall, Channel, ChannelCredentials, ClientStreamingCall, MetadataValue,
+    ServerStreamingCall, UnaryCall,
 };
 
 use crate::failure::Failure;
@@ -119,7 +120,19 @@ fn channel(options: &Options) -> Result<Channel, Failure> {
     if let Some(authority) = &options.server_host_override {
         builder = builder.authority(authority);
     }
-    Ok(builder.insecure())
+    Ok(builder.build(credentials(options)?)?)
+}
+
+fn credentials(options: &Options) -> Result<ChannelCredentials, Failure> {
+    if !options.use_tls {
+        return Ok(ChannelCredentials::insecure());
+    }
+    let mut tls = ChannelCredentials::tls();
+    if let Some(path) = &options.ca_file {
+        let roots = std::fs::read(path).map_err(|error| format!("'{path}': {error}"))?;
+        tls = tls.roots(roots);
+    }
+    Ok(tls.build()?)
 }
 
 /// As many zeros as that.

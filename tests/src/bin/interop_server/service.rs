@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use grpc_runtime::{Code, Context, Metadata, Receiver, Sender, Status};
+use grpc_runtime::{Code, Compression, Context, Metadata, Receiver, Sender, Status};
 
 use crate::{
     BoolValue, EchoStatus, Empty, Payload, PayloadType, SimpleRequest, SimpleResponse,
@@ -32,8 +32,11 @@ impl Interop {
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
         echo_metadata(context)?;
-        expect_compressed(request.expect_compressed.as_ref())?;
-        refuse_to_compress(request.response_compressed.as_ref())?;
+        let compressed = context.request_was_compressed();
+        expect_compressed(request.expect_compressed.as_ref(), compressed)?;
+        if wanted(request.response_compressed.as_ref()) {
+            context.set_compression(Compression::Gzip)?;
+        }
         echo_status(request.response_status.as_ref())?;
         let mut response = SimpleResponse {
             payload: Some(payload(request.response_type, request.response_size)?),
@@ -69,24 +72,17 @@ fn echo_status(status: Option<&EchoStatus>) -> Result<(), Status> {
     }
 }
 
-/// This runtime takes no compressed message, so one that arrives was none.
-fn expect_compressed(expected: Option<&BoolValue>) -> Result<(), Status> {
+fn expect_compressed(expected: Option<&BoolValue>, found: bool) -> Result<(), Status> {
     match expected {
-        Some(BoolValue { value: true }) => Err(Status::invalid_argument(
-            "the request should have been compressed, and is not",
-        )),
+        Some(BoolValue { value }) if *value != found => Err(Status::invalid_argument(format!(
+            "expect_compressed is {value}, and whether the request was: {found}"
+        ))),
         _ => Ok(()),
     }
 }
 
-/// This runtime compresses nothing, and must not pretend to.
-fn refuse_to_compress(wanted: Option<&BoolValue>) -> Result<(), Status> {
-    match wanted {
-        Some(BoolValue { value: true }) => {
-            Err(Status::unimplemented("this server compresses no response"))
-        }
-        _ => Ok(()),
-    }
+fn wanted(flag: Option<&BoolValue>) -> bool {
+    flag.is_some_and(|flag| flag.value)
 }
 
 /// Zeros, as many as asked for.
@@ -104,21 +100,25 @@ fn payload(kind: i32, size: i32) -> Result<Payload, Status> {
     })
 }
 
+/// The call's compression is on: each response goes with it or without.
 async fn answer(
     request: &StreamingOutputCallRequest,
     responses: &mut Sender<StreamingOutputCallResponse>,
 ) -> Result<(), Status> {
     echo_status(request.response_status.as_ref())?;
     for parameters in &request.response_parameters {
-        refuse_to_compress(parameters.compressed.as_ref())?;
         if let Ok(interval @ 1..) = u64::try_from(parameters.interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
         let payload = payload(request.response_type, parameters.size)?;
-        let payload = Some(payload);
-        responses
-            .send(StreamingOutputCallResponse { payload })
-            .await?;
+        let response = StreamingOutputCallResponse {
+            payload: Some(payload),
+        };
+        if wanted(parameters.compressed.as_ref()) {
+            responses.send(response).await?;
+        } else {
+            responses.send_uncompressed(response).await?;
+        }
     }
     Ok(())
 }
@@ -152,6 +152,7 @@ impl TestServiceServicer for Interop {
         context: &mut Context,
     ) -> Result<(), Status> {
         echo_metadata(context)?;
+        context.set_compression(Compression::Gzip)?;
         answer(&request, responses).await
     }
 
@@ -163,7 +164,8 @@ impl TestServiceServicer for Interop {
         echo_metadata(context)?;
         let mut total = 0;
         while let Some(request) = requests.next().await? {
-            expect_compressed(request.expect_compressed.as_ref())?;
+            let compressed = requests.was_compressed();
+            expect_compressed(request.expect_compressed.as_ref(), compressed)?;
             total += request.payload.map_or(0, |payload| payload.body.len());
         }
         let aggregated_payload_size = i32::try_from(total).map_err(|_| {
@@ -181,6 +183,7 @@ impl TestServiceServicer for Interop {
         context: &mut Context,
     ) -> Result<(), Status> {
         echo_metadata(context)?;
+        context.set_compression(Compression::Gzip)?;
         while let Some(request) = requests.next().await? {
             answer(&request, responses).await?;
         }
@@ -194,6 +197,7 @@ impl TestServiceServicer for Interop {
         context: &mut Context,
     ) -> Result<(), Status> {
         echo_metadata(context)?;
+        context.set_compression(Compression::Gzip)?;
         let mut all = Vec::new();
         while let Some(request) = requests.next().await? {
             all.push(request);

@@ -1,6 +1,7 @@
 //! The cases, by their official names.
 
 mod cancel;
+mod compression;
 mod custom_metadata;
 mod negative;
 mod soak;
@@ -30,8 +31,12 @@ const CASES: &[(&str, Case)] = cases! {
     "large_unary" => unary::large,
     "concurrent_large_unary" => unary::concurrent_large,
     "pick_first_unary" => unary::pick_first,
+    "client_compressed_unary" => compression::client_unary,
+    "server_compressed_unary" => compression::server_unary,
     "client_streaming" => streaming::client,
     "server_streaming" => streaming::server,
+    "client_compressed_streaming" => compression::client_streaming,
+    "server_compressed_streaming" => compression::server_streaming,
     "ping_pong" => streaming::ping_pong,
     "half_duplex" => streaming::half_duplex,
     "empty_stream" => streaming::empty,

@@ -1,0 +1,49 @@
+//! Why a channel could not be made. Values only.
+
+use super::target::TargetError;
+
+/// Why a channel could not be made. Whether anything answers at its target shows
+/// in calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The text is not a target.
+    Target(TargetError),
+    /// The text cannot stand in `:authority`, or is no name that a certificate
+    /// can have.
+    Authority {
+        /// The text as it was given.
+        authority: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl std::fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Target(error) => error.fmt(f),
+            Self::Authority { authority, reason } => write!(
+                f,
+                "'{}' cannot be the channel's authority: {reason}; expected a host name or an IP \
+                 address, with a port or without",
+                authority.escape_debug()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ChannelError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Target(error) => Some(error),
+            Self::Authority { .. } => None,
+        }
+    }
+}
+
+impl From<TargetError> for ChannelError {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}

@@ -1,0 +1,136 @@
+//! TLS for channels: whom a channel trusts, and as whom it speaks. It must never
+//! put a key where it could be printed.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use super::channel::{ChannelCredentials, ClientSecurity};
+use super::error::CredentialsError;
+use super::pem;
+use crate::transport::tls;
+
+impl ChannelCredentials {
+    /// TLS: by default with the roots that this system trusts, and without a
+    /// certificate of this side.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::{Channel, ChannelCredentials};
+    ///
+    /// # if false {
+    /// let credentials = ChannelCredentials::tls().build()?;
+    /// let channel = Channel::new("example.com:443", credentials)?;
+    /// # drop(channel);
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tls() -> ClientTls {
+        ClientTls::default()
+    }
+
+    /// TLS as a rustls configuration of your own says: other providers,
+    /// verifiers, key logs. Only its ALPN protocols are replaced, by `h2`.
+    ///
+    /// The server is verified under the name in the channel's authority: the
+    /// target's host, unless
+    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority) says
+    /// otherwise.
+    pub fn rustls(config: impl Into<Arc<ClientConfig>>) -> Self {
+        let mut config = Arc::unwrap_or_clone(config.into());
+        config.alpn_protocols = vec![tls::H2.to_vec()];
+        Self::of(ClientSecurity::Tls {
+            config: Arc::new(config),
+            server_name: None,
+        })
+    }
+}
+
+/// A channel's TLS, being configured: TLS 1.2 and 1.3, with ring's
+/// cryptography.
+///
+/// ```
+/// use grpc_runtime::{ChannelCredentials, CredentialsError};
+///
+/// /// Trusts one's own authority, and says who this side is.
+/// fn mutual(ca: &str, chain: &str, key: &str) -> Result<ChannelCredentials, CredentialsError> {
+///     ChannelCredentials::tls().roots(ca).identity(chain, key).build()
+/// }
+/// # assert!(mutual("", "", "").is_err());
+/// ```
+#[derive(Default)]
+#[must_use = "credentials are made by `build`"]
+pub struct ClientTls {
+    roots: Option<Vec<u8>>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
+    server_name: Option<String>,
+}
+
+impl ClientTls {
+    /// Trusts these roots, certificates in PEM, in place of the system's.
+    pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.roots = Some(pem.as_ref().to_vec());
+        self
+    }
+
+    /// Shows servers that ask for one this certificate (mutual TLS): the chain
+    /// in PEM, its own certificate first, and that one's private key in PEM
+    /// (PKCS #8, PKCS #1 or SEC 1; not encrypted).
+    pub fn identity(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
+        self
+    }
+
+    /// The name that the server's certificate must have, in place of the
+    /// target's host: gRPC's target name override. Requests carry it as
+    /// `:authority` too, unless
+    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority) says
+    /// otherwise.
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// The credentials. Without [`roots`](Self::roots) it reads the system's
+    /// from disk, which takes some milliseconds.
+    ///
+    /// # Errors
+    /// Roots, a chain or a key that cannot be used, or a key that is not the
+    /// chain's; a system without roots.
+    pub fn build(self) -> Result<ChannelCredentials, CredentialsError> {
+        let roots = match &self.roots {
+            Some(pem) => pem::roots(pem)?,
+            None => pem::platform_roots()?,
+        };
+        let builder = ClientConfig::builder_with_provider(pem::provider())
+            .with_safe_default_protocol_versions()
+            .map_err(pem::refused)?
+            .with_root_certificates(roots);
+        let config = match &self.identity {
+            Some((chain, key)) => {
+                let (chain, key) = pem::identity(chain, key)?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(pem::refused)?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut credentials = ChannelCredentials::rustls(config);
+        if let ClientSecurity::Tls { server_name, .. } = &mut credentials.security {
+            *server_name = self.server_name;
+        }
+        Ok(credentials)
+    }
+}
+
+/// Without the key.
+impl std::fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientTls")
+            .field("own_roots", &self.roots.is_some())
+            .field("identity", &self.identity.is_some())
+            .field("server_name", &self.server_name)
+            .finish()
+    }
+}

@@ -1,0 +1,33 @@
+//! A server's credentials: how the connections to an address are secured. A value
+//! only.
+
+/// How the connections to one of a [`Server`](crate::Server)'s addresses are
+/// secured.
+///
+/// With the feature `tls` there are `tls` and
+/// `rustls` beside [`insecure`](Self::insecure).
+#[derive(Clone, Debug)]
+pub struct ServerCredentials {
+    pub(super) security: ServerSecurity,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ServerSecurity {
+    Insecure,
+    #[cfg(feature = "tls")]
+    Tls(std::sync::Arc<rustls::ServerConfig>),
+}
+
+impl ServerCredentials {
+    /// No encryption: for tests, and for networks that are trusted otherwise.
+    #[must_use]
+    pub fn insecure() -> Self {
+        Self {
+            security: ServerSecurity::Insecure,
+        }
+    }
+
+    pub(crate) fn into_security(self) -> ServerSecurity {
+        self.security
+    }
+}

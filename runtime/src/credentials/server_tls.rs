@@ -1,0 +1,131 @@
+//! TLS for servers: as whom a server speaks on an address, and which clients come
+//! in. It must never put a key where it could be printed.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+
+use super::error::CredentialsError;
+use super::pem;
+use super::server::{ServerCredentials, ServerSecurity};
+use crate::transport::tls;
+
+impl ServerCredentials {
+    /// TLS with this certificate chain in PEM, the server's own certificate
+    /// first, and that one's private key in PEM (PKCS #8, PKCS #1 or SEC 1; not
+    /// encrypted).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::{Server, ServerCredentials};
+    ///
+    /// let chain = std::fs::read("server.pem")?;
+    /// let key = std::fs::read("server.key")?;
+    /// let credentials = ServerCredentials::tls(chain, key).build()?;
+    /// Server::builder().serve_with("[::]:443", credentials).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tls(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> ServerTls {
+        ServerTls {
+            chain: chain.as_ref().to_vec(),
+            key: key.as_ref().to_vec(),
+            clients: Clients::NotAsked,
+        }
+    }
+
+    /// TLS as a rustls configuration of your own says: a resolver that reloads
+    /// certificates or chooses them by name, say. Only its ALPN protocols are
+    /// replaced, by `h2`.
+    pub fn rustls(config: impl Into<Arc<ServerConfig>>) -> Self {
+        let mut config = Arc::unwrap_or_clone(config.into());
+        config.alpn_protocols = vec![tls::H2.to_vec()];
+        Self {
+            security: ServerSecurity::Tls(Arc::new(config)),
+        }
+    }
+}
+
+/// A server's TLS, being configured: TLS 1.2 and 1.3, with ring's cryptography.
+#[must_use = "credentials are made by `build`"]
+pub struct ServerTls {
+    chain: Vec<u8>,
+    key: Vec<u8>,
+    clients: Clients,
+}
+
+/// What is asked of clients.
+enum Clients {
+    NotAsked,
+    /// Verified where they show a certificate.
+    May(Vec<u8>),
+    Must(Vec<u8>),
+}
+
+impl ServerTls {
+    /// Mutual TLS: only clients with a certificate that one of `roots` (in PEM)
+    /// has signed come in. Handlers read it with
+    /// [`Context::peer_certificates`](crate::Context::peer_certificates).
+    pub fn require_client_certificate(mut self, roots: impl AsRef<[u8]>) -> Self {
+        self.clients = Clients::Must(roots.as_ref().to_vec());
+        self
+    }
+
+    /// As [`require_client_certificate`](Self::require_client_certificate), but
+    /// clients without a certificate come in too, and have none in the context.
+    /// One that is not signed by `roots` is still refused.
+    pub fn accept_client_certificate(mut self, roots: impl AsRef<[u8]>) -> Self {
+        self.clients = Clients::May(roots.as_ref().to_vec());
+        self
+    }
+
+    /// The credentials.
+    ///
+    /// # Errors
+    /// A chain, a key or roots that cannot be used, or a key that is not the
+    /// chain's.
+    pub fn build(self) -> Result<ServerCredentials, CredentialsError> {
+        let provider = pem::provider();
+        let verifier = |roots: &[u8]| {
+            let roots = Arc::new(pem::roots(roots)?);
+            Ok(WebPkiClientVerifier::builder_with_provider(
+                roots,
+                Arc::clone(&provider),
+            ))
+        };
+        let unusable = |error: rustls::client::VerifierBuilderError| {
+            CredentialsError::caused_by("root certificates", error.to_string(), error)
+        };
+        let clients = match &self.clients {
+            Clients::NotAsked => Arc::new(NoClientAuth),
+            Clients::May(roots) => verifier(roots)?
+                .allow_unauthenticated()
+                .build()
+                .map_err(unusable)?,
+            Clients::Must(roots) => verifier(roots)?.build().map_err(unusable)?,
+        };
+        let (chain, key) = pem::identity(&self.chain, &self.key)?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(pem::refused)?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(chain, key)
+            .map_err(pem::refused)?;
+        Ok(ServerCredentials::rustls(config))
+    }
+}
+
+/// Without the key.
+impl std::fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let clients = match self.clients {
+            Clients::NotAsked => "not asked for a certificate",
+            Clients::May(_) => "may show a certificate",
+            Clients::Must(_) => "must show a certificate",
+        };
+        f.debug_struct("ServerTls")
+            .field("clients", &clients)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! What comes out of a decompressor, held to its limit while it comes. It must
+//! never reserve more than a small multiple of what was received or made so far.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::codec::Fault;
+use crate::framing::Payload;
+
+/// The smallest and the largest piece of output.
+const SMALL: usize = 512;
+const LARGE: usize = 256 << 10;
+
+/// How much larger than its compressed form a message is taken to be at first.
+const RATIO: usize = 4;
+
+/// Decompressed bytes, in pieces that are not moved again: each is as large as
+/// all before it together, within bounds.
+#[derive(Debug)]
+pub(super) struct Inflated {
+    limit: usize,
+    pieces: VecDeque<Bytes>,
+    /// The bytes in `pieces`.
+    len: usize,
+    piece: Vec<u8>,
+}
+
+impl Inflated {
+    /// For the output of `input` bytes.
+    pub(super) fn new(input: usize, limit: usize) -> Self {
+        let first = input.saturating_mul(RATIO).clamp(SMALL, LARGE);
+        Self {
+            limit,
+            pieces: VecDeque::new(),
+            len: 0,
+            // The byte beyond the limit is where a bomb shows.
+            piece: Vec::with_capacity(first.min(limit.saturating_add(1))),
+        }
+    }
+
+    /// Where to append the next bytes: there is room for one at least.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        if self.piece.len() == self.piece.capacity() {
+            self.seal();
+            let left = self.limit.saturating_sub(self.len).saturating_add(1);
+            self.piece = Vec::with_capacity(self.len.clamp(SMALL, LARGE).min(left));
+        }
+        &mut self.piece
+    }
+
+    /// To be asked each time that something was appended.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if self.len + self.piece.len() > self.limit {
+            return Err(Fault::TooLarge);
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_payload(mut self) -> Payload {
+        self.seal();
+        Payload::chain(self.pieces)
+    }
+
+    /// The bytes of memory it takes.
+    #[cfg(test)]
+    pub(super) fn reserved(&self) -> usize {
+        self.len + self.piece.capacity()
+    }
+
+    fn seal(&mut self) {
+        if !self.piece.is_empty() {
+            self.len += self.piece.len();
+            self.pieces
+                .push_back(std::mem::take(&mut self.piece).into());
+        }
+    }
+}

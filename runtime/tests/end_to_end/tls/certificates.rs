@@ -1,0 +1,66 @@
+//! A certificate authority for one test.
+
+use grpc_runtime::{ChannelCredentials, ClientTls, ServerCredentials, ServerTls};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A chain and its key, in PEM.
+pub(super) struct Identity {
+    pub(super) chain: String,
+    pub(super) key: String,
+    pub(super) der: Vec<u8>,
+}
+
+impl Authority {
+    pub(super) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        // A name of its own: one of the same name would be taken for this one.
+        let name = format!("authority {:x?}", &key.public_key_raw()[..8]);
+        params.distinguished_name.push(DnType::CommonName, name);
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    pub(super) fn roots(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(super) fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |_| {})
+    }
+
+    pub(super) fn issue_expired(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |params| {
+            params.not_before = date_time_ymd(2001, 1, 1);
+            params.not_after = date_time_ymd(2002, 1, 1);
+        })
+    }
+
+    fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+            der: certificate.der().to_vec(),
+        }
+    }
+
+    /// A server for this machine.
+    pub(super) fn server(&self) -> ServerTls {
+        let identity = self.issue(&["localhost", "127.0.0.1"]);
+        ServerCredentials::tls(identity.chain, identity.key)
+    }
+
+    /// A client that trusts this authority.
+    pub(super) fn client(&self) -> ClientTls {
+        ChannelCredentials::tls().roots(self.roots())
+    }
+}
