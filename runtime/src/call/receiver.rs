@@ -11,7 +11,7 @@ use futures_core::Stream;
 use prost::Message;
 
 use super::state::CallState;
-use crate::framing::{self, MessageReader, Side};
+use crate::framing::{MessageReader, Side};
 use crate::metadata::Metadata;
 use crate::status::Status;
 
@@ -79,15 +79,11 @@ impl<M: Message + Default> Receiver<M> {
             if let Some(ended) = &self.ended {
                 return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
             }
-            match self.reader.next(self.max_message_size) {
-                Ok(Some(payload)) => {
-                    self.was_compressed = payload.is_compressed();
-                    let message = framing::decode_message(&payload);
+            match self.reader.next_message(self.max_message_size) {
+                Ok(Some((message, was_compressed))) => {
+                    self.was_compressed = was_compressed;
                     self.consume(self.reader.buffered());
-                    return Poll::Ready(match message {
-                        Ok(message) => Ok(Some(message)),
-                        Err(error) => Err(self.fail(error.into_status(self.side))),
-                    });
+                    return Poll::Ready(Ok(Some(message)));
                 }
                 Ok(None) => {
                     // What is left is part of a message that the application

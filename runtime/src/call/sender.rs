@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use prost::Message;
 
 use super::state::CallState;
@@ -52,12 +53,14 @@ impl<M: Message> Sender<M> {
     ///
     /// Dropping the future before it is ready sends nothing.
     pub async fn send(&mut self, message: M) -> Result<(), Status> {
-        let encoding = poll_fn(|cx| self.state.poll_room(cx)).await?;
-        if encoding.is_identity() {
-            self.push(&message)
-        } else {
-            self.push_compressed(&message, encoding)
+        let length = self.framed_len(&message)?;
+        let put = |buffer: &mut BytesMut| framing::put_message(&message, length, buffer);
+        match poll_fn(|cx| self.state.poll_push(length, put, cx)).await? {
+            None => {}
+            Some(encoding) if encoding.is_identity() => self.state.push(length, put),
+            Some(encoding) => self.push_compressed(&message, encoding)?,
         }
+        Ok(())
     }
 
     /// As [`send`](Self::send), but the message goes as it is where the call's are
@@ -67,17 +70,17 @@ impl<M: Message> Sender<M> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_uncompressed(&mut self, message: M) -> Result<(), Status> {
+        let length = self.framed_len(&message)?;
         poll_fn(|cx| self.state.poll_room(cx)).await?;
-        self.push(&message)
-    }
-
-    fn push(&self, message: &M) -> Result<(), Status> {
-        let length = framing::framed_len(message, self.max_message_size)
-            .map_err(|error| error.into_status(self.side))?;
         self.state.push(length, |buffer| {
-            framing::put_message(message, length, buffer);
+            framing::put_message(&message, length, buffer);
         });
         Ok(())
+    }
+
+    fn framed_len(&self, message: &M) -> Result<usize, Status> {
+        framing::framed_len(message, self.max_message_size)
+            .map_err(|error| error.into_status(self.side))
     }
 
     /// The work is done here, in the sender's task, and under no lock.

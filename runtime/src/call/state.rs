@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -342,7 +342,14 @@ impl CallState {
     /// Waits for room, and says what the next message is compressed with. An error
     /// is the call's own end.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Compression, Status>> {
-        let mut state = self.lock();
+        self.poll_room_of(&mut self.lock(), cx)
+    }
+
+    fn poll_room_of(
+        &self,
+        state: &mut State,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Compression, Status>> {
         if self.is_over() {
             // After an answer with OK what is sent is dropped: the peer wants
             // no more, and the answer waits on the receiving side.
@@ -360,6 +367,30 @@ impl CallState {
         }
         register(&mut outbound.waker, cx);
         Poll::Pending
+    }
+
+    /// Waits for room and queues one message of `length` bytes, prefix included,
+    /// in the same step, where that is all there is to do. Otherwise there is
+    /// room, and it says what to compress with before the message is
+    /// [`push`](Self::push)ed.
+    pub(crate) fn poll_push(
+        &self,
+        length: usize,
+        encode: impl FnOnce(&mut BytesMut),
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Compression>, Status>> {
+        let mut state = self.lock();
+        let encoding = ready!(self.poll_room_of(&mut state, cx))?;
+        if length > ENCODE_UNDER_LOCK || !encoding.is_identity() {
+            return Poll::Ready(Ok(Some(encoding)));
+        }
+        if !self.is_over() {
+            let outbound = state.outbound();
+            encode(&mut outbound.buffer);
+            outbound.held += length;
+            announce(&mut state);
+        }
+        Poll::Ready(Ok(None))
     }
 
     /// Queues one encoded message of `length` bytes, prefix included.

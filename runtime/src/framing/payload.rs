@@ -1,6 +1,7 @@
 //! The body of one received message, in the pieces that it arrived in.
 
 use std::collections::{VecDeque, vec_deque};
+use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 use prost::Message;
@@ -172,4 +173,18 @@ pub(crate) fn decode_message<M: Message + Default>(payload: &Payload) -> Result<
         payload
     };
     M::decode(payload.reader()).map_err(FramingError::Decode)
+}
+
+/// Decodes the message that lies in `range` of `piece`.
+pub(super) fn decode_slice<M: Message + Default>(
+    piece: &Bytes,
+    range: Range<usize>,
+) -> Result<M, FramingError> {
+    let reader = PayloadReader {
+        unread: &piece[range],
+        piece,
+        pieces: None,
+        later: 0,
+    };
+    M::decode(reader).map_err(FramingError::Decode)
 }

@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
+use prost::Message;
 
-use super::{Compression, FramingError, PREFIX_LEN, Payload, SMALL};
+use super::payload::{Payload, decode_message, decode_slice};
+use super::{Compression, FramingError, PREFIX_LEN, SMALL};
 
 /// Cuts the body of a stream into messages.
 ///
@@ -84,6 +86,44 @@ impl MessageReader {
         } else {
             payload
         }))
+    }
+
+    /// The next message, decoded, and whether it had come compressed; `None`
+    /// until more is pushed. `limit` and errors are as in [`next`](Self::next),
+    /// and it is as final that a body cannot be decoded.
+    ///
+    /// Most messages of a stream lie whole in what was received: they are read
+    /// right there.
+    pub(crate) fn next_message<M: Message + Default>(
+        &mut self,
+        limit: usize,
+    ) -> Result<Option<(M, bool)>, FramingError> {
+        if let Some(size) = self.whole_at_front(limit) {
+            let body = PREFIX_LEN..PREFIX_LEN + size;
+            let message = decode_slice(&self.front, body)?;
+            self.front.advance(PREFIX_LEN + size);
+            self.buffered -= PREFIX_LEN + size;
+            self.refill_front();
+            return Ok(Some((message, false)));
+        }
+        let Some(payload) = self.next(limit)? else {
+            return Ok(None);
+        };
+        let message = decode_message(&payload)?;
+        Ok(Some((message, payload.is_compressed())))
+    }
+
+    /// The size of the next body, where it lies in `front` with its prefix and is
+    /// nothing but a message.
+    #[inline]
+    fn whole_at_front(&self, limit: usize) -> Option<usize> {
+        if self.body.is_some() {
+            return None;
+        }
+        let [flag, length @ ..] = self.front.first_chunk::<PREFIX_LEN>()?;
+        let size = u32::from_be_bytes(*length) as usize;
+        let whole = *flag == 0 && size <= limit && size <= self.front.len() - PREFIX_LEN;
+        whole.then_some(size)
     }
 
     /// Whether the stream may end here: to be asked after `next` gave `None`.
