@@ -22,6 +22,7 @@ mod limits;
 mod metadata;
 mod method;
 mod server;
+mod spare;
 mod status;
 mod stub;
 mod transport;

@@ -26,6 +26,7 @@ use super::response_head::Coding;
 use super::sends::HOLD;
 use crate::framing::{Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
+use crate::spare;
 use crate::status::{Code, Status};
 use crate::transport::http2::budget::Budget;
 
@@ -109,8 +110,10 @@ impl CallState {
     /// The state of a call that sends as `sends` says, and receives with the encoding
     /// `receives` unless a head says otherwise.
     pub(crate) fn new(send_limit: usize, sends: Coding, receives: Compression) -> Arc<Self> {
-        let mut state = State::default();
-        state.coding = sends;
+        let mut state = State {
+            coding: sends,
+            ..State::default()
+        };
         state.inbound.encoding = receives;
         Arc::new(Self {
             over: AtomicBool::new(false),
@@ -396,7 +399,7 @@ impl CallState {
     /// Queues one encoded message of `length` bytes, prefix included.
     pub(crate) fn push(&self, length: usize, encode: impl FnOnce(&mut BytesMut)) {
         if length > ENCODE_UNDER_LOCK {
-            let mut buffer = BytesMut::with_capacity(length);
+            let mut buffer = spare::take(length);
             encode(&mut buffer);
             self.push_encoded(buffer.freeze());
         } else {

@@ -6,6 +6,7 @@ use prost::Message;
 
 use super::compression::{Compression, compress};
 use super::{FramingError, PREFIX_LEN};
+use crate::spare;
 
 /// Appends `message` with its prefix to `out`. Over `limit` bytes of body,
 /// nothing is appended.
@@ -17,7 +18,7 @@ pub(crate) fn encode_message<M: Message>(
     let length = framed_len(message, limit)?;
     if out.capacity() == 0 {
         // Cheaper than to let it grow.
-        *out = BytesMut::with_capacity(length);
+        *out = spare::take(length);
     }
     put_message(message, length, out);
     Ok(())

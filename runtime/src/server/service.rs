@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
 
 use super::context::Context;
@@ -16,6 +16,7 @@ use crate::call::sender::Sender;
 use crate::call::state::CallState;
 use crate::framing::{self, Compression, FramingError, Side};
 use crate::method::{Method, Shape};
+use crate::spare;
 use crate::status::{Code, Status};
 
 /// A service that a [`Server`](crate::Server) can offer. Generated
@@ -264,7 +265,7 @@ fn encode<R: Message>(
         return framing::compress_message(message, limit, encoding);
     }
     let length = framing::framed_len(message, limit)?;
-    let mut buffer = BytesMut::with_capacity(length);
+    let mut buffer = spare::take(length);
     framing::put_message(message, length, &mut buffer);
     Ok(buffer.freeze())
 }

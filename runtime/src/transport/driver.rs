@@ -9,6 +9,7 @@
 //! at the same time share the write.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -24,11 +25,14 @@ use super::http2::connection::Connection;
 use super::http2::event::{ConnectionError, Event};
 use super::io::Io;
 use crate::clock;
+use crate::spare;
 
 /// Room offered to a read: it grows while reads fill it and shrinks when they
 /// come back nearly empty.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 256 << 10;
+/// Read buffers that are looked at again: what a few large messages take.
+const USED: usize = 8;
 /// Segments in one `writev`.
 const WRITE_SLICES: usize = 32;
 /// Turns before the task lets others run.
@@ -128,6 +132,8 @@ pub(crate) struct Driver<A> {
     connection: Connection,
     pub(crate) application: A,
     input: BytesMut,
+    /// What was read into before, of which messages may still hold parts.
+    used: VecDeque<BytesMut>,
     read_size: usize,
     /// Other tasks have had their chance to add to the next write.
     gathered: bool,
@@ -145,6 +151,7 @@ impl<A: Application> Driver<A> {
             connection,
             application,
             input: BytesMut::new(),
+            used: VecDeque::new(),
             read_size: READ_MIN,
             gathered: false,
             sleep: None,
@@ -287,7 +294,7 @@ impl<A: Application> Driver<A> {
             self.input = take_spare(&SPARE_INPUT);
         }
         if self.input.capacity() - self.input.len() < self.read_size / 2 {
-            self.input.reserve(self.read_size);
+            self.renew_input();
         }
         let room = self.input.capacity() - self.input.len();
         let read = std::task::ready!(pin!(self.io.read_buf(&mut self.input)).poll(cx))?;
@@ -299,8 +306,32 @@ impl<A: Application> Driver<A> {
         Poll::Ready(Ok(read))
     }
 
+    /// Makes room for a read. What large messages were read into comes back once
+    /// they have been decoded.
+    fn renew_input(&mut self) {
+        if self.input.try_reclaim(self.read_size) {
+            return;
+        }
+        let again = self
+            .used
+            .iter_mut()
+            .position(|used| spare::reclaim(used) && used.capacity() >= self.read_size);
+        let mut input = match again.and_then(|index| self.used.swap_remove_back(index)) {
+            Some(used) => used,
+            None => spare::take(self.read_size),
+        };
+        input.extend_from_slice(&self.input);
+        let used = std::mem::replace(&mut self.input, input);
+        if self.read_size > READ_MIN && self.used.len() < USED {
+            self.used.push_back(used);
+        }
+    }
+
     /// Leaves empty buffers to the next connection that wakes.
     fn rest(&mut self) {
+        for used in std::mem::take(&mut self.used) {
+            spare::keep(used.freeze());
+        }
         if self.input.is_empty() {
             spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
         }

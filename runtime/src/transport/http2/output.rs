@@ -6,6 +6,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::spare;
+
 /// Below this a copy is cheaper than a segment of its own in `writev`.
 pub(super) const COPY_LIMIT: usize = 4 << 10;
 /// A buffer above this is given back once it has been written.
@@ -91,7 +93,10 @@ impl Output {
             }
             written -= front.len();
             self.segments_len -= front.len();
-            self.segments.pop_front();
+            // Its memory was a large message's, as a rule.
+            if let Some(written) = self.segments.pop_front() {
+                spare::keep(written);
+            }
         }
         if written < self.tail.len() {
             self.tail.advance(written);
