@@ -4,7 +4,9 @@
 //! generator makes of its test files has to compile under the lints that users
 //! may have.
 
+pub mod certificates;
 pub mod flags;
+pub mod security;
 
 /// The generator's test files, generated and compiled.
 #[deny(

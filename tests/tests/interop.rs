@@ -12,6 +12,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use grpc_tests::certificates::{Authority, Files};
+
 /// What a well-behaved server passes.
 const CASES: [&str; 24] = [
     "empty_unary",
@@ -103,24 +105,19 @@ fn every_case_passes_between_our_own_ends() {
 
 #[test]
 fn every_case_passes_over_tls() {
-    let name = "foo.test.google.fr";
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (cert, key) = (folder.join("interop.pem"), folder.join("interop.key"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-
-    let cert_file = format!("--tls_cert_file={}", cert.display());
-    let key_file = format!("--tls_key_file={}", key.display());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
+    let files = Files::write(&folder, &Authority::new().unwrap(), &["*.test.google.fr"]).unwrap();
+    let cert_file = format!("--tls_cert_file={}", files.chain.display());
+    let key_file = format!("--tls_key_file={}", files.key.display());
     let server = Server::start(&["--use_tls=true", &cert_file, &key_file]);
-    let ca_file = format!("--ca_file={}", cert.display());
-    let named = format!("--server_host_override={name}");
-    every_case_passes(&server, &["--use_tls=true", &ca_file, &named]);
+    let ca_file = format!("--ca_file={}", files.roots.display());
+    let named = "--server_host_override=foo.test.google.fr";
+    every_case_passes(&server, &["--use_tls=true", &ca_file, named]);
 
     // The name is verified, and so is whom to trust.
     for flags in [
         &["--use_tls=true", &ca_file][..],
-        &["--use_tls=true", &named],
+        &["--use_tls=true", named],
     ] {
         let client = server.client("empty_unary", flags);
         assert!(!client.status.success());

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{
-    BidiStreamingCall, Channel, ChannelCredentials, ClientStreamingCall, MetadataValue,
-    ServerStreamingCall, UnaryCall,
+    BidiStreamingCall, Channel, ClientStreamingCall, MetadataValue, ServerStreamingCall, UnaryCall,
 };
 
 use crate::failure::Failure;
@@ -116,23 +115,8 @@ fn channel(options: &Options) -> Result<Channel, Failure> {
     } else {
         format!("{host}:{port}")
     };
-    let mut builder = Channel::builder(target)?;
-    if let Some(authority) = &options.server_host_override {
-        builder = builder.authority(authority);
-    }
-    Ok(builder.build(credentials(options)?)?)
-}
-
-fn credentials(options: &Options) -> Result<ChannelCredentials, Failure> {
-    if !options.use_tls {
-        return Ok(ChannelCredentials::insecure());
-    }
-    let mut tls = ChannelCredentials::tls();
-    if let Some(path) = &options.ca_file {
-        let roots = std::fs::read(path).map_err(|error| format!("'{path}': {error}"))?;
-        tls = tls.roots(roots);
-    }
-    Ok(tls.build()?)
+    let security = &options.security;
+    security.channel(&target, security.credentials()?)
 }
 
 /// As many zeros as that.

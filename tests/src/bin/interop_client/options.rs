@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use grpc_runtime::Metadata;
 use grpc_tests::flags::Flags;
+use grpc_tests::security::ClientSecurity;
 
 use crate::failure::Failure;
 
@@ -11,12 +12,7 @@ use crate::failure::Failure;
 pub(crate) struct Options {
     pub(crate) server_host: String,
     pub(crate) server_port: u16,
-    /// What the server is called in `:authority` and by its certificate, where it
-    /// is not its address.
-    pub(crate) server_host_override: Option<String>,
-    pub(crate) use_tls: bool,
-    /// Roots in PEM; the system's without it.
-    pub(crate) ca_file: Option<String>,
+    pub(crate) security: ClientSecurity,
     pub(crate) test_case: String,
     /// Goes with every call.
     pub(crate) additional_metadata: Metadata,
@@ -39,15 +35,11 @@ impl Options {
     /// # Errors
     /// A value is not one of its kind.
     pub(crate) fn take(flags: &mut Flags) -> Result<Self, Failure> {
-        let ca: String = flags.take("ca_file", String::new())?;
-        let host: String = flags.take("server_host_override", String::new())?;
         let metadata: String = flags.take("additional_metadata", String::new())?;
         Ok(Self {
             server_host: flags.take("server_host", "localhost".to_owned())?,
             server_port: flags.take("server_port", 8080)?,
-            server_host_override: Some(host).filter(|host| !host.is_empty()),
-            use_tls: flags.take("use_tls", false)?,
-            ca_file: Some(ca).filter(|path| !path.is_empty()),
+            security: ClientSecurity::take(flags)?,
             test_case: flags.take("test_case", String::new())?,
             additional_metadata: pairs(&metadata)?,
             soak: Soak::take(flags)?,

@@ -4,24 +4,18 @@
 
 mod service;
 
-use grpc_runtime::{Server, ServerCredentials};
+use grpc_runtime::Server;
 use grpc_tests::flags::Flags;
+use grpc_tests::security::server_credentials;
 
 grpc_runtime::include_proto!("grpc.testing");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut flags = Flags::parse(std::env::args().skip(1))?;
     let port: u16 = flags.take("port", 8080)?;
-    let use_tls = flags.take("use_tls", false)?;
-    let chain: String = flags.take("tls_cert_file", String::new())?;
-    let key: String = flags.take("tls_key_file", String::new())?;
+    let credentials = server_credentials(&mut flags)?;
     flags.finish()?;
-    let credentials = if use_tls {
-        ServerCredentials::tls(read(&chain)?, read(&key)?).build()?
-    } else {
-        ServerCredentials::insecure()
-    };
     let server = Server::builder()
         .add_service(TestServiceServer::new(service::Interop::new()))
         .listen_with(format!("[::]:{port}"), credentials)
@@ -30,8 +24,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {}", server.addresses()[0]);
     server.wait().await;
     Ok(())
-}
-
-fn read(path: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("'{path}': {error}"))
 }
