@@ -1,11 +1,13 @@
-"""Every case's calls of a peer, made by grpcio: hello_client.py [--kinds] ADDR.
+"""Every case's calls of a peer, made by grpcio: hello_client.py FLAGS ADDR.
 
 Prints `pass NAME` or `FAIL NAME: REASON` for each. The cases and their names are
 those of tests/src/bin/hello_peer/cases. With --kinds it makes only the calls that
-any HelloService answers.
+any HelloService answers; for TLS it takes the flags of interop_client.py.
 """
 
+import argparse
 import itertools
+import pathlib
 import queue
 import sys
 import time
@@ -13,6 +15,8 @@ import time
 import grpc
 import hello_pb2
 import hello_pb2_grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 # What every call may take: long enough for anything that is not stuck.
 BOUND = 20
@@ -23,6 +27,7 @@ TIMEOUT = 0.3
 # White space at the ends, line breaks, a percent sign that escapes nothing, and
 # characters of two, three and four bytes.
 MESSAGE = "\t\n100 % of %41\r\nñ ☺ 😈\t\n"
+TOKEN = "mF_9.B5f-4.1JqM"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 CASES = []
@@ -81,10 +86,32 @@ class Requests:
 
 
 class Client:
-    def __init__(self, address):
-        self.channel = grpc.insecure_channel(address)
+    def __init__(self, flags):
+        self.flags = flags
+        self.encrypted = flags.use_tls == "true"
+        self.channel = self.connect()
         self.stub = hello_pb2_grpc.HelloServiceStub(self.channel)
         self.ids = itertools.count()
+
+    def connect(self, calls=None):
+        """A channel, with credentials of calls if there are any.
+
+        Without encryption grpcio takes those only under the name of `local`, which
+        is plain text within a machine.
+        """
+        options = []
+        if self.flags.server_host_override:
+            options.append(("grpc.ssl_target_name_override", self.flags.server_host_override))
+        if self.encrypted:
+            roots = pathlib.Path(self.flags.ca_file).read_bytes()
+            credentials = grpc.ssl_channel_credentials(roots)
+        elif calls is not None:
+            credentials = grpc.local_channel_credentials()
+        else:
+            return grpc.insecure_channel(self.flags.address, options)
+        if calls is not None:
+            credentials = grpc.composite_channel_credentials(credentials, calls)
+        return grpc.secure_channel(self.flags.address, credentials, options)
 
     def id(self):
         return f"python-{next(self.ids)}"
@@ -337,6 +364,22 @@ def error_message_and_details(client):
     echoed(error.trailing_metadata(), "grpc-status-details-bin", [details])
 
 
+@case("error, typed details")
+def error_typed_details(client):
+    call = lambda: client.hello(MESSAGE, (("x-do", "details"),))
+    error = failed(call, grpc.StatusCode.INVALID_ARGUMENT)
+    equal("the message", error.details(), MESSAGE)
+    # It fails unless code and message are the same within.
+    status = rpc_status.from_call(error)
+    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    unpacked = [status.details[0].Unpack(info), status.details[1].Unpack(request)]
+    equal("what the details are", (unpacked, len(status.details)), ([True, True], 2))
+    found = (info.reason, info.domain, dict(info.metadata))
+    equal("the cause", found, ("TOO_TERSE", "hello.example", {"least": "1"}))
+    found = [(violation.field, violation.description) for violation in request.field_violations]
+    equal("the fields", found, [("greeting", "whom shall I greet? ☺")])
+
+
 @case("error, mid-stream")
 def error_mid_stream(client):
     metadata = (("x-do", "fail"), ("x-code", "15"))
@@ -344,6 +387,31 @@ def error_mid_stream(client):
     equal("the first reply", next(replies).reply, f"Hello, {MESSAGE}!")
     error = failed(lambda: next(replies), grpc.StatusCode.DATA_LOSS)
     equal("the message", error.details(), MESSAGE)
+
+
+def seen(stub, credentials=None):
+    """What the server sees as `authorization`."""
+    metadata = (("x-do", "authorization"),)
+    call = stub.SayHello(greeting(""), metadata=metadata, credentials=credentials, timeout=BOUND)
+    return call.reply
+
+
+@case("call credentials, of a call")
+def call_credentials_of_a_call(client):
+    token = grpc.access_token_call_credentials(TOKEN)
+    if client.encrypted:
+        equal("what the server saw", seen(client.stub, token), f"Bearer {TOKEN}")
+    else:
+        failed(lambda: seen(client.stub, token), grpc.StatusCode.UNAUTHENTICATED)
+    equal("what the next call sent", seen(client.stub), "")
+
+
+@case("call credentials, of a channel")
+def call_credentials_of_a_channel(client):
+    with client.connect(grpc.access_token_call_credentials(TOKEN)) as channel:
+        stub = hello_pb2_grpc.HelloServiceStub(channel)
+        for _ in range(2):
+            equal("what the server saw", seen(stub), f"Bearer {TOKEN}")
 
 
 def missing(client, path):
@@ -398,11 +466,17 @@ def reply_over_the_limit(client):
 
 
 def main():
-    client = Client(sys.argv[-1])
-    only_kinds = "--kinds" in sys.argv
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("--kinds", action="store_true")
+    parser.add_argument("--use_tls", default="false")
+    parser.add_argument("--ca_file")
+    parser.add_argument("--server_host_override")
+    flags = parser.parse_args()
+    client = Client(flags)
     failures = 0
     for name, function in CASES:
-        if only_kinds and name not in KINDS:
+        if flags.kinds and name not in KINDS:
             continue
         try:
             function(client)

@@ -3,6 +3,8 @@
 The keys are those of tests/src/bin/hello_peer/server.rs, where they are explained.
 """
 
+import argparse
+import pathlib
 import signal
 import threading
 from concurrent import futures
@@ -10,6 +12,9 @@ from concurrent import futures
 import grpc
 import hello_pb2
 import hello_pb2_grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -18,6 +23,22 @@ RUNNING, COMPLETE, CANCELLED = "running", "complete", "cancelled"
 
 def hello(name):
     return hello_pb2.HelloResponse(reply=f"Hello, {name}!")
+
+
+def refusal(message):
+    """A status with the details that `details` fails with."""
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field="greeting", description="whom shall I greet? ☺"
+    )
+    details = [any_pb2.Any(), any_pb2.Any()]
+    details[0].Pack(
+        error_details_pb2.ErrorInfo(
+            reason="TOO_TERSE", domain="hello.example", metadata={"least": "1"}
+        )
+    )
+    details[1].Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message, details=details)
+    return rpc_status.to_status(status)
 
 
 class Calls:
@@ -104,6 +125,10 @@ class Peer(hello_pb2_grpc.HelloServiceServicer):
             return self.came(asked, lambda state: state not in (None, RUNNING))
         elif task == "fail":
             self.fail(asked, request.greeting, context)
+        elif task == "details":
+            context.abort_with_status(refusal(request.greeting))
+        elif task == "authorization":
+            return hello_pb2.HelloResponse(reply=asked.get("authorization", ""))
         elif task == "cancel":
             context.cancel()
         elif task == "size":
@@ -149,9 +174,18 @@ class Peer(hello_pb2_grpc.HelloServiceServicer):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--use_tls", default="false")
+    parser.add_argument("--tls_cert_file")
+    parser.add_argument("--tls_key_file")
+    flags = parser.parse_args()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
     hello_pb2_grpc.add_HelloServiceServicer_to_server(Peer(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if flags.use_tls == "true":
+        pair = [pathlib.Path(file).read_bytes() for file in (flags.tls_key_file, flags.tls_cert_file)]
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"listening on 127.0.0.1:{port}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: server.stop(None))

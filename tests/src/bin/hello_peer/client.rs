@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use grpc_runtime::{Channel, Code, Metadata, Status};
+use grpc_runtime::{CallCredentials, Channel, Code, Metadata, Status};
+use grpc_tests::security::ClientSecurity;
 
 use crate::{HelloRequest, HelloServiceStub};
 
 /// Why a case failed.
-pub(crate) type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What every call may take: long enough for anything that is not stuck.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -17,16 +18,37 @@ pub(crate) const BOUND: Duration = Duration::from_secs(20);
 pub(crate) struct Client {
     pub(crate) channel: Channel,
     pub(crate) stub: HelloServiceStub,
+    /// Whether its connections are encrypted.
+    pub(crate) encrypted: bool,
+    address: String,
+    security: ClientSecurity,
     ids: AtomicU32,
 }
 
 impl Client {
-    pub(crate) fn new(channel: Channel) -> Self {
-        Self {
+    /// # Errors
+    /// The address is none, or the flags cannot be followed.
+    pub(crate) fn new(address: String, security: ClientSecurity) -> Result<Self, Failure> {
+        let channel = security.channel(&address, security.credentials()?)?;
+        Ok(Self {
             stub: HelloServiceStub::new(channel.clone()),
             channel,
+            encrypted: security.use_tls,
+            address,
+            security,
             ids: AtomicU32::new(0),
-        }
+        })
+    }
+
+    /// A stub whose channel has credentials of calls.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn stub_with(&self, calls: CallCredentials) -> Result<HelloServiceStub, Failure> {
+        let credentials = self.security.credentials()?;
+        let credentials = credentials.with_call_credentials(calls);
+        let channel = self.security.channel(&self.address, credentials)?;
+        Ok(HelloServiceStub::new(channel))
     }
 
     /// A name for a call that the peer keeps account of.

@@ -3,6 +3,8 @@
 //! - `wait`: never answers; how call `x-id` ended is kept;
 //! - `started`, `ended`: answers once call `x-id` has come that far;
 //! - `fail`: fails with code `x-code`, the greeting as message, `x-details-bin`;
+//! - `details`: fails with `INVALID_ARGUMENT`, an `ErrorInfo` and a `BadRequest`;
+//! - `authorization`: answers with the metadata of that name;
 //! - `cancel`: cancels the call;
 //! - `size`: answers with as many bytes as the greeting says;
 //! - `remaining`: answers with the milliseconds to the deadline;
@@ -14,6 +16,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 
+use grpc_runtime::rpc::{BadRequest, ErrorInfo, bad_request::FieldViolation};
 use grpc_runtime::{Code, Context, Metadata, Receiver, Sender, Status};
 use tokio::sync::watch;
 
@@ -110,6 +113,31 @@ fn failure(context: &Context, message: String) -> Status {
     Status::new(Code::from_i32(number), message).with_details(details.unwrap_or_default().to_vec())
 }
 
+/// The details that every peer's `details` fails with.
+pub(crate) fn details() -> (ErrorInfo, BadRequest) {
+    let info = ErrorInfo {
+        reason: "TOO_TERSE".to_owned(),
+        domain: "hello.example".to_owned(),
+        metadata: HashMap::from([("least".to_owned(), "1".to_owned())]),
+    };
+    let violation = FieldViolation {
+        field: "greeting".to_owned(),
+        description: "whom shall I greet? ☺".to_owned(),
+        ..FieldViolation::default()
+    };
+    let request = BadRequest {
+        field_violations: vec![violation],
+    };
+    (info, request)
+}
+
+fn refusal(message: String) -> Status {
+    let (info, request) = details();
+    Status::invalid_argument(message)
+        .with_detail(&info)
+        .with_detail(&request)
+}
+
 fn cancelled() -> Status {
     Status::cancelled("the server cancelled the call")
 }
@@ -137,6 +165,8 @@ impl HelloServiceServicer for Peer {
                 Ok(reply(outcome.to_owned()))
             }
             "fail" => Err(failure(context, request.greeting)),
+            "details" => Err(refusal(request.greeting)),
+            "authorization" => Ok(reply(text(context, "authorization").to_owned())),
             "cancel" => Err(cancelled()),
             "size" => Ok(sized(&request)),
             "remaining" => {

@@ -1,9 +1,11 @@
 //! Errors, and methods that are not there.
 
+use grpc_runtime::rpc::{BadRequest, ErrorInfo, RetryInfo};
 use grpc_runtime::{Channel, Code, Method, Shape, UnaryCall};
 
 use crate::HelloResponse;
 use crate::client::{BOUND, Client, Failure, equal, failed, greeting};
+use crate::server;
 
 /// White space at the ends, line breaks, a percent sign that escapes nothing,
 /// and characters of two, three and four bytes.
@@ -32,6 +34,19 @@ pub(super) async fn message_and_details(client: &Client) -> Result<(), Failure> 
     let status = failed(call.await, Code::PermissionDenied)?;
     equal("the message", status.message(), MESSAGE)?;
     equal("the details", &status.details()[..], &details[..])
+}
+
+pub(super) async fn typed_details(client: &Client) -> Result<(), Failure> {
+    let call = client.stub.say_hello(greeting(MESSAGE)).timeout(BOUND);
+    let status = failed(
+        call.metadata("x-do", "details").await,
+        Code::InvalidArgument,
+    )?;
+    equal("the message", status.message(), MESSAGE)?;
+    let (info, request) = server::details();
+    equal("the cause", &status.detail::<ErrorInfo>(), &Some(info))?;
+    equal("the fields", &status.detail::<BadRequest>(), &Some(request))?;
+    equal("what is not there", &status.detail::<RetryInfo>(), &None)
 }
 
 pub(super) async fn mid_stream(client: &Client) -> Result<(), Failure> {

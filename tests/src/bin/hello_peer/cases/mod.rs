@@ -2,6 +2,7 @@
 //! the other languages.
 
 mod cancel;
+mod credentials;
 mod deadline;
 mod error;
 mod kinds;
@@ -54,7 +55,10 @@ pub(crate) async fn run(client: &Client) -> Result<(), Failure> {
         "cancel by server, mid-stream" => cancel::by_server_mid_stream,
         "error, every code" => error::every_code,
         "error, message and details" => error::message_and_details,
+        "error, typed details" => error::typed_details,
         "error, mid-stream" => error::mid_stream,
+        "call credentials, of a call" => credentials::of_a_call,
+        "call credentials, of a channel" => credentials::of_a_channel,
         "unimplemented method" => error::unimplemented_method,
         "unimplemented service" => error::unimplemented_service,
         "2 MiB, unary" => size::unary,
