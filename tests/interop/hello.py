@@ -1,7 +1,10 @@
-"""The cases of `hello_peer`, which ask more than the official ones, with grpcio;
-and the examples against it."""
+"""The cases of `hello_peer`, which ask more than the official ones, with grpcio,
+in plain text and over TLS; and the examples against it."""
+
+import functools
 
 import process
+import security
 from peers import HERE
 
 # What a client may take for all of its cases, in seconds.
@@ -22,10 +25,11 @@ BidiHello: Hello, Barbara!
 """
 
 
-def outcomes(server, client, env):
+def outcomes(encryption, server, client, env):
     """The cases of one direction: name to '' for a pass, or the reason."""
-    with process.serving(server, env) as address:
-        printed, code = process.run([*client, address], CASES, env)
+    with process.serving([*server, *encryption.server], env) as address:
+        command = [*client, *encryption.client, address]
+        printed, code = process.run(command, CASES, env)
     results = {}
     for line in printed.splitlines():
         word, _, rest = line.partition(" ")
@@ -45,8 +49,9 @@ def example_client(server, client, env):
     return {"the four kinds": "" if good else f"exit code {code}, having printed {printed!r}"}
 
 
-def tables(binaries, python):
-    """What each table's columns are, and what runs them."""
+def tables(binaries, python, encryptions):
+    """What each table's columns are, and what runs them. A column's key is the
+    direction, and the encryption where there is a choice."""
     interpreter = python.server[0]
     python_server = [interpreter, HERE / "python/hello_server.py"]
     python_client = [interpreter, HERE / "python/hello_client.py"]
@@ -55,17 +60,19 @@ def tables(binaries, python):
     example_server = [binaries / "hello_server", "127.0.0.1:0"]
     example = [binaries / "hello_client"]
     env = python.env
-    return [
-        {
-            "Python -> Rust": lambda: outcomes(rust_server, python_client, env),
-            "Rust -> Python": lambda: outcomes(python_server, rust_client, env),
-            # What fails here is the case's fault, not ours.
-            "Python -> Python": lambda: outcomes(python_server, python_client, env),
-        },
-        {
-            "Python -> hello_server": lambda: outcomes(
-                example_server, [*python_client, "--kinds"], env
-            )
-        },
-        {"hello_client -> Python": lambda: example_client(python_server, example, env)},
-    ]
+    directions = {
+        "Python -> Rust": (rust_server, python_client),
+        "Rust -> Python": (python_server, rust_client),
+        # What fails here is the case's fault, not ours.
+        "Python -> Python": (python_server, python_client),
+    }
+    finer = {
+        (direction, encryption.name): functools.partial(outcomes, encryption, *ends, env)
+        for direction, ends in directions.items()
+        for encryption in encryptions
+    }
+    kinds = functools.partial(
+        outcomes, security.PLAIN, example_server, [*python_client, "--kinds"], env
+    )
+    printed = functools.partial(example_client, python_server, example, env)
+    return [finer, {("Python -> hello_server",): kinds}, {("hello_client -> Python",): printed}]

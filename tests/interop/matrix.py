@@ -1,4 +1,5 @@
-"""The official interop cases between our programs and other languages', both ways.
+"""The official interop cases between our programs and other languages', both ways,
+in plain text and over TLS.
 
 matrix.py BINARIES WORK [--publish | --check]
 
@@ -17,6 +18,7 @@ import time
 import hello
 import peers
 import process
+import security
 
 README = peers.HERE.parents[1] / "README.md"
 BEGIN, END = "<!-- interop: begin -->\n", "<!-- interop: end -->\n"
@@ -56,17 +58,18 @@ PATIENCE = [
 PASS, FAIL, LACKS = "✓", "✗", "–"
 
 
-def direction(server, client, lacks, env):
+def direction(encryption, server, client, lacks, env):
     """Every case of one direction: '' for a pass, the reason, or None if it lacks."""
     outcomes = {}
-    with process.serving(server, env) as address:
+    with process.serving([*server, *encryption.server], env) as address:
         host, _, port = address.rpartition(":")
         for case in CASES:
             if case in lacks:
                 outcomes[case] = None
                 continue
             flags = [f"--server_host={host}", f"--server_port={port}", f"--test_case={case}"]
-            printed, code = process.run([*client, *flags], BOUND, env)
+            command = [*client, *encryption.client, *flags]
+            printed, code = process.run(command, BOUND, env)
             last = (printed.strip().splitlines() or ["it said nothing"])[-1]
             outcomes[case] = "" if code == 0 else f"{last} ({code})"
     return outcomes
@@ -78,20 +81,25 @@ def ours(binaries):
     return [binaries / "interop_server", "--port=0"], client
 
 
-def run(binaries, there):
-    """Tables of outcomes by column: the official cases, then the finer ones."""
+def run(binaries, there, encryptions):
+    """Tables of outcomes by column: the official cases, then the finer ones.
+
+    The official columns are a direction's title with the name of an encryption.
+    """
     server, client = ours(binaries)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         columns = {}
         for peer in there:
-            theirs = pool.submit(direction, server, peer.client, peer.client_lacks, peer.env)
-            columns[title(peer)[0]] = theirs
-            mine = pool.submit(direction, peer.server, client, peer.server_lacks, peer.env)
-            columns[title(peer)[1]] = mine
+            theirs = server, peer.client, peer.client_lacks, peer.env
+            mine = peer.server, client, peer.server_lacks, peer.env
+            for heading, ends in zip(title(peer), (theirs, mine)):
+                for encryption in encryptions:
+                    job = pool.submit(direction, encryption, *ends)
+                    columns[heading, encryption.name] = job
         tables = [columns]
         for peer in there:
             if peer.name == "grpcio":
-                for table in hello.tables(binaries, peer):
+                for table in hello.tables(binaries, peer, encryptions):
                     tables.append({name: pool.submit(job) for name, job in table.items()})
     return [{name: job.result() for name, job in table.items()} for table in tables]
 
@@ -103,6 +111,24 @@ def title(peer):
 
 def mark(outcome):
     return LACKS if outcome is None else FAIL if outcome else PASS
+
+
+def cells(columns):
+    """The README's cells by heading: a case's mark in plain text, then over TLS."""
+    by_heading = {}
+    for (heading, _), outcomes in columns.items():
+        by_heading.setdefault(heading, []).append(outcomes)
+    return {
+        heading: {case: cell([of[case] for of in several]) for case in CASES}
+        for heading, several in by_heading.items()
+    }
+
+
+def cell(outcomes):
+    """What a library lacks, it lacks either way."""
+    if all(outcome is None for outcome in outcomes):
+        return LACKS
+    return " ".join(map(mark, outcomes))
 
 
 def rows(columns):
@@ -130,16 +156,16 @@ def kept(block, names):
 
 def block(columns, missing, before):
     """The README's text between its marks."""
-    cells = {name: {case: mark(of[case]) for case in CASES} for name, of in columns.items()}
-    cells.update(kept(before, missing))
+    found = {**cells(columns), **kept(before, missing)}
     order = list(peers.PEERS)
     place = lambda heading: next(n for n, name in enumerate(order) if name in heading)
-    cells = {name: cells[name] for name in sorted(cells, key=place)}
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows(cells))
+    found = {heading: found[heading] for heading in sorted(found, key=place)}
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows(found))
 
 
 def show(columns):
     """Prints the outcomes of columns, and returns what is wrong in them."""
+    columns = {", ".join(key): outcomes for key, outcomes in columns.items()}
     names = list(dict.fromkeys(case for outcomes in columns.values() for case in outcomes))
     width = max(map(len, names), default=0)
     for n, heading in enumerate(columns, 1):
@@ -172,7 +198,10 @@ def main():
     print(f"the peers are there after {time.monotonic() - began:.0f} s")
     if not there:
         return 1
-    tables = run(arguments.binaries.resolve(), there)
+    binaries = arguments.binaries.resolve()
+    certificates = arguments.work.resolve() / "certificates"
+    encryptions = [security.PLAIN, security.tls(binaries, certificates)]
+    tables = run(binaries, there, encryptions)
     print(f"and all calls are made after {time.monotonic() - began:.0f} s\n")
 
     wrong = [reason for table in tables for reason in show(table)]

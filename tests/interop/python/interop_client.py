@@ -6,6 +6,7 @@ Makes one case's calls, and ends with 0 if all went as the contract says.
 import argparse
 import pathlib
 import queue
+import sys
 
 import grpc
 import messages_pb2
@@ -320,6 +321,8 @@ def main():
     client = Client(flags)
     try:
         CASES[flags.test_case](client)
+    except grpc.RpcError as error:
+        sys.exit(f"a call failed with {error.code()}: {error.details()}")
     finally:
         client.close()
 
