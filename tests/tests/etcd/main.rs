@@ -13,6 +13,7 @@ mod lease;
 mod maintenance;
 mod server;
 mod store;
+mod tls;
 mod watch;
 
 /// What is generated: `etcdserverpb` and `mvccpb`.

@@ -2,12 +2,13 @@
 //! gone with its value.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use grpc_runtime::Channel;
+use grpc_runtime::{Channel, ChannelCredentials};
+use grpc_tests::certificates::{Authority, Files};
 
 /// What any step here may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -18,30 +19,46 @@ pub(crate) struct Etcd {
     child: Child,
     folder: PathBuf,
     address: SocketAddr,
+    credentials: ChannelCredentials,
 }
 
 impl Etcd {
     /// A server that listens; `None`, having said so, where there is no etcd.
     /// `name` is the test's, for its folder.
     pub(crate) fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, None)
+    }
+
+    /// The same over TLS, for clients that this authority knows.
+    pub(crate) fn start_with_tls(name: &str, authority: &Authority) -> Option<Self> {
+        Self::start_with(name, Some(authority))
+    }
+
+    fn start_with(name: &str, authority: Option<&Authority>) -> Option<Self> {
         if let Err(error) = Command::new("etcd").arg("--version").output() {
             eprintln!(
                 "skipped: etcd does not run ({error}); on Debian: apt-get install etcd-server"
             );
             return None;
         }
-        let started = (0..ATTEMPTS).find_map(|_| Self::attempt(name));
+        let started = (0..ATTEMPTS).find_map(|_| Self::attempt(name, authority));
         Some(started.expect("etcd does not start"))
     }
 
-    fn attempt(name: &str) -> Option<Self> {
+    fn attempt(name: &str, authority: Option<&Authority>) -> Option<Self> {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("etcd-{name}"));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let (address, peers) = (free(), free());
-        let (client, peer) = (format!("http://{address}"), format!("http://{peers}"));
+        let scheme = if authority.is_some() { "https" } else { "http" };
+        let (client, peer) = (format!("{scheme}://{address}"), format!("http://{peers}"));
         let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new("etcd")
+        let mut command = Command::new("etcd");
+        let credentials = match authority {
+            Some(authority) => mutual_tls(&mut command, &folder, authority),
+            None => ChannelCredentials::insecure(),
+        };
+        let child = command
             .arg("--data-dir")
             .arg(folder.join("data"))
             .args(["--listen-client-urls", &client])
@@ -59,6 +76,7 @@ impl Etcd {
             child,
             folder,
             address,
+            credentials,
         };
         let end = Instant::now() + BOUND;
         while TcpStream::connect(etcd.address).is_err() {
@@ -76,7 +94,11 @@ impl Etcd {
     }
 
     pub(crate) fn channel(&self) -> Channel {
-        Channel::insecure(self.address.to_string()).unwrap()
+        self.channel_with(self.credentials.clone())
+    }
+
+    pub(crate) fn channel_with(&self, credentials: ChannelCredentials) -> Channel {
+        Channel::new(self.address.to_string(), credentials).unwrap()
     }
 }
 
@@ -89,6 +111,20 @@ impl Drop for Etcd {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Makes etcd and its client known to each other.
+fn mutual_tls(command: &mut Command, folder: &Path, authority: &Authority) -> ChannelCredentials {
+    let files = Files::write(folder, authority, &["127.0.0.1"]).unwrap();
+    command.arg("--client-cert-auth");
+    command.arg("--trusted-ca-file").arg(files.roots);
+    command.arg("--cert-file").arg(files.chain);
+    command.arg("--key-file").arg(files.key);
+    let client = authority.issue(&["client.example"]).unwrap();
+    let credentials = ChannelCredentials::tls()
+        .roots(authority.roots())
+        .identity(client.chain, client.key);
+    credentials.build().unwrap()
 }
 
 fn free() -> SocketAddr {
