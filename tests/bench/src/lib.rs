@@ -1,17 +1,20 @@
 //! The parts of the benchmark, as a library so that its tests share them.
 
-pub mod implementation;
+pub mod about;
+pub mod child;
+pub mod driver;
+pub mod h2load;
+pub mod handler;
 pub mod load;
+pub mod measure;
 pub mod options;
-pub mod ours;
+pub mod peer;
 pub mod process;
 pub mod report;
-pub mod tonic_peer;
+pub mod rounds;
+pub mod setup;
+pub mod table;
+pub mod works;
 
 /// An error of the benchmark: it stops and says why.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// The one method that is called.
-pub const PATH: &str = "/example.HelloService/SayHello";
-/// What every request carries.
-pub const GREETING: &str = "World";

@@ -1,162 +1,182 @@
-//! What drives a server: h2load, which belongs to none of the implementations,
-//! or a client of theirs where clients are measured.
+//! What a client asks of a server, as values and as the words of a command line
+//! that every peer understands, whatever its language. It must never know who
+//! the peers are.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::str::FromStr;
 
-use tokio::task::JoinSet;
+use crate::Error;
 
-use crate::implementation::{Client, Flavor, Implementation};
-use crate::{Error, GREETING, PATH, process};
+/// What is done again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A unary call that answers at once.
+    Hello,
+    /// A unary call whose handler awaits once.
+    Yield,
+    /// A unary call whose handler waits for a millisecond.
+    Sleep,
+    /// A unary call whose handler burns 200 µs of CPU time.
+    Spin,
+    /// A unary call with so many bytes each way.
+    Echo(usize),
+    /// Messages of the server's stream.
+    Pull,
+    /// Messages of the client's stream.
+    Push,
+    /// Messages both ways at once.
+    Chat,
+    /// Messages both ways, one in flight on a stream.
+    PingPong,
+    /// A connection that is opened, used for a call, and closed.
+    Connect,
+    /// A connection that made one call and stays open.
+    Connections,
+    /// A stream that carried a message each way and stays open.
+    Streams,
+}
 
-/// The load on a server: connections, and calls in flight on each.
-pub const CONNECTIONS: usize = 10;
-pub const STREAMS: usize = 100;
-/// The load of a measured client: calls in flight on its one channel.
-pub const IN_FLIGHT: usize = 100;
+/// A task, how many at a time, and how many in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub task: Task,
+    pub connections: usize,
+    /// Calls or streams open at once on each connection.
+    pub in_flight: usize,
+    /// Calls, messages, connections or streams in all.
+    pub count: usize,
+    /// Whether the time that each takes is kept; keeping it costs the client
+    /// some.
+    pub timed: bool,
+}
 
-/// What makes the calls to a server under measurement.
-#[derive(Debug)]
-pub enum Load {
-    /// h2load, with the file that holds the request's body.
-    H2load(PathBuf),
-    /// Our own client, where h2load is not installed.
-    OwnClient,
+impl Task {
+    /// What one of them is called.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Hello | Self::Yield | Self::Sleep | Self::Spin | Self::Echo(_) => "call",
+            Self::Pull | Self::Push | Self::Chat => "message",
+            Self::PingPong => "round trip",
+            Self::Connect | Self::Connections => "connection",
+            Self::Streams => "stream",
+        }
+    }
+
+    /// Whether a call has one message each way.
+    pub fn is_unary(self) -> bool {
+        self.unit() == "call"
+    }
+
+    /// Whether what was opened stays open, and what counts is the memory it takes.
+    pub fn is_idle(self) -> bool {
+        matches!(self, Self::Connections | Self::Streams)
+    }
+
+    /// Whether the handlers keep the server busy or waiting, so that what counts
+    /// is how a cheap call on the same connection fares meanwhile.
+    pub fn is_probed(self) -> bool {
+        matches!(self, Self::Yield | Self::Sleep | Self::Spin)
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hello => "hello",
+            Self::Yield => "yield",
+            Self::Sleep => "sleep",
+            Self::Spin => "spin",
+            Self::Echo(size) => return write!(f, "echo-{size}"),
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Chat => "chat",
+            Self::PingPong => "ping-pong",
+            Self::Connect => "connect",
+            Self::Connections => "connections",
+            Self::Streams => "streams",
+        })
+    }
+}
+
+impl FromStr for Task {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        if let Some(size) = word.strip_prefix("echo-") {
+            return Ok(Self::Echo(size.parse()?));
+        }
+        let all = [
+            Self::Hello,
+            Self::Yield,
+            Self::Sleep,
+            Self::Spin,
+            Self::Pull,
+            Self::Push,
+            Self::Chat,
+            Self::PingPong,
+            Self::Connect,
+            Self::Connections,
+            Self::Streams,
+        ];
+        all.into_iter()
+            .find(|task| task.to_string() == word)
+            .ok_or_else(|| format!("no task is called '{word}'").into())
+    }
 }
 
 impl Load {
-    /// h2load if the machine has it; writes the request's body into `directory`.
-    pub fn find(directory: &Path) -> Result<Self, Error> {
-        let probe = Command::new("h2load")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status();
-        if !probe.is_ok_and(|status| status.success()) {
-            return Ok(Self::OwnClient);
-        }
-        let path = directory.join("request.bin");
-        std::fs::File::create(&path)?.write_all(&request_body())?;
-        Ok(Self::H2load(path))
-    }
-
-    pub fn name(&self) -> String {
-        match self {
-            Self::H2load(_) => format!("h2load, {CONNECTIONS} connections x {STREAMS} streams"),
-            Self::OwnClient => {
-                format!(
-                    "our own client (h2load is not installed), 1 connection x {IN_FLIGHT} streams"
-                )
-            }
+    pub const fn new(task: Task, connections: usize, in_flight: usize, count: usize) -> Self {
+        Self {
+            task,
+            connections,
+            in_flight,
+            count,
+            timed: false,
         }
     }
 
-    /// Makes `calls` calls and checks that all succeeded; gives the wall time.
-    pub fn drive(&self, address: &str, calls: usize) -> Result<Duration, Error> {
-        let start = Instant::now();
-        match self {
-            Self::H2load(body) => h2load(body, address, calls)?,
-            Self::OwnClient => {
-                let flavor = Flavor::CurrentThread;
-                return Ok(run_client(Implementation::Ours, flavor, address, calls)?.wall);
-            }
+    /// Calls or streams at once, on all connections together.
+    pub fn width(&self) -> usize {
+        self.connections * self.in_flight
+    }
+
+    /// The share of one of [`width`](Self::width) in the whole: at least one, and
+    /// the same for all, so that they end together.
+    pub fn share(&self) -> usize {
+        self.count.div_ceil(self.width()).max(1)
+    }
+
+    /// How many there are in the end: the count, rounded up to equal shares where
+    /// it is shared.
+    pub fn total(&self) -> usize {
+        if self.task.is_idle() {
+            self.count
+        } else {
+            self.share() * self.width()
         }
-        Ok(start.elapsed())
     }
-}
 
-fn h2load(body: &Path, address: &str, calls: usize) -> Result<(), Error> {
-    let mut command = Command::new("h2load");
-    command
-        .args(["-t", "1", "-n", &calls.to_string()])
-        .args(["-c", &CONNECTIONS.to_string(), "-m", &STREAMS.to_string()])
-        .args(["-H", "content-type: application/grpc", "-H", "te: trailers"])
-        .arg("-d")
-        .arg(body)
-        .arg(format!("http://{address}{PATH}"));
-    let output = process::on_core(process::CLIENT_CORE, || command.output())??;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !text.contains(&format!("status codes: {calls} 2xx")) {
-        return Err(format!("h2load did not get {calls} answers:\n{text}").into());
+    /// `TASK CONNECTIONS IN-FLIGHT COUNT TIMED`, for a peer's command line.
+    pub fn words(&self) -> [String; 5] {
+        [
+            self.task.to_string(),
+            self.connections.to_string(),
+            self.in_flight.to_string(),
+            self.count.to_string(),
+            u8::from(self.timed).to_string(),
+        ]
     }
-    Ok(())
-}
 
-/// A length-prefixed `HelloRequest`: field 1 is the greeting.
-fn request_body() -> Vec<u8> {
-    const LENGTH: u8 = GREETING.len() as u8;
-    let mut body = vec![0, 0, 0, 0, LENGTH + 2, 0x0a, LENGTH];
-    body.extend_from_slice(GREETING.as_bytes());
-    body
-}
-
-/// What a client process measured of itself.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientRun {
-    pub cpu: Duration,
-    pub wall: Duration,
-}
-
-/// Makes `calls` calls from a client process of its own.
-pub fn run_client(
-    implementation: Implementation,
-    flavor: Flavor,
-    address: &str,
-    calls: usize,
-) -> Result<ClientRun, Error> {
-    let printed = process::run(&[
-        "call".to_owned(),
-        implementation.to_string(),
-        flavor.to_string(),
-        address.to_owned(),
-        calls.to_string(),
-    ])?;
-    let mut micros = printed.split_whitespace().map(str::parse::<u64>);
-    match (micros.next(), micros.next()) {
-        (Some(Ok(cpu)), Some(Ok(wall))) => Ok(ClientRun {
-            cpu: Duration::from_micros(cpu),
-            wall: Duration::from_micros(wall),
-        }),
-        _ => Err(format!("a client printed '{printed}'").into()),
-    }
-}
-
-/// The client process: warms up with a tenth of the calls, then measures.
-pub async fn measure_client(client: Client, calls: usize) -> Result<ClientRun, Error> {
-    make_calls(&client, calls / 10).await?;
-    let (cpu, wall) = (process::cpu_time("self")?, Instant::now());
-    make_calls(&client, calls).await?;
-    Ok(ClientRun {
-        cpu: process::cpu_time("self")? - cpu,
-        wall: wall.elapsed(),
-    })
-}
-
-/// `calls` calls, [`IN_FLIGHT`] at a time.
-pub async fn make_calls(client: &Client, calls: usize) -> Result<(), Error> {
-    let mut tasks = JoinSet::new();
-    for task in 0..IN_FLIGHT {
-        let share = calls / IN_FLIGHT + usize::from(task < calls % IN_FLIGHT);
-        let client = client.clone();
-        tasks.spawn(async move {
-            for _ in 0..share {
-                check(&client.call().await?)?;
-            }
-            Ok::<_, Error>(())
-        });
-    }
-    while let Some(task) = tasks.join_next().await {
-        task??;
-    }
-    Ok(())
-}
-
-/// Whether a reply is the one that belongs to [`GREETING`].
-pub fn check(reply: &str) -> Result<(), Error> {
-    if reply == "Hello, World!" {
-        Ok(())
-    } else {
-        Err(format!("the reply was '{reply}'").into())
+    pub fn from_words(words: &[String]) -> Result<Self, Error> {
+        let [task, connections, in_flight, count, timed] = words else {
+            return Err(format!("not a load: {words:?}").into());
+        };
+        Ok(Self {
+            task: task.parse()?,
+            connections: connections.parse()?,
+            in_flight: in_flight.parse()?,
+            count: count.parse()?,
+            timed: timed == "1",
+        })
     }
 }

@@ -2,56 +2,64 @@
 
 use std::path::PathBuf;
 
-use crate::Error;
+use clap::Parser;
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-Measures what a unary call costs, side by side with other implementations.
+use crate::peer::Implementation;
+use crate::works::{WORKS, Work};
 
-  --quick          2 rounds of 100,000 calls instead of 5 of 300,000
-  --rounds N       so many rounds
-  --calls N        so many calls in each measurement
-  --json PATH      where the figures go as JSON (default: this
-                   package's target/bench.json)
-";
-
-/// What a run does.
-#[derive(Debug)]
+/// Measures what calls cost, side by side with other implementations of gRPC.
+///
+/// A full run takes about ten minutes.
+#[derive(Debug, Parser)]
+#[command(name = "bench-grpc", version = None)]
 pub struct Options {
-    pub rounds: usize,
-    pub calls: usize,
+    /// Fewer rounds and calls, ours and tonic only: about a minute
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Only the works whose names contain PATTERN
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Option<String>,
+
+    /// Only these implementations; those that are not installed are left out
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    peers: Option<Vec<Implementation>>,
+
+    /// Lists the works and implementations, and measures nothing
+    #[arg(long)]
+    pub list: bool,
+
+    /// Rounds, instead of 5, or of 2 in a quick run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+
+    /// Where the figures go
+    #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json"))]
     pub json: PathBuf,
-    pub help: bool,
 }
 
 impl Options {
-    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
-        let (mut quick, mut help, mut rounds, mut calls) = (false, false, None, None);
-        let mut json = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json"));
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--quick" => quick = true,
-                "--help" | "-h" => help = true,
-                "--rounds" => rounds = Some(positive(&value()?)?),
-                "--calls" => calls = Some(positive(&value()?)?),
-                "--json" => json = value()?.into(),
-                _ => return Err(format!("unknown option '{argument}'; see --help").into()),
-            }
-        }
-        let (default_rounds, default_calls) = if quick { (2, 100_000) } else { (5, 300_000) };
-        Ok(Self {
-            rounds: rounds.unwrap_or(default_rounds),
-            calls: calls.unwrap_or(default_calls),
-            json,
-            help,
-        })
+    pub fn rounds(&self) -> usize {
+        let default = if self.quick { 2 } else { 5 };
+        self.rounds.map_or(default, usize::from)
     }
-}
 
-fn positive(text: &str) -> Result<usize, Error> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err(format!("'{text}' is not a positive number").into()),
-        Ok(number) => Ok(number),
+    pub fn peers(&self) -> Vec<Implementation> {
+        match &self.peers {
+            Some(peers) => Implementation::ALL
+                .into_iter()
+                .filter(|each| peers.contains(each))
+                .collect(),
+            None if self.quick => vec![Implementation::Ours, Implementation::Tonic],
+            None => Implementation::ALL.to_vec(),
+        }
+    }
+
+    pub fn works(&self) -> Vec<&'static Work> {
+        let pattern = self.only.as_deref().unwrap_or_default();
+        WORKS
+            .iter()
+            .filter(|work| work.name.contains(pattern))
+            .collect()
     }
 }

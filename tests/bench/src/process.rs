@@ -1,121 +1,147 @@
-//! Processes under measurement: this program again, with a subcommand, on a
-//! core of its own. It must never leave one behind: each ends when its standard
-//! input does, and that closes with us.
+//! The measuring side of measured processes: starts them where they belong,
+//! talks to them in lines, and reads what they used. It must never leave one
+//! behind, nor wait for one that hangs.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::implementation::{Flavor, Implementation};
+use crate::setup::{Role, Setup};
 
-/// Where servers run, and where clients do. On a machine with one core both
-/// share it.
-pub const SERVER_CORE: usize = 0;
-pub const CLIENT_CORE: usize = 1;
+/// How long a process may take for its next line.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Linux's `USER_HZ`, in which `/proc` counts CPU time: 100 on every architecture
-/// that Rust runs on but Alpha.
-const TICK: Duration = Duration::from_millis(10);
+/// How long it may take to end when told to.
+const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Keeps this thread, and what it spawns from now on, on one core. `false` if
-/// there is no such core or the system does not pin.
-pub fn pin(core: usize) -> bool {
-    core_affinity::set_for_current(core_affinity::CoreId { id: core })
+/// A measured process; it is ended when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
 }
 
-/// Runs `command` on `core`: it inherits the affinity of a thread made for it.
-pub fn on_core<T: Send>(core: usize, command: impl FnOnce() -> T + Send) -> Result<T, Error> {
+/// What a process has used up to a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// User and system time of all its threads.
+    pub cpu: Duration,
+    /// Resident memory now, in bytes.
+    pub resident: u64,
+    /// The most resident memory there ever was, in bytes.
+    pub peak: u64,
+}
+
+/// Starts `command` where `role` belongs in `setup`: it inherits the affinity of
+/// the thread that starts it.
+pub fn run<T: Send>(
+    setup: Setup,
+    role: Role,
+    start: impl FnOnce() -> std::io::Result<T> + Send,
+) -> Result<T, Error> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            pin(core);
-            command()
+            setup.settle(role)?;
+            Ok(start()?)
         });
-        thread
-            .join()
-            .map_err(|_| Error::from("a measuring thread panicked"))
+        thread.join().map_err(|_| "a measuring thread panicked")?
     })
 }
 
-/// The user and system time that a process has used, all its threads together,
-/// to a tick of 10 ms.
-pub fn cpu_time(process: &str) -> Result<Duration, Error> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+impl Process {
+    pub fn start(
+        name: String,
+        setup: Setup,
+        role: Role,
+        mut command: Command,
+    ) -> Result<Self, Error> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = run(setup, role, || command.spawn())?;
+        let (sender, lines) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                let read = BufReader::new(stdout).lines().map_while(Result::ok);
+                read.take_while(|line| sender.send(line.clone()).is_ok())
+                    .for_each(drop);
+            });
+        }
+        Ok(Self {
+            name,
+            stdin: child.stdin.take(),
+            child,
+            lines,
+        })
+    }
+
+    /// The next line that it prints.
+    pub fn line(&self) -> Result<String, Error> {
+        self.lines
+            .recv_timeout(PATIENCE)
+            .map_err(|error| format!("{}: no answer ({error})", self.name).into())
+    }
+
+    /// Lets it go on to its next line.
+    pub fn go(&mut self) -> Result<(), Error> {
+        let stdin = self.stdin.as_mut().ok_or("a process without input")?;
+        Ok(writeln!(stdin)?)
+    }
+
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let pid = self.child.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+            Some(kib * 1024)
+        };
+        Ok(Usage {
+            cpu: cpu_time(pid)?,
+            resident: bytes("VmRSS:").ok_or("no VmRSS in /proc/PID/status")?,
+            peak: bytes("VmHWM:").ok_or("no VmHWM in /proc/PID/status")?,
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stdin.take();
+        let end = Instant::now() + FAREWELL;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The CPU time of a process, to the nanosecond where the kernel keeps
+/// `schedstat` for each thread. That forgets threads that ended, which the
+/// process's own clock does not; it counts in ticks, so it is asked only whether
+/// something is missing.
+fn cpu_time(pid: u32) -> Result<Duration, Error> {
+    let mut precise = Duration::ZERO;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end between the listing and the reading.
+        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        if let Some(nanos) = text.split_whitespace().next() {
+            precise += Duration::from_nanos(nanos.parse()?);
+        }
+    }
+    let hertz = rustix::param::clock_ticks_per_second();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the program's name, in parentheses and free to hold
     // anything; utime and stime are the 14th and 15th.
     let (_, rest) = text.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
     let mut ticks = 0;
     for field in rest.split_whitespace().skip(11).take(2) {
-        ticks += field.parse::<u32>()?;
+        ticks += field.parse::<u64>()?;
     }
-    Ok(TICK * ticks)
-}
-
-/// A server process; it ends when this is dropped.
-#[derive(Debug)]
-pub struct ServerProcess {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    pub address: String,
-}
-
-impl ServerProcess {
-    pub fn start(implementation: Implementation, flavor: Flavor) -> Result<Self, Error> {
-        let mut child = Command::new(program()?)
-            .args(["serve", &implementation.to_string(), &flavor.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdin = child.stdin.take();
-        let mut address = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut address)?;
-        }
-        let address = address.trim().to_owned();
-        let server = Self {
-            child,
-            stdin,
-            address,
-        };
-        if server.address.is_empty() {
-            return Err(format!("the server of {implementation} did not start").into());
-        }
-        Ok(server)
-    }
-
-    pub fn cpu_time(&self) -> Result<Duration, Error> {
-        cpu_time(&self.child.id().to_string())
-    }
-}
-
-impl Drop for ServerProcess {
-    fn drop(&mut self) {
-        self.stdin.take();
-        let _ = self.child.wait();
-    }
-}
-
-/// Runs a subcommand of this program to its end; gives what it printed.
-pub fn run(arguments: &[String]) -> Result<String, Error> {
-    let output = Command::new(program()?)
-        .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("'{}' failed: {}", arguments.join(" "), output.status).into());
-    }
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// Ends this process when its standard input ends.
-pub fn end_with_parent() {
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
-}
-
-fn program() -> Result<PathBuf, Error> {
-    Ok(std::env::current_exe()?)
+    let coarse = Duration::from_millis(ticks.saturating_sub(2) * 1000 / hertz);
+    Ok(precise.max(coarse))
 }

@@ -1,166 +1,141 @@
-//! The figures of a run, as a table and as JSON. It must never show a time
-//! without the ratio of the same run: times are the machine's, ratios are ours.
+//! The figures of a run, and how they relate. It must never show a figure
+//! without the ratio of the same rounds: times are the machine's, ratios are
+//! ours.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
-use crate::implementation::{Flavor, Implementation};
+use crate::peer::Implementation;
 
-/// Which side of a call a row is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Server,
-    Client,
-}
+/// Whom ratios are against.
+const BASE: &str = "tonic";
 
-/// One measurement: so many calls, once.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    pub side: Side,
-    pub flavor: Flavor,
-    pub implementation: Implementation,
-    pub round: usize,
-    /// CPU time a call, in µs.
-    pub cpu: f64,
-    /// Wall time a call, in µs.
-    pub wall: f64,
-}
-
-/// A run's samples and what they were taken with.
-#[derive(Debug)]
+/// All that is known of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    pub load: String,
-    pub calls: usize,
+    pub about: About,
+    pub rows: Vec<Row>,
+}
+
+/// Where and with what a run was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct About {
     pub rounds: usize,
-    pub samples: Vec<Sample>,
+    pub quick: bool,
+    /// Seconds since 1970.
+    pub began: u64,
+    pub machine: String,
+    /// What was measured, and with what, in words.
+    pub versions: Vec<String>,
+    /// Who drives the servers of unary calls.
+    pub unary_client: String,
 }
 
-impl Side {
-    pub const ALL: [Self; 2] = [Self::Server, Self::Client];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
+/// One measure of one work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    pub group: String,
+    pub work: String,
+    pub title: String,
+    pub setup: String,
+    pub measure: String,
+    pub unit: String,
+    /// What ours may be of tonic's.
+    pub goal: Option<f64>,
+    pub figures: Vec<Figures>,
 }
 
-/// A time divided by a number of calls, in µs.
-pub fn per_call(time: Duration, calls: usize) -> f64 {
-    time.as_secs_f64() * 1e6 / calls as f64
+/// What one implementation came to, by round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Figures {
+    pub implementation: String,
+    pub rounds: Vec<Option<f64>>,
+    pub median: Option<f64>,
+    /// The median of the rounds' ratios to tonic.
+    pub ratio: Option<f64>,
+    /// Why a round has no figure.
+    pub failure: Option<String>,
 }
 
 impl Report {
-    pub fn table(&self) -> String {
-        let mut text = format!(
-            "Unary calls, {} rounds of {}; servers driven by {}.\n\
-             Medians; a ratio is the median of the rounds' ratios.\n\n\
-             | measured | runtime | CPU µs/call: ours | tonic | ratio | wall µs/call: ours | tonic | ratio |\n\
-             |---|---|---|---|---|---|---|---|\n",
-            self.rounds, self.calls, self.load
-        );
-        for (side, flavor) in rows() {
-            let [ours, tonic] = Implementation::ALL.map(|each| self.of(side, flavor, each));
-            let cpu = Figures::of(&ours, &tonic, |sample| sample.cpu);
-            let wall = Figures::of(&ours, &tonic, |sample| sample.wall);
-            let _ = writeln!(text, "| {} | {flavor} | {cpu} | {wall} |", side.name());
+    /// What failed, each once.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        for row in &self.rows {
+            for figures in &row.figures {
+                let failure = figures.failure.iter();
+                failures.extend(failure.map(|failure| format!("{}: {failure}", row.work)));
+            }
         }
-        text
+        failures.dedup();
+        failures
     }
 
-    pub fn json(&self) -> String {
-        let mut text = format!(
-            "{{\n  \"load\": \"{}\",\n  \"calls\": {},\n  \"rounds\": {},\n  \"rows\": [\n",
-            self.load, self.calls, self.rounds
-        );
-        let rows: Vec<String> = rows()
-            .map(|(side, flavor)| {
-                let [ours, tonic] = Implementation::ALL.map(|each| self.of(side, flavor, each));
-                let cpu = Figures::of(&ours, &tonic, |sample| sample.cpu);
-                let wall = Figures::of(&ours, &tonic, |sample| sample.wall);
-                format!(
-                    "    {{\"measured\": \"{}\", \"runtime\": \"{flavor}\", \"cpu_us\": {}, \
-                     \"wall_us\": {}, \"cpu_us_rounds\": {{\"ours\": {}, \"tonic\": {}}}}}",
-                    side.name(),
-                    cpu.json(),
-                    wall.json(),
-                    list(&ours),
-                    list(&tonic),
-                )
-            })
-            .collect();
-        let _ = write!(text, "{}\n  ]\n}}\n", rows.join(",\n"));
-        text
-    }
-
-    fn of(&self, side: Side, flavor: Flavor, implementation: Implementation) -> Vec<Sample> {
-        let is_wanted = |sample: &&Sample| {
-            (sample.side, sample.flavor, sample.implementation) == (side, flavor, implementation)
-        };
-        self.samples.iter().filter(is_wanted).copied().collect()
+    pub fn has_failed(&self, implementation: Implementation) -> bool {
+        let name = implementation.to_string();
+        let failed = |row: &Row| Some(row.figures_of(&name)?.failure.is_some());
+        self.rows.iter().any(|row| failed(row) == Some(true))
     }
 }
 
-fn rows() -> impl Iterator<Item = (Side, Flavor)> {
-    Side::ALL
-        .into_iter()
-        .flat_map(|side| Flavor::ALL.map(|flavor| (side, flavor)))
-}
+impl Row {
+    /// Relates what the rounds gave.
+    pub fn conclude(&mut self) {
+        let base = self.figures_of(BASE).map(|base| base.rounds.clone());
+        for figures in &mut self.figures {
+            figures.median = median(figures.rounds.iter().flatten().copied());
+            // Figures of one round stand at the same place and are compared with
+            // each other alone: what the machine does changes more slowly.
+            let pairs = figures.rounds.iter().zip(base.iter().flatten());
+            figures.ratio = median(pairs.filter_map(|(own, base)| Some((*own)? / (*base)?)));
+        }
+    }
 
-fn list(samples: &[Sample]) -> String {
-    let figures: Vec<String> = samples
-        .iter()
-        .map(|each| format!("{:.3}", each.cpu))
-        .collect();
-    format!("[{}]", figures.join(", "))
-}
+    pub fn figures_of(&self, implementation: &str) -> Option<&Figures> {
+        let is_it = |figures: &&Figures| figures.implementation == implementation;
+        self.figures.iter().find(is_it)
+    }
 
-/// Both sides' medians and the median ratio.
-struct Figures {
-    ours: f64,
-    tonic: f64,
-    ratio: f64,
+    /// Ours against tonic.
+    pub fn ratio(&self) -> Option<f64> {
+        self.figures_of("ours")?.ratio
+    }
+
+    /// Whether the goal is met, where there is one and a figure for it. What
+    /// rounds to the goal meets it.
+    pub fn is_met(&self) -> Option<bool> {
+        Some((self.ratio()? * 100.0).round() <= self.goal? * 100.0)
+    }
 }
 
 impl Figures {
-    /// Samples of one round stand at the same place, and are compared with each
-    /// other alone: what the machine does changes more slowly than rounds.
-    fn of(ours: &[Sample], tonic: &[Sample], figure: impl Fn(&Sample) -> f64) -> Self {
-        let ratios = ours.iter().zip(tonic).map(|(a, b)| figure(a) / figure(b));
+    pub fn new(implementation: String) -> Self {
         Self {
-            ours: median(ours.iter().map(&figure)),
-            tonic: median(tonic.iter().map(&figure)),
-            ratio: median(ratios),
+            implementation,
+            rounds: Vec::new(),
+            median: None,
+            ratio: None,
+            failure: None,
         }
     }
 
-    fn json(&self) -> String {
-        format!(
-            "{{\"ours\": {:.3}, \"tonic\": {:.3}, \"ratio\": {:.3}}}",
-            self.ours, self.tonic, self.ratio
-        )
+    pub fn add(&mut self, figure: Result<f64, String>) {
+        match figure {
+            Ok(figure) => self.rounds.push(Some(figure)),
+            Err(failure) => {
+                self.rounds.push(None);
+                self.failure = Some(failure);
+            }
+        }
     }
 }
 
-impl std::fmt::Display for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:.2} | {:.2} | **{:.2}**",
-            self.ours, self.tonic, self.ratio
-        )
-    }
-}
-
-/// Zero of nothing.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
-        0 => 0.0,
-        length if length % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
+        0 => None,
+        length if length % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
     }
 }

@@ -1,0 +1,58 @@
+//! Where and with what a run was made. It must never fail: what cannot be found
+//! out is left out.
+
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::h2load::H2load;
+use crate::report::About;
+
+const LOCK: &str = include_str!("../Cargo.lock");
+
+pub fn about(rounds: usize, quick: bool, h2load: Option<&H2load>) -> About {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut versions: Vec<String> = ["tonic", "h2", "tokio", "prost"]
+        .into_iter()
+        .filter_map(locked)
+        .collect();
+    versions.extend(first_line("rustc", &["--version"]));
+    if h2load.is_some() {
+        versions.extend(first_line("h2load", &["--version"]));
+    }
+    About {
+        rounds,
+        quick,
+        began: now.map_or(0, |now| now.as_secs()),
+        machine: machine(),
+        versions,
+        unary_client: match h2load {
+            Some(_) => "h2load",
+            None => "our own client (h2load is not installed)",
+        }
+        .to_owned(),
+    }
+}
+
+/// A crate with its version, as the lock file has it.
+fn locked(name: &str) -> Option<String> {
+    let (_, rest) = LOCK.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    let (version, _) = rest.split_once('"')?;
+    Some(format!("{name} {version}"))
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("a CPU of unknown model", |(_, model)| model);
+    let kernel = first_line("uname", &["-sr"]).unwrap_or_default();
+    format!("{model}, {cores} cores, {kernel}")
+}
+
+fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().map(str::to_owned)
+}

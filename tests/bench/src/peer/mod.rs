@@ -1,0 +1,104 @@
+//! Who is measured. A peer written in Rust is a [`Peer`]; the others are programs
+//! that take the same words. Everything that differs between them is here and
+//! below.
+
+pub mod ours;
+mod programs;
+pub mod tonic;
+
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+
+use crate::Error;
+use crate::load::Task;
+
+pub use programs::Peers;
+
+/// An implementation of gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Implementation {
+    Ours,
+    Tonic,
+}
+
+/// An implementation that runs inside this program.
+pub trait Peer {
+    type Client: Client;
+
+    /// Serves until the process ends; `ready` hears the address.
+    fn serve(ready: impl FnOnce(&str)) -> impl Future<Output = Result<(), Error>>;
+}
+
+/// A client over one connection; clones share it.
+pub trait Client: Clone + Send + Sync + 'static {
+    /// One open call with messages both ways.
+    type Chat: Send + 'static;
+
+    /// May leave the connecting to the first call.
+    fn connect(address: &str) -> impl Future<Output = Result<Self, Error>> + Send;
+
+    /// A unary call of a greeting; the reply's text.
+    fn greet(&self, task: Task) -> impl Future<Output = Result<String, Error>> + Send;
+
+    /// A unary call of so many bytes; how many came back.
+    fn echo(&self, size: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Reads a stream of so many messages; how many came.
+    fn pull(&self, count: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Sends a stream of so many messages; how many the server counted.
+    fn push(&self, count: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Sends and reads streams of so many messages at once; how many came.
+    fn chat(&self, count: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Opens a call with messages both ways, and exchanges one. Not all servers
+    /// answer before the first message, and not all clients give the call before
+    /// the answer.
+    fn open(&self) -> impl Future<Output = Result<Self::Chat, Error>> + Send;
+
+    /// Sends one message on it and waits for the reply's text.
+    fn exchange(chat: &mut Self::Chat) -> impl Future<Output = Result<String, Error>> + Send;
+}
+
+impl Implementation {
+    /// In the order in which a round runs them, and in which tables show them.
+    pub const ALL: [Self; 2] = [Self::Ours, Self::Tonic];
+
+    /// Whether its server has the methods that a task needs.
+    pub fn serves(self, _task: Task) -> bool {
+        true
+    }
+
+    /// Whether its client knows the task.
+    pub fn drives(self, _task: Task) -> bool {
+        true
+    }
+
+    /// It gets the load divided by this, so that a round ends in time.
+    pub fn pace(self) -> usize {
+        1
+    }
+}
+
+impl fmt::Display for Implementation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "ours",
+            Self::Tonic => "tonic",
+        })
+    }
+}
+
+impl FromStr for Implementation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|each| each.to_string() == name);
+        found.ok_or_else(|| {
+            let known = Self::ALL.map(|each| each.to_string()).join(", ");
+            format!("no implementation is called '{name}'; there are {known}").into()
+        })
+    }
+}

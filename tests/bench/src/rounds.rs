@@ -1,0 +1,103 @@
+//! Runs the works, round by round and the implementations in turn, so that a
+//! machine that slows down slows everyone.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+
+use crate::Error;
+use crate::h2load::H2load;
+use crate::load::Load;
+use crate::measure::Round;
+use crate::peer::Peers;
+use crate::report::{Figures, Row};
+use crate::works::{Aspect, Work};
+
+/// A quick run does a part of a full run's count.
+const QUICK: usize = 5;
+
+pub fn run(
+    works: &[&Work],
+    peers: &Peers,
+    h2load: Option<&H2load>,
+    rounds: usize,
+    quick: bool,
+) -> Result<Vec<Row>, Error> {
+    let mut rows: Vec<Vec<Row>> = works.iter().map(|work| rows_of(work, peers)).collect();
+    let progress = Progress::new(rounds * works.len())?;
+    for round in 1..=rounds {
+        for (work, rows) in works.iter().zip(&mut rows) {
+            progress.say(format!("round {round}/{rounds}: {}", work.name));
+            let count = work.load.count / if quick { QUICK } else { 1 };
+            let load = Load { count, ..work.load };
+            let figures = Round::new(work, load, peers, h2load);
+            for (aspect, row) in work.aspects.iter().zip(rows) {
+                for (each, column) in peers.present.iter().zip(&mut row.figures) {
+                    if let Some(figure) = figures.figure(aspect.measure, *each) {
+                        column.add(figure);
+                    }
+                }
+            }
+            progress.step();
+        }
+    }
+    let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
+    rows.iter_mut().for_each(Row::conclude);
+    Ok(rows)
+}
+
+fn rows_of(work: &Work, peers: &Peers) -> Vec<Row> {
+    let row = |aspect: &Aspect| Row {
+        group: work.group.name().to_owned(),
+        work: work.name.to_owned(),
+        title: work.title.to_owned(),
+        setup: work.setup.to_string(),
+        measure: aspect.measure.name().to_owned(),
+        unit: aspect.measure.unit(work.load.task),
+        goal: aspect.goal,
+        figures: peers
+            .present
+            .iter()
+            .map(|each| Figures::new(each.to_string()))
+            .collect(),
+    };
+    work.aspects.iter().map(row).collect()
+}
+
+/// A bar where somebody watches, and lines where the output goes to a file.
+struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn new(steps: usize) -> Result<Self, Error> {
+        if !std::io::stderr().is_terminal() {
+            return Ok(Self { bar: None });
+        }
+        let bar = ProgressBar::new(steps as u64);
+        bar.set_style(ProgressStyle::with_template(
+            "{bar:30} {pos}/{len} {elapsed} {msg}",
+        )?);
+        Ok(Self { bar: Some(bar) })
+    }
+
+    fn say(&self, message: String) {
+        match &self.bar {
+            Some(bar) => bar.set_message(message),
+            None => eprintln!("{message}"),
+        }
+    }
+
+    fn step(&self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

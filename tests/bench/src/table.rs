@@ -1,0 +1,117 @@
+//! Figures as tables, for terminals and for Markdown alike.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::report::{Figures, Report, Row};
+
+/// Where a table is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// What repeats the row above is left out.
+    Terminal,
+    Markdown,
+}
+
+/// The rows of a group as a table; nothing if there are none.
+pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
+    let rows: Vec<&Row> = report
+        .rows
+        .iter()
+        .filter(|row| row.group == group)
+        .collect();
+    let first = rows.first()?;
+    let others: Vec<&str> = first
+        .figures
+        .iter()
+        .map(|figures| figures.implementation.as_str())
+        .filter(|name| !["ours", "tonic"].contains(name))
+        .collect();
+
+    let mut table = Table::new();
+    table.load_style(match style {
+        Style::Terminal => presets::UTF8_FULL_CONDENSED,
+        Style::Markdown => presets::ASCII_MARKDOWN,
+    });
+    let mut header = vec![
+        "work",
+        "setup",
+        "measure",
+        "unit",
+        "ours",
+        "tonic",
+        "ours/tonic",
+        "goal",
+        "",
+    ];
+    header.extend(&others);
+    table.set_header(header);
+    let mut above = "";
+    for row in rows {
+        let again = style == Style::Terminal && above == row.work;
+        above = &row.work;
+        let once = |text: &str| {
+            if again {
+                String::new()
+            } else {
+                text.to_owned()
+            }
+        };
+        let ratio = row
+            .ratio()
+            .map(|ratio| format!("{ratio:.2}"))
+            .unwrap_or_default();
+        let mut cells = vec![
+            once(&row.title),
+            once(&row.setup),
+            row.measure.clone(),
+            row.unit.clone(),
+            cell(row.figures_of("ours")),
+            cell(row.figures_of("tonic")),
+            if style == Style::Markdown {
+                format!("**{ratio}**")
+            } else {
+                ratio
+            },
+            row.goal
+                .map(|goal| format!("≤ {goal:.2}"))
+                .unwrap_or_default(),
+            match row.is_met() {
+                Some(true) => "met",
+                Some(false) => "not met",
+                None => "",
+            }
+            .to_owned(),
+        ];
+        cells.extend(others.iter().map(|name| cell(row.figures_of(name))));
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    Some(table.to_string())
+}
+
+fn cell(figures: Option<&Figures>) -> String {
+    match figures {
+        Some(Figures {
+            median: Some(median),
+            ..
+        }) => number(*median),
+        Some(Figures {
+            failure: Some(_), ..
+        }) => "failed".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Three digits that count.
+fn number(value: f64) -> String {
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$}")
+}
