@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use crate::Error;
 use crate::driver::Driver;
 use crate::load::Load;
-use crate::peer::{Implementation, Peer, ours::Ours, tonic::Tonic};
+use crate::peer::{Implementation, Peer, h2::H2, ours::Ours, tonic::Tonic};
 use crate::setup::Setup;
 
 /// `serve IMPLEMENTATION SETUP`: prints the address, serves until the standard
@@ -23,6 +23,7 @@ pub fn serve(words: &[String]) -> Result<(), Error> {
     match implementation.parse()? {
         Implementation::Ours => runtime.block_on(Ours::serve(say)),
         Implementation::Tonic => runtime.block_on(Tonic::serve(say)),
+        Implementation::H2 => runtime.block_on(H2::serve(say)),
     }
 }
 
@@ -37,6 +38,7 @@ pub fn drive(words: &[String]) -> Result<(), Error> {
     match implementation.parse()? {
         Implementation::Ours => drive_peer::<Ours>(setup, address, load),
         Implementation::Tonic => drive_peer::<Tonic>(setup, address, load),
+        Implementation::H2 => drive_peer::<H2>(setup, address, load),
     }
 }
 

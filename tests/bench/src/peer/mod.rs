@@ -2,6 +2,7 @@
 //! that take the same words. Everything that differs between them is here and
 //! below.
 
+pub mod h2;
 pub mod ours;
 mod programs;
 pub mod tonic;
@@ -20,6 +21,7 @@ pub use programs::Peers;
 pub enum Implementation {
     Ours,
     Tonic,
+    H2,
 }
 
 /// An implementation that runs inside this program.
@@ -64,7 +66,7 @@ pub trait Client: Clone + Send + Sync + 'static {
 
 impl Implementation {
     /// In the order in which a round runs them, and in which tables show them.
-    pub const ALL: [Self; 2] = [Self::Ours, Self::Tonic];
+    pub const ALL: [Self; 3] = [Self::Ours, Self::Tonic, Self::H2];
 
     /// Whether its server has the methods that a task needs.
     pub fn serves(self, _task: Task) -> bool {
@@ -87,6 +89,7 @@ impl fmt::Display for Implementation {
         f.write_str(match self {
             Self::Ours => "ours",
             Self::Tonic => "tonic",
+            Self::H2 => "h2",
         })
     }
 }

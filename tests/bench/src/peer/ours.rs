@@ -1,6 +1,6 @@
 //! This repository's server and client, with its defaults.
 
-mod generated {
+pub(super) mod generated {
     grpc_runtime::include_proto!("bench");
 }
 
