@@ -24,6 +24,7 @@ pub fn serve(words: &[String]) -> Result<(), Error> {
         Implementation::Ours => runtime.block_on(Ours::serve(say)),
         Implementation::Tonic => runtime.block_on(Tonic::serve(say)),
         Implementation::H2 => runtime.block_on(H2::serve(say)),
+        other => Err(format!("{other} is another program").into()),
     }
 }
 
@@ -39,6 +40,7 @@ pub fn drive(words: &[String]) -> Result<(), Error> {
         Implementation::Ours => drive_peer::<Ours>(setup, address, load),
         Implementation::Tonic => drive_peer::<Tonic>(setup, address, load),
         Implementation::H2 => drive_peer::<H2>(setup, address, load),
+        other => Err(format!("{other} is another program").into()),
     }
 }
 

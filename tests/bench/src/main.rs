@@ -31,7 +31,7 @@ fn compare(options: &Options) -> Result<(), Error> {
     if works.is_empty() {
         return Err("no work has such a name; see --list".into());
     }
-    let peers = Peers::find(&options.peers());
+    let peers = Peers::find(&options.peers())?;
     let h2load = H2load::find()?;
     let about = about(options.rounds(), options.quick, h2load.as_ref());
     let rows = rounds::run(

@@ -121,7 +121,7 @@ impl<'a> Round<'a> {
             timed,
             ..self.load
         };
-        let command = self.peers.serve(server, setup)?;
+        let command = self.peers.serve(server, setup);
         let serving = Process::start(format!("{server}'s server"), setup, Role::Server, command)?;
         let address = serving.line()?;
         match (by, self.h2load) {
@@ -129,7 +129,7 @@ impl<'a> Round<'a> {
                 drive_with_h2load(h2load, setup, load, &serving, &address)
             }
             (By::Peer(client), _) => {
-                let command = self.peers.drive(client, setup, load, &address)?;
+                let command = self.peers.drive(client, setup, load, &address);
                 let name = format!("{client}'s client of {server}'s server");
                 let driving = Process::start(name, setup, Role::Client, command)?;
                 drive_with_peer(load, &serving, driving)

@@ -106,12 +106,11 @@ fn cell(figures: Option<&Figures>) -> String {
 
 /// Three digits that count.
 fn number(value: f64) -> String {
-    let digits = if value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
+    let digits = match value {
+        100.0.. => 0,
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 3,
     };
     format!("{value:.digits$}")
 }

@@ -22,6 +22,8 @@ pub enum Implementation {
     Ours,
     Tonic,
     H2,
+    Cpp,
+    Grpcio,
 }
 
 /// An implementation that runs inside this program.
@@ -66,21 +68,30 @@ pub trait Client: Clone + Send + Sync + 'static {
 
 impl Implementation {
     /// In the order in which a round runs them, and in which tables show them.
-    pub const ALL: [Self; 3] = [Self::Ours, Self::Tonic, Self::H2];
+    pub const ALL: [Self; 5] = [Self::Ours, Self::Tonic, Self::H2, Self::Cpp, Self::Grpcio];
+
+    /// Whether it is a program of its own, in another language.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Cpp | Self::Grpcio)
+    }
 
     /// Whether its server has the methods that a task needs.
-    pub fn serves(self, _task: Task) -> bool {
-        true
+    pub fn serves(self, task: Task) -> bool {
+        !(self.is_foreign() && task.is_probed())
     }
 
     /// Whether its client knows the task.
-    pub fn drives(self, _task: Task) -> bool {
-        true
+    pub fn drives(self, task: Task) -> bool {
+        !(self.is_foreign() && (task.is_probed() || task.is_idle()))
     }
 
     /// It gets the load divided by this, so that a round ends in time.
     pub fn pace(self) -> usize {
-        1
+        match self {
+            Self::Ours | Self::Tonic | Self::H2 => 1,
+            Self::Cpp => 4,
+            Self::Grpcio => 20,
+        }
     }
 }
 
@@ -90,6 +101,8 @@ impl fmt::Display for Implementation {
             Self::Ours => "ours",
             Self::Tonic => "tonic",
             Self::H2 => "h2",
+            Self::Cpp => "grpc++",
+            Self::Grpcio => "grpcio",
         })
     }
 }

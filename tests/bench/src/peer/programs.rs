@@ -1,50 +1,151 @@
 //! The programs that stand for each implementation, and the words they take. It
 //! must never fail for want of one that is optional.
 
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::Implementation;
 use crate::Error;
 use crate::load::Load;
 use crate::setup::Setup;
 
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpcio_peer.py");
+const CPP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/cpp_peer.cc");
+const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/bench.proto");
+
 /// The implementations of a run, each with its program.
 #[derive(Debug)]
 pub struct Peers {
     pub present: Vec<Implementation>,
+    own: PathBuf,
+    cpp: PathBuf,
 }
 
 impl Peers {
-    pub fn find(wanted: &[Implementation]) -> Self {
-        Self {
-            present: wanted.to_vec(),
+    /// Those of `wanted` that the machine has; says in a line which it has not,
+    /// and why.
+    pub fn find(wanted: &[Implementation]) -> Result<Self, Error> {
+        let own = std::env::current_exe()?;
+        let folder = own.parent().ok_or("this program is in no folder")?;
+        let folder = folder.join("peers");
+        let mut peers = Self {
+            present: Vec::new(),
+            cpp: folder.join("cpp_peer"),
+            own,
+        };
+        for implementation in wanted {
+            let found = match implementation {
+                Implementation::Grpcio => find_grpcio(),
+                Implementation::Cpp => build_cpp(&folder, &peers.cpp),
+                _ => Ok(()),
+            };
+            match found {
+                Ok(()) => peers.present.push(*implementation),
+                Err(reason) => eprintln!("without {implementation}: {reason}"),
+            }
         }
+        Ok(peers)
     }
 
     /// A server: it prints its address, and serves until its standard input ends.
-    pub fn serve(&self, implementation: Implementation, setup: Setup) -> Result<Command, Error> {
-        let mut command = self.program(implementation)?;
+    pub fn serve(&self, implementation: Implementation, setup: Setup) -> Command {
+        let mut command = self.program(implementation);
         command.args(["serve", &implementation.to_string(), &setup.to_string()]);
-        Ok(command)
+        command
     }
 
-    /// A client: `ready` when it has warmed up, the outcome when it was let go.
+    /// A client: it prints `ready` when it has warmed up, and the outcome when it
+    /// was let go and has done the load; it keeps what it opened until its
+    /// standard input ends.
     pub fn drive(
         &self,
         implementation: Implementation,
         setup: Setup,
         load: Load,
         address: &str,
-    ) -> Result<Command, Error> {
-        let mut command = self.program(implementation)?;
+    ) -> Command {
+        let mut command = self.program(implementation);
         command
             .args(["drive", &implementation.to_string(), &setup.to_string()])
             .arg(address)
             .args(load.words());
-        Ok(command)
+        command
     }
 
-    fn program(&self, _implementation: Implementation) -> Result<Command, Error> {
-        Ok(Command::new(std::env::current_exe()?))
+    fn program(&self, implementation: Implementation) -> Command {
+        match implementation {
+            Implementation::Cpp => Command::new(&self.cpp),
+            Implementation::Grpcio => {
+                let mut command = Command::new("python3");
+                command.arg(PYTHON);
+                command
+            }
+            _ => Command::new(&self.own),
+        }
     }
+}
+
+fn find_grpcio() -> Result<(), String> {
+    quiet("python3", &["-c", "import grpc.aio"])
+        .map_err(|()| "Python has no module grpc (pip install grpcio)".to_owned())
+}
+
+/// Compiles the C++ peer where that has not been done, next to this program.
+fn build_cpp(folder: &Path, program: &Path) -> Result<(), String> {
+    let parts = "libgrpc++-dev, protobuf-compiler, protobuf-compiler-grpc, pkg-config, g++";
+    let tools = "for tool in g++ protoc grpc_cpp_plugin; do command -v $tool || exit 1; done
+        pkg-config --exists grpc++ protobuf";
+    quiet("sh", &["-c", tools]).map_err(|()| format!("it takes Debian's {parts}"))?;
+    if is_newer(program, &[CPP, PROTO]) {
+        return Ok(());
+    }
+    eprintln!("compiling the C++ peer");
+    // Under a name of its own until it is whole.
+    let script = r#"
+        set -e
+        mkdir -p "$1"; cd "$1"
+        include=$(dirname "$3")
+        protoc -I "$include" --cpp_out=. --grpc_out=. \
+            --plugin=protoc-gen-grpc="$(command -v grpc_cpp_plugin)" "$3"
+        g++ -std=c++17 -O2 -I. -o "$4.new" "$2" bench.pb.cc bench.grpc.pb.cc \
+            $(pkg-config --cflags --libs grpc++ protobuf) -lpthread
+        mv "$4.new" "$4"
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args([folder, Path::new(CPP), Path::new(PROTO), program])
+        .output()
+        .map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find(|line| line.contains("error"));
+    Err(format!("it did not compile: {}", line.unwrap_or_default()))
+}
+
+/// Whether a program ends well, whatever it says.
+fn quiet(program: &str, arguments: &[&str]) -> Result<(), ()> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let status = command.status();
+    status
+        .ok()
+        .filter(|status| status.success())
+        .map_or(Err(()), |_| Ok(()))
+}
+
+/// Whether `made` exists and is younger than all it was made from.
+fn is_newer(made: &Path, sources: &[&str]) -> bool {
+    let time = |path: &Path| {
+        path.metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    let made = time(made);
+    made.is_some() && sources.iter().all(|source| time(Path::new(source)) < made)
 }
