@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -152,6 +153,13 @@ using Clock = std::chrono::steady_clock;
 
 int64_t Nanos(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+}
+
+// What this process has used, in threads that ended too.
+int64_t CpuNanos() {
+  timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return int64_t(used.tv_sec) * 1000000000 + used.tv_nsec;
 }
 
 struct Load {
@@ -339,9 +347,11 @@ void Drive(const std::string& address, const Load& load) {
   std::cout << "ready" << std::endl;
   std::string line;
   std::getline(std::cin, line);
+  int64_t cpu = CpuNanos();
   int64_t wall = Run(clients, address, load, load.count, &times);
+  cpu = CpuNanos() - cpu;
   std::sort(times.begin(), times.end());
-  std::cout << "{\"wall_ns\": " << wall;
+  std::cout << "{\"wall_ns\": " << wall << ", \"cpu_ns\": " << cpu;
   auto tell = [&](const char* name, double share) {
     if (!times.empty()) {
       std::cout << ", \"" << name << "\": " << times[size_t((times.size() - 1) * share + 0.5)];

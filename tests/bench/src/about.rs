@@ -2,27 +2,35 @@
 //! out is left out.
 
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::h2load::H2load;
+use crate::options::Options;
+use crate::peer::{Implementation, Peers};
 use crate::report::About;
 
 const LOCK: &str = include_str!("../Cargo.lock");
 
-pub fn about(rounds: usize, quick: bool, h2load: Option<&H2load>) -> About {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+pub fn about(options: &Options, peers: &Peers, h2load: Option<&H2load>) -> About {
     let mut versions: Vec<String> = ["tonic", "h2", "tokio", "prost"]
         .into_iter()
         .filter_map(locked)
         .collect();
     versions.extend(first_line("rustc", &["--version"]));
+    if peers.present.contains(&Implementation::Cpp) {
+        let version = first_line("pkg-config", &["--modversion", "grpc++"]);
+        versions.extend(version.map(|version| format!("grpc++ {version}")));
+    }
+    if peers.present.contains(&Implementation::Grpcio) {
+        let version = first_line("python3", &["-c", "import grpc; print(grpc.__version__)"]);
+        versions.extend(version.map(|version| format!("grpcio {version}")));
+    }
     if h2load.is_some() {
         versions.extend(first_line("h2load", &["--version"]));
     }
     About {
-        rounds,
-        quick,
-        began: now.map_or(0, |now| now.as_secs()),
+        rounds: options.rounds(),
+        quick: options.quick,
+        day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         machine: machine(),
         versions,
         unary_client: match h2load {

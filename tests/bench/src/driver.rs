@@ -22,6 +22,10 @@ const PROBE_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     pub wall_ns: u64,
+    /// Of a peer whose threads come and go, what it used: whoever looks from
+    /// outside misses the threads that ended.
+    #[serde(default)]
+    pub cpu_ns: Option<u64>,
     /// Of a timed load: the time of each call, sorted, at these shares.
     #[serde(default)]
     pub p50_ns: Option<u64>,
@@ -99,6 +103,7 @@ impl<C: Client> Driver<C> {
         times.sort_unstable();
         Ok(Outcome {
             wall_ns,
+            cpu_ns: None,
             p50_ns: at(&times, 0.5),
             p99_ns: at(&times, 0.99),
             p999_ns: at(&times, 0.999),

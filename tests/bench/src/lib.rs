@@ -1,6 +1,7 @@
 //! The parts of the benchmark, as a library so that its tests share them.
 
 pub mod about;
+pub mod build_cost;
 pub mod child;
 pub mod driver;
 pub mod h2load;
@@ -9,7 +10,9 @@ pub mod load;
 pub mod measure;
 pub mod options;
 pub mod peer;
+pub mod plot;
 pub mod process;
+pub mod publish;
 pub mod report;
 pub mod rounds;
 pub mod setup;

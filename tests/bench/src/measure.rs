@@ -168,11 +168,16 @@ fn drive_with_peer(load: Load, serving: &Process, mut driving: Process) -> Resul
     // Both processes wait now, and wait again when the outcome is there.
     let before = (serving.usage()?, driving.usage()?);
     driving.go()?;
-    let outcome = serde_json::from_str(&driving.line()?)?;
+    let outcome: Outcome = serde_json::from_str(&driving.line()?)?;
+    let server = Used::between(before.0, serving.usage()?);
+    let mut client = Used::between(before.1, driving.usage()?);
+    if let Some(nanos) = outcome.cpu_ns {
+        client.cpu = Duration::from_nanos(nanos);
+    }
     Ok(Run {
         total: load.total(),
-        server: Used::between(before.0, serving.usage()?),
-        client: Some((Used::between(before.1, driving.usage()?), outcome)),
+        server,
+        client: Some((client, outcome)),
     })
 }
 

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::build_cost;
 use crate::peer::Implementation;
 use crate::works::{WORKS, Work};
 
 /// Measures what calls cost, side by side with other implementations of gRPC.
 ///
-/// A full run takes about ten minutes.
+/// A full run takes about ten minutes. Nothing else should run meanwhile.
 #[derive(Debug, Parser)]
 #[command(name = "bench-grpc", version = None)]
 pub struct Options {
@@ -36,6 +37,22 @@ pub struct Options {
     /// Where the figures go
     #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json"))]
     pub json: PathBuf,
+
+    /// Where the ratios go as a plot
+    #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.svg"))]
+    pub svg: PathBuf,
+
+    /// Measures what a hello program costs to build, in a quick run too
+    #[arg(long)]
+    build_cost: bool,
+
+    /// Writes the tables into PERFORMANCE.md, and the plot beside this package
+    #[arg(long)]
+    pub publish: bool,
+
+    /// Measures nothing, and shows or publishes what an earlier run wrote
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["quick", "only", "peers", "rounds", "build_cost"])]
+    pub from: Option<PathBuf>,
 }
 
 impl Options {
@@ -53,6 +70,15 @@ impl Options {
             None if self.quick => vec![Implementation::Ours, Implementation::Tonic],
             None => Implementation::ALL.to_vec(),
         }
+    }
+
+    /// How often hello is built, if at all: builds are long, and vary little.
+    pub fn builds(&self) -> Option<usize> {
+        let wanted = match &self.only {
+            Some(pattern) => build_cost::GROUP.contains(pattern.as_str()),
+            None => !self.quick,
+        };
+        (wanted || self.build_cost).then(|| self.rounds().min(3))
     }
 
     pub fn works(&self) -> Vec<&'static Work> {

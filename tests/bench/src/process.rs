@@ -120,8 +120,8 @@ impl Drop for Process {
 
 /// The CPU time of a process, to the nanosecond where the kernel keeps
 /// `schedstat` for each thread. That forgets threads that ended, which the
-/// process's own clock does not; it counts in ticks, so it is asked only whether
-/// something is missing.
+/// process's own clock does not; the latter counts in ticks, so it is believed
+/// only where it is ahead.
 fn cpu_time(pid: u32) -> Result<Duration, Error> {
     let mut precise = Duration::ZERO;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -133,15 +133,28 @@ fn cpu_time(pid: u32) -> Result<Duration, Error> {
             precise += Duration::from_nanos(nanos.parse()?);
         }
     }
+    // utime and stime, each cut to a whole tick.
+    let [user, system, ..] = ticks(&format!("/proc/{pid}/stat"))?;
+    Ok(precise.max(user + system))
+}
+
+/// The CPU time of all children of this process that have ended, to two ticks.
+pub fn children_cpu_time() -> Result<Duration, Error> {
+    let [.., user, system] = ticks("/proc/self/stat")?;
+    Ok(user + system)
+}
+
+/// utime, stime, cutime and cstime: the 14th field and the next three.
+fn ticks(stat: &str) -> Result<[Duration; 4], Error> {
     let hertz = rustix::param::clock_ticks_per_second();
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let text = std::fs::read_to_string(stat)?;
     // The second field is the program's name, in parentheses and free to hold
-    // anything; utime and stime are the 14th and 15th.
+    // anything.
     let (_, rest) = text.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
-    let mut ticks = 0;
-    for field in rest.split_whitespace().skip(11).take(2) {
-        ticks += field.parse::<u64>()?;
+    let mut times = [Duration::ZERO; 4];
+    let fields = rest.split_whitespace().skip(11);
+    for (time, field) in times.iter_mut().zip(fields) {
+        *time = Duration::from_millis(field.parse::<u64>()? * 1000 / hertz);
     }
-    let coarse = Duration::from_millis(ticks.saturating_sub(2) * 1000 / hertz);
-    Ok(precise.max(coarse))
+    Ok(times)
 }

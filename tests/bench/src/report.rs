@@ -21,8 +21,8 @@ pub struct Report {
 pub struct About {
     pub rounds: usize,
     pub quick: bool,
-    /// Seconds since 1970.
-    pub began: u64,
+    /// When it began, in UTC.
+    pub day: String,
     pub machine: String,
     /// What was measured, and with what, in words.
     pub versions: Vec<String>,
