@@ -12,7 +12,7 @@ use bench::peer::{Implementation, Peers};
 use bench::report::Report;
 use bench::table::{self, Style};
 use bench::works::{Group, WORKS};
-use bench::{Error, build_cost, child, plot, publish, rounds};
+use bench::{Error, build_cost, child, plot, process, publish, rounds};
 use clap::Parser;
 
 fn main() -> Result<(), Error> {
@@ -59,6 +59,7 @@ fn measure(options: &Options) -> Result<Report, Error> {
     if h2load.is_none() {
         eprintln!("without h2load (Debian: nghttp2-client): our own client drives servers");
     }
+    process::raise_file_limit()?;
     let mut about = about(options, &peers, h2load.as_ref());
     let (rounds, quick) = (options.rounds(), options.quick);
     let mut rows = rounds::run(&works, &peers, h2load.as_ref(), rounds, quick)?;

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::Error;
 use crate::report::{Report, Row};
 
-const LABELS: i32 = 340;
+const LABELS: i32 = 400;
 const PLOT: i32 = 560;
 const MARGIN: i32 = 20;
 const TOP: i32 = 64;
@@ -79,12 +79,12 @@ where
     B::ErrorType: 'static,
 {
     let title = "Figures as multiples of tonic's in the same rounds (log scale; left is less)";
-    area.draw(&Text::new(title, (MARGIN, 16), style(14, HPos::Left)))?;
+    area.draw(&Text::new(title, (MARGIN, 16), style(18, HPos::Left)))?;
     let mut x = MARGIN;
     let mut legend = |name: &str, colour: RGBColor| {
         let square = [(x, 34), (x + 10, 44)];
         let drawn = area.draw(&Rectangle::new(square, colour.filled()));
-        let text = Text::new(name.to_owned(), (x + 15, 39), style(12, HPos::Left));
+        let text = Text::new(name.to_owned(), (x + 15, 39), style(15, HPos::Left));
         x += 40 + 7 * name.len() as i32;
         drawn.and_then(|()| area.draw(&text))
     };
@@ -101,7 +101,7 @@ where
         let shade = if ratio == 1.0 { 1.0 } else { 0.15 };
         let scale = BLACK.mix(shade).stroke_width(1);
         area.draw(&PathElement::new([(x, TOP - 6), (x, bottom)], scale))?;
-        let label = Text::new(ratio.to_string(), (x, bottom + 12), style(11, HPos::Center));
+        let label = Text::new(ratio.to_string(), (x, bottom + 12), style(14, HPos::Center));
         area.draw(&label)?;
     }
     Ok(())
@@ -117,7 +117,7 @@ where
     area.draw(&Text::new(
         label,
         (LABELS - 8, middle),
-        style(11, HPos::Right),
+        style(14, HPos::Right),
     ))?;
     let ratio = row.ratio().unwrap_or(1.0);
     let colour = if ratio <= 1.0 { LESS } else { MORE };

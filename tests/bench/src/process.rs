@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use crate::Error;
 use crate::setup::{Role, Setup};
 
@@ -50,6 +52,14 @@ pub fn run<T: Send>(
         });
         thread.join().map_err(|_| "a measuring thread panicked")?
     })
+}
+
+/// Lets this process, and all that it starts, open as many files as the system
+/// allows: thousands of connections take more than is usual.
+pub fn raise_file_limit() -> Result<(), Error> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 impl Process {

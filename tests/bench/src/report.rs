@@ -139,3 +139,45 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
         _ => Some(f64::midpoint(values[middle - 1], values[middle])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, Row};
+
+    fn row(ours: [f64; 3], tonic: [f64; 3], goal: f64) -> Row {
+        let figures = [("ours", ours), ("tonic", tonic)].map(|(name, rounds)| {
+            let mut figures = Figures::new(name.to_owned());
+            rounds.map(|round| figures.add(Ok(round)));
+            figures
+        });
+        let mut row = Row {
+            group: String::new(),
+            work: String::new(),
+            title: String::new(),
+            setup: String::new(),
+            measure: String::new(),
+            unit: String::new(),
+            goal: Some(goal),
+            figures: figures.to_vec(),
+        };
+        row.conclude();
+        row
+    }
+
+    /// A machine that is slower in one round changes no ratio.
+    #[test]
+    fn rounds_are_compared_with_themselves() {
+        let row = row([1.0, 10.0, 3.0], [2.0, 20.0, 4.0], 0.5);
+        assert_eq!(row.ratio(), Some(0.5));
+        assert_eq!(row.is_met(), Some(true));
+    }
+
+    #[test]
+    fn a_failed_round_is_left_out() {
+        let mut row = row([1.0, 1.0, 1.0], [1.0, 1.0, 4.0], 0.5);
+        row.figures[1].rounds[0] = None;
+        row.figures[1].rounds[1] = None;
+        row.conclude();
+        assert_eq!(row.ratio(), Some(0.25));
+    }
+}

@@ -1,8 +1,9 @@
 //! Runs the works, round by round and the implementations in turn, so that a
 //! machine that slows down slows everyone.
 
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Error;
 use crate::h2load::H2load;
