@@ -1,5 +1,6 @@
 //! The measured processes' own side: this program with the subcommand `serve` or
-//! `drive`. It must never outlive the process that started it.
+//! `drive`. It must never outlive the process that started it, but for the load
+//! under way.
 
 use std::io::{Read, Write};
 

@@ -78,7 +78,7 @@ impl Options {
             Some(pattern) => build_cost::GROUP.contains(pattern.as_str()),
             None => !self.quick,
         };
-        (wanted || self.build_cost).then(|| self.rounds().min(3))
+        (wanted || self.build_cost).then(|| self.rounds().min(2))
     }
 
     pub fn works(&self) -> Vec<&'static Work> {

@@ -147,7 +147,7 @@ mod tests {
     fn row(ours: [f64; 3], tonic: [f64; 3], goal: f64) -> Row {
         let figures = [("ours", ours), ("tonic", tonic)].map(|(name, rounds)| {
             let mut figures = Figures::new(name.to_owned());
-            rounds.map(|round| figures.add(Ok(round)));
+            rounds.into_iter().for_each(|round| figures.add(Ok(round)));
             figures
         });
         let mut row = Row {

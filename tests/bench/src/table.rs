@@ -32,34 +32,18 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
         Style::Terminal => presets::UTF8_FULL_CONDENSED,
         Style::Markdown => presets::ASCII_MARKDOWN,
     });
-    let mut header = vec![
-        "work",
-        "setup",
-        "measure",
-        "unit",
-        "ours",
-        "tonic",
-        "ours/tonic",
-        "goal",
-        "",
-    ];
-    header.extend(&others);
-    table.set_header(header);
+    let columns = "work|setup|measure|unit|ours|tonic|ours/tonic|goal|";
+    table.set_header(columns.split('|').chain(others.iter().copied()));
     let mut above = "";
     for row in rows {
         let again = style == Style::Terminal && above == row.work;
         above = &row.work;
-        let once = |text: &str| {
-            if again {
-                String::new()
-            } else {
-                text.to_owned()
-            }
+        let once = |text: &str| (if again { "" } else { text }).to_owned();
+        let met = match row.is_met() {
+            Some(true) => "met",
+            Some(false) => "not met",
+            None => "",
         };
-        let ratio = row
-            .ratio()
-            .map(|ratio| format!("{ratio:.2}"))
-            .unwrap_or_default();
         let mut cells = vec![
             once(&row.title),
             once(&row.setup),
@@ -67,20 +51,13 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
             row.unit.clone(),
             cell(row.figures_of("ours")),
             cell(row.figures_of("tonic")),
-            if style == Style::Markdown {
-                format!("**{ratio}**")
-            } else {
-                ratio
-            },
+            row.ratio().map_or(String::new(), |ratio| match style {
+                Style::Terminal => format!("{ratio:.2}"),
+                Style::Markdown => format!("**{ratio:.2}**"),
+            }),
             row.goal
-                .map(|goal| format!("≤ {goal:.2}"))
-                .unwrap_or_default(),
-            match row.is_met() {
-                Some(true) => "met",
-                Some(false) => "not met",
-                None => "",
-            }
-            .to_owned(),
+                .map_or(String::new(), |goal| format!("≤ {goal:.2}")),
+            met.to_owned(),
         ];
         cells.extend(others.iter().map(|name| cell(row.figures_of(name))));
         table.add_row(cells);
