@@ -372,7 +372,7 @@ int main(int count, char** words) {
   std::string what = count > 1 ? words[1] : "";
   if (what == "serve") {
     Serve();
-  } else if (what == "drive" && count == 10) {
+  } else if (what == "drive" && count >= 10) {
     Load load{words[5], std::atoi(words[6]), std::atoi(words[7]), std::atol(words[8]),
               words[9][0] == '1'};
     Drive(words[4], load);

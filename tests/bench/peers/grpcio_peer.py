@@ -243,7 +243,7 @@ def main():
         case ["serve", *_]:
             asyncio.run(serve())
         case ["drive", _, _, address, *load]:
-            asyncio.run(drive(address, Load(*load)))
+            asyncio.run(drive(address, Load(*load[:5])))
         case words:
             sys.exit(f"not understood: {words}")
 

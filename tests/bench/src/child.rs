@@ -10,21 +10,22 @@ use crate::load::Load;
 use crate::peer::{Implementation, Peer, h2::H2, ours::Ours, tonic::Tonic};
 use crate::setup::Setup;
 
-/// `serve IMPLEMENTATION SETUP`: prints the address, serves until the standard
+/// `serve IMPLEMENTATION SETUP SECURITY`: prints the address, serves until the standard
 /// input ends.
 pub fn serve(words: &[String]) -> Result<(), Error> {
-    let [implementation, setup] = words else {
-        return Err("serve IMPLEMENTATION SETUP".into());
+    let [implementation, setup, security] = words else {
+        return Err("serve IMPLEMENTATION SETUP SECURITY".into());
     };
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
     let runtime = setup.parse::<Setup>()?.runtime()?;
+    let security = security.parse()?;
     match implementation.parse()? {
-        Implementation::Ours => runtime.block_on(Ours::serve(say)),
-        Implementation::Tonic => runtime.block_on(Tonic::serve(say)),
-        Implementation::H2 => runtime.block_on(H2::serve(say)),
+        Implementation::Ours => runtime.block_on(Ours::serve(security, say)),
+        Implementation::Tonic => runtime.block_on(Tonic::serve(security, say)),
+        Implementation::H2 => runtime.block_on(H2::serve(security, say)),
         other => Err(format!("{other} is another program").into()),
     }
 }

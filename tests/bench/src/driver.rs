@@ -39,7 +39,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Driver<C: Client> {
     load: Load,
-    address: String,
+    target: C::Target,
     clients: Vec<C>,
     streams: Vec<C::Chat>,
 }
@@ -52,7 +52,7 @@ impl<C: Client> Driver<C> {
     pub async fn ready(load: Load, address: &str) -> Result<Self, Error> {
         let mut driver = Self {
             load,
-            address: address.to_owned(),
+            target: C::target(address, load.security)?,
             clients: Vec::new(),
             streams: Vec::new(),
         };
@@ -112,7 +112,7 @@ impl<C: Client> Driver<C> {
 
     async fn connect(&mut self, connections: usize) -> Result<(), Error> {
         for _ in 0..connections {
-            self.clients.push(C::connect(&self.address).await?);
+            self.clients.push(C::connect(&self.target).await?);
         }
         Ok(())
     }
@@ -124,7 +124,7 @@ impl<C: Client> Driver<C> {
         let mut tasks = JoinSet::new();
         for client in &self.clients {
             for _ in 0..load.in_flight {
-                tasks.spawn(work(client.clone(), self.address.clone(), load));
+                tasks.spawn(work(client.clone(), self.target.clone(), load));
             }
         }
         let mut probed = Times::new();
@@ -146,7 +146,7 @@ impl<C: Client> Driver<C> {
 }
 
 /// One task's share of a load.
-async fn work<C: Client>(client: C, address: String, load: Load) -> Result<Times, Error> {
+async fn work<C: Client>(client: C, target: C::Target, load: Load) -> Result<Times, Error> {
     let share = load.share();
     let mut times = Times::new();
     match load.task {
@@ -167,7 +167,7 @@ async fn work<C: Client>(client: C, address: String, load: Load) -> Result<Times
                 match task {
                     Task::Echo(size) => check_count(client.echo(size).await?, size)?,
                     Task::Connect => {
-                        let client = C::connect(&address).await?;
+                        let client = C::connect(&target).await?;
                         check(&client.greet(Task::Hello).await?)?;
                     }
                     _ => check(&client.greet(task).await?)?,

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::handler::NAME;
 use crate::load::{Load, Task};
 use crate::process;
+use crate::security::Security;
 use crate::setup::{Role, Setup};
 
 /// h2load, with a folder for requests' bodies.
@@ -50,6 +51,10 @@ impl H2load {
             Task::Echo(size) => ("Echo", vec![b'b'; size]),
             task => return Err(format!("h2load does not know '{task}'").into()),
         };
+        let scheme = match load.security {
+            Security::Plain => "http",
+            Security::Tls => "https",
+        };
         let body = self.write(load.task, &Body { field })?;
         let mut command = Command::new("h2load");
         command
@@ -59,7 +64,7 @@ impl H2load {
             .args(["-H", "content-type: application/grpc", "-H", "te: trailers"])
             .arg("-d")
             .arg(body)
-            .arg(format!("http://{address}/bench.Bench/{method}"));
+            .arg(format!("{scheme}://{address}/bench.Bench/{method}"));
         let output = process::run(setup, Role::Client, || command.output())?;
         let text = String::from_utf8_lossy(&output.stdout);
         if text.contains(&format!("status codes: {} 2xx", load.total())) {

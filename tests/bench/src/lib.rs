@@ -15,6 +15,7 @@ pub mod process;
 pub mod publish;
 pub mod report;
 pub mod rounds;
+pub mod security;
 pub mod setup;
 pub mod table;
 pub mod works;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
+use crate::security::Security;
 
 /// What is done again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub struct Load {
     /// Whether the time that each takes is kept; keeping it costs the client
     /// some.
     pub timed: bool,
+    pub security: Security,
 }
 
 impl Task {
@@ -132,7 +134,15 @@ impl Load {
             in_flight,
             count,
             timed: false,
+            security: Security::Plain,
         }
+    }
+
+    /// The same over TLS.
+    #[must_use]
+    pub const fn over_tls(mut self) -> Self {
+        self.security = Security::Tls;
+        self
     }
 
     /// Calls or streams at once, on all connections together.
@@ -156,19 +166,20 @@ impl Load {
         }
     }
 
-    /// `TASK CONNECTIONS IN-FLIGHT COUNT TIMED`, for a peer's command line.
-    pub fn words(&self) -> [String; 5] {
+    /// `TASK CONNECTIONS IN-FLIGHT COUNT TIMED SECURITY`, for a peer's command line.
+    pub fn words(&self) -> [String; 6] {
         [
             self.task.to_string(),
             self.connections.to_string(),
             self.in_flight.to_string(),
             self.count.to_string(),
             u8::from(self.timed).to_string(),
+            self.security.to_string(),
         ]
     }
 
     pub fn from_words(words: &[String]) -> Result<Self, Error> {
-        let [task, connections, in_flight, count, timed] = words else {
+        let [task, connections, in_flight, count, timed, security] = words else {
             return Err(format!("not a load: {words:?}").into());
         };
         Ok(Self {
@@ -177,6 +188,7 @@ impl Load {
             in_flight: in_flight.parse()?,
             count: count.parse()?,
             timed: timed == "1",
+            security: security.parse()?,
         })
     }
 }

@@ -80,7 +80,8 @@ impl<'a> Round<'a> {
         measure: Measure,
         implementation: Implementation,
     ) -> Option<Result<f64, String>> {
-        let task = self.load.task;
+        let load = self.load;
+        let task = load.task;
         let (server, by) = match measure.arrangement() {
             Arrangement::Server if self.h2load.is_some() && task.is_unary() => {
                 (implementation, By::H2load)
@@ -90,12 +91,12 @@ impl<'a> Round<'a> {
             Arrangement::Pair => (implementation, By::Peer(implementation)),
         };
         let drives = match by {
-            By::Peer(client) => client.drives(task),
+            By::Peer(client) => client.drives(load),
             By::H2load => true,
         };
         // A probe's times are kept in any case.
         let timed = measure.is_latency() && !task.is_probed();
-        (server.serves(task) && drives).then(|| {
+        (server.serves(load) && drives).then(|| {
             let way = Way { server, by, timed };
             self.run(way).and_then(|run| run.figure(measure))
         })
@@ -121,7 +122,7 @@ impl<'a> Round<'a> {
             timed,
             ..self.load
         };
-        let command = self.peers.serve(server, setup);
+        let command = self.peers.serve(server, setup, load.security);
         let serving = Process::start(format!("{server}'s server"), setup, Role::Server, command)?;
         let address = serving.line()?;
         match (by, self.h2load) {

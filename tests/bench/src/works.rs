@@ -31,6 +31,7 @@ pub enum Group {
     Large,
     Handlers,
     Memory,
+    Tls,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +62,13 @@ pub enum Arrangement {
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unary,
         Self::Streaming,
         Self::Large,
         Self::Handlers,
         Self::Memory,
+        Self::Tls,
     ];
 
     pub fn name(self) -> &'static str {
@@ -76,6 +78,7 @@ impl Group {
             Self::Large => "large",
             Self::Handlers => "handlers",
             Self::Memory => "memory",
+            Self::Tls => "tls",
         }
     }
 }
@@ -324,5 +327,58 @@ pub const WORKS: &[Work] = &[
         load: Load::new(Task::Streams, 20, 100, 2_000),
         setup: Setup::Pinned,
         aspects: IDLE,
+    },
+    Work {
+        name: "unary-1x1-tls",
+        group: Group::Tls,
+        title: "unary, 1 at a time, TLS",
+        load: Load::new(Task::Hello, 1, 1, 10_000).over_tls(),
+        setup: Setup::Pinned,
+        aspects: &[
+            seen(Measure::ServerCpu),
+            seen(Measure::ClientCpu),
+            seen(Measure::P50),
+            seen(Measure::P99),
+        ],
+    },
+    Work {
+        name: "unary-10x100-tls",
+        group: Group::Tls,
+        title: "unary, 10 × 100, TLS",
+        load: Load::new(Task::Hello, 10, 100, 60_000).over_tls(),
+        setup: Setup::Pinned,
+        aspects: COSTS,
+    },
+    Work {
+        name: "pull-tls",
+        group: Group::Tls,
+        title: "server streaming, 4 streams, TLS",
+        load: Load::new(Task::Pull, 1, 4, 600_000).over_tls(),
+        setup: Setup::Pinned,
+        aspects: COSTS,
+    },
+    Work {
+        name: "echo-1m-tls",
+        group: Group::Tls,
+        title: "echo of 1 MiB, 1 × 4, TLS",
+        load: Load::new(Task::Echo(1024 * KIB), 1, 4, 200).over_tls(),
+        setup: Setup::Pinned,
+        aspects: COSTS,
+    },
+    Work {
+        name: "connect-tls",
+        group: Group::Tls,
+        title: "connect, one call, close, TLS",
+        load: Load::new(Task::Connect, 1, 1, 500).over_tls(),
+        setup: Setup::Pinned,
+        aspects: COSTS,
+    },
+    Work {
+        name: "connections-tls",
+        group: Group::Tls,
+        title: "idle connections, TLS",
+        load: Load::new(Task::Connections, 1, 1, 1_000).over_tls(),
+        setup: Setup::Pinned,
+        aspects: &[seen(Measure::ServerMemory), seen(Measure::ClientMemory)],
     },
 ];

@@ -24,7 +24,7 @@ fn run<P: Peer>(load: Load) -> (u64, u64) {
         let counted = allocation_counter::measure(|| {
             runtime.block_on(async {
                 tokio::select! {
-                    served = P::serve(ready) => served.unwrap(),
+                    served = P::serve(load.security, ready) => served.unwrap(),
                     _ = stopped => {}
                 }
             });

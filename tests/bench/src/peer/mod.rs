@@ -12,7 +12,8 @@ use std::future::Future;
 use std::str::FromStr;
 
 use crate::Error;
-use crate::load::Task;
+use crate::load::{Load, Task};
+use crate::security::Security;
 
 pub use programs::Peers;
 
@@ -31,7 +32,10 @@ pub trait Peer {
     type Client: Client;
 
     /// Serves until the process ends; `ready` hears the address.
-    fn serve(ready: impl FnOnce(&str)) -> impl Future<Output = Result<(), Error>>;
+    fn serve(
+        security: Security,
+        ready: impl FnOnce(&str),
+    ) -> impl Future<Output = Result<(), Error>>;
 }
 
 /// A client over one connection; clones share it.
@@ -39,8 +43,13 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// One open call with messages both ways.
     type Chat: Send + 'static;
 
+    /// Where connections go, and with which credentials: made once.
+    type Target: Clone + Send + Sync + 'static;
+
+    fn target(address: &str, security: Security) -> Result<Self::Target, Error>;
+
     /// May leave the connecting to the first call.
-    fn connect(address: &str) -> impl Future<Output = Result<Self, Error>> + Send;
+    fn connect(target: &Self::Target) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// A unary call of a greeting; the reply's text.
     fn greet(&self, task: Task) -> impl Future<Output = Result<String, Error>> + Send;
@@ -75,14 +84,20 @@ impl Implementation {
         matches!(self, Self::Cpp | Self::Grpcio)
     }
 
-    /// Whether its server has the methods that a task needs.
-    pub fn serves(self, task: Task) -> bool {
-        !(self.is_foreign() && task.is_probed())
+    /// Whether its server can be asked for a load.
+    pub fn serves(self, load: Load) -> bool {
+        self.secures(load) && !(self.is_foreign() && load.task.is_probed())
     }
 
-    /// Whether its client knows the task.
-    pub fn drives(self, task: Task) -> bool {
-        !(self.is_foreign() && (task.is_probed() || task.is_idle()))
+    /// Whether its client can do a load.
+    pub fn drives(self, load: Load) -> bool {
+        let task = load.task;
+        self.secures(load) && !(self.is_foreign() && (task.is_probed() || task.is_idle()))
+    }
+
+    /// TLS is between those that bring it.
+    fn secures(self, load: Load) -> bool {
+        load.security == Security::Plain || matches!(self, Self::Ours | Self::Tonic)
     }
 
     /// It gets the load divided by this, so that a round ends in time.

@@ -4,13 +4,16 @@ pub(super) mod generated {
     grpc_runtime::include_proto!("bench");
 }
 
-use grpc_runtime::{Channel, Context, Receiver, Sender, Server, Status};
+use grpc_runtime::{
+    Channel, ChannelCredentials, Context, Receiver, Sender, Server, ServerCredentials, Status,
+};
 
 use self::generated::{BenchServer, BenchServicer, BenchStub, Count, Payload, Reply, Request};
 use super::Peer;
 use crate::Error;
 use crate::handler::{NAME, check, greeting, prepare};
 use crate::load::Task;
+use crate::security::{self, SERVER_NAME, Security};
 
 #[derive(Debug)]
 pub struct Ours;
@@ -90,10 +93,17 @@ impl BenchServicer for Bench {
 impl Peer for Ours {
     type Client = Client;
 
-    async fn serve(ready: impl FnOnce(&str)) -> Result<(), Error> {
+    async fn serve(security: Security, ready: impl FnOnce(&str)) -> Result<(), Error> {
+        let credentials = match security {
+            Security::Plain => ServerCredentials::insecure(),
+            Security::Tls => {
+                let identity = security::identity()?;
+                ServerCredentials::tls(identity.chain, identity.key).build()?
+            }
+        };
         let server = Server::builder()
             .add_service(BenchServer::new(Bench))
-            .listen("127.0.0.1:0")
+            .listen_with("127.0.0.1:0", credentials)
             .start()
             .await?;
         ready(&server.addresses()[0]);
@@ -114,8 +124,22 @@ fn request() -> Request {
 impl super::Client for Client {
     type Chat = (Sender<Request>, Receiver<Reply>);
 
-    async fn connect(address: &str) -> Result<Self, Error> {
-        Ok(Self(BenchStub::new(Channel::insecure(address)?)))
+    type Target = (String, ChannelCredentials);
+
+    fn target(address: &str, security: Security) -> Result<Self::Target, Error> {
+        let credentials = match security {
+            Security::Plain => ChannelCredentials::insecure(),
+            Security::Tls => ChannelCredentials::tls()
+                .roots(security::roots()?)
+                .server_name(SERVER_NAME)
+                .build()?,
+        };
+        Ok((address.to_owned(), credentials))
+    }
+
+    async fn connect((address, credentials): &Self::Target) -> Result<Self, Error> {
+        let channel = Channel::new(address, credentials.clone())?;
+        Ok(Self(BenchStub::new(channel)))
     }
 
     async fn greet(&self, task: Task) -> Result<String, Error> {

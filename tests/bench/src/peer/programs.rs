@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::Implementation;
 use crate::Error;
 use crate::load::Load;
+use crate::security::{Certificates, Security};
 use crate::setup::Setup;
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpcio_peer.py");
@@ -19,6 +20,7 @@ pub struct Peers {
     pub present: Vec<Implementation>,
     own: PathBuf,
     cpp: PathBuf,
+    certificates: Certificates,
 }
 
 impl Peers {
@@ -32,6 +34,7 @@ impl Peers {
             present: Vec::new(),
             cpp: folder.join("cpp_peer"),
             own,
+            certificates: Certificates::make()?,
         };
         for implementation in wanted {
             let found = match implementation {
@@ -48,9 +51,16 @@ impl Peers {
     }
 
     /// A server: it prints its address, and serves until its standard input ends.
-    pub fn serve(&self, implementation: Implementation, setup: Setup) -> Command {
+    pub fn serve(
+        &self,
+        implementation: Implementation,
+        setup: Setup,
+        security: Security,
+    ) -> Command {
         let mut command = self.program(implementation);
-        command.args(["serve", &implementation.to_string(), &setup.to_string()]);
+        command
+            .args(["serve", &implementation.to_string(), &setup.to_string()])
+            .arg(security.to_string());
         command
     }
 
@@ -73,15 +83,17 @@ impl Peers {
     }
 
     fn program(&self, implementation: Implementation) -> Command {
-        match implementation {
-            Implementation::Cpp => Command::new(&self.cpp),
-            Implementation::Grpcio => {
-                let mut command = Command::new("python3");
-                command.arg(PYTHON);
-                command
-            }
-            _ => Command::new(&self.own),
+        let program = match implementation {
+            Implementation::Cpp => &self.cpp,
+            Implementation::Grpcio => Path::new("python3"),
+            _ => &self.own,
+        };
+        let mut command = Command::new(program);
+        if implementation == Implementation::Grpcio {
+            command.arg(PYTHON);
         }
+        self.certificates.tell(&mut command);
+        command
     }
 }
 

@@ -13,7 +13,9 @@ use tokio_stream::adapters::Map;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Iter, StreamExt};
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{
+    Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig,
+};
 use tonic::{Response, Status, Streaming};
 
 use self::generated::bench_client::BenchClient;
@@ -23,6 +25,7 @@ use super::Peer;
 use crate::Error;
 use crate::handler::{NAME, check, greeting, prepare};
 use crate::load::Task;
+use crate::security::{self, SERVER_NAME, Security};
 
 #[derive(Debug)]
 pub struct Tonic;
@@ -103,11 +106,17 @@ impl Bench for Servicer {
 impl Peer for Tonic {
     type Client = Client;
 
-    async fn serve(ready: impl FnOnce(&str)) -> Result<(), Error> {
+    async fn serve(security: Security, ready: impl FnOnce(&str)) -> Result<(), Error> {
         // `Server` sets TCP_NODELAY only where it binds the address itself.
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse()?)?.with_nodelay(Some(true));
         ready(&incoming.local_addr()?.to_string());
-        Server::builder()
+        let mut server = Server::builder();
+        if security == Security::Tls {
+            let identity = security::identity()?;
+            let identity = Identity::from_pem(identity.chain, identity.key);
+            server = server.tls_config(ServerTlsConfig::new().identity(identity))?;
+        }
+        server
             .add_service(BenchServer::new(Servicer))
             .serve_with_incoming(incoming)
             .await?;
@@ -131,9 +140,25 @@ fn requests(count: usize) -> impl tokio_stream::Stream<Item = Request> + Send + 
 impl super::Client for Client {
     type Chat = (mpsc::Sender<Request>, Streaming<Reply>);
 
-    async fn connect(address: &str) -> Result<Self, Error> {
-        let endpoint = Endpoint::try_from(format!("http://{address}"))?;
-        Ok(Self(BenchClient::new(endpoint.connect_lazy())))
+    type Target = Endpoint;
+
+    fn target(address: &str, security: Security) -> Result<Endpoint, Error> {
+        let scheme = match security {
+            Security::Plain => "http",
+            Security::Tls => "https",
+        };
+        let endpoint = Endpoint::try_from(format!("{scheme}://{address}"))?;
+        if security == Security::Plain {
+            return Ok(endpoint);
+        }
+        let config = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(security::roots()?))
+            .domain_name(SERVER_NAME);
+        Ok(endpoint.tls_config(config)?)
+    }
+
+    async fn connect(target: &Endpoint) -> Result<Self, Error> {
+        Ok(Self(BenchClient::new(target.connect_lazy())))
     }
 
     async fn greet(&self, task: Task) -> Result<String, Error> {

@@ -9,12 +9,13 @@ use prost::Message;
 use tokio::net::TcpStream;
 
 use super::messages::{Messages, framed, put, write};
-use super::{BATCH, WINDOW};
+use super::{BATCH, WINDOW, plain};
 use crate::Error;
 use crate::handler::{NAME, check};
 use crate::load::Task;
 use crate::peer;
 use crate::peer::ours::generated::{Count, Payload, Reply, Request};
+use crate::security::Security;
 
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -112,8 +113,15 @@ async fn drain(replies: &mut Messages) -> Result<usize, Error> {
 impl peer::Client for Client {
     type Chat = Chat;
 
-    async fn connect(address: &str) -> Result<Self, Error> {
-        let socket = TcpStream::connect(address).await?;
+    type Target = String;
+
+    fn target(address: &str, security: Security) -> Result<String, Error> {
+        plain(security)?;
+        Ok(address.to_owned())
+    }
+
+    async fn connect(target: &String) -> Result<Self, Error> {
+        let socket = TcpStream::connect(target).await?;
         socket.set_nodelay(true)?;
         let mut builder = Builder::new();
         builder
@@ -125,7 +133,7 @@ impl peer::Client for Client {
         tokio::spawn(driver);
         Ok(Self {
             connection,
-            address: address.to_owned(),
+            address: target.clone(),
         })
     }
 

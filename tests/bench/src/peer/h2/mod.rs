@@ -9,6 +9,7 @@ mod server;
 
 use crate::Error;
 use crate::peer::Peer;
+use crate::security::Security;
 
 #[derive(Debug)]
 pub struct H2;
@@ -22,7 +23,16 @@ const BATCH: usize = 32 * 1024;
 impl Peer for H2 {
     type Client = client::Client;
 
-    async fn serve(ready: impl FnOnce(&str)) -> Result<(), Error> {
+    async fn serve(security: Security, ready: impl FnOnce(&str)) -> Result<(), Error> {
+        plain(security)?;
         server::serve(ready).await
+    }
+}
+
+/// There is no TLS here: it would be rustls's, as tonic's and ours are.
+fn plain(security: Security) -> Result<(), Error> {
+    match security {
+        Security::Plain => Ok(()),
+        Security::Tls => Err("h2 is measured without TLS".into()),
     }
 }
