@@ -77,6 +77,22 @@ fn hello_prints_the_reply() {
 }
 
 #[test]
+fn interceptors_refuse_the_stranger_and_let_ada_in() {
+    let printed = output(env!("CARGO_BIN_EXE_interceptors"), &[]);
+    assert_eq!(
+        printed,
+        [
+            "server: /example.HelloService/SayHello Unauthenticated, 0 messages out",
+            "client: Unauthenticated, within a minute: true",
+            "Refused: UNAUTHENTICATED: I do not know you",
+            "server: /example.HelloService/SayHello Ok, 1 messages out",
+            "client: Ok, within a minute: true",
+            "Received: Good morning, Ada!",
+        ]
+    );
+}
+
+#[test]
 fn hello_client_and_hello_server_make_calls_of_all_four_kinds() {
     let server = Program::start(env!("CARGO_BIN_EXE_hello_server"), &["127.0.0.1:0"]);
     let line = server.line();

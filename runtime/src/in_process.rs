@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::channel::{Channel, ChannelBuilder, Destination, Security};
 use crate::clock;
-use crate::server::{Peer, PeerAddress, ServerBuilder, ServerError, serve_connection};
+use crate::server::{Peer, ServerBuilder, ServerError, serve_connection};
+use crate::transport::PeerAddress;
 use crate::transport::io::Io;
 
 /// The pipe's capacity each way, in bytes.

@@ -27,10 +27,13 @@ mod status;
 mod stub;
 mod transport;
 
+pub use call::extensions::Extensions;
+pub use call::ledger::{EndedCall, Traffic};
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
-    Channel, ChannelBuilder, ChannelError, ConnectivityState, StateWatch, TargetError,
+    Channel, ChannelBuilder, ChannelError, ClientInterceptor, ConnectivityState, OutgoingCall,
+    StateWatch, TargetError,
 };
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
@@ -41,15 +44,15 @@ pub use framing::compression::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{
-    Context, PeerAddress, Server, ServerBuilder, ServerError, Service, ServiceBuilder,
-    ShutdownReport,
+    Context, Next, Outcome, Server, ServerBuilder, ServerError, ServerInterceptor, Service,
+    ServiceBuilder, ShutdownReport,
 };
 pub use status::{Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,
     ClientStreamingCall, Response, ResponseFuture, ServerStreamingCall, UnaryCall, UnaryFuture,
 };
-pub use transport::Http2Options;
+pub use transport::{Http2Options, PeerAddress};
 
 /// The protobuf messages that generated code is made of.
 pub use prost;

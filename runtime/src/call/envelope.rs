@@ -1,9 +1,10 @@
-//! The metadata of one call on a server and how it is compressed, in both
-//! directions: one allocation that the thread's next call uses again. It must never carry anything from one call
-//! to the next.
+//! What goes with one call on a server beside its messages, in both directions:
+//! one allocation that the thread's next call uses again. It must never carry
+//! anything from one call to the next.
 
 use std::cell::Cell;
 
+use super::extensions::Extensions;
 use super::response_head::Coding;
 use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
@@ -30,6 +31,7 @@ pub(crate) struct Envelope {
     pub(crate) initial: Metadata,
     pub(crate) trailing: Metadata,
     pub(crate) compression: CallCompression,
+    pub(crate) extensions: Extensions,
 }
 
 /// How the messages of one call are compressed.
@@ -88,6 +90,7 @@ impl Envelope {
         self.initial.clear();
         self.trailing.clear();
         self.compression = CallCompression::default();
+        self.extensions = Extensions::default();
         with_spare(|spare| {
             if spare.len() < KEPT {
                 spare.push(self);
@@ -118,10 +121,12 @@ mod tests {
         envelope.request.append("x-id", "7").unwrap();
         envelope.trailing.append("x-id", "8").unwrap();
         envelope.compression.request_was_compressed = true;
+        envelope.extensions.insert("of one call");
         envelope.keep();
         let again = Envelope::take();
         assert!(again.request.is_empty() && again.initial.is_empty() && again.trailing.is_empty());
         assert!(!again.compression.request_was_compressed);
+        assert_eq!(again.extensions.get::<&str>(), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 pub(crate) mod command;
 pub(crate) mod envelope;
+pub(crate) mod extensions;
 pub(crate) mod gather;
+pub(crate) mod ledger;
 pub(crate) mod queue;
 pub(crate) mod receiver;
 pub(crate) mod request_head;

@@ -80,8 +80,11 @@ impl<M: Message + Default> Receiver<M> {
                 return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
             }
             match self.reader.next_message(self.max_message_size) {
-                Ok(Some((message, was_compressed))) => {
+                Ok(Some((message, size, was_compressed))) => {
                     self.was_compressed = was_compressed;
+                    if let Some(ledger) = self.state.ledger() {
+                        ledger.received.add(size);
+                    }
                     self.consume(self.reader.buffered());
                     return Poll::Ready(Ok(Some(message)));
                 }
@@ -104,6 +107,9 @@ impl<M: Message + Default> Receiver<M> {
                     Ok(()) => Ok(trailers),
                     Err(error) => Err(error.into_status(self.side)),
                 });
+                if self.side == Side::Client {
+                    self.state.seen(ended.as_ref());
+                }
                 self.ended = Some(ended);
             }
         }
@@ -123,6 +129,7 @@ impl<M: Message + Default> Receiver<M> {
         // On a server it is the handler that turns it into the answer.
         if self.side == Side::Client {
             self.state.give_up(status.clone());
+            self.state.seen(Err(&status));
         }
         self.ended = Some(Err(status.clone()));
         status
@@ -178,7 +185,7 @@ impl<M> Unpin for Receiver<M> {}
 impl<M> Drop for Receiver<M> {
     fn drop(&mut self) {
         if self.side == Side::Client && self.ended.is_none() {
-            self.state.cancel();
+            self.state.leave();
         }
     }
 }

@@ -22,9 +22,10 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::AbortHandle;
 
 use super::command::{Command, Link};
+use super::ledger::Ledger;
 use super::response_head::Coding;
 use super::sends::HOLD;
-use crate::framing::{Compression, MessageReader, Payload};
+use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
 use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Status};
@@ -52,6 +53,8 @@ pub(crate) struct CallState {
     over: AtomicBool,
     state: Mutex<State>,
     send_limit: usize,
+    /// Present where interceptors watch the call.
+    ledger: Option<Box<Ledger>>,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +112,12 @@ pub(crate) struct Outgoing {
 impl CallState {
     /// The state of a call that sends as `sends` says, and receives with the encoding
     /// `receives` unless a head says otherwise.
-    pub(crate) fn new(send_limit: usize, sends: Coding, receives: Compression) -> Arc<Self> {
+    pub(crate) fn new(
+        send_limit: usize,
+        sends: Coding,
+        receives: Compression,
+        ledger: Option<Box<Ledger>>,
+    ) -> Arc<Self> {
         let mut state = State {
             coding: sends,
             ..State::default()
@@ -119,7 +127,12 @@ impl CallState {
             over: AtomicBool::new(false),
             state: Mutex::new(state),
             send_limit,
+            ledger,
         })
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
     }
 
     /// A panic while the lock is held can only come from a message's own
@@ -276,6 +289,13 @@ impl CallState {
 
     // --- the application's side --------------------------------------------------
 
+    /// What has come of a response's head, and of its end.
+    pub(super) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {
+        let inbound = &self.lock().inbound;
+        let head = inbound.head.clone().unwrap_or_default();
+        (head, inbound.ended.clone())
+    }
+
     /// Moves what has arrived into `reader`. Ready when there was something, or
     /// with the end once all before it is taken.
     pub(crate) fn poll_inbound(
@@ -391,6 +411,7 @@ impl CallState {
             let outbound = state.outbound();
             encode(&mut outbound.buffer);
             outbound.held += length;
+            self.count_sent(length);
             announce(&mut state);
         }
         Poll::Ready(Ok(None))
@@ -430,7 +451,15 @@ impl CallState {
         let outbound = state.outbound();
         put(outbound);
         outbound.held += length;
+        self.count_sent(length);
         announce(&mut state);
+    }
+
+    /// A message of `length` bytes, prefix included, is queued.
+    fn count_sent(&self, length: usize) {
+        if let Some(ledger) = &self.ledger {
+            ledger.sent.add(length - PREFIX_LEN);
+        }
     }
 
     /// The initial metadata of a response that streams; sent with the first

@@ -1,82 +1,36 @@
 //! Credentials of a call, added before it waits for a connection. It must never
 //! let them onto a connection that others can read.
 
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
-
-use super::background;
 use super::handle::Channel;
-use super::open::{Open, closed, expired};
-use crate::clock;
+use super::open::Open;
 use crate::credentials::{AuthRequest, CallCredentials};
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
 
-/// Starts a call with these credentials, or fails it.
-pub(super) fn authenticate(channel: &Channel, mut open: Open, credentials: CallCredentials) {
+/// Adds credentials that need not be made; `false` for those that do.
+pub(super) fn add_fixed(
+    channel: &Channel,
+    open: &mut Open,
+    credentials: &CallCredentials,
+) -> Result<bool, Status> {
     if credentials.needs_encryption() && !channel.is_encrypted() {
-        return open.fail(unencrypted(), clock::now());
+        return Err(unencrypted());
     }
-    if credentials.add_fixed(&mut open.options.metadata) {
-        return channel.enqueue(open);
-    }
-    let runtime = match background::handle() {
-        Ok(runtime) => runtime,
-        Err(status) => return open.fail(status, clock::now()),
-    };
-    let state = Arc::clone(&open.state);
-    let task = runtime.spawn(make(channel.clone(), open, credentials));
-    state.prepare(task.abort_handle());
+    Ok(credentials.add_fixed(&mut open.options.metadata))
 }
 
-/// Dropped when the call ends meanwhile.
-async fn make(channel: Channel, mut open: Open, credentials: CallCredentials) {
+/// Makes credentials and adds them.
+pub(super) async fn add_made(
+    channel: &Channel,
+    open: &mut Open,
+    credentials: &CallCredentials,
+) -> Result<(), Status> {
     let request = AuthRequest {
-        service_url: service_url(channel.authority(), open.method),
+        service_url: service_url(&channel.identity().authority, open.method),
         method: open.method,
     };
-    let mut metadata = std::mem::take(&mut open.options.metadata);
-    let making = unless_closed(&channel, async {
-        let added = credentials.add(&request, &mut metadata).await;
-        added.map_err(failed)
-    });
-    let made = match open.options.deadline {
-        Some(deadline) => {
-            let made = tokio::time::timeout_at(deadline.into(), making).await;
-            made.unwrap_or_else(|_| Err(expired()))
-        }
-        None => making.await,
-    };
-    open.options.metadata = metadata;
-    match made {
-        Ok(()) => channel.enqueue(open),
-        Err(status) => open.fail(status, clock::now()),
-    }
-}
-
-/// Makes credentials until the channel is closed. A source's panic ends its call
-/// alone.
-async fn unless_closed(
-    channel: &Channel,
-    making: impl Future<Output = Result<(), Status>>,
-) -> Result<(), Status> {
-    let mut making = pin!(making);
-    let mut closing = pin!(channel.connectivity().closed());
-    poll_fn(|cx| {
-        if closing.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(closed()));
-        }
-        let polled = catch_unwind(AssertUnwindSafe(|| making.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_| {
-            let text = "call credentials: their source panicked";
-            let status = Status::new(Code::Internal, text);
-            Poll::Ready(Err(status.with_phase(Phase::Call)))
-        })
-    })
-    .await
+    let added = credentials.add(&request, &mut open.options.metadata).await;
+    added.map_err(failed)
 }
 
 /// What a source fails with is seen as the call's own status, so it must not look

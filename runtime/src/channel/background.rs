@@ -1,6 +1,6 @@
 //! The runtime of channels that were first used on a thread without one:
-//! blocking programs. Of a user's futures it runs those alone that make a call's
-//! credentials; it must never run one that the user could run.
+//! blocking programs. Of a user's futures it runs those alone that get a call
+//! ready, interceptors and credentials; it must never run one that the user could run.
 
 use std::sync::OnceLock;
 

@@ -19,8 +19,9 @@ use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
-use crate::framing::{Encodings, Side};
+use crate::framing::{Encodings, PREFIX_LEN, Side};
 use crate::status::{Code, Phase, Status};
+use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::{CannotOpen, Connection};
 use crate::transport::http2::error_code::ErrorCode;
@@ -41,6 +42,7 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
     identity: Arc<Identity>,
+    peer: Option<PeerAddress>,
     commands: QueueReceiver<Command>,
     sender: QueueSender<Command>,
     batch: Vec<Command>,
@@ -54,10 +56,15 @@ pub(crate) struct ClientConnection {
 }
 
 impl ClientConnection {
-    pub(crate) fn new(identity: Arc<Identity>, waiting: Waiting) -> Self {
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        peer: Option<PeerAddress>,
+        waiting: Waiting,
+    ) -> Self {
         let (sender, commands) = queue();
         Self {
             identity,
+            peer,
             commands,
             sender,
             batch: Vec::new(),
@@ -152,6 +159,12 @@ impl ClientConnection {
         }
         if let Some(deadline) = open.options.deadline {
             self.deadlines.insert((deadline, stream));
+        }
+        if let Some(ledger) = open.state.ledger() {
+            ledger.set_peer(self.peer.clone());
+            if let Some(request) = &open.request {
+                ledger.sent.set_one(request.len() - PREFIX_LEN);
+            }
         }
         if let Some(request) = &open.request {
             connection.send_whole(stream, request, true);

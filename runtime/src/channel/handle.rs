@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::authenticate::authenticate;
 use super::background;
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::{Destination, Dial};
 use super::error::ChannelError;
+use super::interceptor::{ClientInterceptor, Interceptors};
 use super::open::{self, Ask, Open};
+use super::prepare::prepare;
 use super::security::Security;
 use super::subchannel::Subchannel;
 use super::target::Target;
@@ -47,6 +48,7 @@ use crate::transport::Http2Options;
 #[derive(Clone, Debug)]
 pub struct Channel {
     shared: Arc<Shared>,
+    interceptors: Interceptors,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ pub struct ChannelBuilder {
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
+    interceptors: Interceptors,
 }
 
 impl Channel {
@@ -114,6 +117,36 @@ impl Channel {
         Ok(ChannelBuilder::new(Destination::Target(target), authority))
     }
 
+    /// The same channel, whose calls this [interceptor](ClientInterceptor) sees
+    /// too, after those that are there: for one stub, say. The connection is
+    /// shared.
+    ///
+    /// ```
+    /// use grpc_runtime::{Channel, OutgoingCall};
+    ///
+    /// fn of_tenant(channel: &Channel, name: &'static str) -> Channel {
+    ///     channel.with_interceptor(move |call: &mut OutgoingCall| {
+    ///         call.metadata_mut().append("x-tenant", name)?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_interceptor(&self, interceptor: impl ClientInterceptor) -> Self {
+        let mut channel = self.clone();
+        channel.interceptors.push(interceptor);
+        channel
+    }
+
+    pub(super) fn interceptors(&self) -> &Interceptors {
+        &self.interceptors
+    }
+
+    /// Whether calls have to keep a ledger.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.interceptors.is_empty()
+    }
+
     pub(crate) fn limits(&self) -> CallLimits {
         self.shared.limits
     }
@@ -126,25 +159,25 @@ impl Channel {
         &self.shared.http2
     }
 
-    /// Starts a call: with its credentials, if it has any, and then on a
-    /// connection.
+    /// Starts a call: with its interceptors and its credentials, if it has any,
+    /// and then on a connection.
     pub(crate) fn open(&self, mut open: Open) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.credentials, own) {
-            (None, None) => return self.enqueue(open),
-            (Some(shared), Some(own)) => shared.clone().and(own),
-            (Some(shared), None) => shared.clone(),
-            (None, Some(own)) => own,
+            (None, None) if self.interceptors.is_empty() => return self.enqueue(open),
+            (Some(shared), Some(own)) => Some(shared.clone().and(own)),
+            (Some(shared), None) => Some(shared.clone()),
+            (None, own) => own,
         };
-        authenticate(self, open, credentials);
+        prepare(self, open, credentials);
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
         self.shared.dial.is_encrypted()
     }
 
-    pub(super) fn authority(&self) -> &str {
-        &self.shared.identity.authority
+    pub(super) fn identity(&self) -> &Arc<Identity> {
+        &self.shared.identity
     }
 
     /// Hands a call to the connection's task.
@@ -253,7 +286,16 @@ impl ChannelBuilder {
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
+            interceptors: Interceptors::default(),
         }
+    }
+
+    /// Adds an [interceptor](ClientInterceptor), which sees calls after those that
+    /// were added before.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.interceptors.push(interceptor);
+        self
     }
 
     /// What requests name as `:authority`; the target's host and port unless
@@ -388,6 +430,7 @@ impl ChannelBuilder {
                 first: OnceLock::new(),
                 later: Mutex::new(None),
             }),
+            interceptors: self.interceptors,
         }
     }
 }

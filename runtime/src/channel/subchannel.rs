@@ -104,7 +104,8 @@ impl Subchannel {
     /// failed before it was established counts as a failed attempt.
     async fn serve(&mut self, io: Io, waiting: Waiting) -> (Waiting, Option<Status>) {
         let connection = Connection::new(Role::Client, self.http2.clone(), clock::now());
-        let application = ClientConnection::new(Arc::clone(&self.identity), waiting);
+        let identity = Arc::clone(&self.identity);
+        let application = ClientConnection::new(identity, io.peer(), waiting);
         let mut driver = Driver::new(io, connection, application);
         let mut ready = false;
         let left = poll_fn(|cx| {

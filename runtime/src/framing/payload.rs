@@ -49,6 +49,11 @@ impl Payload {
         self
     }
 
+    /// Its length in bytes, as they came.
+    pub(crate) fn len(&self) -> usize {
+        self.front.len() + self.rest.as_ref().map_or(0, |rest| rest.len)
+    }
+
     /// Whether the message came compressed.
     #[inline]
     pub(crate) fn is_compressed(&self) -> bool {

@@ -88,8 +88,8 @@ impl MessageReader {
         }))
     }
 
-    /// The next message, decoded, and whether it had come compressed; `None`
-    /// until more is pushed. `limit` and errors are as in [`next`](Self::next),
+    /// The next message, decoded, the bytes that its body came in, and whether
+    /// they were compressed; `None` until more is pushed. `limit` and errors are as in [`next`](Self::next),
     /// and it is as final that a body cannot be decoded.
     ///
     /// Most messages of a stream lie whole in what was received: they are read
@@ -97,20 +97,20 @@ impl MessageReader {
     pub(crate) fn next_message<M: Message + Default>(
         &mut self,
         limit: usize,
-    ) -> Result<Option<(M, bool)>, FramingError> {
+    ) -> Result<Option<(M, usize, bool)>, FramingError> {
         if let Some(size) = self.whole_at_front(limit) {
             let body = PREFIX_LEN..PREFIX_LEN + size;
             let message = decode_slice(&self.front, body)?;
             self.front.advance(PREFIX_LEN + size);
             self.buffered -= PREFIX_LEN + size;
             self.refill_front();
-            return Ok(Some((message, false)));
+            return Ok(Some((message, size, false)));
         }
         let Some(payload) = self.next(limit)? else {
             return Ok(None);
         };
         let message = decode_message(&payload)?;
-        Ok(Some((message, payload.is_compressed())))
+        Ok(Some((message, payload.len(), payload.is_compressed())))
     }
 
     /// The size of the next body, where it lies in `front` with its prefix and is

@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicUsize;
 
 use super::connection::ServerShared;
 use super::error::ServerError;
+use super::interceptor::ServerInterceptor;
 use super::listener::{ListenAddress, Listener};
-use super::router::Router;
+use super::router::{Defaults, Router};
 use super::running::Server;
 use super::service::Service;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
-use crate::limits::CallLimits;
 use crate::transport::Http2Options;
 
 /// Configures a [`Server`].
@@ -20,8 +20,7 @@ use crate::transport::Http2Options;
 pub struct ServerBuilder {
     services: Vec<Service>,
     addresses: Vec<(Result<ListenAddress, ServerError>, ServerCredentials)>,
-    limits: CallLimits,
-    compression: Compression,
+    defaults: Defaults,
     encodings: Encodings,
     http2: Http2Options,
 }
@@ -31,8 +30,7 @@ impl Default for ServerBuilder {
         Self {
             services: Vec::new(),
             addresses: Vec::new(),
-            limits: CallLimits::default(),
-            compression: Compression::Identity,
+            defaults: Defaults::default(),
             encodings: Encodings::all(),
             http2: Http2Options::default(),
         }
@@ -85,19 +83,27 @@ impl ServerBuilder {
         self
     }
 
-    /// The largest request message the server takes, in bytes; 4 MiB unless set.
-    /// A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Puts an [interceptor](ServerInterceptor) around the handlers of all
+    /// services, inside of those that were added before.
     #[must_use]
-    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
-        self.limits.max_receive_message_size = bytes;
+    pub fn interceptor(mut self, interceptor: impl ServerInterceptor) -> Self {
+        self.defaults.interceptors.push(interceptor);
         self
     }
 
-    /// The largest response message the server sends, in bytes; unlimited unless
-    /// set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// The largest request message the server takes, in bytes, where its
+    /// service does not say it; 4 MiB unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+        self.defaults.limits.max_receive_message_size = bytes;
+        self
+    }
+
+    /// The largest response message the server sends, in bytes, where its
+    /// service does not say it; unlimited unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
-        self.limits.max_send_message_size = bytes;
+        self.defaults.limits.max_send_message_size = bytes;
         self
     }
 
@@ -113,7 +119,7 @@ impl ServerBuilder {
     /// ```
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
+        self.defaults.compression = compression;
         self
     }
 
@@ -193,8 +199,7 @@ impl ServerBuilder {
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let shared = ServerShared {
-            router: Router::new(&self.services, self.compression)?,
-            limits: self.limits,
+            router: Router::new(&self.services, &self.defaults)?,
             encodings: self.encodings,
             calls_cut: AtomicUsize::new(0),
         };

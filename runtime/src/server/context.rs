@@ -2,7 +2,6 @@
 //! must never give access to the connection.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use bytes::Bytes;
 
 use super::over::Over;
 use crate::call::envelope::Envelope;
+use crate::call::extensions::Extensions;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -17,28 +17,7 @@ use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
-
-/// Where a call came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PeerAddress {
-    /// A TCP connection.
-    Tcp(SocketAddr),
-    /// A Unix socket; its clients have no address.
-    Unix,
-    /// A channel of the same process.
-    InProcess,
-}
-
-impl std::fmt::Display for PeerAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix => f.write_str("unix"),
-            Self::InProcess => f.write_str("in-process"),
-        }
-    }
-}
+use crate::transport::PeerAddress;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -82,6 +61,8 @@ pub struct Context {
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
+    /// The handler has ended, and interceptors have the context back.
+    is_back: bool,
 }
 
 impl Context {
@@ -99,7 +80,28 @@ impl Context {
             peer,
             stream,
             over: Over::default(),
+            is_back: false,
         }
+    }
+
+    /// The context that the handler gets while interceptors stand around it.
+    /// This one is empty until the handler's envelope comes
+    /// [back](Self::take_back).
+    pub(super) fn lend(&mut self) -> Self {
+        Self {
+            envelope: std::mem::replace(&mut self.envelope, Envelope::take()),
+            method: self.method,
+            deadline: self.deadline,
+            peer: self.peer.clone(),
+            stream: self.stream.clone(),
+            over: std::mem::take(&mut self.over),
+            is_back: false,
+        }
+    }
+
+    pub(super) fn take_back(&mut self, envelope: Box<Envelope>) {
+        std::mem::replace(&mut self.envelope, envelope).keep();
+        self.is_back = true;
     }
 
     /// The method that was called.
@@ -110,6 +112,22 @@ impl Context {
     /// What the caller sent beside the message.
     pub fn metadata(&self) -> &Metadata {
         &self.envelope.request
+    }
+
+    /// The same, to change: what an interceptor puts in or takes out, the
+    /// interceptors inside of it and the handler see.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.envelope.request
+    }
+
+    /// What interceptors and the handler tell each other.
+    pub fn extensions(&self) -> &Extensions {
+        &self.envelope.extensions
+    }
+
+    /// The same, to change.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.envelope.extensions
     }
 
     /// When the caller stops waiting; `None` if it set no deadline.
@@ -161,7 +179,7 @@ impl Context {
     /// replaces what was set before.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` if it has already gone, with the first message of
+    /// `INTERNAL` if it has already gone, with the first message of
     /// a streamed response.
     pub fn set_initial_metadata(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.put_initial(metadata, false)
@@ -180,10 +198,7 @@ impl Context {
         match &self.stream {
             None => self.envelope.initial = metadata,
             Some(stream) => stream.push_head(metadata, now).map_err(|_| {
-                Status::new(
-                    Code::FailedPrecondition,
-                    "the initial metadata has already been sent",
-                )
+                Status::new(Code::Internal, "the initial metadata has already been sent")
             })?,
         }
         Ok(())
@@ -210,8 +225,9 @@ impl Context {
     /// [`Sender::send_uncompressed`](crate::Sender::send_uncompressed).
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` once a message of a streamed response, or its
-    /// initial metadata, has gone.
+    /// `INTERNAL` once a message of a streamed response, or its
+    /// initial metadata, has gone; or, in an interceptor, once the handler has
+    /// ended.
     ///
     /// ```
     /// # use grpc_runtime::{Compression, Context, Status};
@@ -225,11 +241,10 @@ impl Context {
     pub fn set_compression(&mut self, compression: Compression) -> Result<(), Status> {
         let call = &mut self.envelope.compression;
         let encoding = call.accepted.allow(compression);
-        if let Some(stream) = &self.stream
-            && !stream.set_encoding(encoding)
-        {
+        let stream = self.stream.as_ref();
+        if self.is_back || stream.is_some_and(|stream| !stream.set_encoding(encoding)) {
             return Err(Status::new(
-                Code::FailedPrecondition,
+                Code::Internal,
                 "the response has begun: its compression is settled",
             ));
         }

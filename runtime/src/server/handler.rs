@@ -25,6 +25,12 @@ use crate::status::{Code, Status};
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) context: Context,
+    pub(crate) input: Input,
+}
+
+/// What a handler works on, and within which limits.
+#[derive(Debug)]
+pub(crate) struct Input {
     /// The request's one message, where the method takes one.
     pub(crate) message: Option<Payload>,
     /// The streaming halves, where the method has any.
@@ -41,6 +47,8 @@ pub(crate) type Handler = Box<dyn Fn(Invocation) -> HandlerFuture + Send + Sync>
 pub(crate) struct Route {
     pub(crate) method: Method,
     handler: Handler,
+    /// Whether interceptors want to know what passes.
+    pub(super) is_watched: bool,
     weight: SharedWeight,
 }
 
@@ -64,8 +72,22 @@ impl Route {
         Self {
             method,
             handler,
+            is_watched: false,
             weight: SharedWeight::default(),
         }
+    }
+
+    /// A route with interceptors around its handler. Its weight is theirs too.
+    pub(super) fn watched(method: Method, handler: Handler) -> Self {
+        Self {
+            is_watched: true,
+            ..Self::new(method, handler)
+        }
+    }
+
+    /// Makes the handler's future, which may be the handler's first work.
+    pub(super) fn handle(&self, invocation: Invocation) -> HandlerFuture {
+        (self.handler)(invocation)
     }
 
     pub(super) fn weight(&self) -> Weight {
@@ -84,7 +106,7 @@ impl Route {
         // task, whose waker then takes this one's place.
         let mut context = TaskContext::from_waker(Waker::noop());
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let mut future = (self.handler)(invocation);
+            let mut future = self.handle(invocation);
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(finished) => Begun::Finished(finished),
                 Poll::Pending => Begun::Waits(future),
@@ -123,7 +145,7 @@ impl Route {
 
 /// The panic itself has been reported by the panic hook; its text may hold what
 /// no caller should see.
-fn panicked(method: Method) -> Finished {
+pub(super) fn panicked(method: Method) -> Finished {
     let text = format!("the handler of {} panicked", method.path());
     Finished::failed(Status::new(Code::Internal, text))
 }

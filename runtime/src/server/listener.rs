@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::context::PeerAddress;
 use super::error::ServerError;
+use crate::transport::PeerAddress;
 use crate::transport::io::Io;
 
 /// An address to listen on, as a server's user writes it.

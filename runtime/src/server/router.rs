@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::error::ServerError;
 use super::handler::Route;
+use super::interceptor::Interceptors;
 use super::service::Service;
 use crate::framing::Compression;
+use crate::limits::CallLimits;
 use crate::status::{Code, Status};
 
 /// Every method of a server's services, by path.
@@ -23,6 +25,16 @@ struct Entry {
     route: Arc<Route>,
     /// What its responses are compressed with.
     compression: Compression,
+    limits: CallLimits,
+}
+
+/// What holds for services that do not say it themselves, and what stands around
+/// all of them.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    pub(super) compression: Compression,
+    pub(super) limits: CallLimits,
+    pub(super) interceptors: Interceptors,
 }
 
 /// A route found before: its place in the router that found it.
@@ -36,8 +48,7 @@ fn key(path: &[u8]) -> (usize, &[u8]) {
 }
 
 impl Router {
-    /// `compression` is that of services that do not say it.
-    pub(crate) fn new(services: &[Service], compression: Compression) -> Result<Self, ServerError> {
+    pub(super) fn new(services: &[Service], defaults: &Defaults) -> Result<Self, ServerError> {
         let mut router = Self {
             entries: Vec::new(),
             services: Vec::new(),
@@ -47,11 +58,14 @@ impl Router {
                 return Err(ServerError::DuplicateService(service.name()));
             }
             router.services.push(service.name());
+            let compression = service.own_compression();
+            let interceptors = defaults.interceptors.around(service.interceptors());
             for route in service.routes() {
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
-                    route: Arc::clone(route),
-                    compression: service.own_compression().unwrap_or(compression),
+                    route: interceptors.wrap(route),
+                    compression: compression.unwrap_or(defaults.compression),
+                    limits: service.limits(defaults.limits),
                 });
             }
         }
@@ -75,6 +89,11 @@ impl Router {
     /// What the responses of a route are compressed with.
     pub(crate) fn compression(&self, id: RouteId) -> Compression {
         self.entries[id.0].compression
+    }
+
+    /// How large the messages of a route may be.
+    pub(crate) fn limits(&self, id: RouteId) -> CallLimits {
+        self.entries[id.0].limits
     }
 
     fn unknown(&self, path: &[u8]) -> Status {

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::context::Context;
-use super::handler::{HandlerFuture, Invocation, Route};
+use super::handler::{HandlerFuture, Input, Invocation, Route};
+use super::interceptor::{Interceptors, ServerInterceptor};
 use crate::call::command::Finished;
 use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
 use crate::call::state::CallState;
-use crate::framing::{self, Compression, FramingError, Side};
+use crate::framing::{self, Compression, FramingError, Payload, Side};
+use crate::limits::CallLimits;
 use crate::method::{Method, Shape};
 use crate::spare;
 use crate::status::{Code, Status};
@@ -26,6 +28,9 @@ pub struct Service {
     name: &'static str,
     routes: Arc<[Arc<Route>]>,
     compression: Option<Compression>,
+    max_receive_message_size: Option<usize>,
+    max_send_message_size: Option<usize>,
+    interceptors: Interceptors,
 }
 
 impl Service {
@@ -62,6 +67,71 @@ impl Service {
         self
     }
 
+    /// The largest request message the service takes, in bytes; as its server
+    /// says unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    ///
+    /// ```
+    /// use grpc_runtime::{Server, Service};
+    ///
+    /// fn serve_uploads(generated: impl Into<Service>) -> grpc_runtime::ServerBuilder {
+    ///     let service: Service = generated.into();
+    ///     Server::builder().add_service(service.max_receive_message_size(64 << 20))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+        self.max_receive_message_size = Some(bytes);
+        self
+    }
+
+    /// The largest response message the service sends, in bytes; as its server
+    /// says unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+        self.max_send_message_size = Some(bytes);
+        self
+    }
+
+    /// Puts an [interceptor](ServerInterceptor) around the service's handlers,
+    /// inside of its server's and of those that were added before.
+    ///
+    /// ```
+    /// use grpc_runtime::{Context, Server, Service, Status};
+    ///
+    /// fn local_only(context: &mut Context) -> Result<(), Status> {
+    ///     match context.peer() {
+    ///         grpc_runtime::PeerAddress::Tcp(address) if !address.ip().is_loopback() => {
+    ///             Err(Status::permission_denied("from this machine only"))
+    ///         }
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    ///
+    /// fn serve_admin(generated: impl Into<Service>) -> grpc_runtime::ServerBuilder {
+    ///     let service: Service = generated.into();
+    ///     Server::builder().add_service(service.interceptor(local_only))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ServerInterceptor) -> Self {
+        self.interceptors.push(interceptor);
+        self
+    }
+
+    pub(super) fn interceptors(&self) -> &Interceptors {
+        &self.interceptors
+    }
+
+    /// The service's limits at a server that has these.
+    pub(super) fn limits(&self, server: CallLimits) -> CallLimits {
+        let receive = self.max_receive_message_size;
+        let send = self.max_send_message_size;
+        CallLimits {
+            max_receive_message_size: receive.unwrap_or(server.max_receive_message_size),
+            max_send_message_size: send.unwrap_or(server.max_send_message_size),
+        }
+    }
+
     pub(crate) fn own_compression(&self) -> Option<Compression> {
         self.compression
     }
@@ -90,13 +160,14 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
     {
         let servicer = Arc::clone(&self.servicer);
-        self.route(method, Shape::UNARY, move |mut invocation| {
-            let request = match request(&mut invocation) {
+        self.route(method, Shape::UNARY, move |invocation| {
+            let Invocation { context, input } = invocation;
+            let limit = input.limits.max_send_message_size;
+            let request = match request(input.message) {
                 Ok(request) => request,
-                Err(refused) => return refused,
+                Err(status) => return refused(status, context),
             };
-            let limit = invocation.limits.max_send_message_size;
-            let answer = handler(Arc::clone(&servicer), request, invocation.context);
+            let answer = handler(Arc::clone(&servicer), request, context);
             Box::pin(async move {
                 let (result, context) = answer.await;
                 finished_with(result, context, limit)
@@ -114,13 +185,14 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
     {
         let servicer = Arc::clone(&self.servicer);
-        self.route(method, Shape::SERVER_STREAMING, move |mut invocation| {
-            let request = match request(&mut invocation) {
+        self.route(method, Shape::SERVER_STREAMING, move |invocation| {
+            let Invocation { context, input } = invocation;
+            let sender = sender(&input);
+            let request = match request(input.message) {
                 Ok(request) => request,
-                Err(refused) => return refused,
+                Err(status) => return refused(status, context),
             };
-            let sender = sender(&invocation);
-            let answer = handler(Arc::clone(&servicer), request, sender, invocation.context);
+            let answer = handler(Arc::clone(&servicer), request, sender, context);
             Box::pin(async move { finished(answer.await) })
         })
     }
@@ -136,9 +208,9 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::CLIENT_STREAMING, move |invocation| {
-            let limit = invocation.limits.max_send_message_size;
-            let receiver = receiver(&invocation);
-            let answer = handler(Arc::clone(&servicer), receiver, invocation.context);
+            let Invocation { context, input } = invocation;
+            let limit = input.limits.max_send_message_size;
+            let answer = handler(Arc::clone(&servicer), receiver(&input), context);
             Box::pin(async move {
                 let (result, context) = answer.await;
                 finished_with(result, context, limit)
@@ -157,8 +229,9 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::BIDI_STREAMING, move |invocation| {
-            let (receiver, sender) = (receiver(&invocation), sender(&invocation));
-            let answer = handler(Arc::clone(&servicer), receiver, sender, invocation.context);
+            let Invocation { context, input } = invocation;
+            let (receiver, sender) = (receiver(&input), sender(&input));
+            let answer = handler(Arc::clone(&servicer), receiver, sender, context);
             Box::pin(async move { finished(answer.await) })
         })
     }
@@ -169,6 +242,9 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
             name: self.name,
             routes: self.routes.into(),
             compression: None,
+            max_receive_message_size: None,
+            max_send_message_size: None,
+            interceptors: Interceptors::default(),
         }
     }
 
@@ -185,47 +261,38 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     }
 }
 
-/// The one message of a request, or the call's early end.
-fn request<Q: Message + Default>(invocation: &mut Invocation) -> Result<Q, HandlerFuture> {
-    let decoded = match invocation.message.take() {
-        Some(payload) => {
-            framing::decode_message(&payload).map_err(|error| error.into_status(Side::Server))
-        }
-        None => Err(Status::new(
-            Code::Unimplemented,
-            "the request holds no message",
-        )),
-    };
-    decoded.map_err(|status| -> HandlerFuture {
-        Box::pin(std::future::ready(Finished::failed(status)))
-    })
+/// The one message of a request.
+fn request<Q: Message + Default>(message: Option<Payload>) -> Result<Q, Status> {
+    let no_message = || Status::new(Code::Unimplemented, "the request holds no message");
+    framing::decode_message(&message.ok_or_else(no_message)?)
+        .map_err(|error| error.into_status(Side::Server))
 }
 
-fn sender<R: Message>(invocation: &Invocation) -> Sender<R> {
+/// The end of a call whose handler was not even asked.
+fn refused(status: Status, context: Context) -> HandlerFuture {
+    Box::pin(std::future::ready(finished((Err(status), context))))
+}
+
+fn sender<R: Message>(input: &Input) -> Sender<R> {
     Sender::new(
-        state(invocation),
-        invocation.limits.max_send_message_size,
+        state(input),
+        input.limits.max_send_message_size,
         Side::Server,
     )
 }
 
-fn receiver<Q: Message + Default>(invocation: &Invocation) -> Receiver<Q> {
-    let limit = invocation.limits.max_receive_message_size;
-    Receiver::new(
-        state(invocation),
-        limit,
-        Side::Server,
-        invocation.release_step,
-    )
+fn receiver<Q: Message + Default>(input: &Input) -> Receiver<Q> {
+    let limit = input.limits.max_receive_message_size;
+    Receiver::new(state(input), limit, Side::Server, input.release_step)
 }
 
 /// A streaming method always has its state; one without it could only wait, so
 /// it gets an empty one.
-fn state(invocation: &Invocation) -> Arc<CallState> {
-    invocation
+fn state(input: &Input) -> Arc<CallState> {
+    input
         .state
         .clone()
-        .unwrap_or_else(|| CallState::new(0, Coding::default(), Compression::Identity))
+        .unwrap_or_else(|| CallState::new(0, Coding::default(), Compression::Identity, None))
 }
 
 fn finished((result, context): (Result<(), Status>, Context)) -> Finished {

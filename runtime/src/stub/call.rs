@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
+use crate::call::ledger::Ledger;
 use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
@@ -134,7 +135,9 @@ impl Call {
             encoding: self.options.compression,
             ..Coding::default()
         };
-        let state = CallState::new(send_buffer, sends, Compression::Identity);
+        let watched = self.channel.is_watched();
+        let ledger = watched.then(|| Ledger::new(self.method, clock::now()));
+        let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
         let error = self.options.error.take().or_else(|| {
             let finished = self.finish_request();
             finished.err().map(|error| error.into_status(Side::Client))

@@ -1,14 +1,12 @@
 //! A stream out, one message back.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use prost::Message;
 
 use super::call::{Call, call_options};
 use super::unary::{Response, ResponseFuture};
 use crate::call::sender::Sender;
-use crate::call::state::CallState;
 use crate::channel::Channel;
 use crate::method::Method;
 use crate::status::Status;
@@ -39,8 +37,7 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
         let sender = started.sender();
         ClientStream {
             sender,
-            state: started.state,
-            message: PhantomData,
+            answer: ResponseFuture::new(started.state),
         }
     }
 }
@@ -50,9 +47,9 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
 /// call.
 #[derive(Debug)]
 pub struct ClientStream<Q, R> {
+    /// Dropped unfinished, it cancels the call ahead of `answer`.
     sender: Sender<Q>,
-    state: Arc<CallState>,
-    message: PhantomData<fn() -> R>,
+    answer: ResponseFuture<R>,
 }
 
 impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
@@ -76,7 +73,7 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
     /// Cancels the call: the server's handler is dropped, and
     /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
     pub fn cancel(&mut self) {
-        self.state.cancel();
+        self.answer.cancel();
     }
 
     /// Ends the stream and gives the answer.
@@ -93,6 +90,6 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
     /// The call's status.
     pub async fn response(mut self) -> Result<Response<R>, Status> {
         self.sender.close();
-        ResponseFuture::new(self.state).await
+        self.answer.await
     }
 }

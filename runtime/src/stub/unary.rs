@@ -11,7 +11,7 @@ use prost::Message;
 use super::call::{Call, call_options};
 use crate::call::state::CallState;
 use crate::channel::Channel;
-use crate::framing::{self, Side};
+use crate::framing::{self, Payload, Side};
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
@@ -59,11 +59,7 @@ impl<R: Message + Default> UnaryCall<R> {
     /// lost, `RESOURCE_EXHAUSTED` for a limit, `INTERNAL` for an answer that
     /// breaks the protocol. Dropping the future cancels the call.
     pub fn response(self) -> ResponseFuture<R> {
-        ResponseFuture {
-            state: self.call.start().state,
-            done: false,
-            message: PhantomData,
-        }
+        ResponseFuture::new(self.call.start().state)
     }
 }
 
@@ -100,7 +96,11 @@ pub struct ResponseFuture<R> {
 }
 
 impl<R> ResponseFuture<R> {
-    /// The answer to a call whose request streams: cancels it when dropped.
+    pub(crate) fn cancel(&self) {
+        self.state.cancel();
+    }
+
+    /// The answer to a call that is under way: cancels it when dropped.
     pub(crate) fn new(state: Arc<CallState>) -> Self {
         Self {
             state,
@@ -116,7 +116,8 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (initial_metadata, payload, ended) = ready!(self.state.poll_response(cx));
         self.done = true;
-        Poll::Ready(ended.and_then(|trailing_metadata| {
+        let length = payload.as_ref().map(Payload::len);
+        let result = ended.and_then(|trailing_metadata| {
             let payload = payload
                 .ok_or_else(|| Status::new(Code::Internal, "the answer has already been taken"))?;
             let message = framing::decode_message(&payload)
@@ -127,14 +128,26 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
                 trailing_metadata,
                 was_compressed: payload.is_compressed(),
             })
-        }))
+        });
+        if let Some(ledger) = self.state.ledger() {
+            if let Some(length) = length {
+                ledger.received.set_one(length);
+            }
+            match &result {
+                Ok(response) => {
+                    ledger.close(&response.initial_metadata, Ok(&response.trailing_metadata));
+                }
+                Err(status) => ledger.close(&Metadata::new(), Err(status)),
+            }
+        }
+        Poll::Ready(result)
     }
 }
 
 impl<R> Drop for ResponseFuture<R> {
     fn drop(&mut self) {
         if !self.done {
-            self.state.cancel();
+            self.state.leave();
         }
     }
 }

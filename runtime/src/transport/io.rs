@@ -10,6 +10,8 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::peer::PeerAddress;
+
 /// One end of a byte stream.
 #[derive(Debug)]
 pub(crate) enum Io {
@@ -24,6 +26,18 @@ pub(crate) enum Io {
 }
 
 impl Io {
+    /// Where the other end is; `None` for a socket that has lost it.
+    pub(crate) fn peer(&self) -> Option<PeerAddress> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(PeerAddress::Tcp),
+            #[cfg(unix)]
+            Self::Unix(_) => Some(PeerAddress::Unix),
+            Self::Memory(_) => Some(PeerAddress::InProcess),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.peer(),
+        }
+    }
+
     /// Whether bytes that were written wait here for a flush: sockets keep none,
     /// TLS keeps records that its socket did not take.
     pub(crate) fn wants_flush(&self) -> bool {

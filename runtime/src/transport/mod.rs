@@ -4,7 +4,9 @@
 pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
+pub(crate) mod peer;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 pub use http2::options::Http2Options;
+pub use peer::PeerAddress;

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::io::Io;
+use super::peer::PeerAddress;
 
 /// The protocol's name in ALPN (RFC 9113 section 3.2).
 pub(crate) const H2: &[u8] = b"h2";
@@ -183,6 +184,10 @@ fn describe(error: &rustls::Error) -> String {
 pub(crate) struct Stream(TlsStream<Ahead>);
 
 impl Stream {
+    pub(super) fn peer(&self) -> Option<PeerAddress> {
+        self.0.get_ref().0.io.peer()
+    }
+
     /// Whether records wait that the socket did not take.
     pub(crate) fn wants_write(&self) -> bool {
         self.0.get_ref().1.wants_write()

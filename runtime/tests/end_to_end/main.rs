@@ -13,6 +13,7 @@ mod calls;
 mod compression;
 mod connectivity;
 mod heavy;
+mod interceptors;
 mod lifecycle;
 #[path = "../support/mod.rs"]
 mod support;

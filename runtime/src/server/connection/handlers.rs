@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use super::ServerConnection;
 use crate::call::command::Link;
+use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -16,7 +17,7 @@ use crate::framing::Payload;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
-use crate::server::handler::{Begun, HandlerTask, Invocation};
+use crate::server::handler::{Begun, HandlerTask, Input, Invocation};
 use crate::server::turns::Turns;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -38,7 +39,9 @@ impl ServerConnection {
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let state = (shape.client_streams || shape.server_streams).then(|| {
-            let state = CallState::new(connection.options().send_buffer, sends, receives);
+            let ledger = route.is_watched.then(|| Ledger::new(route.method, now));
+            let send_buffer = connection.options().send_buffer;
+            let state = CallState::new(send_buffer, sends, receives, ledger);
             state.attach(self.link(stream));
             state
         });
@@ -51,10 +54,12 @@ impl ServerConnection {
                 self.peer.clone(),
                 replies,
             ),
-            message,
-            state: state.clone(),
-            limits: self.shared.limits,
-            release_step: connection.options().stream_window as usize / 4,
+            input: Input {
+                message,
+                state: state.clone(),
+                limits: self.shared.router.limits(request.route),
+                release_step: connection.options().stream_window as usize / 4,
+            },
         };
         let mut running = Running {
             state,
@@ -62,7 +67,7 @@ impl ServerConnection {
         };
         let weight = route.weight();
         if weight.is_heavy() {
-            if let Some(message) = &mut invocation.message {
+            if let Some(message) = &mut invocation.input.message {
                 message.unpin();
             }
             let route = Arc::clone(route);

@@ -28,7 +28,6 @@ use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::clock;
 use crate::framing::Encodings;
-use crate::limits::CallLimits;
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
 use crate::transport::http2::connection::Connection;
@@ -39,7 +38,6 @@ use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 #[derive(Debug)]
 pub(crate) struct ServerShared {
     pub(crate) router: Router,
-    pub(crate) limits: CallLimits,
     /// What requests may be compressed with.
     pub(crate) encodings: Encodings,
     /// Calls that a forced end of the server cut off.

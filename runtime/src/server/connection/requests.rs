@@ -95,7 +95,8 @@ impl ServerConnection {
     /// A request whose message did not come with its head, or not whole, waits
     /// for it in the table.
     fn gather(&mut self, request: Request) {
-        let limit = self.shared.limits.max_receive_message_size;
+        let limits = self.shared.router.limits(request.route);
+        let limit = limits.max_receive_message_size;
         let (stream, deadline) = (request.stream, request.deadline);
         let encoding = request.envelope.compression.request;
         let gathering = Gathering {
@@ -123,7 +124,8 @@ impl ServerConnection {
     ) {
         let length = data.len();
         if let Some(request) = self.take_fresh(stream) {
-            let limit = self.shared.limits.max_receive_message_size;
+            let limits = self.shared.router.limits(request.route);
+            let limit = limits.max_receive_message_size;
             let sole = if end_stream {
                 framing::sole_message(data, limit)
             } else {

@@ -1,0 +1,100 @@
+//! Values of any type that go along with a call inside one process. It must never
+//! allocate before it is given one.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+
+/// What interceptors and handlers tell each other about one call: at most one
+/// value of each type. It never leaves the process.
+///
+/// ```
+/// use grpc_runtime::{Context, Next, Outcome, ServerInterceptor, Status};
+///
+/// struct User(String);
+///
+/// struct Authenticate;
+///
+/// impl ServerInterceptor for Authenticate {
+///     async fn intercept(&self, context: &mut Context, next: Next<'_>) -> Outcome {
+///         let Some(name) = context.metadata().get("x-user").map(str::to_owned) else {
+///             return Status::unauthenticated("who are you?").into();
+///         };
+///         context.extensions_mut().insert(User(name));
+///         next.run(context).await
+///     }
+/// }
+///
+/// fn in_a_handler(context: &Context) -> Result<&str, Status> {
+///     let user = context.extensions().get::<User>();
+///     user.map(|user| user.0.as_str()).ok_or_else(|| Status::internal("no Authenticate"))
+/// }
+/// ```
+#[derive(Default)]
+pub struct Extensions(Option<Box<Values>>);
+
+/// They are few: looking through them is the fastest way to one.
+type Values = Vec<(TypeId, Box<dyn Any + Send + Sync>)>;
+
+impl Extensions {
+    /// The value of this type, if there is one.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        let values = self.0.as_deref()?;
+        let (_, value) = values.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.downcast_ref()
+    }
+
+    /// The value of this type, to change.
+    pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
+        let values = self.0.as_deref_mut()?;
+        let (_, value) = values.iter_mut().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.downcast_mut()
+    }
+
+    /// Puts a value in, and gives what was there of its type.
+    pub fn insert<T: Any + Send + Sync>(&mut self, value: T) -> Option<T> {
+        if let Some(present) = self.get_mut() {
+            return Some(std::mem::replace(present, value));
+        }
+        let values = self.0.get_or_insert_default();
+        values.push((TypeId::of::<T>(), Box::new(value)));
+        None
+    }
+
+    /// Takes the value of this type out.
+    pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
+        let values = self.0.as_deref_mut()?;
+        let place = values.iter().position(|(id, _)| *id == TypeId::of::<T>())?;
+        let (_, value) = values.swap_remove(place);
+        value.downcast().ok().map(|value| *value)
+    }
+}
+
+/// How many there are: what they are is nobody's to print.
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.as_deref().map_or(0, Vec::len);
+        write!(f, "Extensions({count})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct User(&'static str);
+
+    #[test]
+    fn there_is_one_value_of_a_type() {
+        let mut extensions = Extensions::default();
+        assert_eq!(extensions.get::<User>(), None);
+        assert_eq!(extensions.insert(User("ada")), None);
+        assert_eq!(extensions.insert(7_u32), None);
+        assert_eq!(extensions.insert(User("eve")), Some(User("ada")));
+        assert_eq!(extensions.get(), Some(&User("eve")));
+        extensions.get_mut::<User>().unwrap().0 = "bob";
+        assert_eq!(extensions.remove(), Some(User("bob")));
+        assert_eq!(extensions.get::<User>(), None);
+        assert_eq!(extensions.get(), Some(&7_u32));
+    }
+}

@@ -1,0 +1,121 @@
+//! A call between its caller and the queue for a connection: its interceptors and
+//! its credentials have their say. What need not wait is done where the call
+//! begins, the rest on a task. It must never outlive its call or its channel.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::authenticate::{add_fixed, add_made};
+use super::background;
+use super::handle::Channel;
+use super::interceptor::OutgoingCall;
+use super::open::{Open, closed, expired};
+use crate::clock;
+use crate::credentials::CallCredentials;
+use crate::status::{Code, Phase, Status};
+
+/// Starts a call that has interceptors or credentials, or fails it.
+pub(super) fn prepare(channel: &Channel, mut open: Open, credentials: Option<CallCredentials>) {
+    if channel.interceptors().is_empty()
+        && let Some(credentials) = &credentials
+    {
+        match add_fixed(channel, &mut open, credentials) {
+            Ok(true) => return channel.enqueue(open),
+            Ok(false) => {}
+            Err(status) => return open.fail(status, clock::now()),
+        }
+    }
+    let runtime = match background::handle() {
+        Ok(runtime) => runtime,
+        Err(status) => return open.fail(status, clock::now()),
+    };
+    let state = Arc::clone(&open.state);
+    let mut preparing = Box::pin(run(channel.clone(), open, credentials));
+    let first = {
+        // Whatever is made in this turn belongs to that runtime. The waker does
+        // nothing: what waits is polled again by its own task.
+        let _entered = runtime.enter();
+        let mut context = Context::from_waker(Waker::noop());
+        preparing.as_mut().poll(&mut context)
+    };
+    if first.is_pending() {
+        let task = runtime.spawn(preparing);
+        state.prepare(task.abort_handle());
+    }
+}
+
+/// Dropped when the call ends meanwhile.
+async fn run(channel: Channel, open: Open, credentials: Option<CallCredentials>) {
+    let mut call = OutgoingCall {
+        open,
+        identity: Arc::clone(channel.identity()),
+    };
+    let ready = get_ready(&channel, &mut call, credentials).await;
+    match ready {
+        Ok(()) => channel.enqueue(call.open),
+        Err(status) => call.open.fail(status, clock::now()),
+    }
+}
+
+async fn get_ready(
+    channel: &Channel,
+    call: &mut OutgoingCall,
+    credentials: Option<CallCredentials>,
+) -> Result<(), Status> {
+    let interceptors = channel.interceptors();
+    for index in 0..interceptors.len() {
+        let deadline = call.open.options.deadline;
+        let intercepted = interceptors.start(index, call);
+        within(channel, deadline, "an interceptor panicked", intercepted).await?;
+    }
+    let Some(credentials) = credentials else {
+        return Ok(());
+    };
+    let open = &mut call.open;
+    if add_fixed(channel, open, &credentials)? {
+        return Ok(());
+    }
+    let deadline = open.options.deadline;
+    let panicked = "call credentials: their source panicked";
+    let made = add_made(channel, open, &credentials);
+    within(channel, deadline, panicked, made).await
+}
+
+/// Runs a user's step until the deadline, or until the channel is closed. Its
+/// panic ends its call alone.
+async fn within(
+    channel: &Channel,
+    deadline: Option<Instant>,
+    panicked: &'static str,
+    step: impl Future<Output = Result<(), Status>>,
+) -> Result<(), Status> {
+    let mut step = pin!(step);
+    let mut poll = |cx: &mut Context<'_>| {
+        let polled = catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            let status = Status::new(Code::Internal, panicked);
+            Poll::Ready(Err(status.with_phase(Phase::Call)))
+        })
+    };
+    // Most steps do not wait, and need neither a timer nor the channel's state.
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(poll(cx))).await {
+        return done;
+    }
+    let mut closing = pin!(channel.connectivity().closed());
+    let rest = poll_fn(|cx| {
+        if closing.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(closed()));
+        }
+        poll(cx)
+    });
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), rest)
+            .await
+            .unwrap_or_else(|_| Err(expired())),
+        None => rest.await,
+    }
+}

@@ -1,0 +1,27 @@
+//! Who is at the other end of a byte stream. A value; it must never be taken for
+//! who makes a call.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Where the other end of a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerAddress {
+    /// A TCP connection.
+    Tcp(SocketAddr),
+    /// A Unix socket; its clients have no address.
+    Unix,
+    /// The same process.
+    InProcess,
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix => f.write_str("unix"),
+            Self::InProcess => f.write_str("in-process"),
+        }
+    }
+}
