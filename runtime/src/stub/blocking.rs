@@ -10,19 +10,31 @@ use super::bidi_streaming::BidiStreamingCall;
 use super::client_streaming::{ClientStream, ClientStreamingCall};
 use super::park::block_on;
 use super::server_streaming::ServerStreamingCall;
-use super::unary::{Response, UnaryCall};
+use super::unary::{Response, ResponseFuture, UnaryCall};
 use crate::call::receiver::Receiver;
 use crate::call::sender::Sender;
+use crate::metadata::Metadata;
 use crate::status::Status;
 
 impl<R: Message + Default> UnaryCall<R> {
     /// Makes the call and blocks this thread until it ends.
     ///
     /// # Errors
-    /// As [`response`](Self::response); `FAILED_PRECONDITION` on a thread of a
+    /// As [`response`](Self::response); `INTERNAL` on a thread of a
     /// single-threaded runtime, which must not be blocked.
     pub fn wait(self) -> Result<R, Status> {
         block_on(self.into_future())?
+    }
+}
+
+impl<R: Message + Default> ResponseFuture<R> {
+    /// Blocks this thread until the call ends, for its message with metadata:
+    /// `stub.say_hello(request).response().wait()`.
+    ///
+    /// # Errors
+    /// As [`UnaryCall::wait`].
+    pub fn wait(self) -> Result<Response<R>, Status> {
+        block_on(self)?
     }
 }
 
@@ -69,7 +81,27 @@ impl<R: Message + Default> BlockingReceiver<R> {
         self.receiver.was_compressed()
     }
 
-    /// The async half, with metadata and cancellation.
+    /// The initial metadata of the response; blocks this thread until it
+    /// arrives.
+    ///
+    /// # Errors
+    /// As [`Receiver::initial_metadata`].
+    pub fn initial_metadata(&mut self) -> Result<Metadata, Status> {
+        block_on(self.receiver.initial_metadata())?
+    }
+
+    /// The trailing metadata, once the iterator has given the end.
+    pub fn trailing_metadata(&self) -> Option<&Metadata> {
+        self.receiver.trailing_metadata()
+    }
+
+    /// Cancels the call: the server's handler is dropped, and the iterator gives
+    /// `CANCELLED` after the messages that had already arrived.
+    pub fn cancel(&mut self) {
+        self.receiver.cancel();
+    }
+
+    /// The async half.
     pub fn into_inner(self) -> Receiver<R> {
         self.receiver
     }
@@ -152,6 +184,12 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
     /// The call's status if it has failed.
     pub fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.stream.send_uncompressed(message))?
+    }
+
+    /// Cancels the call: the server's handler is dropped, and
+    /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
+    pub fn cancel(&mut self) {
+        self.stream.cancel();
     }
 
     /// Ends the stream and gives the answer.

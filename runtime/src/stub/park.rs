@@ -19,7 +19,7 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Status> {
         Err(_) => Ok(park_on(future)),
         Ok(RuntimeFlavor::MultiThread) => Ok(tokio::task::block_in_place(|| park_on(future))),
         Ok(_) => Err(Status::new(
-            Code::FailedPrecondition,
+            Code::Internal,
             "wait() would block the only thread of this tokio runtime, and with it the call's own \
              connection: use .await here, or call it from a thread of its own",
         )),

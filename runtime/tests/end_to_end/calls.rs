@@ -241,7 +241,7 @@ async fn blocking_the_only_thread_of_a_runtime_is_an_error() {
         .unary(Echo::text("hi"))
         .wait()
         .unwrap_err();
-    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert_eq!(status.code(), Code::Internal);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

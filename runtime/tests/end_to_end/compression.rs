@@ -270,7 +270,7 @@ async fn a_response_that_has_begun_keeps_its_compression() {
     requests.send(Echo::text("late")).await.unwrap();
     assert!(replies.next().await.unwrap().is_some());
     let status = replies.next().await.unwrap_err();
-    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert_eq!(status.code(), Code::Internal);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 )]
 
 mod call_credentials;
+mod blocking;
 mod calls;
 #[cfg(feature = "compression")]
 mod compression;
