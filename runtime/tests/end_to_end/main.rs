@@ -7,8 +7,8 @@
     reason = "tests"
 )]
 
-mod call_credentials;
 mod blocking;
+mod call_credentials;
 mod calls;
 #[cfg(feature = "compression")]
 mod compression;

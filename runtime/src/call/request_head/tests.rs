@@ -44,6 +44,27 @@ fn what_is_not_grpc_is_refused() {
     assert!(matches!(request(&[("x-bin", "!")]), Err(Refusal::Grpc(_))));
 }
 
+/// gRFC A41.
+#[test]
+fn a_host_stands_in_for_the_authority() {
+    let mut fields = Fields::default();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/a.B/C"),
+        ("host", "localhost"),
+        ("content-type", "application/grpc"),
+    ] {
+        fields.push(name.as_bytes(), value.as_bytes());
+    }
+    let mut metadata = Metadata::default();
+    let encodings = Encodings::default();
+    assert!(ReceivedRequest::read(&fields, encodings, &mut metadata).is_ok());
+    fields.push(b"host", b"elsewhere");
+    let twice = ReceivedRequest::read(&fields, encodings, &mut metadata);
+    assert!(matches!(twice, Err(Refusal::Http(400, _))));
+}
+
 #[test]
 fn content_types() {
     for good in [

@@ -138,18 +138,23 @@ async fn a_truncated_message_after_a_whole_one_is_internal() {
 #[tokio::test]
 async fn bytes_that_are_not_the_message_are_internal() {
     let mut peer = Peer::start().await;
-    let bodies: [&[u8]; 6] = [
-        b"\xff",                                             // a key cut off
-        b"\x0a\x05hi",                                       // a string longer than the message
-        b"\x0a\x02\xff\xfe",                                 // a string that is not UTF-8
+    let nested = b"\xa3\x06".repeat(10_000);
+    let bodies: [&[u8]; 7] = [
+        &nested,             // groups that nobody knows, one in the other
+        b"\xff",             // a key cut off
+        b"\x0a\x05hi",       // a string longer than the message
+        b"\x0a\x02\xff\xfe", // a string that is not UTF-8
         b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // a varint of eleven bytes
-        b"\x1d\x00\x00\x00\x00",                             // a field of another wire type
-        b"\x00\x00",                                         // field number 0
+        b"\x1d\x00\x00\x00\x00", // a field of another wire type
+        b"\x00\x00",         // field number 0
     ];
     for body in bodies {
         for method in [UNARY, EXPAND, COLLECT, CHAT] {
             let answer = peer.call(request(method), [prefixed(0, body)]).await;
-            answer.assert_refused("13", &format!("{} with {body:?}", method.path()));
+            answer.assert_refused(
+                "13",
+                &format!("{} with {:?}", method.path(), &body[..body.len().min(12)]),
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ mod compression;
 mod endings;
 mod flow;
 mod metadata;
+mod raw;
 mod reconnect;
 mod request;
 mod response;

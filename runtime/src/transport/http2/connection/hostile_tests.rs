@@ -160,7 +160,9 @@ fn what_is_not_http2_is_told_at_the_first_wrong_byte() {
 fn malformed_requests_are_stream_errors() {
     let upper: &[u8] = &[0x83, 0x86, 0x04, 2, b'/', b'a', 0x00, 1, b'X', 1, b'1'];
     let no_path: &[u8] = &[0x83, 0x86];
-    for block in [upper, no_path] {
+    let te = [&request_block()[..], b"\x00\x02te\x04gzip"].concat();
+    let connection = [&request_block()[..], b"\x00\x0aconnection\x05close"].concat();
+    for block in [upper, no_path, &te, &connection] {
         let mut script = Script::new();
         script
             .frame(Kind::HEADERS, OPEN, 1, block)

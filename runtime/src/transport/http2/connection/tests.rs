@@ -401,3 +401,48 @@ fn an_answer_before_the_request_ended_stops_the_request_without_an_error() {
         .send_data(id, Bytes::from_static(b"late"), true);
     pair.cross();
 }
+
+/// RFC 9113 section 6.5.2: what is open may stay, nothing is opened above it.
+#[test]
+fn a_limit_that_the_server_changes_holds_from_then_on() {
+    let mut pair = Pair::established();
+    let (first, _second) = (pair.open(), pair.open());
+    let limit = |pair: &mut Pair, streams| {
+        let settings = frame::Settings {
+            max_concurrent_streams: Some(streams),
+            ..frame::Settings::default()
+        };
+        settings.encode(&mut pair.client.inbox);
+        pair.cross();
+    };
+    for streams in [2, 0] {
+        limit(&mut pair, streams);
+        let refused = pair.client.connection.can_open();
+        assert!(matches!(refused, Err(CannotOpen::Later)), "{streams}");
+    }
+    limit(&mut pair, 2);
+    pair.client.connection.reset(first, ErrorCode::CANCEL);
+    assert!(pair.client.connection.can_open().is_ok());
+}
+
+#[test]
+fn a_server_tells_its_limits_from_the_first() {
+    let pair = Pair::established();
+    let peer = &pair.client.connection.peer;
+    assert!((100..=256).contains(&peer.max_concurrent_streams));
+    assert!((8 << 10..=16 << 10).contains(&peer.max_header_list_size));
+}
+
+/// RFC 9113 section 5.1.1: the next call needs another connection.
+#[test]
+fn a_client_that_has_used_every_stream_id_opens_no_more() {
+    let mut pair = Pair::established();
+    pair.client.connection.next_stream = StreamId::MAX >> 1;
+    let last = pair.open();
+    pair.cross();
+    assert_eq!(last, 0x7fff_ffff);
+    let never = pair.client.connection.can_open();
+    assert!(matches!(never, Err(CannotOpen::Never)));
+    let opened = events(&mut pair.server);
+    assert!(matches!(opened[..], [Event::Headers { stream, .. }] if stream == last));
+}

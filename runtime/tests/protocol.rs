@@ -1,0 +1,109 @@
+//! `PROTOCOL.md` held against the source: every rule has its line, and every test
+//! that a line names exists. And rule 68, which is about the source itself.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+use std::path::{Path, PathBuf};
+
+const RULES: usize = 69;
+
+/// All Rust files below a folder of this crate, with their text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    files
+}
+
+/// Whether the text has a test of this name.
+fn has_test(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let head = format!("fn {name}(");
+    lines.iter().enumerate().any(|(at, line)| {
+        let is_it = line.starts_with(&head) || line.starts_with(&format!("async {head}"));
+        let attributes = lines[..at].iter().rev();
+        let mut attributes = attributes.take_while(|line| line.starts_with("#["));
+        is_it && attributes.any(|line| line.starts_with("#[test]") || line.contains("::test"))
+    })
+}
+
+#[test]
+fn every_rule_has_its_line_and_every_test_exists() {
+    let files = [sources("src"), sources("tests")].concat();
+    let table = include_str!("PROTOCOL.md");
+    let mut next = 1;
+    let mut wrong = Vec::new();
+    for line in table.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, number, _, proof, _] = cells[..] else {
+            continue;
+        };
+        let Ok(number) = number.parse::<usize>() else {
+            continue;
+        };
+        assert_eq!(number, next, "rules are told in order, each once");
+        next += 1;
+        let tests: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() && !proof.starts_with("not built yet") {
+            wrong.push(format!("{number} has neither a test nor a reason"));
+        }
+        for test in tests {
+            let (file, name) = test.split_once("::").unwrap_or(("", test));
+            let found = files.iter().any(|(path, text)| {
+                let path = path.to_string_lossy().replace('\\', "/");
+                path.ends_with(&format!("/{file}")) && has_test(text, name)
+            });
+            if !found {
+                wrong.push(format!("{number} names {test}, which does not exist"));
+            }
+        }
+    }
+    assert_eq!(next, RULES + 1, "rules are missing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// gRPC's status codes document keeps these for applications, so that a client
+/// knows who speaks.
+const OF_APPLICATIONS: [&str; 7] = [
+    "InvalidArgument",
+    "NotFound",
+    "AlreadyExists",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "DataLoss",
+];
+
+#[test]
+fn codes_of_applications_are_not_ours_to_make() {
+    // What makes them for applications, and what turns away a source of
+    // credentials that gives them.
+    let allowed = ["/status/constructors.rs", "/channel/authenticate.rs"];
+    for (path, text) in sources("src") {
+        let path = path.to_string_lossy().replace('\\', "/");
+        let is_ours = !path.ends_with("tests.rs") && !allowed.iter().any(|end| path.ends_with(end));
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (number, line) in code.lines().enumerate() {
+            let is_code = is_ours && !line.trim_start().starts_with("//");
+            for name in OF_APPLICATIONS {
+                let made = line.contains(&format!("Code::{name}"));
+                assert!(!(is_code && made), "{path}:{} makes {name}", number + 1);
+            }
+        }
+    }
+}
