@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use prost_types::field_descriptor_proto::Type;
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
@@ -108,11 +108,6 @@ impl File<'_> {
     fn syntax(&self, file: &FileDescriptorProto) -> Result<(), Error> {
         match file.syntax() {
             "" | "proto2" | "proto3" => Ok(()),
-            "editions" => Err(self.locations.error(
-                &[field::FILE_SYNTAX],
-                "editions are not supported yet: use `syntax = \"proto3\"` or \
-                 `syntax = \"proto2\"`",
-            )),
             other => Err(self
                 .locations
                 .error(&[field::FILE_SYNTAX], format!("unknown syntax `{other}`"))),
@@ -200,6 +195,15 @@ impl File<'_> {
             ),
         ))
     }
+}
+
+/// Whether the field is a list of numbers, which may be written packed.
+pub(crate) fn is_packable(item: &FieldDescriptorProto) -> bool {
+    item.label() == Label::Repeated
+        && !matches!(
+            item.r#type(),
+            Type::String | Type::Bytes | Type::Message | Type::Group
+        )
 }
 
 /// Whether the message is what the compiler makes of a `map<…>` field.

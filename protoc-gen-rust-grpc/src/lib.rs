@@ -13,8 +13,10 @@
 
 mod comments;
 mod descriptors;
+mod editions;
 mod emit;
 mod error;
+mod groups;
 mod locations;
 mod messages;
 mod model;

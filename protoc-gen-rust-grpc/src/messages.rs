@@ -7,14 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prost_build::Module;
-use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::field_descriptor_proto::Type;
 use prost_types::source_code_info::Location;
-use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo,
-};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, SourceCodeInfo};
 
-use crate::descriptors::{file_scope, full_name};
+use crate::descriptors::{file_scope, full_name, is_packable};
 use crate::error::Error;
+use crate::groups;
 use crate::locations::{Locations, child, field};
 use crate::paths::{PROST, Paths};
 use crate::request::Request;
@@ -41,6 +40,10 @@ pub(crate) fn generate(
         if let Some(path) = paths.external(name) {
             config.extern_path(name, path);
         }
+    }
+
+    for path in groups::boxed(request.files()) {
+        config.boxed(path);
     }
 
     let mut docs = Docs::default();
@@ -175,14 +178,6 @@ fn rewrite(message: &mut DescriptorProto, proto3: bool, types: &Types) {
         .nested_type
         .iter_mut()
         .for_each(|nested| rewrite(nested, proto3, types));
-}
-
-fn is_packable(item: &FieldDescriptorProto) -> bool {
-    item.label() == Label::Repeated
-        && !matches!(
-            item.r#type(),
-            Type::String | Type::Bytes | Type::Message | Type::Group
-        )
 }
 
 /// Comments taken out of the descriptors, by the number in their placeholder.

@@ -8,6 +8,7 @@ use prost::Message;
 use prost_types::FileDescriptorProto;
 use prost_types::compiler::CodeGeneratorRequest;
 
+use crate::editions;
 use crate::error::Error;
 
 /// A decoded `CodeGeneratorRequest`, whichever front-end it comes from.
@@ -22,9 +23,9 @@ impl Request {
     /// Reads the bytes protoc sends to a plugin.
     ///
     /// Fails if they are no `CodeGeneratorRequest`, or if one of the files to
-    /// generate is not among those described.
+    /// generate is not among those described or of an edition that is not known.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let request = CodeGeneratorRequest::decode(bytes)
+        let mut request = CodeGeneratorRequest::decode(bytes)
             .map_err(|error| Error::new(format!("not a CodeGeneratorRequest: {error}")))?;
         let to_generate: BTreeSet<String> = request.file_to_generate.into_iter().collect();
         for name in &to_generate {
@@ -35,6 +36,9 @@ impl Request {
                 ));
             }
         }
+        editions::lower(bytes, &mut request.proto_file, |name| {
+            to_generate.contains(name)
+        })?;
         Ok(Self {
             parameter: request.parameter.unwrap_or_default(),
             to_generate,

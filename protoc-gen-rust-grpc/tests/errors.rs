@@ -163,18 +163,3 @@ fn packages_against_packages_and_messages() {
         "{error}"
     );
 }
-
-#[test]
-fn editions_under_a_real_protoc() {
-    let error = refused_by(
-        FrontEnd::Protoc(protoc()),
-        &[(
-            "a.proto",
-            "// Newer.\nedition = \"2023\";\npackage a;\nmessage M {}\n",
-        )],
-    );
-    assert!(
-        error.starts_with("a.proto:2:1: editions are not supported yet"),
-        "{error}"
-    );
-}

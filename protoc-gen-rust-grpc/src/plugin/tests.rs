@@ -56,10 +56,10 @@ fn refused(files: Vec<FileDescriptorProto>, why: &str) {
 }
 
 #[test]
-fn the_response_declares_proto3_optional_and_no_editions() {
+fn the_response_declares_proto3_optional_and_editions() {
     let response = ask("", vec![file(vec![message("M", Vec::new())])]);
     assert_eq!(response.error, None);
-    assert_eq!(response.supported_features, Some(1));
+    assert_eq!(response.supported_features, Some(3));
     assert_eq!(response.file[0].name(), "a.rs");
 }
 
@@ -78,24 +78,6 @@ fn a_wrong_option_is_told() {
 #[test]
 fn a_file_that_is_not_described() {
     refused(Vec::new(), "a.proto: asked for, but not among the files");
-}
-
-#[test]
-fn editions_are_refused_but_may_be_imported() {
-    let mut edition = file(Vec::new());
-    edition.syntax = Some("editions".to_owned());
-    refused(
-        vec![edition.clone()],
-        "a.proto: editions are not supported yet",
-    );
-
-    edition.name = Some("b.proto".to_owned());
-    edition.package = Some("b".to_owned());
-    edition.message_type = vec![message("B", Vec::new())];
-    let user = file(vec![message("M", vec![field("b", Type::Message, ".b.B")])]);
-    let response = ask("", vec![edition, user]);
-    assert_eq!(response.error, None);
-    assert_eq!(response.file.len(), 1);
 }
 
 #[test]

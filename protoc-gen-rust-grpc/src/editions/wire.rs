@@ -1,0 +1,59 @@
+//! What descriptors say of editions and prost-types has no fields for; all else
+//! is skipped. The numbers are those of `plugin.proto` and `descriptor.proto`.
+
+use prost::Message as Wire;
+
+/// A `CodeGeneratorRequest`.
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct Request {
+    #[prost(message, repeated, tag = "15")]
+    pub(super) files: Vec<File>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct File {
+    #[prost(message, repeated, tag = "4")]
+    pub(super) messages: Vec<Message>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) options: Option<FileOptions>,
+    #[prost(int32, optional, tag = "14")]
+    pub(super) edition: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct FileOptions {
+    #[prost(message, optional, tag = "50")]
+    pub(super) features: Option<FeatureSet>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct Message {
+    #[prost(message, repeated, tag = "2")]
+    pub(super) fields: Vec<Field>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) nested: Vec<Message>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct Field {
+    #[prost(message, optional, tag = "8")]
+    pub(super) options: Option<FieldOptions>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct FieldOptions {
+    #[prost(message, optional, tag = "21")]
+    pub(super) features: Option<FeatureSet>,
+}
+
+/// As plain numbers: 0 is unset, and a number that is not known is no reason to
+/// drop the rest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Wire)]
+pub(super) struct FeatureSet {
+    #[prost(int32, tag = "1")]
+    pub(super) field_presence: i32,
+    #[prost(int32, tag = "3")]
+    pub(super) repeated_field_encoding: i32,
+    #[prost(int32, tag = "5")]
+    pub(super) message_encoding: i32,
+}
