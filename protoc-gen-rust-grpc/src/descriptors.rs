@@ -163,6 +163,11 @@ impl File<'_> {
 
     fn enumeration(&self, path: &[i32], item: &EnumDescriptorProto) -> Result<(), Error> {
         self.name(path, item.name())?;
+        if item.value.is_empty() {
+            return Err(self
+                .locations
+                .error(path, format!("the enum `{}` has no values", item.name())));
+        }
         for (index, value) in item.value.iter().enumerate() {
             self.name(&child(path, field::ENUM_VALUE, index), value.name())?;
         }

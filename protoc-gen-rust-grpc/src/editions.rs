@@ -51,7 +51,7 @@ pub(crate) fn lower(
         let edition = raw.edition.unwrap_or_default();
         if !(EDITION_2023..=MAXIMUM).contains(&edition) && to_generate(file.name()) {
             return Err(Locations::of(file).error(
-                &[field::FILE_EDITION],
+                &[field::FILE_SYNTAX],
                 "this edition is not known here: use `edition = \"2024\"`, \
                  `edition = \"2023\"`, `syntax = \"proto3\"` or `syntax = \"proto2\"`, or a newer \
                  generator",
@@ -101,10 +101,14 @@ fn lower_field(item: &mut FieldDescriptorProto, features: Features) {
         }
         return;
     }
-    match features.presence {
+    // A message is never there by default; a member of a oneof is held by that.
+    let presence = match (features.presence, item.r#type()) {
+        (Presence::Implicit, Type::Group) => Presence::Explicit,
+        (presence, _) => presence,
+    };
+    match presence {
         Presence::Required => item.set_label(Label::Required),
-        // A message says by itself whether it is there; a member of a oneof is
-        // held by the oneof.
+        // prost-build knows of messages what it must be told of groups.
         Presence::Explicit if item.oneof_index.is_none() && item.r#type() != Type::Message => {
             item.proto3_optional = Some(true);
         }

@@ -11,6 +11,7 @@
 //! none), that is meant to be `include!`d into the module of that package.
 //! [`OPTIONS`] says what can be chosen.
 
+mod accessors;
 mod comments;
 mod descriptors;
 mod editions;
@@ -85,7 +86,7 @@ pub fn generate(request: &Request, options: &Options) -> Result<Vec<GeneratedFil
             }
         }
         // What the user has elsewhere needs no empty file beside it.
-        if generated.is_empty() && paths.external(&format!(".{package}")).is_some() {
+        if generated.is_empty() && paths.has_package(package) {
             continue;
         }
         files.push((*package, generated.emit(package, options)?));

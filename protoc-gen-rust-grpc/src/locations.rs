@@ -17,7 +17,6 @@ pub(crate) mod field {
     pub(crate) const FILE_ENUM: i32 = 5;
     pub(crate) const FILE_SERVICE: i32 = 6;
     pub(crate) const FILE_SYNTAX: i32 = 12;
-    pub(crate) const FILE_EDITION: i32 = 14;
     pub(crate) const MESSAGE_FIELD: i32 = 2;
     pub(crate) const MESSAGE_NESTED: i32 = 3;
     pub(crate) const MESSAGE_ENUM: i32 = 4;

@@ -4,13 +4,16 @@
 //! comments is replaced.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
 
 use prost_build::Module;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, SourceCodeInfo};
 
+use crate::accessors;
 use crate::descriptors::{file_scope, full_name, is_packable};
 use crate::error::Error;
 use crate::groups;
@@ -71,9 +74,10 @@ pub(crate) fn generate(
         .filter(|file| request.generates(file))
         .filter_map(|file| Some((file, output.get(&Module::from_parts([file.name()]))?)))
         .map(|(file, text)| {
-            let parsed = syn::parse_file(&docs.fill(text)).map_err(|error| {
+            let mut parsed = syn::parse_file(&docs.fill(text)).map_err(|error| {
                 Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
             })?;
+            accessors::unraw_maps(&mut parsed.items);
             Ok((file.name().to_owned(), parsed.items))
         })
         .collect()
@@ -173,11 +177,25 @@ fn rewrite(message: &mut DescriptorProto, proto3: bool, types: &Types) {
             // An alias (allow_alias) becomes no variant.
             default.clone_from(name);
         }
+        if let Some(default) = &mut item.default_value {
+            match item.r#type.and_then(|number| Type::try_from(number).ok()) {
+                Some(Type::Float) => respell::<f32>(default),
+                Some(Type::Double) => respell::<f64>(default),
+                _ => {}
+            }
+        }
     }
     message
         .nested_type
         .iter_mut()
         .for_each(|nested| rewrite(nested, proto3, types));
+}
+
+/// Compilers write one number in several ways: `9e+09`, `9000000000`.
+fn respell<T: FromStr + Debug>(number: &mut String) {
+    if let Ok(value) = number.parse::<T>() {
+        *number = format!("{value:?}").replace("NaN", "nan");
+    }
 }
 
 /// Comments taken out of the descriptors, by the number in their placeholder.

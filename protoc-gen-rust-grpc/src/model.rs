@@ -115,9 +115,9 @@ impl Reader<'_> {
             Ok::<_, Error>(Item { name, note })
         };
         let module = take(names::snake(service.name()))?;
-        let stub = take(format!("{base}Stub"))?;
-        let servicer = take(format!("{base}Servicer"))?;
-        let server = take(format!("{base}Server"))?;
+        let stub = take(names::camel_with(service.name(), "Stub"))?;
+        let servicer = take(names::camel_with(service.name(), "Servicer"))?;
+        let server = take(names::camel_with(service.name(), "Server"))?;
 
         let mut taken = Scope::default();
         let methods = service

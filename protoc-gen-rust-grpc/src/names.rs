@@ -27,6 +27,11 @@ pub(crate) fn camel(name: &str) -> String {
     escape(name.to_upper_camel_case())
 }
 
+/// A type with something behind its name: `Self` and `Stub` make `SelfStub`.
+pub(crate) fn camel_with(name: &str, suffix: &str) -> String {
+    escape(name.to_upper_camel_case() + suffix)
+}
+
 /// A constant.
 pub(crate) fn shouty(name: &str) -> String {
     escape(name.to_shouty_snake_case())

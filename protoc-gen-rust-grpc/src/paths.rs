@@ -27,7 +27,56 @@ const PLAIN: &[(&str, &str)] = &[
 /// Where prost itself is found: generated code needs no crate but the runtime.
 pub(crate) const PROST: &str = "::grpc_runtime::prost";
 
-const WELL_KNOWN: &[(&str, &str)] = &[(".google.protobuf", "::grpc_runtime::prost_types")];
+const WELL_KNOWN: &str = ".google.protobuf";
+const PROST_TYPES: &str = "::grpc_runtime::prost_types";
+
+/// What prost-types has of `google.protobuf`, by the first part of the name
+/// there. Others use the package too, and Google's own files outgrow
+/// prost-types: what is not here is generated like any type.
+const IN_PROST_TYPES: &[&str] = &[
+    "Any",
+    "Api",
+    "DescriptorProto",
+    "Duration",
+    "Enum",
+    "EnumDescriptorProto",
+    "EnumOptions",
+    "EnumValue",
+    "EnumValueDescriptorProto",
+    "EnumValueOptions",
+    "ExtensionRangeOptions",
+    "Field",
+    "FieldDescriptorProto",
+    "FieldMask",
+    "FieldOptions",
+    "FileDescriptorProto",
+    "FileDescriptorSet",
+    "FileOptions",
+    "GeneratedCodeInfo",
+    "ListValue",
+    "MessageOptions",
+    "Method",
+    "MethodDescriptorProto",
+    "MethodOptions",
+    "Mixin",
+    "NullValue",
+    "OneofDescriptorProto",
+    "OneofOptions",
+    "Option",
+    "ServiceDescriptorProto",
+    "ServiceOptions",
+    "SourceCodeInfo",
+    "SourceContext",
+    "Struct",
+    "Syntax",
+    "Timestamp",
+    "Type",
+    "UninterpretedOption",
+    "Value",
+    "compiler.CodeGeneratorRequest",
+    "compiler.CodeGeneratorResponse",
+    "compiler.Version",
+];
 
 /// The types that exist already, outside of the generated code.
 #[derive(Debug)]
@@ -72,9 +121,28 @@ impl<'a> Paths<'a> {
             .externs
             .iter()
             .map(|(from, to)| (from.as_str(), to.as_str()));
-        let built_in = PLAIN.iter().chain(WELL_KNOWN).copied();
-        longest(given, proto).or_else(|| longest(built_in, proto))
+        longest(given, proto)
+            .or_else(|| longest(PLAIN.iter().copied(), proto))
+            .or_else(|| well_known(proto))
     }
+
+    /// Whether types of the package are found elsewhere, all or the usual ones.
+    pub(crate) fn has_package(&self, package: &str) -> bool {
+        let package = format!(".{package}");
+        package == WELL_KNOWN
+            || package.strip_prefix(WELL_KNOWN) == Some(".compiler")
+            || self.external(&package).is_some()
+    }
+}
+
+fn well_known(proto: &str) -> Option<String> {
+    let rest = proto.strip_prefix(WELL_KNOWN)?;
+    let name = rest.strip_prefix('.')?;
+    let is_there = IN_PROST_TYPES.iter().any(|known| {
+        name.strip_prefix(known)
+            .is_some_and(|below| below.is_empty() || below.starts_with('.'))
+    });
+    is_there.then(|| extend(PROST_TYPES, rest))
 }
 
 fn longest<'p>(table: impl Iterator<Item = (&'p str, &'p str)>, proto: &str) -> Option<String> {

@@ -7,12 +7,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
+use crate::accessors;
 use crate::descriptors::{file_scope, full_name, is_map_entry};
 use crate::error::Error;
 use crate::locations::{Locations, child, field};
 use crate::names;
 use crate::paths::Paths;
 use crate::request::Request;
+
+/// Types that generated code names as they are. A module called so, which must
+/// be beside that code, would hide them.
+const PRIMITIVES: &[&str] = &[
+    "bool", "f32", "f64", "i32", "i64", "str", "u8", "u32", "u64", "usize",
+];
+
+/// Who has taken their names.
+const RUST: &str = "Rust's own type";
 
 /// The names taken in one place, and by what.
 #[derive(Debug, Default)]
@@ -21,9 +31,24 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The scope of a module.
+    fn of_module() -> Self {
+        let taken = PRIMITIVES
+            .iter()
+            .map(|name| ((*name).to_owned(), RUST.to_owned()));
+        Self {
+            taken: taken.collect(),
+        }
+    }
+
     /// Takes `rust` for `what`; fails with whatever has it.
     pub(crate) fn claim(&mut self, rust: String, what: &str) -> Result<(), String> {
         if let Some(other) = self.taken.get(&rust) {
+            if other == RUST {
+                return Err(format!(
+                    "{what} becomes `{rust}` in Rust and hides the type `{rust}`; rename it"
+                ));
+            }
             return Err(format!(
                 "{what} and {other} both become `{rust}` in Rust; rename one of them"
             ));
@@ -77,7 +102,7 @@ pub(crate) fn of_package(
     paths: &Paths<'_>,
     strict: bool,
 ) -> Result<Scope, Error> {
-    let mut scope = Scope::default();
+    let mut scope = Scope::of_module();
     claim_packages(&mut scope, packages, package)?;
     // Not only the files to generate: the rest of the package is in the same
     // module.
@@ -92,6 +117,7 @@ pub(crate) fn of_package(
             locations: Locations::of(file),
             paths,
             strict: strict && request.generates(file),
+            proto3: file.syntax() == "proto3",
         };
         walk.types(
             &mut scope,
@@ -138,6 +164,7 @@ struct Walk<'a> {
     locations: Locations<'a>,
     paths: &'a Paths<'a>,
     strict: bool,
+    proto3: bool,
 }
 
 impl Walk<'_> {
@@ -191,7 +218,7 @@ impl Walk<'_> {
         let what = format!("the message `{}`", message.name());
         self.claim(scope, names::camel(message.name()), &what, path)?;
 
-        let mut inside = Scope::default();
+        let mut inside = Scope::of_module();
         self.types(
             &mut inside,
             name,
@@ -199,7 +226,7 @@ impl Walk<'_> {
             (field::MESSAGE_NESTED, &message.nested_type),
             (field::MESSAGE_ENUM, &message.enum_type),
         )?;
-        self.fields(&mut inside, path, message)?;
+        self.fields(&mut inside, name, path, message)?;
         if has_module(message) {
             let what = format!("the module of {what}'s nested types");
             self.claim(scope, names::snake(message.name()), &what, path)?;
@@ -207,14 +234,16 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Fields, and the enum that each oneof becomes.
+    /// Fields, what is added for them, and the enum that each oneof becomes.
     fn fields(
         &self,
         inside: &mut Scope,
+        name: &str,
         path: &[i32],
         message: &DescriptorProto,
     ) -> Result<(), Error> {
         let mut fields = Scope::default();
+        let mut methods = Scope::default();
         let mut variants: HashMap<i32, Scope> = HashMap::new();
         for (index, item) in message.field.iter().enumerate() {
             let path = child(path, field::MESSAGE_FIELD, index);
@@ -224,7 +253,13 @@ impl Walk<'_> {
                     let scope = variants.entry(oneof).or_default();
                     self.claim(scope, names::camel(item.name()), &what, &path)?;
                 }
-                _ => self.claim(&mut fields, names::snake(item.name()), &what, &path)?,
+                _ => {
+                    self.claim(&mut fields, names::snake(item.name()), &what, &path)?;
+                    let what = format!("an accessor of {what}");
+                    for method in accessors::of_field(name, message, item, self.proto3) {
+                        self.claim(&mut methods, method, &what, &path)?;
+                    }
+                }
             }
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {

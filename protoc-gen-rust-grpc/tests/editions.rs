@@ -189,6 +189,7 @@ fn groups_that_contain_themselves_are_boxed() {
 edition = \"2023\";
 package a;
 option features.message_encoding = DELIMITED;
+option features.field_presence = IMPLICIT;
 message Tree { Tree left = 1; oneof right { Tree tree = 2; Leaf leaf = 3; } }
 message Leaf { int32 n = 1; }
 message Ping { Pong pong = 1; }
@@ -196,7 +197,7 @@ message Pong { Ping ping = 1 [features.message_encoding = LENGTH_PREFIXED]; }
 ",
     );
     for boxed in [
-        "pub left: ::core::option::Option<::grpc_runtime::prost::alloc::boxed::Box<Tree>>",
+        "#[prost(group, optional, boxed, tag = \"1\")]\n    pub left: ::core::option::Option<::grpc_runtime::prost::alloc::boxed::Box<Tree>>",
         "Tree(::grpc_runtime::prost::alloc::boxed::Box<super::Tree>)",
         "Leaf(super::Leaf)",
         "pub pong: ::core::option::Option<::grpc_runtime::prost::alloc::boxed::Box<Pong>>",

@@ -109,6 +109,18 @@ fn fields_and_oneofs() {
             "a.proto:4:9: the message `AB` and the message `Ab` both become `Ab`",
         ),
         (
+            "enum E { X = 1; }\nmessage M {\n  optional E kind = 1;\n  optional int32 set_kind = 2;\n}",
+            "a.proto:6:18: an accessor of the field `set_kind` and an accessor of the field `kind` both become `set_kind`",
+        ),
+        (
+            "enum E { X = 0; }\nmessage M {\n  map<int32, E> kind = 1;\n  repeated E get_kind = 2;\n}",
+            "a.proto:6:14: an accessor of the field `get_kind` and an accessor of the field `kind`",
+        ),
+        (
+            "message Bool { message Inner {} }",
+            "a.proto:3:9: the module of the message `Bool`'s nested types becomes `bool` in Rust and hides the type `bool`",
+        ),
+        (
             "message _ {}",
             "a.proto:3:9: the name `_` has no letter or digit",
         ),
@@ -138,6 +150,26 @@ fn packages_against_packages_and_messages() {
     assert!(
         error.starts_with(
             "b.proto:2:1: the packages `foo.Bar` and `foo.bar` both become `foo.bar.rs`"
+        ),
+        "{error}"
+    );
+
+    let error = refused_by(
+        FrontEnd::Protox,
+        &[
+            (
+                "a.proto",
+                "syntax = \"proto3\";\npackage a;\nmessage A {}\n",
+            ),
+            (
+                "b.proto",
+                "syntax = \"proto3\";\npackage a.str;\nmessage B {}\n",
+            ),
+        ],
+    );
+    assert!(
+        error.starts_with(
+            "b.proto:2:1: the package `a.str` becomes `str` in Rust and hides the type `str`"
         ),
         "{error}"
     );

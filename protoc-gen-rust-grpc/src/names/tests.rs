@@ -1,6 +1,6 @@
 //! Names in, identifiers out.
 
-use super::{camel, file_stem, shouty, snake, variant};
+use super::{camel, camel_with, file_stem, shouty, snake, variant};
 
 #[test]
 fn words_and_acronyms() {
@@ -39,6 +39,8 @@ fn keywords_and_digits() {
         assert!(syn::parse_str::<syn::Ident>(&snake(name)).is_ok(), "{name}");
     }
     assert_eq!(camel("self"), "Self_");
+    assert_eq!(camel_with("self", "Stub"), "SelfStub");
+    assert_eq!(camel_with("_1", "Stub"), "_1Stub");
     assert_eq!(shouty("type"), "TYPE");
     assert_eq!(shouty("_1"), "_1");
 }

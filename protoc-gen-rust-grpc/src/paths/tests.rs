@@ -45,16 +45,33 @@ fn well_known_types() {
         ),
         (".google.protobuf.Int64Value", "i64"),
         (
-            ".google.protobuf.field_descriptor_proto.Type",
+            ".google.protobuf.FieldDescriptorProto.Type",
             "::grpc_runtime::prost_types::field_descriptor_proto::Type",
         ),
     ] {
         assert_eq!(paths.resolve("a", proto), expected);
     }
-    assert_eq!(
-        paths.resolve("a", ".google.protobufish.Empty"),
-        "super::google::protobufish::Empty"
-    );
+    for (proto, expected) in [
+        (
+            ".google.protobufish.Empty",
+            "super::google::protobufish::Empty",
+        ),
+        // Newer than prost-types, and of others who use the package.
+        (
+            ".google.protobuf.FeatureSet",
+            "super::google::protobuf::FeatureSet",
+        ),
+        (
+            ".google.protobuf.EnumWise",
+            "super::google::protobuf::EnumWise",
+        ),
+        (
+            ".google.protobuf.util.Thing",
+            "super::google::protobuf::util::Thing",
+        ),
+    ] {
+        assert_eq!(paths.resolve("a", proto), expected);
+    }
 }
 
 #[test]

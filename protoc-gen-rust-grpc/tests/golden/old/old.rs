@@ -25,6 +25,10 @@ pub struct Old {
     pub page: ::grpc_runtime::prost::alloc::vec::Vec<old::Page>,
     #[prost(double, optional, tag = "10", default = "inf")]
     pub huge: ::core::option::Option<f64>,
+    #[prost(float, optional, tag = "11", default = "-9000000000.0")]
+    pub large: ::core::option::Option<f32>,
+    #[prost(double, optional, tag = "12", default = "nan")]
+    pub nothing: ::core::option::Option<f64>,
 }
 
 /// Nested message and enum types in `Old`.
