@@ -3,6 +3,8 @@
 //! cannot tell them apart.
 
 mod descriptor_set;
+#[cfg(feature = "protobuf-parse")]
+mod protobuf_parse;
 mod protoc;
 mod protox;
 
@@ -19,15 +21,33 @@ pub enum FrontEnd {
     /// machine. It knows proto2 and proto3, not editions.
     #[default]
     Protox,
-    /// The protoc of this path.
+    /// The protoc of this path. For edition 2023 it must be protoc 27 or newer,
+    /// for edition 2024 protoc 32.
     Protoc(PathBuf),
     /// The protoc the environment's `PROTOC` names, else the one on the `PATH`.
     ProtocFromEnv,
+    /// A protoc that comes as a crate, of the feature `vendored-protoc`: nothing
+    /// has to be installed, but cargo downloads some 94 MB. It knows editions
+    /// 2023 and 2024.
+    #[cfg(feature = "vendored-protoc")]
+    VendoredProtoc,
     /// A `FileDescriptorSet` made before, with all imports and, for comments
     /// and the places of errors, source info: `protoc --include_imports
     /// --include_source_info --descriptor_set_out=…`.
     DescriptorSet(PathBuf),
+    /// The parser in Rust of the `protobuf` crates, of the feature
+    /// `protobuf-parse`. It reads proto2 and proto3; generated code has no
+    /// comments, and some valid files are refused. Files pass
+    /// [`FrontEnd::Protox`] first, which has neither fault: prefer that.
+    #[cfg(feature = "protobuf-parse")]
+    ProtobufParse,
 }
+
+/// What those who know no editions tell of a file that has one.
+const EDITIONS: &str = "editions are read by a protoc only. Use FrontEnd::ProtocFromEnv with \
+                        protoc 27 or newer (32 for edition 2024), on the PATH or named by PROTOC; \
+                        or FrontEnd::VendoredProtoc, of grpc-build's feature `vendored-protoc`; \
+                        or FrontEnd::DescriptorSet";
 
 /// What a front-end has read.
 #[derive(Debug)]
@@ -46,7 +66,11 @@ impl FrontEnd {
             Self::Protox => protox::read(sources),
             Self::Protoc(path) => protoc::read(sources, path),
             Self::ProtocFromEnv => protoc::read_from_env(sources),
+            #[cfg(feature = "vendored-protoc")]
+            Self::VendoredProtoc => protoc::read_vendored(sources),
             Self::DescriptorSet(path) => descriptor_set::read(path),
+            #[cfg(feature = "protobuf-parse")]
+            Self::ProtobufParse => protobuf_parse::read(sources),
         }
     }
 }

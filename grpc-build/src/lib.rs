@@ -12,6 +12,11 @@
 //! grpc_runtime::include_proto!("example");   // the package of hello.proto
 //! ```
 //!
+//! Who reads the files is a choice, [`FrontEnd`]: the compiler inside this crate
+//! knows proto2 and proto3; files with `edition = "2023"` or `"2024"` take a
+//! protoc, installed or of the feature `vendored-protoc`. The feature
+//! `protobuf-parse` adds one more reader.
+//!
 //! What is generated is what the plugin `protoc-gen-rust-grpc` generates, byte
 //! for byte: this crate only reads the files, calls the same generator, and
 //! writes what has changed.

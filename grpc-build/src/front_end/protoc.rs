@@ -23,6 +23,13 @@ pub(super) fn read_from_env(sources: &Sources) -> Result<Read, Error> {
     Ok(read)
 }
 
+#[cfg(feature = "vendored-protoc")]
+pub(super) fn read_vendored(sources: &Sources) -> Result<Read, Error> {
+    let protoc = protoc_bin_vendored::protoc_bin_path()
+        .map_err(|error| Error::new(format!("no vendored protoc: {error}")))?;
+    read(sources, &protoc)
+}
+
 pub(super) fn read(sources: &Sources, protoc: &Path) -> Result<Read, Error> {
     // A file, as protoc cannot write a set to standard output on every system.
     let directory = tempfile::tempdir()
@@ -108,7 +115,16 @@ fn report(text: &str, sources: &Sources, protoc: &Path) -> Error {
         ));
     };
     let place = in_source(sources, name, line, column);
-    let mut all = located(sources, name, Some(place), message).to_string();
+    let source = sources.text(name).unwrap_or_default();
+    let message = match source.lines().nth(line - 1) {
+        // What a protoc says that knows no editions, or not this one.
+        Some(source) if source.trim_start().starts_with("edition") => format!(
+            "{message} Edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
+            protoc.display()
+        ),
+        _ => message.to_owned(),
+    };
+    let mut all = located(sources, name, Some(place), &message).to_string();
     for (_, line) in errors.iter().enumerate().filter(|(at, _)| *at != index) {
         all.push('\n');
         all.push_str(line);

@@ -7,7 +7,7 @@ use miette::Diagnostic;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-use super::Read;
+use super::{EDITIONS, Read};
 use crate::error::Error;
 use crate::report::{Place, located};
 use crate::sources::{Sources, without_mark};
@@ -77,8 +77,7 @@ fn report(error: &protox::Error, sources: &Sources) -> Error {
     let place = label.map(|label| {
         let marked = text.get(label.offset()..).unwrap_or_default();
         if error.is_parse() && marked.starts_with("edition") {
-            "editions are not supported yet: use `syntax = \"proto3\"` or `syntax = \"proto2\"`"
-                .clone_into(&mut message);
+            EDITIONS.clone_into(&mut message);
         }
         Place::at_offset(&text, label.offset(), label.len())
     });

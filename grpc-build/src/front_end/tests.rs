@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+#[cfg(feature = "protobuf-parse")]
+use prost::Message as _;
+#[cfg(feature = "protobuf-parse")]
+use prost_types::FileDescriptorSet;
+
 use super::FrontEnd;
 use crate::sources::Sources;
 
@@ -99,10 +104,21 @@ fn import_cycles_and_files_that_are_no_text() {
 }
 
 #[test]
-fn editions_are_refused() {
+fn editions_are_refused_with_what_to_do() {
     let error = refused(&FrontEnd::Protox, &[("a.proto", b"edition = \"2023\";\n")]);
     assert!(
-        error.starts_with("a.proto:1:1: editions are not supported yet"),
+        error.starts_with(
+            "a.proto:1:1: editions are read by a protoc only. Use FrontEnd::ProtocFromEnv"
+        ),
+        "{error}"
+    );
+    let error = refused(&protoc(), &[("a.proto", b"edition = \"2022\";\n")]);
+    assert!(
+        error.starts_with("a.proto:1:11: Unknown edition \"2022\"."),
+        "{error}"
+    );
+    assert!(
+        error.contains("edition 2024 protoc 32; this is /"),
         "{error}"
     );
 }
@@ -144,4 +160,69 @@ fn what_was_read_is_told() {
         assert_eq!(read.files, expected, "{front_end:?}");
         assert!(read.variables.is_empty());
     }
+}
+
+#[cfg(feature = "vendored-protoc")]
+#[test]
+fn the_vendored_protoc_reads_editions() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "edition = \"2024\";\nmessage A {}\n";
+    fs::write(directory.path().join("a.proto"), text).unwrap();
+    let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
+    let read = FrontEnd::VendoredProtoc.read(&sources).unwrap();
+    assert_eq!(read.files, [directory.path().join("a.proto")]);
+}
+
+/// What its parser would take, panic on, or overflow the stack with, is told by
+/// protox, with its place.
+#[cfg(feature = "protobuf-parse")]
+#[test]
+fn protobuf_parse_sees_valid_files_only() {
+    let files: [&[(&str, &[u8])]; 3] = [
+        &[("a.proto", b"syntax = \"proto3\";\nimport \"a.proto\";\n")],
+        &[(
+            "a.proto",
+            b"syntax = \"proto3\";\nmessage A { int32 a = 1; int32 a = 2; }\n",
+        )],
+        &[("a.proto", b"edition = \"2023\";\n")],
+    ];
+    for files in files {
+        let error = refused(&FrontEnd::ProtobufParse, files);
+        assert!(error.starts_with("a.proto:"), "{error}");
+    }
+}
+
+/// A byte order mark, an import, and a descriptor.proto on the include path
+/// that is too new for either parser.
+#[cfg(feature = "protobuf-parse")]
+#[test]
+fn protobuf_parse_reads_what_protox_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let google = directory.path().join("google/protobuf");
+    fs::create_dir_all(&google).unwrap();
+    fs::write(google.join("descriptor.proto"), "edition = \"2024\";\n").unwrap();
+    for (name, text) in [
+        (
+            "a.proto",
+            "\u{feff}syntax = \"proto3\";\nimport \"b/b.proto\";\nmessage A { b.B b = 1; }\n",
+        ),
+        (
+            "b/b.proto",
+            "syntax = \"proto3\";\npackage b;\nimport \"google/protobuf/descriptor.proto\";\n\
+             message B { google.protobuf.FieldOptions options = 1; }\n",
+        ),
+    ] {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
+    let read = FrontEnd::ProtobufParse.read(&sources).unwrap();
+    let protox = FrontEnd::Protox.read(&sources).unwrap();
+    assert_eq!(read.files, protox.files);
+    let names = |descriptors: &[u8]| -> Vec<String> {
+        let set = FileDescriptorSet::decode(descriptors).unwrap();
+        set.file.iter().map(|file| file.name().to_owned()).collect()
+    };
+    assert_eq!(names(&read.descriptors), names(&protox.descriptors));
 }
