@@ -1,9 +1,14 @@
 //! The front-end in Rust.
 
+mod names;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 
 use miette::Diagnostic;
+use prost_types::FileDescriptorProto;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
@@ -13,19 +18,15 @@ use crate::report::{Place, located};
 use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
-    let mut resolver = ChainFileResolver::new();
-    // protox's own well-known files go first: a newer descriptor.proto on an
-    // include path uses editions, which it cannot read.
-    resolver.add(GoogleFileResolver::new());
-    resolver.add(Disk(sources.clone()));
-
-    let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).include_source_info(true);
-    for name in sources.names() {
-        compiler
-            .open_file(name)
-            .map_err(|error| report(&error, sources))?;
-    }
+    let compiler = compile(sources, Disk::new(sources)).or_else(|error| {
+        // It looks names up in all files that it has read. protoc does in those
+        // imported, so the files may be good: once more, with names looked up.
+        let disk = Disk {
+            looks_names_up: true,
+            ..Disk::new(sources)
+        };
+        compile(sources, disk).map_err(|_| report(&error, sources))
+    })?;
     let files = compiler
         .files()
         .filter(|file| GoogleFileResolver::new().open_file(file.name()).is_err())
@@ -39,15 +40,41 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     })
 }
 
+fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, protox::Error> {
+    let mut resolver = ChainFileResolver::new();
+    // protox's own well-known files go first: a newer descriptor.proto on an
+    // include path uses editions, which it cannot read.
+    resolver.add(GoogleFileResolver::new());
+    resolver.add(disk);
+
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(sources.names())?;
+    Ok(compiler)
+}
+
 /// The include paths. Unlike protox's own resolver it takes files that begin
 /// with a byte order mark, as protoc does.
 #[derive(Debug)]
-struct Disk(Sources);
+struct Disk {
+    sources: Sources,
+    looks_names_up: bool,
+    /// What has been read, as others import it again.
+    parsed: RefCell<HashMap<String, File>>,
+}
 
-impl FileResolver for Disk {
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+impl Disk {
+    fn new(sources: &Sources) -> Self {
+        Self {
+            sources: sources.clone(),
+            looks_names_up: false,
+            parsed: RefCell::default(),
+        }
+    }
+
+    fn parse(&self, name: &str) -> Result<File, protox::Error> {
         let path = self
-            .0
+            .sources
             .find(name)
             .ok_or_else(|| protox::Error::file_not_found(name))?;
         let text = fs::read_to_string(&path).map_err(|cause| {
@@ -58,6 +85,33 @@ impl FileResolver for Disk {
             protox::Error::from(cause)
         })?;
         File::from_source(name, &without_mark(text))
+    }
+
+    /// A file as it was parsed, for what it defines.
+    fn imported(&self, name: &str) -> Option<FileDescriptorProto> {
+        if let Ok(file) = GoogleFileResolver::new().open_file(name) {
+            return Some(file.file_descriptor_proto().clone());
+        }
+        if let Some(file) = self.parsed.borrow().get(name) {
+            return Some(file.file_descriptor_proto().clone());
+        }
+        let file = self.parse(name).ok()?;
+        let descriptor = file.file_descriptor_proto().clone();
+        self.parsed.borrow_mut().insert(name.to_owned(), file);
+        Some(descriptor)
+    }
+}
+
+impl FileResolver for Disk {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        if !self.looks_names_up {
+            return self.parse(name);
+        }
+        let file = self
+            .imported(name)
+            .ok_or_else(|| protox::Error::file_not_found(name))?;
+        let file = names::look_up(file, |import| self.imported(import));
+        Ok(File::from_file_descriptor_proto(file))
     }
 }
 

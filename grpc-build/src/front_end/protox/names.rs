@@ -1,0 +1,140 @@
+//! Type names, looked up as protoc does: in the file itself and in what it
+//! imports. protox looks in every file it has read, where a package that the
+//! file knows nothing of can hide the one that is meant: `common.Money` in the
+//! package `shop.till` is not `shop.common.Money` any more once some other file
+//! has the package `shop.till.common`.
+
+use std::collections::HashSet;
+
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
+
+/// The file with all names of types that are found made absolute. `open` gives
+/// the files imported.
+pub(super) fn look_up(
+    mut file: FileDescriptorProto,
+    open: impl Fn(&str) -> Option<FileDescriptorProto>,
+) -> FileDescriptorProto {
+    let mut symbols = Symbols::default();
+    symbols.add(&file);
+    let mut seen = HashSet::new();
+    let mut next = file.dependency.clone();
+    while let Some(name) = next.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let Some(import) = open(&name) else { continue };
+        symbols.add(&import);
+        // What an import imports is seen only if it does so publicly.
+        next.extend(
+            import
+                .public_dependency
+                .iter()
+                .filter_map(|index| import.dependency.get(usize::try_from(*index).ok()?))
+                .cloned(),
+        );
+    }
+
+    let scope = file.package().to_owned();
+    symbols.messages(&scope, &mut file.message_type);
+    symbols.fields(&scope, &mut file.extension);
+    for service in &mut file.service {
+        let scope = join(&scope, service.name());
+        for method in &mut service.method {
+            symbols.absolute(&scope, &mut method.input_type);
+            symbols.absolute(&scope, &mut method.output_type);
+        }
+    }
+    file
+}
+
+/// What can be seen from a file, by full name without a dot in front.
+#[derive(Debug, Default)]
+struct Symbols {
+    packages: HashSet<String>,
+    types: HashSet<String>,
+}
+
+impl Symbols {
+    fn add(&mut self, file: &FileDescriptorProto) {
+        let package = file.package();
+        let ends = package.match_indices('.').map(|(at, _)| at);
+        self.packages.extend(
+            ends.chain([package.len()])
+                .map(|end| package[..end].to_owned()),
+        );
+        self.add_types(package, &file.message_type, &file.enum_type);
+    }
+
+    fn add_types(
+        &mut self,
+        scope: &str,
+        messages: &[DescriptorProto],
+        enums: &[EnumDescriptorProto],
+    ) {
+        self.types
+            .extend(enums.iter().map(|item| join(scope, item.name())));
+        for message in messages {
+            let name = join(scope, message.name());
+            self.add_types(&name, &message.nested_type, &message.enum_type);
+            self.types.insert(name);
+        }
+    }
+
+    fn messages(&self, scope: &str, messages: &mut [DescriptorProto]) {
+        for message in messages {
+            let name = join(scope, message.name());
+            self.fields(&name, &mut message.field);
+            self.fields(&name, &mut message.extension);
+            self.messages(&name, &mut message.nested_type);
+        }
+    }
+
+    fn fields(&self, scope: &str, fields: &mut [FieldDescriptorProto]) {
+        for field in fields {
+            self.absolute(scope, &mut field.type_name);
+            self.absolute(scope, &mut field.extendee);
+        }
+    }
+
+    /// Leaves a name that is not found as it is: protox will tell.
+    fn absolute(&self, scope: &str, name: &mut Option<String>) {
+        let found = name.as_deref().and_then(|name| self.find(scope, name));
+        if let Some(found) = found {
+            *name = Some(format!(".{found}"));
+        }
+    }
+
+    /// The first part of a name is searched from the innermost scope outwards;
+    /// where it is found, the rest has to be.
+    fn find(&self, mut scope: &str, name: &str) -> Option<String> {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        if first.is_empty() {
+            return None;
+        }
+        loop {
+            let start = join(scope, first);
+            if rest.is_empty() {
+                if self.types.contains(&start) {
+                    return Some(start);
+                }
+            } else if self.types.contains(&start) || self.packages.contains(&start) {
+                let whole = join(&start, rest);
+                return self.types.contains(&whole).then_some(whole);
+            }
+            if scope.is_empty() {
+                return None;
+            }
+            scope = scope.rsplit_once('.').map_or("", |(outer, _)| outer);
+        }
+    }
+}
+
+fn join(scope: &str, name: &str) -> String {
+    if scope.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{scope}.{name}")
+    }
+}
