@@ -2,7 +2,8 @@
 //! imports. protox looks in every file it has read, where a package that the
 //! file knows nothing of can hide the one that is meant: `common.Money` in the
 //! package `shop.till` is not `shop.common.Money` any more once some other file
-//! has the package `shop.till.common`.
+//! has the package `shop.till.common`. And it does not see through a public
+//! import within a public import.
 
 use std::collections::HashSet;
 
@@ -10,30 +11,28 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
-/// The file with all names of types that are found made absolute. `open` gives
-/// the files imported.
+/// The file with all names of types that are found made absolute, and with what
+/// it sees through public imports imported directly. `open` gives the files
+/// imported.
 pub(super) fn look_up(
     mut file: FileDescriptorProto,
     open: impl Fn(&str) -> Option<FileDescriptorProto>,
 ) -> FileDescriptorProto {
     let mut symbols = Symbols::default();
     symbols.add(&file);
-    let mut seen = HashSet::new();
-    let mut next = file.dependency.clone();
-    while let Some(name) = next.pop() {
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        let Some(import) = open(&name) else { continue };
+    let mut next = 0;
+    while let Some(name) = file.dependency.get(next) {
+        next += 1;
+        let Some(import) = open(name) else { continue };
         symbols.add(&import);
-        // What an import imports is seen only if it does so publicly.
-        next.extend(
-            import
-                .public_dependency
-                .iter()
-                .filter_map(|index| import.dependency.get(usize::try_from(*index).ok()?))
-                .cloned(),
-        );
+        let public = import.public_dependency.iter();
+        for index in public.filter_map(|index| usize::try_from(*index).ok()) {
+            if let Some(name) = import.dependency.get(index)
+                && !file.dependency.contains(name)
+            {
+                file.dependency.push(name.clone());
+            }
+        }
     }
 
     let scope = file.package().to_owned();
