@@ -20,6 +20,10 @@ fn main() -> Result<(), grpc_build::Error> {
         &["proto/etcd"],
     )?;
 
+    grpc_build::Config::new()
+        .front_end(grpc_build::FrontEnd::VendoredProtoc)
+        .compile(&["proto/editions/editions.proto"], &["proto/editions"])?;
+
     let testdata = Path::new("../protoc-gen-rust-grpc/tests/testdata");
     let mut protos = Vec::new();
     collect(testdata, &mut protos);

@@ -11,6 +11,9 @@ target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/corpora/sets"
 sets=$(cd "$target/corpora/sets" && pwd)
 
+# Where golang-google-grpc-dev and golang-google-protobuf-dev are, once installed.
+installed=/usr/share/gocode/src
+
 # What is below is downloaded anew when this script changes.
 if ! cmp -s "$0" "$sets/run.sh"; then
     rm -rf "$sets"
@@ -54,17 +57,20 @@ PY
     python3 -m zipfile -e "$sets"/pypi/*.whl "$sets/pypi"
 
     # Of grpc-go and protobuf-go come the services of gRPC and proto2's corners.
-    (
-        cd "$sets/debian"
-        apt-get download --quiet golang-google-grpc-dev golang-google-protobuf-dev
-        for package in *.deb; do dpkg-deb -x "$package" .; done
-    )
+    if [ ! -d "$installed/google.golang.org/grpc" ]; then
+        (
+            cd "$sets/debian"
+            apt-get download --quiet golang-google-grpc-dev golang-google-protobuf-dev
+            for package in *.deb; do dpkg-deb -x "$package" .; done
+        )
+    fi
     cp "$0" "$sets/run.sh"
 fi
 
 crates=$sets/crates
 common=$sets/pypi
-go=$sets/debian/usr/share/gocode/src
+go=$installed
+[ -d "$go/google.golang.org/grpc" ] || go=$sets/debian$installed
 grpc=$go/google.golang.org/grpc
 protobuf=$crates/protobuf-src/protobuf
 

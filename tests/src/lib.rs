@@ -8,6 +8,12 @@ pub mod certificates;
 pub mod flags;
 pub mod security;
 
+/// A file with an edition.
+#[deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
+pub mod editions {
+    grpc_runtime::include_proto!("editions");
+}
+
 /// The generator's test files, generated and compiled.
 #[deny(
     warnings,
