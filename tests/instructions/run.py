@@ -52,7 +52,7 @@ COUNTERS = {
     "allocations": (
         ["--tool=dhat", "--dhat-out-file=/dev/null"],
         r"Total: +[\d,]+ bytes in ([\d,]+) blocks",
-        (0.0, 0.1),
+        (0.0, 0.3),
     ),
 }
 
