@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 const TESTING: &str = "proto/grpc/testing";
 
 fn main() -> Result<(), grpc_build::Error> {
+    // What the options' sample asks for, so that rustc knows these are meant.
+    println!("cargo:rustc-check-cfg=cfg(no_client, no_server, no_store)");
     grpc_build::compile(
         &["proto/flow/flow.proto", "../examples/proto/hello.proto"],
         &["proto/flow", "../examples/proto"],
@@ -33,7 +35,40 @@ fn main() -> Result<(), grpc_build::Error> {
     grpc_build::Config::new()
         .include_file("mod.rs")
         .out_dir(out_dir)
-        .compile(&protos, &[testdata])
+        .compile(&protos, &[testdata])?;
+    options(testdata)
+}
+
+/// One file with every option that changes what is compiled.
+fn options(testdata: &Path) -> Result<(), grpc_build::Error> {
+    let out_dir = Path::new(&std::env::var_os("OUT_DIR").unwrap_or_default()).join("options");
+    grpc_build::Config::new()
+        .client_cfg("not(no_client)")
+        .server_cfg("not(no_server)")
+        .include_file("mod.rs")
+        .file_descriptor_set(true)
+        .type_attribute(".store", "#[derive(serde::Serialize, serde::Deserialize)]")
+        .message_attribute(".store", "#[serde(default)]")
+        .enum_attribute(".store.Color", "#[non_exhaustive]")
+        .field_attribute(".store.Order.photo", "#[serde(skip)]")
+        .field_attribute(".store.Order.card", "#[serde(rename = \"by_card\")]")
+        .stub_attribute(".store.Shop", "#[doc(alias = \"ShopClient\")]")
+        .servicer_attribute(
+            ".",
+            "#[diagnostic::on_unimplemented(note = \"see the guide\")]",
+        )
+        .server_attribute(".", "#[doc(alias = \"shop\")]")
+        .module_attribute(".store", "#[cfg(not(no_store))]")
+        .bytes(".store.Order.photo")
+        .btree_map(".")
+        .boxed(".store.Order.details")
+        .skip_debug(".store.Details")
+        .disable_comments(".store.Order")
+        .retain_enum_prefix(true)
+        .type_names(true)
+        .type_name_domain(".store.Details", "types.store.example")
+        .out_dir(out_dir)
+        .compile(&[testdata.join("options.proto")], &[testdata])
 }
 
 /// Every .proto file below `folder`. One that cannot be listed is missed by the

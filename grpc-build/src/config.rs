@@ -1,12 +1,13 @@
-//! What to generate, from what, and where to. Options of the generator are
-//! kept as the plugin gets them, by name: the generator's own table is the only
-//! one that knows them.
+//! What to generate, from what, and where to.
+
+mod options;
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use protoc_gen_rust_grpc::{Options, Request, generate};
+use protoc_gen_rust_grpc::{GeneratedFile, Options, Request, generate};
 
+use crate::breaking;
 use crate::error::Error;
 use crate::front_end::FrontEnd;
 use crate::output;
@@ -25,65 +26,31 @@ use crate::sources::Sources;
 /// # }
 /// ```
 ///
-/// A wrong value is reported by [`Config::compile`].
+/// A wrong value is reported by [`Config::compile`]; a path that covers nothing
+/// is a warning of cargo's.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     options: Vec<(String, String)>,
     front_end: FrontEnd,
     out_dir: Option<PathBuf>,
+    breaking_against: Option<PathBuf>,
+}
+
+/// What one run came to.
+#[derive(Debug)]
+struct Outcome {
+    files: Vec<GeneratedFile>,
+    /// Each on one line.
+    warnings: Vec<String>,
+    /// What cargo should watch.
+    read: Vec<PathBuf>,
+    variables: Vec<&'static str>,
 }
 
 impl Config {
     /// Everything for every service, by [`FrontEnd::Protox`], into `OUT_DIR`.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Any option of the plugin by its name: [`protoc_gen_rust_grpc::OPTIONS`]
-    /// lists them.
-    #[must_use]
-    pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.push((name.into(), value.into()));
-        self
-    }
-
-    /// Whether to generate stubs. Default: true.
-    #[must_use]
-    pub fn client(self, yes: bool) -> Self {
-        self.option("client", yes.to_string())
-    }
-
-    /// Whether to generate servicer traits and servers. Default: true.
-    #[must_use]
-    pub fn server(self, yes: bool) -> Self {
-        self.option("server", yes.to_string())
-    }
-
-    /// Whether to generate messages and enums. With false, services are
-    /// generated over messages that another generator put into the same
-    /// modules. Default: true.
-    #[must_use]
-    pub fn messages(self, yes: bool) -> Self {
-        self.option("messages", yes.to_string())
-    }
-
-    /// Uses types that exist already for a package or a type, and generates
-    /// none: `.extern_path(".acme.types", "::acme_types::pb")`.
-    ///
-    /// The proto path is full, with a dot in front. The Rust path begins with
-    /// `::`, `crate` or a crate's name. The types must be prost messages that
-    /// derive what generated ones would (`Copy`, `Eq`, `Hash`). May be called
-    /// for several paths; the longest that fits is used.
-    #[must_use]
-    pub fn extern_path(self, proto: &str, rust: &str) -> Self {
-        self.option("extern_path", format!("{proto}={rust}"))
-    }
-
-    /// Also writes a file of this name with the tree of modules that holds all
-    /// packages generated. Default: none.
-    #[must_use]
-    pub fn include_file(self, name: impl Into<String>) -> Self {
-        self.option("include_file", name)
     }
 
     /// Who reads the `.proto` files. Default: [`FrontEnd::Protox`].
@@ -101,8 +68,20 @@ impl Config {
         self
     }
 
+    /// Fails the build if the files break what `recorded` promises: if a
+    /// service, method, message, field or enum value is gone, or a name, number,
+    /// type, label or kind of streaming is another. Default: nothing is compared.
+    ///
+    /// `recorded` is what [`Config::record`] has written, or `grpc-build record`.
+    #[must_use]
+    pub fn breaking_against(mut self, recorded: impl Into<PathBuf>) -> Self {
+        self.breaking_against = Some(recorded.into());
+        self
+    }
+
     /// Generates `protos`, which lie in one of `includes`. Prints
-    /// `cargo:rerun-if-changed` for every file read, imports included.
+    /// `cargo:rerun-if-changed` for every file read, imports included, and
+    /// `cargo:warning` for what may not be meant.
     ///
     /// Fails like [`compile`](crate::compile), and on a wrong option.
     pub fn compile(
@@ -111,40 +90,129 @@ impl Config {
         includes: &[impl AsRef<Path>],
     ) -> Result<(), Error> {
         let sources = Sources::new(protos, includes)?;
-        for line in self.run(&sources)? {
+        for line in self.for_cargo(&sources)? {
             println!("{line}");
         }
         Ok(())
     }
 
-    /// The lines for cargo.
-    fn run(&self, sources: &Sources) -> Result<Vec<String>, Error> {
-        let mut options = Options::default();
-        for (name, value) in &self.options {
-            options
-                .set(name, value)
-                .map_err(|error| Error::new(error.to_string()))?;
-        }
+    /// Does what [`Config::compile`] does outside of a build script: prints
+    /// nothing, and gives the warnings back.
+    pub fn generate(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<Vec<String>, Error> {
+        Ok(self.write(&Sources::new(protos, includes)?)?.warnings)
+    }
+
+    /// Fails unless the output directory holds exactly what [`Config::compile`]
+    /// would write there; writes nothing. For generated code that is checked in,
+    /// say in a test:
+    ///
+    /// ```no_run
+    /// # fn config() -> grpc_build::Config { grpc_build::Config::new() }
+    /// // #[test]
+    /// fn generated_code_is_up_to_date() -> Result<(), grpc_build::Error> {
+    ///     config().out_dir("src/generated").check(&["proto/hello.proto"], &["proto"])
+    /// }
+    /// ```
+    ///
+    /// Files there that no generator of this project wrote do not matter.
+    pub fn check(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
         let out_dir = self.directory()?;
+        let outcome = self.run(&Sources::new(protos, includes)?)?;
+        output::check(&out_dir, &outcome.files)
+    }
 
-        let read = self.front_end.read(sources)?;
+    /// Writes the descriptors of `protos` to `file`: what
+    /// [`Config::breaking_against`] compares with later. Generates nothing.
+    pub fn record(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+        file: impl AsRef<Path>,
+    ) -> Result<(), Error> {
+        let sources = Sources::new(protos, includes)?;
+        let read = self.front_end.read(&sources)?;
+        let set = request::subset(sources.names(), &read.descriptors)?;
+        output::write_if_changed(file.as_ref(), &set)
+    }
+
+    /// Fails as [`Config::breaking_against`] says; generates nothing.
+    pub fn check_breaking(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
+        let sources = Sources::new(protos, includes)?;
+        let read = self.front_end.read(&sources)?;
+        self.compare(&sources, &read.descriptors)
+    }
+
+    fn write(&self, sources: &Sources) -> Result<Outcome, Error> {
+        let out_dir = self.directory()?;
+        let outcome = self.run(sources)?;
+        for file in &outcome.files {
+            output::write_if_changed(&out_dir.join(&file.name), file.text.as_bytes())?;
+        }
+        Ok(outcome)
+    }
+
+    /// Writes, and gives the lines for cargo.
+    fn for_cargo(&self, sources: &Sources) -> Result<Vec<String>, Error> {
+        let outcome = self.write(sources)?;
+        let watched = outcome.read.iter();
+        let watched = watched.map(|path| format!("cargo:rerun-if-changed={}", path.display()));
+        let variables = outcome.variables.iter();
+        let variables = variables.map(|name| format!("cargo:rerun-if-env-changed={name}"));
+        let warnings = outcome.warnings.iter();
+        let warnings = warnings.map(|text| format!("cargo:warning={text}"));
+        Ok(watched.chain(variables).chain(warnings).collect())
+    }
+
+    fn run(&self, sources: &Sources) -> Result<Outcome, Error> {
+        let options = self.parsed()?;
+        let mut read = self.front_end.read(sources)?;
+        self.compare(sources, &read.descriptors)?;
+        read.files.extend(self.breaking_against.clone());
+
         let request = request::encode(sources.names(), &read.descriptors)?;
-        let files = Request::decode(&request)
+        let generated = Request::decode(&request)
             .and_then(|request| generate(&request, &options))
-            .map_err(|error| report::of_generator(&error, sources))?;
-        output::write(&out_dir, &files)?;
+            .map_err(|error| Error::of_all(&report::of_generator(error.diagnostics(), sources)))?;
+        Ok(Outcome {
+            files: generated.files,
+            warnings: report::as_lines(&generated.warnings, sources),
+            read: read.files,
+            variables: read.variables,
+        })
+    }
 
-        let mut lines: Vec<String> = read
-            .files
-            .iter()
-            .map(|path| format!("cargo:rerun-if-changed={}", path.display()))
-            .collect();
-        lines.extend(
-            read.variables
-                .iter()
-                .map(|name| format!("cargo:rerun-if-env-changed={name}")),
-        );
-        Ok(lines)
+    fn parsed(&self) -> Result<Options, Error> {
+        let mut options = Options::default();
+        let mut mistakes = Vec::new();
+        for (name, value) in &self.options {
+            if let Err(error) = options.set(name, value) {
+                mistakes.push(error.to_string());
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(options)
+        } else {
+            Err(Error::new(mistakes.join("\n")))
+        }
+    }
+
+    fn compare(&self, sources: &Sources, descriptors: &[u8]) -> Result<(), Error> {
+        match &self.breaking_against {
+            Some(recorded) => breaking::check(recorded, descriptors, sources),
+            None => Ok(()),
+        }
     }
 
     fn directory(&self) -> Result<PathBuf, Error> {

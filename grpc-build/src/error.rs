@@ -7,8 +7,9 @@ use std::path::Path;
 
 /// Why a build failed.
 ///
-/// The text is complete: for a mistake in a `.proto` file it begins with
-/// `path:line:column: message` and shows the line. `Debug` gives the same text,
+/// The text is complete: for each mistake in a `.proto` file it has
+/// `path:line:column: message` and shows the line, a blank line between them.
+/// `Debug` gives the same text,
 /// because that is what a `main` that returns `Result` prints.
 pub struct Error {
     text: String,
@@ -21,6 +22,11 @@ impl Error {
             text: text.into(),
             source: None,
         }
+    }
+
+    /// One error of all that was found.
+    pub(crate) fn of_all(texts: &[String]) -> Self {
+        Self::new(texts.join("\n\n"))
     }
 
     /// `cannot <what> <path>: <cause>`

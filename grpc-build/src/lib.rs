@@ -21,6 +21,7 @@
 //! for byte: this crate only reads the files, calls the same generator, and
 //! writes what has changed.
 
+mod breaking;
 mod config;
 mod error;
 mod front_end;

@@ -1,9 +1,8 @@
 //! Errors as people read them: the path on disk, the place, the line with a
 //! mark under it.
 
-use protoc_gen_rust_grpc as generator;
+use protoc_gen_rust_grpc::Diagnostic;
 
-use crate::error::Error;
 use crate::sources::Sources;
 
 /// A place in a file. Line and column count from 1, the column in characters.
@@ -40,49 +39,100 @@ fn boundary(text: &str, offset: usize) -> usize {
     at
 }
 
-/// `path:line:column: message`, and the line.
-pub(crate) fn located(sources: &Sources, name: &str, place: Option<Place>, message: &str) -> Error {
+/// `path:line:column: message`, the line, and what else there is to say under it.
+pub(crate) fn located(
+    sources: &Sources,
+    name: &str,
+    place: Option<Place>,
+    message: &str,
+    notes: &[String],
+) -> String {
     use std::fmt::Write as _;
 
-    let path = sources
-        .find(name)
-        .map_or_else(|| name.to_owned(), |path| path.display().to_string());
+    let path = sources.shown(name);
     let Some(place) = place else {
-        return Error::new(format!("{path}: {message}"));
+        return with_notes(format!("{path}: {message}"), "", notes);
     };
     let mut text = format!("{path}:{}:{}: {message}", place.line, place.column);
     let source = sources.text(name);
     let line = source
         .as_deref()
         .and_then(|source| source.lines().nth(place.line - 1));
-    if let Some(line) = line {
-        let number = place.line.to_string();
-        let gutter = " ".repeat(number.len());
-        // Tabs before the mark are kept, so that it stands where they put it.
-        let before: String = line
-            .chars()
-            .take(place.column - 1)
-            .map(|next| if next == '\t' { '\t' } else { ' ' })
-            .collect();
-        let rest = line.chars().count().saturating_sub(place.column - 1);
-        let mark = "^".repeat(place.width.min(rest.max(1)));
-        let _ = write!(
-            text,
-            "\n {gutter} |\n {number} | {line}\n {gutter} | {before}{mark}"
-        );
-    }
-    Error::new(text)
+    let Some(line) = line else {
+        return with_notes(text, "", notes);
+    };
+    let number = place.line.to_string();
+    let gutter = " ".repeat(number.len());
+    // Tabs before the mark are kept, so that it stands where they put it.
+    let before: String = line
+        .chars()
+        .take(place.column - 1)
+        .map(|next| if next == '\t' { '\t' } else { ' ' })
+        .collect();
+    let rest = line.chars().count().saturating_sub(place.column - 1);
+    let mark = "^".repeat(place.width.min(rest.max(1)));
+    let _ = write!(
+        text,
+        "\n {gutter} |\n {number} | {line}\n {gutter} | {before}{mark}"
+    );
+    with_notes(text, &gutter, notes)
 }
 
-/// The generator's error, which names files as imports do.
-pub(crate) fn of_generator(error: &generator::Error, sources: &Sources) -> Error {
-    let Some(name) = error.file() else {
-        return Error::new(error.to_string());
+/// `= help: …` and the like, each on a line of its own.
+fn with_notes(mut text: String, gutter: &str, notes: &[String]) -> String {
+    use std::fmt::Write as _;
+
+    for note in notes {
+        let _ = write!(text, "\n {gutter} = {note}");
+    }
+    text
+}
+
+/// Everything the generator has to say, which names files as imports do.
+pub(crate) fn of_generator<'d>(
+    diagnostics: impl IntoIterator<Item = &'d Diagnostic>,
+    sources: &Sources,
+) -> Vec<String> {
+    diagnostics
+        .into_iter()
+        .map(|diagnostic| {
+            let notes: Vec<String> = diagnostic
+                .help()
+                .map(|help| format!("help: {help}"))
+                .into_iter()
+                .collect();
+            let Some(name) = diagnostic.file() else {
+                return with_notes(diagnostic.message().to_owned(), "", &notes);
+            };
+            let place = diagnostic
+                .position()
+                .map(|(line, column)| in_source(sources, name, line, column));
+            located(sources, name, place, diagnostic.message(), &notes)
+        })
+        .collect()
+}
+
+/// The same on one line each, without the source: for cargo, whose warnings
+/// have one line.
+pub(crate) fn as_lines(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<String> {
+    let line = |diagnostic: &Diagnostic| {
+        let mut text = String::new();
+        if let Some(name) = diagnostic.file() {
+            text = sources.shown(name);
+            if let Some((line, column)) = diagnostic.position() {
+                let place = in_source(sources, name, line, column);
+                text = format!("{text}:{}:{}", place.line, place.column);
+            }
+            text.push_str(": ");
+        }
+        text.push_str(diagnostic.message());
+        if let Some(help) = diagnostic.help() {
+            text.push_str("; ");
+            text.push_str(help);
+        }
+        text
     };
-    let place = error
-        .position()
-        .map(|(line, column)| in_source(sources, name, line, column));
-    located(sources, name, place, error.message())
+    diagnostics.iter().map(line).collect()
 }
 
 /// A place whose column was counted by a compiler, for which a tab reaches to

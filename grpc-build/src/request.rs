@@ -4,6 +4,7 @@
 
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
+use prost_types::FileDescriptorProto;
 use prost_types::compiler::CodeGeneratorRequest;
 
 use crate::error::Error;
@@ -25,6 +26,21 @@ pub(crate) fn encode(names: &[String], descriptors: &[u8]) -> Result<Vec<u8>, Er
         request.extend_from_slice(file);
     }
     Ok(request)
+}
+
+/// The set of these files alone.
+pub(crate) fn subset(names: &[String], descriptors: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut set = Vec::new();
+    for file in files(descriptors)? {
+        let typed = FileDescriptorProto::decode(file)
+            .map_err(|error| Error::new(format!("the descriptor set is broken: {error}")))?;
+        if names.iter().any(|name| name == typed.name()) {
+            encode_key(SET_FILE, WireType::LengthDelimited, &mut set);
+            encode_varint(file.len() as u64, &mut set);
+            set.extend_from_slice(file);
+        }
+    }
+    Ok(set)
 }
 
 /// The bytes of each file of a set.

@@ -63,6 +63,14 @@ impl Sources {
             .find(|path| path.is_file())
     }
 
+    /// The path of the file named so, for people to read; its name where there is
+    /// no such file.
+    pub(crate) fn shown(&self, name: &str) -> String {
+        let path = self.find(name).unwrap_or_else(|| PathBuf::from(name));
+        let path = path.strip_prefix(".").unwrap_or(&path);
+        path.display().to_string()
+    }
+
     /// The text of the file named so, without a byte order mark.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.find(name)?).ok()?;

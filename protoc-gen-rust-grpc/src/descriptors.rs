@@ -9,22 +9,23 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
-use crate::error::Error;
+use crate::error::{Error, Mistakes};
 use crate::locations::{Locations, child, field};
 use crate::options::is_proto_identifier;
 use crate::request::Request;
 
-/// Fails on the first thing the generator could not work with.
+/// Fails on whatever the generator could not work with.
 pub(crate) fn check(request: &Request) -> Result<(), Error> {
     let known = Known::of(request.files());
+    let mut mistakes = Mistakes::default();
     for file in request.files() {
         let checked = File {
             locations: Locations::of(file),
             known: &known,
         };
-        checked.file(file, request.generates(file))?;
+        mistakes.note(checked.file(file, request.generates(file)));
     }
-    Ok(())
+    mistakes.finish()
 }
 
 /// A type's full name with a leading dot.
@@ -76,33 +77,40 @@ struct File<'a> {
 
 impl File<'_> {
     fn file(&self, file: &FileDescriptorProto, generated: bool) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
         if generated {
-            self.syntax(file)?;
+            mistakes.note(self.syntax(file));
         }
-        let package = file.package();
-        if !package.is_empty() && !package.split('.').all(is_proto_identifier) {
-            return Err(self.locations.error(
-                &[field::FILE_PACKAGE],
-                format!("`{package}` is no package name"),
-            ));
-        }
+        mistakes.note(self.package(file));
         for (index, message) in file.message_type.iter().enumerate() {
-            self.message(&child(&[], field::FILE_MESSAGE, index), message)?;
+            mistakes.note(self.message(&child(&[], field::FILE_MESSAGE, index), message));
         }
         for (index, item) in file.enum_type.iter().enumerate() {
-            self.enumeration(&child(&[], field::FILE_ENUM, index), item)?;
+            mistakes.note(self.enumeration(&child(&[], field::FILE_ENUM, index), item));
         }
         for (index, service) in file.service.iter().enumerate() {
             let path = child(&[], field::FILE_SERVICE, index);
-            self.name(&path, service.name())?;
+            mistakes.note(self.name(&path, service.name()));
             for (index, method) in service.method.iter().enumerate() {
                 let path = child(&path, field::SERVICE_METHOD, index);
-                self.name(&path, method.name())?;
-                self.reference(&path, method.input_type(), &self.known.messages)?;
-                self.reference(&path, method.output_type(), &self.known.messages)?;
+                mistakes.note(self.name(&path, method.name()));
+                for name in [method.input_type(), method.output_type()] {
+                    mistakes.note(self.reference(&path, name, &self.known.messages));
+                }
             }
         }
-        Ok(())
+        mistakes.finish()
+    }
+
+    fn package(&self, file: &FileDescriptorProto) -> Result<(), Error> {
+        let package = file.package();
+        if package.is_empty() || package.split('.').all(is_proto_identifier) {
+            return Ok(());
+        }
+        Err(self.locations.error(
+            &[field::FILE_PACKAGE],
+            format!("`{package}` is no package name"),
+        ))
     }
 
     fn syntax(&self, file: &FileDescriptorProto) -> Result<(), Error> {
@@ -115,31 +123,34 @@ impl File<'_> {
     }
 
     fn message(&self, path: &[i32], message: &DescriptorProto) -> Result<(), Error> {
-        self.name(path, message.name())?;
+        let mut mistakes = Mistakes::default();
+        mistakes.note(self.name(path, message.name()));
         for (index, item) in message.field.iter().enumerate() {
-            self.field(&child(path, field::MESSAGE_FIELD, index), item)?;
+            mistakes.note(self.field(&child(path, field::MESSAGE_FIELD, index), item));
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
-            self.name(&child(path, field::MESSAGE_ONEOF, index), oneof.name())?;
+            let path = child(path, field::MESSAGE_ONEOF, index);
+            mistakes.note(self.name(&path, oneof.name()));
         }
         for (index, item) in message.enum_type.iter().enumerate() {
-            self.enumeration(&child(path, field::MESSAGE_ENUM, index), item)?;
+            mistakes.note(self.enumeration(&child(path, field::MESSAGE_ENUM, index), item));
         }
         for (index, nested) in message.nested_type.iter().enumerate() {
             let path = child(path, field::MESSAGE_NESTED, index);
-            self.message(&path, nested)?;
+            mistakes.note(self.message(&path, nested));
             let fields: Vec<&str> = nested
                 .field
                 .iter()
                 .map(prost_types::FieldDescriptorProto::name)
                 .collect();
             if is_map_entry(nested) && fields != ["key", "value"] {
-                return Err(self
+                let error = self
                     .locations
-                    .error(&path, "a map's entry must have the fields key and value"));
+                    .error(&path, "a map's entry must have the fields key and value");
+                mistakes.add(error);
             }
         }
-        Ok(())
+        mistakes.finish()
     }
 
     fn field(&self, path: &[i32], item: &FieldDescriptorProto) -> Result<(), Error> {
@@ -162,16 +173,19 @@ impl File<'_> {
     }
 
     fn enumeration(&self, path: &[i32], item: &EnumDescriptorProto) -> Result<(), Error> {
-        self.name(path, item.name())?;
+        let mut mistakes = Mistakes::default();
+        mistakes.note(self.name(path, item.name()));
         if item.value.is_empty() {
-            return Err(self
-                .locations
-                .error(path, format!("the enum `{}` has no values", item.name())));
+            mistakes.add(
+                self.locations
+                    .error(path, format!("the enum `{}` has no values", item.name())),
+            );
         }
         for (index, value) in item.value.iter().enumerate() {
-            self.name(&child(path, field::ENUM_VALUE, index), value.name())?;
+            let path = child(path, field::ENUM_VALUE, index);
+            mistakes.note(self.name(&path, value.name()));
         }
-        Ok(())
+        mistakes.finish()
     }
 
     fn name(&self, path: &[i32], name: &str) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 //! everything by absolute path: a message may be called `Status`, `Option` or
 //! `Send`.
 
+mod descriptors;
 mod methods;
 mod server;
 mod servicer;
@@ -14,7 +15,6 @@ use syn::parse::Parser;
 
 use crate::error::Error;
 use crate::model::{Item, Service};
-use crate::names;
 use crate::options::Options;
 use crate::{GeneratedFile, VERSION};
 
@@ -30,6 +30,8 @@ pub(crate) struct Package<'a> {
     pub(crate) sources: Vec<&'a str>,
     pub(crate) messages: Vec<syn::Item>,
     pub(crate) services: Vec<Service>,
+    /// The bytes of `FILE_DESCRIPTOR_SET`, where it is asked for.
+    pub(crate) descriptors: Option<Vec<u8>>,
 }
 
 impl Package<'_> {
@@ -49,18 +51,21 @@ impl Package<'_> {
                 const _: () = ::grpc_runtime::codegen::check_contract(#contract, #VERSION);
             });
         }
+        tokens.extend(self.descriptors.as_deref().map(descriptors::emit));
+        let client_cfg = cfg(options.client_cfg.as_deref())?;
+        let server_cfg = cfg(options.server_cfg.as_deref())?;
         for service in &self.services {
             tokens.extend(methods::emit(service));
             if options.client {
-                tokens.extend(stub::emit(service)?);
+                tokens.extend(stub::emit(service, &client_cfg)?);
             }
             if options.server {
-                tokens.extend(servicer::emit(service)?);
-                tokens.extend(server::emit(service));
+                tokens.extend(servicer::emit(service, &server_cfg)?);
+                tokens.extend(server::emit(service, &server_cfg)?);
             }
         }
         items.extend(parse(tokens)?);
-        let name = format!("{}.rs", names::file_stem(package));
+        let name = format!("{}.rs", options.file_stem(package));
         Ok(layout(name, &self.sources.join(", "), items))
     }
 }
@@ -128,6 +133,25 @@ fn docs(lines: &[String], otherwise: &str) -> TokenStream {
         line => format!(" {line}"),
     });
     quote!(#(#[doc = #lines])*)
+}
+
+/// `#[cfg(…)]`, or nothing.
+fn cfg(predicate: Option<&str>) -> Result<TokenStream, Error> {
+    let Some(predicate) = predicate else {
+        return Ok(TokenStream::new());
+    };
+    let predicate = tokens(predicate)?;
+    Ok(quote!(#[cfg(#predicate)]))
+}
+
+/// What the user gave for an item.
+fn user_attributes(attributes: &[String]) -> Result<TokenStream, Error> {
+    attributes.iter().map(|text| tokens(text)).collect()
+}
+
+fn tokens(text: &str) -> Result<TokenStream, Error> {
+    text.parse()
+        .map_err(|error| Error::new(format!("`{text}` is no Rust: {error}")))
 }
 
 /// A service's item: its docs, a note on its name, lints.

@@ -3,47 +3,53 @@
 
 use std::fmt;
 
-/// Why nothing was generated.
+/// One thing to tell the author of a `.proto` file, and where it stands.
 ///
 /// `Display` gives `file:line:column: message`, with as much of the place as
-/// is known. The file is named as the descriptors name it, that is relative to
-/// an include path; [`Error::file`] and [`Error::position`] let a front-end
-/// turn that into a path on disk and show the line.
+/// is known, and the help on a line of its own. The file is named as the
+/// descriptors name it, that is relative to an include path;
+/// [`Diagnostic::file`] and [`Diagnostic::position`] let a front-end turn that
+/// into a path on disk and show the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Diagnostic {
     file: Option<String>,
     position: Option<(usize, usize)>,
     message: String,
+    help: Option<String>,
 }
 
-impl Error {
-    /// An error of the whole run: an option, a request that cannot be decoded.
+impl Diagnostic {
+    /// Of the whole run: an option, a request that cannot be decoded.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
             file: None,
             position: None,
             message: message.into(),
+            help: None,
         }
     }
 
     pub(crate) fn in_file(file: &str, message: impl Into<String>) -> Self {
         Self {
             file: Some(file.to_owned()),
-            position: None,
-            message: message.into(),
+            ..Self::new(message)
         }
     }
 
     pub(crate) fn at(file: &str, position: (usize, usize), message: impl Into<String>) -> Self {
         Self {
-            file: Some(file.to_owned()),
             position: Some(position),
-            message: message.into(),
+            ..Self::in_file(file, message)
         }
     }
 
-    /// The file's name in the descriptors, or `None` where the error is not of
-    /// one file.
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The file's name in the descriptors, or `None` where it is not about one
+    /// file.
     pub fn file(&self) -> Option<&str> {
         self.file.as_deref()
     }
@@ -54,13 +60,18 @@ impl Error {
         self.position
     }
 
-    /// The text without the place.
+    /// What there is to say, without the place.
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// What to do about it, where that is more than the message says.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(f, "{file}:")?;
@@ -69,8 +80,96 @@ impl fmt::Display for Error {
             }
             f.write_str(" ")?;
         }
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  = help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why nothing was generated: everything that was found wrong, in the order in
+/// which it stands in the files.
+///
+/// `Display` gives one [`Diagnostic`] after the other, each on a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// At least one.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Diagnostic::new(message).into()
+    }
+
+    pub(crate) fn in_file(file: &str, message: impl Into<String>) -> Self {
+        Diagnostic::in_file(file, message).into()
+    }
+
+    /// What is wrong; never empty.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            diagnostics: vec![diagnostic],
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for Error {}
+
+/// Gathers what goes wrong, so that one run tells all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes {
+    found: Vec<Diagnostic>,
+}
+
+impl Mistakes {
+    /// Keeps the error; gives the value if there is one.
+    pub(crate) fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(error);
+                None
+            }
+        }
+    }
+
+    /// Keeps the error.
+    pub(crate) fn add(&mut self, error: Error) {
+        for diagnostic in error.diagnostics {
+            if !self.found.contains(&diagnostic) {
+                self.found.push(diagnostic);
+            }
+        }
+    }
+
+    /// Fails if anything was found.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        if self.found.is_empty() {
+            Ok(())
+        } else {
+            Err(Error {
+                diagnostics: self.found,
+            })
+        }
+    }
+}

@@ -9,15 +9,18 @@
 //!
 //! For each package one file, named like the package (`a.b.rs`; `_.rs` for
 //! none), that is meant to be `include!`d into the module of that package.
-//! [`OPTIONS`] says what can be chosen.
+//! [`OPTIONS`] says what can be chosen, and the page `OPTIONS.md` beside this
+//! crate's manifest shows what each option changes.
 
 mod accessors;
 mod comments;
+mod descriptor_set;
 mod descriptors;
 mod editions;
 mod emit;
 mod error;
 mod groups;
+mod inventory;
 mod locations;
 mod messages;
 mod model;
@@ -28,13 +31,16 @@ pub mod plugin;
 mod request;
 mod scope;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-pub use error::Error;
-pub use options::{OPTIONS, OptionSpec, Options};
+pub use error::{Diagnostic, Error};
+pub use options::{OPTIONS, OptionSpec, Options, options_as_markdown};
 pub use request::Request;
 
 use emit::Package;
+use error::Mistakes;
+use inventory::Inventory;
+use model::Service;
 use paths::Paths;
 
 /// This generator's version, which generated files name.
@@ -49,42 +55,71 @@ pub struct GeneratedFile {
     pub text: String,
 }
 
-/// Generates the packages of all files asked for, in the order of their names.
+/// What came of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// In the order of the packages' names, the include file last.
+    pub files: Vec<GeneratedFile>,
+    /// What the user should know of and need not mend: an option whose path
+    /// covers nothing, a name that had to differ from what it would be.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Generates the packages of all files asked for.
 ///
 /// The request's own parameter is not looked at: that is for [`plugin`].
-/// Fails on what cannot be generated, with the place in the `.proto` file.
-pub fn generate(request: &Request, options: &Options) -> Result<Vec<GeneratedFile>, Error> {
+/// Fails on what cannot be generated, with the place of each such thing in the
+/// `.proto` files.
+pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error> {
+    options.check()?;
     descriptors::check(request)?;
     let packages = request.packages();
-    scope::check_packages(&packages)?;
-
     let paths = Paths::new(&options.extern_paths);
+    let inventory = Inventory::of(request, options);
+    let mut warnings = inventory.warnings(request, options);
+
     // Before prost-build sees a message: it panics on some names that collide.
-    let mut scopes = HashMap::new();
-    for package in packages.keys() {
-        let scope = scope::of_package(request, &packages, package, &paths, options.messages)?;
-        scopes.insert(*package, scope);
+    let mut mistakes = Mistakes::default();
+    mistakes.note(scope::check_packages(&packages));
+    let mut services: HashMap<&str, Vec<Service>> = HashMap::new();
+    for (package, files) in &packages {
+        let scope = scope::of_package(request, &packages, package, &paths, options);
+        let Some(mut scope) = mistakes.note(scope) else {
+            continue;
+        };
+        if !(options.client || options.server) {
+            continue;
+        }
+        for file in files {
+            let read = model::services(file, &mut scope, &paths, options);
+            if let Some((read, renamed)) = mistakes.note(read) {
+                services.entry(package).or_default().extend(read);
+                warnings.extend(renamed);
+            }
+        }
     }
+    mistakes.finish()?;
+
     let mut messages = if options.messages {
-        messages::generate(request, &paths)?
+        messages::generate(request, &paths, options, &inventory)?
     } else {
         HashMap::new()
     };
-
     let mut files = Vec::new();
     for (package, sources) in &packages {
-        let mut scope = scopes.remove(package).unwrap_or_default();
-        let mut generated = Package::default();
-        for file in sources {
-            generated.sources.push(file.name());
-            generated
-                .messages
-                .extend(messages.remove(file.name()).unwrap_or_default());
-            if options.client || options.server {
-                let services = model::services(file, &mut scope, &paths)?;
-                generated.services.extend(services);
-            }
-        }
+        let names: Vec<&str> = sources.iter().map(|file| file.name()).collect();
+        let generated = Package {
+            messages: names
+                .iter()
+                .flat_map(|name| messages.remove(*name).unwrap_or_default())
+                .collect(),
+            services: services.remove(package).unwrap_or_default(),
+            descriptors: options
+                .file_descriptor_set
+                .then(|| descriptor_set::closure(request, &names))
+                .transpose()?,
+            sources: names,
+        };
         // What the user has elsewhere needs no empty file beside it.
         if generated.is_empty() && paths.has_package(package) {
             continue;
@@ -94,18 +129,26 @@ pub fn generate(request: &Request, options: &Options) -> Result<Vec<GeneratedFil
 
     let tree = options.include_file.as_ref().map(|name| {
         let packages: Vec<&str> = files.iter().map(|(package, _)| *package).collect();
-        emit::tree(name, &packages)
+        emit::tree(name, &packages, options)
     });
     let mut files: Vec<GeneratedFile> = files.into_iter().map(|(_, file)| file).collect();
-    if let Some(tree) = tree {
-        let tree = tree?;
-        if let Some(other) = files.iter().find(|file| file.name == tree.name) {
-            return Err(Error::new(format!(
-                "option `include_file`: `{}` is the name of a package's file already",
-                other.name
-            )));
-        }
-        files.push(tree);
-    }
-    Ok(files)
+    files.extend(tree.transpose()?);
+    check_names(&files, options)?;
+    Ok(Generated { files, warnings })
+}
+
+/// Fails if a name the user chose is that of a package's file.
+fn check_names(files: &[GeneratedFile], options: &Options) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    let Some(twice) = files.iter().find(|file| !names.insert(&file.name)) else {
+        return Ok(());
+    };
+    let option = match &options.include_file {
+        Some(name) if *name == twice.name => "include_file",
+        _ => "default_package_filename",
+    };
+    Err(Error::new(format!(
+        "option `{option}`: `{}` is the name of a package's file already",
+        twice.name
+    )))
 }

@@ -7,7 +7,7 @@ use prost_types::FileDescriptorProto;
 use prost_types::source_code_info::Location;
 
 use crate::comments;
-use crate::error::Error;
+use crate::error::{Diagnostic, Error};
 
 /// Field numbers in `descriptor.proto` that paths are made of.
 pub(crate) mod field {
@@ -55,14 +55,19 @@ impl<'a> Locations<'a> {
     /// An error that points at the item's name, else at the item, else at the
     /// innermost item around it that has a place.
     pub(crate) fn error(&self, path: &[i32], message: impl Into<String>) -> Error {
+        self.diagnostic(path, message).into()
+    }
+
+    /// The same, for what is no error.
+    pub(crate) fn diagnostic(&self, path: &[i32], message: impl Into<String>) -> Diagnostic {
         let mut name = path.to_vec();
         name.push(field::NAME);
         let place = std::iter::once(&name[..])
             .chain((1..=path.len()).rev().map(|length| &path[..length]))
             .find_map(|path| self.position(path));
         match place {
-            Some(position) => Error::at(self.file, position, message),
-            None => Error::in_file(self.file, message),
+            Some(position) => Diagnostic::at(self.file, position, message),
+            None => Diagnostic::in_file(self.file, message),
         }
     }
 

@@ -30,7 +30,11 @@ fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     let mut request = Vec::new();
     io::stdin().lock().read_to_end(&mut request)?;
+    let reply = plugin::respond(&request);
+    for warning in &reply.warnings {
+        eprintln!("{warning}");
+    }
     let mut output = io::stdout().lock();
-    output.write_all(&plugin::respond(&request))?;
+    output.write_all(&reply.response)?;
     output.flush()
 }

@@ -3,6 +3,8 @@
 //! [`crate::scope`]) or rewritten in the copy it is given; what it says of
 //! comments is replaced.
 
+mod debug;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +19,9 @@ use crate::accessors;
 use crate::descriptors::{file_scope, full_name, is_packable};
 use crate::error::Error;
 use crate::groups;
+use crate::inventory::Inventory;
 use crate::locations::{Locations, child, field};
+use crate::options::Options;
 use crate::paths::{PROST, Paths};
 use crate::request::Request;
 
@@ -29,13 +33,14 @@ const PLACEHOLDER: &str = " @doc ";
 pub(crate) fn generate(
     request: &Request,
     paths: &Paths<'_>,
+    options: &Options,
+    inventory: &Inventory,
 ) -> Result<HashMap<String, Vec<syn::Item>>, Error> {
     let mut types = Types::default();
     for file in request.files() {
         types.add(&file_scope(file), &file.message_type, &file.enum_type);
     }
-    let mut config = prost_build::Config::new();
-    config.prost_path(PROST);
+    let mut config = configure(options, inventory);
     // Drops prost-build's own table of well-known types: every external type
     // is named in full below.
     config.compile_well_known_types();
@@ -78,9 +83,51 @@ pub(crate) fn generate(
                 Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
             })?;
             accessors::unraw_maps(&mut parsed.items);
+            debug::add(&mut parsed.items);
             Ok((file.name().to_owned(), parsed.items))
         })
         .collect()
+}
+
+/// prost-build's own options. Its paths mean what [`Rule`] says ours do, as
+/// long as they begin with a dot.
+fn configure(options: &Options, inventory: &Inventory) -> prost_build::Config {
+    let mut config = prost_build::Config::new();
+    config.prost_path(PROST);
+    for rule in &options.rules {
+        let path = inventory.as_prost_names(rule);
+        let value = rule.value.as_str();
+        match rule.option {
+            "type_attribute" => config.type_attribute(path, value),
+            "message_attribute" => config.message_attribute(path, value),
+            "enum_attribute" => config.enum_attribute(path, value),
+            "field_attribute" => config.field_attribute(path, value),
+            "boxed" => config.boxed(path),
+            "type_name_domain" => config.type_name_domain([path], value),
+            _ => continue,
+        };
+    }
+    // These take their paths at once.
+    let paths = |option: &str| {
+        let rules = options.rules(option);
+        rules
+            .map(|rule| inventory.as_prost_names(rule))
+            .collect::<Vec<_>>()
+    };
+    config.bytes(paths("bytes"));
+    config.btree_map(paths("btree_map"));
+    config.skip_debug(paths("skip_debug"));
+    config.disable_comments(paths("disable_comments"));
+    if options.retain_enum_prefix {
+        config.retain_enum_prefix();
+    }
+    if options.type_names {
+        config.enable_type_names();
+        // What every other implementation writes into an `Any`. It comes last:
+        // the user's own `.` wins.
+        config.type_name_domain(["."], "type.googleapis.com");
+    }
+    config
 }
 
 /// Of all types described: for an enum, the first name of each number.

@@ -3,9 +3,10 @@
 
 use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 
-use crate::error::Error;
+use crate::error::{Diagnostic, Error, Mistakes};
 use crate::locations::{Locations, child, field};
 use crate::names;
+use crate::options::Options;
 use crate::paths::Paths;
 use crate::scope::Scope;
 
@@ -37,6 +38,8 @@ pub(crate) struct Item {
     /// A sentence for the reader who looks for the name it would have if that
     /// were not taken.
     pub(crate) note: Option<String>,
+    /// Of the user's options.
+    pub(crate) attributes: Vec<String>,
 }
 
 /// One service and the names of what is generated for it.
@@ -61,35 +64,42 @@ impl Service {
     }
 }
 
-/// The services of one file, whose names are claimed in the package's scope.
+/// The services of one file, whose names are claimed in the package's scope,
+/// and a warning for each name that had to differ.
 pub(crate) fn services(
     file: &FileDescriptorProto,
     scope: &mut Scope,
     paths: &Paths<'_>,
-) -> Result<Vec<Service>, Error> {
-    let reader = Reader {
+    options: &Options,
+) -> Result<(Vec<Service>, Vec<Diagnostic>), Error> {
+    let mut reader = Reader {
         locations: Locations::of(file),
         package: file.package(),
         paths,
+        options,
+        warnings: Vec::new(),
     };
-    file.service
-        .iter()
-        .enumerate()
-        .map(|(index, service)| {
-            reader.service(&child(&[], field::FILE_SERVICE, index), service, scope)
-        })
-        .collect()
+    let mut mistakes = Mistakes::default();
+    let mut services = Vec::new();
+    for (index, service) in file.service.iter().enumerate() {
+        let path = child(&[], field::FILE_SERVICE, index);
+        services.extend(mistakes.note(reader.service(&path, service, scope)));
+    }
+    mistakes.finish()?;
+    Ok((services, reader.warnings))
 }
 
 struct Reader<'a> {
     locations: Locations<'a>,
     package: &'a str,
     paths: &'a Paths<'a>,
+    options: &'a Options,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     fn service(
-        &self,
+        &mut self,
         path: &[i32],
         service: &ServiceDescriptorProto,
         scope: &mut Scope,
@@ -106,43 +116,66 @@ impl Reader<'_> {
         scope
             .claim(format!("service {base}"), &what)
             .map_err(|message| self.locations.error(path, message))?;
-        let mut take = |wanted: String| {
+        let mut warnings = Vec::new();
+        let mut take = |wanted: String, option: &str| {
             let (name, taker) = scope.free(&wanted);
             let note = taker.map(|taker| format!("Named `{name}` because {taker} is `{wanted}`."));
+            if let Some(taker) = taker {
+                warnings.push(self.locations.diagnostic(
+                    path,
+                    format!("for {what}, `{name}` is generated because {taker} is `{wanted}`"),
+                ));
+            }
             scope
                 .claim(name.clone(), &what)
                 .map_err(|message| self.locations.error(path, message))?;
-            Ok::<_, Error>(Item { name, note })
+            let rules = self.options.rules(option);
+            let rules = rules.filter(|rule| rule.covers(&format!(".{full_name}")));
+            Ok::<_, Error>(Item {
+                name,
+                note,
+                attributes: rules.map(|rule| rule.value.clone()).collect(),
+            })
         };
-        let module = take(names::snake(service.name()))?;
-        let stub = take(names::camel_with(service.name(), "Stub"))?;
-        let servicer = take(names::camel_with(service.name(), "Servicer"))?;
-        let server = take(names::camel_with(service.name(), "Server"))?;
+        let module = take(names::snake(service.name()), "")?;
+        let name = |suffix: &str| names::camel_with(service.name(), suffix);
+        let stub = take(name("Stub"), "stub_attribute")?;
+        let servicer = take(name("Servicer"), "servicer_attribute")?;
+        let server = take(name("Server"), "server_attribute")?;
+        self.warnings.append(&mut warnings);
 
         let mut taken = Scope::default();
-        let methods = service
-            .method
-            .iter()
-            .enumerate()
-            .map(|(index, method)| {
-                let path = child(path, field::SERVICE_METHOD, index);
-                self.method(&path, &full_name, method, &mut taken)
-            })
-            .collect::<Result<_, Error>>()?;
+        let mut mistakes = Mistakes::default();
+        let mut methods = Vec::new();
+        for (index, method) in service.method.iter().enumerate() {
+            let path = child(path, field::SERVICE_METHOD, index);
+            methods.extend(mistakes.note(self.method(&path, &full_name, method, &mut taken)));
+        }
+        mistakes.finish()?;
 
         Ok(Service {
+            docs: self.docs(path, &full_name),
             full_name,
             module,
             stub,
             servicer,
             server,
-            docs: self.locations.docs(path),
             deprecated: service
                 .options
                 .as_ref()
                 .is_some_and(prost_types::ServiceOptions::deprecated),
             methods,
         })
+    }
+
+    fn docs(&self, path: &[i32], full_name: &str) -> Vec<String> {
+        let full_name = format!(".{full_name}");
+        let mut disabled = self.options.rules("disable_comments");
+        if disabled.any(|rule| rule.covers(&full_name)) {
+            Vec::new()
+        } else {
+            self.locations.docs(path)
+        }
     }
 
     fn method(
@@ -175,7 +208,7 @@ impl Reader<'_> {
             },
             input: self.paths.resolve(self.package, method.input_type()),
             output: self.paths.resolve(self.package, method.output_type()),
-            docs: self.locations.docs(path),
+            docs: self.docs(path, &format!("{service}.{}", method.name())),
             deprecated: method
                 .options
                 .as_ref()

@@ -1,94 +1,45 @@
-//! The options, as one table for the plugin's parameter and for `grpc-build`.
-//! An option must never be accepted and then ignored: what the table does not
-//! name, and what is given twice, is an error.
+//! What to generate, as the plugin's parameter and `grpc-build` say it. An
+//! option must never be accepted and then ignored: what the table does not
+//! name, what is given twice, and what has no effect beside another option is
+//! an error; a path that covers nothing is a warning ([`crate::inventory`]).
+
+mod nearest;
+pub(crate) mod rules;
+mod table;
+mod values;
 
 use std::collections::BTreeSet;
 
-use crate::error::Error;
+use crate::error::{Diagnostic, Error, Mistakes};
+use crate::names;
 
-/// One line of the table: an option's name, the form of its value, what it
-/// does, and how it is applied.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct OptionSpec {
-    /// The name, as it stands before the first `=`.
-    pub name: &'static str,
-    /// The form of the value, for people to read.
-    pub value: &'static str,
-    /// What the option does, and what holds without it.
-    pub help: &'static str,
-    /// Whether the option may be given more than once.
-    pub repeats: bool,
-    apply: fn(&mut Options, &str) -> Result<(), String>,
-}
-
-/// Every option there is. `protoc` takes them as
-/// `--rust-grpc_opt=name=value,name=value`, `grpc_build::Config` has a method
-/// of each name.
-pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "client",
-        value: "true|false",
-        help: "generate a stub for each service (default: true)",
-        repeats: false,
-        apply: |options, value| {
-            options.client = parse_bool(value)?;
-            Ok(())
-        },
-    },
-    OptionSpec {
-        name: "server",
-        value: "true|false",
-        help: "generate a servicer trait and a server for each service (default: true)",
-        repeats: false,
-        apply: |options, value| {
-            options.server = parse_bool(value)?;
-            Ok(())
-        },
-    },
-    OptionSpec {
-        name: "messages",
-        value: "true|false",
-        help: "generate messages and enums; with false, services only, over messages that \
-               another generator put into the same modules, or that extern_path names \
-               (default: true)",
-        repeats: false,
-        apply: |options, value| {
-            options.messages = parse_bool(value)?;
-            Ok(())
-        },
-    },
-    OptionSpec {
-        name: "extern_path",
-        value: ".proto.path=::rust::path",
-        help: "use types that exist already for a package or a type, and generate none; they \
-               must be prost messages that derive what the generated ones would (Copy, Eq, \
-               Hash); may be repeated",
-        repeats: true,
-        apply: Options::add_extern_path,
-    },
-    OptionSpec {
-        name: "include_file",
-        value: "mod.rs",
-        help: "also generate a file of this name with the tree of modules that holds all \
-               packages (default: none)",
-        repeats: false,
-        apply: |options, value| {
-            options.include_file = Some(parse_file_name(value)?);
-            Ok(())
-        },
-    },
-];
+pub(crate) use nearest::nearest;
+pub(crate) use rules::{Rule, Target};
+pub use table::{OPTIONS, OptionSpec, options_as_markdown};
+pub(crate) use values::is_proto_identifier;
 
 /// What to generate.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one line of the table"
+)]
 pub struct Options {
     pub(crate) client: bool,
     pub(crate) server: bool,
     pub(crate) messages: bool,
+    pub(crate) client_cfg: Option<String>,
+    pub(crate) server_cfg: Option<String>,
     /// Proto path (with its leading dot) and Rust path, in the order given.
     pub(crate) extern_paths: Vec<(String, String)>,
     pub(crate) include_file: Option<String>,
+    /// The stem of the file for what has no package.
+    pub(crate) default_package: String,
+    pub(crate) file_descriptor_set: bool,
+    pub(crate) retain_enum_prefix: bool,
+    pub(crate) type_names: bool,
+    /// In the order given, which is the order of attributes.
+    pub(crate) rules: Vec<Rule>,
     given: BTreeSet<&'static str>,
 }
 
@@ -98,21 +49,34 @@ impl Default for Options {
             client: true,
             server: true,
             messages: true,
+            client_cfg: None,
+            server_cfg: None,
             extern_paths: Vec::new(),
             include_file: None,
+            default_package: "_".to_owned(),
+            file_descriptor_set: false,
+            retain_enum_prefix: false,
+            type_names: false,
+            rules: Vec::new(),
             given: BTreeSet::new(),
         }
     }
 }
 
 impl Options {
-    /// Reads protoc's `name=value,name=value`. A value may hold `=`, not `,`.
+    /// Reads protoc's `name=value,name=value`. A comma within brackets or
+    /// quotes belongs to the value: `type_attribute=.a=#[derive(B, C)]` is one
+    /// option.
+    ///
+    /// Fails with everything that is wrong with any of them.
     pub fn parse(parameter: &str) -> Result<Self, Error> {
         let mut options = Self::default();
-        for part in parameter.split(',').filter(|part| !part.is_empty()) {
+        let mut mistakes = Mistakes::default();
+        for part in split(parameter).filter(|part| !part.trim().is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            options.set(name, value)?;
+            mistakes.note(options.set(name, value));
         }
+        mistakes.finish()?;
         Ok(options)
     }
 
@@ -138,20 +102,85 @@ impl Options {
         if value.is_empty() {
             return Err(wrong("it needs a value"));
         }
-        (spec.apply)(self, value).map_err(|why| wrong(&why))
+        match spec.rule {
+            None => (spec.apply)(self, value),
+            Some((target, valued)) => {
+                Rule::parse(spec.name, target, valued, value).and_then(|rule| self.add_rule(rule))
+            }
+        }
+        .map_err(|why| wrong(&why))
+    }
+
+    /// Fails on options that have no effect beside others.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
+        for (without, needs, value, names) in [
+            (!self.client, "client", "true", &["client_cfg"][..]),
+            (!self.server, "server", "true", &["server_cfg"]),
+            (
+                !self.messages,
+                "messages",
+                "true",
+                &["retain_enum_prefix", "type_names"],
+            ),
+            (
+                !self.type_names,
+                "type_names",
+                "true",
+                &["type_name_domain"],
+            ),
+            (
+                self.include_file.is_none(),
+                "include_file",
+                "mod.rs",
+                &["module_attribute"],
+            ),
+        ] {
+            for name in names {
+                if without && self.given.contains(name) {
+                    mistakes.add(Error::new(format!(
+                        "option `{name}`: it has no effect without `{needs}={value}`"
+                    )));
+                }
+            }
+        }
+        mistakes.finish()
+    }
+
+    /// The rules of one option.
+    pub(crate) fn rules(&self, option: &str) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| rule.option == option)
+    }
+
+    /// A package in file names.
+    pub(crate) fn file_stem(&self, package: &str) -> String {
+        if package.is_empty() {
+            self.default_package.clone()
+        } else {
+            names::file_stem(package)
+        }
+    }
+
+    fn add_rule(&mut self, rule: Rule) -> Result<(), String> {
+        // Several attributes may stand on one thing; of anything else there is
+        // one for a path.
+        let twice = self.rules(rule.option).any(|known| {
+            known.path == rule.path
+                && (known.value == rule.value || !rule.option.ends_with("_attribute"))
+        });
+        if twice {
+            return Err(format!("`{}` is given twice", rule.path));
+        }
+        self.rules.push(rule);
+        Ok(())
     }
 
     fn add_extern_path(&mut self, value: &str) -> Result<(), String> {
         let (proto, rust) = value
             .split_once('=')
             .ok_or_else(|| format!("`{value}` has no `=` between the two paths"))?;
-        let segments = proto.strip_prefix('.').ok_or_else(|| {
-            format!("the proto path `{proto}` must be full, with a dot in front: `.{proto}`")
-        })?;
-        if !segments.split('.').all(is_proto_identifier) {
-            return Err(format!("`{proto}` is not a proto path"));
-        }
-        check_rust_path(rust)?;
+        values::proto_path(proto)?;
+        values::rust_path(rust)?;
         if self.extern_paths.iter().any(|(known, _)| known == proto) {
             return Err(format!("`{proto}` is given twice"));
         }
@@ -160,70 +189,35 @@ impl Options {
     }
 }
 
+/// The parts between commas that stand in no brackets and no string.
+fn split(parameter: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    let mut escaped = false;
+    parameter.split(move |next: char| {
+        if quoted {
+            quoted = escaped || next != '"';
+            escaped = !escaped && next == '\\';
+            return false;
+        }
+        match next {
+            '"' => quoted = true,
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        next == ',' && depth == 0
+    })
+}
+
 fn unknown(name: &str) -> Error {
-    use std::fmt::Write as _;
-
-    let mut message = format!("unknown option `{name}`; the options are:");
-    for spec in OPTIONS {
-        let _ = write!(
-            message,
-            "\n  {}={}: {}",
-            spec.name,
-            spec.value,
-            one_line(spec.help)
-        );
-    }
-    Error::new(message)
-}
-
-/// The table's help is broken over source lines.
-fn one_line(help: &str) -> String {
-    help.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn parse_bool(value: &str) -> Result<bool, String> {
-    value
-        .parse()
-        .map_err(|_| format!("`{value}` is neither true nor false"))
-}
-
-/// The file goes beside the packages' files, whose names it includes: a path
-/// with directories would break both.
-fn parse_file_name(value: &str) -> Result<String, String> {
-    if value.contains(['/', '\\']) || value.strip_suffix(".rs").is_none_or(str::is_empty) {
-        return Err(format!("`{value}` is not the plain name of a .rs file"));
-    }
-    Ok(value.to_owned())
-}
-
-/// A path that means the same in every module: generated code stands in
-/// modules of several depths, so `self` and `super` would not.
-fn check_rust_path(path: &str) -> Result<(), String> {
-    let fits = match syn::parse_str::<syn::Type>(path) {
-        Ok(syn::Type::Path(parsed)) => parsed
-            .path
-            .segments
-            .first()
-            .is_some_and(|first| first.ident != "self" && first.ident != "super"),
-        Ok(syn::Type::Tuple(tuple)) => tuple.elems.is_empty(),
-        _ => false,
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "`{path}` is not a Rust path that begins with `::`, `crate` or a crate's name"
-        ))
-    }
-}
-
-/// What the proto grammar calls `ident`.
-pub(crate) fn is_proto_identifier(name: &str) -> bool {
-    let mut characters = name.chars();
-    characters
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && characters.all(|next| next.is_ascii_alphanumeric() || next == '_')
+    let names: Vec<&str> = OPTIONS.iter().map(|spec| spec.name).collect();
+    let near = nearest(name, names.iter().copied())
+        .map(|near| format!("did you mean `{near}`? "))
+        .unwrap_or_default();
+    Diagnostic::new(format!("unknown option `{name}`"))
+        .with_help(format!("{near}The options are: {}", names.join(", ")))
+        .into()
 }
 
 #[cfg(test)]

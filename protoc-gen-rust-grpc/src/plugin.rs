@@ -6,10 +6,10 @@ use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
 
 use crate::editions;
-use crate::error::Error;
-use crate::generate;
+use crate::error::{Diagnostic, Error};
 use crate::options::Options;
 use crate::request::Request;
+use crate::{Generated, generate};
 
 /// `CodeGeneratorResponse.Feature.FEATURE_SUPPORTS_EDITIONS`, and the numbers of
 /// the two fields that come with it. prost-types has none of the three.
@@ -17,37 +17,54 @@ const SUPPORTS_EDITIONS: u64 = 2;
 const MINIMUM_EDITION: u32 = 3;
 const MAXIMUM_EDITION: u32 = 4;
 
-/// Answers a `CodeGeneratorRequest` with a `CodeGeneratorResponse`.
+/// What to send back to protoc, and what to tell the user beside it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// An encoded `CodeGeneratorResponse`.
+    pub response: Vec<u8>,
+    /// For standard error, which protoc passes on; a response has no place for
+    /// warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Answers a `CodeGeneratorRequest`.
 ///
 /// The response declares `optional` in proto3 and the editions up to 2024;
 /// protoc refuses files of a newer one with a text of its own.
-pub fn respond(request: &[u8]) -> Vec<u8> {
+pub fn respond(request: &[u8]) -> Reply {
     let mut response = CodeGeneratorResponse {
         supported_features: Some(Feature::Proto3Optional as u64 | SUPPORTS_EDITIONS),
         ..CodeGeneratorResponse::default()
     };
+    let mut warnings = Vec::new();
     match run(request) {
-        Ok(files) => response.file = files,
+        Ok(generated) => {
+            response.file = generated
+                .files
+                .into_iter()
+                .map(|file| File {
+                    name: Some(file.name),
+                    content: Some(file.text),
+                    ..File::default()
+                })
+                .collect();
+            warnings = generated.warnings;
+        }
         Err(error) => response.error = Some(error.to_string()),
     }
     let mut bytes = response.encode_to_vec();
     encoding::int32::encode(MINIMUM_EDITION, &editions::MINIMUM, &mut bytes);
     encoding::int32::encode(MAXIMUM_EDITION, &editions::MAXIMUM, &mut bytes);
-    bytes
+    Reply {
+        response: bytes,
+        warnings,
+    }
 }
 
-fn run(request: &[u8]) -> Result<Vec<File>, Error> {
+fn run(request: &[u8]) -> Result<Generated, Error> {
     let request = Request::decode(request)?;
     let options = Options::parse(request.parameter())?;
-    let files = generate(&request, &options)?;
-    Ok(files
-        .into_iter()
-        .map(|file| File {
-            name: Some(file.name),
-            content: Some(file.text),
-            ..File::default()
-        })
-        .collect())
+    generate(&request, &options)
 }
 
 #[cfg(test)]

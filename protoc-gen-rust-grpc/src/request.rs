@@ -8,6 +8,7 @@ use prost::Message;
 use prost_types::FileDescriptorProto;
 use prost_types::compiler::CodeGeneratorRequest;
 
+use crate::descriptor_set;
 use crate::editions;
 use crate::error::Error;
 
@@ -17,6 +18,9 @@ pub struct Request {
     parameter: String,
     to_generate: BTreeSet<String>,
     files: Vec<FileDescriptorProto>,
+    /// Each file as it came, in the same order: what the types above do not
+    /// know (custom options, features of editions) is in here alone.
+    encoded: Vec<Vec<u8>>,
 }
 
 impl Request {
@@ -43,6 +47,7 @@ impl Request {
             parameter: request.parameter.unwrap_or_default(),
             to_generate,
             files: request.proto_file,
+            encoded: descriptor_set::files(bytes)?,
         })
     }
 
@@ -53,6 +58,12 @@ impl Request {
 
     pub(crate) fn files(&self) -> &[FileDescriptorProto] {
         &self.files
+    }
+
+    /// The files with the bytes each came as.
+    pub(crate) fn encoded(&self) -> impl Iterator<Item = (&FileDescriptorProto, &[u8])> {
+        let encoded = self.encoded.iter().map(Vec::as_slice);
+        self.files.iter().zip(encoded)
     }
 
     pub(crate) fn generates(&self, file: &FileDescriptorProto) -> bool {

@@ -9,9 +9,10 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use crate::accessors;
 use crate::descriptors::{file_scope, full_name, is_map_entry};
-use crate::error::Error;
+use crate::error::{Error, Mistakes};
 use crate::locations::{Locations, child, field};
 use crate::names;
+use crate::options::Options;
 use crate::paths::Paths;
 use crate::request::Request;
 
@@ -72,13 +73,14 @@ impl Scope {
 pub(crate) fn check_packages(
     packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
 ) -> Result<(), Error> {
+    let mut mistakes = Mistakes::default();
     let mut stems: HashMap<String, &str> = HashMap::new();
     for (package, files) in packages {
         let stem = names::file_stem(package);
         if let Some(other) = stems.insert(stem.clone(), package)
             && let Some(file) = files.first()
         {
-            return Err(Locations::of(file).error(
+            mistakes.add(Locations::of(file).error(
                 &[field::FILE_PACKAGE],
                 format!(
                     "the packages `{other}` and `{package}` both become `{stem}.rs`; rename one \
@@ -87,23 +89,24 @@ pub(crate) fn check_packages(
             ));
         }
     }
-    Ok(())
+    mistakes.finish()
 }
 
 /// The names taken in a package's module by messages, enums and the modules of
 /// packages below it.
 ///
-/// With `strict` unset, messages come from elsewhere: what collides among them
+/// With `messages=false` they come from elsewhere: what collides among them
 /// is not this run's to judge.
 pub(crate) fn of_package(
     request: &Request,
     packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
     package: &str,
     paths: &Paths<'_>,
-    strict: bool,
+    options: &Options,
 ) -> Result<Scope, Error> {
+    let mut mistakes = Mistakes::default();
     let mut scope = Scope::of_module();
-    claim_packages(&mut scope, packages, package)?;
+    mistakes.note(claim_packages(&mut scope, packages, package));
     // Not only the files to generate: the rest of the package is in the same
     // module.
     let mut files: Vec<&FileDescriptorProto> = request
@@ -116,17 +119,19 @@ pub(crate) fn of_package(
         let walk = Walk {
             locations: Locations::of(file),
             paths,
-            strict: strict && request.generates(file),
+            strict: options.messages && request.generates(file),
+            retain_enum_prefix: options.retain_enum_prefix,
             proto3: file.syntax() == "proto3",
         };
-        walk.types(
+        mistakes.note(walk.types(
             &mut scope,
             &file_scope(file),
             &[],
             (field::FILE_MESSAGE, &file.message_type),
             (field::FILE_ENUM, &file.enum_type),
-        )?;
+        ));
     }
+    mistakes.finish()?;
     Ok(scope)
 }
 
@@ -136,6 +141,7 @@ fn claim_packages(
     packages: &BTreeMap<&str, Vec<&FileDescriptorProto>>,
     package: &str,
 ) -> Result<(), Error> {
+    let mut mistakes = Mistakes::default();
     let mut seen = HashSet::new();
     for (name, files) in packages {
         let below = if package.is_empty() {
@@ -154,10 +160,10 @@ fn claim_packages(
         if let Err(message) = scope.claim(names::snake(part), &what)
             && let Some(file) = files.first()
         {
-            return Err(Locations::of(file).error(&[field::FILE_PACKAGE], message));
+            mistakes.add(Locations::of(file).error(&[field::FILE_PACKAGE], message));
         }
     }
-    Ok(())
+    mistakes.finish()
 }
 
 struct Walk<'a> {
@@ -165,6 +171,7 @@ struct Walk<'a> {
     paths: &'a Paths<'a>,
     strict: bool,
     proto3: bool,
+    retain_enum_prefix: bool,
 }
 
 impl Walk<'_> {
@@ -189,11 +196,12 @@ impl Walk<'_> {
         (message_field, messages): (i32, &[DescriptorProto]),
         (enum_field, enums): (i32, &[EnumDescriptorProto]),
     ) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
         for (index, message) in messages.iter().enumerate() {
             let name = full_name(prefix, message.name());
             if !is_map_entry(message) && self.paths.external(&name).is_none() {
                 let path = child(path, message_field, index);
-                self.message(scope, &name, &path, message)?;
+                mistakes.note(self.message(scope, &name, &path, message));
             }
         }
         for (index, item) in enums.iter().enumerate() {
@@ -201,11 +209,11 @@ impl Walk<'_> {
             if self.paths.external(&name).is_none() {
                 let path = child(path, enum_field, index);
                 let what = format!("the enum `{}`", item.name());
-                self.claim(scope, names::camel(item.name()), &what, &path)?;
-                self.values(&path, item)?;
+                mistakes.note(self.claim(scope, names::camel(item.name()), &what, &path));
+                mistakes.note(self.values(&path, item));
             }
         }
-        Ok(())
+        mistakes.finish()
     }
 
     fn message(
@@ -215,23 +223,26 @@ impl Walk<'_> {
         path: &[i32],
         message: &DescriptorProto,
     ) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
         let what = format!("the message `{}`", message.name());
-        self.claim(scope, names::camel(message.name()), &what, path)?;
+        let claimed = self.claim(scope, names::camel(message.name()), &what, path);
+        let alone = mistakes.note(claimed).is_some();
 
         let mut inside = Scope::of_module();
-        self.types(
+        mistakes.note(self.types(
             &mut inside,
             name,
             path,
             (field::MESSAGE_NESTED, &message.nested_type),
             (field::MESSAGE_ENUM, &message.enum_type),
-        )?;
-        self.fields(&mut inside, name, path, message)?;
-        if has_module(message) {
+        ));
+        mistakes.note(self.fields(&mut inside, name, path, message));
+        // Where the messages' names met already, their modules' are no news.
+        if alone && has_module(message) {
             let what = format!("the module of {what}'s nested types");
-            self.claim(scope, names::snake(message.name()), &what, path)?;
+            mistakes.note(self.claim(scope, names::snake(message.name()), &what, path));
         }
-        Ok(())
+        mistakes.finish()
     }
 
     /// Fields, what is added for them, and the enum that each oneof becomes.
@@ -242,6 +253,7 @@ impl Walk<'_> {
         path: &[i32],
         message: &DescriptorProto,
     ) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
         let mut fields = Scope::default();
         let mut methods = Scope::default();
         let mut variants: HashMap<i32, Scope> = HashMap::new();
@@ -251,13 +263,14 @@ impl Walk<'_> {
             match item.oneof_index {
                 Some(oneof) if !item.proto3_optional() => {
                     let scope = variants.entry(oneof).or_default();
-                    self.claim(scope, names::camel(item.name()), &what, &path)?;
+                    mistakes.note(self.claim(scope, names::camel(item.name()), &what, &path));
                 }
                 _ => {
-                    self.claim(&mut fields, names::snake(item.name()), &what, &path)?;
+                    let rust = names::snake(item.name());
+                    mistakes.note(self.claim(&mut fields, rust, &what, &path));
                     let what = format!("an accessor of {what}");
                     for method in accessors::of_field(name, message, item, self.proto3) {
-                        self.claim(&mut methods, method, &what, &path)?;
+                        mistakes.note(self.claim(&mut methods, method, &what, &path));
                     }
                 }
             }
@@ -268,17 +281,18 @@ impl Walk<'_> {
             }
             let path = child(path, field::MESSAGE_ONEOF, index);
             let what = format!("the oneof `{}`", oneof.name());
-            self.claim(&mut fields, names::snake(oneof.name()), &what, &path)?;
+            mistakes.note(self.claim(&mut fields, names::snake(oneof.name()), &what, &path));
             let mut name = names::camel(oneof.name());
             if has_type(message, &name) {
                 name.push_str("OneOf");
             }
-            self.claim(inside, name, &what, &path)?;
+            mistakes.note(self.claim(inside, name, &what, &path));
         }
-        Ok(())
+        mistakes.finish()
     }
 
     fn values(&self, path: &[i32], item: &EnumDescriptorProto) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
         let mut scope = Scope::default();
         let mut numbers = HashSet::new();
         for (index, value) in item.value.iter().enumerate() {
@@ -286,11 +300,15 @@ impl Walk<'_> {
             if numbers.insert(value.number()) {
                 let path = child(path, field::ENUM_VALUE, index);
                 let what = format!("the value `{}`", value.name());
-                let name = names::variant(item.name(), value.name());
-                self.claim(&mut scope, name, &what, &path)?;
+                let name = if self.retain_enum_prefix {
+                    names::camel(value.name())
+                } else {
+                    names::variant(item.name(), value.name())
+                };
+                mistakes.note(self.claim(&mut scope, name, &what, &path));
             }
         }
-        Ok(())
+        mistakes.finish()
     }
 }
 

@@ -145,6 +145,14 @@ fn all_ways_write_the_same() {
         &[("client", "false")],
         &[("server", "false")],
         &[
+            ("file_descriptor_set", "true"),
+            ("type_names", "true"),
+            ("client_cfg", "all(unix, feature = \"client\")"),
+            ("type_attribute", ".=#[derive(Serialize, Deserialize)]"),
+            ("type_attribute", ".=#[serde(rename_all = \"a,]\")]"),
+            ("bytes", "."),
+        ],
+        &[
             ("messages", "false"),
             ("extern_path", ".example=::example::pb"),
             ("extern_path", ".google.protobuf=::well_known"),

@@ -26,3 +26,16 @@ pub mod editions {
 pub mod generated {
     include!(concat!(env!("OUT_DIR"), "/testdata/mod.rs"));
 }
+
+/// The sample of the generator's options, with all of them.
+#[deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
+pub mod options {
+    include!(concat!(env!("OUT_DIR"), "/options/mod.rs"));
+
+    // `skip_debug` leaves it to us.
+    impl std::fmt::Debug for store::Details {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("details")
+        }
+    }
+}

@@ -26,7 +26,7 @@ fn directory() -> tempfile::TempDir {
 fn run(config: Config, directory: &Path) -> Result<Vec<String>, Error> {
     let proto = directory.join("proto");
     let sources = Sources::new(&[proto.join("hello.proto")], &[&proto])?;
-    config.out_dir(directory.join("out")).run(&sources)
+    config.out_dir(directory.join("out")).for_cargo(&sources)
 }
 
 fn read(directory: &Path, name: &str) -> String {
@@ -83,8 +83,28 @@ fn methods_are_the_options_of_the_table() {
         .client(false)
         .server(true)
         .messages(false)
+        .client_cfg("feature = \"client\"")
+        .server_cfg("feature = \"server\"")
         .extern_path(".a", "::b")
-        .include_file("mod.rs");
+        .include_file("mod.rs")
+        .default_package_filename("root")
+        .file_descriptor_set(true)
+        .type_attribute(".", "#[a]")
+        .message_attribute(".", "#[a]")
+        .enum_attribute(".", "#[a]")
+        .field_attribute(".", "#[a]")
+        .stub_attribute(".", "#[a]")
+        .servicer_attribute(".", "#[a]")
+        .server_attribute(".", "#[a]")
+        .module_attribute(".", "#[a]")
+        .bytes(".")
+        .btree_map(".")
+        .boxed(".")
+        .skip_debug(".")
+        .disable_comments(".")
+        .retain_enum_prefix(true)
+        .type_names(true)
+        .type_name_domain(".", "a.example");
     let names: Vec<&str> = config
         .options
         .iter()
@@ -92,8 +112,17 @@ fn methods_are_the_options_of_the_table() {
         .collect();
     let table: Vec<&str> = OPTIONS.iter().map(|spec| spec.name).collect();
     assert_eq!(names, table);
+    // All of them are written as the generator reads them.
+    config.parsed().unwrap();
+}
 
+#[test]
+fn options_take_effect() {
     let directory = directory();
+    let config = Config::new()
+        .client(false)
+        .messages(false)
+        .include_file("mod.rs");
     run(config, directory.path()).unwrap();
     let text = read(directory.path(), "hello.rs");
     assert!(
@@ -102,6 +131,72 @@ fn methods_are_the_options_of_the_table() {
     );
     assert!(!text.contains("struct Hello"), "{text}");
     assert!(read(directory.path(), "mod.rs").contains("pub mod hello"));
+}
+
+#[test]
+fn a_path_that_covers_nothing_is_a_warning_of_cargos() {
+    let directory = directory();
+    let config = Config::new()
+        .bytes(".helo")
+        .type_attribute(".hello.Helo", "#[a]")
+        .extern_path(".part.Parts", "::p");
+    let lines = run(config, directory.path()).unwrap();
+    assert_eq!(
+        lines[2..],
+        [
+            "cargo:warning=option `bytes=.helo` covers no field of type `bytes` of the files",
+            "cargo:warning=option `type_attribute=.hello.Helo` covers no message, enum or oneof of \
+             the files; did you mean `.hello.Hello`?",
+            "cargo:warning=option `extern_path=.part.Parts` covers no package or type of the \
+             files; did you mean `.part.Part`?",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_had_to_differ_is_a_warning_with_its_place() {
+    let directory = directory();
+    let taken = format!("{HELLO}message GreeterStub {{}}\n");
+    fs::write(directory.path().join("proto/hello.proto"), taken).unwrap();
+    let lines = run(Config::new(), directory.path()).unwrap();
+    let warning = lines[2].replace(&format!("{}/", directory.path().display()), "");
+    assert_eq!(
+        warning,
+        "cargo:warning=proto/hello.proto:5:9: for the service `Greeter`, `GreeterStub_` is \
+         generated because the message `GreeterStub` is `GreeterStub`"
+    );
+}
+
+#[test]
+fn generated_code_that_is_checked_in_is_checked() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let config = Config::new().out_dir(directory.path().join("out"));
+    let check = || {
+        let result = config.check(&[proto.join("hello.proto")], &[&proto]);
+        let prefix = format!("{}/", directory.path().display());
+        result.map_err(|error| error.to_string().replace(&prefix, ""))
+    };
+    assert_eq!(
+        check().unwrap_err(),
+        "the generated code is not what the .proto files and options give now; generate it \
+         again\n  out/hello.rs: is missing"
+    );
+    run(config.clone(), directory.path()).unwrap();
+    assert_eq!(check(), Ok(()));
+
+    let old = directory.path().join("out/old.rs");
+    let by_hand = directory.path().join("out/mod.rs");
+    fs::copy(directory.path().join("out/hello.rs"), old).unwrap();
+    fs::write(by_hand, "pub mod hello;\n").unwrap();
+    let newer = HELLO.replace("message Hello {", "message Hello { int32 more = 2;");
+    fs::write(proto.join("hello.proto"), newer).unwrap();
+    let error = check().unwrap_err();
+    let (_, differences) = error.split_once('\n').unwrap();
+    assert_eq!(
+        differences,
+        "  out/hello.rs:8: differs from here on\n  out/old.rs: is no longer generated"
+    );
 }
 
 #[test]
@@ -142,6 +237,6 @@ fn without_a_place_to_write_to() {
     let directory = directory();
     let proto = directory.path().join("proto");
     let sources = Sources::new(&["hello.proto"], &[proto]).unwrap();
-    let error = Config::new().run(&sources).unwrap_err().to_string();
+    let error = Config::new().for_cargo(&sources).unwrap_err().to_string();
     assert!(error.starts_with("OUT_DIR is not set"), "{error}");
 }

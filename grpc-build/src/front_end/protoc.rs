@@ -86,48 +86,46 @@ fn start_failed(protoc: &Path, cause: io::Error) -> Error {
     }
 }
 
-/// protoc's lines are `name:line:column: message`; the first one is shown with
-/// its source, the others follow as they are.
+/// protoc's lines are `name:line:column: message`, or `name: message`; each is
+/// shown with its source, and those without a place come last.
 fn report(text: &str, sources: &Sources, protoc: &Path) -> Error {
-    let errors: Vec<&str> = text
+    let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    let first = errors.iter().enumerate().find_map(|(index, line)| {
-        let mut parts = line.splitn(4, ':');
-        let name = parts.next()?;
-        let position = (
-            parts
-                .next()?
-                .parse::<usize>()
-                .ok()
-                .filter(|line| *line > 0)?,
-            parts.next()?.parse::<usize>().ok()?,
-        );
-        sources.find(name)?;
-        Some((index, name, position, parts.next()?.trim()))
-    });
-    let Some((index, name, (line, column), message)) = first else {
-        return Error::new(format!(
-            "{} failed: {}",
-            protoc.display(),
-            errors.join("\n")
-        ));
-    };
-    let place = in_source(sources, name, line, column);
-    let source = sources.text(name).unwrap_or_default();
-    let message = match source.lines().nth(line - 1) {
-        // What a protoc says that knows no editions, or not this one.
-        Some(source) if source.trim_start().starts_with("edition") => format!(
-            "{message} Edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
-            protoc.display()
-        ),
-        _ => message.to_owned(),
-    };
-    let mut all = located(sources, name, Some(place), &message).to_string();
-    for (_, line) in errors.iter().enumerate().filter(|(at, _)| *at != index) {
-        all.push('\n');
-        all.push_str(line);
+    let (mut texts, mut rest) = (Vec::new(), Vec::new());
+    for line in lines {
+        match report_line(line, sources, protoc) {
+            Some(text) => texts.push(text),
+            None => rest.push(line),
+        }
     }
-    Error::new(all)
+    if texts.is_empty() {
+        return Error::new(format!("{} failed: {}", protoc.display(), rest.join("\n")));
+    }
+    texts.extend(rest.iter().map(ToString::to_string));
+    Error::of_all(&texts)
+}
+
+fn report_line(text: &str, sources: &Sources, protoc: &Path) -> Option<String> {
+    let (name, rest) = text.split_once(':')?;
+    sources.find(name)?;
+    let mut parts = rest.splitn(3, ':');
+    let mut number = || parts.next()?.parse::<usize>().ok().filter(|it| *it > 0);
+    if let (Some(line), Some(column)) = (number(), number()) {
+        let place = in_source(sources, name, line, column);
+        let message = parts.next()?.trim();
+        let source = sources.text(name).unwrap_or_default();
+        let is_edition = |source: &str| source.trim_start().starts_with("edition");
+        // What a protoc says that knows no editions, or not this one.
+        let help = source.lines().nth(line - 1).is_some_and(is_edition).then(|| {
+            format!(
+                "help: edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
+                protoc.display()
+            )
+        });
+        let notes: Vec<String> = help.into_iter().collect();
+        return Some(located(sources, name, Some(place), message, &notes));
+    }
+    Some(located(sources, name, None, rest.trim(), &[]))
 }

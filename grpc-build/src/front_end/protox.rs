@@ -18,14 +18,14 @@ use crate::report::{Place, located};
 use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
-    let compiler = compile(sources, Disk::new(sources)).or_else(|error| {
+    let compiler = compile(sources, Disk::new(sources)).or_else(|errors| {
         // It looks names up in all files that it has read. protoc does in those
         // imported, so the files may be good: once more, with names looked up.
         let disk = Disk {
             looks_names_up: true,
             ..Disk::new(sources)
         };
-        compile(sources, disk).map_err(|_| report(&error, sources))
+        compile(sources, disk).map_err(|_| told(&errors, sources))
     })?;
     let files = compiler
         .files()
@@ -40,7 +40,8 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     })
 }
 
-fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, protox::Error> {
+/// Every file is tried, so that the mistakes of all are known.
+fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<protox::Error>> {
     let mut resolver = ChainFileResolver::new();
     // protox's own well-known files go first: a newer descriptor.proto on an
     // include path uses editions, which it cannot read.
@@ -49,8 +50,26 @@ fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, protox::Error> {
 
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true).include_source_info(true);
-    compiler.open_files(sources.names())?;
-    Ok(compiler)
+    let mut errors = Vec::new();
+    for name in sources.names() {
+        errors.extend(compiler.open_file(name).err());
+    }
+    if errors.is_empty() {
+        Ok(compiler)
+    } else {
+        Err(errors)
+    }
+}
+
+fn told(errors: &[protox::Error], sources: &Sources) -> Error {
+    let mut texts: Vec<String> = Vec::new();
+    for text in errors.iter().flat_map(|error| report(error, sources)) {
+        // Two files may import the same broken one.
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Error::of_all(&texts)
 }
 
 /// The include paths. Unlike protox's own resolver it takes files that begin
@@ -115,25 +134,32 @@ impl FileResolver for Disk {
     }
 }
 
-/// protox's `Display` has the message alone.
-fn report(error: &protox::Error, sources: &Sources) -> Error {
-    use std::fmt::Write as _;
-
-    let mut message = error.to_string();
+/// Everything protox has found; its `Display` has the first message alone.
+fn report(error: &protox::Error, sources: &Sources) -> Vec<String> {
     let Some(name) = error.file() else {
-        return Error::new(message);
+        return vec![error.to_string()];
     };
-    if let Some(help) = error.help() {
-        let _ = write!(message, " ({help})");
-    }
     let text = sources.text(name).unwrap_or_default();
-    let label = error.labels().and_then(|mut labels| labels.next());
-    let place = label.map(|label| {
-        let marked = text.get(label.offset()..).unwrap_or_default();
-        if error.is_parse() && marked.starts_with("edition") {
-            EDITIONS.clone_into(&mut message);
-        }
-        Place::at_offset(&text, label.offset(), label.len())
-    });
-    located(sources, name, place, &message)
+    let first: &dyn Diagnostic = error;
+    std::iter::once(first)
+        .chain(error.related().into_iter().flatten())
+        .map(|diagnostic| {
+            let mut message = diagnostic.to_string();
+            let mut notes: Vec<String> = diagnostic
+                .help()
+                .map(|help| format!("help: {help}"))
+                .into_iter()
+                .collect();
+            let label = diagnostic.labels().and_then(|mut labels| labels.next());
+            let place = label.map(|label| {
+                let marked = text.get(label.offset()..).unwrap_or_default();
+                if error.is_parse() && marked.starts_with("edition") {
+                    EDITIONS.clone_into(&mut message);
+                    notes.clear();
+                }
+                Place::at_offset(&text, label.offset(), label.len())
+            });
+            located(sources, name, place, &message, &notes)
+        })
+        .collect()
 }

@@ -33,7 +33,7 @@ fn tabs_before_the_mark_are_kept() {
     // As protoc counts: the tab reaches to column 9.
     let place = in_source(&sources, "a.proto", 2, 15);
     assert_eq!((place.column, place.width), (8, 1));
-    let error = located(&sources, "a.proto", Some(place), "no").to_string();
+    let error = located(&sources, "a.proto", Some(place), "no", &[]);
     assert_eq!(
         error.replace(&format!("{}/", directory.path().display()), ""),
         "a.proto:2:8: no\n   |\n 2 | \tint32 x = 1;\n   | \t      ^"
@@ -44,8 +44,8 @@ fn tabs_before_the_mark_are_kept() {
 fn a_place_outside_of_the_file() {
     let (_directory, sources) = sources("one\n");
     let place = in_source(&sources, "a.proto", 9, 9);
-    let error = located(&sources, "a.proto", Some(place), "no").to_string();
+    let error = located(&sources, "a.proto", Some(place), "no", &[]);
     assert!(error.ends_with("a.proto:9:1: no"), "{error}");
-    let error = located(&sources, "b.proto", None, "no").to_string();
+    let error = located(&sources, "b.proto", None, "no", &[]);
     assert_eq!(error, "b.proto: no");
 }

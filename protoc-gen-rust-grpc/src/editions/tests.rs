@@ -47,9 +47,11 @@ fn known_editions_become_proto3() {
 fn an_edition_from_the_future_is_refused_where_it_is_generated() {
     for edition in [0, 998, 1002, 9999, i32::MAX] {
         let error = Request::decode(&request(edition, ["b.proto", "a.proto"])).unwrap_err();
-        assert_eq!(error.file(), Some("a.proto"));
+        assert_eq!(error.diagnostics()[0].file(), Some("a.proto"));
         assert!(
-            error.message().starts_with("this edition is not known"),
+            error.diagnostics()[0]
+                .message()
+                .starts_with("this edition is not known"),
             "{error}"
         );
     }

@@ -5,26 +5,31 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, docs, ident, lints};
+use super::{attributes, deprecated, docs, ident, lints, user_attributes};
+use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
-pub(super) fn emit(service: &Service) -> TokenStream {
+pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, Error> {
     let server = ident(&service.server.name);
     let servicer = ident(&service.servicer.name);
     let module = ident(&service.module.name);
     let docs = docs(&[], &format!("Serves a [`{}`].", service.servicer.name));
     let attributes = attributes(service, &service.server, &docs);
+    let given = user_attributes(&service.server.attributes)?;
     let deprecated = deprecated(service.deprecated);
     let lints = lints(Some(service));
     let allow_deprecated = service.deprecated.then(|| quote!(#[allow(deprecated)]));
     let methods = service.methods.iter().map(|item| method(service, item));
-    quote! {
+    Ok(quote! {
         #attributes
+        #cfg
         #deprecated
+        #given
         #[derive(Clone, Debug)]
         pub struct #server(::grpc_runtime::Service);
 
         #lints
+        #cfg
         impl #server {
             /// Serves what `servicer` answers.
             pub fn new<S: #servicer>(servicer: S) -> Self {
@@ -42,12 +47,13 @@ pub(super) fn emit(service: &Service) -> TokenStream {
         }
 
         #allow_deprecated
+        #cfg
         impl ::core::convert::From<#server> for ::grpc_runtime::Service {
             fn from(server: #server) -> Self {
                 server.0
             }
         }
-    }
+    })
 }
 
 fn method(service: &Service, method: &Method) -> TokenStream {

@@ -4,17 +4,18 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, docs, ident, type_path};
+use super::{attributes, deprecated, docs, ident, type_path, user_attributes};
 use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
-pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
+pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, Error> {
     let servicer = ident(&service.servicer.name);
     let otherwise = format!(
         "What a server of `{}` does. A method left out answers UNIMPLEMENTED.",
         service.full_name
     );
     let attributes = attributes(service, &service.servicer, &docs(&service.docs, &otherwise));
+    let given = user_attributes(&service.servicer.attributes)?;
     let deprecated = deprecated(service.deprecated);
     let methods = service
         .methods
@@ -23,7 +24,9 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
+        #cfg
         #deprecated
+        #given
         pub trait #servicer: ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }

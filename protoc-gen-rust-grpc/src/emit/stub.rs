@@ -4,14 +4,15 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, deprecated, docs, ident, lints, type_path};
+use super::{attributes, deprecated, docs, ident, lints, type_path, user_attributes};
 use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
-pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
+pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, Error> {
     let stub = ident(&service.stub.name);
     let otherwise = format!("A client of `{}`.", service.full_name);
     let attributes = attributes(service, &service.stub, &docs(&service.docs, &otherwise));
+    let given = user_attributes(&service.stub.attributes)?;
     let deprecated = deprecated(service.deprecated);
     let lints = lints(Some(service));
     let methods = service
@@ -21,13 +22,16 @@ pub(super) fn emit(service: &Service) -> Result<TokenStream, Error> {
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
+        #cfg
         #deprecated
+        #given
         #[derive(Clone, Debug)]
         pub struct #stub {
             channel: ::grpc_runtime::Channel,
         }
 
         #lints
+        #cfg
         impl #stub {
             /// A stub that makes its calls over `channel`.
             pub fn new(channel: ::grpc_runtime::Channel) -> Self {

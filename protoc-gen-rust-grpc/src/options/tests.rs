@@ -1,6 +1,6 @@
 //! The parameter as protoc hands it over.
 
-use super::{OPTIONS, Options};
+use super::{OPTIONS, Options, split};
 
 #[track_caller]
 fn refused(parameter: &str) -> String {
@@ -15,10 +15,10 @@ fn nothing_means_the_defaults() {
 }
 
 #[test]
-fn all_options() {
+fn several_options() {
     let options = Options::parse(
         "client=false,server=true,messages=false,extern_path=.a.b=::c::d,extern_path=.e=crate::f,\
-         include_file=mod.rs",
+         include_file=mod.rs,server_cfg=feature = \"x\",type_attribute=.a=#[derive(B, C)],bytes=.",
     )
     .unwrap();
     assert!(!options.client && options.server && !options.messages);
@@ -30,18 +30,58 @@ fn all_options() {
         ]
     );
     assert_eq!(options.include_file.as_deref(), Some("mod.rs"));
+    assert_eq!(options.server_cfg.as_deref(), Some("feature = \"x\""));
+    let rules: Vec<_> = options
+        .rules
+        .iter()
+        .map(|rule| (rule.option, &rule.path[..], &rule.value[..]))
+        .collect();
+    let derive = ("type_attribute", ".a", "#[derive(B, C)]");
+    assert_eq!(rules, [derive, ("bytes", ".", "")]);
 }
 
 #[test]
-fn an_unknown_option_is_told_all_names() {
-    let text = refused("no_such=1");
-    assert!(text.contains("unknown option `no_such`"), "{text}");
-    for spec in OPTIONS {
-        assert!(
-            text.contains(&format!("{}={}", spec.name, spec.value)),
-            "{text}"
-        );
+fn commas_within_brackets_and_strings_separate_nothing() {
+    for (parameter, parts) in [
+        ("a,b", &["a", "b"][..]),
+        ("a(b,c),d", &["a(b,c)", "d"]),
+        ("#[a(b, [c, d])],e", &["#[a(b, [c, d])]", "e"]),
+        ("#[a = \"b, \\\", ]\"],c", &["#[a = \"b, \\\", ]\"]", "c"]),
+        ("a),b", &["a)", "b"]),
+    ] {
+        assert_eq!(split(parameter).collect::<Vec<_>>(), parts);
     }
+}
+
+#[test]
+fn a_path_covers_what_lies_below_it() {
+    let options = Options::parse("bytes=.a.B").unwrap();
+    let rule = &options.rules[0];
+    assert!(rule.covers(".a.B") && rule.covers(".a.B.c"));
+    assert!(!rule.covers(".a.Bc") && !rule.covers(".a") && !rule.covers(".x.a.B"));
+    assert!(Options::parse("bytes=.").unwrap().rules[0].covers(".a"));
+}
+
+#[test]
+fn an_unknown_option_is_told_the_nearest_and_all_names() {
+    let text = refused("cleint=false");
+    assert!(
+        text.starts_with("unknown option `cleint`\n  = help: did you mean `client`? The options"),
+        "{text}"
+    );
+    for spec in OPTIONS {
+        assert!(text.contains(spec.name), "{text}");
+    }
+    let text = refused("no_such=1");
+    assert!(!text.contains("did you mean"), "{text}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let text = refused("cleint=false,server=maybe,bytes=a");
+    assert!(text.contains("`cleint`"), "{text}");
+    assert!(text.contains("`maybe`"), "{text}");
+    assert!(text.contains("a dot in front"), "{text}");
 }
 
 #[test]
@@ -71,8 +111,46 @@ fn malformed_values() {
         ("include_file=a/b.rs", "is not the plain name of a .rs file"),
         ("include_file=.rs", "is not the plain name of a .rs file"),
         ("include_file=mod", "is not the plain name of a .rs file"),
+        (
+            "default_package_filename=a.rs",
+            "is not a plain file name without its .rs",
+        ),
+        ("client_cfg=feature =", "is not a predicate of `cfg`"),
+        ("bytes=a", "with a dot in front: `.a`"),
+        ("bytes=.a,bytes=.a", "`.a` is given twice"),
+        ("bytes=.a.", "is not a proto path"),
+        ("type_attribute=.a", "has no `=` behind the path"),
+        ("type_attribute=.a=Debug", "`Debug` is no attribute"),
+        ("type_attribute=.a=#![x]", "`#![x]` is no attribute"),
+        (
+            "type_name_domain=.=a,type_name_domain=.=b",
+            "`.` is given twice",
+        ),
+        ("type_name_domain=.=a b", "cannot stand before the `/`"),
     ] {
         let text = refused(parameter);
+        assert!(text.contains(why), "{parameter}: {text}");
+    }
+}
+
+#[test]
+fn options_that_need_another() {
+    for (parameter, why) in [
+        (
+            "client=false,client_cfg=x",
+            "`client_cfg`: it has no effect without `client=true`",
+        ),
+        ("server=false,server_cfg=x", "without `server=true`"),
+        ("messages=false,type_names=true", "without `messages=true`"),
+        (
+            "messages=false,retain_enum_prefix=true",
+            "without `messages=true`",
+        ),
+        ("type_name_domain=.=a", "without `type_names=true`"),
+        ("module_attribute=.=#[a]", "without `include_file=mod.rs`"),
+    ] {
+        let options = Options::parse(parameter).unwrap();
+        let text = options.check().unwrap_err().to_string();
         assert!(text.contains(why), "{parameter}: {text}");
     }
 }

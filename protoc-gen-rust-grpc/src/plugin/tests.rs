@@ -17,7 +17,7 @@ fn ask(parameter: &str, files: Vec<FileDescriptorProto>) -> CodeGeneratorRespons
         proto_file: files,
         ..CodeGeneratorRequest::default()
     };
-    CodeGeneratorResponse::decode(&respond(&request.encode_to_vec())[..]).unwrap()
+    CodeGeneratorResponse::decode(&respond(&request.encode_to_vec()).response[..]).unwrap()
 }
 
 fn file(messages: Vec<DescriptorProto>) -> FileDescriptorProto {
@@ -65,7 +65,7 @@ fn the_response_declares_proto3_optional_and_editions() {
 
 #[test]
 fn bytes_that_are_no_request() {
-    let response = CodeGeneratorResponse::decode(&respond(b"\xff\xff")[..]).unwrap();
+    let response = CodeGeneratorResponse::decode(&respond(b"\xff\xff").response[..]).unwrap();
     assert!(response.error().starts_with("not a CodeGeneratorRequest"));
 }
 

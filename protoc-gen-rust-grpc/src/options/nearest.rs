@@ -1,0 +1,56 @@
+//! Of known names the one that a mistyped one most likely means.
+
+/// The nearest of `known`, if it is near enough to be meant.
+pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|other| (distance(name, other), other))
+        .min()
+        .filter(|(distance, other)| *distance <= 1.max(other.len().min(name.len()) / 3))
+        .map(|(_, other)| other)
+}
+
+/// How many letters must be put in, left out, replaced or swapped with their
+/// neighbour. Names are compared without regard to case, which is a mistake of
+/// its own.
+fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.to_lowercase().chars().collect();
+    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (row, letter) in one.iter().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, known) in other.iter().enumerate() {
+            let replaced = last[column] + usize::from(letter != known);
+            let mut least = replaced.min(last[column + 1] + 1).min(next[column] + 1);
+            let swapped =
+                row > 0 && column > 0 && one[row - 1] == *known && other[column - 1] == *letter;
+            if swapped {
+                least = least.min(before[column - 1] + 1);
+            }
+            next.push(least);
+        }
+        before = std::mem::replace(&mut last, next);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn near_and_far() {
+        let known = ["client", "server", "extern_path", ".acme.v1.Message"];
+        for (name, expected) in [
+            ("cleint", Some("client")),
+            ("Server", Some("server")),
+            ("extern_paths", Some("extern_path")),
+            ("externpath", Some("extern_path")),
+            (".acme.v1.Mesage", Some(".acme.v1.Message")),
+            ("no_such", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+    }
+}
