@@ -29,6 +29,7 @@ mod output;
 mod report;
 mod request;
 mod sources;
+mod suggestion;
 
 use std::path::Path;
 

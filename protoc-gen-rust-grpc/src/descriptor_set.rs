@@ -1,7 +1,9 @@
 //! Descriptors for the users of generated code, in one encoding whichever
 //! compiler they come from: fields in the order of their numbers, no source
 //! info. Bytes are moved, never decoded into types, so that custom options and
-//! what newer editions bring pass through.
+//! what newer editions bring pass through. (A compiler brings some files of
+//! `google/protobuf` itself: where `descriptor.proto` and the like are imported,
+//! the set has them in that compiler's version.)
 
 use std::collections::{BTreeMap, BTreeSet};
 

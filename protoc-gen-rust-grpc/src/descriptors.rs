@@ -126,7 +126,9 @@ impl File<'_> {
         let mut mistakes = Mistakes::default();
         mistakes.note(self.name(path, message.name()));
         for (index, item) in message.field.iter().enumerate() {
-            mistakes.note(self.field(&child(path, field::MESSAGE_FIELD, index), item));
+            let path = child(path, field::MESSAGE_FIELD, index);
+            mistakes.note(self.field(&path, item));
+            mistakes.note(self.unreserved(&path, item.name(), &message.reserved_name));
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
             let path = child(path, field::MESSAGE_ONEOF, index);
@@ -184,8 +186,19 @@ impl File<'_> {
         for (index, value) in item.value.iter().enumerate() {
             let path = child(path, field::ENUM_VALUE, index);
             mistakes.note(self.name(&path, value.name()));
+            mistakes.note(self.unreserved(&path, value.name(), &item.reserved_name));
         }
         mistakes.finish()
+    }
+
+    /// Not every front-end looks at reserved names.
+    fn unreserved(&self, path: &[i32], name: &str, reserved: &[String]) -> Result<(), Error> {
+        if reserved.iter().any(|other| other == name) {
+            return Err(self
+                .locations
+                .error(path, format!("the name `{name}` is reserved")));
+        }
+        Ok(())
     }
 
     fn name(&self, path: &[i32], name: &str) -> Result<(), Error> {

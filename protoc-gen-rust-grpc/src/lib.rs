@@ -34,6 +34,8 @@ mod scope;
 use std::collections::{HashMap, HashSet};
 
 pub use error::{Diagnostic, Error};
+#[doc(hidden)]
+pub use options::nearest;
 pub use options::{OPTIONS, OptionSpec, Options, options_as_markdown};
 pub use request::Request;
 

@@ -111,10 +111,11 @@ impl Reader<'_> {
         };
         let what = format!("the service `{}`", service.name());
         let base = names::camel(service.name());
-        // A service's own name is no Rust item; it is claimed under a name none
-        // can have, so that `Foo` and `foo` meet there.
+        // A service's own name is no Rust item; it is claimed under what none can
+        // be called, so that `Foo` and `foo` meet there.
+        let items = format!("{base}Stub`, `{base}Servicer` and `{base}Server");
         scope
-            .claim(format!("service {base}"), &what)
+            .claim(items, &what)
             .map_err(|message| self.locations.error(path, message))?;
         let mut warnings = Vec::new();
         let mut take = |wanted: String, option: &str| {

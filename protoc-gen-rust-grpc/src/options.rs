@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use crate::error::{Diagnostic, Error, Mistakes};
 use crate::names;
 
-pub(crate) use nearest::nearest;
+pub use nearest::nearest;
 pub(crate) use rules::{Rule, Target};
 pub use table::{OPTIONS, OptionSpec, options_as_markdown};
 pub(crate) use values::is_proto_identifier;

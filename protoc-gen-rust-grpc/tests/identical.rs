@@ -138,6 +138,15 @@ fn assert_same(who: &str, found: &BTreeMap<String, String>, expected: &BTreeMap<
     }
 }
 
+/// Whether the file imports one of those that each compiler brings in a version
+/// of its own: their descriptors differ with it.
+fn imports_compiler_files(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap();
+    ["api", "compiler/plugin", "descriptor", "type"]
+        .iter()
+        .any(|name| text.contains(&format!("\"google/protobuf/{name}.proto\"")))
+}
+
 #[test]
 fn all_ways_write_the_same() {
     let variants: &[&[(&str, &str)]] = &[
@@ -159,8 +168,14 @@ fn all_ways_write_the_same() {
         ],
     ];
     for folder in folders() {
-        let protos = protos(&folder);
+        let all = protos(&folder);
         for options in variants {
+            let with_descriptors = options.contains(&("file_descriptor_set", "true"));
+            let protos: Vec<PathBuf> = all
+                .iter()
+                .filter(|path| !with_descriptors || !imports_compiler_files(path))
+                .cloned()
+                .collect();
             let expected = by_plugin(&folder, &protos, options);
             assert!(!expected.is_empty(), "{}", folder.display());
             let protox = by_build(&folder, &protos, options, FrontEnd::Protox);

@@ -13,6 +13,7 @@ use super::Read;
 use crate::error::Error;
 use crate::report::{in_source, located};
 use crate::sources::Sources;
+use crate::suggestion;
 
 const VARIABLE: &str = "PROTOC";
 
@@ -116,15 +117,20 @@ fn report_line(text: &str, sources: &Sources, protoc: &Path) -> Option<String> {
         let place = in_source(sources, name, line, column);
         let message = parts.next()?.trim();
         let source = sources.text(name).unwrap_or_default();
-        let is_edition = |source: &str| source.trim_start().starts_with("edition");
-        // What a protoc says that knows no editions, or not this one.
-        let help = source.lines().nth(line - 1).is_some_and(is_edition).then(|| {
-            format!(
-                "help: edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
+        let is_edition = |line: &str| line.trim_start().starts_with("edition");
+        let help = if source.lines().nth(line - 1).is_some_and(is_edition) {
+            // What a protoc says that knows no editions, or not this one.
+            Some(format!(
+                "edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
                 protoc.display()
-            )
-        });
-        let notes: Vec<String> = help.into_iter().collect();
+            ))
+        } else {
+            suggestion::for_undefined(message, &source)
+        };
+        let notes: Vec<String> = help
+            .map(|help| format!("help: {help}"))
+            .into_iter()
+            .collect();
         return Some(located(sources, name, Some(place), message, &notes));
     }
     Some(located(sources, name, None, rest.trim(), &[]))

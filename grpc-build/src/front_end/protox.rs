@@ -1,20 +1,19 @@
 //! The front-end in Rust.
 
 mod names;
+mod report;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 
-use miette::Diagnostic;
 use prost_types::FileDescriptorProto;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-use super::{EDITIONS, Read};
+use super::Read;
 use crate::error::Error;
-use crate::report::{Place, located};
 use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
@@ -63,7 +62,10 @@ fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<protox::Error>
 
 fn told(errors: &[protox::Error], sources: &Sources) -> Error {
     let mut texts: Vec<String> = Vec::new();
-    for text in errors.iter().flat_map(|error| report(error, sources)) {
+    for text in errors
+        .iter()
+        .flat_map(|error| report::report(error, sources))
+    {
         // Two files may import the same broken one.
         if !texts.contains(&text) {
             texts.push(text);
@@ -132,34 +134,4 @@ impl FileResolver for Disk {
         let file = names::look_up(file, |import| self.imported(import));
         Ok(File::from_file_descriptor_proto(file))
     }
-}
-
-/// Everything protox has found; its `Display` has the first message alone.
-fn report(error: &protox::Error, sources: &Sources) -> Vec<String> {
-    let Some(name) = error.file() else {
-        return vec![error.to_string()];
-    };
-    let text = sources.text(name).unwrap_or_default();
-    let first: &dyn Diagnostic = error;
-    std::iter::once(first)
-        .chain(error.related().into_iter().flatten())
-        .map(|diagnostic| {
-            let mut message = diagnostic.to_string();
-            let mut notes: Vec<String> = diagnostic
-                .help()
-                .map(|help| format!("help: {help}"))
-                .into_iter()
-                .collect();
-            let label = diagnostic.labels().and_then(|mut labels| labels.next());
-            let place = label.map(|label| {
-                let marked = text.get(label.offset()..).unwrap_or_default();
-                if error.is_parse() && marked.starts_with("edition") {
-                    EDITIONS.clone_into(&mut message);
-                    notes.clear();
-                }
-                Place::at_offset(&text, label.offset(), label.len())
-            });
-            located(sources, name, place, &message, &notes)
-        })
-        .collect()
 }

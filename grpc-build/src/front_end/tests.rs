@@ -226,3 +226,28 @@ fn protobuf_parse_reads_what_protox_reads() {
     };
     assert_eq!(names(&read.descriptors), names(&protox.descriptors));
 }
+
+#[test]
+fn the_mistakes_of_all_files_are_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.proto", "syntax = \"proto3\";\nimport \"c.proto\";\n"),
+        ("b.proto", "syntax = \"proto3\";\nimport \"c.proto\";\n"),
+        (
+            "c.proto",
+            "syntax = \"proto3\";\nmessage C { X x = 1; Y y = 2; }\n",
+        ),
+        ("d.proto", "syntax = \"proto3\";\nmessage {}\n"),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let sources = Sources::new(&["a.proto", "b.proto", "d.proto"], &[directory.path()]).unwrap();
+    let error = FrontEnd::Protox.read(&sources).unwrap_err().to_string();
+    let prefix = format!("{}/", directory.path().display());
+    let found: Vec<_> = error
+        .split("\n\n")
+        .filter_map(|text| text.strip_prefix(&prefix)?.split_once(": "))
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(found, ["c.proto:2:13", "c.proto:2:22", "d.proto:2:9"]);
+}

@@ -1,7 +1,7 @@
 //! Of known names the one that a mistyped one most likely means.
 
 /// The nearest of `known`, if it is near enough to be meant.
-pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
         .map(|other| (distance(name, other), other))
         .min()
