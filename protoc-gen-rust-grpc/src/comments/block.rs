@@ -91,7 +91,10 @@ impl Blocks {
             return;
         }
 
-        if let Some(fence) = opening_fence(content) {
+        if in_paragraph && is_table_rule(content) && Marker::read(content).is_some() {
+            // A list to some, a table to others: neither.
+            self.continue_paragraph(&escape_start(content));
+        } else if let Some(fence) = opening_fence(content) {
             self.leave(kept);
             let lead = or_spaces(lead, base);
             self.open_code(lead, base, Some(fence), indent);
@@ -112,7 +115,9 @@ impl Blocks {
             self.open_item(&or_spaces(lead, base), base, &marker);
         } else if in_paragraph {
             self.continue_paragraph(content);
-            if is_underline(content) {
+            // In a table it is a row, and ends nothing.
+            let in_table = self.paragraph.iter().any(|(_, text)| is_table_rule(text));
+            if is_underline(content) && !in_table {
                 self.flush();
             }
         } else {
@@ -171,9 +176,10 @@ impl Blocks {
         let Some((lead, _)) = lines.first() else {
             return;
         };
-        if lines.iter().any(|(_, text)| is_table_rule(text)) {
-            // A table's cells are texts of their own, and their pipes count
-            // within code spans: it is shown as it was written.
+        let is_table = lines.iter().any(|(_, text)| is_table_rule(text));
+        if is_table && lines.iter().any(|(_, text)| text.contains("\\|")) {
+            // Where such a row is cut is not the same for everyone: it is shown
+            // as it was written.
             self.code = Some(Code {
                 lead: lead.clone(),
                 column: lead.len(),
@@ -185,7 +191,12 @@ impl Blocks {
             return;
         }
         let texts: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
-        let safe = inline::sanitise(&texts.join("\n"));
+        let safe = if is_table {
+            let rows = texts.iter().map(|text| table_row(text));
+            rows.collect::<Vec<_>>().join("\n")
+        } else {
+            inline::sanitise(&texts.join("\n"))
+        };
         for ((prefix, _), text) in lines.iter().zip(safe.split('\n')) {
             self.out
                 .push(format!("{prefix}{text}").trim_end().to_owned());
@@ -349,6 +360,18 @@ fn is_table_rule(content: &str) -> bool {
     content.chars().all(|next| "|:- ".contains(next))
         && content.contains('-')
         && content.contains(['|', ':'])
+}
+
+/// A row whose cells are texts of their own: a pipe ends a code span too.
+fn table_row(row: &str) -> String {
+    if is_table_rule(row) || is_underline(row) {
+        return row.to_owned();
+    }
+    // A table is no paragraph: a line in it may open a block that could not end
+    // one.
+    let row = escape_start(row);
+    let cells: Vec<String> = row.split('|').map(inline::sanitise).collect();
+    cells.join("|")
 }
 
 /// A paragraph's line that must not open a block where it stands now.

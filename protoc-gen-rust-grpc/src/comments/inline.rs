@@ -1,4 +1,4 @@
-//! Inside a paragraph: brackets and tags are escaped, bare URLs become
+//! Inside a paragraph: brackets, tags and lone backticks are escaped, bare URLs become
 //! autolinks. Code spans, emphasis and links with a full URL stay as they are.
 
 const SCHEMES: &[&str] = &["http://", "https://", "mailto:"];
@@ -12,7 +12,6 @@ pub(super) fn sanitise(text: &str) -> String {
 
 fn escape(text: &str, links: bool, out: &mut String) {
     let mut rest = text;
-    let mut previous = None;
     while let Some(next) = rest.chars().next() {
         let taken = match next {
             '\\' => escaped(rest, out),
@@ -23,13 +22,12 @@ fn escape(text: &str, links: bool, out: &mut String) {
                 out.push_str("\\]");
                 1
             }
-            'h' if links && !previous.is_some_and(char::is_alphanumeric) => bare_url(rest, out),
+            'h' if links => bare_url(rest, out),
             other => {
                 out.push(other);
                 other.len_utf8()
             }
         };
-        previous = rest[..taken].chars().next_back();
         rest = &rest[taken..];
     }
 }
@@ -38,13 +36,18 @@ fn escape(text: &str, links: bool, out: &mut String) {
 fn escaped(text: &str, out: &mut String) -> usize {
     let length = match text[1..].chars().next() {
         Some(next) if next.is_ascii_punctuation() => 2,
+        Some('h') => {
+            // It must not escape the bracket that a URL gets.
+            out.push_str("\\\\");
+            return 1;
+        }
         _ => 1,
     };
     out.push_str(&text[..length]);
     length
 }
 
-/// A code span, or backticks that open none.
+/// A code span, or backticks that open none and are escaped.
 fn code_span(text: &str, out: &mut String) -> usize {
     let open = text.len() - text.trim_start_matches('`').len();
     let mut at = open;
@@ -58,7 +61,7 @@ fn code_span(text: &str, out: &mut String) -> usize {
             return at;
         }
     }
-    out.push_str(&text[..open]);
+    out.push_str(&"\\`".repeat(open));
     open
 }
 

@@ -128,9 +128,9 @@ pub mod finder {
 /// 2. two
 ///
 /// > quoted
-/// > \```
+/// > \`\`\`
 /// > quoted code
-/// > \```
+/// > \`\`\`
 ///
 /// # Heading
 ///
@@ -201,9 +201,9 @@ impl FinderStub {
 /// 2. two
 ///
 /// > quoted
-/// > \```
+/// > \`\`\`
 /// > quoted code
-/// > \```
+/// > \`\`\`
 ///
 /// # Heading
 ///
