@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
+use prost::encoding::{self, WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use crate::error::Error;
 use crate::request::Request;
@@ -17,6 +17,11 @@ const SET_FILE: u32 = 1;
 /// `CodeGeneratorRequest.proto_file`, which has the same type.
 const REQUEST_FILE: u32 = 15;
 const SOURCE_CODE_INFO: u32 = 9;
+/// `FieldDescriptorProto.type`, two of its values, and `.default_value`.
+const FIELD_TYPE: u32 = 5;
+const DOUBLE: u8 = 1;
+const FLOAT: u8 = 2;
+const FIELD_DEFAULT: u32 = 7;
 
 /// The messages of `descriptor.proto` whose fields are put in order.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +110,16 @@ fn in_order(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut fields = fields(bytes)?;
     // Stable: the elements of a repeated field keep their order.
     fields.sort_by_key(|field| field.number);
+    let default = match kind {
+        Kind::Field => float_default(&fields),
+        _ => None,
+    };
     let mut out = Vec::with_capacity(bytes.len());
     for field in fields {
+        if let (FIELD_DEFAULT, Some(default)) = (field.number, &default) {
+            encoding::string::encode(FIELD_DEFAULT, default, &mut out);
+            continue;
+        }
         if matches!(kind, Kind::File) && field.number == SOURCE_CODE_INFO {
             continue;
         }
@@ -121,6 +134,23 @@ fn in_order(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         }
     }
     Ok(out)
+}
+
+/// The default of a field that is a float or a double. Compilers write one
+/// number in several ways: `-9e+09`, `-9000000000`.
+fn float_default(fields: &[Field<'_>]) -> Option<String> {
+    let content = |number| {
+        let field = fields.iter().find(|field| field.number == number)?;
+        std::str::from_utf8(field.content).ok()
+    };
+    let text = content(FIELD_DEFAULT)?;
+    match content(FIELD_TYPE)?.as_bytes() {
+        [FLOAT] => text.parse::<f32>().ok().map(|value| format!("{value:?}")),
+        [DOUBLE] => text.parse::<f64>().ok().map(|value| format!("{value:?}")),
+        _ => None,
+    }
+    // Theirs, not Rust's `NaN`.
+    .map(|text| text.to_lowercase())
 }
 
 /// One field as it is encoded.

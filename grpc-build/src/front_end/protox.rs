@@ -14,10 +14,13 @@ use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::Read;
 use crate::error::Error;
+use crate::request;
 use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
-    let compiler = compile(sources, Disk::new(sources)).or_else(|errors| {
+    let first = compile(sources, Disk::new(sources));
+    let looked_up = first.is_err();
+    let compiler = first.or_else(|errors| {
         // It looks names up in all files that it has read. protoc does in those
         // imported, so the files may be good: once more, with names looked up.
         let disk = Disk {
@@ -26,14 +29,21 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
         };
         compile(sources, disk).map_err(|_| told(&errors, sources))
     })?;
+    // Not by way of the typed set, which knows no custom options.
+    let mut descriptors = compiler.encode_file_descriptor_set();
+    if looked_up {
+        let disk = Disk::new(sources);
+        descriptors = request::without_added_imports(&descriptors, |name| {
+            disk.imported(name).map(|file| file.dependency.len())
+        })?;
+    }
     let files = compiler
         .files()
         .filter(|file| GoogleFileResolver::new().open_file(file.name()).is_err())
         .filter_map(|file| sources.find(file.name()))
         .collect();
     Ok(Read {
-        // Not by way of the typed set, which knows no custom options.
-        descriptors: compiler.encode_file_descriptor_set(),
+        descriptors,
         files,
         variables: Vec::new(),
     })

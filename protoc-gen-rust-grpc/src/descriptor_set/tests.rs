@@ -2,6 +2,7 @@
 
 use prost::Message;
 use prost_types::compiler::CodeGeneratorRequest;
+use prost_types::field_descriptor_proto::Type;
 use prost_types::{
     FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, FileOptions, SourceCodeInfo,
 };
@@ -32,6 +33,29 @@ fn fields_are_put_in_order_at_every_depth() {
         in_order(Kind::File, &reversed).unwrap(),
         file.encode_to_vec()
     );
+}
+
+#[test]
+fn a_number_is_written_in_one_way() {
+    let default = |kind: Type, text: &str| {
+        let mut field = FieldDescriptorProto {
+            default_value: Some(text.to_owned()),
+            ..FieldDescriptorProto::default()
+        };
+        field.set_type(kind);
+        let bytes = in_order(Kind::Field, &field.encode_to_vec()).unwrap();
+        let field = FieldDescriptorProto::decode(&bytes[..]).unwrap();
+        field.default_value().to_owned()
+    };
+    for text in ["-9e+09", "-9000000000", "-9e9"] {
+        assert_eq!(default(Type::Double, text), "-9000000000.0");
+        assert_eq!(default(Type::Float, text), "-9000000000.0");
+        assert_eq!(default(Type::String, text), text);
+    }
+    assert_eq!(default(Type::Float, "0.100000001"), "0.1");
+    for text in ["inf", "-inf", "nan"] {
+        assert_eq!(default(Type::Double, text), text);
+    }
 }
 
 #[test]
