@@ -9,7 +9,7 @@ use std::error::Error;
 use grpc_runtime::{
     CallCredentials, Channel, ChannelCredentials, Context, Server, ServerCredentials, Status,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 struct Greeter;
 
@@ -74,6 +74,11 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     fn new() -> Result<Self, rcgen::Error> {
         let mut params = CertificateParams::default();
+        // Some TLS libraries take a certificate of the authority's own name for the
+        // authority's.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "the example's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         CertifiedIssuer::self_signed(params, KeyPair::generate()?).map(Self)
     }

@@ -67,8 +67,9 @@ impl ClientInterceptor for Token {
     }
 }
 
-/// Times calls. What need not wait can be a function.
+/// Names the program and times its calls. What need not wait can be a function.
 fn time(call: &mut OutgoingCall) -> Result<(), Status> {
+    call.metadata_mut().append("x-program", "interceptors")?;
     call.on_end(|ended: &EndedCall<'_>| {
         let in_time = ended.elapsed().as_secs() < 60;
         println!("client: {:?}, within a minute: {in_time}", ended.code());
