@@ -45,6 +45,8 @@ pub(crate) struct CallCompression {
     pub(crate) accepted: Encodings,
     /// What the response's head says.
     pub(crate) response: Coding,
+    /// The handler has ended, and its message is as it is.
+    pub(crate) is_settled: bool,
 }
 
 impl CallCompression {
@@ -70,6 +72,7 @@ impl CallCompression {
                     takes
                 },
             },
+            is_settled: false,
         }
     }
 }

@@ -175,9 +175,10 @@ impl fmt::Debug for dyn Erased {
     }
 }
 
-/// The interceptors of a channel, in the order in which they run.
+/// The interceptors of a channel, in the order in which they run. One word, since
+/// calls are made of channels and are moved about.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interceptors(Option<Arc<[Arc<dyn Erased>]>>);
+pub(super) struct Interceptors(Option<Arc<Vec<Arc<dyn Erased>>>>);
 
 impl Interceptors {
     pub(super) fn is_empty(&self) -> bool {
@@ -185,13 +186,12 @@ impl Interceptors {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.as_deref().map_or(0, <[_]>::len)
+        self.0.as_deref().map_or(0, Vec::len)
     }
 
     pub(super) fn push(&mut self, interceptor: impl ClientInterceptor) {
-        let before = self.0.as_deref().unwrap_or_default();
-        let new: Arc<dyn Erased> = Arc::new(interceptor);
-        self.0 = Some(before.iter().cloned().chain([new]).collect());
+        let list = Arc::make_mut(self.0.get_or_insert_default());
+        list.push(Arc::new(interceptor));
     }
 
     /// Runs one of them.

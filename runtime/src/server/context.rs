@@ -61,8 +61,6 @@ pub struct Context {
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
-    /// The handler has ended, and interceptors have the context back.
-    is_back: bool,
 }
 
 impl Context {
@@ -80,7 +78,6 @@ impl Context {
             peer,
             stream,
             over: Over::default(),
-            is_back: false,
         }
     }
 
@@ -95,13 +92,12 @@ impl Context {
             peer: self.peer.clone(),
             stream: self.stream.clone(),
             over: std::mem::take(&mut self.over),
-            is_back: false,
         }
     }
 
     pub(super) fn take_back(&mut self, envelope: Box<Envelope>) {
         std::mem::replace(&mut self.envelope, envelope).keep();
-        self.is_back = true;
+        self.envelope.compression.is_settled = true;
     }
 
     /// The method that was called.
@@ -242,7 +238,7 @@ impl Context {
         let call = &mut self.envelope.compression;
         let encoding = call.accepted.allow(compression);
         let stream = self.stream.as_ref();
-        if self.is_back || stream.is_some_and(|stream| !stream.set_encoding(encoding)) {
+        if call.is_settled || stream.is_some_and(|stream| !stream.set_encoding(encoding)) {
             return Err(Status::new(
                 Code::Internal,
                 "the response has begun: its compression is settled",

@@ -160,14 +160,13 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
     {
         let servicer = Arc::clone(&self.servicer);
-        self.route(method, Shape::UNARY, move |invocation| {
-            let Invocation { context, input } = invocation;
-            let limit = input.limits.max_send_message_size;
-            let request = match request(input.message) {
+        self.route(method, Shape::UNARY, move |mut invocation| {
+            let limit = invocation.input.limits.max_send_message_size;
+            let request = match request(invocation.input.message.take()) {
                 Ok(request) => request,
-                Err(status) => return refused(status, context),
+                Err(status) => return refused(status, invocation.context),
             };
-            let answer = handler(Arc::clone(&servicer), request, context);
+            let answer = handler(Arc::clone(&servicer), request, invocation.context);
             Box::pin(async move {
                 let (result, context) = answer.await;
                 finished_with(result, context, limit)
@@ -185,14 +184,13 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
     {
         let servicer = Arc::clone(&self.servicer);
-        self.route(method, Shape::SERVER_STREAMING, move |invocation| {
-            let Invocation { context, input } = invocation;
-            let sender = sender(&input);
-            let request = match request(input.message) {
+        self.route(method, Shape::SERVER_STREAMING, move |mut invocation| {
+            let sender = sender(&invocation.input);
+            let request = match request(invocation.input.message.take()) {
                 Ok(request) => request,
-                Err(status) => return refused(status, context),
+                Err(status) => return refused(status, invocation.context),
             };
-            let answer = handler(Arc::clone(&servicer), request, sender, context);
+            let answer = handler(Arc::clone(&servicer), request, sender, invocation.context);
             Box::pin(async move { finished(answer.await) })
         })
     }
@@ -208,9 +206,9 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::CLIENT_STREAMING, move |invocation| {
-            let Invocation { context, input } = invocation;
-            let limit = input.limits.max_send_message_size;
-            let answer = handler(Arc::clone(&servicer), receiver(&input), context);
+            let limit = invocation.input.limits.max_send_message_size;
+            let receiver = receiver(&invocation.input);
+            let answer = handler(Arc::clone(&servicer), receiver, invocation.context);
             Box::pin(async move {
                 let (result, context) = answer.await;
                 finished_with(result, context, limit)
@@ -229,9 +227,8 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::BIDI_STREAMING, move |invocation| {
-            let Invocation { context, input } = invocation;
-            let (receiver, sender) = (receiver(&input), sender(&input));
-            let answer = handler(Arc::clone(&servicer), receiver, sender, context);
+            let (receiver, sender) = (receiver(&invocation.input), sender(&invocation.input));
+            let answer = handler(Arc::clone(&servicer), receiver, sender, invocation.context);
             Box::pin(async move { finished(answer.await) })
         })
     }
@@ -263,9 +260,11 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 
 /// The one message of a request.
 fn request<Q: Message + Default>(message: Option<Payload>) -> Result<Q, Status> {
-    let no_message = || Status::new(Code::Unimplemented, "the request holds no message");
-    framing::decode_message(&message.ok_or_else(no_message)?)
-        .map_err(|error| error.into_status(Side::Server))
+    let Some(message) = message else {
+        let text = "the request holds no message";
+        return Err(Status::new(Code::Unimplemented, text));
+    };
+    framing::decode_message(&message).map_err(|error| error.into_status(Side::Server))
 }
 
 /// The end of a call whose handler was not even asked.
