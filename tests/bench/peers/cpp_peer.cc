@@ -59,7 +59,7 @@ class PullReactor : public grpc::ServerWriteReactor<Reply> {
     if (left_ == 0) return Finish(Status::OK);
     left_--;
     reply_.set_text(kText);
-    // Without a buffer hint: streams that give it come to a stop now and then.
+    // Without buffer hints: with them a stream was seen to stop for good.
     StartWrite(&reply_);
   }
 

@@ -32,6 +32,7 @@ pub fn about(options: &Options, peers: &Peers, h2load: Option<&H2load>) -> About
         quick: options.quick,
         day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         machine: machine(),
+        busy: busy(),
         versions,
         unary_client: match h2load {
             Some(_) => "h2load",
@@ -57,6 +58,11 @@ fn machine() -> String {
     let model = model.map_or("a CPU of unknown model", |(_, model)| model);
     let kernel = first_line("uname", &["-sr"]).unwrap_or_default();
     format!("{model}, {cores} cores, {kernel}")
+}
+
+fn busy() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {

@@ -48,8 +48,11 @@ fn replace(page: &str, part: &str, text: &str) -> Result<String, Error> {
 /// Where and with what a run was made, in a sentence.
 pub fn about(about: &About) -> String {
     let kind = if about.quick { "quick run" } else { "full run" };
+    let busy = about.busy.map_or(String::new(), |busy| {
+        format!(" with a load average of {busy:.1} before it")
+    });
     format!(
-        "A {kind} of {} rounds on {}, on {}; servers of unary calls driven by {}. {}.",
+        "A {kind} of {} rounds on {}, on {}{busy}; servers of unary calls driven by {}. {}.",
         about.rounds,
         about.day,
         about.machine,

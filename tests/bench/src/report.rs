@@ -24,6 +24,9 @@ pub struct About {
     /// When it began, in UTC.
     pub day: String,
     pub machine: String,
+    /// How many threads wanted to run before it began, on average of a minute:
+    /// figures of a machine that does something else are worth less.
+    pub busy: Option<f64>,
     /// What was measured, and with what, in words.
     pub versions: Vec<String>,
     /// Who drives the servers of unary calls.
