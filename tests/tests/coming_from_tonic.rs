@@ -12,8 +12,8 @@
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Compression, Context, Receiver, Sender, Server, ServerCredentials,
-    Status,
+    Channel, ChannelCredentials, Compression, Context, Next, Outcome, OutgoingCall, Receiver,
+    Sender, Server, ServerCredentials, ServerInterceptor, Status,
 };
 
 grpc_runtime::include_proto!("example");
