@@ -140,6 +140,8 @@ pub(crate) struct Driver<A> {
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires: never later than the next timeout.
     armed: Option<Instant>,
+    /// The last rest needed no timer either.
+    timeless: bool,
     /// Set once the connection is broken: only its last words are left.
     failed: Option<ConnectionError>,
 }
@@ -156,6 +158,7 @@ impl<A: Application> Driver<A> {
             gathered: false,
             sleep: None,
             armed: None,
+            timeless: false,
             failed: None,
         }
     }
@@ -356,7 +359,13 @@ impl<A: Application> Driver<A> {
             }
             let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
             let count = self.connection.output().slices(&mut slices);
-            match Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]) {
+            let io = Pin::new(&mut self.io);
+            let written = match &slices[..count] {
+                // A plain send costs the kernel less than a list of one.
+                [only] => io.poll_write(cx, only),
+                several => io.poll_write_vectored(cx, several),
+            };
+            match written {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(written)) => {
                     self.connection.written(written);
@@ -403,7 +412,9 @@ impl<A: Application> Driver<A> {
 
     /// Arms the timer for the next timeout; `true` if that is already due. A
     /// timer that would fire too early is left as it is: most timeouts are
-    /// cancelled, and re-arming costs more than one wake-up in vain.
+    /// cancelled, and re-arming costs more than one wake-up in vain. One that is
+    /// not needed twice in a row goes: while the runtime knows of a timer, each of
+    /// its waits for the socket has the kernel set one too.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let next = match (
@@ -412,8 +423,15 @@ impl<A: Application> Driver<A> {
             ) {
                 (Some(a), Some(b)) => a.min(b),
                 (Some(a), None) | (None, Some(a)) => a,
-                (None, None) => return false,
+                (None, None) => {
+                    if std::mem::replace(&mut self.timeless, true) {
+                        self.sleep = None;
+                        self.armed = None;
+                    }
+                    return false;
+                }
             };
+            self.timeless = false;
             if self.armed.is_none_or(|armed| next < armed) {
                 let at = tokio::time::Instant::from_std(next);
                 match &mut self.sleep {
