@@ -7,8 +7,13 @@ use std::cell::Cell;
 use bytes::{Bytes, BytesMut};
 
 /// What a thread keeps, in bytes: enough for a large message to be read, answered
-/// and written, and little beside what a server needs that has such messages.
-const KEPT: usize = 2 << 20;
+/// and written, and little beside what a server needs that has such messages. Two
+/// of a mebibyte fit with what is around them.
+const KEPT: usize = (2 << 20) + 2 * PAGE;
+
+/// Sizes are rounded up to this, so that an answer fits where its request was,
+/// though a few bytes longer.
+const PAGE: usize = 4 << 10;
 
 /// Below this an allocator's own lists do as well.
 const MIN: usize = 32 << 10;
@@ -35,6 +40,7 @@ pub(crate) fn take(length: usize) -> BytesMut {
     if length < MIN {
         return BytesMut::with_capacity(length);
     }
+    let length = length.next_multiple_of(PAGE);
     with_spare(|spare| spare.take(length))
         .flatten()
         .unwrap_or_else(|| BytesMut::with_capacity(length))
@@ -47,6 +53,15 @@ pub(crate) fn keep(bytes: Bytes) {
         if buffer.capacity() >= MIN {
             with_spare(|spare| spare.keep(buffer));
         }
+    }
+}
+
+/// Keeps the memory of a message's body that is done with, where that is large:
+/// a small one costs no more than its length.
+#[inline]
+pub(crate) fn keep_message(body: Bytes) {
+    if body.len() >= MIN {
+        keep(body);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::call::sends::Sends;
 use crate::call::state::{Ended, Outgoing};
 use crate::call::{reset, response_head};
 use crate::framing::{Encodings, PREFIX_LEN, Side};
+use crate::spare;
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
@@ -197,6 +198,10 @@ impl ClientConnection {
             Ok(head) => head,
             Err(status) => return Outcome::Fails(status),
         };
+        // The server has looked at the call: there is no other attempt.
+        if let Some(request) = open.request.take() {
+            spare::keep_message(request);
+        }
         open.response = if open.method.shape().server_streams {
             open.state.deliver_head(head.metadata, head.encoding);
             Response::Stream

@@ -19,7 +19,3 @@ pub(crate) use self::writer::{compress_message, encode_message, framed_len, put_
 
 /// The flag and the length before each body.
 pub(crate) const PREFIX_LEN: usize = 5;
-
-/// Received bytes below this are copied rather than kept, once they have to wait:
-/// they may be a slice of a read buffer many times their size.
-const SMALL: usize = 1024;

@@ -6,8 +6,13 @@ use std::ops::Range;
 use bytes::{Buf, Bytes};
 use prost::Message;
 
+use super::FramingError;
 use super::compression::{Compression, decompress};
-use super::{FramingError, SMALL};
+use crate::spare;
+
+/// Received bytes below this are copied rather than kept, once they have to wait:
+/// they may be a slice of a read buffer many times their size.
+const SMALL: usize = 1024;
 
 /// The body of one message: as a rule one slice of what was received, otherwise
 /// a chain of such slices, which are never copied to join them.
@@ -169,15 +174,15 @@ impl Buf for PayloadReader<'_> {
 
 /// Decodes a message, decompressed first where it needs to be, which is work for
 /// the receiver's task. prost bounds how deep it may nest.
-pub(crate) fn decode_message<M: Message + Default>(payload: &Payload) -> Result<M, FramingError> {
-    let decompressed;
-    let payload = if payload.is_compressed() {
-        decompressed = payload.decompress()?;
-        &decompressed
-    } else {
-        payload
-    };
-    M::decode(payload.reader()).map_err(FramingError::Decode)
+pub(crate) fn decode_message<M: Message + Default>(
+    mut payload: Payload,
+) -> Result<M, FramingError> {
+    if payload.is_compressed() {
+        payload = payload.decompress()?;
+    }
+    let decoded = M::decode(payload.reader());
+    spare::keep_message(payload.front);
+    decoded.map_err(FramingError::Decode)
 }
 
 /// Decodes the message that lies in `range` of `piece`.

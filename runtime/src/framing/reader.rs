@@ -1,6 +1,6 @@
 //! Messages out of the chunks of a stream's body. It must never hold more than
-//! what was pushed, reserve anything from a length it was told, or keep a large
-//! read buffer alive for a few bytes.
+//! what was pushed, reserve much from a length it was told, or keep a read
+//! buffer alive for a message that is not complete.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -9,15 +9,27 @@ use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 
 use super::payload::{Payload, decode_message, decode_slice};
-use super::{Compression, FramingError, PREFIX_LEN, SMALL};
+use super::{Compression, FramingError, PREFIX_LEN};
+use crate::spare;
+
+/// How many times larger than what has come of a message the memory for all of
+/// it may be: its length is the peer's word, its bytes are the peer's effort. Pages
+/// that nothing is written to are not there yet, and memory that grows in steps
+/// leaves holes.
+const RESERVED: usize = 64;
 
 /// Cuts the body of a stream into messages.
 ///
 /// ```text
-/// push → [ front | rest … | tail ] → next
-///          slices of what   small chunks,
-///          was pushed       copied together
+/// push → [ gathered | front | rest … ] → next
+///          copied     slices of what
+///          together   was pushed
 /// ```
+///
+/// A message that lies whole in a chunk is a slice of it. The parts of any other
+/// are copied together as they come: the read buffers they came in are free for
+/// the next read while they are still in the processor's cache, and the message
+/// is one piece when it is complete.
 ///
 /// The message at hand is complete or [`next`](Self::next) says `None`. After
 /// `None` all that is [`buffered`](Self::buffered) belongs to one message that is
@@ -25,12 +37,13 @@ use super::{Compression, FramingError, PREFIX_LEN, SMALL};
 /// or a message above the window could never complete.
 #[derive(Debug, Default)]
 pub(crate) struct MessageReader {
+    /// The first bytes of the body at hand, or of a prefix.
+    gathered: BytesMut,
     /// Invariant: empty only if `rest` is.
     front: Bytes,
     /// Holds no empty chunk.
     rest: VecDeque<Bytes>,
-    tail: BytesMut,
-    /// The bytes in `front`, `rest` and `tail`.
+    /// The bytes in `gathered`, `front` and `rest`.
     buffered: usize,
     /// The length of the message at hand, once its prefix is read.
     body: Option<usize>,
@@ -52,17 +65,11 @@ impl MessageReader {
 
     /// Takes the next chunk of the stream.
     pub(crate) fn push(&mut self, chunk: Bytes) {
-        if self.buffered == 0 {
-            self.buffered = chunk.len();
-            self.front = chunk;
-            return;
-        }
         self.buffered += chunk.len();
-        if chunk.len() < SMALL {
-            self.tail.extend_from_slice(&chunk);
-        } else {
-            self.seal_tail();
-            self.append(chunk);
+        if self.front.is_empty() {
+            self.front = chunk;
+        } else if !chunk.is_empty() {
+            self.rest.push_back(chunk);
         }
     }
 
@@ -71,16 +78,15 @@ impl MessageReader {
     ///
     /// An error is final: it comes again however often this is called.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Payload>, FramingError> {
-        let Some(size) = self.body_size(limit)? else {
-            self.unpin();
-            return Ok(None);
-        };
-        if self.buffered < size {
-            self.unpin();
+        let size = self.body_size(limit)?;
+        let wanted = size.unwrap_or(PREFIX_LEN);
+        if size.is_none() || self.buffered < wanted {
+            self.gather(self.buffered, wanted);
             return Ok(None);
         }
         self.body = None;
-        let payload = self.take(size);
+        self.buffered -= wanted;
+        let payload = Payload::from(self.take(wanted));
         Ok(Some(if self.compressed {
             payload.compressed(self.encoding, limit)
         } else {
@@ -109,15 +115,15 @@ impl MessageReader {
         let Some(payload) = self.next(limit)? else {
             return Ok(None);
         };
-        let message = decode_message(&payload)?;
-        Ok(Some((message, payload.len(), payload.is_compressed())))
+        let (size, compressed) = (payload.len(), payload.is_compressed());
+        Ok(Some((decode_message(payload)?, size, compressed)))
     }
 
     /// The size of the next body, where it lies in `front` with its prefix and is
     /// nothing but a message.
     #[inline]
     fn whole_at_front(&self, limit: usize) -> Option<usize> {
-        if self.body.is_some() {
+        if self.body.is_some() || !self.gathered.is_empty() {
             return None;
         }
         let [flag, length @ ..] = self.front.first_chunk::<PREFIX_LEN>()?;
@@ -147,10 +153,11 @@ impl MessageReader {
         if self.body.is_some() {
             return Ok(self.body);
         }
-        let Some([flag, length @ ..]) = self.peek_prefix() else {
+        if self.buffered < PREFIX_LEN {
             return Ok(None);
-        };
-        self.compressed = match flag {
+        }
+        let [flag, length @ ..] = self.peek_prefix();
+        let compressed = match flag {
             0 => false,
             1 if self.encoding.is_identity() => return Err(FramingError::Compressed),
             1 => true,
@@ -160,64 +167,49 @@ impl MessageReader {
         if size > limit {
             return Err(FramingError::ReceiveTooLarge { size, limit });
         }
-        self.drop_prefix();
+        self.take(PREFIX_LEN);
+        self.buffered -= PREFIX_LEN;
+        self.compressed = compressed;
         self.body = Some(size);
         Ok(self.body)
     }
 
-    fn peek_prefix(&self) -> Option<[u8; PREFIX_LEN]> {
-        if let Some(prefix) = self.front.first_chunk() {
-            return Some(*prefix);
-        }
-        if self.buffered < PREFIX_LEN {
-            return None;
-        }
+    /// The first bytes of at least as many.
+    fn peek_prefix(&self) -> [u8; PREFIX_LEN] {
         let mut prefix = [0; PREFIX_LEN];
         let chunks = self.front.iter().chain(self.rest.iter().flatten());
-        for (byte, received) in prefix.iter_mut().zip(chunks.chain(&self.tail)) {
+        for (byte, received) in prefix.iter_mut().zip(self.gathered.iter().chain(chunks)) {
             *byte = *received;
         }
-        Some(prefix)
+        prefix
     }
 
-    fn drop_prefix(&mut self) {
-        self.buffered -= PREFIX_LEN;
-        let mut left = PREFIX_LEN;
-        while left > 0 && !self.front.is_empty() {
-            let count = left.min(self.front.len());
-            self.front.advance(count);
-            left -= count;
-            self.refill_front();
+    /// The first `size` bytes of at least as many.
+    fn take(&mut self, size: usize) -> Bytes {
+        if self.gathered.is_empty() && self.front.len() >= size {
+            return self.take_front(size);
         }
-        self.tail.advance(left);
+        self.gather(size, size);
+        mem::take(&mut self.gathered).freeze()
     }
 
-    /// Takes a body that is all there.
-    fn take(&mut self, size: usize) -> Payload {
-        self.buffered -= size;
-        if self.front.len() < size {
-            self.seal_tail();
+    /// Copies together the first `count` bytes of what will be `size`.
+    fn gather(&mut self, count: usize, size: usize) {
+        while self.gathered.len() < count {
+            let piece = self.take_front(count - self.gathered.len());
+            self.reserve(piece.len(), size);
+            self.gathered.extend_from_slice(&piece);
         }
-        if self.front.len() >= size {
-            return self.take_front(size).into();
+    }
+
+    /// Makes room for `more` bytes of what will be `size`.
+    fn reserve(&mut self, more: usize, size: usize) {
+        let length = self.gathered.len() + more;
+        if length > self.gathered.capacity() {
+            let mut room = spare::take(length.saturating_mul(RESERVED).min(size));
+            room.extend_from_slice(&self.gathered);
+            spare::keep(mem::replace(&mut self.gathered, room).freeze());
         }
-        if size < SMALL {
-            // One small copy costs less than a chain does.
-            let mut joined = BytesMut::with_capacity(size);
-            while joined.len() < size {
-                let piece = self.take_front(size - joined.len());
-                joined.extend_from_slice(&piece);
-            }
-            return joined.freeze().into();
-        }
-        let mut pieces = VecDeque::with_capacity(self.rest.len() + 1);
-        let mut left = size;
-        while left > 0 {
-            let piece = self.take_front(left);
-            left -= piece.len();
-            pieces.push_back(piece);
-        }
-        Payload::chain(pieces)
     }
 
     /// At most `count` bytes from the front, of one chunk.
@@ -233,31 +225,6 @@ impl MessageReader {
     fn refill_front(&mut self) {
         if self.front.is_empty() {
             self.front = self.rest.pop_front().unwrap_or_default();
-        }
-    }
-
-    fn append(&mut self, chunk: Bytes) {
-        if self.front.is_empty() {
-            self.front = chunk;
-        } else {
-            self.rest.push_back(chunk);
-        }
-    }
-
-    /// Makes the copied bytes a chunk like the others.
-    fn seal_tail(&mut self) {
-        if !self.tail.is_empty() {
-            let sealed = self.tail.split().freeze();
-            self.append(sealed);
-        }
-    }
-
-    /// Copies a few bytes that have to wait, and lets go of what they lie in.
-    fn unpin(&mut self) {
-        let alone = self.rest.is_empty() && self.tail.is_empty();
-        if alone && !self.front.is_empty() && self.front.len() < SMALL {
-            self.tail.extend_from_slice(&self.front);
-            self.front = Bytes::new();
         }
     }
 }

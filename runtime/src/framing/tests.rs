@@ -145,7 +145,7 @@ fn truncation_is_internal() {
 
 #[test]
 fn what_is_no_message_is_internal_and_keeps_its_source() {
-    let error = decode_message::<String>(&Bytes::from_static(b"\x0a\x02a").into()).unwrap_err();
+    let error = decode_message::<String>(Bytes::from_static(b"\x0a\x02a").into()).unwrap_err();
     let status: Status = error.into_status(Side::Server);
     assert_eq!(
         (status.code(), status.phase()),
@@ -190,7 +190,7 @@ proptest! {
         }
         let mut read = Vec::new();
         while let Some(payload) = reader.next(NO_LIMIT).unwrap() {
-            read.push(decode_message::<String>(&payload).unwrap());
+            read.push(decode_message::<String>(payload).unwrap());
         }
         prop_assert_eq!(read, texts);
     }

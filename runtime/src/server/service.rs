@@ -264,7 +264,7 @@ fn request<Q: Message + Default>(message: Option<Payload>) -> Result<Q, Status> 
         let text = "the request holds no message";
         return Err(Status::new(Code::Unimplemented, text));
     };
-    framing::decode_message(&message).map_err(|error| error.into_status(Side::Server))
+    framing::decode_message(message).map_err(|error| error.into_status(Side::Server))
 }
 
 /// The end of a call whose handler was not even asked.

@@ -120,13 +120,14 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
         let result = ended.and_then(|trailing_metadata| {
             let payload = payload
                 .ok_or_else(|| Status::new(Code::Internal, "the answer has already been taken"))?;
-            let message = framing::decode_message(&payload)
+            let was_compressed = payload.is_compressed();
+            let message = framing::decode_message(payload)
                 .map_err(|error| error.into_status(Side::Client))?;
             Ok(Response {
                 message,
                 initial_metadata,
                 trailing_metadata,
-                was_compressed: payload.is_compressed(),
+                was_compressed,
             })
         });
         if let Some(ledger) = self.state.ledger() {

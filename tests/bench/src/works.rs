@@ -165,7 +165,7 @@ pub const WORKS: &[Work] = &[
         name: "unary-1x1",
         group: Group::Unary,
         title: "unary, 1 at a time",
-        load: Load::new(Task::Hello, 1, 1, 10_000),
+        load: Load::new(Task::Hello, 1, 1, 20_000),
         setup: Setup::Pinned,
         aspects: &[
             seen(Measure::ServerCpu),
@@ -256,7 +256,7 @@ pub const WORKS: &[Work] = &[
         name: "ping-pong",
         group: Group::Streaming,
         title: "bidi, 1 message at a time",
-        load: Load::new(Task::PingPong, 1, 1, 10_000),
+        load: Load::new(Task::PingPong, 1, 1, 20_000),
         setup: Setup::Pinned,
         aspects: &[
             seen(Measure::ServerCpu),

@@ -114,7 +114,7 @@ fn a_message_is_held_to_its_limit_before_it_is_compressed() {
         let framed = compress_message(&message, size, compression).unwrap();
         assert!(framed.len() < 100);
         let payload = read(compression, [framed], NO_LIMIT).unwrap();
-        assert_eq!(decode_message::<String>(&payload).unwrap(), message);
+        assert_eq!(decode_message::<String>(payload).unwrap(), message);
         let error = compress_message(&message, size - 1, compression).unwrap_err();
         assert!(matches!(error, FramingError::SendTooLarge { .. }));
     }
