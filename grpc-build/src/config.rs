@@ -48,12 +48,13 @@ struct Outcome {
 }
 
 impl Config {
-    /// Everything for every service, by [`FrontEnd::Protox`], into `OUT_DIR`.
+    /// Everything for every service, by [`FrontEnd::default`], into `OUT_DIR`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Who reads the `.proto` files. Default: [`FrontEnd::Protox`].
+    /// Who reads the `.proto` files. Default: `FrontEnd::Protox`, or
+    /// [`FrontEnd::ProtocFromEnv`] where the feature `protox` is off.
     #[must_use]
     pub fn front_end(mut self, front_end: FrontEnd) -> Self {
         self.front_end = front_end;

@@ -6,6 +6,7 @@ mod descriptor_set;
 #[cfg(feature = "protobuf-parse")]
 mod protobuf_parse;
 mod protoc;
+#[cfg(feature = "protox")]
 mod protox;
 
 use std::path::PathBuf;
@@ -17,14 +18,18 @@ use crate::sources::Sources;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrontEnd {
-    /// The compiler inside this crate, written in Rust: needs nothing on the
-    /// machine. It knows proto2 and proto3, not editions.
+    /// The compiler inside this crate, written in Rust, of the feature `protox`:
+    /// needs nothing on the machine. It knows proto2 and proto3, not editions.
+    /// The default where the feature is on, as it is by default.
+    #[cfg(feature = "protox")]
     #[default]
     Protox,
     /// The protoc of this path. For edition 2023 it must be protoc 27 or newer,
     /// for edition 2024 protoc 32.
     Protoc(PathBuf),
     /// The protoc the environment's `PROTOC` names, else the one on the `PATH`.
+    /// The default where the feature `protox` is off.
+    #[cfg_attr(not(feature = "protox"), default)]
     ProtocFromEnv,
     /// A protoc that comes as a crate, of the feature `vendored-protoc`: nothing
     /// has to be installed, but cargo downloads some 94 MB. It knows editions
@@ -43,12 +48,6 @@ pub enum FrontEnd {
     ProtobufParse,
 }
 
-/// What those who know no editions tell of a file that has one.
-const EDITIONS: &str = "editions are read by a protoc only. Use FrontEnd::ProtocFromEnv with \
-                        protoc 27 or newer (32 for edition 2024), on the PATH or named by PROTOC; \
-                        or FrontEnd::VendoredProtoc, of grpc-build's feature `vendored-protoc`; \
-                        or FrontEnd::DescriptorSet";
-
 /// What a front-end has read.
 #[derive(Debug)]
 pub(crate) struct Read {
@@ -63,6 +62,7 @@ pub(crate) struct Read {
 impl FrontEnd {
     pub(crate) fn read(&self, sources: &Sources) -> Result<Read, Error> {
         match self {
+            #[cfg(feature = "protox")]
             Self::Protox => protox::read(sources),
             Self::Protoc(path) => protoc::read(sources, path),
             Self::ProtocFromEnv => protoc::read_from_env(sources),

@@ -17,6 +17,11 @@
 //! protoc, installed or of the feature `vendored-protoc`. The feature
 //! `protobuf-parse` adds one more reader.
 //!
+//! Who has a protoc installed can do without that compiler: with
+//! `default-features = false` it is not built, which spares a new project a fifth
+//! of its crates, and the protoc that `PROTOC` names, else the one on the `PATH`,
+//! reads the files.
+//!
 //! What is generated is what the plugin `protoc-gen-rust-grpc` generates, byte
 //! for byte: this crate only reads the files, calls the same generator, and
 //! writes what has changed.

@@ -3,9 +3,7 @@
 //! options) must reach the generator.
 
 use prost::Message;
-use prost::encoding::{
-    DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
-};
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 use prost_types::FileDescriptorProto;
 use prost_types::compiler::CodeGeneratorRequest;
 
@@ -13,8 +11,6 @@ use crate::error::Error;
 
 /// `FileDescriptorSet.file`
 const SET_FILE: u32 = 1;
-/// `FileDescriptorProto.dependency`
-const FILE_DEPENDENCY: u32 = 3;
 /// `CodeGeneratorRequest.proto_file`, which has the same type.
 const REQUEST_FILE: u32 = 15;
 
@@ -35,47 +31,22 @@ pub(crate) fn subset(names: &[String], descriptors: &[u8]) -> Result<Vec<u8>, Er
     let mut set = Vec::new();
     for file in files(descriptors)? {
         if names.contains(&name(file)?) {
-            put(SET_FILE, file, &mut set);
+            put_file(file, &mut set);
         }
-    }
-    Ok(set)
-}
-
-/// The set with only as many imports in each file as it has written in it, which
-/// `count` tells; the others come last.
-pub(crate) fn without_added_imports(
-    descriptors: &[u8],
-    count: impl Fn(&str) -> Option<usize>,
-) -> Result<Vec<u8>, Error> {
-    let broken = || Error::new("the descriptor set is not a FileDescriptorSet");
-    let mut set = Vec::new();
-    for file in files(descriptors)? {
-        let mut kept = count(&name(file)?).unwrap_or(usize::MAX);
-        let mut out = Vec::with_capacity(file.len());
-        let mut rest = file;
-        while !rest.is_empty() {
-            let start = rest;
-            let (field, wire_type) = decode_key(&mut rest).map_err(|_| broken())?;
-            skip_field(wire_type, field, &mut rest, DecodeContext::default())
-                .map_err(|_| broken())?;
-            if field == FILE_DEPENDENCY {
-                let Some(left) = kept.checked_sub(1) else {
-                    continue;
-                };
-                kept = left;
-            }
-            out.extend_from_slice(&start[..start.len() - rest.len()]);
-        }
-        put(SET_FILE, &out, &mut set);
     }
     Ok(set)
 }
 
 /// The name in an encoded file.
-fn name(file: &[u8]) -> Result<String, Error> {
+pub(crate) fn name(file: &[u8]) -> Result<String, Error> {
     let file = FileDescriptorProto::decode(file)
         .map_err(|error| Error::new(format!("the descriptor set is broken: {error}")))?;
     Ok(file.name().to_owned())
+}
+
+/// Appends a file to an encoded set.
+pub(crate) fn put_file(file: &[u8], set: &mut Vec<u8>) {
+    put(SET_FILE, file, set);
 }
 
 fn put(field: u32, content: &[u8], out: &mut Vec<u8>) {
@@ -85,8 +56,7 @@ fn put(field: u32, content: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The bytes of each file of a set.
-fn files(set: &[u8]) -> Result<Vec<&[u8]>, Error> {
-    let broken = || Error::new("the descriptor set is not a FileDescriptorSet");
+pub(crate) fn files(set: &[u8]) -> Result<Vec<&[u8]>, Error> {
     let mut files = Vec::new();
     let mut rest = set;
     while !rest.is_empty() {
@@ -102,6 +72,10 @@ fn files(set: &[u8]) -> Result<Vec<&[u8]>, Error> {
         rest = after;
     }
     Ok(files)
+}
+
+pub(crate) fn broken() -> Error {
+    Error::new("the descriptor set is not a FileDescriptorSet")
 }
 
 #[cfg(test)]

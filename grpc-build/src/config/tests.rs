@@ -29,6 +29,14 @@ fn run(config: Config, directory: &Path) -> Result<Vec<String>, Error> {
     config.out_dir(directory.join("out")).for_cargo(&sources)
 }
 
+/// The lines for cargo of one kind, with the directory cut off.
+fn told(kind: &str, lines: &[String], directory: &Path) -> Vec<String> {
+    let start = format!("cargo:{kind}=");
+    let folder = format!("{}/", directory.display());
+    let lines = lines.iter().filter_map(|line| line.strip_prefix(&start));
+    lines.map(|line| line.replace(&folder, "")).collect()
+}
+
 fn read(directory: &Path, name: &str) -> String {
     fs::read_to_string(directory.join("out").join(name)).unwrap()
 }
@@ -37,13 +45,10 @@ fn read(directory: &Path, name: &str) -> String {
 fn cargo_is_told_every_file_read() {
     let directory = directory();
     let lines = run(Config::new(), directory.path()).unwrap();
-    let line = |name: &str| {
-        format!(
-            "cargo:rerun-if-changed={}",
-            directory.path().join("proto").join(name).display()
-        )
-    };
-    assert_eq!(lines, [line("part.proto"), line("hello.proto")]);
+    assert_eq!(
+        told("rerun-if-changed", &lines, directory.path()),
+        ["proto/part.proto", "proto/hello.proto"]
+    );
 }
 
 #[test]
@@ -142,12 +147,12 @@ fn a_path_that_covers_nothing_is_a_warning_of_cargos() {
         .extern_path(".part.Parts", "::p");
     let lines = run(config, directory.path()).unwrap();
     assert_eq!(
-        lines[2..],
+        told("warning", &lines, directory.path()),
         [
-            "cargo:warning=option `bytes=.helo` covers no field of type `bytes` of the files",
-            "cargo:warning=option `type_attribute=.hello.Helo` covers no message, enum or oneof of \
+            "option `bytes=.helo` covers no field of type `bytes` of the files",
+            "option `type_attribute=.hello.Helo` covers no message, enum or oneof of \
              the files; did you mean `.hello.Hello`?",
-            "cargo:warning=option `extern_path=.part.Parts` covers no package or type of the \
+            "option `extern_path=.part.Parts` covers no package or type of the \
              files; did you mean `.part.Part`?",
         ]
     );
@@ -159,11 +164,12 @@ fn a_name_that_had_to_differ_is_a_warning_with_its_place() {
     let taken = format!("{HELLO}message GreeterStub {{}}\n");
     fs::write(directory.path().join("proto/hello.proto"), taken).unwrap();
     let lines = run(Config::new(), directory.path()).unwrap();
-    let warning = lines[2].replace(&format!("{}/", directory.path().display()), "");
     assert_eq!(
-        warning,
-        "cargo:warning=proto/hello.proto:5:9: for the service `Greeter`, `GreeterStub_` is \
-         generated because the message `GreeterStub` is `GreeterStub`"
+        told("warning", &lines, directory.path()),
+        [
+            "proto/hello.proto:5:9: for the service `Greeter`, `GreeterStub_` is generated \
+             because the message `GreeterStub` is `GreeterStub`"
+        ]
     );
 }
 
@@ -220,15 +226,13 @@ fn debug_is_the_text_for_people() {
     )
     .unwrap();
     let error = run(Config::new(), directory.path()).unwrap_err();
-    let text = error
-        .to_string()
-        .replace(&format!("{}/", directory.path().display()), "");
-    assert_eq!(
-        text,
-        "proto/part.proto:3:9: expected an identifier, but found '{'\n   |\n 3 | message {}\n   \
-         |         ^"
+    let text = error.to_string();
+    assert!(text.contains("proto/part.proto:3:9: "), "{text}");
+    assert!(
+        text.contains("\n   |\n 3 | message {}\n   |         ^"),
+        "{text}"
     );
-    assert_eq!(format!("{error:?}"), error.to_string());
+    assert_eq!(format!("{error:?}"), text);
 }
 
 #[test]

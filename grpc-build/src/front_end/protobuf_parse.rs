@@ -72,3 +72,6 @@ fn refused(why: &str) -> Error {
         "protobuf-parse cannot read these files, which are valid: {why}; use FrontEnd::Protox"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,9 +16,11 @@ use crate::sources::Sources;
 use crate::suggestion;
 
 const VARIABLE: &str = "PROTOC";
+/// What is looked for on the `PATH`.
+const NAME: &str = "protoc";
 
 pub(super) fn read_from_env(sources: &Sources) -> Result<Read, Error> {
-    let protoc = env::var_os(VARIABLE).map_or_else(|| PathBuf::from("protoc"), PathBuf::from);
+    let protoc = env::var_os(VARIABLE).map_or_else(|| PathBuf::from(NAME), PathBuf::from);
     let mut read = read(sources, &protoc)?;
     read.variables.push(VARIABLE);
     Ok(read)
@@ -77,10 +79,17 @@ fn joined(option: &str, path: &Path) -> std::ffi::OsString {
 
 fn start_failed(protoc: &Path, cause: io::Error) -> Error {
     if cause.kind() == io::ErrorKind::NotFound {
+        let place = if protoc == Path::new(NAME) {
+            "on the PATH".to_owned()
+        } else {
+            format!("at {}", protoc.display())
+        };
+        // One text for builds with and without protox: it is true of both.
         Error::new(format!(
-            "there is no protoc at {}; set {VARIABLE} to its path, or use FrontEnd::Protox, which \
-             needs none",
-            protoc.display()
+            "there is no protoc {place}. Install one (Debian: protobuf-compiler, Homebrew: \
+             protobuf) and use FrontEnd::ProtocFromEnv, which takes the one that {VARIABLE} names, \
+             else the one on the PATH; or use FrontEnd::Protox, which needs none and is there \
+             unless grpc-build's default feature `protox` is off"
         ))
     } else {
         Error::io("run", protoc, cause)

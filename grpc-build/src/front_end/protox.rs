@@ -14,7 +14,6 @@ use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::Read;
 use crate::error::Error;
-use crate::request;
 use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
@@ -33,7 +32,7 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     let mut descriptors = compiler.encode_file_descriptor_set();
     if looked_up {
         let disk = Disk::new(sources);
-        descriptors = request::without_added_imports(&descriptors, |name| {
+        descriptors = names::without_added_imports(&descriptors, |name| {
             disk.imported(name).map(|file| file.dependency.len())
         })?;
     }
@@ -145,3 +144,6 @@ impl FileResolver for Disk {
         Ok(File::from_file_descriptor_proto(file))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,16 @@
 
 use std::collections::HashSet;
 
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
+
+use crate::error::Error;
+use crate::request::{broken, files, name, put_file};
+
+/// `FileDescriptorProto.dependency`
+const FILE_DEPENDENCY: u32 = 3;
 
 /// The file with all names of types that are found made absolute, and with what
 /// it sees through public imports imported directly. `open` gives the files
@@ -46,6 +53,35 @@ pub(super) fn look_up(
         }
     }
     file
+}
+
+/// An encoded set with only as many imports in each file as it has written in it,
+/// which `count` tells; those that [`look_up`] has added come last.
+pub(super) fn without_added_imports(
+    descriptors: &[u8],
+    count: impl Fn(&str) -> Option<usize>,
+) -> Result<Vec<u8>, Error> {
+    let mut set = Vec::new();
+    for file in files(descriptors)? {
+        let mut kept = count(&name(file)?).unwrap_or(usize::MAX);
+        let mut out = Vec::with_capacity(file.len());
+        let mut rest = file;
+        while !rest.is_empty() {
+            let start = rest;
+            let (field, wire_type) = decode_key(&mut rest).map_err(|_| broken())?;
+            skip_field(wire_type, field, &mut rest, DecodeContext::default())
+                .map_err(|_| broken())?;
+            if field == FILE_DEPENDENCY {
+                let Some(left) = kept.checked_sub(1) else {
+                    continue;
+                };
+                kept = left;
+            }
+            out.extend_from_slice(&start[..start.len() - rest.len()]);
+        }
+        put_file(&out, &mut set);
+    }
+    Ok(set)
 }
 
 /// What can be seen from a file, by full name without a dot in front.
