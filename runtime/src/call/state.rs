@@ -7,15 +7,18 @@
 //! peer ← connection ← take_outbound ─ outbound ← push ────── Sender
 //! ```
 //!
-//! Invariants: `outbound.held` counts the bytes that were pushed and are not
-//! yet framed, so a sender waits while it is at `send_limit`; at most one `Send`
-//! command per call is under way (`announced`); once `inbound.ended` is set,
-//! nothing more is delivered; once the call is `over`, nothing is sent either.
+//! Invariants: a sender waits while as many bytes as `send_limit` are pushed and
+//! not yet framed; at most one `Send` command per call is under way; once the
+//! inbound half has ended, nothing more is delivered; once the call is `over`,
+//! nothing is sent either.
 
-use std::collections::VecDeque;
+mod inbound;
+mod outbound;
+mod waiter;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -24,23 +27,19 @@ use tokio::task::AbortHandle;
 use super::command::{Command, Link};
 use super::ledger::Ledger;
 use super::response_head::Coding;
-use super::sends::HOLD;
 use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
 use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Status};
-use crate::transport::http2::budget::Budget;
+
+use inbound::Inbound;
+use outbound::Outbound;
+use waiter::Waiter;
+
+pub(crate) use outbound::Outgoing;
 
 /// A message above this is encoded outside the lock.
 const ENCODE_UNDER_LOCK: usize = 4 << 10;
-
-/// A take below this is small: HTTP/2 implementations count such frames and close
-/// the connection of a peer that sends many faster than they are read.
-const SMALL_TAKE: usize = 256;
-
-/// Small takes that a call may have in a burst; each piece of data received earns
-/// one back, and so does every [`HOLD`].
-const SMALL_BURST: u32 = 32;
 
 /// How a call ended for the one who receives: trailing metadata, or the error.
 pub(crate) type Ended = Result<Metadata, Status>;
@@ -71,44 +70,6 @@ struct State {
     outbound: Option<Box<Outbound>>,
 }
 
-#[derive(Debug, Default)]
-struct Inbound {
-    head: Option<Metadata>,
-    /// What the head says of the messages.
-    encoding: Compression,
-    chunks: VecDeque<Bytes>,
-    /// The one message of a unary response, complete.
-    whole: Option<Payload>,
-    ended: Option<Ended>,
-    waker: Option<Waker>,
-}
-
-#[derive(Debug, Default)]
-struct Outbound {
-    /// A response's initial metadata that waits to be sent.
-    head: Option<Metadata>,
-    /// The response's head is with the connection.
-    head_sent: bool,
-    chunks: VecDeque<Bytes>,
-    buffer: BytesMut,
-    held: usize,
-    finished: bool,
-    announced: bool,
-    /// Paces small takes; made with the first of them.
-    pace: Option<Budget>,
-    waker: Option<Waker>,
-}
-
-/// What the connection takes from the sending side in one go.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    pub(crate) head: Option<Metadata>,
-    /// What the head has to say of the messages.
-    pub(crate) coding: Coding,
-    pub(crate) chunks: VecDeque<Bytes>,
-    pub(crate) end: bool,
-}
-
 impl CallState {
     /// The state of a call that sends as `sends` says, and receives with the encoding
     /// `receives` unless a head says otherwise.
@@ -118,11 +79,11 @@ impl CallState {
         receives: Compression,
         ledger: Option<Box<Ledger>>,
     ) -> Arc<Self> {
-        let mut state = State {
+        let state = State {
             coding: sends,
+            inbound: Inbound::new(receives),
             ..State::default()
         };
-        state.inbound.encoding = receives;
         Arc::new(Self {
             over: AtomicBool::new(false),
             state: Mutex::new(state),
@@ -179,30 +140,26 @@ impl CallState {
 
     pub(crate) fn deliver_head(&self, head: Metadata, encoding: Compression) {
         let mut state = self.lock();
-        state.inbound.encoding = encoding;
-        state.inbound.head.get_or_insert(head);
-        wake(state, |state| &mut state.inbound.waker);
+        state.inbound.deliver_head(head, encoding);
+        wake(state, |state| &mut state.inbound.reader);
     }
 
     pub(crate) fn deliver_data(&self, data: Bytes) {
         let mut state = self.lock();
-        if state.inbound.ended.is_none() {
+        if state.inbound.deliver_data(data) {
             // Who answers is read: a conversation is never slowed down.
-            if let Some(outbound) = &mut state.outbound
-                && let Some(pace) = &mut outbound.pace
-            {
-                pace.earn();
+            if let Some(outbound) = &mut state.outbound {
+                outbound.earn();
             }
-            state.inbound.chunks.push_back(data);
-            wake(state, |state| &mut state.inbound.waker);
+            wake(state, |state| &mut state.inbound.reader);
         }
     }
 
     /// The end of a request on a server; the response goes on.
     pub(crate) fn deliver_half_close(&self) {
         let mut state = self.lock();
-        state.inbound.ended.get_or_insert(Ok(Metadata::default()));
-        wake(state, |state| &mut state.inbound.waker);
+        state.inbound.deliver_half_close();
+        wake(state, |state| &mut state.inbound.reader);
     }
 
     /// The end of the call. What was pushed and not taken is dropped: nobody
@@ -215,8 +172,7 @@ impl CallState {
     pub(crate) fn deliver_response(&self, head: Metadata, message: Payload, ended: Ended) {
         let mut state = self.lock();
         if !self.is_over() {
-            state.inbound.head.get_or_insert(head);
-            state.inbound.whole = Some(message);
+            state.inbound.deliver_whole(head, message);
         }
         self.end(state, ended);
     }
@@ -228,12 +184,11 @@ impl CallState {
         self.over.store(true, Ordering::Release);
         let link = state.link.take();
         let preparing = state.preparing.take();
-        state.inbound.ended = Some(ended);
-        let receiver = state.inbound.waker.take();
+        state.inbound.end(ended);
+        let receiver = state.inbound.reader.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
-            outbound.chunks.clear();
-            outbound.buffer = BytesMut::new();
-            outbound.waker.take()
+            outbound.clear();
+            outbound.sender.take()
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
@@ -248,21 +203,11 @@ impl CallState {
 
     /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
     /// come so fast that they should gather first: the caller holds the stream
-    /// for [`HOLD`].
+    /// for [`HOLD`](super::sends::HOLD).
     pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
         let coding = state.coding;
-        let outbound = state.outbound();
-        let small = outbound.chunks.is_empty()
-            && (1..SMALL_TAKE).contains(&outbound.buffer.len())
-            && !outbound.finished;
-        let pace = outbound
-            .pace
-            .get_or_insert_with(|| Budget::new(SMALL_BURST, HOLD, now));
-        if small && !pace.spend(now) {
-            return None;
-        }
-        Some(take(outbound, coding))
+        state.outbound().take_when_due(coding, now)
     }
 
     /// Everything the sending side has pushed since the last time.
@@ -270,7 +215,7 @@ impl CallState {
         let mut state = self.lock();
         let coding = state.coding;
         match &mut state.outbound {
-            Some(outbound) => take(outbound, coding),
+            Some(outbound) => outbound.take(coding),
             None => Outgoing::default(),
         }
     }
@@ -281,9 +226,9 @@ impl CallState {
         let Some(outbound) = &mut state.outbound else {
             return;
         };
-        outbound.held = outbound.held.saturating_sub(bytes);
-        if outbound.held < self.send_limit {
-            wake(state, |state| &mut state.outbound().waker);
+        outbound.framed(bytes);
+        if outbound.has_room(self.send_limit) {
+            wake(state, |state| &mut state.outbound().sender);
         }
     }
 
@@ -291,9 +236,7 @@ impl CallState {
 
     /// What has come of a response's head, and of its end.
     pub(super) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {
-        let inbound = &self.lock().inbound;
-        let head = inbound.head.clone().unwrap_or_default();
-        (head, inbound.ended.clone())
+        self.lock().inbound.seen_so_far()
     }
 
     /// Moves what has arrived into `reader`. Ready when there was something, or
@@ -303,36 +246,13 @@ impl CallState {
         reader: &mut MessageReader,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Ended>> {
-        let mut state = self.lock();
-        let inbound = &mut state.inbound;
-        if !inbound.chunks.is_empty() {
-            reader.set_encoding(inbound.encoding);
-            for chunk in inbound.chunks.drain(..) {
-                reader.push(chunk);
-            }
-            return Poll::Ready(None);
-        }
-        if let Some(ended) = &inbound.ended {
-            return Poll::Ready(Some(ended.clone()));
-        }
-        register(&mut inbound.waker, cx);
-        Poll::Pending
+        self.lock().inbound.poll_chunks(reader, cx)
     }
 
     /// The response's initial metadata, once it or the end is here. An end
     /// without a head gives empty metadata.
     pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
-        let mut state = self.lock();
-        let inbound = &mut state.inbound;
-        match (&inbound.head, &inbound.ended) {
-            (Some(head), _) => Poll::Ready(Ok(head.clone())),
-            (None, Some(Ok(_))) => Poll::Ready(Ok(Metadata::default())),
-            (None, Some(Err(status))) => Poll::Ready(Err(status.clone())),
-            (None, None) => {
-                register(&mut inbound.waker, cx);
-                Poll::Pending
-            }
-        }
+        self.lock().inbound.poll_head(cx)
     }
 
     /// A unary response: head, message and end together.
@@ -340,19 +260,7 @@ impl CallState {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<(Metadata, Option<Payload>, Ended)> {
-        let mut state = self.lock();
-        let inbound = &mut state.inbound;
-        let Some(ended) = &mut inbound.ended else {
-            register(&mut inbound.waker, cx);
-            return Poll::Pending;
-        };
-        // It is asked for once; that the call has ended stays known.
-        let ended = std::mem::replace(ended, Ok(Metadata::default()));
-        Poll::Ready((
-            inbound.head.take().unwrap_or_default(),
-            inbound.whole.take(),
-            ended,
-        ))
+        self.lock().inbound.poll_response(cx)
     }
 
     /// Tells the connection that `bytes` were consumed.
@@ -376,19 +284,19 @@ impl CallState {
         if self.is_over() {
             // After an answer with OK what is sent is dropped: the peer wants
             // no more, and the answer waits on the receiving side.
-            return Poll::Ready(match &state.inbound.ended {
-                Some(Err(status)) => Err(status.clone()),
-                _ => Ok(Compression::Identity),
+            return Poll::Ready(match state.inbound.failure() {
+                Some(status) => Err(status.clone()),
+                None => Ok(Compression::Identity),
             });
         }
         let encoding = state.coding.encoding;
         let Some(outbound) = &mut state.outbound else {
             return Poll::Ready(Ok(encoding));
         };
-        if outbound.held < self.send_limit {
+        if outbound.has_room(self.send_limit) {
             return Poll::Ready(Ok(encoding));
         }
-        register(&mut outbound.waker, cx);
+        outbound.sender.register(cx);
         Poll::Pending
     }
 
@@ -408,9 +316,7 @@ impl CallState {
             return Poll::Ready(Ok(Some(encoding)));
         }
         if !self.is_over() {
-            let outbound = state.outbound();
-            encode(&mut outbound.buffer);
-            outbound.held += length;
+            state.outbound().encode(length, encode);
             self.count_sent(length);
             announce(&mut state);
         }
@@ -424,7 +330,7 @@ impl CallState {
             encode(&mut buffer);
             self.push_encoded(buffer.freeze());
         } else {
-            self.push_with(length, |outbound| encode(&mut outbound.buffer));
+            self.push_with(length, |outbound| outbound.encode(length, encode));
         }
     }
 
@@ -432,13 +338,10 @@ impl CallState {
     pub(crate) fn push_encoded(&self, message: Bytes) {
         let length = message.len();
         if length > ENCODE_UNDER_LOCK {
-            self.push_with(length, |outbound| {
-                flush(outbound);
-                outbound.chunks.push_back(message);
-            });
+            self.push_with(length, |outbound| outbound.put_chunk(message));
         } else {
             self.push_with(length, |outbound| {
-                outbound.buffer.extend_from_slice(&message);
+                outbound.encode(length, |buffer| buffer.extend_from_slice(&message));
             });
         }
     }
@@ -448,9 +351,7 @@ impl CallState {
         if self.is_over() {
             return;
         }
-        let outbound = state.outbound();
-        put(outbound);
-        outbound.held += length;
+        put(state.outbound());
         self.count_sent(length);
         announce(&mut state);
     }
@@ -467,11 +368,7 @@ impl CallState {
     /// already gone.
     pub(crate) fn push_head(&self, head: Metadata, now: bool) -> Result<(), Metadata> {
         let mut state = self.lock();
-        let outbound = state.outbound();
-        if outbound.head_sent {
-            return Err(head);
-        }
-        outbound.head = Some(head);
+        state.outbound().put_head(head)?;
         if now {
             announce(&mut state);
         }
@@ -485,7 +382,7 @@ impl CallState {
         let free = state
             .outbound
             .as_ref()
-            .is_none_or(|outbound| !outbound.head_sent && outbound.held == 0);
+            .is_none_or(|outbound| outbound.is_untouched());
         if free {
             state.coding.encoding = encoding;
         }
@@ -495,7 +392,7 @@ impl CallState {
     /// Ends the sending half in order.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
-        state.outbound().finished = true;
+        state.outbound().finish();
         announce(&mut state);
     }
 
@@ -537,48 +434,19 @@ impl State {
     }
 }
 
-fn take(outbound: &mut Outbound, coding: Coding) -> Outgoing {
-    outbound.announced = false;
-    flush(outbound);
-    let head = outbound.head.take();
-    // The first message takes the head along.
-    outbound.head_sent |= head.is_some() || !outbound.chunks.is_empty();
-    Outgoing {
-        head,
-        coding,
-        chunks: std::mem::take(&mut outbound.chunks),
-        end: std::mem::take(&mut outbound.finished),
-    }
-}
-
-/// Bytes encoded in place become a chunk of the queue.
-fn flush(outbound: &mut Outbound) {
-    if !outbound.buffer.is_empty() {
-        let chunk = outbound.buffer.split().freeze();
-        outbound.chunks.push_back(chunk);
-    }
-}
-
 /// Tells the connection once that there is something to take. A call with no
 /// stream yet is looked at when it gets one.
 fn announce(state: &mut State) {
     let State { link, outbound, .. } = state;
     if let (Some(link), Some(outbound)) = (link, outbound)
-        && !std::mem::replace(&mut outbound.announced, true)
+        && outbound.announce()
     {
         link.send(Command::Send(link.stream));
     }
 }
 
-fn register(slot: &mut Option<Waker>, cx: &mut Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
-    }
-}
-
 /// Wakes outside the lock, so that the woken task does not run into it.
-fn wake(mut state: MutexGuard<'_, State>, slot: impl FnOnce(&mut State) -> &mut Option<Waker>) {
+fn wake(mut state: MutexGuard<'_, State>, slot: impl FnOnce(&mut State) -> &mut Waiter) {
     let waker = slot(&mut state).take();
     drop(state);
     if let Some(waker) = waker {

@@ -1,0 +1,135 @@
+//! What has come of a call and is not read yet. Once it has `ended`, nothing more
+//! is delivered.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::Ended;
+use super::waiter::Waiter;
+use crate::framing::{Compression, MessageReader, Payload};
+use crate::metadata::Metadata;
+use crate::status::Status;
+
+#[derive(Debug, Default)]
+pub(super) struct Inbound {
+    head: Option<Metadata>,
+    /// What the head says of the messages.
+    encoding: Compression,
+    chunks: VecDeque<Bytes>,
+    /// The one message of a unary response, complete.
+    whole: Option<Payload>,
+    ended: Option<Ended>,
+    pub(super) reader: Waiter,
+}
+
+impl Inbound {
+    /// Messages come with `encoding` unless a head says otherwise.
+    pub(super) fn new(encoding: Compression) -> Self {
+        Self {
+            encoding,
+            ..Self::default()
+        }
+    }
+
+    // --- the connection's side ---------------------------------------------------
+
+    pub(super) fn deliver_head(&mut self, head: Metadata, encoding: Compression) {
+        self.encoding = encoding;
+        self.head.get_or_insert(head);
+    }
+
+    /// `false` where nobody will read it any more.
+    pub(super) fn deliver_data(&mut self, data: Bytes) -> bool {
+        let open = self.ended.is_none();
+        if open {
+            self.chunks.push_back(data);
+        }
+        open
+    }
+
+    pub(super) fn deliver_half_close(&mut self) {
+        self.ended.get_or_insert(Ok(Metadata::default()));
+    }
+
+    /// The head and the message of a unary response; its end follows.
+    pub(super) fn deliver_whole(&mut self, head: Metadata, message: Payload) {
+        self.head.get_or_insert(head);
+        self.whole = Some(message);
+    }
+
+    /// The call's own end, which a half-close does not stand in for.
+    pub(super) fn end(&mut self, ended: Ended) {
+        self.ended = Some(ended);
+    }
+
+    // --- the application's side --------------------------------------------------
+
+    /// What has come of a response's head, and of its end.
+    pub(super) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {
+        let head = self.head.clone().unwrap_or_default();
+        (head, self.ended.clone())
+    }
+
+    /// Why the call failed, if it has.
+    pub(super) fn failure(&self) -> Option<&Status> {
+        self.ended.as_ref()?.as_ref().err()
+    }
+
+    /// Moves what has arrived into `reader`. Ready when there was something, or
+    /// with the end once all before it is taken.
+    pub(super) fn poll_chunks(
+        &mut self,
+        reader: &mut MessageReader,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Ended>> {
+        if !self.chunks.is_empty() {
+            reader.set_encoding(self.encoding);
+            for chunk in self.chunks.drain(..) {
+                reader.push(chunk);
+            }
+            return Poll::Ready(None);
+        }
+        if let Some(ended) = &self.ended {
+            return Poll::Ready(Some(ended.clone()));
+        }
+        self.reader.register(cx);
+        Poll::Pending
+    }
+
+    /// The response's initial metadata, once it or the end is here. An end
+    /// without a head gives empty metadata.
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+        match (&self.head, &self.ended) {
+            (Some(head), _) => Poll::Ready(Ok(head.clone())),
+            (None, Some(Ok(_))) => Poll::Ready(Ok(Metadata::default())),
+            (None, Some(Err(status))) => Poll::Ready(Err(status.clone())),
+            (None, None) => {
+                self.reader.register(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A unary response: head, message and end together.
+    pub(super) fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Metadata, Option<Payload>, Ended)> {
+        let Some(ended) = &mut self.ended else {
+            self.reader.register(cx);
+            return Poll::Pending;
+        };
+        // It is asked for once; that the call has ended stays known.
+        let ended = std::mem::replace(ended, Ok(Metadata::default()));
+        Poll::Ready((
+            self.head.take().unwrap_or_default(),
+            self.whole.take(),
+            ended,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;
