@@ -1,6 +1,10 @@
 //! What a hello program costs to build: crates in its tree, and a cold build of
-//! a server and a client in one program, ours and tonic's in turn. Both projects
+//! a server and a client in one program, ours and tonic's in turn. The projects
 //! are written here, and each is what a user would write.
+//!
+//! Ours is built with its defaults, and as tonic is by default: by an installed
+//! protoc, and without compression. Nothing is compiled incrementally: cargo would
+//! do so with our crates, which come from a folder, and not with a registry's.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,17 +29,60 @@ fn has_protoc() -> bool {
     protoc.status().is_ok_and(|status| status.success())
 }
 
-/// What the tonic project is built with, in words.
+/// What the projects are built with, in words.
 pub fn remark() -> String {
-    let front_end = if has_protoc() {
-        "the protoc of this machine, tonic's default"
+    if has_protoc() {
+        "hello of tonic is built with the protoc of this machine, tonic's default".to_owned()
     } else {
-        "protox, as this machine has no protoc"
-    };
-    format!("hello of tonic is built with {front_end}")
+        "hello of tonic is built with protox, as this machine has no protoc, and ours with protoc \
+         is left out"
+            .to_owned()
+    }
 }
 
-fn ours() -> Files {
+/// How one of our projects stands beside tonic's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setup {
+    Defaults,
+    /// As tonic's defaults are.
+    Alike,
+}
+
+impl Setup {
+    /// What can be measured on this machine.
+    fn all(has_protoc: bool) -> &'static [Self] {
+        if has_protoc {
+            &[Self::Defaults, Self::Alike]
+        } else {
+            &[Self::Defaults]
+        }
+    }
+
+    fn work(self) -> &'static str {
+        match self {
+            Self::Defaults => "build",
+            Self::Alike => "build, alike",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Defaults => "hello, server and client",
+            Self::Alike => "hello, with protoc, no compression",
+        }
+    }
+
+    /// What a dependency on one of our crates says of features.
+    fn features(self) -> &'static str {
+        match self {
+            Self::Defaults => "",
+            Self::Alike => ", default-features = false",
+        }
+    }
+}
+
+fn ours(setup: Setup) -> Files {
+    let features = setup.features();
     [
         (
             "Cargo.toml",
@@ -47,11 +94,11 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
-grpc-runtime = {{ path = "{ROOT}/runtime" }}
+grpc-runtime = {{ path = "{ROOT}/runtime"{features} }}
 tokio = {{ version = "1", features = ["macros", "rt-multi-thread"] }}
 
 [build-dependencies]
-grpc-build = {{ path = "{ROOT}/grpc-build" }}
+grpc-build = {{ path = "{ROOT}/grpc-build"{features} }}
 
 [workspace]
 "#
@@ -100,8 +147,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     ]
 }
 
-fn tonic() -> Files {
-    let (dependency, build) = if has_protoc() {
+fn tonic(has_protoc: bool) -> Files {
+    let (dependency, build) = if has_protoc {
         ("", r#"tonic_prost_build::compile_protos("hello.proto")?;"#)
     } else {
         (
@@ -241,7 +288,7 @@ impl Project {
             .args(arguments)
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
-            .env_remove("CARGO_INCREMENTAL")
+            .env("CARGO_INCREMENTAL", "0")
             .stdin(Stdio::null())
             .output()?;
         if output.status.success() {
@@ -252,42 +299,126 @@ impl Project {
     }
 }
 
-/// Builds both projects in turn, so many times.
-pub fn measure(rounds: usize) -> Result<Vec<Row>, Error> {
-    let folder = tempfile::tempdir()?;
-    let compared = [Implementation::Ours, Implementation::Tonic];
-    let projects = [
-        Project::write(folder.path().join("ours"), ours())?,
-        Project::write(folder.path().join("tonic"), tonic())?,
-    ];
-    let figures = || compared.map(|each| Figures::new(each.to_string())).to_vec();
-    let [mut crates, mut wall, mut cpu] = [figures(), figures(), figures()];
-    for round in 1..=rounds {
-        for (place, project) in projects.iter().enumerate() {
-            eprintln!("build {round}/{rounds}: {}", compared[place]);
-            crates[place].add(Ok(project.crates()? as f64));
-            let times = project.build()?;
-            wall[place].add(Ok(times.0.as_secs_f64()));
-            cpu[place].add(Ok(times.1.as_secs_f64()));
+/// What one project came to, round by round.
+struct Costs {
+    project: Project,
+    crates: Figures,
+    wall: Figures,
+    cpu: Figures,
+}
+
+impl Costs {
+    fn new(implementation: Implementation, project: Project) -> Self {
+        let figures = || Figures::new(implementation.to_string());
+        Self {
+            project,
+            crates: figures(),
+            wall: figures(),
+            cpu: figures(),
         }
     }
-    let row = |measure: &str, unit: &str, goal, figures| {
+
+    fn add_round(&mut self) -> Result<(), Error> {
+        self.crates.add(Ok(self.project.crates()? as f64));
+        let (wall, cpu) = self.project.build()?;
+        self.wall.add(Ok(wall.as_secs_f64()));
+        self.cpu.add(Ok(cpu.as_secs_f64()));
+        Ok(())
+    }
+}
+
+/// Builds all projects in turn, so many times.
+pub fn measure(rounds: usize) -> Result<Vec<Row>, Error> {
+    let (folder, has_protoc) = (tempfile::tempdir()?, has_protoc());
+    let setups = Setup::all(has_protoc);
+    let mut all = Vec::new();
+    for setup in setups {
+        let project = Project::write(folder.path().join(setup.work()), ours(*setup))?;
+        all.push(Costs::new(Implementation::Ours, project));
+    }
+    let project = Project::write(folder.path().join("tonic"), tonic(has_protoc))?;
+    all.push(Costs::new(Implementation::Tonic, project));
+    for round in 1..=rounds {
+        for costs in &mut all {
+            eprintln!("build {round}/{rounds}: {}", costs.project.folder.display());
+            costs.add_round()?;
+        }
+    }
+    let Some((tonic, ours)) = all.split_last() else {
+        return Ok(Vec::new());
+    };
+    let pairs = setups.iter().zip(ours);
+    Ok(pairs
+        .flat_map(|(setup, ours)| rows(*setup, ours, tonic))
+        .collect())
+}
+
+/// Both have to be half of tonic's; CPU time says why they are not.
+fn rows(setup: Setup, ours: &Costs, tonic: &Costs) -> [Row; 3] {
+    let row = |measure: &str, unit: &str, goal, figures: fn(&Costs) -> &Figures| {
         let mut row = Row {
             group: GROUP.to_owned(),
-            work: "build".to_owned(),
-            title: "hello, server and client".to_owned(),
+            work: setup.work().to_owned(),
+            title: setup.title().to_owned(),
             setup: "dev profile".to_owned(),
             measure: measure.to_owned(),
             unit: unit.to_owned(),
             goal,
-            figures,
+            figures: [ours, tonic].map(figures).map(Clone::clone).to_vec(),
         };
         row.conclude();
         row
     };
-    Ok(vec![
-        row("crates in the tree", "", Some(0.5), crates),
-        row("cold build, wall time", "s", Some(0.5), wall),
-        row("cold build, CPU time", "s", None, cpu),
-    ])
+    [
+        row("crates in the tree", "", Some(0.5), |costs| &costs.crates),
+        row("cold build, wall time", "s", Some(0.5), |costs| &costs.wall),
+        row("cold build, CPU time", "s", None, |costs| &costs.cpu),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Costs, Implementation, Project, Setup, ours, rows, tonic};
+
+    fn costs(implementation: Implementation, crates: f64) -> Costs {
+        let folder = std::path::PathBuf::new();
+        let mut costs = Costs::new(implementation, Project { folder });
+        costs.crates.add(Ok(crates));
+        costs
+    }
+
+    #[test]
+    fn without_a_protoc_nothing_is_built_with_one() {
+        assert_eq!(Setup::all(true), [Setup::Defaults, Setup::Alike]);
+        assert_eq!(Setup::all(false), [Setup::Defaults]);
+        assert!(tonic(false).iter().any(|(_, text)| text.contains("protox")));
+        assert!(!tonic(true).iter().any(|(_, text)| text.contains("protox")));
+    }
+
+    /// What is alike differs in its manifest alone.
+    #[test]
+    fn our_projects_are_one_but_for_features() {
+        for (defaults, alike) in ours(Setup::Defaults).iter().zip(&ours(Setup::Alike)) {
+            assert_eq!(defaults.0, alike.0);
+            let without = alike.1.replace(", default-features = false", "");
+            assert_eq!(defaults.1, without);
+            let turned_off = alike.1.matches("default-features = false").count();
+            assert_eq!(turned_off, if alike.0 == "Cargo.toml" { 2 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn each_of_ours_stands_beside_tonic() {
+        let tonic = costs(Implementation::Tonic, 80.0);
+        for (setup, crates) in [(Setup::Defaults, 60.0), (Setup::Alike, 40.0)] {
+            let ours = costs(Implementation::Ours, crates);
+            let [row, ..] = rows(setup, &ours, &tonic);
+            assert_eq!(
+                (row.work.as_str(), row.title.as_str()),
+                (setup.work(), setup.title())
+            );
+            assert_eq!(row.ratio(), Some(crates / 80.0));
+            assert_eq!(row.is_met(), Some(setup == Setup::Alike));
+        }
+    }
 }
