@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 /// Lowest first. A module may import those of lower ranks and of its own name;
 /// two of the same rank never see each other.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "code", "deadline", "limits", "method", "spare"],
+    &[
+        "chance", "clock", "code", "deadline", "limits", "method", "spare",
+    ],
     &["metadata"],
     &["status"],
     &["framing", "transport"],

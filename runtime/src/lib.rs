@@ -6,6 +6,7 @@
 //! halves of a stream, [`Sender`] and [`Receiver`].
 
 mod call;
+mod chance;
 mod channel;
 mod clock;
 mod code;
@@ -26,6 +27,8 @@ mod spare;
 mod status;
 mod stub;
 mod transport;
+#[cfg(test)]
+mod upkeep_tests;
 
 pub use call::extensions::Extensions;
 pub use call::ledger::{EndedCall, Traffic};

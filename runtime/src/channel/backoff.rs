@@ -1,8 +1,9 @@
 //! How long to wait between attempts to connect: gRPC's connection backoff. It
-//! must never look at a clock; chance comes from the hasher's own seed.
+//! must never look at a clock.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use crate::chance::Chance;
 
 const INITIAL: Duration = Duration::from_secs(1);
 const MAX: Duration = Duration::from_secs(120);
@@ -15,7 +16,7 @@ const JITTER: f64 = 0.2;
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
-    seed: RandomState,
+    chance: Chance,
 }
 
 impl Backoff {
@@ -30,10 +31,8 @@ impl Backoff {
         let base = INITIAL.as_secs_f64() * FACTOR.powi(exponent);
         let base = base.min(MAX.as_secs_f64());
         self.attempts = self.attempts.saturating_add(1);
-        // A number in [0, 1) from 32 bits of a seeded hash.
-        let bits = (self.seed.hash_one(self.attempts) >> 32) as u32;
-        let unit = f64::from(bits) / (f64::from(u32::MAX) + 1.0);
-        Duration::from_secs_f64(base * (1.0 + JITTER * (2.0 * unit - 1.0)))
+        let spread = JITTER * (2.0 * self.chance.next() - 1.0);
+        Duration::from_secs_f64(base * (1.0 + spread))
     }
 }
 

@@ -3,9 +3,10 @@
 //! never wait, and never dial.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -28,6 +29,7 @@ use crate::transport::http2::connection::{CannotOpen, Connection};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{Event, ResetCause, StreamId};
 use crate::transport::http2::fields::Fields;
+use crate::transport::http2::keepalive::TOO_MANY_PINGS;
 use crate::transport::http2::stream::{self, StreamMap};
 
 /// What every connection of a channel says of itself in each request.
@@ -54,6 +56,8 @@ pub(crate) struct ClientConnection {
     pub(crate) waiting: Waiting,
     /// What the server said when it left with an error.
     go_away: Option<String>,
+    /// That it had too many of our PINGs, among it.
+    pub(crate) pinged_too_often: bool,
 }
 
 impl ClientConnection {
@@ -74,6 +78,7 @@ impl ClientConnection {
             deadlines: BTreeSet::new(),
             waiting,
             go_away: None,
+            pinged_too_often: false,
         }
     }
 
@@ -280,6 +285,25 @@ impl ClientConnection {
         open.fail(reset::status_of(cause), now);
     }
 
+    fn on_go_away(&mut self, keepalive: Option<Duration>, code: ErrorCode, debug: &[u8]) {
+        if code == ErrorCode::NO_ERROR {
+            return;
+        }
+        let said = String::from_utf8_lossy(debug);
+        let mut text = format!("GOAWAY {code} '{}'", said.escape_debug());
+        if code == ErrorCode::ENHANCE_YOUR_CALM
+            && debug == TOO_MANY_PINGS.as_bytes()
+            && let Some(time) = keepalive
+        {
+            self.pinged_too_often = true;
+            let _ = write!(
+                text,
+                ", so the channel's later connections double their keepalive time of {time:?}"
+            );
+        }
+        self.go_away = Some(text);
+    }
+
     fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
         let open = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
@@ -402,11 +426,10 @@ impl Application for ClientConnection {
                 }
             }
             Event::GoAway { code, debug } => {
-                if code != ErrorCode::NO_ERROR {
-                    let debug = String::from_utf8_lossy(&debug);
-                    self.go_away = Some(format!("GOAWAY {code} '{}'", debug.escape_debug()));
-                }
+                self.on_go_away(connection.keepalive_time(), code, &debug);
             }
+            // Only a server's connection has a maximum age.
+            Event::Overstayed => {}
         }
     }
 

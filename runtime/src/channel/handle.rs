@@ -23,6 +23,7 @@ use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::status::Status;
 use crate::transport::Http2Options;
+use crate::transport::http2::options::UpkeepOptions;
 
 /// A connection to a server, made when the first call needs it and made again
 /// when it is lost.
@@ -56,6 +57,7 @@ struct Shared {
     dial: Dial,
     identity: Arc<Identity>,
     http2: Http2Options,
+    upkeep: UpkeepOptions,
     limits: CallLimits,
     compression: Compression,
     connectivity: Arc<Connectivity>,
@@ -78,6 +80,7 @@ pub struct ChannelBuilder {
     authority: Option<String>,
     user_agent: String,
     http2: Http2Options,
+    pub(super) upkeep: UpkeepOptions,
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
@@ -262,6 +265,7 @@ impl Shared {
             self.dial.clone(),
             Arc::clone(&self.identity),
             self.http2.clone(),
+            self.upkeep,
             Arc::clone(&self.connectivity),
         );
         let again = sender.downgrade();
@@ -283,6 +287,7 @@ impl ChannelBuilder {
             authority: None,
             user_agent: USER_AGENT.to_owned(),
             http2: Http2Options::default(),
+            upkeep: UpkeepOptions::client(),
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
@@ -423,6 +428,7 @@ impl ChannelBuilder {
                 dial: Dial::new(self.destination, security),
                 identity: Arc::new(identity),
                 http2: self.http2,
+                upkeep: self.upkeep,
                 limits: self.limits,
                 compression: self.compression,
                 credentials,

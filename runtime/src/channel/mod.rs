@@ -18,6 +18,7 @@ mod response;
 mod security;
 mod subchannel;
 mod target;
+mod upkeep;
 mod waiting;
 
 pub use connectivity::{ConnectivityState, StateWatch};

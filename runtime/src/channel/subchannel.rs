@@ -2,7 +2,7 @@
 //! ready, waiting after a failure, and again. It must never look into a call.
 //!
 //! ```text
-//!   a call, or asked for     HTTP/2 agreed            GOAWAY, loss
+//!   a call, or asked for     HTTP/2 agreed        GOAWAY, loss, idleness
 //! idle ────────→ connecting ────────────→ ready ─────────────────────→ idle
 //!   ↑                 │ failed: calls that do not wait fail
 //!   └─ backoff over ──┘ (during backoff they fail at once)
@@ -26,6 +26,7 @@ use crate::status::Status;
 use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::{CannotOpen, Connection, Role};
+use crate::transport::http2::options::UpkeepOptions;
 use crate::transport::io::Io;
 
 /// One address's connection.
@@ -34,6 +35,7 @@ pub(crate) struct Subchannel {
     dial: Dial,
     identity: Arc<Identity>,
     http2: Http2Options,
+    upkeep: UpkeepOptions,
     backoff: Backoff,
     connectivity: Arc<Connectivity>,
 }
@@ -53,12 +55,14 @@ impl Subchannel {
         dial: Dial,
         identity: Arc<Identity>,
         http2: Http2Options,
+        upkeep: UpkeepOptions,
         connectivity: Arc<Connectivity>,
     ) -> Self {
         Self {
             dial,
             identity,
             http2,
+            upkeep,
             backoff: Backoff::default(),
             connectivity,
         }
@@ -103,7 +107,9 @@ impl Subchannel {
     /// Ready: one connection for as long as it takes calls. A connection that
     /// failed before it was established counts as a failed attempt.
     async fn serve(&mut self, io: Io, waiting: Waiting) -> (Waiting, Option<Status>) {
-        let connection = Connection::new(Role::Client, self.http2.clone(), clock::now());
+        let now = clock::now();
+        let connection =
+            Connection::new(Role::Client, self.http2.clone(), now).with_upkeep(&self.upkeep, now);
         let identity = Arc::clone(&self.identity);
         let application = ClientConnection::new(identity, io.peer(), waiting);
         let mut driver = Driver::new(io, connection, application);
@@ -126,6 +132,9 @@ impl Subchannel {
             }
         })
         .await;
+        if driver.application.pinged_too_often {
+            self.upkeep.keepalive.slow_down();
+        }
         let waiting = driver.application.waiting.hand_on();
         let name = self.dial.name();
         let failed = match left {

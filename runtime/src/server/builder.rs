@@ -11,9 +11,11 @@ use super::listener::{ListenAddress, Listener};
 use super::router::{Defaults, Router};
 use super::running::Server;
 use super::service::Service;
+use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::transport::Http2Options;
+use crate::transport::http2::options::UpkeepOptions;
 
 /// Configures a [`Server`].
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub struct ServerBuilder {
     defaults: Defaults,
     encodings: Encodings,
     http2: Http2Options,
+    pub(super) upkeep: UpkeepOptions,
 }
 
 impl Default for ServerBuilder {
@@ -33,6 +36,7 @@ impl Default for ServerBuilder {
             defaults: Defaults::default(),
             encodings: Encodings::all(),
             http2: Http2Options::default(),
+            upkeep: UpkeepOptions::server(),
         }
     }
 }
@@ -201,6 +205,8 @@ impl ServerBuilder {
         let shared = ServerShared {
             router: Router::new(&self.services, &self.defaults)?,
             encodings: self.encodings,
+            upkeep: self.upkeep,
+            chance: Chance::default(),
             calls_cut: AtomicUsize::new(0),
         };
         Ok((Arc::new(shared), self.http2))

@@ -15,6 +15,7 @@ mod router;
 mod running;
 mod service;
 mod turns;
+mod upkeep;
 mod weight;
 
 pub use builder::ServerBuilder;

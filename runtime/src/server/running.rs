@@ -293,7 +293,11 @@ pub(crate) fn serve_connection(
     http2: Http2Options,
     begun: Instant,
 ) -> Driver<ServerConnection> {
-    let connection = Connection::new(Role::Server, http2, begun);
+    let mut upkeep = shared.upkeep;
+    if upkeep.lifetime.max_age.is_some() {
+        upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
+    }
+    let connection = Connection::new(Role::Server, http2, begun).with_upkeep(&upkeep, begun);
     let calls = ServerConnection::new(shared, peer, clock::now());
     Driver::new(io, connection, calls)
 }

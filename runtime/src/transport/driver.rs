@@ -244,7 +244,11 @@ impl<A: Application> Driver<A> {
             Unread::Unwanted => wrote,
             Unread::End => return Err(Closed::Eof),
         };
-        Ok(if again { Turn::Again } else { Turn::Still })
+        if again {
+            return Ok(Turn::Again);
+        }
+        self.connection.rest(now);
+        Ok(Turn::Still)
     }
 
     /// Takes what the socket has, until it has nothing or there is enough for one
@@ -259,7 +263,10 @@ impl<A: Application> Driver<A> {
             match self.poll_read(cx) {
                 Poll::Pending => return Ok(Unread::Nothing),
                 Poll::Ready(Ok(0)) => return Ok(Unread::End),
-                Poll::Ready(Ok(read)) => taken += read,
+                Poll::Ready(Ok(read)) => {
+                    taken += read;
+                    self.connection.heard(now);
+                }
                 Poll::Ready(Err(error)) => return Err(Closed::Io(error)),
             }
             self.receive(now)?;

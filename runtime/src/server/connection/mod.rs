@@ -26,6 +26,7 @@ use crate::call::command::{Command, Finished};
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
+use crate::chance::Chance;
 use crate::clock;
 use crate::framing::Encodings;
 use crate::status::{Code, Status};
@@ -33,6 +34,7 @@ use crate::transport::driver::Application;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
+use crate::transport::http2::options::UpkeepOptions;
 
 /// What every connection of a server shares.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ pub(crate) struct ServerShared {
     pub(crate) router: Router,
     /// What requests may be compressed with.
     pub(crate) encodings: Encodings,
+    /// How long its connections live, and how they are known to live.
+    pub(crate) upkeep: UpkeepOptions,
+    /// What spreads their ages.
+    pub(crate) chance: Chance,
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
 }
@@ -171,26 +177,25 @@ impl ServerConnection {
             }
             Command::Finish(stream, finished) => self.finish(connection, stream, finished),
             Command::Drain => connection.drain(now),
-            Command::Close => self.close(connection),
+            Command::Close => {
+                let cut = self.close(connection, "the server is shutting down");
+                self.shared.calls_cut.fetch_add(cut, Ordering::Relaxed);
+            }
         }
     }
 
-    /// The server's grace is over: what still runs is cut.
-    fn close(&mut self, connection: &mut Connection) {
+    /// The grace is over: what still runs is cut. Returns how many calls that are.
+    fn close(&mut self, connection: &mut Connection, why: &'static str) -> usize {
         let open = self.calls.streams();
-        self.shared
-            .calls_cut
-            .fetch_add(open.len(), Ordering::Relaxed);
-        let status = || Status::new(Code::Unavailable, "the server is shutting down");
+        let cut = open.len();
+        let status = || Status::new(Code::Unavailable, why);
         for stream in open {
             self.stop(stream, status);
             self.finish(connection, stream, Finished::failed(status()));
             connection.reset(stream, ErrorCode::CANCEL);
         }
-        connection.abort(ConnectionError::new(
-            ErrorCode::NO_ERROR,
-            "the server is shutting down",
-        ));
+        connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, why));
+        cut
     }
 }
 
@@ -228,6 +233,11 @@ impl Application for ServerConnection {
                 }
             }
             Event::GoAway { .. } => {}
+            Event::Overstayed => {
+                self.settle();
+                let why = "the connection has reached its maximum age, and its grace is over";
+                self.close(connection, why);
+            }
         }
     }
 

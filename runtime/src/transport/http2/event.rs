@@ -37,6 +37,9 @@ pub(crate) enum Event {
     /// The peer will take no new streams; those above its last one are reported
     /// as `Reset` with [`ResetCause::Unprocessed`].
     GoAway { code: ErrorCode, debug: Bytes },
+    /// The connection has reached its maximum age, and its grace is over: the
+    /// owner ends what still runs.
+    Overstayed,
 }
 
 /// Why a stream was reset.
@@ -50,7 +53,8 @@ pub(crate) enum ResetCause {
     Unprocessed,
 }
 
-/// The connection cannot go on; the other side is told with GOAWAY.
+/// The connection cannot go on; the other side is told with GOAWAY. With
+/// `NO_ERROR` nobody broke a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionError {
     pub(crate) code: ErrorCode,
@@ -73,6 +77,9 @@ impl ConnectionError {
 
 impl std::fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.code == ErrorCode::NO_ERROR {
+            return f.write_str(self.reason);
+        }
         write!(f, "the peer broke HTTP/2: {} ({})", self.reason, self.code)
     }
 }

@@ -14,6 +14,8 @@ mod frame;
 mod hpack;
 #[cfg(test)]
 pub(crate) mod instructions_tests;
+pub(crate) mod keepalive;
+pub(crate) mod lifetime;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod stream;

@@ -1,8 +1,47 @@
 //! What one HTTP/2 connection may use: windows, frame sizes, and the limits
-//! that keep a hostile peer cheap. A value with defaults; it decides nothing
-//! and must never hold state of a connection.
+//! that keep a hostile peer cheap; and how it is kept and ended by time. Values
+//! with defaults; they decide nothing and must never hold state of a connection.
 
 use std::time::Duration;
+
+use super::keepalive::{KeepaliveOptions, PingLimits};
+use super::lifetime::LifetimeOptions;
+
+/// Longer than anything that is waited for, and short enough to be added to any
+/// moment.
+pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A duration as an option that switches something on; `None` for one that is as
+/// good as endless.
+pub(crate) fn limited(duration: Duration) -> Option<Duration> {
+    (duration < FOREVER).then_some(duration)
+}
+
+/// What time does to a connection. The builders of channels and servers set it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UpkeepOptions {
+    pub(crate) keepalive: KeepaliveOptions,
+    /// Used by servers.
+    pub(crate) pings: PingLimits,
+    pub(crate) lifetime: LifetimeOptions,
+}
+
+impl UpkeepOptions {
+    pub(crate) fn client() -> Self {
+        Self {
+            keepalive: KeepaliveOptions::CLIENT,
+            pings: PingLimits::default(),
+            lifetime: LifetimeOptions::default(),
+        }
+    }
+
+    pub(crate) fn server() -> Self {
+        Self {
+            keepalive: KeepaliveOptions::SERVER,
+            ..Self::client()
+        }
+    }
+}
 
 /// Limits and sizes of one HTTP/2 connection, for either side.
 ///
@@ -54,7 +93,9 @@ pub struct Http2Options {
     pub reset_burst: u32,
     /// Frames that carry no work (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty
     /// DATA, unknown types) the peer may send in a burst; 1,000 a second are
-    /// earned back, and one with every DATA frame either way. Default 10,000.
+    /// earned back, and one with every DATA frame either way. Above it the
+    /// connection is closed with `ENHANCE_YOUR_CALM`. A client's PINGs are held to
+    /// the server's `permit_keepalive_time` besides. Default 10,000.
     pub control_burst: u32,
 }
 

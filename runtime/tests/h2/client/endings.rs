@@ -174,7 +174,10 @@ async fn credit_of_reset_streams_comes_back() {
 
 #[tokio::test]
 async fn a_ping_is_answered_during_calls() {
-    let server = Server::builder().add_service(crate::support::service(Nothing));
+    let server = Server::builder()
+        .permit_keepalive_time(Duration::ZERO)
+        .permit_keepalive_without_calls(true)
+        .add_service(crate::support::service(Nothing));
     let server = server.listen("127.0.0.1:0").start().await.unwrap();
     let socket = tokio::net::TcpStream::connect(&server.addresses()[0])
         .await

@@ -87,10 +87,13 @@ impl Connection {
             Err(error) => return self.frame_error(0, error, now),
         };
         if !ping.ack {
+            self.judge_ping(now)?;
             frame::Ping { ack: true, ..ping }.encode(self.output.buffer());
             self.induced += FrameHead::LEN + ping.data.len();
-        } else if ping.data == DRAIN_PING && matches!(self.drain, Drain::Announced(_)) {
-            self.drain_finally();
+        } else if let Drain::Announced(_, reason) = self.drain
+            && ping.data == DRAIN_PING
+        {
+            self.drain_finally(reason);
         }
         Ok(())
     }

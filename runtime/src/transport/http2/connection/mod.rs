@@ -20,6 +20,9 @@ mod receive;
 mod send;
 #[cfg(test)]
 mod tests;
+mod upkeep;
+#[cfg(test)]
+mod upkeep_tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -35,9 +38,11 @@ use super::fields::Fields;
 use super::flow::{ConnectionReceiveWindow, DEFAULT_WINDOW, SendWindow};
 use super::frame;
 use super::hpack;
+use super::keepalive::{PingLimits, PingStrikes};
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
+use upkeep::Upkeep;
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -87,8 +92,8 @@ impl Default for PeerSettings {
 enum Drain {
     No,
     /// GOAWAY(2³¹−1) and a PING are sent: new streams are still served until
-    /// the PING returns or this moment.
-    Announced(Instant),
+    /// the PING returns or this moment. The last GOAWAY gives the reason.
+    Announced(Instant, &'static str),
     /// GOAWAY with the last stream is sent: later ones are ignored.
     Final,
 }
@@ -145,6 +150,12 @@ pub(crate) struct Connection {
     induced: usize,
     handshake_deadline: Option<Instant>,
     header_deadline: Option<Instant>,
+    /// Only where something of it was asked for.
+    upkeep: Option<Box<Upkeep>>,
+    ping_limits: PingLimits,
+    ping_strikes: PingStrikes,
+    /// HEADERS or DATA went out since the peer's last PING.
+    sent_since_ping: bool,
 }
 
 impl Connection {
@@ -184,6 +195,10 @@ impl Connection {
             induced: 0,
             handshake_deadline: Some(now + options.handshake_timeout),
             header_deadline: None,
+            upkeep: None,
+            ping_limits: PingLimits::default(),
+            ping_strikes: PingStrikes::default(),
+            sent_since_ping: false,
             options,
         };
         connection.greet();
@@ -272,13 +287,20 @@ impl Connection {
     /// called.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let drain = match self.drain {
-            Drain::Announced(until) => Some(until),
+            Drain::Announced(until, _) => Some(until),
             Drain::No | Drain::Final => None,
         };
-        [self.handshake_deadline, self.header_deadline, drain]
+        let own = [self.handshake_deadline, self.header_deadline, drain]
             .into_iter()
             .flatten()
-            .min()
+            .min();
+        match &self.upkeep {
+            None => own,
+            Some(upkeep) => own
+                .into_iter()
+                .chain(upkeep.next_timeout(!self.streams.is_empty()))
+                .min(),
+        }
     }
 
     /// What time alone changes.
@@ -295,20 +317,26 @@ impl Connection {
                 "a header block was not finished in time",
             ));
         }
-        if matches!(self.drain, Drain::Announced(until) if until <= now) {
-            self.drain_finally();
+        if let Drain::Announced(until, reason) = self.drain
+            && until <= now
+        {
+            self.drain_finally(reason);
         }
-        Ok(())
+        self.handle_upkeep_timeout(now)
     }
 
     /// Begins to leave in order: no call that the peer has already sent is lost
     /// (RFC 9113 section 6.8's two GOAWAYs).
     pub(crate) fn drain(&mut self, now: Instant) {
+        self.leave("", now);
+    }
+
+    fn leave(&mut self, reason: &'static str, now: Instant) {
         if self.drain != Drain::No {
             return;
         }
         if self.role == Role::Client || !self.settings_received {
-            self.drain_finally();
+            self.drain_finally(reason);
             return;
         }
         self.go_away(StreamId::MAX >> 1, ErrorCode::NO_ERROR, "");
@@ -317,12 +345,12 @@ impl Connection {
             data: DRAIN_PING,
         }
         .encode(self.output.buffer());
-        self.drain = Drain::Announced(now + DRAIN_PING_TIMEOUT);
+        self.drain = Drain::Announced(now + DRAIN_PING_TIMEOUT, reason);
     }
 
-    fn drain_finally(&mut self) {
+    fn drain_finally(&mut self, reason: &'static str) {
         self.drain = Drain::Final;
-        self.go_away(self.last_peer_stream, ErrorCode::NO_ERROR, "");
+        self.go_away(self.last_peer_stream, ErrorCode::NO_ERROR, reason);
     }
 
     /// The last word before the owner closes the socket.

@@ -103,6 +103,7 @@ impl Connection {
             stream.send.take(length);
             self.send_window.take(length);
             self.controls.earn();
+            self.sent_since_ping = true;
             let out = self.output.buffer();
             frame::Data::encode_head(id, length as u32, end, out);
             out.extend_from_slice(data);
@@ -242,6 +243,7 @@ impl Connection {
             stream.send.take(length);
             self.send_window.take(length);
             self.controls.earn();
+            self.sent_since_ping = true;
             self.events.push_back(Event::Sent {
                 stream: id,
                 bytes: length,
@@ -281,6 +283,7 @@ impl Connection {
     }
 
     fn encode_block(&mut self, id: StreamId, fields: &Fields, end_stream: bool) {
+        self.sent_since_ping = true;
         let out = self.output.buffer();
         let block = frame::Headers::begin(out);
         self.encoder.block(fields, indexing, out);

@@ -13,15 +13,15 @@ use crate::transport::http2::frame;
 use crate::transport::http2::options::Http2Options;
 
 /// One end, with the bytes on their way to it.
-struct End {
-    connection: Connection,
-    inbox: BytesMut,
+pub(super) struct End {
+    pub(super) connection: Connection,
+    pub(super) inbox: BytesMut,
 }
 
-struct Pair {
-    client: End,
-    server: End,
-    now: Instant,
+pub(super) struct Pair {
+    pub(super) client: End,
+    pub(super) server: End,
+    pub(super) now: Instant,
     /// Bytes that cross in one step.
     step: usize,
 }
@@ -42,18 +42,18 @@ impl Pair {
         }
     }
 
-    fn established() -> Self {
+    pub(super) fn established() -> Self {
         let mut pair = Self::new(Http2Options::default(), Http2Options::default());
         pair.cross();
         pair
     }
 
     /// Moves bytes until nothing moves; events wait at their ends.
-    fn cross(&mut self) {
+    pub(super) fn cross(&mut self) {
         self.try_cross().unwrap();
     }
 
-    fn try_cross(&mut self) -> Result<(), ConnectionError> {
+    pub(super) fn try_cross(&mut self) -> Result<(), ConnectionError> {
         loop {
             let (a, b) = (&mut self.client, &mut self.server);
             let moved = carry(a, b, self.step) | carry(b, a, self.step);
@@ -65,7 +65,7 @@ impl Pair {
         }
     }
 
-    fn open(&mut self) -> StreamId {
+    pub(super) fn open(&mut self) -> StreamId {
         self.client.connection.open(&request()).unwrap()
     }
 }
@@ -96,7 +96,7 @@ fn carry(from: &mut End, to: &mut End, step: usize) -> bool {
     length > 0
 }
 
-fn events(end: &mut End) -> Vec<Event> {
+pub(super) fn events(end: &mut End) -> Vec<Event> {
     std::iter::from_fn(|| end.connection.next_event()).collect()
 }
 
@@ -117,11 +117,11 @@ fn request() -> Fields {
     ])
 }
 
-fn response() -> Fields {
+pub(super) fn response() -> Fields {
     fields(&[(":status", "200"), ("content-type", "application/grpc")])
 }
 
-fn trailers() -> Fields {
+pub(super) fn trailers() -> Fields {
     fields(&[("grpc-status", "0")])
 }
 

@@ -1,0 +1,123 @@
+//! How a server finds out that a client has gone, how often clients may ask the
+//! same of it, and how long connections live: the options. It must never act on
+//! them: connections do.
+
+use std::time::Duration;
+
+use super::builder::ServerBuilder;
+use crate::transport::http2::options::{FOREVER, limited};
+
+/// As in gRPC's other servers: less is a mistake of units.
+const MIN: Duration = Duration::from_secs(1);
+
+impl ServerBuilder {
+    /// Switches keepalive on: a client from which nothing has come for this long is
+    /// asked for an answer (a PING), whether it has calls or not. If nothing comes
+    /// back within [`keepalive_timeout`](Self::keepalive_timeout), the connection is
+    /// closed and its handlers are dropped, as with every lost connection. Without
+    /// it a client that vanished without a word is noticed only when something is
+    /// sent to it.
+    ///
+    /// Off unless set, other than gRPC's usual two hours: a timer that waits on every
+    /// connection, however far, makes each wait of the runtime dearer. Raised to 1 s
+    /// where it is less. Anything read counts as an answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder()
+    ///     .keepalive_time(Duration::from_secs(2 * 60 * 60))
+    ///     .keepalive_timeout(Duration::from_secs(20));
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn keepalive_time(mut self, time: Duration) -> Self {
+        self.upkeep.keepalive.time = limited(time.max(MIN));
+        self
+    }
+
+    /// How long a client may take to answer when
+    /// [`keepalive_time`](Self::keepalive_time) asks it. 20 s unless set; raised to
+    /// 1 s where it is less.
+    #[must_use]
+    pub fn keepalive_timeout(mut self, timeout: Duration) -> Self {
+        self.upkeep.keepalive.timeout = timeout.clamp(MIN, FOREVER);
+        self
+    }
+
+    /// The least time between two PINGs of a client; 5 minutes unless set. Two that
+    /// come too soon are forgiven, a third one closes the connection with GOAWAY
+    /// `ENHANCE_YOUR_CALM` and the words `too_many_pings`, which make gRPC's clients
+    /// ping less. Whatever the server sends for a call sets the count back to none,
+    /// so clients that measure their connection by PINGs are not touched.
+    ///
+    /// Set it to the `keepalive_time` that your clients use, or a little less.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder()
+    ///     .permit_keepalive_time(Duration::from_secs(25))
+    ///     .permit_keepalive_without_calls(true);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn permit_keepalive_time(mut self, time: Duration) -> Self {
+        self.upkeep.pings.min_interval = time;
+        self
+    }
+
+    /// Whether clients may ping as often while they have no call. `false` unless
+    /// set: then a PING every two hours is all that
+    /// [`permit_keepalive_time`](Self::permit_keepalive_time) lets pass.
+    #[must_use]
+    pub fn permit_keepalive_without_calls(mut self, permit: bool) -> Self {
+        self.upkeep.pings.without_calls = permit;
+        self
+    }
+
+    /// Closes a connection that has had no call for this long: in order (GOAWAY), so
+    /// that no call is lost. No limit unless set; raised to 1 s where it is less.
+    #[must_use]
+    pub fn max_connection_idle(mut self, limit: Duration) -> Self {
+        self.upkeep.lifetime.max_idle = limited(limit.max(MIN));
+        self
+    }
+
+    /// Lets no connection become older than this, give or take a tenth by chance, so
+    /// that clients come back one by one, and to other servers where there are some.
+    /// The client is told to go elsewhere (GOAWAY); calls that run come to their
+    /// ends, for as long as
+    /// [`max_connection_age_grace`](Self::max_connection_age_grace) lets them. No
+    /// limit unless set; raised to 1 s where it is less.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder()
+    ///     .max_connection_idle(Duration::from_secs(10 * 60))
+    ///     .max_connection_age(Duration::from_secs(60 * 60))
+    ///     .max_connection_age_grace(Duration::from_secs(5 * 60));
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn max_connection_age(mut self, limit: Duration) -> Self {
+        self.upkeep.lifetime.max_age = limited(limit.max(MIN));
+        self
+    }
+
+    /// How long calls may run on once their connection has reached
+    /// [`max_connection_age`](Self::max_connection_age). What is left then is cut,
+    /// with `UNAVAILABLE` for its callers. No limit unless set.
+    #[must_use]
+    pub fn max_connection_age_grace(mut self, grace: Duration) -> Self {
+        self.upkeep.lifetime.age_grace = limited(grace);
+        self
+    }
+}

@@ -1,0 +1,134 @@
+//! What keeps a connection and what ends it, by time: keepalive, limits to
+//! idleness and age, and the judgement of a client's PINGs. A connection for which
+//! nobody asked for any of it has no part of this but the last.
+
+use std::time::{Duration, Instant};
+
+use super::receive::Outcome;
+use super::{Connection, Role};
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::{ConnectionError, Event};
+use crate::transport::http2::frame;
+use crate::transport::http2::keepalive::{Beat, KEEPALIVE_PING, Keepalive, TOO_MANY_PINGS};
+use crate::transport::http2::lifetime::{Lifetime, Passing};
+use crate::transport::http2::options::UpkeepOptions;
+
+/// What one connection has of it.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    keepalive: Option<Keepalive>,
+    lifetime: Option<Lifetime>,
+}
+
+impl Upkeep {
+    pub(super) fn next_timeout(&self, has_calls: bool) -> Option<Instant> {
+        let keepalive = self.keepalive.as_ref();
+        let keepalive = keepalive.and_then(|keepalive| keepalive.next_timeout(has_calls));
+        let lifetime = self.lifetime.as_ref().and_then(Lifetime::next_timeout);
+        keepalive.into_iter().chain(lifetime).min()
+    }
+}
+
+impl Connection {
+    /// The same connection, kept and ended as `options` say; its time begins
+    /// `now`.
+    pub(crate) fn with_upkeep(mut self, options: &UpkeepOptions, now: Instant) -> Self {
+        let keepalive = Keepalive::new(&options.keepalive, now);
+        let lifetime = Lifetime::new(&options.lifetime, now);
+        if keepalive.is_some() || lifetime.is_some() {
+            self.upkeep = Some(Box::new(Upkeep {
+                keepalive,
+                lifetime,
+            }));
+        }
+        self.ping_limits = options.pings;
+        self
+    }
+
+    /// Bytes came, whatever they are.
+    #[inline]
+    pub(crate) fn heard(&mut self, now: Instant) {
+        if let Some(upkeep) = &mut self.upkeep
+            && let Some(keepalive) = &mut upkeep.keepalive
+        {
+            keepalive.heard(now);
+        }
+    }
+
+    /// The owner has nothing more to do for now: it is asked next for the
+    /// [`next_timeout`](Self::next_timeout).
+    #[inline]
+    pub(crate) fn rest(&mut self, now: Instant) {
+        if let Some(upkeep) = &mut self.upkeep
+            && let Some(lifetime) = &mut upkeep.lifetime
+        {
+            // A client counts with the first, a server with the second.
+            let calls = self.next_stream.wrapping_add(self.last_peer_stream);
+            lifetime.rest(!self.streams.is_empty(), calls, now);
+        }
+    }
+
+    /// How long nothing may be heard before a PING is sent, where that is said.
+    pub(crate) fn keepalive_time(&self) -> Option<Duration> {
+        Some(self.upkeep.as_ref()?.keepalive.as_ref()?.time())
+    }
+
+    pub(super) fn handle_upkeep_timeout(&mut self, now: Instant) -> Outcome {
+        let has_calls = !self.streams.is_empty();
+        let Some(upkeep) = &mut self.upkeep else {
+            return Ok(());
+        };
+        let beat = upkeep.keepalive.as_mut().map_or(Beat::Still, |keepalive| {
+            keepalive.on_timeout(has_calls, now)
+        });
+        let passing = upkeep
+            .lifetime
+            .as_mut()
+            .map_or(Passing::Not, |lifetime| lifetime.on_timeout(has_calls, now));
+        match beat {
+            Beat::Still => {}
+            Beat::Ping => frame::Ping {
+                ack: false,
+                data: KEEPALIVE_PING,
+            }
+            .encode(self.output.buffer()),
+            Beat::Dead => {
+                return Err(ConnectionError::new(
+                    ErrorCode::NO_ERROR,
+                    "keepalive found it dead: nothing came back for a PING within its timeout",
+                ));
+            }
+        }
+        match passing {
+            Passing::Not => {}
+            Passing::Leave(reason) => self.leave(reason, now),
+            Passing::Cut => self.events.push_back(Event::Overstayed),
+            Passing::Drop => {
+                return Err(ConnectionError::new(
+                    ErrorCode::NO_ERROR,
+                    "it outlived its maximum age and the grace",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A client's PING before the server's limits. The budget for frames without
+    /// work is spent besides: it bounds what PINGs cost where these limits are
+    /// wide.
+    pub(super) fn judge_ping(&mut self, now: Instant) -> Outcome {
+        if self.role == Role::Client {
+            return Ok(());
+        }
+        let sent = std::mem::take(&mut self.sent_since_ping);
+        let has_calls = !self.streams.is_empty();
+        if self
+            .ping_strikes
+            .take(&self.ping_limits, has_calls, sent, now)
+        {
+            Ok(())
+        } else {
+            Err(ConnectionError::calm(TOO_MANY_PINGS))
+        }
+    }
+}
