@@ -50,15 +50,26 @@ impl ChannelCredentials {
 /// A channel's TLS, being configured: TLS 1.2 and 1.3, with ring's
 /// cryptography.
 ///
-/// ```
-/// use grpc_runtime::{ChannelCredentials, CredentialsError};
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::fs;
 ///
-/// /// Trusts one's own authority, and says who this side is.
-/// fn mutual(ca: &str, chain: &str, key: &str) -> Result<ChannelCredentials, CredentialsError> {
-///     ChannelCredentials::tls().roots(ca).identity(chain, key).build()
-/// }
-/// # assert!(mutual("", "", "").is_err());
+/// use grpc_runtime::{Channel, ChannelCredentials};
+///
+/// // Trusts one's own authority, and says who this side is.
+/// let credentials = ChannelCredentials::tls()
+///     .roots(fs::read("ca.pem")?)
+///     .identity(fs::read("client.pem")?, fs::read("client.key")?)
+///     .build()?;
+/// let channel = Channel::new("example.com", credentials)?;
+/// # drop(channel);
+/// # Ok(())
+/// # }
 /// ```
+///
+/// What is given is the content of PEM files, as every other gRPC takes it.
+/// Certificates and keys in DER go through
+/// [`ChannelCredentials::rustls`].
 #[derive(Default)]
 #[must_use = "credentials are made by `build`"]
 pub struct ClientTls {
@@ -68,7 +79,8 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Trusts these roots, certificates in PEM, in place of the system's.
+    /// Trusts these roots, one certificate or more in PEM, in place of the
+    /// system's.
     pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots = Some(pem.as_ref().to_vec());
         self
@@ -100,7 +112,7 @@ impl ClientTls {
     /// chain's; a system without roots.
     pub fn build(self) -> Result<ChannelCredentials, CredentialsError> {
         let roots = match &self.roots {
-            Some(pem) => pem::roots(pem)?,
+            Some(pem) => pem::roots("root certificates", pem)?,
             None => pem::platform_roots()?,
         };
         let builder = ClientConfig::builder_with_provider(pem::provider())

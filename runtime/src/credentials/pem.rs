@@ -1,6 +1,7 @@
 //! Certificates, keys and roots out of PEM text, and the errors that say what is
 //! wrong with it. It must never let a key's bytes into an error.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -39,7 +40,7 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, CredentialsError> {
     const INPUT: &str = "private key";
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(key) => Ok(key),
-        Err(PemError::NoItemsFound) if contains(pem, b"ENCRYPTED PRIVATE KEY") => {
+        Err(_) if is_encrypted(pem) => {
             let problem = "it is encrypted; give it decrypted (openssl pkey -in … -out …)";
             Err(CredentialsError::new(INPUT, problem))
         }
@@ -48,14 +49,19 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, CredentialsError> {
     }
 }
 
+/// PKCS #8 has a label of its own for it; older forms have a line amid the section.
+fn is_encrypted(pem: &[u8]) -> bool {
+    labels(pem).any(|label| label == b"ENCRYPTED PRIVATE KEY")
+        || contains(pem, b"Proc-Type: 4,ENCRYPTED")
+}
+
 /// Roots to trust. Every one of them must be usable.
-pub(super) fn roots(pem: &[u8]) -> Result<RootCertStore, CredentialsError> {
-    const INPUT: &str = "root certificates";
+pub(super) fn roots(input: &'static str, pem: &[u8]) -> Result<RootCertStore, CredentialsError> {
     let mut store = RootCertStore::empty();
-    for (index, certificate) in certificates(INPUT, pem)?.into_iter().enumerate() {
+    for (index, certificate) in certificates(input, pem)?.into_iter().enumerate() {
         store.add(certificate).map_err(|error| {
             let problem = format!("number {} is no X.509 certificate: {error}", index + 1);
-            CredentialsError::caused_by(INPUT, problem, error)
+            CredentialsError::caused_by(input, problem, error)
         })?;
     }
     Ok(store)
@@ -85,39 +91,69 @@ pub(super) fn platform_roots() -> Result<RootCertStore, CredentialsError> {
 
 /// What rustls has against an identity.
 pub(super) fn refused(error: rustls::Error) -> CredentialsError {
-    let input = "certificate chain and private key";
-    let problem = match &error {
-        rustls::Error::InconsistentKeys(_) => {
+    let (input, problem) = match &error {
+        rustls::Error::InconsistentKeys(_) => (
+            "certificate chain and private key",
             "the key is not that of the first certificate; the chain begins with the certificate \
              that the key belongs to"
-                .to_owned()
-        }
-        error => error.to_string(),
+                .to_owned(),
+        ),
+        rustls::Error::InvalidCertificate(_) => (
+            "certificate chain",
+            format!("the first one is no X.509 certificate: {error}"),
+        ),
+        error => ("certificate chain and private key", error.to_string()),
     };
     CredentialsError::caused_by(input, problem, error)
 }
 
+/// Says what was given in place of a section with this label, as far as that
+/// shows without its content: a key must not get into the text.
 fn missing(input: &'static str, label: &str, pem: &[u8]) -> CredentialsError {
-    let form = if pem.is_empty() {
-        "it is empty"
+    const NAME_MAX: usize = 256;
+    let found = labels(pem).map(|found| format!("'{}'", found.escape_ascii()));
+    let found: BTreeSet<_> = found.collect();
+    let form = if !found.is_empty() {
+        let found: Vec<_> = found.into_iter().collect();
+        format!("this text has {} instead", found.join(" and "))
+    } else if pem.is_empty() {
+        "it is empty".to_owned()
     } else if pem.starts_with(&[0x30]) {
-        "it looks like DER; convert it (openssl … -inform DER -outform PEM)"
+        "it looks like DER; convert it (openssl … -inform DER -outform PEM)".to_owned()
+    } else if pem.len() <= NAME_MAX && !pem.trim_ascii().contains(&b'\n') {
+        "this looks like a file's name; give what is in the file (std::fs::read)".to_owned()
     } else {
-        "there is none in this text"
+        "there is none in this text".to_owned()
     };
     let problem = format!("expected PEM, '-----BEGIN {label}-----' and so on: {form}");
     CredentialsError::new(input, problem)
 }
 
+/// What the sections of a PEM text say they are.
+fn labels(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pem.split(|byte| b"\r\n".contains(byte)).filter_map(|line| {
+        let line = line.trim_ascii_end().strip_prefix(b"-----BEGIN ")?;
+        line.strip_suffix(b"-----").filter(|label| is_label(label))
+    })
+}
+
+/// Whether it is a label and nothing else. A key that lost its line breaks stands
+/// between the same dashes.
+fn is_label(text: &[u8]) -> bool {
+    let in_labels = |byte: &u8| byte.is_ascii_uppercase() || b"0123456789 ".contains(byte);
+    text.len() < 40 && text.iter().all(in_labels)
+}
+
 fn broken(input: &'static str, error: PemError) -> CredentialsError {
     let problem = match &error {
-        PemError::MissingSectionEnd { end_marker } => {
+        PemError::MissingSectionEnd { end_marker } if is_label(end_marker) => {
             let label = end_marker.escape_ascii();
             format!("the PEM text is cut off: '-----END {label}-----' is missing")
         }
-        // The line may be anything, a part of a key too.
-        PemError::IllegalSectionStart { .. } => {
-            let problem = "a line that begins with '-----BEGIN' does not end in '-----'";
+        // The line may be anything, a whole key too: it is not passed on.
+        PemError::MissingSectionEnd { .. } | PemError::IllegalSectionStart { .. } => {
+            let problem = "a '-----BEGIN …-----' does not stand on a line of its own; were the \
+                           text's line breaks lost?";
             return CredentialsError::new(input, problem);
         }
         PemError::Base64Decode(_) => "the PEM text is garbled: it is not base64".to_owned(),

@@ -11,6 +11,9 @@ use super::pem;
 use super::server::{ServerCredentials, ServerSecurity};
 use crate::transport::tls;
 
+/// What errors call the roots that clients' certificates are held against.
+const CLIENT_ROOTS: &str = "root certificates for clients";
+
 impl ServerCredentials {
     /// TLS with this certificate chain in PEM, the server's own certificate
     /// first, and that one's private key in PEM (PKCS #8, PKCS #1 or SEC 1; not
@@ -27,6 +30,10 @@ impl ServerCredentials {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// What is given is the content of PEM files, as every other gRPC takes it; a
+    /// file that holds both chain and key may be given twice. Certificates and
+    /// keys in DER go through [`rustls`](Self::rustls).
     pub fn tls(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> ServerTls {
         ServerTls {
             chain: chain.as_ref().to_vec(),
@@ -88,14 +95,14 @@ impl ServerTls {
     pub fn build(self) -> Result<ServerCredentials, CredentialsError> {
         let provider = pem::provider();
         let verifier = |roots: &[u8]| {
-            let roots = Arc::new(pem::roots(roots)?);
+            let roots = Arc::new(pem::roots(CLIENT_ROOTS, roots)?);
             Ok(WebPkiClientVerifier::builder_with_provider(
                 roots,
                 Arc::clone(&provider),
             ))
         };
         let unusable = |error: rustls::client::VerifierBuilderError| {
-            CredentialsError::caused_by("root certificates", error.to_string(), error)
+            CredentialsError::caused_by(CLIENT_ROOTS, error.to_string(), error)
         };
         let clients = match &self.clients {
             Clients::NotAsked => Arc::new(NoClientAuth),

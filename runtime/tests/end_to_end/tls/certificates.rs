@@ -40,12 +40,25 @@ impl Authority {
         })
     }
 
+    /// A certificate for a key that is there already.
+    pub(super) fn issue_to(&self, key: &KeyPair, names: &[&str]) -> Identity {
+        self.sign(key, names, |_| {})
+    }
+
     fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        self.sign(&KeyPair::generate().unwrap(), names, change)
+    }
+
+    fn sign(
+        &self,
+        key: &KeyPair,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let certificate = params.signed_by(key, &self.0).unwrap();
         Identity {
             chain: certificate.pem(),
             key: key.serialize_pem(),
