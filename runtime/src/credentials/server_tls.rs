@@ -73,7 +73,10 @@ enum Clients {
 impl ServerTls {
     /// Mutual TLS: only clients with a certificate that one of `roots` (in PEM)
     /// has signed come in. Handlers read it with
-    /// [`Context::peer_certificates`](crate::Context::peer_certificates).
+    /// [`Context::peer_certificates`](crate::Context::peer_certificates), and the
+    /// names in it with
+    /// [`peer_dns_names`](crate::Context::peer_dns_names) and
+    /// [`peer_uri_names`](crate::Context::peer_uri_names).
     pub fn require_client_certificate(mut self, roots: impl AsRef<[u8]>) -> Self {
         self.clients = Clients::Must(roots.as_ref().to_vec());
         self

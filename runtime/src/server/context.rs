@@ -18,13 +18,14 @@ use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
+use crate::transport::peer_identity::PeerIdentity;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: PeerAddress,
-    /// What it proved itself with.
-    pub(crate) certificates: Option<Arc<[Bytes]>>,
+    /// Who it proved to be.
+    pub(crate) identity: Option<Arc<PeerIdentity>>,
 }
 
 impl Peer {
@@ -32,7 +33,7 @@ impl Peer {
     pub(crate) fn at(address: PeerAddress) -> Self {
         Self {
             address,
-            certificates: None,
+            identity: None,
         }
     }
 }
@@ -146,7 +147,43 @@ impl Context {
     /// mutual TLS verified one; else empty. It is the connection's: every call
     /// on it has the same.
     pub fn peer_certificates(&self) -> &[Bytes] {
-        self.peer.certificates.as_deref().unwrap_or_default()
+        let identity = self.peer.identity.as_deref();
+        identity.map_or(&[], |identity| &identity.certificates)
+    }
+
+    /// The DNS names for which the caller's own certificate was issued (its
+    /// subject alternative names), where mutual TLS verified one; else empty. A
+    /// name may begin with `*.`.
+    ///
+    /// They have been verified as much as the certificate has: its issuer says
+    /// that they are the caller's. Roots that sign for anyone, as the web's do, make
+    /// a name no proof of who is behind it.
+    pub fn peer_dns_names(&self) -> &[String] {
+        let identity = self.peer.identity.as_deref();
+        identity.map_or(&[], |identity| &identity.dns_names)
+    }
+
+    /// The URIs for which the caller's own certificate was issued, as
+    /// [`peer_dns_names`](Self::peer_dns_names) tells the DNS names: SPIFFE's
+    /// identities of workloads, for one. They are as they stand in the
+    /// certificate, and need not be well-formed.
+    ///
+    /// ```
+    /// use grpc_runtime::{Context, Status};
+    ///
+    /// /// Lets only the shop's own workloads in.
+    /// fn authorize(context: &Context) -> Result<(), Status> {
+    ///     // A SPIFFE certificate has one URI, no more.
+    ///     match context.peer_uri_names() {
+    ///         [id] if id.starts_with("spiffe://shop.example/") => Ok(()),
+    ///         [] => Err(Status::unauthenticated("a certificate with an identity, please")),
+    ///         _ => Err(Status::permission_denied("only for the shop's workloads")),
+    ///     }
+    /// }
+    /// ```
+    pub fn peer_uri_names(&self) -> &[String] {
+        let identity = self.peer.identity.as_deref();
+        identity.map_or(&[], |identity| &identity.uri_names)
     }
 
     /// Waits until the call is over, in a task that the handler spawned: `true`

@@ -266,11 +266,8 @@ async fn accept(
                             let handshake = tls::accept(&config, io);
                             let secured = tokio::time::timeout(http2.handshake_timeout, handshake);
                             // A client that failed has been told by an alert.
-                            if let Ok(Ok((io, certificates))) = secured.await {
-                                let peer = Peer {
-                                    address,
-                                    certificates,
-                                };
+                            if let Ok(Ok((io, identity))) = secured.await {
+                                let peer = Peer { address, identity };
                                 connections.run(serve_connection(io, peer, shared, http2, begun));
                             }
                         });

@@ -5,6 +5,7 @@ pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
 pub(crate) mod peer;
+pub(crate) mod peer_identity;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 

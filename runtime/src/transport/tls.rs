@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -18,6 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::io::Io;
 use super::peer::PeerAddress;
+use super::peer_identity::PeerIdentity;
 
 /// The protocol's name in ALPN (RFC 9113 section 3.2).
 pub(crate) const H2: &[u8] = b"h2";
@@ -51,13 +51,13 @@ pub(crate) async fn connect(
     Ok(Io::Tls(Box::new(Stream(stream.into()))))
 }
 
-/// Makes a server's end of TLS, with the certificates by which the client proved
-/// who it is; none where it was not asked, or gave none. A client that is refused
-/// is told why.
+/// Makes a server's end of TLS, and tells who the client proved to be; nobody
+/// where it was not asked, or showed no certificate. A client that is refused is
+/// told why.
 pub(crate) async fn accept(
     config: &Arc<ServerConfig>,
     io: Io,
-) -> Result<(Io, Option<Arc<[Bytes]>>), HandshakeError> {
+) -> Result<(Io, Option<Arc<PeerIdentity>>), HandshakeError> {
     let accepted = TlsAcceptor::from(Arc::clone(config))
         .accept_with(Ahead::new(io), |session| {
             session.set_buffer_limit(Some(WRITE_LIMIT));
@@ -76,13 +76,9 @@ pub(crate) async fn accept(
         return Err(error);
     }
     let session = stream.get_ref().1;
-    let certificates = session.peer_certificates().map(|chain| {
-        let copy = |certificate: &rustls::pki_types::CertificateDer<'_>| {
-            Bytes::copy_from_slice(certificate.as_ref())
-        };
-        chain.iter().map(copy).collect()
-    });
-    Ok((Io::Tls(Box::new(Stream(stream.into()))), certificates))
+    let chain = session.peer_certificates();
+    let identity = chain.map(|chain| Arc::new(PeerIdentity::of(chain)));
+    Ok((Io::Tls(Box::new(Stream(stream.into()))), identity))
 }
 
 /// Ends a connection so that the peer gets to read what was sent to it: a socket

@@ -45,7 +45,11 @@ impl Authority {
         self.sign(key, names, |_| {})
     }
 
-    fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub(super) fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         self.sign(&KeyPair::generate().unwrap(), names, change)
     }
 

@@ -2,11 +2,12 @@
 
 use super::certificates::Authority;
 use super::{failure, serve, stub, who};
-use crate::support::{Echo, EchoStub, service};
+use crate::support::{Echo, EchoServicer, EchoStub, service};
 use grpc_runtime::{
-    CallCredentials, Channel, ChannelCredentials, ChannelError, Code, Metadata, Phase,
-    ServerCredentials, Status,
+    CallCredentials, Channel, ChannelCredentials, ChannelError, ClientTls, Code, Context, Metadata,
+    Phase, ServerCredentials, Status,
 };
+use rcgen::SanType;
 
 fn assert_tls(status: &Status, reason: &str) {
     assert_eq!(status.code(), Code::Unavailable, "{status}");
@@ -99,6 +100,52 @@ async fn handlers_see_who_calls() {
             assert!(reply.text.starts_with("127.0.0.1:"), "{}", reply.text);
         }
     }
+}
+
+/// Tells callers by which names they are known.
+struct Names;
+
+impl EchoServicer for Names {
+    async fn unary(&self, _request: Echo, context: &mut Context) -> Result<Echo, Status> {
+        let (dns, uris) = (context.peer_dns_names(), context.peer_uri_names());
+        Ok(Echo::text(&format!(
+            "{} / {}",
+            dns.join(" "),
+            uris.join(" ")
+        )))
+    }
+}
+
+#[tokio::test]
+async fn handlers_see_the_names_in_the_callers_own_certificate() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let spiffe = "spiffe://shop.test/ns/prod/sa/cart";
+    let named = clients.issue_with(&["cart.test", "*.carts.test", "10.1.2.3"], |params| {
+        let uri = |text: &str| SanType::URI(text.try_into().unwrap());
+        params
+            .subject_alt_names
+            .extend([uri(spiffe), uri("urn:cart")]);
+    });
+    let nameless = clients.issue(&[]);
+    let credentials = authority.server();
+    let credentials = credentials.accept_client_certificate(clients.roots());
+    let server = serve(service(Names), credentials.build().unwrap()).await;
+    let names = async |client: ClientTls| {
+        let stub = stub(&server, client.build().unwrap());
+        stub.unary(Echo::default()).await.unwrap().text
+    };
+    // Who signed it is in the chain too, and is nobody who calls.
+    let chain = named.chain + &clients.roots();
+    let known = authority.client().identity(chain, &named.key);
+    let expected = format!("cart.test *.carts.test / {spiffe} urn:cart");
+    assert_eq!(names(known).await, expected);
+    let unnamed = authority.client().identity(nameless.chain, &nameless.key);
+    assert_eq!(names(unnamed).await, " / ");
+    assert_eq!(names(authority.client()).await, " / ");
+
+    let plain = serve(service(Names), ServerCredentials::insecure()).await;
+    let call = stub(&plain, ChannelCredentials::insecure()).unary(Echo::default());
+    assert_eq!(call.await.unwrap().text, " / ");
 }
 
 #[tokio::test]
