@@ -80,7 +80,7 @@ pub(crate) fn status_of_closed(
 
 /// The status of calls that waited for a connection on which TLS failed.
 #[cfg(feature = "tls")]
-pub(crate) fn status_of_handshake(error: HandshakeError, peer: &str) -> Status {
+fn status_of_handshake(error: HandshakeError, peer: &str) -> Status {
     let text = format!("TLS with {peer}: {error}");
     let status = Status::new(Code::Unavailable, text).with_phase(Phase::Handshake);
     match error.into_source() {

@@ -1,8 +1,10 @@
-//! Making one byte stream to a target. It must never decide whether or when to
-//! try again.
+//! Making one connection to a target, at whichever of its addresses that is to be
+//! had. It must never decide whether or when to try again.
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +12,20 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::failure::{Failure, Step};
+use super::greeting::{self, Greeting};
+use super::race::race;
 use super::security::Security;
 use super::target::Target;
-#[cfg(feature = "tls")]
-use crate::call::reset::status_of_handshake;
 use crate::status::{Code, Phase, Status};
+use crate::transport::Http2Options;
+use crate::transport::driver::Driver;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
 use crate::transport::tls;
 
-/// One attempt to connect may take so long (gRPC's minimum connect timeout).
+/// An attempt to connect to an address may take so long, TLS and HTTP/2 included
+/// (gRPC's minimum connect timeout).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a channel's byte streams lead.
@@ -71,78 +77,139 @@ impl Dial {
 
     /// Connects to the first address that answers, and secures the connection.
     ///
-    /// Errors are `UNAVAILABLE`, with the cause once in the text and as source.
-    pub(crate) async fn connect(&self) -> Result<Io, Status> {
+    /// Calls go out with the first bytes of a connection, which saves them a way
+    /// there and back. But where another address might do instead, HTTP/2 has to
+    /// be agreed on first: what is sent cannot be taken back.
+    ///
+    /// Errors are `UNAVAILABLE`, with each address's cause once in the text, and
+    /// that of the attempt that came furthest as source.
+    pub(crate) async fn connect(&self, http2: &Http2Options) -> Result<Driver<Greeting>, Status> {
         let target = match &self.destination {
-            Destination::Function(connect) => return Ok(connect()),
+            Destination::Function(connect) => return Ok(Greeting::over(connect(), http2)),
             Destination::Target(target) => target,
         };
-        let mut step = ("connect to", Phase::Connect);
+        let endpoints = resolve(target).await?;
+        let has_others = endpoints.len() > 1;
+        let attempts = endpoints.into_iter().map(async |endpoint| {
+            let attempt = self.attempt(&endpoint, http2, has_others);
+            attempt
+                .await
+                .map_err(|failure| (endpoint.to_string(), failure))
+        });
+        race(attempts)
+            .await
+            .map_err(|failures| Failure::status(target, failures))
+    }
+
+    /// With `greets` it waits until HTTP/2 is agreed on.
+    async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        http2: &Http2Options,
+        greets: bool,
+    ) -> Result<Driver<Greeting>, Failure> {
+        let mut step = Step::Connect;
         let attempt = async {
-            let io = connect(target).await?;
-            step = ("TLS with", Phase::Handshake);
-            match &self.security {
-                Security::Insecure => Ok(io),
+            let io = endpoint.connect().await.map_err(Failure::connect)?;
+            let io = match &self.security {
+                Security::Insecure => io,
                 #[cfg(feature = "tls")]
-                Security::Tls { config, name } => tls::connect(config, name, io)
-                    .await
-                    .map_err(|error| status_of_handshake(error, &target.to_string())),
+                Security::Tls { config, name } => {
+                    step = Step::Tls;
+                    let secured = tls::connect(config, name, io).await;
+                    secured.map_err(Failure::handshake)?
+                }
+            };
+            let driver = Greeting::over(io, http2);
+            if !greets {
+                return Ok(driver);
             }
+            step = Step::Http2;
+            greeting::established(driver).await.map_err(Failure::closed)
         };
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, attempt).await;
-        connected.unwrap_or_else(|_| {
-            let (step, phase) = step;
-            let text = format!("{step} {target}: no answer within 20 s");
-            Err(Status::new(Code::Unavailable, text).with_phase(phase))
-        })
+        connected.unwrap_or_else(|_| Err(Failure::timeout(step, CONNECT_TIMEOUT.as_secs())))
     }
 }
 
-async fn connect(target: &Target) -> Result<Io, Status> {
-    match target {
-        Target::Dns { host, port } => connect_tcp(host, *port).await,
-        #[cfg(unix)]
-        Target::Unix(path) => match UnixStream::connect(path).await {
-            Ok(stream) => Ok(Io::Unix(stream)),
-            Err(error) => Err(failed(&target.to_string(), error)),
-        },
-        #[cfg(not(unix))]
-        Target::Unix(_) => Err(failed(
-            &target.to_string(),
-            io::Error::from(io::ErrorKind::Unsupported),
-        )),
+/// One place to connect to.
+#[derive(Debug)]
+enum Endpoint {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
     }
 }
 
-async fn connect_tcp(host: &str, port: u16) -> Result<Io, Status> {
-    let addresses = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|error| {
-            let text = format!("resolve '{host}': {error}");
-            Status::new(Code::Unavailable, text)
-                .with_phase(Phase::Resolve)
-                .with_source(error)
-        })?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+impl Endpoint {
+    async fn connect(&self) -> io::Result<Io> {
+        match self {
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
                 // Requests are written whole: waiting to fill a segment only
                 // delays them. A socket that fails here fails again when read.
                 let _ = stream.set_nodelay(true);
-                return Ok(Io::Tcp(stream));
+                Ok(Io::Tcp(stream))
             }
-            Err(error) => last = Some(failed(&address.to_string(), error)),
+            #[cfg(unix)]
+            Self::Unix(path) => UnixStream::connect(path).await.map(Io::Unix),
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
-    Err(last.unwrap_or_else(|| {
-        let text = format!("resolve '{host}': the name has no address");
-        Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
-    }))
 }
 
-fn failed(address: &str, error: io::Error) -> Status {
-    Status::new(Code::Unavailable, format!("connect to {address}: {error}"))
-        .with_phase(Phase::Connect)
-        .with_source(error)
+/// Where the target can be reached, in the order in which to try; one place at
+/// least.
+async fn resolve(target: &Target) -> Result<Vec<Endpoint>, Status> {
+    let (host, port) = match target {
+        Target::Dns { host, port } => (host, *port),
+        Target::Addresses(addresses) => {
+            return Ok(addresses.iter().copied().map(Endpoint::Tcp).collect());
+        }
+        Target::Unix(path) => return Ok(vec![Endpoint::Unix(path.clone())]),
+    };
+    let failed = |reason: String| {
+        let text = format!("resolve '{host}': {reason}");
+        Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
+    };
+    let lookup = tokio::net::lookup_host((host.as_str(), port));
+    let found = tokio::time::timeout(CONNECT_TIMEOUT, lookup)
+        .await
+        .map_err(|_| failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
+        .map_err(|error| failed(error.to_string()).with_source(error))?;
+    let endpoints = interleaved(found.collect());
+    if endpoints.is_empty() {
+        return Err(failed("the name has no address".to_owned()));
+    }
+    Ok(endpoints)
 }
+
+/// The resolver's order, but with both families by turns: where one of them leads
+/// nowhere, the other is not tried last (RFC 8305 section 4).
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<Endpoint> {
+    let v6_first = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == v6_first);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let pairs = std::iter::from_fn(|| match (first.next(), second.next()) {
+        (None, None) => None,
+        pair => Some(pair),
+    });
+    pairs
+        .flat_map(|(a, b)| [a, b])
+        .flatten()
+        .map(Endpoint::Tcp)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

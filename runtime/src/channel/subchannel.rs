@@ -18,6 +18,7 @@ use super::backoff::Backoff;
 use super::connection::{ClientConnection, Identity};
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::Dial;
+use super::greeting::Greeting;
 use super::open::{self, Ask};
 use super::waiting::Waiting;
 use crate::call::queue::{QueueReceiver, WeakQueueSender};
@@ -25,9 +26,8 @@ use crate::clock;
 use crate::status::Status;
 use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
-use crate::transport::http2::connection::{CannotOpen, Connection, Role};
+use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
-use crate::transport::io::Io;
 
 /// One address's connection.
 #[derive(Debug)]
@@ -89,10 +89,11 @@ impl Subchannel {
                 break;
             }
             self.connectivity.set(ConnectivityState::Connecting);
-            match attend(&mut waiting, self.dial.connect(), None).await {
-                Some(Ok(io)) => {
+            let dialled = self.dial.connect(&self.http2);
+            match attend(&mut waiting, dialled, None).await {
+                Some(Ok(greeting)) => {
                     let status;
-                    (waiting, status) = self.serve(io, waiting).await;
+                    (waiting, status) = self.serve(greeting, waiting).await;
                     if let Some(status) = status {
                         self.pause(&mut waiting, &status).await;
                     }
@@ -106,13 +107,15 @@ impl Subchannel {
 
     /// Ready: one connection for as long as it takes calls. A connection that
     /// failed before it was established counts as a failed attempt.
-    async fn serve(&mut self, io: Io, waiting: Waiting) -> (Waiting, Option<Status>) {
-        let now = clock::now();
-        let connection =
-            Connection::new(Role::Client, self.http2.clone(), now).with_upkeep(&self.upkeep, now);
+    async fn serve(
+        &mut self,
+        greeting: Driver<Greeting>,
+        waiting: Waiting,
+    ) -> (Waiting, Option<Status>) {
         let identity = Arc::clone(&self.identity);
-        let application = ClientConnection::new(identity, io.peer(), waiting);
-        let mut driver = Driver::new(io, connection, application);
+        let application = ClientConnection::new(identity, greeting.peer(), waiting);
+        let mut driver = greeting.hand_over(application);
+        driver.connection().keep_up(&self.upkeep, clock::now());
         let mut ready = false;
         let left = poll_fn(|cx| {
             let closed = driver.poll_run(cx);

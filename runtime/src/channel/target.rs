@@ -1,6 +1,7 @@
 //! A channel's target: gRPC's naming syntax, parsed once. It must never resolve
 //! anything.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Where a channel's connections go.
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 pub(crate) enum Target {
     /// A host name or an IP address, and a port.
     Dns { host: String, port: u16 },
+    /// Addresses of one service, in the order in which to try them. There is one
+    /// at least.
+    Addresses(Vec<SocketAddr>),
     /// A Unix socket.
     Unix(PathBuf),
 }
@@ -27,7 +31,8 @@ impl std::fmt::Display for TargetError {
         write!(
             f,
             "'{}' is not a target: {}; expected 'host:port', 'dns:///host:port', \
-             'ipv4:1.2.3.4:port', 'ipv6:[::1]:port' or 'unix:/path'",
+             'ipv4:1.2.3.4:port', 'ipv6:[::1]:port', several such addresses with commas between \
+             them, or 'unix:/path'",
             self.target, self.reason
         )
     }
@@ -36,8 +41,8 @@ impl std::fmt::Display for TargetError {
 impl std::error::Error for TargetError {}
 
 impl Target {
-    /// Parses `host:port`, `dns:[//authority/]host:port`, `ipv4:…`, `ipv6:…`,
-    /// `unix:path` and `unix:///path`.
+    /// Parses `host:port`, `dns:[//authority/]host:port`, `ipv4:…` and `ipv6:…`
+    /// with one address or several, `unix:path` and `unix:///path`.
     pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
         let error = |reason| TargetError {
             target: text.to_owned(),
@@ -49,6 +54,15 @@ impl Target {
                 return Err(error("the path is empty"));
             }
             return Ok(Self::Unix(path.into()));
+        }
+        for (scheme, is_v6) in [("ipv4:", false), ("ipv6:", true)] {
+            if let Some(list) = text.strip_prefix(scheme) {
+                let addresses = list.split(',').map(|one| parse_address(one, is_v6));
+                return addresses
+                    .collect::<Result<_, _>>()
+                    .map(Self::Addresses)
+                    .map_err(error);
+            }
         }
         if text
             .split_once("://")
@@ -65,11 +79,11 @@ impl Target {
                 },
                 None => rest,
             },
-            None => text
-                .strip_prefix("ipv4:")
-                .or_else(|| text.strip_prefix("ipv6:"))
-                .unwrap_or(text),
+            None => text,
         };
+        if rest.contains(',') {
+            return Err(error("a list has to begin with 'ipv4:' or 'ipv6:'"));
+        }
         let (host, port) = split_port(rest).map_err(error)?;
         if host.is_empty() {
             return Err(error("the host is empty"));
@@ -88,6 +102,9 @@ impl Target {
         match self {
             Self::Dns { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Self::Dns { host, port } => format!("{host}:{port}"),
+            Self::Addresses(addresses) => addresses
+                .first()
+                .map_or_else(String::new, SocketAddr::to_string),
             Self::Unix(_) => "localhost".to_owned(),
         }
     }
@@ -97,8 +114,21 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Dns { .. } => f.write_str(&self.authority()),
+            Self::Addresses(addresses) => {
+                let texts: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+                f.write_str(&texts.join(","))
+            }
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+fn parse_address(text: &str, is_v6: bool) -> Result<SocketAddr, &'static str> {
+    let (host, port) = split_port(text)?;
+    match host.parse::<IpAddr>() {
+        Ok(ip) if ip.is_ipv6() == is_v6 => Ok(SocketAddr::new(ip, port)),
+        _ if is_v6 => Err("an address is not one of IPv6"),
+        _ => Err("an address is not one of IPv4"),
     }
 }
 

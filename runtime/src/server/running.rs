@@ -294,7 +294,8 @@ pub(crate) fn serve_connection(
     if upkeep.lifetime.max_age.is_some() {
         upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
     }
-    let connection = Connection::new(Role::Server, http2, begun).with_upkeep(&upkeep, begun);
+    let mut connection = Connection::new(Role::Server, http2, begun);
+    connection.keep_up(&upkeep, begun);
     let calls = ServerConnection::new(shared, peer, clock::now());
     Driver::new(io, connection, calls)
 }

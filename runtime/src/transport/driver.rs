@@ -24,6 +24,7 @@ use tokio::time::Sleep;
 use super::http2::connection::Connection;
 use super::http2::event::{ConnectionError, Event};
 use super::io::Io;
+use super::peer::PeerAddress;
 use crate::clock;
 use crate::spare;
 
@@ -161,6 +162,19 @@ impl<A: Application> Driver<A> {
             timeless: false,
             failed: None,
         }
+    }
+
+    /// The same connection, for another application from here on.
+    pub(crate) fn hand_over<B: Application>(self, application: B) -> Driver<B> {
+        Driver {
+            input: self.input,
+            failed: self.failed,
+            ..Driver::new(self.io, self.connection, application)
+        }
+    }
+
+    pub(crate) fn peer(&self) -> Option<PeerAddress> {
+        self.io.peer()
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection {

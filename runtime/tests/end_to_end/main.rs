@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod addresses;
 mod blocking;
 mod call_credentials;
 mod calls;

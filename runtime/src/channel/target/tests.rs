@@ -9,6 +9,10 @@ fn dns(host: &str, port: u16) -> Target {
     }
 }
 
+fn addresses(texts: &[&str]) -> Target {
+    Target::Addresses(texts.iter().map(|text| text.parse().unwrap()).collect())
+}
+
 #[test]
 fn every_form_of_target() {
     for (text, target) in [
@@ -19,8 +23,16 @@ fn every_form_of_target() {
         ("::1", dns("::1", 443)),
         ("dns:example.com:80", dns("example.com", 80)),
         ("dns:///example.com:80", dns("example.com", 80)),
-        ("ipv4:10.0.0.1:80", dns("10.0.0.1", 80)),
-        ("ipv6:[::1]:80", dns("::1", 80)),
+        ("ipv4:10.0.0.1:80", addresses(&["10.0.0.1:80"])),
+        (
+            "ipv4:10.0.0.1,10.0.0.2:80",
+            addresses(&["10.0.0.1:443", "10.0.0.2:80"]),
+        ),
+        ("ipv6:[::1]:80", addresses(&["[::1]:80"])),
+        (
+            "ipv6:::1,[2001:db8::1],[::2]:80",
+            addresses(&["[::1]:443", "[2001:db8::1]:443", "[::2]:80"]),
+        ),
         ("unix:/run/x.sock", Target::Unix("/run/x.sock".into())),
         ("unix:///run/x.sock", Target::Unix("/run/x.sock".into())),
         ("unix:x.sock", Target::Unix("x.sock".into())),
@@ -41,6 +53,13 @@ fn what_is_no_target_is_refused_with_a_reason() {
         "[::1",
         "dns://8.8.8.8/h:1",
         "a b:1",
+        "ipv4:",
+        "ipv4:1.2.3.4,",
+        "ipv4:example.com:80",
+        "ipv4:::1",
+        "ipv6:1.2.3.4:80",
+        "ipv6:[::1]:x",
+        "1.2.3.4:1,5.6.7.8:1",
     ] {
         let error = Target::parse(text).expect_err(text);
         assert!(error.to_string().contains(text), "{error}");
@@ -52,4 +71,7 @@ fn the_authority_is_the_host_and_port() {
     assert_eq!(Target::parse("[::1]:5").unwrap().authority(), "[::1]:5");
     assert_eq!(Target::parse("h:5").unwrap().authority(), "h:5");
     assert_eq!(Target::parse("unix:/x").unwrap().authority(), "localhost");
+    let several = Target::parse("ipv4:10.0.0.1:5,10.0.0.2:6").unwrap();
+    assert_eq!(several.authority(), "10.0.0.1:5");
+    assert_eq!(several.to_string(), "10.0.0.1:5,10.0.0.2:6");
 }

@@ -29,7 +29,7 @@ fn client_config(authority: &Authority) -> ClientConfig {
         .with_no_client_auth()
 }
 
-fn server_config(authority: &Authority) -> ServerConfig {
+pub(super) fn server_config(authority: &Authority) -> ServerConfig {
     let identity = authority.issue(&["localhost", "127.0.0.1"]);
     let chain = CertificateDer::from_pem_slice(identity.chain.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();

@@ -1,5 +1,6 @@
 //! Calls over TLS, and whom either side lets in.
 
+mod addresses;
 mod calls;
 mod certificates;
 mod handshakes;

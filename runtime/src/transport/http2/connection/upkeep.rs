@@ -30,9 +30,8 @@ impl Upkeep {
 }
 
 impl Connection {
-    /// The same connection, kept and ended as `options` say; its time begins
-    /// `now`.
-    pub(crate) fn with_upkeep(mut self, options: &UpkeepOptions, now: Instant) -> Self {
+    /// From `now` on the connection is kept and ended as `options` say.
+    pub(crate) fn keep_up(&mut self, options: &UpkeepOptions, now: Instant) {
         let keepalive = Keepalive::new(&options.keepalive, now);
         let lifetime = Lifetime::new(&options.lifetime, now);
         if keepalive.is_some() || lifetime.is_some() {
@@ -42,7 +41,6 @@ impl Connection {
             }));
         }
         self.ping_limits = options.pings;
-        self
     }
 
     /// Bytes came, whatever they are.

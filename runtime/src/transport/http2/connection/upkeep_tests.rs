@@ -28,8 +28,8 @@ fn pair(client: impl FnOnce(&mut UpkeepOptions), server: impl FnOnce(&mut Upkeep
         ..
     } = Pair::established();
     let mut pair = Pair::established();
-    pair.client.connection = client.connection.with_upkeep(&of_client, now);
-    pair.server.connection = server.connection.with_upkeep(&of_server, now);
+    pair.client.connection.keep_up(&of_client, now);
+    pair.server.connection.keep_up(&of_server, now);
     pair.now = now;
     pair
 }

@@ -1,0 +1,68 @@
+//! Tests of `dial.rs`.
+
+use super::*;
+
+#[test]
+fn both_families_come_by_turns() {
+    let order = |texts: &str| {
+        let addresses = texts.split(' ').map(|text| text.parse().unwrap());
+        let endpoints = interleaved(addresses.collect());
+        let texts: Vec<_> = endpoints.iter().map(Endpoint::to_string).collect();
+        texts.join(" ")
+    };
+    for (resolved, tried) in [
+        ("[::1]:1", "[::1]:1"),
+        ("1.0.0.1:1 1.0.0.2:1", "1.0.0.1:1 1.0.0.2:1"),
+        (
+            "[::1]:1 [::2]:1 [::3]:1 1.0.0.1:1",
+            "[::1]:1 1.0.0.1:1 [::2]:1 [::3]:1",
+        ),
+        (
+            "1.0.0.1:1 1.0.0.2:1 [::1]:1 1.0.0.3:1",
+            "1.0.0.1:1 [::1]:1 1.0.0.2:1 1.0.0.3:1",
+        ),
+    ] {
+        assert_eq!(order(resolved), tried);
+    }
+    assert!(interleaved(Vec::new()).is_empty());
+}
+
+/// A name's failure says which name it was, and what is wrong with several
+/// addresses in the same way is told once.
+#[test]
+fn a_failure_tells_of_every_address() {
+    let refused = || Failure::connect(io::ErrorKind::ConnectionRefused.into());
+    let status = |target: &str, failures: Vec<(&str, Failure)>| {
+        let failures = failures
+            .into_iter()
+            .map(|(address, failure)| (address.to_owned(), failure));
+        let target = Target::parse(target).unwrap();
+        let status = Failure::status(&target, failures.collect());
+        assert_eq!(status.code(), Code::Unavailable);
+        (status.message().to_owned(), status.phase())
+    };
+    assert_eq!(
+        status("127.0.0.1:1", vec![("127.0.0.1:1", refused())]),
+        (
+            "connect to 127.0.0.1:1: connection refused".to_owned(),
+            Some(Phase::Connect)
+        )
+    );
+    let silent = Failure::timeout(Step::Http2, 20);
+    assert_eq!(
+        status(
+            "shop.test:1",
+            vec![
+                ("[::1]:1", refused()),
+                ("127.0.0.1:1", silent),
+                ("127.0.0.2:1", refused()),
+            ]
+        ),
+        (
+            "reach shop.test:1: connect to [::1]:1, 127.0.0.2:1: connection refused; \
+             HTTP/2 with 127.0.0.1:1: no answer within 20 s"
+                .to_owned(),
+            Some(Phase::Handshake)
+        )
+    );
+}

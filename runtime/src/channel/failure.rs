@@ -1,0 +1,139 @@
+//! Why an address could not be used, and why none of a target's could. Values
+//! only.
+
+use std::error::Error;
+use std::io;
+
+use super::target::Target;
+use crate::status::{Code, Phase, Status};
+use crate::transport::driver::Closed;
+#[cfg(feature = "tls")]
+use crate::transport::tls::HandshakeError;
+
+/// How far an attempt to connect has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Connect,
+    #[cfg(feature = "tls")]
+    Tls,
+    Http2,
+}
+
+impl Step {
+    fn phase(self) -> Phase {
+        if self == Self::Connect {
+            Phase::Connect
+        } else {
+            Phase::Handshake
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Connect => "connect to",
+            #[cfg(feature = "tls")]
+            Self::Tls => "TLS with",
+            Self::Http2 => "HTTP/2 with",
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    step: Step,
+    reason: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    pub(super) fn connect(error: io::Error) -> Self {
+        Self {
+            step: Step::Connect,
+            reason: error.to_string(),
+            source: Some(error.into()),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn handshake(error: HandshakeError) -> Self {
+        Self {
+            step: Step::Tls,
+            reason: error.to_string(),
+            source: error.into_source(),
+        }
+    }
+
+    /// A connection that ended before HTTP/2 was agreed on.
+    pub(super) fn closed(closed: Closed) -> Self {
+        let (reason, source): (_, Option<Box<dyn Error + Send + Sync>>) = match closed {
+            Closed::Drained | Closed::Eof => {
+                ("the connection was closed by the peer".to_owned(), None)
+            }
+            Closed::Io(error) => {
+                // In TLS 1.3 a client has shaken hands before the server judges
+                // its certificate.
+                #[cfg(feature = "tls")]
+                if let Some(error) = HandshakeError::of_stream(&error) {
+                    return Self::handshake(error);
+                }
+                (error.to_string(), Some(error.into()))
+            }
+            Closed::Protocol(error) => (error.to_string(), Some(error.into())),
+        };
+        Self {
+            step: Step::Http2,
+            reason,
+            source,
+        }
+    }
+
+    pub(super) fn timeout(step: Step, seconds: u64) -> Self {
+        Self {
+            step,
+            reason: format!("no answer within {seconds} s"),
+            source: None,
+        }
+    }
+
+    /// What was wrong with each address, as one status: that of the attempt that
+    /// came furthest, with the text of all.
+    pub(super) fn status(target: &Target, failures: Vec<(String, Self)>) -> Status {
+        // What is wrong with several in the same way is told once.
+        let mut told: Vec<(Step, &str, String)> = Vec::new();
+        for (address, failure) in &failures {
+            let (step, reason) = (failure.step, failure.reason.as_str());
+            match told
+                .iter_mut()
+                .find(|told| (told.0, told.1) == (step, reason))
+            {
+                Some((_, _, addresses)) => {
+                    addresses.push_str(", ");
+                    addresses.push_str(address);
+                }
+                None => told.push((step, reason, address.clone())),
+            }
+        }
+        let tell = |(step, reason, addresses): &(Step, &str, String)| {
+            format!("{} {addresses}: {reason}", step.text())
+        };
+        let mut text = told.iter().map(tell).collect::<Vec<_>>().join("; ");
+        let name = target.to_string();
+        if matches!(target, Target::Dns { .. }) && told.iter().any(|told| told.2 != name) {
+            text = format!("reach {name}: {text}");
+        }
+        let furthest = failures.into_iter().map(|(_, failure)| failure);
+        let furthest = furthest.reduce(|a, b| if b.step > a.step { b } else { a });
+        let status = Status::new(Code::Unavailable, text);
+        match furthest {
+            Some(Self { step, source, .. }) => {
+                let status = status.with_phase(step.phase());
+                match source {
+                    Some(source) => status.with_source(source),
+                    None => status,
+                }
+            }
+            None => status,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A new connection until its calls come: HTTP/2's first exchange, and nothing
+//! else. It must never open a stream.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::clock;
+use crate::transport::Http2Options;
+use crate::transport::driver::{Application, Closed, Driver};
+use crate::transport::http2::connection::{Connection, Role};
+use crate::transport::http2::event::Event;
+use crate::transport::io::Io;
+
+/// What runs on a connection that is not given to anyone yet.
+#[derive(Debug)]
+pub(super) struct Greeting;
+
+impl Greeting {
+    pub(super) fn over(io: Io, http2: &Http2Options) -> Driver<Self> {
+        let connection = Connection::new(Role::Client, http2.clone(), clock::now());
+        Driver::new(io, connection, Self)
+    }
+}
+
+/// Waits until the server has sent its SETTINGS, so that HTTP/2 is what it speaks.
+pub(super) async fn established(mut driver: Driver<Greeting>) -> Result<Driver<Greeting>, Closed> {
+    let closed = poll_fn(|cx| match driver.poll_run(cx) {
+        Poll::Ready(closed) => Poll::Ready(Some(closed)),
+        Poll::Pending if driver.connection().is_established() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await;
+    match closed {
+        Some(closed) => Err(closed),
+        None => Ok(driver),
+    }
+}
+
+/// There is no call to which anything could happen, and none to come.
+impl Application for Greeting {
+    fn on_event(&mut self, _connection: &mut Connection, _event: Event, _now: Instant) {}
+
+    fn poll_commands(
+        &mut self,
+        _connection: &mut Connection,
+        _now: Instant,
+        _cx: &mut Context<'_>,
+    ) -> bool {
+        false
+    }
+
+    fn flush(&mut self, _connection: &mut Connection, _now: Instant) {}
+
+    fn next_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_timeout(&mut self, _connection: &mut Connection, _now: Instant) {}
+}

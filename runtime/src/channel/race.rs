@@ -1,0 +1,61 @@
+//! Attempts of which one has to succeed, as gRFC A61 and RFC 8305 have it: each
+//! gets a head start over the next. It must never know what is attempted.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long an attempt runs alone. It is RFC 8305's delay, and gRFC A61's.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Begins the attempts one by one: the next one as soon as one failed, or once
+/// the last has had its head start. The first that succeeds ends the others; if
+/// none does, it gives what was wrong with each, in their order.
+pub(super) async fn race<T, E, F>(attempts: impl IntoIterator<Item = F>) -> Result<T, Vec<E>>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut to_come = attempts.into_iter().enumerate();
+    let mut running: Vec<(usize, Pin<Box<F>>)> = Vec::new();
+    let mut failures: Vec<(usize, E)> = Vec::new();
+    let mut head_start = pin!(tokio::time::sleep(Duration::ZERO));
+    poll_fn(|cx| {
+        loop {
+            let failed = failures.len();
+            let mut place = 0;
+            while let Some((number, attempt)) = running.get_mut(place) {
+                match attempt.as_mut().poll(cx) {
+                    Poll::Ready(Ok(won)) => return Poll::Ready(Ok(won)),
+                    Poll::Ready(Err(error)) => {
+                        failures.push((*number, error));
+                        running.swap_remove(place);
+                    }
+                    Poll::Pending => place += 1,
+                }
+            }
+            let is_due = failures.len() > failed
+                || running.is_empty()
+                || head_start.as_mut().poll(cx).is_ready();
+            let next = if is_due { to_come.next() } else { None };
+            match next {
+                Some((number, attempt)) => {
+                    running.push((number, Box::pin(attempt)));
+                    head_start.as_mut().reset(Instant::now() + HEAD_START);
+                }
+                None if running.is_empty() => {
+                    failures.sort_by_key(|(number, _)| *number);
+                    let errors = failures.drain(..).map(|(_, error)| error);
+                    return Poll::Ready(Err(errors.collect()));
+                }
+                None => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;
