@@ -50,6 +50,12 @@ pub struct Method {
 }
 
 impl Method {
+    /// What a [`ServerInterceptor`](crate::ServerInterceptor) sees in place of a
+    /// method that the server does not have. It is one for all of them: a caller
+    /// can make up as many paths as it likes. Its shape says no more than that
+    /// nothing is known of the request.
+    pub const UNKNOWN: Self = Self::new("/unknown/Unknown", Shape::CLIENT_STREAMING);
+
     /// A method by its path, `/package.Service/Method`.
     ///
     /// # Panics

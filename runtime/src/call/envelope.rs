@@ -3,6 +3,7 @@
 //! anything from one call to the next.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::extensions::Extensions;
 use super::response_head::Coding;
@@ -20,6 +21,8 @@ thread_local! {
     /// For whichever call arrives next on this thread: an idle connection keeps
     /// none.
     static SPARE: Cell<Spare> = const { Cell::new(Vec::new()) };
+    /// What a panic took away from a handler that had it on loan.
+    static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }
 
 /// What goes with a call beside its messages.
@@ -32,6 +35,8 @@ pub(crate) struct Envelope {
     pub(crate) trailing: Metadata,
     pub(crate) compression: CallCompression,
     pub(crate) extensions: Extensions,
+    /// Somebody waits for it to come back from the handler, even if that panics.
+    pub(crate) is_lent: bool,
 }
 
 /// How the messages of one call are compressed.
@@ -87,6 +92,14 @@ impl Envelope {
         with_spare(Vec::pop).flatten().unwrap_or_default()
     }
 
+    /// Runs `poll` and gives what it gave, unless it panicked: then what was on
+    /// loan to it, if that was dropped meanwhile.
+    pub(crate) fn salvage<T>(poll: impl FnOnce() -> T) -> Result<T, Option<Box<Self>>> {
+        // Of an earlier panic, whose call is not this one.
+        drop(LOST.take());
+        catch_unwind(AssertUnwindSafe(poll)).map_err(|_| LOST.take())
+    }
+
     /// Keeps it for a call to come.
     pub(crate) fn keep(mut self: Box<Self>) {
         self.request.clear();
@@ -94,11 +107,23 @@ impl Envelope {
         self.trailing.clear();
         self.compression = CallCompression::default();
         self.extensions = Extensions::default();
+        self.is_lent = false;
         with_spare(|spare| {
             if spare.len() < KEPT {
                 spare.push(self);
             }
         });
+    }
+}
+
+impl Drop for Envelope {
+    /// A handler drops its context only where it ends without an answer.
+    fn drop(&mut self) {
+        if std::mem::take(&mut self.is_lent) && std::thread::panicking() {
+            let lost = Box::new(std::mem::take(self));
+            // On a thread that ends nobody waits for it.
+            let _ = LOST.try_with(|place| place.set(Some(lost)));
+        }
     }
 }
 

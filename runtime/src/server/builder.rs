@@ -88,7 +88,8 @@ impl ServerBuilder {
     }
 
     /// Puts an [interceptor](ServerInterceptor) around the handlers of all
-    /// services, inside of those that were added before.
+    /// services, inside of those that were added before. It sees calls to methods
+    /// that the server does not have, too.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl ServerInterceptor) -> Self {
         self.defaults.interceptors.push(interceptor);

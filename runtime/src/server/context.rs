@@ -86,6 +86,7 @@ impl Context {
     /// This one is empty until the handler's envelope comes
     /// [back](Self::take_back).
     pub(super) fn lend(&mut self) -> Self {
+        self.envelope.is_lent = true;
         Self {
             envelope: std::mem::replace(&mut self.envelope, Envelope::take()),
             method: self.method,
@@ -98,10 +99,12 @@ impl Context {
 
     pub(super) fn take_back(&mut self, envelope: Box<Envelope>) {
         std::mem::replace(&mut self.envelope, envelope).keep();
+        self.envelope.is_lent = false;
         self.envelope.compression.is_settled = true;
     }
 
-    /// The method that was called.
+    /// The method that was called; to a server's interceptors it may be
+    /// [`Method::UNKNOWN`].
     pub fn method(&self) -> Method {
         self.method
     }

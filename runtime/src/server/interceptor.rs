@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use super::context::Context;
 use super::handler::{Input, Invocation, Route, panicked};
 use crate::call::command::Finished;
+use crate::call::envelope::Envelope;
 use crate::call::ledger::Traffic;
 use crate::framing::{PREFIX_LEN, Payload};
 use crate::status::{Code, Status};
@@ -31,9 +31,21 @@ use crate::status::{Code, Status};
 /// into a destructor. A panic, here or in the handler, answers the call with
 /// `INTERNAL`.
 ///
-/// A call to a method that the server does not have is answered ahead of
-/// interceptors, and so is one whose only message breaks the protocol or is above
-/// the limit.
+/// # Which calls it sees
+///
+/// All that get as far as a handler, and, where it stands around the whole server,
+/// those to methods that the server does not have: their [`Context::method`] is
+/// [`Method::UNKNOWN`](crate::Method::UNKNOWN), so that what counts by method is
+/// not at the mercy of what callers think up, and their outcome is
+/// `UNIMPLEMENTED`, with the path in its message. So one that lets in only whom it
+/// knows tells nobody else which methods there are.
+///
+/// What is refused before the request is whole does not get here, since it costs
+/// the server next to nothing and should go on doing so: what is no gRPC call at
+/// all, or breaks its protocol; metadata above the limit; a deadline that has
+/// passed on arrival; an encoding that the server does not take; and, of methods
+/// that take one message, a message above the limit. A client that goes away, or
+/// whose deadline passes, before its one message is whole has made no call either.
 ///
 /// ```
 /// use std::time::Instant;
@@ -164,8 +176,8 @@ impl Next<'_> {
     /// Runs the handler and gives its outcome. Dropping the future drops the
     /// handler.
     ///
-    /// The handler has the context's content meanwhile: after a panic, what was
-    /// set in it is lost.
+    /// The handler has the context's content meanwhile. It comes back with the
+    /// outcome, from a handler that panicked too, with all that was set in it.
     pub async fn run(mut self, context: &mut Context) -> Outcome {
         match self.inner.split_first() {
             Some((interceptor, inner)) => {
@@ -187,8 +199,12 @@ async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
     };
     let mut handler = pin!(async move { route.handle(invocation).await });
     let finished = poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_| Poll::Ready(panicked(route.method)))
+        Envelope::salvage(|| handler.as_mut().poll(cx)).unwrap_or_else(|envelope| {
+            Poll::Ready(Finished {
+                envelope,
+                ..panicked(route.method)
+            })
+        })
     })
     .await;
     if let Some(envelope) = finished.envelope {
@@ -245,6 +261,10 @@ impl Interceptors {
         self.0.push(Arc::new(interceptor));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// These, and `inner` inside of them.
     pub(super) fn around(&self, inner: &Self) -> Self {
         Self(self.0.iter().chain(&inner.0).cloned().collect())
@@ -252,7 +272,7 @@ impl Interceptors {
 
     /// The route with these around its handler. Without any it is the same route.
     pub(super) fn wrap(&self, route: &Arc<Route>) -> Arc<Route> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return Arc::clone(route);
         }
         let interceptors: Arc<[Arc<dyn Erased>]> = self.0.as_slice().into();

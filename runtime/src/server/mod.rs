@@ -15,6 +15,7 @@ mod router;
 mod running;
 mod service;
 mod turns;
+mod unimplemented;
 mod upkeep;
 mod weight;
 

@@ -7,6 +7,7 @@ use super::error::ServerError;
 use super::handler::Route;
 use super::interceptor::Interceptors;
 use super::service::Service;
+use super::unimplemented;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::status::{Code, Status};
@@ -14,7 +15,8 @@ use crate::status::{Code, Status};
 /// Every method of a server's services, by path.
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// In the order of [`key`].
+    /// In the order of [`key`]. The first one may have no path: it answers for
+    /// paths that are not here, where interceptors want to see such calls.
     entries: Vec<Entry>,
     services: Vec<&'static str>,
 }
@@ -69,6 +71,16 @@ impl Router {
                 });
             }
         }
+        if !defaults.interceptors.is_empty() {
+            router.entries.push(Entry {
+                path: b"",
+                route: defaults
+                    .interceptors
+                    .wrap(&Arc::new(unimplemented::route())),
+                compression: Compression::Identity,
+                limits: defaults.limits,
+            });
+        }
         router.entries.sort_by(|a, b| key(a.path).cmp(&key(b.path)));
         Ok(router)
     }
@@ -79,7 +91,13 @@ impl Router {
         self.entries
             .binary_search_by(|entry| key(entry.path).cmp(&key(path)))
             .map(RouteId)
-            .map_err(|_| self.unknown(path))
+            .map_err(|_| self.unimplemented(path))
+    }
+
+    /// What answers a path that is not here, if interceptors are to see it.
+    pub(crate) fn unknown(&self) -> Option<RouteId> {
+        let first = self.entries.first()?;
+        first.path.is_empty().then_some(RouteId(0))
     }
 
     pub(crate) fn route(&self, id: RouteId) -> &Arc<Route> {
@@ -96,7 +114,7 @@ impl Router {
         self.entries[id.0].limits
     }
 
-    fn unknown(&self, path: &[u8]) -> Status {
+    fn unimplemented(&self, path: &[u8]) -> Status {
         let path = String::from_utf8_lossy(path);
         let service = path
             .trim_start_matches('/')

@@ -15,6 +15,7 @@ use crate::deadline::Deadline;
 use crate::framing::{self, Side};
 use crate::server::answer;
 use crate::server::calls::{Call, Gathering, Request, Running, Stage};
+use crate::server::unimplemented::Unimplemented;
 use crate::status::{Code, Status};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -50,7 +51,13 @@ impl ServerConnection {
         let router = &self.shared.router;
         let route = match router.find(received.path) {
             Ok(route) => route,
-            Err(status) => return answer::refuse(connection, stream, status),
+            Err(status) => {
+                let Some(unknown) = router.unknown() else {
+                    return answer::refuse(connection, stream, status);
+                };
+                envelope.extensions.insert(Unimplemented(status));
+                unknown
+            }
         };
         let deadline = received
             .timeout

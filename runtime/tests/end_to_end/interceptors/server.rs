@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{Log, OnDrop, call_all, echoes, stub_of, told};
 use crate::support::{Echo, EchoServicer, UNARY, service};
 use grpc_runtime::{
-    Code, Context, Metadata, Next, Outcome, Server, ServerInterceptor, Status, UnaryCall,
+    BidiStreamingCall, Code, Context, Metadata, Method, Next, Outcome, Receiver, Sender, Server,
+    ServerInterceptor, Shape, Status, UnaryCall,
 };
 
 /// Writes down the call before and after.
@@ -219,6 +220,119 @@ async fn a_handlers_panic_is_an_outcome_and_an_interceptors_ends_its_call_alone(
     let broken = stub.unary(Echo::text("hi")).metadata("x-break", "1");
     assert_eq!(broken.await.unwrap_err().code(), Code::Internal);
     assert_eq!(stub.unary(Echo::text("hi")).await.unwrap().text, "hi");
+}
+
+/// What an interceptor and the handler had set comes back from a panic, and what
+/// the caller sent, in the first turn and in a later one, streaming or not.
+#[tokio::test]
+async fn a_panic_takes_nothing_out_of_the_context() {
+    struct Panics;
+    impl EchoServicer for Panics {
+        async fn unary(&self, request: Echo, context: &mut Context) -> Result<Echo, Status> {
+            if request.text == "late" {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let trailing = context.trailing_metadata_mut();
+            trailing.append("x-handler", "was here").unwrap();
+            context.extensions_mut().insert(Rows(7));
+            panic!("this panic is part of a test")
+        }
+
+        async fn chat(
+            &self,
+            requests: &mut Receiver<Echo>,
+            _replies: &mut Sender<Echo>,
+            context: &mut Context,
+        ) -> Result<(), Status> {
+            let request = requests.next().await?;
+            self.unary(request.unwrap(), context).await.map(|_| ())
+        }
+    }
+    struct Audit(Log);
+    impl ServerInterceptor for Audit {
+        async fn intercept(&self, context: &mut Context, next: Next<'_>) -> Outcome {
+            let trailing = context.trailing_metadata_mut();
+            trailing.append("x-audit", "on").unwrap();
+            let outcome = next.run(context).await;
+            let rows = context.extensions().get::<Rows>().map(|rows| rows.0);
+            let id = context.metadata().get("x-id");
+            self.0.add(format!("{:?} {id:?} {rows:?}", outcome.code()));
+            outcome
+        }
+    }
+    let log = Log::default();
+    let server = Server::builder().interceptor(Audit(log.clone()));
+    let stub = stub_of(server.add_service(service(Panics)));
+    let mut failures = Vec::new();
+    for text in ["at once", "late"] {
+        let unary = stub.unary(Echo::text(text)).metadata("x-id", text);
+        failures.push(unary.await.unwrap_err());
+        let (mut requests, mut replies) = stub.chat().metadata("x-id", text).start();
+        let _ = requests.send(Echo::text(text)).await;
+        failures.push(replies.next().await.unwrap_err());
+    }
+    for status in failures {
+        assert_eq!(status.code(), Code::Internal);
+        let trailing = |name| status.metadata().get(name);
+        assert_eq!(trailing("x-audit"), Some("on"));
+        assert_eq!(trailing("x-handler"), Some("was here"));
+    }
+    let seen = |id: &str| vec![format!("Internal Some(\"{id}\") Some(7)"); 2];
+    assert_eq!(log.lines(), [seen("at once"), seen("late")].concat());
+}
+
+const ELSEWHERE: Method = Method::new("/test.Elsewhere/Unary", Shape::UNARY);
+const NEW: Method = Method::new("/test.Echo/New", Shape::BIDI_STREAMING);
+
+#[tokio::test]
+async fn a_servers_interceptors_see_calls_to_methods_that_it_does_not_have() {
+    struct Doors(Log);
+    impl ServerInterceptor for Doors {
+        async fn intercept(&self, context: &mut Context, next: Next<'_>) -> Outcome {
+            assert_eq!(context.method(), Method::UNKNOWN);
+            context.extensions_mut().insert(Rows(1));
+            let trailing = context.trailing_metadata_mut();
+            trailing.append("x-seen", "yes").unwrap();
+            if context.metadata().get("x-wait").is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if context.metadata().get("x-refuse").is_some() {
+                return Status::unauthenticated("who are you?").into();
+            }
+            let outcome = next.run(context).await;
+            self.0.add(format!("{:?}", outcome.result().unwrap_err()));
+            outcome
+        }
+    }
+    let log = Log::default();
+    let around = Around(log.clone(), "the service's");
+    let server = Server::builder().interceptor(Doors(log.clone()));
+    let stub = stub_of(server.add_service(echoes().interceptor(around)));
+    let elsewhere = || UnaryCall::<Echo>::new(&stub.0, ELSEWHERE, &Echo::text("hi"));
+    for wait in [false, true] {
+        let mut call = elsewhere();
+        if wait {
+            call = call.metadata("x-wait", "1");
+        }
+        let status = call.timeout(super::BOUND).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert!(status.message().contains("no service 'test.Elsewhere'"));
+        assert_eq!(status.metadata().get("x-seen"), Some("yes"));
+    }
+    let new = BidiStreamingCall::<Echo, Echo>::new(&stub.0, NEW).metadata("x-wait", "1");
+    let (mut requests, mut replies) = new.start();
+    for number in 0..100 {
+        let _ = requests.send(Echo::number(number)).await;
+    }
+    let status = replies.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert!(status.message().contains("no method '/test.Echo/New'"));
+
+    let lines = log.lines();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].contains("test.Elsewhere/Unary"), "{}", lines[0]);
+    let refused = elsewhere().metadata("x-refuse", "1");
+    assert_eq!(refused.await.unwrap_err().code(), Code::Unauthenticated);
 }
 
 /// Its only field is not what an `Echo` has there.

@@ -21,16 +21,9 @@ fn pair(client: impl FnOnce(&mut UpkeepOptions), server: impl FnOnce(&mut Upkeep
     let (mut of_client, mut of_server) = (UpkeepOptions::client(), UpkeepOptions::server());
     client(&mut of_client);
     server(&mut of_server);
-    let Pair {
-        client,
-        server,
-        now,
-        ..
-    } = Pair::established();
     let mut pair = Pair::established();
-    pair.client.connection.keep_up(&of_client, now);
-    pair.server.connection.keep_up(&of_server, now);
-    pair.now = now;
+    pair.client.connection.keep_up(&of_client, pair.now);
+    pair.server.connection.keep_up(&of_server, pair.now);
     pair
 }
 
