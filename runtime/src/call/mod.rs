@@ -3,6 +3,7 @@
 //! caller's (or handler's) task share. Nothing here knows a channel or a server.
 
 pub(crate) mod command;
+pub(crate) mod early_head;
 pub(crate) mod envelope;
 pub(crate) mod extensions;
 pub(crate) mod gather;

@@ -25,6 +25,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::AbortHandle;
 
 use super::command::{Command, Link};
+use super::early_head::{EarlyHead, Look};
 use super::ledger::Ledger;
 use super::response_head::Coding;
 use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
@@ -64,6 +65,7 @@ struct State {
     /// What messages are compressed with, unless one is not, and what else a
     /// response's head says of it.
     coding: Coding,
+    early: EarlyHead,
     inbound: Inbound,
     /// Made when the application first sends something by itself: the one
     /// message of a unary request never passes through here.
@@ -114,6 +116,13 @@ impl CallState {
             state.preparing = None;
         }
         !over
+    }
+
+    /// The same for a handler's side, whose head goes as `early` says.
+    pub(crate) fn attach_handler(&self, link: Link, early: EarlyHead) {
+        let mut state = self.lock();
+        state.link = Some(link);
+        state.early = early;
     }
 
     /// `task` makes the call ready for a stream; it is stopped if the call ends
@@ -203,10 +212,19 @@ impl CallState {
 
     /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
     /// come so fast that they should gather first: the caller holds the stream
-    /// for [`HOLD`](super::sends::HOLD).
+    /// for [`HOLD`](super::sends::HOLD). So it does for a head that goes alone.
     pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
         let coding = state.coding;
+        if !state.has_begun() {
+            let waits = state.inbound.reader.is_waiting();
+            match state.early.look(waits) {
+                Look::Take => {}
+                Look::Nothing => return Some(Outgoing::default()),
+                Look::Hold => return None,
+                Look::Send => state.outbound().need_head(),
+            }
+        }
         state.outbound().take_when_due(coding, now)
     }
 
@@ -246,7 +264,17 @@ impl CallState {
         reader: &mut MessageReader,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Ended>> {
-        self.lock().inbound.poll_chunks(reader, cx)
+        let mut state = self.lock();
+        state.early.on_ask();
+        let polled = state.inbound.poll_chunks(reader, cx);
+        if polled.is_pending()
+            && !state.has_begun()
+            && state.early.on_wait()
+            && let Some(link) = &state.link
+        {
+            link.send(Command::Send(link.stream));
+        }
+        polled
     }
 
     /// The response's initial metadata, once it or the end is here. An end
@@ -364,25 +392,36 @@ impl CallState {
     }
 
     /// The initial metadata of a response that streams; sent with the first
-    /// message, or at once with `now`. `Err` gives it back when the head has
-    /// already gone.
-    pub(crate) fn push_head(&self, head: Metadata, now: bool) -> Result<(), Metadata> {
+    /// message, or at once with `now`. `false` when it is too late for any.
+    pub(crate) fn push_head(&self, head: Metadata, now: bool) -> bool {
         let mut state = self.lock();
-        state.outbound().put_head(head)?;
-        if now {
-            announce(&mut state);
+        let free = !state.has_begun() && !state.early.is_settled();
+        if free {
+            state.outbound().put_head(head);
+            if now {
+                state.early.never();
+                announce(&mut state);
+            }
         }
-        Ok(())
+        free
+    }
+
+    /// The head does not go alone but when it is told to. `false` when it is too
+    /// late for that.
+    pub(crate) fn hold_head(&self) -> bool {
+        let mut state = self.lock();
+        let free = !state.early.is_settled();
+        if free {
+            state.early.never();
+        }
+        free
     }
 
     /// Changes what the messages are compressed with. `false` once there is one, or
-    /// the head has gone.
+    /// it is too late for what a head would say of it.
     pub(crate) fn set_encoding(&self, encoding: Compression) -> bool {
         let mut state = self.lock();
-        let free = state
-            .outbound
-            .as_ref()
-            .is_none_or(|outbound| outbound.is_untouched());
+        let free = !state.has_begun() && !state.early.is_settled();
         if free {
             state.coding.encoding = encoding;
         }
@@ -431,6 +470,11 @@ impl CallState {
 impl State {
     fn outbound(&mut self) -> &mut Outbound {
         self.outbound.get_or_insert_default()
+    }
+
+    fn has_begun(&self) -> bool {
+        let outbound = self.outbound.as_ref();
+        outbound.is_some_and(|outbound| outbound.has_begun())
     }
 }
 

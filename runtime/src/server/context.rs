@@ -214,9 +214,14 @@ impl Context {
     /// Sets the metadata that goes ahead of the first response message. It
     /// replaces what was set before.
     ///
+    /// It goes with that message, or with the status of a call that has none. Where
+    /// both sides stream it also goes alone, a millisecond after the handler began
+    /// to wait for a message, since there are clients that send none before they
+    /// have it. So there it is settled when the handler first asks for a message:
+    /// set it before that, or [hold it](Self::hold_initial_metadata).
+    ///
     /// # Errors
-    /// `INTERNAL` if it has already gone, with the first message of
-    /// a streamed response.
+    /// `INTERNAL` if it has already gone or is settled.
     pub fn set_initial_metadata(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.put_initial(metadata, false)
     }
@@ -224,18 +229,52 @@ impl Context {
     /// Sends initial metadata now, ahead of any message, where the response is a
     /// stream; a unary response's goes out with its message.
     ///
+    /// For a stream of events that may be quiet at first it is how a client learns
+    /// that its subscription stands; some, tonic's among them, do not get their
+    /// stream before.
+    ///
     /// # Errors
     /// As [`set_initial_metadata`](Self::set_initial_metadata).
     pub fn send_initial_metadata(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.put_initial(metadata, true)
     }
 
+    /// Holds initial metadata back until the first response message, where both
+    /// sides stream: for a handler whose initial metadata or
+    /// [compression](Self::set_compression) depends on what the client sends. A
+    /// client that sends nothing before it has initial metadata then waits for ever.
+    /// Other kinds of calls never send it alone.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the handler has already asked for a message.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Context, Metadata, Receiver, Sender, Status};
+    /// async fn chat(
+    ///     requests: &mut Receiver<String>,
+    ///     replies: &mut Sender<String>,
+    ///     context: &mut Context,
+    /// ) -> Result<(), Status> {
+    ///     context.hold_initial_metadata()?;
+    ///     if let Some(room) = requests.next().await? {
+    ///         context.set_initial_metadata(Metadata::from_pairs([("room", room.as_str())])?)?;
+    ///         replies.send("welcome".to_owned()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn hold_initial_metadata(&mut self) -> Result<(), Status> {
+        match &self.stream {
+            Some(stream) if !stream.hold_head() => Err(too_late()),
+            _ => Ok(()),
+        }
+    }
+
     fn put_initial(&mut self, metadata: Metadata, now: bool) -> Result<(), Status> {
         match &self.stream {
             None => self.envelope.initial = metadata,
-            Some(stream) => stream.push_head(metadata, now).map_err(|_| {
-                Status::new(Code::Internal, "the initial metadata has already been sent")
-            })?,
+            Some(stream) if stream.push_head(metadata, now) => {}
+            Some(_) => return Err(too_late()),
         }
         Ok(())
     }
@@ -262,8 +301,8 @@ impl Context {
     ///
     /// # Errors
     /// `INTERNAL` once a message of a streamed response, or its
-    /// initial metadata, has gone; or, in an interceptor, once the handler has
-    /// ended.
+    /// [initial metadata](Self::set_initial_metadata), has gone or is settled; or,
+    /// in an interceptor, once the handler has ended.
     ///
     /// ```
     /// # use grpc_runtime::{Compression, Context, Status};
@@ -302,4 +341,10 @@ impl Context {
         self.over.answered();
         self.envelope
     }
+}
+
+fn too_late() -> Status {
+    let text = "the initial metadata has gone, or was settled when the handler first \
+                asked for a message (Context::hold_initial_metadata)";
+    Status::new(Code::Internal, text)
 }

@@ -55,19 +55,19 @@ impl Outbound {
         self.held < limit
     }
 
-    /// `false` once there was a message, or the head has gone.
-    pub(super) fn is_untouched(&self) -> bool {
-        !self.head_sent && self.held == 0
+    /// A head has gone, or a message or an end that takes it along is queued.
+    pub(super) fn has_begun(&self) -> bool {
+        self.head_sent || self.held > 0 || self.finished
     }
 
-    /// A response's initial metadata; `Err` gives it back when the head has
-    /// already gone.
-    pub(super) fn put_head(&mut self, head: Metadata) -> Result<(), Metadata> {
-        if self.head_sent {
-            return Err(head);
-        }
+    /// A response's initial metadata, of which nothing has gone.
+    pub(super) fn put_head(&mut self, head: Metadata) {
         self.head = Some(head);
-        Ok(())
+    }
+
+    /// The head goes with the next take, whatever it says.
+    pub(super) fn need_head(&mut self) {
+        self.head.get_or_insert_default();
     }
 
     /// A message of `length` bytes that is written in place.

@@ -15,6 +15,10 @@ impl Waiter {
         }
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn take(&mut self) -> Option<Waker> {
         self.0.take()
     }

@@ -9,11 +9,13 @@ use tokio::runtime::Handle;
 
 use super::ServerConnection;
 use crate::call::command::Link;
+use crate::call::early_head::EarlyHead;
 use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::framing::Payload;
+use crate::method::Shape;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
@@ -38,11 +40,17 @@ impl ServerConnection {
         let (sends, receives) = (compression.response, compression.request);
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
+        let weight = route.weight();
         let state = (shape.client_streams || shape.server_streams).then(|| {
             let ledger = route.is_watched.then(|| Ledger::new(route.method, now));
             let send_buffer = connection.options().send_buffer;
             let state = CallState::new(send_buffer, sends, receives, ledger);
-            state.attach(self.link(stream));
+            let early = if shape == Shape::BIDI_STREAMING {
+                EarlyHead::armed(!weight.is_heavy())
+            } else {
+                EarlyHead::default()
+            };
+            state.attach_handler(self.link(stream), early);
             state
         });
         let replies = state.clone().filter(|_| shape.server_streams);
@@ -65,7 +73,6 @@ impl ServerConnection {
             state,
             ..Running::default()
         };
-        let weight = route.weight();
         if weight.is_heavy() {
             if let Some(message) = &mut invocation.input.message {
                 message.unpin();
@@ -106,6 +113,10 @@ impl ServerConnection {
                 self.finish(connection, stream, finished);
             }
             Begun::Waits(future) => {
+                if shape == Shape::BIDI_STREAMING {
+                    // It may wait for a client that waits for its head.
+                    self.sends.push(stream);
+                }
                 let task = HandlerTask::new(future, self.link(stream), route.method);
                 running.task = Some(tokio::spawn(task).abort_handle());
                 let stage = Stage::Running(running);

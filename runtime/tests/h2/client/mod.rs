@@ -4,6 +4,7 @@
 mod compression;
 mod endings;
 mod flow;
+mod head;
 mod messages;
 mod metadata;
 mod request;

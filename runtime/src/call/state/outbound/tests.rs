@@ -50,12 +50,22 @@ fn what_there_is_to_take_is_told_once() {
 #[test]
 fn the_first_message_takes_the_head_along() {
     let mut outbound = Outbound::default();
-    assert!(outbound.is_untouched());
-    assert!(outbound.put_head(Metadata::default()).is_ok());
+    outbound.put_head(Metadata::default());
+    assert!(!outbound.has_begun());
     put(&mut outbound, b"a");
+    assert!(outbound.has_begun());
     assert!(outbound.take(Coding::default()).head.is_some());
-    assert!(outbound.put_head(Metadata::default()).is_err());
-    assert!(!outbound.is_untouched());
+    outbound.framed(1);
+    assert!(outbound.has_begun());
+}
+
+#[test]
+fn a_head_that_is_needed_goes_alone() {
+    let mut outbound = Outbound::default();
+    outbound.need_head();
+    let outgoing = outbound.take(Coding::default());
+    assert!(outgoing.head.is_some() && outgoing.chunks.is_empty());
+    assert!(outbound.has_begun());
 }
 
 #[test]
