@@ -37,10 +37,11 @@ fn code_of(code: ErrorCode) -> Code {
     }
 }
 
-/// The status of every call that was open when its connection ended.
-/// `go_away` is what the peer said of it, if anything.
+/// The status of every call that was open when its connection ended, with the
+/// socket's own error as its source. `go_away` is what the peer said of it, if
+/// anything.
 pub(crate) fn status_of_closed(
-    closed: &Closed,
+    closed: Closed,
     peer: &str,
     go_away: Option<&str>,
     established: bool,
@@ -48,13 +49,13 @@ pub(crate) fn status_of_closed(
     // In TLS 1.3 a client has shaken hands before the server judges its
     // certificate.
     #[cfg(feature = "tls")]
-    if let Closed::Io(error) = closed
+    if let Closed::Io(error) = &closed
         && !established
         && let Some(error) = HandshakeError::of_stream(error)
     {
         return status_of_handshake(error, peer);
     }
-    let text = match (closed, go_away) {
+    let text = match (&closed, go_away) {
         (Closed::Drained | Closed::Eof | Closed::Io(_), Some(go_away)) => {
             format!("the connection to {peer} was closed by the peer: {go_away}")
         }
@@ -70,10 +71,8 @@ pub(crate) fn status_of_closed(
     };
     let status = Status::new(Code::Unavailable, text).with_phase(phase);
     match closed {
-        Closed::Io(error) => {
-            status.with_source(std::io::Error::new(error.kind(), error.to_string()))
-        }
-        Closed::Protocol(error) => status.with_source(*error),
+        Closed::Io(error) => status.with_source(error),
+        Closed::Protocol(error) => status.with_source(error),
         Closed::Drained | Closed::Eof => status,
     }
 }

@@ -154,7 +154,9 @@ pub(crate) fn read_trailers(fields: &Fields) -> Result<Metadata, Status> {
 fn append(metadata: &mut Metadata, name: &[u8], value: &[u8]) -> Result<(), Status> {
     metadata.append_wire(name, value).map_err(|error| {
         let text = format!("the server sent broken metadata: {error}");
-        Status::new(Code::Internal, text).with_phase(Phase::Receive)
+        Status::new(Code::Internal, text)
+            .with_phase(Phase::Receive)
+            .with_source(error)
     })
 }
 

@@ -31,7 +31,7 @@ use super::response_head::Coding;
 use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
 use crate::metadata::Metadata;
 use crate::spare;
-use crate::status::{Code, Status};
+use crate::status::{Code, Phase, Status};
 
 use inbound::Inbound;
 use outbound::Outbound;
@@ -438,10 +438,8 @@ impl CallState {
     /// The caller's own cancellation: the peer sees CANCELLED, and so does this
     /// side.
     pub(crate) fn cancel(&self) {
-        self.give_up(Status::new(
-            Code::Cancelled,
-            "the call was cancelled by its caller",
-        ));
+        let text = "the call was cancelled by its caller";
+        self.give_up(Status::new(Code::Cancelled, text).with_phase(Phase::Call));
     }
 
     /// Ends the call from this side with `status`, and resets its stream.

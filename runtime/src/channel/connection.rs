@@ -33,6 +33,11 @@ use crate::transport::http2::fields::Fields;
 use crate::transport::http2::keepalive::TOO_MANY_PINGS;
 use crate::transport::http2::stream::{self, StreamMap};
 
+/// A head above this waits for what the server's SETTINGS say of it. Lower limits
+/// than this are not in use, and a server may close the connection over a head that
+/// is far above its own, with all the calls on it.
+const HEAD_UNASKED: usize = 8 << 10;
+
 /// What every connection of a channel says of itself in each request.
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -87,7 +92,7 @@ impl ClientConnection {
     /// gives.
     pub(crate) fn close(
         &mut self,
-        closed: &Closed,
+        closed: Closed,
         peer: &str,
         established: bool,
         now: Instant,
@@ -118,20 +123,30 @@ impl ClientConnection {
             let Some(open) = self.waiting.pop() else {
                 break;
             };
-            self.open(connection, open, now);
+            if let Some(open) = self.open(connection, open, now) {
+                self.waiting.put_first(open);
+                break;
+            }
         }
         if self.waiting.is_closed() {
             connection.drain(now);
         }
     }
 
-    fn open(&mut self, connection: &mut Connection, mut open: Box<Open>, now: Instant) {
+    /// Gives a call back that has to wait for the server's SETTINGS.
+    fn open(
+        &mut self,
+        connection: &mut Connection,
+        mut open: Box<Open>,
+        now: Instant,
+    ) -> Option<Box<Open>> {
         let timeout = open
             .options
             .deadline
             .map(|deadline| deadline.saturating_duration_since(now));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return open.fail(expired(), now);
+            open.fail(self.waiting.expired(), now);
+            return None;
         }
         let mut fields = connection.take_fields();
         let (path, encoding) = (open.method.path(), open.options.compression);
@@ -139,6 +154,10 @@ impl ClientConnection {
         self.identity
             .template
             .write(path, timeout, encoding, metadata, &mut fields);
+        if fields.size() > HEAD_UNASKED && !connection.is_established() {
+            connection.recycle(fields);
+            return Some(open);
+        }
         if fields.size() > connection.peer_header_list_limit() {
             let text = format!(
                 "the call's metadata is above the server's limit: {} bytes of {} \
@@ -150,19 +169,24 @@ impl ClientConnection {
                 Status::new(Code::ResourceExhausted, text).with_phase(Phase::Send),
                 now,
             );
-            return connection.recycle(fields);
+            connection.recycle(fields);
+            return None;
         }
         let opened = connection.open(&fields);
         connection.recycle(fields);
         let stream = match opened {
             Ok(stream) => stream,
-            Err(CannotOpen::Later | CannotOpen::Never) => return self.open_again(open, now),
+            Err(CannotOpen::Later | CannotOpen::Never) => {
+                self.open_again(open, now);
+                return None;
+            }
         };
         if !open.state.attach(Link {
             commands: self.sender.clone(),
             stream,
         }) {
-            return connection.reset(stream, ErrorCode::CANCEL);
+            connection.reset(stream, ErrorCode::CANCEL);
+            return None;
         }
         if let Some(deadline) = open.options.deadline {
             self.deadlines.insert((deadline, stream));
@@ -180,6 +204,7 @@ impl ClientConnection {
             pass_on(connection, stream, &mut open, outgoing);
         }
         self.calls.insert(stream, open);
+        None
     }
 
     /// A call that the server never looked at waits for another stream.

@@ -96,7 +96,7 @@ impl Drop for Open {
 
 /// The call's time is up on this side.
 pub(crate) fn expired() -> Status {
-    Status::new(Code::DeadlineExceeded, "the call's deadline passed")
+    Status::new(Code::DeadlineExceeded, "the call's deadline passed").with_phase(Phase::Call)
 }
 
 /// The channel was closed on this side.

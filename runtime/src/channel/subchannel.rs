@@ -127,6 +127,7 @@ impl Subchannel {
                 return Poll::Ready(Left::Abandoned);
             }
             if established && !std::mem::replace(&mut ready, true) {
+                driver.application.waiting.reached();
                 self.connectivity.set(ConnectivityState::Ready);
             }
             match driver.connection().can_open() {
@@ -143,7 +144,7 @@ impl Subchannel {
         let failed = match left {
             Left::Closed(closed, established) => {
                 let now = clock::now();
-                let status = driver.application.close(&closed, &name, established, now);
+                let status = driver.application.close(closed, &name, established, now);
                 if established {
                     self.backoff.reset();
                 }
@@ -195,7 +196,7 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: 
     match closed {
         Some(closed) => {
             let now = clock::now();
-            driver.application.close(&closed, name, true, now);
+            driver.application.close(closed, name, true, now);
         }
         None => abandon(driver).await,
     }

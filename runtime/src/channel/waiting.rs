@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use super::open::{Ask, Open, expired};
+use super::open::{Ask, Open};
 use crate::call::queue::{QueueReceiver, QueueSender, WeakQueueSender};
 use crate::call::state::CallState;
-use crate::status::Status;
+use crate::status::{Code, Phase, Status};
 
 /// The shortest queue that is worth clearing.
 const PRUNE_MIN: usize = 256;
@@ -33,6 +33,8 @@ pub(crate) struct Waiting {
     wanted: bool,
     /// The channel was closed: whoever holds this ends the calls.
     closing: bool,
+    /// Why the last attempt to connect failed.
+    unreached: Option<Status>,
 }
 
 impl Waiting {
@@ -48,6 +50,7 @@ impl Waiting {
             handed_on: false,
             wanted: false,
             closing: false,
+            unreached: None,
         }
     }
 
@@ -66,6 +69,24 @@ impl Waiting {
             handed_on: false,
             wanted: std::mem::take(&mut self.wanted),
             closing: self.closing,
+            unreached: self.unreached.take(),
+        }
+    }
+
+    /// There is a connection: what failed before it tells nothing any more.
+    pub(crate) fn reached(&mut self) {
+        self.unreached = None;
+    }
+
+    /// What a call fails with whose time is up while it waits.
+    pub(crate) fn expired(&self) -> Status {
+        let text = "the call's deadline passed before it got a connection";
+        let status = |text| Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Wait);
+        match &self.unreached {
+            None => status(text.to_owned()),
+            Some(last) => {
+                status(format!("{text}; last, {}", last.message())).with_source(last.clone())
+            }
         }
     }
 
@@ -106,14 +127,25 @@ impl Waiting {
     }
 
     fn push(&mut self, open: Box<Open>) {
+        let key = self.key_of(&open);
+        self.queue.push_back((key, open));
+        self.prune();
+    }
+
+    /// A call that was popped is the oldest again.
+    pub(crate) fn put_first(&mut self, open: Box<Open>) {
+        let key = self.key_of(&open);
+        self.queue.push_front((key, open));
+    }
+
+    fn key_of(&mut self, open: &Open) -> u64 {
         let key = self.next;
         self.next += 1;
         if let Some(deadline) = open.options.deadline {
             self.deadlines
                 .insert((deadline, key), Arc::clone(&open.state));
         }
-        self.queue.push_back((key, open));
-        self.prune();
+        key
     }
 
     /// While a server stays away, calls come, time out and are cancelled: those
@@ -187,12 +219,14 @@ impl Waiting {
             if entry.key().0 > now {
                 return;
             }
-            entry.remove().deliver_end(Err(expired()));
+            let state = entry.remove();
+            state.deliver_end(Err(self.expired()));
         }
     }
 
     /// Fails every call that did not ask to wait until the channel is ready.
     pub(crate) fn fail_fast(&mut self, status: &Status, now: Instant) {
+        self.unreached = Some(status.clone());
         let mut patient = VecDeque::new();
         for (key, open) in std::mem::take(&mut self.queue) {
             if open.options.wait_for_ready {

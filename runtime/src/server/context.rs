@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::over::Over;
+use super::over::{Ending, Over};
 use crate::call::envelope::Envelope;
 use crate::call::extensions::Extensions;
 use crate::call::state::CallState;
@@ -208,7 +208,7 @@ impl Context {
     /// }
     /// ```
     pub fn cancelled(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
-        self.over.cancelled()
+        self.ending().cancelled()
     }
 
     /// Sets the metadata that goes ahead of the first response message. It
@@ -325,6 +325,11 @@ impl Context {
         }
         call.response.encoding = encoding;
         Ok(())
+    }
+
+    /// What tells others of the call's end.
+    pub(crate) fn ending(&self) -> &Arc<Ending> {
+        self.over.ending(self.deadline)
     }
 
     /// What a response of one message is compressed with.

@@ -24,6 +24,7 @@ pub use context::Context;
 pub(crate) use context::Peer;
 pub use error::ServerError;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
+pub(crate) use over::Ending;
 pub(crate) use running::serve_connection;
 pub use running::{Server, ShutdownReport};
 pub use service::{Service, ServiceBuilder};

@@ -21,7 +21,8 @@ use crate::deadline::Deadline;
 use crate::framing::{self, Compression, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
 use crate::method::Method;
-use crate::server::Context;
+use crate::server::{Context, Ending};
+use crate::status::{Phase, Status};
 
 /// A call that has not started.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub(crate) struct Call {
     channel: Channel,
     method: Method,
     options: CallOptions,
-    /// When the call that this one is made for must have ended.
-    outer: Option<Instant>,
+    /// The call that this one is made for, and when it must have ended.
+    outer: Option<(Arc<Ending>, Option<Instant>)>,
     /// The whole request, where the method takes one message.
     request: Option<Bytes>,
 }
@@ -72,7 +73,8 @@ impl Call {
     }
 
     pub(crate) fn inherit(&mut self, context: &Context) {
-        self.outer = context.deadline().map(Deadline::instant);
+        let deadline = context.deadline().map(Deadline::instant);
+        self.outer = Some((Arc::clone(context.ending()), deadline));
     }
 
     /// Applies a change to the metadata; what is wrong with it fails the call.
@@ -81,7 +83,8 @@ impl Call {
         change: impl FnOnce(&mut Metadata) -> Result<(), MetadataError>,
     ) {
         if let Err(error) = change(&mut self.options.metadata) {
-            self.options.error.get_or_insert_with(|| error.into());
+            let error = Status::from(error).with_phase(Phase::Send);
+            self.options.error.get_or_insert(error);
         }
     }
 
@@ -129,7 +132,8 @@ impl Call {
     /// Starts the call. It is under way when this returns; nothing has waited.
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
-        self.options.deadline = [own, self.outer].into_iter().flatten().min();
+        let outer = self.outer.as_ref().and_then(|(_, deadline)| *deadline);
+        self.options.deadline = [own, outer].into_iter().flatten().min();
         let send_buffer = self.channel.http2().send_buffer;
         let sends = Coding {
             encoding: self.options.compression,
@@ -148,12 +152,14 @@ impl Call {
             max_send_message_size: self.options.limits.max_send_message_size,
             release_step: self.channel.http2().stream_window as usize / 4,
         };
-        match error {
-            Some(status) => state.deliver_end(Err(status)),
-            None => {
-                self.channel
-                    .open(Open::new(state, self.method, self.options, self.request));
-            }
+        if let Some(status) = error {
+            state.deliver_end(Err(status));
+            return started;
+        }
+        self.channel
+            .open(Open::new(state, self.method, self.options, self.request));
+        if let Some((outer, _)) = self.outer {
+            outer.adopt(&started.state);
         }
         started
     }
@@ -207,9 +213,10 @@ macro_rules! call_options {
 
         /// Makes the call for the one that a handler is answering: it may take what
         /// remains of that one's time, or less if it has a
-        /// [`timeout`](Self::timeout) of its own. Awaited in the handler, it also
-        /// ends when that one is cancelled, since the handler does. Nothing else is
-        /// passed on: metadata may hold what is not meant for others.
+        /// [`timeout`](Self::timeout) of its own, and it is cancelled when that one
+        /// is, in whichever task it runs. It may outlive that one's answer. Nothing
+        /// else is passed on: metadata and credentials may hold what is not meant
+        /// for others.
         pub fn inherit(mut self, context: &$crate::server::Context) -> Self {
             self.call.inherit(context);
             self

@@ -210,3 +210,36 @@ fn limits_and_readiness_hold_for_every_kind() {
     ];
     assert_eq!(codes, [Code::ResourceExhausted; 3]);
 }
+
+/// What a call of each kind says on this thread.
+fn refusals(stub: &EchoStub) -> [Code; 5] {
+    let (unary, expand, collect, chat) = each!(stub, call => call.timeout(Duration::from_secs(20)));
+    let (mut requests, mut replies) = chat.wait();
+    [
+        unary.wait().unwrap_err().code(),
+        expand.wait().next().unwrap().unwrap_err().code(),
+        collect.wait().finish().unwrap_err().code(),
+        requests.send(Echo::default()).unwrap_err().code(),
+        replies.next().unwrap().unwrap_err().code(),
+    ]
+}
+
+#[tokio::test]
+async fn blocking_the_only_thread_of_a_runtime_is_an_error_in_every_kind() {
+    let stub = stub();
+    assert_eq!(refusals(&stub), [Code::Internal; 5]);
+    // The channel and the runtime are none the worse for it.
+    assert_eq!(stub.unary(Echo::text("hi")).await.unwrap().text, "hi");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocking_a_local_set_is_an_error_on_any_runtime() {
+    let stub = stub();
+    let local = tokio::task::LocalSet::new();
+    let refused = local.run_until(async { refusals(&stub) }).await;
+    assert_eq!(refused, [Code::Internal; 5]);
+    // A thread that may block blocks.
+    let call = stub.unary(Echo::text("hi"));
+    let blocking = tokio::task::spawn_blocking(move || call.wait());
+    assert_eq!(blocking.await.unwrap().unwrap().text, "hi");
+}

@@ -234,16 +234,6 @@ fn all_kinds_blocking_without_a_runtime() {
     assert_eq!(late.code(), Code::DeadlineExceeded);
 }
 
-#[tokio::test]
-async fn blocking_the_only_thread_of_a_runtime_is_an_error() {
-    let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
-    let status = EchoStub(channel)
-        .unary(Echo::text("hi"))
-        .wait()
-        .unwrap_err();
-    assert_eq!(status.code(), Code::Internal);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn blocking_a_worker_of_many_makes_room_for_the_others() {
     let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();

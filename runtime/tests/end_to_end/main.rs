@@ -15,8 +15,10 @@ mod calls;
 mod compression;
 mod connectivity;
 mod heavy;
+mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod statuses;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
