@@ -8,6 +8,7 @@ mod head;
 mod messages;
 mod metadata;
 mod request;
+mod slow;
 
 use std::future::pending;
 use std::sync::Arc;

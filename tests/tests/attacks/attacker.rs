@@ -1,0 +1,118 @@
+//! A client of bare frames, whose socket may stop taking them. It must never wait
+//! longer for the server than a server that stands would make it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
+
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
+
+/// What is gathered before a write.
+const BATCH: usize = 64 << 10;
+/// A socket that takes nothing for so long takes nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Attacker {
+    socket: TcpStream,
+    bytes: Vec<u8>,
+    /// The server takes no more.
+    stopped: bool,
+}
+
+/// A request's head in literals (RFC 7541 section 6.2.2).
+pub(crate) fn block(path: &str) -> Vec<u8> {
+    let literal = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    // :method POST, :scheme http, and :path and content-type by their names.
+    [
+        vec![0x83, 0x86, 0x04],
+        literal(path),
+        vec![0x0f, 0x10],
+        literal("application/grpc"),
+    ]
+    .concat()
+}
+
+impl Attacker {
+    /// Connects and says what a client says first, with these settings.
+    pub(crate) fn connect(address: &str, settings: &[u8]) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        let mut attacker = Self {
+            socket,
+            bytes: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            stopped: false,
+        };
+        attacker.frame(SETTINGS, 0, 0, settings);
+        attacker
+    }
+
+    /// Sends a frame; `false` once the server takes none.
+    pub(crate) fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        self.bytes.extend_from_slice(&length[1..]);
+        self.bytes.extend_from_slice(&[kind, flags]);
+        self.bytes.extend_from_slice(&stream.to_be_bytes());
+        self.bytes.extend_from_slice(payload);
+        if self.bytes.len() >= BATCH {
+            return self.flush();
+        }
+        !self.stopped
+    }
+
+    pub(crate) fn head(&mut self, stream: u32, path: &str, flags: u8) -> bool {
+        self.frame(HEADERS, END_HEADERS | flags, stream, &block(path))
+    }
+
+    /// Whether the server took all there was.
+    pub(crate) fn flush(&mut self) -> bool {
+        if !self.stopped {
+            self.stopped = self.socket.write_all(&self.bytes).is_err();
+        }
+        self.bytes.clear();
+        !self.stopped
+    }
+
+    /// Reads meanwhile, until the server closes the connection; with which code of
+    /// GOAWAY it did.
+    pub(crate) fn told_to_leave(&self) -> JoinHandle<Option<u32>> {
+        let mut socket = self.socket.try_clone().unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        std::thread::spawn(move || {
+            let mut told = None;
+            loop {
+                let mut head = [0; 9];
+                if socket.read_exact(&mut head).is_err() {
+                    return told;
+                }
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                let mut payload = vec![0; length as usize];
+                if socket.read_exact(&mut payload).is_err() {
+                    return told;
+                }
+                if head[3] == GOAWAY {
+                    told = payload[4..8].try_into().ok().map(u32::from_be_bytes);
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Attacker {
+    /// The thread that reads has a handle of its own.
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}

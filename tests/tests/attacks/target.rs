@@ -1,0 +1,108 @@
+//! The server that is attacked, and a client whose calls must not suffer. It must
+//! never take what the victim's first calls cost for an attack's.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use grpc_runtime::{Channel, Status};
+
+use crate::proto::{Empty, TestServiceStub};
+
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(30);
+
+pub(crate) struct Target {
+    child: Child,
+    pub(crate) address: String,
+    /// The most memory it had before the attack.
+    before: u64,
+    attacked: Arc<AtomicBool>,
+    victim: Option<JoinHandle<Result<u32, Status>>>,
+}
+
+impl Target {
+    /// A server that a victim calls every few milliseconds.
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().unwrap();
+        let address = format!("127.0.0.1:{port}");
+        let mut target = Self {
+            child,
+            attacked: Arc::new(AtomicBool::new(true)),
+            victim: None,
+            before: 0,
+            address,
+        };
+        let stub = TestServiceStub::new(Channel::insecure(&target.address).unwrap());
+        for _ in 0..100 {
+            stub.empty_call(Empty {}).timeout(BOUND).wait().unwrap();
+        }
+        target.before = target.memory("VmHWM:");
+        let attacked = Arc::clone(&target.attacked);
+        target.victim = Some(thread::spawn(move || {
+            let mut calls = 0;
+            while attacked.load(Ordering::Relaxed) || calls == 0 {
+                let call = stub.empty_call(Empty {}).timeout(Duration::from_secs(5));
+                call.wait()?;
+                calls += 1;
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(calls)
+        }));
+        target
+    }
+
+    fn memory(&self, what: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what));
+        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() << 10
+    }
+
+    /// How many files and sockets the server has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(open).unwrap().count()
+    }
+
+    /// Waits for the server to come to this.
+    pub(crate) fn until(&self, mut is_so: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < BOUND, "it never comes to that");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The attack took no more memory than this, and harmed no call of the victim.
+    pub(crate) fn stands_within(mut self, memory: u64) {
+        self.attacked.store(false, Ordering::Relaxed);
+        let calls = self.victim.take().unwrap().join().unwrap();
+        assert!(calls.as_ref().is_ok_and(|calls| *calls > 0), "{calls:?}");
+        let peak = self.memory("VmHWM:") - self.before;
+        assert!(peak <= memory, "{peak} bytes more than before");
+        assert!(self.child.try_wait().unwrap().is_none(), "it ended");
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.attacked.store(false, Ordering::Relaxed);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
