@@ -17,6 +17,8 @@ pub enum ChannelError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The text cannot stand in the header field `user-agent`.
+    UserAgent(String),
 }
 
 impl std::fmt::Display for ChannelError {
@@ -29,6 +31,11 @@ impl std::fmt::Display for ChannelError {
                  address, with a port or without",
                 authority.escape_debug()
             ),
+            Self::UserAgent(text) => write!(
+                f,
+                "'{}' cannot be the channel's user agent: it is not printable ASCII",
+                text.escape_debug()
+            ),
         }
     }
 }
@@ -37,7 +44,7 @@ impl std::error::Error for ChannelError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Target(error) => Some(error),
-            Self::Authority { .. } => None,
+            Self::Authority { .. } | Self::UserAgent(_) => None,
         }
     }
 }

@@ -321,7 +321,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Puts `prefix` before the runtime's own user agent.
+    /// Puts `prefix`, which is printable ASCII, before the runtime's own user agent.
     #[must_use]
     pub fn user_agent(mut self, prefix: &str) -> Self {
         self.user_agent = format!("{prefix} {USER_AGENT}");
@@ -400,8 +400,12 @@ impl ChannelBuilder {
     /// The channel, secured as `credentials` say.
     ///
     /// # Errors
-    /// An [`authority`](Self::authority) that is not one.
+    /// An [`authority`](Self::authority) or a [`user_agent`](Self::user_agent) that
+    /// is not one.
     pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
+        if !self.user_agent.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return Err(ChannelError::UserAgent(self.user_agent));
+        }
         let (security, calls) = credentials.into_parts();
         let given = self.authority.take();
         let default = self.default_authority.clone();

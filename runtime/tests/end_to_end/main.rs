@@ -18,7 +18,9 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod options;
 mod statuses;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
