@@ -20,8 +20,9 @@ impl<R: Message + Default> UnaryCall<R> {
     /// Makes the call and blocks this thread until it ends.
     ///
     /// # Errors
-    /// As [`response`](Self::response); `INTERNAL` on a thread of a
-    /// single-threaded runtime, which must not be blocked.
+    /// As [`response`](Self::response); `INTERNAL` in a `LocalSet` and on a thread
+    /// of a single-threaded runtime, which must not be blocked. The threads of such
+    /// a runtime's `spawn_blocking` cannot be told from it: use `std::thread` there.
     pub fn wait(self) -> Result<R, Status> {
         block_on(self.into_future())?
     }

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, Context, Http2Options, Sender, Server, ServerCredentials,
-    Status,
+    Channel, ChannelCredentials, Code, Context, Http2Options, Receiver, Sender, Server,
+    ServerCredentials, Status,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::calls::Echoes;
-use crate::support::{EXPAND, Echo, EchoServicer, EchoStub, service};
+use crate::support::{COLLECT, EXPAND, Echo, EchoServicer, EchoStub, service};
 
 /// Long enough for anything that is not stuck.
 const BOUND: Duration = Duration::from_secs(20);
@@ -54,6 +54,21 @@ async fn first_words(socket: &mut TcpStream) -> (Vec<(u8, u32)>, u32) {
         }
     }
     (settings, credit.unwrap_or_default())
+}
+
+/// HEADERS of a call, in literals (RFC 7541 section 6.2.2): `:method` POST,
+/// `:scheme` http, and `:path` and `content-type` by their names.
+fn head(stream: u8, path: &str) -> Vec<u8> {
+    let literal = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let block = [
+        vec![0x83, 0x86, 0x04],
+        literal(path),
+        vec![0x0f, 0x10],
+        literal("application/grpc"),
+    ]
+    .concat();
+    let length = u8::try_from(block.len()).unwrap();
+    [&[0, 0, length, 1, 4, 0, 0, 0, stream], &block[..]].concat()
 }
 
 async fn serve_with(options: Http2Options, servicer: impl EchoServicer) -> (Server, String) {
@@ -158,18 +173,9 @@ async fn a_stream_holds_as_much_as_its_send_buffer() {
         // SETTINGS_INITIAL_WINDOW_SIZE 0: nothing leaves.
         let no_window = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
         let mut socket = connect(&address, &no_window).await;
-        let literal = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-        let block = [
-            vec![0x83, 0x86, 0x04],
-            literal(EXPAND.path()),
-            vec![0x0f, 0x10],
-            literal("application/grpc"),
-        ]
-        .concat();
-        let length = u8::try_from(block.len()).unwrap();
-        let head = [0, 0, length, 1, 4, 0, 0, 0, 1];
+        let head = head(1, EXPAND.path());
         let message = [0, 0, 5, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0];
-        let call = [&head[..], &block, &message].concat();
+        let call = [&head[..], &message].concat();
         socket.write_all(&call).await.unwrap();
         let filled = async {
             while sent.load(Ordering::SeqCst) < *messages.start() {
@@ -183,6 +189,62 @@ async fn a_stream_holds_as_much_as_its_send_buffer() {
         let sent = sent.load(Ordering::SeqCst);
         assert!(messages.contains(&sent), "{sent} messages in {buffer}");
     }
+}
+
+/// Takes a call and reads nothing of it.
+struct Deaf;
+
+impl EchoServicer for Deaf {
+    async fn collect(
+        &self,
+        _requests: &mut Receiver<Echo>,
+        _context: &mut Context,
+    ) -> Result<Echo, Status> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_connection_takes_as_much_for_absent_readers_as_its_buffer() {
+    const PIECE: usize = 5_000;
+    let mut options = Http2Options::default();
+    options.stream_window = 65_535;
+    options.connection_window = 65_535;
+    options.connection_buffer = 200_000;
+    let (_server, address) = serve_with(options, Deaf).await;
+    let mut socket = connect(&address, NO_SETTINGS).await;
+    let mut credit = 65_535;
+    let mut sent = 0;
+    // Ten streams that could take 65,535 bytes each.
+    for stream in (1..20).step_by(2) {
+        socket
+            .write_all(&head(stream, COLLECT.path()))
+            .await
+            .unwrap();
+        for _ in 0..65_535 / PIECE {
+            // No credit for half a second is none: that is what the test is for.
+            while credit < PIECE {
+                let read = timeout(Duration::from_millis(500), read_frame(&mut socket)).await;
+                match read.map(Result::unwrap) {
+                    Ok((8, _, 0, payload)) => credit += number(&payload) as usize,
+                    Ok(_) => {}
+                    Err(_) => {
+                        assert!((130_000..=200_000).contains(&sent), "{sent} bytes");
+                        return;
+                    }
+                }
+            }
+            let [.., high, low] = PIECE.to_be_bytes();
+            socket
+                .write_all(&[0, high, low, 0, 0, 0, 0, 0, stream])
+                .await
+                .unwrap();
+            socket.write_all(&[0; PIECE]).await.unwrap();
+            credit -= PIECE;
+            sent += PIECE;
+        }
+    }
+    panic!("all of it was taken");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Ahead of a channel's calls, and behind them.
 
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{BOUND, Log, OnDrop, call_all, echoes, stub, stub_of, told};
 use crate::support::{Echo, EchoServicer, EchoStub, service};
@@ -218,7 +218,7 @@ async fn what_they_say_of_deadline_and_readiness_holds() {
     // Nobody is there: without waiting the call would fail at once.
     let nowhere = Channel::insecure("unix:/no/such/socket").unwrap();
     let (nowhere, log) = watched(&nowhere.with_interceptor(|call: &mut OutgoingCall| {
-        call.set_timeout(Duration::from_millis(50));
+        call.set_deadline(Instant::now() + Duration::from_millis(50));
         call.set_wait_for_ready(true);
         Ok(())
     }));
