@@ -80,7 +80,7 @@ impl Waiting {
 
     /// What a call fails with whose time is up while it waits.
     pub(crate) fn expired(&self) -> Status {
-        let text = "the call's deadline passed before it got a connection";
+        let text = "the call's deadline passed while it waited for a connection with room for it";
         let status = |text| Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Wait);
         match &self.unreached {
             None => status(text.to_owned()),
