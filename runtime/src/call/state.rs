@@ -81,11 +81,11 @@ impl CallState {
         receives: Compression,
         ledger: Option<Box<Ledger>>,
     ) -> Arc<Self> {
-        let state = State {
+        let mut state = State {
             coding: sends,
-            inbound: Inbound::new(receives),
             ..State::default()
         };
+        state.inbound.set_encoding(receives);
         Arc::new(Self {
             over: AtomicBool::new(false),
             state: Mutex::new(state),

@@ -65,6 +65,14 @@ impl Setup {
         }
     }
 
+    /// What its project is called while it is built.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Defaults => "ours",
+            Self::Alike => "ours-alike",
+        }
+    }
+
     fn title(self) -> &'static str {
         match self {
             Self::Defaults => "hello, server and client",
@@ -333,14 +341,15 @@ pub fn measure(rounds: usize) -> Result<Vec<Row>, Error> {
     let setups = Setup::all(has_protoc);
     let mut all = Vec::new();
     for setup in setups {
-        let project = Project::write(folder.path().join(setup.work()), ours(*setup))?;
+        let project = Project::write(folder.path().join(setup.folder()), ours(*setup))?;
         all.push(Costs::new(Implementation::Ours, project));
     }
     let project = Project::write(folder.path().join("tonic"), tonic(has_protoc))?;
     all.push(Costs::new(Implementation::Tonic, project));
     for round in 1..=rounds {
         for costs in &mut all {
-            eprintln!("build {round}/{rounds}: {}", costs.project.folder.display());
+            let project = costs.project.folder.file_name().unwrap_or_default();
+            eprintln!("build {round}/{rounds}: {}", project.display());
             costs.add_round()?;
         }
     }

@@ -25,12 +25,9 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    /// Messages come with `encoding` unless a head says otherwise.
-    pub(super) fn new(encoding: Compression) -> Self {
-        Self {
-            encoding,
-            ..Self::default()
-        }
+    /// What messages come with unless a head says otherwise.
+    pub(super) fn set_encoding(&mut self, encoding: Compression) {
+        self.encoding = encoding;
     }
 
     // --- the connection's side ---------------------------------------------------
@@ -112,7 +109,9 @@ impl Inbound {
         }
     }
 
-    /// A unary response: head, message and end together.
+    /// A unary response: head, message and end together. Inlined, as what it gives
+    /// is large and would be copied once more.
+    #[inline]
     pub(super) fn poll_response(
         &mut self,
         cx: &mut Context<'_>,

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::Inbound;
-use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 
@@ -28,7 +27,7 @@ fn a_head_is_waited_for_until_the_end() {
 
 #[test]
 fn a_clean_end_without_a_head_gives_an_empty_one() {
-    let mut inbound = Inbound::new(Compression::Identity);
+    let mut inbound = Inbound::default();
     inbound.end(Ok(Metadata::default()));
     assert!(matches!(
         inbound.poll_head(&mut context()),
