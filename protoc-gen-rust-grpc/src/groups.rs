@@ -2,11 +2,12 @@
 //! looks through messages alone: a group in the cycle would be a type of
 //! infinite size.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
+use crate::components::components;
 use crate::descriptors::{file_scope, full_name};
 
 /// The groups to be boxed, each as the path by which prost-build's options name
@@ -16,61 +17,61 @@ pub(crate) fn boxed(files: &[FileDescriptorProto]) -> Vec<String> {
     for file in files {
         graph.add(&file_scope(file), &file.message_type);
     }
+    if graph.groups.is_empty() {
+        return Vec::new();
+    }
+    let edges: Vec<Vec<usize>> = graph
+        .held
+        .iter()
+        .map(|names| names.iter().filter_map(|name| graph.index(name)).collect())
+        .collect();
+    let component = components(&edges);
     graph
         .groups
         .iter()
-        .filter(|group| graph.reaches(&group.kind, &group.holder))
+        .filter(|group| {
+            let kind = graph.index(group.kind).map(|kind| component[kind]);
+            kind == Some(component[group.holder])
+        })
         .map(|group| group.path.clone())
         .collect()
 }
 
-#[derive(Debug)]
-struct Group {
+struct Group<'a> {
     path: String,
-    holder: String,
-    kind: String,
+    holder: usize,
+    kind: &'a str,
 }
 
 /// Which messages hold which, in place.
-#[derive(Debug, Default)]
-struct Graph {
-    held: HashMap<String, Vec<String>>,
-    groups: Vec<Group>,
+#[derive(Default)]
+struct Graph<'a> {
+    by_name: HashMap<String, usize>,
+    held: Vec<Vec<&'a str>>,
+    groups: Vec<Group<'a>>,
 }
 
-impl Graph {
-    fn add(&mut self, scope: &str, messages: &[DescriptorProto]) {
+impl<'a> Graph<'a> {
+    fn add(&mut self, scope: &str, messages: &'a [DescriptorProto]) {
         for message in messages {
             let name = full_name(scope, message.name());
-            let mut held = Vec::new();
-            for item in message.field.iter().filter(|item| in_place(item)) {
-                held.push(item.type_name().to_owned());
-                if item.r#type() == Type::Group {
-                    self.groups.push(Group {
-                        path: option_path(&name, message, item),
-                        holder: name.clone(),
-                        kind: item.type_name().to_owned(),
-                    });
-                }
-            }
+            let holder = self.held.len();
+            let held = message.field.iter().filter(|item| in_place(item));
+            self.held
+                .push(held.clone().map(FieldDescriptorProto::type_name).collect());
+            let groups = held.filter(|item| item.r#type() == Type::Group);
+            self.groups.extend(groups.map(|item| Group {
+                path: option_path(&name, message, item),
+                holder,
+                kind: item.type_name(),
+            }));
             self.add(&name, &message.nested_type);
-            self.held.insert(name, held);
+            self.by_name.insert(name, holder);
         }
     }
 
-    fn reaches(&self, from: &str, to: &str) -> bool {
-        let mut seen = HashSet::new();
-        let mut next = vec![from];
-        while let Some(name) = next.pop() {
-            if name == to {
-                return true;
-            }
-            if seen.insert(name) {
-                let held = self.held.get(name).into_iter().flatten();
-                next.extend(held.map(String::as_str));
-            }
-        }
-        false
+    fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 }
 

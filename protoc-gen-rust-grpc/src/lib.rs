@@ -14,6 +14,7 @@
 
 mod accessors;
 mod comments;
+mod components;
 mod descriptor_set;
 mod descriptors;
 mod editions;

@@ -4,6 +4,8 @@
 //! comments is replaced.
 
 mod debug;
+mod derives;
+mod marks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -24,6 +26,7 @@ use crate::locations::{Locations, child, field};
 use crate::options::Options;
 use crate::paths::{PROST, Paths};
 use crate::request::Request;
+use marks::Marks;
 
 /// In a comment's place while prost-build writes; no user's text is in its
 /// input, so none can be taken for it.
@@ -54,16 +57,19 @@ pub(crate) fn generate(
         config.boxed(path);
     }
 
+    let mut derived = derives::of_messages(request.files(), options);
+    let mut marks = Marks::default();
     let mut docs = Docs::default();
     let input: Vec<(Module, FileDescriptorProto)> = request
         .files()
         .iter()
         .map(|file| {
-            let copy = if request.generates(file) {
+            let mut copy = if request.generates(file) {
                 prepare(file, &types, &mut docs)
             } else {
                 shape_only(file)
             };
+            marks.put(&mut copy, &mut derived);
             (Module::from_parts([file.name()]), copy)
         })
         .collect();
@@ -82,6 +88,7 @@ pub(crate) fn generate(
             let mut parsed = syn::parse_file(&docs.fill(text)).map_err(|error| {
                 Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
             })?;
+            marks.take(&mut parsed.items);
             accessors::unraw_maps(&mut parsed.items);
             debug::add(&mut parsed.items);
             Ok((file.name().to_owned(), parsed.items))
@@ -156,8 +163,8 @@ impl Types {
     }
 }
 
-/// A file that others import: prost-build infers `Copy` and `Eq` from it, and
-/// what it writes for it is thrown away, so it gets nothing that could fail.
+/// A file that others import: prost-build finds out from it what must be boxed,
+/// and what it writes for it is thrown away, so it gets nothing that could fail.
 fn shape_only(file: &FileDescriptorProto) -> FileDescriptorProto {
     let mut copy = file.clone();
     copy.syntax = Some("proto3".to_owned());
@@ -293,17 +300,30 @@ struct Comments<'a> {
 
 impl Comments<'_> {
     fn put(&mut self, path: &[i32]) {
+        self.put_docs(path, self.locations.docs(path));
+    }
+
+    fn put_docs(&mut self, path: &[i32], docs: Vec<String>) {
         self.out.push(Location {
             path: path.to_vec(),
-            leading_comments: self.docs.put(self.locations.docs(path)),
+            leading_comments: self.docs.put(docs),
             ..Location::default()
         });
     }
 
     fn message(&mut self, path: &[i32], message: &DescriptorProto) {
         self.put(path);
+        for index in 0..marks::SHIFT {
+            self.put_docs(&child(path, field::MESSAGE_FIELD, index), Vec::new());
+        }
         for index in 0..message.field.len() {
-            self.put(&child(path, field::MESSAGE_FIELD, index));
+            let docs = self
+                .locations
+                .docs(&child(path, field::MESSAGE_FIELD, index));
+            self.put_docs(
+                &child(path, field::MESSAGE_FIELD, index + marks::SHIFT),
+                docs,
+            );
         }
         for index in 0..message.oneof_decl.len() {
             self.put(&child(path, field::MESSAGE_ONEOF, index));

@@ -1,0 +1,156 @@
+//! How what a type derives gets from descriptors to text. Each message that
+//! prost-build is given has a mark as its first field: a list of numbers with a
+//! fraction, beside which nothing is `Copy` or `Eq`, so that prost-build asks no
+//! further. In what it wrote the mark says which message it is in, and gives way
+//! to what was found out by [`derives`](super::derives).
+
+use std::collections::HashMap;
+
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+use syn::punctuated::Punctuated;
+use syn::{Path, Token};
+
+use super::derives::{Derives, OfMessage};
+use crate::descriptors::{file_scope, full_name, is_map_entry};
+
+/// What a mark's name begins with; its message's number follows. A user's field
+/// may have that name, and never be the first.
+const NAME: &str = "mark_";
+
+/// How much further behind a field is for its mark.
+pub(super) const SHIFT: usize = 1;
+
+/// What marked messages derive.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    messages: Vec<OfMessage>,
+}
+
+impl Marks {
+    /// Marks all messages of a file but the entries of maps, which are no
+    /// messages in Rust.
+    pub(super) fn put(
+        &mut self,
+        file: &mut FileDescriptorProto,
+        derived: &mut HashMap<String, OfMessage>,
+    ) {
+        let scope = file_scope(file);
+        self.put_all(&scope, &mut file.message_type, derived);
+    }
+
+    fn put_all(
+        &mut self,
+        scope: &str,
+        messages: &mut [DescriptorProto],
+        derived: &mut HashMap<String, OfMessage>,
+    ) {
+        for message in messages.iter_mut().filter(|message| !is_map_entry(message)) {
+            let name = full_name(scope, message.name());
+            let mark = FieldDescriptorProto {
+                name: Some(format!("{NAME}{}", self.messages.len())),
+                label: Some(Label::Repeated.into()),
+                r#type: Some(Type::Double.into()),
+                ..FieldDescriptorProto::default()
+            };
+            message.field.insert(0, mark);
+            self.messages
+                .push(derived.remove(&name).unwrap_or_default());
+            self.put_all(&name, &mut message.nested_type, derived);
+        }
+    }
+
+    /// Takes the marks out of the items and of the modules among them.
+    pub(super) fn take(&self, items: &mut [syn::Item]) {
+        // Of the oneofs, which stand in their messages' modules, by their paths.
+        let mut oneofs: HashMap<String, Derives> = HashMap::new();
+        for item in &mut *items {
+            let syn::Item::Struct(item) = item else {
+                continue;
+            };
+            if let Some(derived) = self.take_from(&mut item.fields) {
+                set(&mut item.attrs, derived.message);
+                let paths = item.fields.iter().filter_map(oneof);
+                oneofs.extend(paths.zip(derived.oneofs.iter().copied()));
+            }
+        }
+        for item in items {
+            let syn::Item::Mod(module) = item else {
+                continue;
+            };
+            let Some((_, inside)) = &mut module.content else {
+                continue;
+            };
+            for item in &mut *inside {
+                if let syn::Item::Enum(item) = item
+                    && let Some(derives) = oneofs.get(&format!("{}::{}", module.ident, item.ident))
+                {
+                    set(&mut item.attrs, *derives);
+                }
+            }
+            self.take(inside);
+        }
+    }
+
+    fn take_from(&self, fields: &mut syn::Fields) -> Option<&OfMessage> {
+        let syn::Fields::Named(fields) = fields else {
+            return None;
+        };
+        let first = fields.named.first()?.ident.as_ref()?.to_string();
+        let number: usize = first.strip_prefix(NAME)?.parse().ok()?;
+        let derived = self.messages.get(number)?;
+        fields.named = std::mem::take(&mut fields.named)
+            .into_iter()
+            .skip(SHIFT)
+            .collect();
+        Some(derived)
+    }
+}
+
+/// The path of the field's oneof, from the module that its message is in.
+fn oneof(field: &syn::Field) -> Option<String> {
+    let mut found = None;
+    for attribute in field.attrs.iter().filter(|it| it.path().is_ident("prost")) {
+        // What follows it is of other forms.
+        let _ = attribute.parse_nested_meta(|meta| {
+            let value = meta.value()?.parse::<syn::LitStr>()?;
+            if meta.path.is_ident("oneof") {
+                found = Some(value.value());
+            }
+            Ok(())
+        });
+    }
+    found
+}
+
+/// Says in prost-build's attribute, which stands behind whatever a user's derive,
+/// what is derived. Of a oneof without messages it has said so itself.
+fn set(attributes: &mut [syn::Attribute], derives: Derives) {
+    let own = attributes
+        .iter_mut()
+        .rfind(|attribute| attribute.path().is_ident("derive"));
+    let Some(attribute) = own else { return };
+    let Ok(given) = attribute.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+    else {
+        return;
+    };
+    let mut paths: Punctuated<Path, Token![,]> = Punctuated::new();
+    for path in given {
+        if ["Copy", "Eq", "Hash"]
+            .iter()
+            .any(|name| path.is_ident(name))
+        {
+            continue;
+        }
+        let (clone, eq) = (path.is_ident("Clone"), path.is_ident("PartialEq"));
+        paths.push(path);
+        if clone && derives.copy {
+            paths.push(syn::parse_quote!(Copy));
+        }
+        if eq && derives.eq {
+            paths.push(syn::parse_quote!(Eq));
+            paths.push(syn::parse_quote!(Hash));
+        }
+    }
+    *attribute = syn::parse_quote!(#[derive(#paths)]);
+}
