@@ -17,6 +17,18 @@ pub(crate) struct Shape {
     pub(crate) server_streams: bool,
 }
 
+impl Shape {
+    /// What the runtime's functions for methods of this shape are called.
+    pub(crate) fn word(self) -> &'static str {
+        match (self.client_streams, self.server_streams) {
+            (false, false) => "unary",
+            (false, true) => "server_streaming",
+            (true, false) => "client_streaming",
+            (true, true) => "bidi_streaming",
+        }
+    }
+}
+
 /// One method. Names are Rust's, escaped where they are keywords.
 #[derive(Debug)]
 pub(crate) struct Method {

@@ -2,22 +2,27 @@
 //! default answer of a servicer's methods. It must stay small: every item here
 //! is a promise to code that was generated long ago.
 
+use std::future::{Ready, ready};
+
 use crate::method::Method;
+pub use crate::server::{
+    Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
+};
 use crate::status::{Code, Status};
 
 /// The contract between generated code and this runtime. Generated code states
 /// the number it was made for.
-pub const CONTRACT: u32 = 1;
+pub const CONTRACT: u32 = 2;
 
 /// Fails to compile, with a text that says what to do, when generated code was
 /// made for another contract than this runtime's.
 ///
 /// ```
-/// const _: () = grpc_runtime::codegen::check_contract(1, "0.1.0");
+/// const _: () = grpc_runtime::codegen::check_contract(2, "0.1.0");
 /// ```
 ///
 /// ```compile_fail
-/// const _: () = grpc_runtime::codegen::check_contract(2, "9.9.9");
+/// const _: () = grpc_runtime::codegen::check_contract(3, "9.9.9");
 /// ```
 ///
 /// # Panics
@@ -37,9 +42,7 @@ pub const fn check_contract(contract: u32, generator_version: &str) {
 }
 
 /// The answer of a method that a servicer leaves out.
-pub fn unimplemented(method: &Method) -> Status {
-    Status::new(
-        Code::Unimplemented,
-        format!("the server does not implement {}", method.path()),
-    )
+pub fn unimplemented<R>(method: Method) -> Ready<Result<R, Status>> {
+    let text = format!("the server does not implement {method}");
+    ready(Err(Status::new(Code::Unimplemented, text)))
 }

@@ -54,34 +54,46 @@ const CHAT: Method = Method::new("/helloworld.Greeter/Chat", Shape::BIDI_STREAMI
 const BATCH: usize = 10;
 const MEBIBYTE: usize = 1 << 20;
 
-/// An echo in all shapes, in the form that generated code has.
+/// An echo in all shapes.
+struct Greeter;
+
+impl Greeter {
+    #[expect(clippy::unused_async, reason = "as servicers write it")]
+    async fn say_hello(&self, request: Hello, _context: &mut Context) -> Result<Hello, Status> {
+        Ok(request)
+    }
+
+    async fn replies(
+        &self,
+        request: Hello,
+        replies: &mut Sender<Hello>,
+        _context: &mut Context,
+    ) -> Result<(), Status> {
+        for _ in 0..request.number {
+            replies.send(hello()).await?;
+        }
+        Ok(())
+    }
+
+    async fn chat(
+        &self,
+        requests: &mut Receiver<Hello>,
+        replies: &mut Sender<Hello>,
+        _context: &mut Context,
+    ) -> Result<(), Status> {
+        while let Ok(Some(request)) = requests.next().await {
+            replies.send(request).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Serves it as generated code does.
 fn server() -> ServerBuilder {
-    let service = Service::builder("helloworld.Greeter", Arc::new(()))
-        .unary(UNARY, |_, request: Hello, context: Context| async move {
-            (Ok::<_, Status>(request), context)
-        })
-        .server_streaming(
-            REPLIES,
-            |_, request: Hello, mut replies: Sender<Hello>, context: Context| async move {
-                for _ in 0..request.number {
-                    if let Err(status) = replies.send(hello()).await {
-                        return (Err(status), context);
-                    }
-                }
-                (Ok(()), context)
-            },
-        )
-        .bidi_streaming(
-            CHAT,
-            |_, mut requests: Receiver<Hello>, mut replies: Sender<Hello>, context: Context| async move {
-                while let Ok(Some(request)) = requests.next().await {
-                    if let Err(status) = replies.send(request).await {
-                        return (Err(status), context);
-                    }
-                }
-                (Ok(()), context)
-            },
-        )
+    let service = Service::builder("helloworld.Greeter", Arc::new(Greeter))
+        .unary(UNARY, Greeter::say_hello)
+        .server_streaming(REPLIES, Greeter::replies)
+        .bidi_streaming(CHAT, Greeter::chat)
         .build();
     Server::builder().add_service(service)
 }

@@ -35,10 +35,11 @@ impl Shape {
 /// ```
 /// use grpc_runtime::{Method, Shape};
 ///
-/// const SAY_HELLO: Method = Method::new("/example.HelloService/SayHello", Shape::UNARY);
+/// const SAY_HELLO: Method = Method::unary("/example.HelloService/SayHello");
 ///
 /// assert_eq!(SAY_HELLO.service(), "example.HelloService");
 /// assert_eq!(SAY_HELLO.name(), "SayHello");
+/// assert_eq!(SAY_HELLO.shape(), Shape::UNARY);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Method {
@@ -82,6 +83,26 @@ impl Method {
             "a method's path is /service/method"
         );
         Self { path, slash, shape }
+    }
+
+    /// A method that takes one message and answers with one, as [`new`](Self::new) makes it.
+    pub const fn unary(path: &'static str) -> Self {
+        Self::new(path, Shape::UNARY)
+    }
+
+    /// A method that takes one message and answers with a stream, as [`new`](Self::new) makes it.
+    pub const fn server_streaming(path: &'static str) -> Self {
+        Self::new(path, Shape::SERVER_STREAMING)
+    }
+
+    /// A method that takes a stream and answers with one message, as [`new`](Self::new) makes it.
+    pub const fn client_streaming(path: &'static str) -> Self {
+        Self::new(path, Shape::CLIENT_STREAMING)
+    }
+
+    /// A method with a stream each way, as [`new`](Self::new) makes it.
+    pub const fn bidi_streaming(path: &'static str) -> Self {
+        Self::new(path, Shape::BIDI_STREAMING)
     }
 
     /// The whole path, as it stands in a request's `:path`.

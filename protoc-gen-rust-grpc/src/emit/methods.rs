@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{attributes, docs, ident};
-use crate::model::{Service, Shape};
+use crate::model::Service;
 
 pub(super) fn emit(service: &Service) -> TokenStream {
     let module = ident(&service.module.name);
@@ -14,35 +14,24 @@ pub(super) fn emit(service: &Service) -> TokenStream {
         let path = &method.path;
         let docs = docs(&[], &format!("`{path}`"));
         let name = ident(&method.constant);
-        let shape = ident(match method.shape {
-            Shape {
-                client_streams: false,
-                server_streams: false,
-            } => "UNARY",
-            Shape {
-                client_streams: false,
-                server_streams: true,
-            } => "SERVER_STREAMING",
-            Shape {
-                client_streams: true,
-                server_streams: false,
-            } => "CLIENT_STREAMING",
-            Shape {
-                client_streams: true,
-                server_streams: true,
-            } => "BIDI_STREAMING",
-        });
+        let shape = ident(method.shape.word());
         quote! {
             #docs
-            pub const #name: ::grpc_runtime::Method =
-                ::grpc_runtime::Method::new(#path, ::grpc_runtime::Shape::#shape);
+            pub const #name: Method = Method::#shape(#path);
         }
+    });
+    // The module holds nothing else, and no constant has such a name.
+    let import = (!service.methods.is_empty()).then(|| {
+        quote!(
+            use ::grpc_runtime::Method;
+        )
     });
     let docs = docs(&[], &format!("The methods of `{full_name}`."));
     let attributes = attributes(service, &service.module, &docs);
     quote! {
         #attributes
         pub mod #module {
+            #import
             /// The full name of the service, as it stands in every request's path.
             pub const NAME: &str = #full_name;
             #(#constants)*

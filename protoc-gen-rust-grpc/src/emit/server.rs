@@ -1,13 +1,12 @@
-//! What joins a servicer to the runtime: a table of methods, each with a
-//! closure that lends the servicer what the runtime gives it. Methods are named
-//! through the trait: `servicer.clone(…)` would be the `Arc`'s own.
+//! What joins a servicer to the runtime: a table of methods, each with the
+//! function of the servicer's trait that answers it.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{attributes, deprecated, docs, ident, lints, user_attributes};
 use crate::error::Error;
-use crate::model::{Method, Service, Shape};
+use crate::model::{Method, Service};
 
 pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, Error> {
     let server = ident(&service.server.name);
@@ -60,30 +59,6 @@ fn method(service: &Service, method: &Method) -> TokenStream {
     let name = ident(&method.name);
     let module = ident(&service.module.name);
     let constant = ident(&method.constant);
-    let Shape {
-        client_streams,
-        server_streams,
-    } = method.shape;
-    let register = ident(match (client_streams, server_streams) {
-        (false, false) => "unary",
-        (false, true) => "server_streaming",
-        (true, false) => "client_streaming",
-        (true, true) => "bidi_streaming",
-    });
-    let (taken, lent) = if client_streams {
-        (quote!(mut requests), quote!(&mut requests))
-    } else {
-        (quote!(request), quote!(request))
-    };
-    let (replies, replies_lent) = if server_streams {
-        (Some(quote!(mut replies,)), Some(quote!(&mut replies,)))
-    } else {
-        (None, None)
-    };
-    quote! {
-        .#register(#module::#constant, |servicer, #taken, #replies mut context| async move {
-            let result = S::#name(&servicer, #lent, #replies_lent &mut context).await;
-            (result, context)
-        })
-    }
+    let register = ident(method.shape.word());
+    quote!(.#register(#module::#constant, S::#name))
 }

@@ -1,5 +1,5 @@
-//! The server's side as the user writes it: a trait of `async fn`s, each with
-//! a body that answers UNIMPLEMENTED.
+//! The server's side as the user writes it: a trait of what they write as `async
+//! fn`s, each with a body that answers UNIMPLEMENTED and looks at no argument.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -24,6 +24,7 @@ pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, 
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
+        #[allow(unused_variables)]
         #cfg
         #deprecated
         #given
@@ -46,38 +47,29 @@ fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
         client_streams,
         server_streams,
     } = method.shape;
-    let (request, request_type) = if client_streams {
-        (
-            quote!(requests),
-            quote!(&mut ::grpc_runtime::Receiver<#input>),
-        )
+    let request = if client_streams {
+        quote!(requests: &mut ::grpc_runtime::Receiver<#input>)
     } else {
-        (quote!(request), quote!(#input))
+        quote!(request: #input)
     };
-    let (replies, replies_type, answer) = if server_streams {
+    let (replies, answer) = if server_streams {
         (
-            Some(quote!(replies,)),
             Some(quote!(replies: &mut ::grpc_runtime::Sender<#output>,)),
             quote!(()),
         )
     } else {
-        (None, None, quote!(#output))
+        (None, quote!(#output))
     };
     Ok(quote! {
         #docs
         #deprecated
         fn #name(
             &self,
-            #request: #request_type,
-            #replies_type
+            #request,
+            #replies
             context: &mut ::grpc_runtime::Context,
-        ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<#answer, ::grpc_runtime::Status>,
-        > + ::core::marker::Send {
-            let _ = (#request, #replies context);
-            ::core::future::ready(::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&#module::#constant),
-            ))
+        ) -> impl ::grpc_runtime::codegen::Answer<#answer> {
+            ::grpc_runtime::codegen::unimplemented(#module::#constant)
         }
     })
 }

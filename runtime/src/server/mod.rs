@@ -14,6 +14,7 @@ mod over;
 mod router;
 mod running;
 mod service;
+mod servicer;
 mod turns;
 mod unimplemented;
 mod upkeep;
@@ -28,3 +29,6 @@ pub(crate) use over::Ending;
 pub(crate) use running::serve_connection;
 pub use running::{Server, ShutdownReport};
 pub use service::{Service, ServiceBuilder};
+pub use servicer::{
+    Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
+};

@@ -1,7 +1,6 @@
 //! A service: a servicer behind its methods' names, with its type erased. Each
 //! shape is one thin generic function over one non-generic path.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +9,9 @@ use prost::Message;
 use super::context::Context;
 use super::handler::{HandlerFuture, Input, Invocation, Route};
 use super::interceptor::{Interceptors, ServerInterceptor};
+use super::servicer::{
+    BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
+};
 use crate::call::command::Finished;
 use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
@@ -152,23 +154,22 @@ pub struct ServiceBuilder<S> {
 impl<S: Send + Sync + 'static> ServiceBuilder<S> {
     /// Adds a method that takes one message and answers with one.
     #[must_use]
-    pub fn unary<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    pub fn unary<Q, R, M>(self, method: Method, answer: M) -> Self
     where
         Q: Message + Default + 'static,
         R: Message + 'static,
-        H: Fn(Arc<S>, Q, Context) -> F + Send + Sync + 'static,
-        F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
+        M: for<'a> UnaryMethod<'a, S, Q, R>,
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::UNARY, move |mut invocation| {
             let limit = invocation.input.limits.max_send_message_size;
-            let request = match request(invocation.input.message.take()) {
+            let request: Q = match request(invocation.input.message.take()) {
                 Ok(request) => request,
                 Err(status) => return refused(status, invocation.context),
             };
-            let answer = handler(Arc::clone(&servicer), request, invocation.context);
+            let (servicer, mut context) = (Arc::clone(&servicer), invocation.context);
             Box::pin(async move {
-                let (result, context) = answer.await;
+                let result = answer(&servicer, request, &mut context).await;
                 finished_with(result, context, limit)
             })
         })
@@ -176,41 +177,42 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 
     /// Adds a method that takes one message and answers with a stream.
     #[must_use]
-    pub fn server_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    pub fn server_streaming<Q, R, M>(self, method: Method, answer: M) -> Self
     where
         Q: Message + Default + 'static,
         R: Message + 'static,
-        H: Fn(Arc<S>, Q, Sender<R>, Context) -> F + Send + Sync + 'static,
-        F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
+        M: for<'a> ServerStreamingMethod<'a, S, Q, R>,
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::SERVER_STREAMING, move |mut invocation| {
-            let sender = sender(&invocation.input);
-            let request = match request(invocation.input.message.take()) {
+            let mut sender = sender(&invocation.input);
+            let request: Q = match request(invocation.input.message.take()) {
                 Ok(request) => request,
                 Err(status) => return refused(status, invocation.context),
             };
-            let answer = handler(Arc::clone(&servicer), request, sender, invocation.context);
-            Box::pin(async move { finished(answer.await) })
+            let (servicer, mut context) = (Arc::clone(&servicer), invocation.context);
+            Box::pin(async move {
+                let result = answer(&servicer, request, &mut sender, &mut context).await;
+                finished(result, context)
+            })
         })
     }
 
     /// Adds a method that takes a stream and answers with one message.
     #[must_use]
-    pub fn client_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    pub fn client_streaming<Q, R, M>(self, method: Method, answer: M) -> Self
     where
         Q: Message + Default + 'static,
         R: Message + 'static,
-        H: Fn(Arc<S>, Receiver<Q>, Context) -> F + Send + Sync + 'static,
-        F: Future<Output = (Result<R, Status>, Context)> + Send + 'static,
+        M: for<'a> ClientStreamingMethod<'a, S, Q, R>,
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::CLIENT_STREAMING, move |invocation| {
             let limit = invocation.input.limits.max_send_message_size;
-            let receiver = receiver(&invocation.input);
-            let answer = handler(Arc::clone(&servicer), receiver, invocation.context);
+            let mut receiver = receiver(&invocation.input);
+            let (servicer, mut context) = (Arc::clone(&servicer), invocation.context);
             Box::pin(async move {
-                let (result, context) = answer.await;
+                let result = answer(&servicer, &mut receiver, &mut context).await;
                 finished_with(result, context, limit)
             })
         })
@@ -218,18 +220,21 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 
     /// Adds a method with a stream each way.
     #[must_use]
-    pub fn bidi_streaming<Q, R, H, F>(self, method: Method, handler: H) -> Self
+    pub fn bidi_streaming<Q, R, M>(self, method: Method, answer: M) -> Self
     where
         Q: Message + Default + 'static,
         R: Message + 'static,
-        H: Fn(Arc<S>, Receiver<Q>, Sender<R>, Context) -> F + Send + Sync + 'static,
-        F: Future<Output = (Result<(), Status>, Context)> + Send + 'static,
+        M: for<'a> BidiStreamingMethod<'a, S, Q, R>,
     {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::BIDI_STREAMING, move |invocation| {
-            let (receiver, sender) = (receiver(&invocation.input), sender(&invocation.input));
-            let answer = handler(Arc::clone(&servicer), receiver, sender, invocation.context);
-            Box::pin(async move { finished(answer.await) })
+            let mut receiver = receiver(&invocation.input);
+            let mut sender = sender(&invocation.input);
+            let (servicer, mut context) = (Arc::clone(&servicer), invocation.context);
+            Box::pin(async move {
+                let result = answer(&servicer, &mut receiver, &mut sender, &mut context).await;
+                finished(result, context)
+            })
         })
     }
 
@@ -269,7 +274,7 @@ fn request<Q: Message + Default>(message: Option<Payload>) -> Result<Q, Status> 
 
 /// The end of a call whose handler was not even asked.
 fn refused(status: Status, context: Context) -> HandlerFuture {
-    Box::pin(std::future::ready(finished((Err(status), context))))
+    Box::pin(std::future::ready(finished(Err(status), context)))
 }
 
 fn sender<R: Message>(input: &Input) -> Sender<R> {
@@ -294,7 +299,7 @@ fn state(input: &Input) -> Arc<CallState> {
         .unwrap_or_else(|| CallState::new(0, Coding::default(), Compression::Identity, None))
 }
 
-fn finished((result, context): (Result<(), Status>, Context)) -> Finished {
+fn finished(result: Result<(), Status>, context: Context) -> Finished {
     Finished {
         result,
         message: None,

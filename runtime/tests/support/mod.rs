@@ -1,12 +1,12 @@
 //! A service written by hand in the shape that the generator writes, so that the
 //! runtime's own tests need no generator.
 
-use std::future::Future;
 use std::sync::Arc;
 
+use grpc_runtime::codegen::{Answer, unimplemented};
 use grpc_runtime::{
     BidiStreamingCall, Channel, ClientStreamingCall, Context, Method, Receiver, Sender,
-    ServerStreamingCall, Service, Shape, Status, UnaryCall,
+    ServerStreamingCall, Service, Shape, UnaryCall,
 };
 
 /// One message for both directions.
@@ -77,14 +77,10 @@ impl EchoStub {
     }
 }
 
+#[expect(unused_variables, reason = "as in generated servicers")]
 pub(crate) trait EchoServicer: Send + Sync + 'static {
-    fn unary(
-        &self,
-        request: Echo,
-        context: &mut Context,
-    ) -> impl Future<Output = Result<Echo, Status>> + Send {
-        let _ = (request, context);
-        std::future::ready(Err(grpc_runtime::codegen::unimplemented(&UNARY)))
+    fn unary(&self, request: Echo, context: &mut Context) -> impl Answer<Echo> {
+        unimplemented(UNARY)
     }
 
     fn expand(
@@ -92,18 +88,12 @@ pub(crate) trait EchoServicer: Send + Sync + 'static {
         request: Echo,
         replies: &mut Sender<Echo>,
         context: &mut Context,
-    ) -> impl Future<Output = Result<(), Status>> + Send {
-        let _ = (request, replies, context);
-        std::future::ready(Err(grpc_runtime::codegen::unimplemented(&EXPAND)))
+    ) -> impl Answer<()> {
+        unimplemented(EXPAND)
     }
 
-    fn collect(
-        &self,
-        requests: &mut Receiver<Echo>,
-        context: &mut Context,
-    ) -> impl Future<Output = Result<Echo, Status>> + Send {
-        let _ = (requests, context);
-        std::future::ready(Err(grpc_runtime::codegen::unimplemented(&COLLECT)))
+    fn collect(&self, requests: &mut Receiver<Echo>, context: &mut Context) -> impl Answer<Echo> {
+        unimplemented(COLLECT)
     }
 
     fn chat(
@@ -111,37 +101,16 @@ pub(crate) trait EchoServicer: Send + Sync + 'static {
         requests: &mut Receiver<Echo>,
         replies: &mut Sender<Echo>,
         context: &mut Context,
-    ) -> impl Future<Output = Result<(), Status>> + Send {
-        let _ = (requests, replies, context);
-        std::future::ready(Err(grpc_runtime::codegen::unimplemented(&CHAT)))
+    ) -> impl Answer<()> {
+        unimplemented(CHAT)
     }
 }
 
 pub(crate) fn service<S: EchoServicer>(servicer: S) -> Service {
     Service::builder(NAME, Arc::new(servicer))
-        .unary(UNARY, |servicer, request, mut context| async move {
-            let result = servicer.unary(request, &mut context).await;
-            (result, context)
-        })
-        .server_streaming(
-            EXPAND,
-            |servicer, request, mut replies, mut context| async move {
-                let result = servicer.expand(request, &mut replies, &mut context).await;
-                (result, context)
-            },
-        )
-        .client_streaming(COLLECT, |servicer, mut requests, mut context| async move {
-            let result = servicer.collect(&mut requests, &mut context).await;
-            (result, context)
-        })
-        .bidi_streaming(
-            CHAT,
-            |servicer, mut requests, mut replies, mut context| async move {
-                let result = servicer
-                    .chat(&mut requests, &mut replies, &mut context)
-                    .await;
-                (result, context)
-            },
-        )
+        .unary(UNARY, S::unary)
+        .server_streaming(EXPAND, S::expand)
+        .client_streaming(COLLECT, S::collect)
+        .bidi_streaming(CHAT, S::chat)
         .build()
 }

@@ -77,24 +77,19 @@ pub mod thing {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `comments.Finder`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod finder {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "comments.Finder";
     /// `/comments.Finder/Find`
-    pub const FIND: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/comments.Finder/Find",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const FIND: Method = Method::unary("/comments.Finder/Find");
     /// `/comments.Finder/Other`
-    pub const OTHER: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/comments.Finder/Other",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const OTHER: Method = Method::unary("/comments.Finder/Other");
 }
 
 /// Finds things. See <https://example.com/find?q=1&r=(2)>, or [the guide](https://example.com/guide).
@@ -211,6 +206,7 @@ impl FinderStub {
 /// \[reference\]: <https://example.com/ref>
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait FinderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// A block comment.
     ///
@@ -225,15 +221,8 @@ pub trait FinderServicer: ::core::marker::Send + ::core::marker::Sync + 'static 
         &self,
         request: Thing,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Thing, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&finder::FIND),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Thing> {
+        ::grpc_runtime::codegen::unimplemented(finder::FIND)
     }
     /// Another
     /// without stars
@@ -242,15 +231,8 @@ pub trait FinderServicer: ::core::marker::Send + ::core::marker::Sync + 'static 
         &self,
         request: Thing,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Thing, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&finder::OTHER),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Thing> {
+        ::grpc_runtime::codegen::unimplemented(finder::OTHER)
     }
 }
 
@@ -271,20 +253,8 @@ impl FinderServer {
     pub fn from_arc<S: FinderServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(finder::NAME, servicer)
-                .unary(
-                    finder::FIND,
-                    |servicer, request, mut context| async move {
-                        let result = S::find(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    finder::OTHER,
-                    |servicer, request, mut context| async move {
-                        let result = S::other(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(finder::FIND, S::find)
+                .unary(finder::OTHER, S::other)
                 .build(),
         )
     }

@@ -14,24 +14,19 @@ pub struct Note {
     >,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `retired.Older`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, deprecated, unreachable_pub)]
 pub mod older {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "retired.Older";
     /// `/retired.Older/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/retired.Older/Get",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GET: Method = Method::unary("/retired.Older/Get");
     /// `/retired.Older/Watch`
-    pub const WATCH: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/retired.Older/Watch",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const WATCH: Method = Method::server_streaming("/retired.Older/Watch");
 }
 
 /// Use `Newer`.
@@ -64,6 +59,7 @@ impl OlderStub {
 /// Use `Newer`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, deprecated, unreachable_pub)]
+#[allow(unused_variables)]
 #[deprecated]
 pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/retired.Older/Get`.
@@ -71,15 +67,8 @@ pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         &self,
         request: Note,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Note, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&older::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Note> {
+        ::grpc_runtime::codegen::unimplemented(older::GET)
     }
     /// Answers `/retired.Older/Watch`.
     #[deprecated]
@@ -88,15 +77,8 @@ pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         request: Note,
         replies: &mut ::grpc_runtime::Sender<Note>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&older::WATCH),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(older::WATCH)
     }
 }
 
@@ -118,26 +100,8 @@ impl OlderServer {
     pub fn from_arc<S: OlderServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(older::NAME, servicer)
-                .unary(
-                    older::GET,
-                    |servicer, request, mut context| async move {
-                        let result = S::get(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    older::WATCH,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::watch(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .unary(older::GET, S::get)
+                .server_streaming(older::WATCH, S::watch)
                 .build(),
         )
     }
@@ -154,18 +118,13 @@ impl ::core::convert::From<OlderServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, deprecated, unreachable_pub)]
 pub mod newer {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "retired.Newer";
     /// `/retired.Newer/Poll`
-    pub const POLL: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/retired.Newer/Poll",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const POLL: Method = Method::unary("/retired.Newer/Poll");
     /// `/retired.Newer/Watch`
-    pub const WATCH: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/retired.Newer/Watch",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const WATCH: Method = Method::server_streaming("/retired.Newer/Watch");
 }
 
 /// A client of `retired.Newer`.
@@ -197,6 +156,7 @@ impl NewerStub {
 /// What a server of `retired.Newer` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, deprecated, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait NewerServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Use `Watch`.
     #[deprecated]
@@ -204,15 +164,8 @@ pub trait NewerServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         &self,
         request: Note,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Note, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&newer::POLL),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Note> {
+        ::grpc_runtime::codegen::unimplemented(newer::POLL)
     }
     /// Answers `/retired.Newer/Watch`.
     fn watch(
@@ -220,15 +173,8 @@ pub trait NewerServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         request: Note,
         replies: &mut ::grpc_runtime::Sender<Note>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&newer::WATCH),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(newer::WATCH)
     }
 }
 
@@ -249,26 +195,8 @@ impl NewerServer {
     pub fn from_arc<S: NewerServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(newer::NAME, servicer)
-                .unary(
-                    newer::POLL,
-                    |servicer, request, mut context| async move {
-                        let result = S::poll(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    newer::WATCH,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::watch(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .unary(newer::POLL, S::poll)
+                .server_streaming(newer::WATCH, S::watch)
                 .build(),
         )
     }

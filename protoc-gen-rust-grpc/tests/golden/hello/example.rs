@@ -20,33 +20,28 @@ pub struct HelloResponse {
     pub reply: ::grpc_runtime::prost::alloc::string::String,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `example.HelloService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod hello_service {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "example.HelloService";
     /// `/example.HelloService/SayHello`
-    pub const SAY_HELLO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/example.HelloService/SayHello",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const SAY_HELLO: Method = Method::unary("/example.HelloService/SayHello");
     /// `/example.HelloService/LotsOfReplies`
-    pub const LOTS_OF_REPLIES: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const LOTS_OF_REPLIES: Method = Method::server_streaming(
         "/example.HelloService/LotsOfReplies",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
     );
     /// `/example.HelloService/LotsOfGreetings`
-    pub const LOTS_OF_GREETINGS: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const LOTS_OF_GREETINGS: Method = Method::client_streaming(
         "/example.HelloService/LotsOfGreetings",
-        ::grpc_runtime::Shape::CLIENT_STREAMING,
     );
     /// `/example.HelloService/BidiHello`
-    pub const BIDI_HELLO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const BIDI_HELLO: Method = Method::bidi_streaming(
         "/example.HelloService/BidiHello",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
     );
 }
 
@@ -103,21 +98,15 @@ impl HelloServiceStub {
 /// Says hello, in each of the four ways.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// One greeting, one reply.
     fn say_hello(
         &self,
         request: HelloRequest,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HelloResponse, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&hello_service::SAY_HELLO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HelloResponse> {
+        ::grpc_runtime::codegen::unimplemented(hello_service::SAY_HELLO)
     }
     /// Answers `/example.HelloService/LotsOfReplies`.
     fn lots_of_replies(
@@ -125,30 +114,16 @@ pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 's
         request: HelloRequest,
         replies: &mut ::grpc_runtime::Sender<HelloResponse>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&hello_service::LOTS_OF_REPLIES),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(hello_service::LOTS_OF_REPLIES)
     }
     /// Answers `/example.HelloService/LotsOfGreetings`.
     fn lots_of_greetings(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HelloRequest>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HelloResponse, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&hello_service::LOTS_OF_GREETINGS),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HelloResponse> {
+        ::grpc_runtime::codegen::unimplemented(hello_service::LOTS_OF_GREETINGS)
     }
     /// Answers `/example.HelloService/BidiHello`.
     fn bidi_hello(
@@ -156,15 +131,8 @@ pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 's
         requests: &mut ::grpc_runtime::Receiver<HelloRequest>,
         replies: &mut ::grpc_runtime::Sender<HelloResponse>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&hello_service::BIDI_HELLO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(hello_service::BIDI_HELLO)
     }
 }
 
@@ -185,52 +153,10 @@ impl HelloServiceServer {
     pub fn from_arc<S: HelloServiceServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(hello_service::NAME, servicer)
-                .unary(
-                    hello_service::SAY_HELLO,
-                    |servicer, request, mut context| async move {
-                        let result = S::say_hello(&servicer, request, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    hello_service::LOTS_OF_REPLIES,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::lots_of_replies(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .client_streaming(
-                    hello_service::LOTS_OF_GREETINGS,
-                    |servicer, mut requests, mut context| async move {
-                        let result = S::lots_of_greetings(
-                                &servicer,
-                                &mut requests,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .bidi_streaming(
-                    hello_service::BIDI_HELLO,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::bidi_hello(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .unary(hello_service::SAY_HELLO, S::say_hello)
+                .server_streaming(hello_service::LOTS_OF_REPLIES, S::lots_of_replies)
+                .client_streaming(hello_service::LOTS_OF_GREETINGS, S::lots_of_greetings)
+                .bidi_streaming(hello_service::BIDI_HELLO, S::bidi_hello)
                 .build(),
         )
     }

@@ -196,79 +196,43 @@ impl Enum {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `r.type.self.HTTPService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod http_service {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "r.type.self.HTTPService";
     /// `/r.type.self.HTTPService/New`
-    pub const NEW: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/New",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NEW: Method = Method::unary("/r.type.self.HTTPService/New");
     /// `/r.type.self.HTTPService/Clone`
-    pub const CLONE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Clone",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CLONE: Method = Method::unary("/r.type.self.HTTPService/Clone");
     /// `/r.type.self.HTTPService/Drop`
-    pub const DROP: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Drop",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const DROP: Method = Method::unary("/r.type.self.HTTPService/Drop");
     /// `/r.type.self.HTTPService/Name`
-    pub const NAME_: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Name",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NAME_: Method = Method::unary("/r.type.self.HTTPService/Name");
     /// `/r.type.self.HTTPService/Type`
-    pub const TYPE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Type",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const TYPE: Method = Method::server_streaming("/r.type.self.HTTPService/Type");
     /// `/r.type.self.HTTPService/Self`
-    pub const SELF: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Self",
-        ::grpc_runtime::Shape::CLIENT_STREAMING,
-    );
+    pub const SELF: Method = Method::client_streaming("/r.type.self.HTTPService/Self");
     /// `/r.type.self.HTTPService/super`
-    pub const SUPER: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/super",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
-    );
+    pub const SUPER: Method = Method::bidi_streaming("/r.type.self.HTTPService/super");
     /// `/r.type.self.HTTPService/await`
-    pub const AWAIT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/await",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const AWAIT: Method = Method::unary("/r.type.self.HTTPService/await");
     /// `/r.type.self.HTTPService/Extern`
-    pub const EXTERN: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Extern",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const EXTERN: Method = Method::unary("/r.type.self.HTTPService/Extern");
     /// `/r.type.self.HTTPService/GetHTTP2Info`
-    pub const GET_HTTP2_INFO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const GET_HTTP2_INFO: Method = Method::unary(
         "/r.type.self.HTTPService/GetHTTP2Info",
-        ::grpc_runtime::Shape::UNARY,
     );
     /// `/r.type.self.HTTPService/into`
-    pub const INTO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/into",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const INTO: Method = Method::unary("/r.type.self.HTTPService/into");
     /// `/r.type.self.HTTPService/as_ref`
-    pub const AS_REF: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/as_ref",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const AS_REF: Method = Method::unary("/r.type.self.HTTPService/as_ref");
     /// `/r.type.self.HTTPService/Context`
-    pub const CONTEXT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/r.type.self.HTTPService/Context",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CONTEXT: Method = Method::unary("/r.type.self.HTTPService/Context");
 }
 
 /// A client of `r.type.self.HTTPService`.
@@ -351,66 +315,39 @@ impl HttpServiceStub {
 /// What a server of `r.type.self.HTTPService` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/r.type.self.HTTPService/New`.
     fn new_(
         &self,
         request: Self_,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Option, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::NEW),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Option> {
+        ::grpc_runtime::codegen::unimplemented(http_service::NEW)
     }
     /// Answers `/r.type.self.HTTPService/Clone`.
     fn clone(
         &self,
         request: Self_,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<self_::Type, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::CLONE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<self_::Type> {
+        ::grpc_runtime::codegen::unimplemented(http_service::CLONE)
     }
     /// Answers `/r.type.self.HTTPService/Drop`.
     fn drop(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Context, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::DROP),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Context> {
+        ::grpc_runtime::codegen::unimplemented(http_service::DROP)
     }
     /// Answers `/r.type.self.HTTPService/Name`.
     fn name(
         &self,
         request: Result,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Future, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::NAME_),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Future> {
+        ::grpc_runtime::codegen::unimplemented(http_service::NAME_)
     }
     /// Answers `/r.type.self.HTTPService/Type`.
     fn r#type(
@@ -418,30 +355,16 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         request: Box,
         replies: &mut ::grpc_runtime::Sender<Arc>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::TYPE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(http_service::TYPE)
     }
     /// Answers `/r.type.self.HTTPService/Self`.
     fn self_(
         &self,
         requests: &mut ::grpc_runtime::Receiver<String>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Vec, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::SELF),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Vec> {
+        ::grpc_runtime::codegen::unimplemented(http_service::SELF)
     }
     /// Answers `/r.type.self.HTTPService/super`.
     fn super_(
@@ -449,105 +372,56 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         requests: &mut ::grpc_runtime::Receiver<Receiver>,
         replies: &mut ::grpc_runtime::Sender<Sender>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::SUPER),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(http_service::SUPER)
     }
     /// Answers `/r.type.self.HTTPService/await`.
     fn r#await(
         &self,
         request: S,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Method, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::AWAIT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Method> {
+        ::grpc_runtime::codegen::unimplemented(http_service::AWAIT)
     }
     /// Answers `/r.type.self.HTTPService/Extern`.
     fn extern_(
         &self,
         request: S,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Method, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::EXTERN),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Method> {
+        ::grpc_runtime::codegen::unimplemented(http_service::EXTERN)
     }
     /// Answers `/r.type.self.HTTPService/GetHTTP2Info`.
     fn get_http2_info(
         &self,
         request: S,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Send, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::GET_HTTP2_INFO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Send> {
+        ::grpc_runtime::codegen::unimplemented(http_service::GET_HTTP2_INFO)
     }
     /// Answers `/r.type.self.HTTPService/into`.
     fn into(
         &self,
         request: S,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Clone, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::INTO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Clone> {
+        ::grpc_runtime::codegen::unimplemented(http_service::INTO)
     }
     /// Answers `/r.type.self.HTTPService/as_ref`.
     fn as_ref(
         &self,
         request: S,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<From, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::AS_REF),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<From> {
+        ::grpc_runtime::codegen::unimplemented(http_service::AS_REF)
     }
     /// Answers `/r.type.self.HTTPService/Context`.
     fn context(
         &self,
         request: Context,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Default, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::CONTEXT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Default> {
+        ::grpc_runtime::codegen::unimplemented(http_service::CONTEXT)
     }
 }
 
@@ -568,111 +442,19 @@ impl HttpServiceServer {
     pub fn from_arc<S: HttpServiceServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(http_service::NAME, servicer)
-                .unary(
-                    http_service::NEW,
-                    |servicer, request, mut context| async move {
-                        let result = S::new_(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::CLONE,
-                    |servicer, request, mut context| async move {
-                        let result = S::clone(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::DROP,
-                    |servicer, request, mut context| async move {
-                        let result = S::drop(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::NAME_,
-                    |servicer, request, mut context| async move {
-                        let result = S::name(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    http_service::TYPE,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::r#type(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .client_streaming(
-                    http_service::SELF,
-                    |servicer, mut requests, mut context| async move {
-                        let result = S::self_(&servicer, &mut requests, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .bidi_streaming(
-                    http_service::SUPER,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::super_(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::AWAIT,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#await(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::EXTERN,
-                    |servicer, request, mut context| async move {
-                        let result = S::extern_(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::GET_HTTP2_INFO,
-                    |servicer, request, mut context| async move {
-                        let result = S::get_http2_info(&servicer, request, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::INTO,
-                    |servicer, request, mut context| async move {
-                        let result = S::into(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::AS_REF,
-                    |servicer, request, mut context| async move {
-                        let result = S::as_ref(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::CONTEXT,
-                    |servicer, request, mut context| async move {
-                        let result = S::context(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(http_service::NEW, S::new_)
+                .unary(http_service::CLONE, S::clone)
+                .unary(http_service::DROP, S::drop)
+                .unary(http_service::NAME_, S::name)
+                .server_streaming(http_service::TYPE, S::r#type)
+                .client_streaming(http_service::SELF, S::self_)
+                .bidi_streaming(http_service::SUPER, S::super_)
+                .unary(http_service::AWAIT, S::r#await)
+                .unary(http_service::EXTERN, S::extern_)
+                .unary(http_service::GET_HTTP2_INFO, S::get_http2_info)
+                .unary(http_service::INTO, S::into)
+                .unary(http_service::AS_REF, S::as_ref)
+                .unary(http_service::CONTEXT, S::context)
                 .build(),
         )
     }

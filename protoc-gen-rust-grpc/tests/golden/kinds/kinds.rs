@@ -234,39 +234,25 @@ impl Color {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `kinds.Kinds`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod kinds {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "kinds.Kinds";
     /// `/kinds.Kinds/Ping`
-    pub const PING: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/kinds.Kinds/Ping",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const PING: Method = Method::unary("/kinds.Kinds/Ping");
     /// `/kinds.Kinds/Now`
-    pub const NOW: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/kinds.Kinds/Now",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NOW: Method = Method::unary("/kinds.Kinds/Now");
     /// `/kinds.Kinds/Name`
-    pub const NAME_: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/kinds.Kinds/Name",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NAME_: Method = Method::unary("/kinds.Kinds/Name");
     /// `/kinds.Kinds/Times`
-    pub const TIMES: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/kinds.Kinds/Times",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
-    );
+    pub const TIMES: Method = Method::bidi_streaming("/kinds.Kinds/Times");
     /// `/kinds.Kinds/Nested`
-    pub const NESTED: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/kinds.Kinds/Nested",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NESTED: Method = Method::unary("/kinds.Kinds/Nested");
 }
 
 /// A client of `kinds.Kinds`.
@@ -323,54 +309,31 @@ impl KindsStub {
 /// What a server of `kinds.Kinds` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/kinds.Kinds/Ping`.
     fn ping(
         &self,
         request: (),
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&kinds::PING),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(kinds::PING)
     }
     /// Answers `/kinds.Kinds/Now`.
     fn now(
         &self,
         request: (),
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<
-            ::grpc_runtime::prost_types::Timestamp,
-            ::grpc_runtime::Status,
-        >,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&kinds::NOW),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<::grpc_runtime::prost_types::Timestamp> {
+        ::grpc_runtime::codegen::unimplemented(kinds::NOW)
     }
     /// Answers `/kinds.Kinds/Name`.
     fn name(
         &self,
         request: ::grpc_runtime::prost::alloc::string::String,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<i64, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&kinds::NAME_),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<i64> {
+        ::grpc_runtime::codegen::unimplemented(kinds::NAME_)
     }
     /// Answers `/kinds.Kinds/Times`.
     fn times(
@@ -378,30 +341,16 @@ pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         requests: &mut ::grpc_runtime::Receiver<::grpc_runtime::prost_types::Timestamp>,
         replies: &mut ::grpc_runtime::Sender<::grpc_runtime::prost_types::Duration>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&kinds::TIMES),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(kinds::TIMES)
     }
     /// Answers `/kinds.Kinds/Nested`.
     fn nested(
         &self,
         request: everything::inner::Deep,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<everything::Inner, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&kinds::NESTED),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<everything::Inner> {
+        ::grpc_runtime::codegen::unimplemented(kinds::NESTED)
     }
 }
 
@@ -422,47 +371,11 @@ impl KindsServer {
     pub fn from_arc<S: KindsServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(kinds::NAME, servicer)
-                .unary(
-                    kinds::PING,
-                    |servicer, request, mut context| async move {
-                        let result = S::ping(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    kinds::NOW,
-                    |servicer, request, mut context| async move {
-                        let result = S::now(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    kinds::NAME_,
-                    |servicer, request, mut context| async move {
-                        let result = S::name(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .bidi_streaming(
-                    kinds::TIMES,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::times(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    kinds::NESTED,
-                    |servicer, request, mut context| async move {
-                        let result = S::nested(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(kinds::PING, S::ping)
+                .unary(kinds::NOW, S::now)
+                .unary(kinds::NAME_, S::name)
+                .bidi_streaming(kinds::TIMES, S::times)
+                .unary(kinds::NESTED, S::nested)
                 .build(),
         )
     }

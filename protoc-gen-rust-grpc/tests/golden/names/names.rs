@@ -608,44 +608,31 @@ impl Code {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `names.HTTPService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod http_service {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.HTTPService";
     /// `/names.HTTPService/GetHTTP2Info`
-    pub const GET_HTTP2_INFO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.HTTPService/GetHTTP2Info",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GET_HTTP2_INFO: Method = Method::unary("/names.HTTPService/GetHTTP2Info");
     /// `/names.HTTPService/ListURLs`
-    pub const LIST_UR_LS: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const LIST_UR_LS: Method = Method::server_streaming(
         "/names.HTTPService/ListURLs",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
     );
     /// `/names.HTTPService/X509Check`
-    pub const X509_CHECK: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
+    pub const X509_CHECK: Method = Method::client_streaming(
         "/names.HTTPService/X509Check",
-        ::grpc_runtime::Shape::CLIENT_STREAMING,
     );
     /// `/names.HTTPService/_3D`
-    pub const _3D: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.HTTPService/_3D",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
-    );
+    pub const _3D: Method = Method::bidi_streaming("/names.HTTPService/_3D");
     /// `/names.HTTPService/lowercase`
-    pub const LOWERCASE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.HTTPService/lowercase",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const LOWERCASE: Method = Method::unary("/names.HTTPService/lowercase");
     /// `/names.HTTPService/SHOUTED_NAME`
-    pub const SHOUTED_NAME: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.HTTPService/SHOUTED_NAME",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const SHOUTED_NAME: Method = Method::unary("/names.HTTPService/SHOUTED_NAME");
 }
 
 /// A client of `names.HTTPService`.
@@ -718,21 +705,15 @@ impl HttpServiceStub {
 /// What a server of `names.HTTPService` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.HTTPService/GetHTTP2Info`.
     fn get_http2_info(
         &self,
         request: HttpRequest,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HttpRequest, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::GET_HTTP2_INFO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HttpRequest> {
+        ::grpc_runtime::codegen::unimplemented(http_service::GET_HTTP2_INFO)
     }
     /// Answers `/names.HTTPService/ListURLs`.
     fn list_ur_ls(
@@ -740,30 +721,16 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         request: HttpRequest,
         replies: &mut ::grpc_runtime::Sender<HttpRequest>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::LIST_UR_LS),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(http_service::LIST_UR_LS)
     }
     /// Answers `/names.HTTPService/X509Check`.
     fn x509_check(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HttpRequest>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HttpRequest, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::X509_CHECK),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HttpRequest> {
+        ::grpc_runtime::codegen::unimplemented(http_service::X509_CHECK)
     }
     /// Answers `/names.HTTPService/_3D`.
     fn _3d(
@@ -771,45 +738,24 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         requests: &mut ::grpc_runtime::Receiver<HttpRequest>,
         replies: &mut ::grpc_runtime::Sender<HttpRequest>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::_3D),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(http_service::_3D)
     }
     /// Answers `/names.HTTPService/lowercase`.
     fn lowercase(
         &self,
         request: HttpRequest,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HttpRequest, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::LOWERCASE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HttpRequest> {
+        ::grpc_runtime::codegen::unimplemented(http_service::LOWERCASE)
     }
     /// Answers `/names.HTTPService/SHOUTED_NAME`.
     fn shouted_name(
         &self,
         request: HttpRequest,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<HttpRequest, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&http_service::SHOUTED_NAME),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<HttpRequest> {
+        ::grpc_runtime::codegen::unimplemented(http_service::SHOUTED_NAME)
     }
 }
 
@@ -830,68 +776,12 @@ impl HttpServiceServer {
     pub fn from_arc<S: HttpServiceServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(http_service::NAME, servicer)
-                .unary(
-                    http_service::GET_HTTP2_INFO,
-                    |servicer, request, mut context| async move {
-                        let result = S::get_http2_info(&servicer, request, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    http_service::LIST_UR_LS,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::list_ur_ls(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .client_streaming(
-                    http_service::X509_CHECK,
-                    |servicer, mut requests, mut context| async move {
-                        let result = S::x509_check(
-                                &servicer,
-                                &mut requests,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .bidi_streaming(
-                    http_service::_3D,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::_3d(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::LOWERCASE,
-                    |servicer, request, mut context| async move {
-                        let result = S::lowercase(&servicer, request, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    http_service::SHOUTED_NAME,
-                    |servicer, request, mut context| async move {
-                        let result = S::shouted_name(&servicer, request, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
+                .unary(http_service::GET_HTTP2_INFO, S::get_http2_info)
+                .server_streaming(http_service::LIST_UR_LS, S::list_ur_ls)
+                .client_streaming(http_service::X509_CHECK, S::x509_check)
+                .bidi_streaming(http_service::_3D, S::_3d)
+                .unary(http_service::LOWERCASE, S::lowercase)
+                .unary(http_service::SHOUTED_NAME, S::shouted_name)
                 .build(),
         )
     }
@@ -907,128 +797,57 @@ impl ::core::convert::From<HttpServiceServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod methods {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Methods";
     /// `/names.Methods/New`
-    pub const NEW: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/New",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NEW: Method = Method::unary("/names.Methods/New");
     /// `/names.Methods/Clone`
-    pub const CLONE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Clone",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CLONE: Method = Method::unary("/names.Methods/Clone");
     /// `/names.Methods/Connect`
-    pub const CONNECT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Connect",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CONNECT: Method = Method::unary("/names.Methods/Connect");
     /// `/names.Methods/Start`
-    pub const START: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Start",
-        ::grpc_runtime::Shape::CLIENT_STREAMING,
-    );
+    pub const START: Method = Method::client_streaming("/names.Methods/Start");
     /// `/names.Methods/Drop`
-    pub const DROP: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Drop",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const DROP: Method = Method::server_streaming("/names.Methods/Drop");
     /// `/names.Methods/Into`
-    pub const INTO: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Into",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
-    );
+    pub const INTO: Method = Method::bidi_streaming("/names.Methods/Into");
     /// `/names.Methods/From`
-    pub const FROM: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/From",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const FROM: Method = Method::unary("/names.Methods/From");
     /// `/names.Methods/FromArc`
-    pub const FROM_ARC: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/FromArc",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const FROM_ARC: Method = Method::unary("/names.Methods/FromArc");
     /// `/names.Methods/Fmt`
-    pub const FMT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Fmt",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const FMT: Method = Method::unary("/names.Methods/Fmt");
     /// `/names.Methods/Name`
-    pub const NAME_: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Name",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const NAME_: Method = Method::unary("/names.Methods/Name");
     /// `/names.Methods/Service`
-    pub const SERVICE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Service",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const SERVICE: Method = Method::unary("/names.Methods/Service");
     /// `/names.Methods/Channel`
-    pub const CHANNEL: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Channel",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CHANNEL: Method = Method::unary("/names.Methods/Channel");
     /// `/names.Methods/Wait`
-    pub const WAIT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Wait",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const WAIT: Method = Method::unary("/names.Methods/Wait");
     /// `/names.Methods/Poll`
-    pub const POLL: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Poll",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const POLL: Method = Method::unary("/names.Methods/Poll");
     /// `/names.Methods/Request`
-    pub const REQUEST: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Request",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const REQUEST: Method = Method::unary("/names.Methods/Request");
     /// `/names.Methods/Context`
-    pub const CONTEXT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Context",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const CONTEXT: Method = Method::unary("/names.Methods/Context");
     /// `/names.Methods/TypeId`
-    pub const TYPE_ID: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/TypeId",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const TYPE_ID: Method = Method::unary("/names.Methods/TypeId");
     /// `/names.Methods/Self`
-    pub const SELF: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Self",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const SELF: Method = Method::unary("/names.Methods/Self");
     /// `/names.Methods/Super`
-    pub const SUPER: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Super",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const SUPER: Method = Method::unary("/names.Methods/Super");
     /// `/names.Methods/Type`
-    pub const TYPE: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Type",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const TYPE: Method = Method::unary("/names.Methods/Type");
     /// `/names.Methods/Async`
-    pub const ASYNC: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Async",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const ASYNC: Method = Method::unary("/names.Methods/Async");
     /// `/names.Methods/Await`
-    pub const AWAIT: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Await",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const AWAIT: Method = Method::unary("/names.Methods/Await");
     /// `/names.Methods/Gen`
-    pub const GEN: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Gen",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GEN: Method = Method::unary("/names.Methods/Gen");
     /// `/names.Methods/Try`
-    pub const TRY: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Methods/Try",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const TRY: Method = Method::unary("/names.Methods/Try");
 }
 
 /// Methods called like what generated code, or a user, calls.
@@ -1147,66 +966,39 @@ impl MethodsStub {
 /// Methods called like what generated code, or a user, calls.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Methods/New`.
     fn new_(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::NEW),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::NEW)
     }
     /// Answers `/names.Methods/Clone`.
     fn clone(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::CLONE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::CLONE)
     }
     /// Answers `/names.Methods/Connect`.
     fn connect(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::CONNECT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::CONNECT)
     }
     /// Answers `/names.Methods/Start`.
     fn start(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Status>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::START),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::START)
     }
     /// Answers `/names.Methods/Drop`.
     fn drop(
@@ -1214,15 +1006,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         request: Status,
         replies: &mut ::grpc_runtime::Sender<Status>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::DROP),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(methods::DROP)
     }
     /// Answers `/names.Methods/Into`.
     fn into(
@@ -1230,285 +1015,152 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         requests: &mut ::grpc_runtime::Receiver<Status>,
         replies: &mut ::grpc_runtime::Sender<Status>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::INTO),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(methods::INTO)
     }
     /// Answers `/names.Methods/From`.
     fn from(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::FROM),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::FROM)
     }
     /// Answers `/names.Methods/FromArc`.
     fn from_arc(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::FROM_ARC),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::FROM_ARC)
     }
     /// Answers `/names.Methods/Fmt`.
     fn fmt(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::FMT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::FMT)
     }
     /// Answers `/names.Methods/Name`.
     fn name(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::NAME_),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::NAME_)
     }
     /// Answers `/names.Methods/Service`.
     fn service(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::SERVICE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::SERVICE)
     }
     /// Answers `/names.Methods/Channel`.
     fn channel(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::CHANNEL),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::CHANNEL)
     }
     /// Answers `/names.Methods/Wait`.
     fn wait(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::WAIT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::WAIT)
     }
     /// Answers `/names.Methods/Poll`.
     fn poll(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::POLL),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::POLL)
     }
     /// Answers `/names.Methods/Request`.
     fn request(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::REQUEST),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::REQUEST)
     }
     /// Answers `/names.Methods/Context`.
     fn context(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::CONTEXT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::CONTEXT)
     }
     /// Answers `/names.Methods/TypeId`.
     fn type_id(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::TYPE_ID),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::TYPE_ID)
     }
     /// Answers `/names.Methods/Self`.
     fn self_(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::SELF),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::SELF)
     }
     /// Answers `/names.Methods/Super`.
     fn super_(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::SUPER),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::SUPER)
     }
     /// Answers `/names.Methods/Type`.
     fn r#type(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::TYPE),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::TYPE)
     }
     /// Answers `/names.Methods/Async`.
     fn r#async(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::ASYNC),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::ASYNC)
     }
     /// Answers `/names.Methods/Await`.
     fn r#await(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::AWAIT),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::AWAIT)
     }
     /// Answers `/names.Methods/Gen`.
     fn r#gen(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::GEN),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::GEN)
     }
     /// Answers `/names.Methods/Try`.
     fn r#try(
         &self,
         request: Status,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Status, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&methods::TRY),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Status> {
+        ::grpc_runtime::codegen::unimplemented(methods::TRY)
     }
 }
 
@@ -1529,187 +1181,30 @@ impl MethodsServer {
     pub fn from_arc<S: MethodsServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(methods::NAME, servicer)
-                .unary(
-                    methods::NEW,
-                    |servicer, request, mut context| async move {
-                        let result = S::new_(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::CLONE,
-                    |servicer, request, mut context| async move {
-                        let result = S::clone(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::CONNECT,
-                    |servicer, request, mut context| async move {
-                        let result = S::connect(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .client_streaming(
-                    methods::START,
-                    |servicer, mut requests, mut context| async move {
-                        let result = S::start(&servicer, &mut requests, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    methods::DROP,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::drop(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .bidi_streaming(
-                    methods::INTO,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::into(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::FROM,
-                    |servicer, request, mut context| async move {
-                        let result = S::from(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::FROM_ARC,
-                    |servicer, request, mut context| async move {
-                        let result = S::from_arc(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::FMT,
-                    |servicer, request, mut context| async move {
-                        let result = S::fmt(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::NAME_,
-                    |servicer, request, mut context| async move {
-                        let result = S::name(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::SERVICE,
-                    |servicer, request, mut context| async move {
-                        let result = S::service(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::CHANNEL,
-                    |servicer, request, mut context| async move {
-                        let result = S::channel(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::WAIT,
-                    |servicer, request, mut context| async move {
-                        let result = S::wait(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::POLL,
-                    |servicer, request, mut context| async move {
-                        let result = S::poll(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::REQUEST,
-                    |servicer, request, mut context| async move {
-                        let result = S::request(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::CONTEXT,
-                    |servicer, request, mut context| async move {
-                        let result = S::context(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::TYPE_ID,
-                    |servicer, request, mut context| async move {
-                        let result = S::type_id(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::SELF,
-                    |servicer, request, mut context| async move {
-                        let result = S::self_(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::SUPER,
-                    |servicer, request, mut context| async move {
-                        let result = S::super_(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::TYPE,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#type(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::ASYNC,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#async(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::AWAIT,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#await(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::GEN,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#gen(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .unary(
-                    methods::TRY,
-                    |servicer, request, mut context| async move {
-                        let result = S::r#try(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(methods::NEW, S::new_)
+                .unary(methods::CLONE, S::clone)
+                .unary(methods::CONNECT, S::connect)
+                .client_streaming(methods::START, S::start)
+                .server_streaming(methods::DROP, S::drop)
+                .bidi_streaming(methods::INTO, S::into)
+                .unary(methods::FROM, S::from)
+                .unary(methods::FROM_ARC, S::from_arc)
+                .unary(methods::FMT, S::fmt)
+                .unary(methods::NAME_, S::name)
+                .unary(methods::SERVICE, S::service)
+                .unary(methods::CHANNEL, S::channel)
+                .unary(methods::WAIT, S::wait)
+                .unary(methods::POLL, S::poll)
+                .unary(methods::REQUEST, S::request)
+                .unary(methods::CONTEXT, S::context)
+                .unary(methods::TYPE_ID, S::type_id)
+                .unary(methods::SELF, S::self_)
+                .unary(methods::SUPER, S::super_)
+                .unary(methods::TYPE, S::r#type)
+                .unary(methods::ASYNC, S::r#async)
+                .unary(methods::AWAIT, S::r#await)
+                .unary(methods::GEN, S::r#gen)
+                .unary(methods::TRY, S::r#try)
                 .build(),
         )
     }
@@ -1725,13 +1220,11 @@ impl ::core::convert::From<MethodsServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod status {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Status_";
     /// `/names.Status_/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Status_/Get",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GET: Method = Method::unary("/names.Status_/Get");
 }
 
 /// A client of `names.Status_`.
@@ -1758,21 +1251,15 @@ impl StatusStub {
 /// What a server of `names.Status_` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait StatusServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Status_/Get`.
     fn get(
         &self,
         request: Option,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Result, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&status::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Result> {
+        ::grpc_runtime::codegen::unimplemented(status::GET)
     }
 }
 
@@ -1793,13 +1280,7 @@ impl StatusServer {
     pub fn from_arc<S: StatusServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(status::NAME, servicer)
-                .unary(
-                    status::GET,
-                    |servicer, request, mut context| async move {
-                        let result = S::get(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(status::GET, S::get)
                 .build(),
         )
     }
@@ -1817,13 +1298,11 @@ impl ::core::convert::From<StatusServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod bool_ {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Bool";
     /// `/names.Bool/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Bool/Get",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const GET: Method = Method::server_streaming("/names.Bool/Get");
 }
 
 /// Its module is no type.
@@ -1850,6 +1329,7 @@ impl BoolStub {
 /// Its module is no type.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait BoolServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Bool/Get`.
     fn get(
@@ -1857,15 +1337,8 @@ pub trait BoolServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         request: Vec,
         replies: &mut ::grpc_runtime::Sender<String>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&bool_::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(bool_::GET)
     }
 }
 
@@ -1886,19 +1359,7 @@ impl BoolServer {
     pub fn from_arc<S: BoolServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(bool_::NAME, servicer)
-                .server_streaming(
-                    bool_::GET,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::get(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .server_streaming(bool_::GET, S::get)
                 .build(),
         )
     }
@@ -1916,13 +1377,11 @@ impl ::core::convert::From<BoolServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod i32_ {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.I32";
     /// `/names.I32/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.I32/Get",
-        ::grpc_runtime::Shape::CLIENT_STREAMING,
-    );
+    pub const GET: Method = Method::client_streaming("/names.I32/Get");
 }
 
 /// A client of `names.I32`.
@@ -1949,21 +1408,15 @@ impl I32Stub {
 /// What a server of `names.I32` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait I32Servicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.I32/Get`.
     fn get(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Box>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Sender, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&i32_::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Sender> {
+        ::grpc_runtime::codegen::unimplemented(i32_::GET)
     }
 }
 
@@ -1984,14 +1437,7 @@ impl I32Server {
     pub fn from_arc<S: I32Servicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(i32_::NAME, servicer)
-                .client_streaming(
-                    i32_::GET,
-                    |servicer, mut requests, mut context| async move {
-                        let result = S::get(&servicer, &mut requests, &mut context)
-                            .await;
-                        (result, context)
-                    },
-                )
+                .client_streaming(i32_::GET, S::get)
                 .build(),
         )
     }
@@ -2033,6 +1479,7 @@ impl StrStub {
 /// What a server of `names.Str` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait StrServicer: ::core::marker::Send + ::core::marker::Sync + 'static {}
 
 /// Serves a [`StrServicer`].
@@ -2064,13 +1511,11 @@ impl ::core::convert::From<StrServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod self_ {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Self";
     /// `/names.Self/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Self/Get",
-        ::grpc_runtime::Shape::BIDI_STREAMING,
-    );
+    pub const GET: Method = Method::bidi_streaming("/names.Self/Get");
 }
 
 /// A client of `names.Self`.
@@ -2097,6 +1542,7 @@ impl SelfStub {
 /// What a server of `names.Self` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait SelfServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Self/Get`.
     fn get(
@@ -2104,15 +1550,8 @@ pub trait SelfServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         requests: &mut ::grpc_runtime::Receiver<Receiver>,
         replies: &mut ::grpc_runtime::Sender<Channel>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (requests, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&self_::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(self_::GET)
     }
 }
 
@@ -2133,19 +1572,7 @@ impl SelfServer {
     pub fn from_arc<S: SelfServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(self_::NAME, servicer)
-                .bidi_streaming(
-                    self_::GET,
-                    |servicer, mut requests, mut replies, mut context| async move {
-                        let result = S::get(
-                                &servicer,
-                                &mut requests,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .bidi_streaming(self_::GET, S::get)
                 .build(),
         )
     }
@@ -2161,13 +1588,11 @@ impl ::core::convert::From<SelfServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod r#type {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Type";
     /// `/names.Type/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Type/Get",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GET: Method = Method::unary("/names.Type/Get");
 }
 
 /// A client of `names.Type`.
@@ -2194,21 +1619,15 @@ impl TypeStub {
 /// What a server of `names.Type` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait TypeServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Type/Get`.
     fn get(
         &self,
         request: Context,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Some, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&r#type::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Some> {
+        ::grpc_runtime::codegen::unimplemented(r#type::GET)
     }
 }
 
@@ -2229,13 +1648,7 @@ impl TypeServer {
     pub fn from_arc<S: TypeServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(r#type::NAME, servicer)
-                .unary(
-                    r#type::GET,
-                    |servicer, request, mut context| async move {
-                        let result = S::get(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(r#type::GET, S::get)
                 .build(),
         )
     }
@@ -2251,13 +1664,11 @@ impl ::core::convert::From<TypeServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod greeter {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "names.Greeter";
     /// `/names.Greeter/Greet`
-    pub const GREET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/names.Greeter/Greet",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GREET: Method = Method::unary("/names.Greeter/Greet");
 }
 
 /// Beside a message with the name of its stub, servicer and server.
@@ -2291,21 +1702,15 @@ impl GreeterStub_ {
 /// Named `GreeterServicer_` because the message `GreeterServicer` is `GreeterServicer`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait GreeterServicer_: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Greeter/Greet`.
     fn greet(
         &self,
         request: GreeterStub,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<GreeterServicer, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&greeter::GREET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<GreeterServicer> {
+        ::grpc_runtime::codegen::unimplemented(greeter::GREET)
     }
 }
 
@@ -2328,13 +1733,7 @@ impl GreeterServer_ {
     pub fn from_arc<S: GreeterServicer_>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(greeter::NAME, servicer)
-                .unary(
-                    greeter::GREET,
-                    |servicer, request, mut context| async move {
-                        let result = S::greet(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(greeter::GREET, S::greet)
                 .build(),
         )
     }

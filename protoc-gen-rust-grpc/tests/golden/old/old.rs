@@ -86,19 +86,17 @@ pub mod old {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `old.Older`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod older {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "old.Older";
     /// `/old.Older/Get`
-    pub const GET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/old.Older/Get",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GET: Method = Method::unary("/old.Older/Get");
 }
 
 /// A client of `old.Older`.
@@ -125,21 +123,15 @@ impl OlderStub {
 /// What a server of `old.Older` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/old.Older/Get`.
     fn get(
         &self,
         request: Old,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<old::Result, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&older::GET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<old::Result> {
+        ::grpc_runtime::codegen::unimplemented(older::GET)
     }
 }
 
@@ -160,13 +152,7 @@ impl OlderServer {
     pub fn from_arc<S: OlderServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(older::NAME, servicer)
-                .unary(
-                    older::GET,
-                    |servicer, request, mut context| async move {
-                        let result = S::get(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(older::GET, S::get)
                 .build(),
         )
     }

@@ -9,19 +9,17 @@ pub struct Wrapped {
     pub request: ::core::option::Option<example::HelloRequest>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `Bare`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod bare {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "Bare";
     /// `/Bare/Wrap`
-    pub const WRAP: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/Bare/Wrap",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const WRAP: Method = Method::unary("/Bare/Wrap");
 }
 
 /// A client of `Bare`.
@@ -51,21 +49,15 @@ impl BareStub {
 /// What a server of `Bare` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait BareServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/Bare/Wrap`.
     fn wrap(
         &self,
         request: example::HelloRequest,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Wrapped, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&bare::WRAP),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Wrapped> {
+        ::grpc_runtime::codegen::unimplemented(bare::WRAP)
     }
 }
 
@@ -86,13 +78,7 @@ impl BareServer {
     pub fn from_arc<S: BareServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(bare::NAME, servicer)
-                .unary(
-                    bare::WRAP,
-                    |servicer, request, mut context| async move {
-                        let result = S::wrap(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(bare::WRAP, S::wrap)
                 .build(),
         )
     }

@@ -31,7 +31,7 @@ pub struct Order {
     pub note: ::core::option::Option<super::super::super::example::HelloRequest>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `acme.shop.v1.Empty`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
@@ -61,6 +61,7 @@ impl EmptyStub {
 /// What a server of `acme.shop.v1.Empty` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait EmptyServicer: ::core::marker::Send + ::core::marker::Sync + 'static {}
 
 /// Serves a [`EmptyServicer`].
@@ -92,18 +93,13 @@ impl ::core::convert::From<EmptyServer> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod shop {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "acme.shop.v1.Shop";
     /// `/acme.shop.v1.Shop/Buy`
-    pub const BUY: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/acme.shop.v1.Shop/Buy",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const BUY: Method = Method::unary("/acme.shop.v1.Shop/Buy");
     /// `/acme.shop.v1.Shop/Items`
-    pub const ITEMS: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/acme.shop.v1.Shop/Items",
-        ::grpc_runtime::Shape::SERVER_STREAMING,
-    );
+    pub const ITEMS: Method = Method::server_streaming("/acme.shop.v1.Shop/Items");
 }
 
 /// A client of `acme.shop.v1.Shop`.
@@ -140,24 +136,15 @@ impl ShopStub {
 /// What a server of `acme.shop.v1.Shop` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/acme.shop.v1.Shop/Buy`.
     fn buy(
         &self,
         request: Order,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<
-            super::super::money::Money,
-            ::grpc_runtime::Status,
-        >,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&shop::BUY),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<super::super::money::Money> {
+        ::grpc_runtime::codegen::unimplemented(shop::BUY)
     }
     /// Answers `/acme.shop.v1.Shop/Items`.
     fn items(
@@ -165,15 +152,8 @@ pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         request: super::super::super::example::HelloRequest,
         replies: &mut ::grpc_runtime::Sender<Item>,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<(), ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, replies, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&shop::ITEMS),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<()> {
+        ::grpc_runtime::codegen::unimplemented(shop::ITEMS)
     }
 }
 
@@ -194,26 +174,8 @@ impl ShopServer {
     pub fn from_arc<S: ShopServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(shop::NAME, servicer)
-                .unary(
-                    shop::BUY,
-                    |servicer, request, mut context| async move {
-                        let result = S::buy(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
-                .server_streaming(
-                    shop::ITEMS,
-                    |servicer, request, mut replies, mut context| async move {
-                        let result = S::items(
-                                &servicer,
-                                request,
-                                &mut replies,
-                                &mut context,
-                            )
-                            .await;
-                        (result, context)
-                    },
-                )
+                .unary(shop::BUY, S::buy)
+                .server_streaming(shop::ITEMS, S::items)
                 .build(),
         )
     }

@@ -25,7 +25,7 @@ pub mod greeter {
 #[prost(prost_path = "::grpc_runtime::prost")]
 pub struct GreeterServer {}
 
-const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `taken.Greeter_`.
 ///
@@ -33,13 +33,11 @@ const _: () = ::grpc_runtime::codegen::check_contract(1, "0.1.0");
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod greeter_ {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "taken.Greeter_";
     /// `/taken.Greeter_/Greet`
-    pub const GREET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/taken.Greeter_/Greet",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GREET: Method = Method::unary("/taken.Greeter_/Greet");
 }
 
 /// A client of `taken.Greeter_`.
@@ -69,21 +67,15 @@ impl GreeterStub {
 /// What a server of `taken.Greeter_` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait GreeterServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/taken.Greeter_/Greet`.
     fn greet(
         &self,
         request: greeter::Inner,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<GreeterServer, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&greeter_::GREET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<GreeterServer> {
+        ::grpc_runtime::codegen::unimplemented(greeter_::GREET)
     }
 }
 
@@ -106,13 +98,7 @@ impl GreeterServer_ {
     pub fn from_arc<S: GreeterServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(greeter_::NAME, servicer)
-                .unary(
-                    greeter_::GREET,
-                    |servicer, request, mut context| async move {
-                        let result = S::greet(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(greeter_::GREET, S::greet)
                 .build(),
         )
     }
@@ -130,13 +116,11 @@ impl ::core::convert::From<GreeterServer_> for ::grpc_runtime::Service {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
 pub mod child_ {
+    use ::grpc_runtime::Method;
     /// The full name of the service, as it stands in every request's path.
     pub const NAME: &str = "taken.Child";
     /// `/taken.Child/Greet`
-    pub const GREET: ::grpc_runtime::Method = ::grpc_runtime::Method::new(
-        "/taken.Child/Greet",
-        ::grpc_runtime::Shape::UNARY,
-    );
+    pub const GREET: Method = Method::unary("/taken.Child/Greet");
 }
 
 /// A client of `taken.Child`.
@@ -163,21 +147,15 @@ impl ChildStub {
 /// What a server of `taken.Child` does. A method left out answers UNIMPLEMENTED.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, unreachable_pub)]
+#[allow(unused_variables)]
 pub trait ChildServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/taken.Child/Greet`.
     fn greet(
         &self,
         request: Greeter,
         context: &mut ::grpc_runtime::Context,
-    ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Greeter, ::grpc_runtime::Status>,
-    > + ::core::marker::Send {
-        let _ = (request, context);
-        ::core::future::ready(
-            ::core::result::Result::Err(
-                ::grpc_runtime::codegen::unimplemented(&child_::GREET),
-            ),
-        )
+    ) -> impl ::grpc_runtime::codegen::Answer<Greeter> {
+        ::grpc_runtime::codegen::unimplemented(child_::GREET)
     }
 }
 
@@ -198,13 +176,7 @@ impl ChildServer {
     pub fn from_arc<S: ChildServicer>(servicer: ::std::sync::Arc<S>) -> Self {
         Self(
             ::grpc_runtime::Service::builder(child_::NAME, servicer)
-                .unary(
-                    child_::GREET,
-                    |servicer, request, mut context| async move {
-                        let result = S::greet(&servicer, request, &mut context).await;
-                        (result, context)
-                    },
-                )
+                .unary(child_::GREET, S::greet)
                 .build(),
         )
     }
