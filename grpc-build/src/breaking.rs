@@ -8,8 +8,7 @@ mod index;
 use std::fs;
 use std::path::Path;
 
-use prost::Message;
-use prost_types::FileDescriptorSet;
+use protoc_gen_rust_grpc::Resolved;
 
 use crate::error::Error;
 use crate::report::{in_source, located};
@@ -22,13 +21,13 @@ use index::Index;
 pub(crate) fn check(recorded: &Path, descriptors: &[u8], sources: &Sources) -> Result<(), Error> {
     let old =
         fs::read(recorded).map_err(|cause| Error::io("read the recorded set", recorded, cause))?;
-    let old = FileDescriptorSet::decode(&old[..]).map_err(|error| {
+    let old = Resolved::decode(&old).map_err(|error| {
         Error::new(format!(
             "{} is not a recorded set: {error}",
             recorded.display()
         ))
     })?;
-    let new = FileDescriptorSet::decode(descriptors)
+    let new = Resolved::decode(descriptors)
         .map_err(|error| Error::new(format!("the descriptor set is broken: {error}")))?;
     let changes = compare::changes(&Index::of(&old), &Index::of(&new));
     if changes.is_empty() {
@@ -57,5 +56,7 @@ fn show(change: &Change, recorded: &Path, sources: &Sources) -> String {
     }
 }
 
+#[cfg(test)]
+mod editions_tests;
 #[cfg(test)]
 mod tests;

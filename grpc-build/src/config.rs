@@ -71,7 +71,10 @@ impl Config {
 
     /// Fails the build if the files break what `recorded` promises: if a
     /// service, method, message, field or enum value is gone, or a name, number,
-    /// type, label or kind of streaming is another. Default: nothing is compared.
+    /// type, label, presence, kind of streaming, or whether an enum is open, is
+    /// another. Files are compared by what they mean: the features of an edition
+    /// count, and moving from a syntax to an edition is no change by itself.
+    /// Default: nothing is compared.
     ///
     /// `recorded` is what [`Config::record`] has written, or `grpc-build record`.
     #[must_use]

@@ -9,6 +9,7 @@
 //! to be UTF-8, in proto2 and proto3 too.
 
 mod features;
+mod resolved;
 mod wire;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use crate::descriptors::{file_scope, full_name, is_map_entry, is_packable};
 use crate::error::Error;
 use crate::locations::{Locations, field};
 use features::{Features, Presence};
+pub use resolved::Resolved;
 
 /// The oldest and the newest edition that is understood, as protoc numbers
 /// them: proto2 (998) and proto3 (999) are editions to it, 2024 is 1001.
@@ -57,14 +59,18 @@ pub(crate) fn lower(
                  generator",
             ));
         }
-        let features = Features::default().with(raw.options.as_ref().and_then(|it| it.features));
-        let scope = file_scope(file);
-        for (message, raw) in file.message_type.iter_mut().zip(&raw.messages) {
-            lower_message(&scope, message, raw, features);
-        }
-        file.syntax = Some("proto3".to_owned());
+        lower_file(file, raw);
     }
     Ok(())
+}
+
+fn lower_file(file: &mut FileDescriptorProto, raw: &wire::File) {
+    let features = Features::default().with(raw.features());
+    let scope = file_scope(file);
+    for (message, raw) in file.message_type.iter_mut().zip(&raw.messages) {
+        lower_message(&scope, message, raw, features);
+    }
+    file.syntax = Some("proto3".to_owned());
 }
 
 /// Features pass from the file to the field: those that count here can be set

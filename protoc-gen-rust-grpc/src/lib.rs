@@ -34,6 +34,8 @@ mod scope;
 
 use std::collections::{HashMap, HashSet};
 
+#[doc(hidden)]
+pub use editions::Resolved;
 pub use error::{Diagnostic, Error};
 #[doc(hidden)]
 pub use options::nearest;

@@ -67,7 +67,10 @@ impl<'i> Comparison<'i> {
         }
         for (name, old) in &self.old.enums {
             match self.new.enums.get(name) {
-                Some(new) => self.enumeration(old, new),
+                Some(new) => {
+                    self.openness(name, old, new);
+                    self.enumeration(old, new);
+                }
                 None => self.gone("enum", name, old),
             }
         }
@@ -187,6 +190,34 @@ impl<'i> Comparison<'i> {
         for difference in differences {
             let message = format!("the field `{}` {difference}", old.name());
             self.note(old_place.clone(), Some(new_place.clone()), message);
+        }
+    }
+
+    /// What becomes of a number without a name: an open enum keeps it, a closed
+    /// one is as good as absent in most languages.
+    fn openness(
+        &mut self,
+        name: &str,
+        old: &Item<'i, EnumDescriptorProto>,
+        new: &Item<'i, EnumDescriptorProto>,
+    ) {
+        let word = |closed| if closed { "closed" } else { "open" };
+        let (was, is) = (self.old.is_closed(name), self.new.is_closed(name));
+        if was != is {
+            let place = self.old.file_of(old).place(&old.path);
+            let now = self.new.file_of(new).place(&new.path);
+            let message = format!(
+                "the enum `{}` was {}, now it is {}",
+                &name[1..],
+                word(was),
+                word(is)
+            );
+            self.note(place, Some(now), message);
+            let value = word(was).to_uppercase();
+            self.help(format!(
+                "an edition's file can say `option features.enum_type = {value};`, for itself or \
+                 in the enum"
+            ));
         }
     }
 
@@ -380,9 +411,9 @@ impl Shape {
 
 fn kind(field: &FieldDescriptorProto) -> String {
     match field.r#type() {
-        Type::Message | Type::Group | Type::Enum => {
-            field.type_name().trim_start_matches('.').to_owned()
-        }
+        Type::Message | Type::Enum => field.type_name().trim_start_matches('.').to_owned(),
+        // On the wire it ends with a mark of its own, not after its length.
+        Type::Group => format!("group {}", field.type_name().trim_start_matches('.')),
         scalar => {
             let name = scalar.as_str_name();
             name.strip_prefix("TYPE_").unwrap_or(name).to_lowercase()

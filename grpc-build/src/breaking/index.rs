@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet,
-    ServiceDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, ServiceDescriptorProto,
 };
+use protoc_gen_rust_grpc::Resolved;
 
 /// Numbers in `descriptor.proto` that paths of places are made of.
 pub(super) mod number {
@@ -89,8 +89,9 @@ pub(super) struct Item<'a, T> {
 }
 
 /// Full names have a leading dot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index<'a> {
+    resolved: &'a Resolved,
     pub(super) files: Vec<File<'a>>,
     pub(super) messages: BTreeMap<String, Item<'a, DescriptorProto>>,
     pub(super) enums: BTreeMap<String, Item<'a, EnumDescriptorProto>>,
@@ -98,9 +99,15 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(set: &'a FileDescriptorSet) -> Self {
-        let mut index = Self::default();
-        for (number, file) in set.file.iter().enumerate() {
+    pub(super) fn of(resolved: &'a Resolved) -> Self {
+        let mut index = Self {
+            resolved,
+            files: Vec::new(),
+            messages: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            services: BTreeMap::new(),
+        };
+        for (number, file) in resolved.set.file.iter().enumerate() {
             index.files.push(File::of(file));
             index.file(number, file);
         }
@@ -109,6 +116,10 @@ impl<'a> Index<'a> {
 
     pub(super) fn file_of<T>(&self, item: &Item<'a, T>) -> &File<'a> {
         &self.files[item.file]
+    }
+
+    pub(super) fn is_closed(&self, enumeration: &str) -> bool {
+        self.resolved.closed_enums.contains(enumeration)
     }
 
     fn file(&mut self, file: usize, descriptor: &'a FileDescriptorProto) {

@@ -10,14 +10,29 @@ pub(super) struct Request {
     pub(super) files: Vec<File>,
 }
 
+/// A `FileDescriptorSet`.
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct Set {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) files: Vec<File>,
+}
+
 #[derive(Clone, PartialEq, Wire)]
 pub(super) struct File {
     #[prost(message, repeated, tag = "4")]
     pub(super) messages: Vec<Message>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) enums: Vec<Enum>,
     #[prost(message, optional, tag = "8")]
     pub(super) options: Option<FileOptions>,
     #[prost(int32, optional, tag = "14")]
     pub(super) edition: Option<i32>,
+}
+
+impl File {
+    pub(super) fn features(&self) -> Option<FeatureSet> {
+        self.options.as_ref().and_then(|options| options.features)
+    }
 }
 
 #[derive(Clone, PartialEq, Wire)]
@@ -32,6 +47,20 @@ pub(super) struct Message {
     pub(super) fields: Vec<Field>,
     #[prost(message, repeated, tag = "3")]
     pub(super) nested: Vec<Message>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) enums: Vec<Enum>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct Enum {
+    #[prost(message, optional, tag = "3")]
+    pub(super) options: Option<EnumOptions>,
+}
+
+#[derive(Clone, PartialEq, Wire)]
+pub(super) struct EnumOptions {
+    #[prost(message, optional, tag = "7")]
+    pub(super) features: Option<FeatureSet>,
 }
 
 #[derive(Clone, PartialEq, Wire)]
@@ -52,6 +81,8 @@ pub(super) struct FieldOptions {
 pub(super) struct FeatureSet {
     #[prost(int32, tag = "1")]
     pub(super) field_presence: i32,
+    #[prost(int32, tag = "2")]
+    pub(super) enum_type: i32,
     #[prost(int32, tag = "3")]
     pub(super) repeated_field_encoding: i32,
     #[prost(int32, tag = "5")]
