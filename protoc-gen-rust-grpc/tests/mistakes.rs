@@ -28,15 +28,17 @@ fn told(front_end: FrontEnd, text: &str) -> String {
         .replace(&format!("{}/", directory.path().display()), "")
 }
 
-/// `a.proto:line:column: …`, then the line with a mark below it.
-fn is_located(text: &str) -> bool {
+/// `a.proto:line:column: …`
+fn has_place(text: &str) -> bool {
     let mut parts = text.splitn(4, ':');
+    let file = parts.next() == Some("a.proto");
     let mut number = || parts.next()?.parse::<usize>().ok();
-    let file = text.starts_with("a.proto:") && {
-        number();
-        number().is_some() && number().is_some()
-    };
-    file && text.lines().nth(3).is_some_and(|line| line.contains('^'))
+    file && number().is_some() && number().is_some()
+}
+
+/// The same, then the line with a mark below it.
+fn is_shown(text: &str) -> bool {
+    has_place(text) && text.lines().nth(3).is_some_and(|line| line.contains('^'))
 }
 
 #[test]
@@ -55,9 +57,11 @@ fn every_mistake_is_told_with_its_place() {
         let _ = write!(written, "\n## {title}\n\n```proto\n{proto}```\n");
         let by_protox = told(FrontEnd::Protox, proto);
         let by_protoc = told(FrontEnd::Protoc(protoc.clone()), proto);
-        assert!(is_located(&by_protox), "{title}:\n{by_protox}");
-        // protoc has no place for some of its own.
-        assert!(by_protoc.starts_with("a.proto:"), "{title}:\n{by_protoc}");
+        assert!(is_shown(&by_protox), "{title}:\n{by_protox}");
+        // The end of a file is a place too, and no line.
+        for mistake in by_protoc.split("\n\n") {
+            assert!(has_place(mistake), "{title}:\n{by_protoc}");
+        }
         let texts = if by_protox == by_protoc {
             vec![("", by_protox)]
         } else {

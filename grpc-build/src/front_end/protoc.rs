@@ -1,5 +1,7 @@
 //! A real protoc, run as a process.
 
+mod places;
+
 use std::env;
 use std::fs;
 use std::io;
@@ -99,15 +101,17 @@ fn start_failed(protoc: &Path, cause: io::Error) -> Error {
 /// protoc's lines are `name:line:column: message`, or `name: message`; each is
 /// shown with its source, and those without a place come last.
 fn report(text: &str, sources: &Sources, protoc: &Path) -> Error {
-    let lines: Vec<&str> = text
+    let mut lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
+    let missing = imports_missing(&mut lines);
     let (mut texts, mut rest) = (Vec::new(), Vec::new());
-    for line in lines {
-        match report_line(line, sources, protoc) {
+    for (index, line) in lines.iter().enumerate() {
+        let before = lines[..index].iter().filter(|other| other == &line).count();
+        match report_line(line, before, &missing, sources, protoc) {
             Some(text) => texts.push(text),
-            None => rest.push(line),
+            None => rest.push(*line),
         }
     }
     if texts.is_empty() {
@@ -117,30 +121,59 @@ fn report(text: &str, sources: &Sources, protoc: &Path) -> Error {
     Error::of_all(&texts)
 }
 
-fn report_line(text: &str, sources: &Sources, protoc: &Path) -> Option<String> {
+/// Takes out the lines that say of an import no more than that there is no such
+/// file, and gives the names: they belong to the lines about the imports.
+fn imports_missing<'t>(lines: &mut Vec<&'t str>) -> Vec<&'t str> {
+    let all = lines.clone();
+    let mut missing = Vec::new();
+    lines.retain(|line| {
+        let name = line.strip_suffix(": File not found.");
+        let name = name.filter(|name| {
+            let import = format!("Import \"{name}\" was not found");
+            all.iter().any(|other| other.contains(&import))
+        });
+        missing.extend(name);
+        name.is_none()
+    });
+    missing
+}
+
+fn report_line(
+    text: &str,
+    before: usize,
+    missing: &[&str],
+    sources: &Sources,
+    protoc: &Path,
+) -> Option<String> {
     let (name, rest) = text.split_once(':')?;
     sources.find(name)?;
+    let source = sources.text(name).unwrap_or_default();
     let mut parts = rest.splitn(3, ':');
     let mut number = || parts.next()?.parse::<usize>().ok().filter(|it| *it > 0);
-    if let (Some(line), Some(column)) = (number(), number()) {
-        let place = in_source(sources, name, line, column);
-        let message = parts.next()?.trim();
-        let source = sources.text(name).unwrap_or_default();
-        let is_edition = |line: &str| line.trim_start().starts_with("edition");
-        let help = if source.lines().nth(line - 1).is_some_and(is_edition) {
-            // What a protoc says that knows no editions, or not this one.
-            Some(format!(
-                "edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
-                protoc.display()
-            ))
-        } else {
-            suggestion::for_undefined(message, &source)
-        };
-        let notes: Vec<String> = help
-            .map(|help| format!("help: {help}"))
-            .into_iter()
-            .collect();
-        return Some(located(sources, name, Some(place), message, &notes));
-    }
-    Some(located(sources, name, None, rest.trim(), &[]))
+    let (Some(line), Some(column)) = (number(), number()) else {
+        let message = rest.trim();
+        let place = places::find(message, &source, before);
+        return Some(located(sources, name, place, message, &[]));
+    };
+    let place = in_source(sources, name, line, column);
+    let message = parts.next()?.trim();
+    let import = message.strip_prefix("Import \"");
+    let import = import.and_then(|rest| rest.split_once("\" was not found"));
+    let is_edition = |line: &str| line.trim_start().starts_with("edition");
+    let help = if source.lines().nth(line - 1).is_some_and(is_edition) {
+        // What a protoc says that knows no editions, or not this one.
+        Some(format!(
+            "edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
+            protoc.display()
+        ))
+    } else if import.is_some_and(|(name, _)| missing.contains(&name)) {
+        Some("no include path has such a file".to_owned())
+    } else {
+        suggestion::for_undefined(message, &source)
+    };
+    let notes: Vec<String> = help
+        .map(|help| format!("help: {help}"))
+        .into_iter()
+        .collect();
+    Some(located(sources, name, Some(place), message, &notes))
 }

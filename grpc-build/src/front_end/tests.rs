@@ -66,7 +66,8 @@ fn an_import_that_does_not_exist() {
         error.starts_with("a.proto:2:1: Import \"no/such.proto\" was not found"),
         "{error}"
     );
-    assert!(error.contains("File not found"), "{error}");
+    let help = "= help: no include path has such a file";
+    assert!(error.ends_with(help), "{error}");
 }
 
 #[test]
