@@ -193,7 +193,8 @@ fn report(rows: &[Row], checked: bool) {
     }
 }
 
-/// The first few, of each the first line, and how many more.
+/// The first few, of each the first line and what it says of a remedy, and how
+/// many more.
 fn tell(what: &str, lines: &[String]) {
     const SHOWN: usize = 6;
     if lines.is_empty() {
@@ -203,6 +204,12 @@ fn tell(what: &str, lines: &[String]) {
     for line in lines.iter().take(SHOWN) {
         let first = line.lines().find(|line| !line.contains(": warning: "));
         println!("  {}", first.unwrap_or_default());
+        if let Some(help) = line
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("= help: "))
+        {
+            println!("    {help}");
+        }
     }
     if lines.len() > SHOWN {
         println!("  … and {} more", lines.len() - SHOWN);

@@ -26,7 +26,7 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
             looks_names_up: true,
             ..Disk::new(sources)
         };
-        compile(sources, disk).map_err(|_| told(&errors, sources))
+        compile(sources, disk).map_err(|still| told(&errors, &still, sources))
     })?;
     // Not by way of the typed set, which knows no custom options.
     let mut descriptors = compiler.encode_file_descriptor_set();
@@ -48,8 +48,11 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     })
 }
 
+/// A file to generate, and why it cannot be.
+type Refused = (String, protox::Error);
+
 /// Every file is tried, so that the mistakes of all are known.
-fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<protox::Error>> {
+fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<Refused>> {
     let mut resolver = ChainFileResolver::new();
     // protox's own well-known files go first: a newer descriptor.proto on an
     // include path uses editions, which it cannot read.
@@ -60,7 +63,8 @@ fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<protox::Error>
     compiler.include_imports(true).include_source_info(true);
     let mut errors = Vec::new();
     for name in sources.names() {
-        errors.extend(compiler.open_file(name).err());
+        let error = compiler.open_file(name).err();
+        errors.extend(error.map(|error| (name.clone(), error)));
     }
     if errors.is_empty() {
         Ok(compiler)
@@ -69,11 +73,18 @@ fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<protox::Error>
     }
 }
 
-fn told(errors: &[protox::Error], sources: &Sources) -> Error {
+/// The first reading's errors, which know places, of the files that were refused
+/// `still` when names were looked up.
+fn told(errors: &[Refused], still: &[Refused], sources: &Sources) -> Error {
+    let is_bad = |name: &String| still.iter().any(|(other, _)| other == name);
+    let mut bad: Vec<&Refused> = errors.iter().filter(|(name, _)| is_bad(name)).collect();
+    if bad.is_empty() {
+        bad = errors.iter().collect();
+    }
     let mut texts: Vec<String> = Vec::new();
-    for text in errors
+    for text in bad
         .iter()
-        .flat_map(|error| report::report(error, sources))
+        .flat_map(|(_, error)| report::report(error, sources))
     {
         // Two files may import the same broken one.
         if !texts.contains(&text) {

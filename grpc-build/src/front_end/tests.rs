@@ -83,6 +83,54 @@ fn an_edition_that_protoc_does_not_know_is_told_with_those_that_do() {
     );
 }
 
+/// A message set takes extensions of numbers that protox does not; what it would
+/// take once names are looked up is not blamed along with it.
+#[test]
+fn extensions_of_message_sets_are_refused_with_what_to_do() {
+    let set = b"syntax = \"proto2\";
+message Set { option message_set_wire_format = true; extensions 4 to max; }
+message Large { extend Set { optional Large large = 536870912; } }
+";
+    let files: &[(&str, &[u8])] = &[
+        ("set.proto", set),
+        (
+            "outer.proto",
+            b"syntax = \"proto3\";\npackage a;\nimport public \"inner.proto\";\n",
+        ),
+        (
+            "inner.proto",
+            b"syntax = \"proto3\";\npackage a;\nimport public \"b.proto\";\n",
+        ),
+        (
+            "b.proto",
+            b"syntax = \"proto3\";\npackage a.b;\nmessage B {}\n",
+        ),
+        (
+            "user.proto",
+            b"syntax = \"proto3\";\npackage a;\nimport \"outer.proto\";\nmessage M { b.B b = 1; }\n",
+        ),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let read = |names: &[&str]| {
+        let sources = Sources::new(names, &[directory.path()]).unwrap();
+        FrontEnd::Protox.read(&sources).map(|_| ())
+    };
+    assert!(read(&["user.proto"]).is_ok());
+    let error = read(&["user.proto", "set.proto"]).unwrap_err().to_string();
+    let error = error.replace(&format!("{}/", directory.path().display()), "");
+    assert!(error.starts_with("set.proto:3:53: "), "{error}");
+    assert!(
+        error.contains("= help: only a message with `message_set_wire_format`"),
+        "{error}"
+    );
+    assert!(!error.contains("user.proto"), "{error}");
+    let sources = Sources::new(&["set.proto"], &[directory.path()]).unwrap();
+    assert!(protoc().read(&sources).is_ok());
+}
+
 #[test]
 fn programs_and_files_that_are_missing() {
     let file: (&str, &[u8]) = ("a.proto", b"syntax = \"proto3\";\n");

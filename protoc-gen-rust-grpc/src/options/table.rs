@@ -140,7 +140,9 @@ pub const OPTIONS: &[OptionSpec] = &[
         "true|false",
         "true",
         "Add `FILE_DESCRIPTOR_SET` to each package's file: its descriptors and those of all it \
-         imports, encoded, as server reflection serves them. Default: false.",
+         imports, encoded, as server reflection serves them. Where they import `google.protobuf`'s \
+         descriptor, type, api or compiler/plugin, it has those as the compiler in use brings \
+         them: check code in, and check it, with one version of one compiler. Default: false.",
         |options, value| values::boolean(value).map(|yes| options.file_descriptor_set = yes),
     ),
     rule(

@@ -50,9 +50,37 @@ fn one(diagnostic: &dyn Diagnostic, name: &str, text: &str, sources: &Sources) -
         })
         .collect();
     let help = diagnostic.help().map(|help| help.to_string());
+    let help = help.or_else(|| of_message_set(&message, text.get(..main.offset())?));
     let help = help.or_else(|| suggestion::for_undefined(&message, text));
     notes.extend(help.map(|help| format!("help: {help}")));
     located(sources, name, Some(at(main)), &message, &notes)
+}
+
+/// A message with `message_set_wire_format` takes extensions of any number, which
+/// protox does not know. `before` is what stands before the number.
+fn of_message_set(message: &str, before: &str) -> Option<String> {
+    if !message.starts_with("message numbers must be between") {
+        return None;
+    }
+    let mut inside = 0_usize;
+    let opened = before.rfind(|next| match next {
+        '}' => {
+            inside += 1;
+            false
+        }
+        '{' if inside > 0 => {
+            inside -= 1;
+            false
+        }
+        next => next == '{',
+    })?;
+    let head = before[..opened].rsplit([';', '{', '}']).next()?;
+    head.split_whitespace().any(|word| word == "extend").then(|| {
+        "only a message with `message_set_wire_format` takes an extension of such a number, and \
+         only a protoc reads it: use FrontEnd::ProtocFromEnv, FrontEnd::VendoredProtoc or \
+         FrontEnd::DescriptorSet"
+            .to_owned()
+    })
 }
 
 /// Of two places the one that is new, not the one it conflicts with.
