@@ -1,7 +1,7 @@
 //! Generates 100 services of 20 methods each, ours and tonic's, and measures how
-//! many lines that is and how much CPU time `cargo check` takes for it. Each side is a crate of its own whose dependencies are built before; the
-//! sides take turns, and the medians are compared. Linux only: CPU time is read
-//! from `/proc`.
+//! many lines that is and how much CPU time `cargo check` takes for it. Each side
+//! is a crate of its own whose dependencies are built before; the sides take turns,
+//! and the medians are compared. Linux only: CPU time is read from `/proc`.
 //!
 //! ```text
 //! cargo run --release --manifest-path tests/weight/Cargo.toml
@@ -11,8 +11,12 @@
 //!
 //! | measured | ours | tonic | ours / tonic |
 //! |---|---|---|---|
-//! | lines a method | 38.4 | 82.7 | **0.46** |
+//! | lines a method | 19.2 | 82.7 | **0.23** |
 //! | `cargo check`, CPU s | 8.60 | 33.36 | **0.26** |
+//!
+//! Lines of comments are counted here, three a method; without them ours takes 15
+//! for a unary method, 22, 16 and 17 for those that stream (the server, the client,
+//! both), which `protoc-gen-rust-grpc/tests/lines.rs` holds.
 
 use std::error::Error;
 use std::fmt::Write as _;
