@@ -14,6 +14,31 @@ pub(crate) struct Place {
     pub(crate) width: usize,
 }
 
+impl Place {
+    /// The place of `length` bytes at `offset`; the end of the text where the
+    /// offset lies past it.
+    pub(crate) fn at_offset(text: &str, offset: usize, length: usize) -> Self {
+        let start = boundary(text, offset);
+        let end = boundary(text, start.saturating_add(length));
+        let line_start = text[..start].rfind('\n').map_or(0, |found| found + 1);
+        let marked = text[start..end].lines().next().unwrap_or_default();
+        Self {
+            line: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            width: marked.chars().count().max(1),
+        }
+    }
+}
+
+/// The last character boundary not behind `offset`.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 /// `path:line:column: message`, the line, and what else there is to say under it.
 pub(crate) fn located(
     sources: &Sources,

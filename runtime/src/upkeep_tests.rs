@@ -19,8 +19,8 @@ use crate::clock;
 use crate::server::{Peer, serve_connection};
 use crate::transport::io::Io;
 use crate::{
-    Channel, ChannelBuilder, Code, ConnectivityState, Method, PeerAddress, Server, ServerBuilder,
-    Service, Shape, Status, UnaryCall,
+    Channel, ChannelBuilder, Code, ConnectivityState, Context, Method, PeerAddress, Server,
+    ServerBuilder, Service, Shape, Status, UnaryCall,
 };
 
 const METHOD: Method = Method::new("/test.Kept/Unary", Shape::UNARY);
@@ -239,19 +239,23 @@ impl Drop for Running {
     }
 }
 
+type Events = UnboundedSender<&'static str>;
+
 /// Answers at once, after so many seconds, or never.
-fn service(events: UnboundedSender<&'static str>) -> Service {
+async fn kept(events: &Events, request: Text, _: &mut Context) -> Result<Text, Status> {
+    let _running = Running(events.clone());
+    let _ = events.send("entered");
+    match request.parse() {
+        Ok(seconds) => sleep(secs(seconds)).await,
+        Err(_) if request == "for ever" => pending().await,
+        Err(_) => {}
+    }
+    Ok(request)
+}
+
+fn service(events: Events) -> Service {
     Service::builder("test.Kept", Arc::new(events))
-        .unary(METHOD, |events, request: Text, context| async move {
-            let _running = Running(UnboundedSender::clone(&events));
-            let _ = events.send("entered");
-            match request.parse() {
-                Ok(seconds) => sleep(secs(seconds)).await,
-                Err(_) if request == "for ever" => pending().await,
-                Err(_) => {}
-            }
-            (Ok::<Text, Status>(request), context)
-        })
+        .unary(METHOD, kept)
         .build()
 }
 

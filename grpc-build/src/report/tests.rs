@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{in_source, located};
+use super::{Place, in_source, located};
 use crate::sources::Sources;
 
 fn sources(text: &str) -> (tempfile::TempDir, Sources) {
@@ -10,6 +10,21 @@ fn sources(text: &str) -> (tempfile::TempDir, Sources) {
     fs::write(directory.path().join("a.proto"), text).unwrap();
     let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
     (directory, sources)
+}
+
+#[test]
+fn offsets() {
+    let place = |offset, length| {
+        let place = Place::at_offset("ab\ncd\u{e9}f\n", offset, length);
+        (place.line, place.column, place.width)
+    };
+    assert_eq!(place(0, 2), (1, 1, 2));
+    assert_eq!(place(3, 1), (2, 1, 1));
+    assert_eq!(place(7, 1), (2, 4, 1));
+    assert_eq!(place(3, 100), (2, 1, 4));
+    // Inside a character, and past the end.
+    assert_eq!(place(6, 1), (2, 3, 1));
+    assert_eq!(place(100, 1), (3, 1, 1));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn report(error: &protox::Error, sources: &Sources) -> Vec<String> {
 fn one(diagnostic: &dyn Diagnostic, name: &str, text: &str, sources: &Sources) -> String {
     let message = diagnostic.to_string();
     let labels: Vec<LabeledSpan> = diagnostic.labels().into_iter().flatten().collect();
-    let at = |label: &LabeledSpan| place(text, label.offset(), label.len());
+    let at = |label: &LabeledSpan| Place::at_offset(text, label.offset(), label.len());
     let Some(main) = main_label(&labels) else {
         let place = find(&message, text);
         return located(sources, name, place, &message, &[]);
@@ -97,7 +97,7 @@ fn main_label(labels: &[LabeledSpan]) -> Option<&LabeledSpan> {
 fn find(message: &str, text: &str) -> Option<Place> {
     if message.starts_with("expected comment terminator") {
         let start = text.rfind("/*")?;
-        return Some(place(text, start, 2));
+        return Some(Place::at_offset(text, start, 2));
     }
     // `import cycle detected: a.proto -> b.proto -> a.proto`, told of the file
     // whose import closes the cycle or begins it.
@@ -106,50 +106,7 @@ fn find(message: &str, text: &str) -> Option<Place> {
         let quoted = [format!("\"{name}\""), format!("'{name}'")];
         quoted.iter().find_map(|quoted| {
             let start = text.find(quoted.as_str())?;
-            Some(place(text, start, quoted.len()))
+            Some(Place::at_offset(text, start, quoted.len()))
         })
     })
-}
-
-/// The place of `length` bytes at `offset`; the end of the text where the offset
-/// lies past it.
-fn place(text: &str, offset: usize, length: usize) -> Place {
-    let start = boundary(text, offset);
-    let end = boundary(text, start.saturating_add(length));
-    let line_start = text[..start].rfind('\n').map_or(0, |found| found + 1);
-    let marked = text[start..end].lines().next().unwrap_or_default();
-    Place {
-        line: text[..start].matches('\n').count() + 1,
-        column: text[line_start..start].chars().count() + 1,
-        width: marked.chars().count().max(1),
-    }
-}
-
-/// The last character boundary not behind `offset`.
-fn boundary(text: &str, offset: usize) -> usize {
-    let mut at = offset.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-#[cfg(test)]
-mod tests {
-    use super::place;
-
-    #[test]
-    fn offsets() {
-        let place = |offset, length| {
-            let place = place("ab\ncd\u{e9}f\n", offset, length);
-            (place.line, place.column, place.width)
-        };
-        assert_eq!(place(0, 2), (1, 1, 2));
-        assert_eq!(place(3, 1), (2, 1, 1));
-        assert_eq!(place(7, 1), (2, 4, 1));
-        assert_eq!(place(3, 100), (2, 1, 4));
-        // Inside a character, and past the end.
-        assert_eq!(place(6, 1), (2, 3, 1));
-        assert_eq!(place(100, 1), (3, 1, 1));
-    }
 }
