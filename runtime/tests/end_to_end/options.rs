@@ -74,6 +74,8 @@ fn head(stream: u8, path: &str) -> Vec<u8> {
 async fn serve_with(options: Http2Options, servicer: impl EchoServicer) -> (Server, String) {
     let server = Server::builder()
         .http2(options)
+        .permit_keepalive_time(Duration::ZERO)
+        .permit_keepalive_without_calls(true)
         .add_service(service(servicer))
         .listen("127.0.0.1:0");
     let server = server.start().await.unwrap();
