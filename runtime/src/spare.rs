@@ -6,10 +6,10 @@ use std::cell::Cell;
 
 use bytes::{Bytes, BytesMut};
 
-/// What a thread keeps, in bytes: enough for a large message to be read, answered
-/// and written, and little beside what a server needs that has such messages. Two
-/// of a mebibyte fit with what is around them.
-const KEPT: usize = (2 << 20) + 2 * PAGE;
+/// What a thread keeps, in bytes: what a connection has in hand that echoes large
+/// messages. Four of a mebibyte fit with what is around them. With half of it,
+/// what falls out is given back to the kernel and faulted in again by each message.
+const KEPT: usize = (4 << 20) + 4 * PAGE;
 
 /// Sizes are rounded up to this, so that an answer fits where its request was,
 /// though a few bytes longer.

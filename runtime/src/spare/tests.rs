@@ -36,7 +36,7 @@ fn the_last_part_of_a_message_keeps_all_of_its_memory() {
 
 #[test]
 fn a_thread_keeps_only_so_much() {
-    const QUARTER: usize = 512 << 10;
+    const QUARTER: usize = 1 << 20;
     for _ in 0..10 {
         keep(BytesMut::zeroed(QUARTER).freeze());
     }

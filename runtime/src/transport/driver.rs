@@ -66,12 +66,8 @@ fn spare(place: &'static Spare, buffer: BytesMut, limit: usize) {
     }
 }
 
-fn take_spare(place: &'static Spare) -> BytesMut {
-    place
-        .try_with(Cell::take)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+fn take_spare(place: &'static Spare) -> Option<BytesMut> {
+    place.try_with(Cell::take).ok().flatten()
 }
 
 /// What runs on a connection: the server's calls or the channel's.
@@ -133,6 +129,8 @@ pub(crate) struct Driver<A> {
     connection: Connection,
     pub(crate) application: A,
     input: BytesMut,
+    /// `input` is nothing: the thread keeps its memory for whoever wakes next.
+    bare: bool,
     /// What was read into before, of which messages may still hold parts.
     used: VecDeque<BytesMut>,
     read_size: usize,
@@ -154,6 +152,7 @@ impl<A: Application> Driver<A> {
             connection,
             application,
             input: BytesMut::new(),
+            bare: true,
             used: VecDeque::new(),
             read_size: READ_MIN,
             gathered: false,
@@ -168,6 +167,7 @@ impl<A: Application> Driver<A> {
     pub(crate) fn hand_over<B: Application>(self, application: B) -> Driver<B> {
         Driver {
             input: self.input,
+            bare: self.bare,
             failed: self.failed,
             ..Driver::new(self.io, self.connection, application)
         }
@@ -188,7 +188,7 @@ impl<A: Application> Driver<A> {
     /// Runs until nothing moves or the connection ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         if self.connection.output().is_bare() {
-            let buffer = take_spare(&SPARE_OUTPUT);
+            let buffer = take_spare(&SPARE_OUTPUT).unwrap_or_default();
             self.connection.lend_output_buffer(buffer);
         }
         let mut due = true;
@@ -314,8 +314,8 @@ impl<A: Application> Driver<A> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.input.capacity() == 0 {
-            self.input = take_spare(&SPARE_INPUT);
+        if std::mem::take(&mut self.bare) {
+            self.input = take_spare(&SPARE_INPUT).unwrap_or_else(|| spare::take(self.read_size));
         }
         if self.input.capacity() - self.input.len() < self.read_size / 2 {
             self.renew_input();
@@ -356,7 +356,7 @@ impl<A: Application> Driver<A> {
         for used in std::mem::take(&mut self.used) {
             spare::keep(used.freeze());
         }
-        if self.input.is_empty() {
+        if self.input.is_empty() && !std::mem::replace(&mut self.bare, true) {
             spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
         }
         if let Some(output) = self.connection.take_output_buffer() {

@@ -54,9 +54,14 @@ impl Output {
         idle.then(|| std::mem::take(&mut self.tail))
     }
 
-    pub(crate) fn push(&mut self, bytes: Bytes) {
+    /// Appends body bytes. The memory of a chunk comes back with its last bytes to
+    /// be written, or here where these are few and the end of a larger one.
+    pub(crate) fn push(&mut self, bytes: Bytes, ends_larger: bool) {
         if bytes.len() <= COPY_LIMIT {
             self.tail.extend_from_slice(&bytes);
+            if ends_larger {
+                spare::keep(bytes);
+            }
             return;
         }
         if !self.tail.is_empty() {

@@ -44,6 +44,8 @@ pub(crate) struct Stream {
     front: Bytes,
     #[expect(clippy::box_collection, reason = "most streams never have any")]
     rest: Option<Box<VecDeque<Bytes>>>,
+    /// `front` is what is left of a chunk.
+    cut: bool,
     /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<End>,
@@ -61,6 +63,7 @@ impl Stream {
             send: SendWindow::new(send_window),
             front: Bytes::new(),
             rest: None,
+            cut: false,
             queued: 0,
             end: None,
             scheduled: false,
@@ -83,16 +86,19 @@ impl Stream {
         }
     }
 
-    /// Takes up to `limit` bytes off the front, within one chunk.
-    pub(crate) fn dequeue(&mut self, limit: usize) -> Bytes {
-        let piece = if self.front.len() <= limit {
+    /// Takes up to `limit` bytes off the front, within one chunk; `true` where they
+    /// are the end of a larger one.
+    pub(crate) fn dequeue(&mut self, limit: usize) -> (Bytes, bool) {
+        let (piece, ends_larger) = if self.front.len() <= limit {
             let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
-            std::mem::replace(&mut self.front, next.unwrap_or_default())
+            let last = std::mem::replace(&mut self.front, next.unwrap_or_default());
+            (last, std::mem::take(&mut self.cut))
         } else {
-            self.front.split_to(limit)
+            self.cut = true;
+            (self.front.split_to(limit), false)
         };
         self.queued -= piece.len();
-        piece
+        (piece, ends_larger)
     }
 
     /// Whether so many bytes, one at least, could be framed now with nothing

@@ -236,9 +236,9 @@ impl Connection {
             frame::Data::encode_head(id, length as u32, last, self.output.buffer());
             let mut left = length;
             while left > 0 {
-                let piece = stream.dequeue(left);
+                let (piece, ends_larger) = stream.dequeue(left);
                 left -= piece.len();
-                self.output.push(piece);
+                self.output.push(piece, ends_larger);
             }
             stream.send.take(length);
             self.send_window.take(length);

@@ -14,9 +14,9 @@ fn gathered(output: &Output) -> Vec<u8> {
 #[test]
 fn order_is_kept_between_small_and_large_pieces() {
     let mut output = Output::default();
-    output.push(Bytes::from_static(b"head"));
-    output.push(Bytes::from(vec![b'x'; COPY_LIMIT + 1]));
-    output.push(Bytes::from_static(b"tail"));
+    output.push(Bytes::from_static(b"head"), false);
+    output.push(Bytes::from(vec![b'x'; COPY_LIMIT + 1]), false);
+    output.push(Bytes::from_static(b"tail"), false);
     let mut expected = b"head".to_vec();
     expected.extend(vec![b'x'; COPY_LIMIT + 1]);
     expected.extend(b"tail");
@@ -28,4 +28,15 @@ fn order_is_kept_between_small_and_large_pieces() {
         expected.drain(..step);
     }
     assert!(expected.is_empty());
+}
+
+#[test]
+fn memory_comes_back_with_the_few_last_bytes_of_a_large_chunk() {
+    let mut output = Output::default();
+    let mut chunk = Bytes::from(vec![b'x'; 100_000]);
+    output.push(chunk.split_to(99_999), false);
+    output.advance(99_999);
+    output.push(chunk, true);
+    let again = spare::take(90_000);
+    assert!(again.capacity() >= 100_000, "it is the chunk's");
 }
