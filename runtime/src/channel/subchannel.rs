@@ -89,7 +89,9 @@ impl Subchannel {
                 break;
             }
             self.connectivity.set(ConnectivityState::Connecting);
-            let dialled = self.dial.connect(&self.http2);
+            // What a handshake needs is large, and this task lives as long as the
+            // channel.
+            let dialled = Box::pin(async { self.dial.connect(&self.http2).await.map(Box::new) });
             match attend(&mut waiting, dialled, None).await {
                 Some(Ok(greeting)) => {
                     let status;
@@ -109,7 +111,7 @@ impl Subchannel {
     /// failed before it was established counts as a failed attempt.
     async fn serve(
         &mut self,
-        greeting: Driver<Greeting>,
+        greeting: Box<Driver<Greeting>>,
         waiting: Waiting,
     ) -> (Waiting, Option<Status>) {
         let identity = Arc::clone(&self.identity);

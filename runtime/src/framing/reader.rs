@@ -13,10 +13,11 @@ use super::{Compression, FramingError, PREFIX_LEN};
 use crate::spare;
 
 /// How many times larger than what has come of a message the memory for all of
-/// it may be: its length is the peer's word, its bytes are the peer's effort. Pages
-/// that nothing is written to are not there yet, and memory that grows in steps
-/// leaves holes.
-const RESERVED: usize = 64;
+/// it may be: its length is the peer's word, its bytes are the peer's effort. A
+/// first frame of the usual 16 KiB makes room for a message of 2 MiB. Pages that
+/// nothing is written to are not there yet, and memory that grows in steps leaves
+/// holes.
+const RESERVED: usize = 128;
 
 /// Cuts the body of a stream into messages.
 ///

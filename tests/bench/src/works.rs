@@ -361,7 +361,7 @@ pub const WORKS: &[Work] = &[
         name: "echo-1m-tls",
         group: Group::Tls,
         title: "echo of 1 MiB, 1 × 4, TLS",
-        load: Load::new(Task::Echo(1024 * KIB), 1, 4, 1_000).over_tls(),
+        load: Load::new(Task::Echo(1024 * KIB), 1, 4, 2_000).over_tls(),
         setup: Setup::Pinned,
         aspects: COSTS,
     },
