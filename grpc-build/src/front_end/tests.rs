@@ -85,6 +85,7 @@ fn an_edition_that_protoc_does_not_know_is_told_with_those_that_do() {
 
 /// A message set takes extensions of numbers that protox does not; what it would
 /// take once names are looked up is not blamed along with it.
+#[cfg(feature = "protox")]
 #[test]
 fn extensions_of_message_sets_are_refused_with_what_to_do() {
     let set = b"syntax = \"proto2\";
