@@ -1,9 +1,14 @@
 //! Errors as people read them: the path on disk, the place, the line with a
 //! mark under it.
 
+use std::borrow::Cow;
+
 use protoc_gen_rust_grpc::Diagnostic;
 
 use crate::sources::Sources;
+
+/// The longest line that is shown whole, in characters.
+const LONGEST: usize = 160;
 
 /// A place in a file. Line and column count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +68,35 @@ pub(crate) fn located(
     };
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
+    let (line, column) = around(line, place.column - 1);
     // Tabs before the mark are kept, so that it stands where they put it.
     let before: String = line
         .chars()
-        .take(place.column - 1)
+        .take(column)
         .map(|next| if next == '\t' { '\t' } else { ' ' })
         .collect();
-    let rest = line.chars().count().saturating_sub(place.column - 1);
+    let rest = line.chars().count().saturating_sub(column);
     let mark = "^".repeat(place.width.min(rest.max(1)));
     let _ = write!(
         text,
         "\n {gutter} |\n {number} | {line}\n {gutter} | {before}{mark}"
     );
     with_notes(text, &gutter, notes)
+}
+
+/// The line, and where the mark is in it; of a line that nobody would read what is
+/// around the mark: a file that a program wrote may be one line of megabytes.
+fn around(line: &str, column: usize) -> (Cow<'_, str>, usize) {
+    if line.chars().nth(LONGEST).is_none() {
+        return (Cow::Borrowed(line), column);
+    }
+    let start = column.saturating_sub(LONGEST / 2);
+    let mut rest = line.chars().skip(start);
+    let shown: String = rest.by_ref().take(LONGEST).collect();
+    let before = if start > 0 { "…" } else { "" };
+    let after = if rest.next().is_some() { "…" } else { "" };
+    let text = format!("{before}{shown}{after}");
+    (Cow::Owned(text), column - start + before.chars().count())
 }
 
 /// `= help: …` and the like, each on a line of its own.

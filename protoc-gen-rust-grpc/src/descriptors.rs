@@ -238,6 +238,14 @@ pub(crate) fn is_packable(item: &FieldDescriptorProto) -> bool {
         )
 }
 
+/// Which of the message's oneofs the field is a member of. An `optional` of
+/// proto3 is in one that nobody wrote.
+pub(crate) fn oneof_of(message: &DescriptorProto, item: &FieldDescriptorProto) -> Option<usize> {
+    let written = item.oneof_index.filter(|_| !item.proto3_optional());
+    let index = usize::try_from(written?).ok()?;
+    (index < message.oneof_decl.len()).then_some(index)
+}
+
 /// Whether the message is what the compiler makes of a `map<…>` field.
 pub(crate) fn is_map_entry(message: &DescriptorProto) -> bool {
     message

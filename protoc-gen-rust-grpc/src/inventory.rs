@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
-use crate::descriptors::{file_scope, full_name, is_map_entry};
+use crate::descriptors::{file_scope, full_name, is_map_entry, oneof_of};
 use crate::error::Diagnostic;
 use crate::options::{Options, Rule, Target, nearest};
 use crate::request::Request;
@@ -77,7 +77,7 @@ impl Inventory {
     /// message, and so may users; both are taken.
     pub(crate) fn as_prost_names<'r>(&'r self, rule: &'r Rule) -> &'r str {
         let below_oneof = match rule.option {
-            "field_attribute" | "boxed" => true,
+            "field_attribute" => true,
             "bytes" | "disable_comments" => false,
             _ => return &rule.path,
         };
@@ -210,11 +210,8 @@ impl Inventory {
                 }
                 _ => None,
             };
-            let oneof = field.oneof_index.filter(|_| !field.proto3_optional());
-            let oneof =
-                oneof.and_then(|index| message.oneof_decl.get(usize::try_from(index).ok()?));
-            if let Some(oneof) = oneof {
-                let oneof = full_name(&name, oneof.name());
+            if let Some(oneof) = oneof_of(message, field) {
+                let oneof = full_name(&name, message.oneof_decl[oneof].name());
                 let below = full_name(&oneof, field.name());
                 self.in_oneofs.push((plain.clone(), below));
             }

@@ -13,14 +13,16 @@
 //! crate's manifest shows what each option changes.
 
 mod accessors;
+mod boxes;
 mod comments;
+mod compiler_limits;
 mod components;
 mod descriptor_set;
 mod descriptors;
 mod editions;
 mod emit;
 mod error;
-mod groups;
+mod holding;
 mod inventory;
 mod locations;
 mod messages;
@@ -44,6 +46,7 @@ pub use request::Request;
 
 use emit::Package;
 use error::Mistakes;
+use holding::Holding;
 use inventory::Inventory;
 use model::Service;
 use paths::Paths;
@@ -105,11 +108,12 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     }
     mistakes.finish()?;
 
-    let mut messages = if options.messages {
-        messages::generate(request, &paths, options, &inventory)?
-    } else {
-        HashMap::new()
-    };
+    let mut messages = HashMap::new();
+    if options.messages {
+        let holding = Holding::of(request.files());
+        warnings.extend(compiler_limits::check(request, &holding)?);
+        messages = messages::generate(request, &holding, &paths, options, &inventory)?;
+    }
     let mut files = Vec::new();
     for (package, sources) in &packages {
         let names: Vec<&str> = sources.iter().map(|file| file.name()).collect();

@@ -18,9 +18,10 @@ use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, SourceCodeInfo};
 
 use crate::accessors;
+use crate::boxes;
 use crate::descriptors::{file_scope, full_name, is_packable};
 use crate::error::Error;
-use crate::groups;
+use crate::holding::Holding;
 use crate::inventory::Inventory;
 use crate::locations::{Locations, child, field};
 use crate::options::Options;
@@ -35,6 +36,7 @@ const PLACEHOLDER: &str = " @doc ";
 /// The items of each file to generate, by file name.
 pub(crate) fn generate(
     request: &Request,
+    holding: &Holding<'_>,
     paths: &Paths<'_>,
     options: &Options,
     inventory: &Inventory,
@@ -53,11 +55,12 @@ pub(crate) fn generate(
         }
     }
 
-    for path in groups::boxed(request.files()) {
+    let boxed = boxes::boxed(holding, options);
+    for path in &boxed {
         config.boxed(path);
     }
 
-    let mut derived = derives::of_messages(request.files(), options);
+    let mut derived = derives::of_messages(holding, &boxed);
     let mut marks = Marks::default();
     let mut docs = Docs::default();
     let input: Vec<(Module, FileDescriptorProto)> = request
@@ -109,7 +112,6 @@ fn configure(options: &Options, inventory: &Inventory) -> prost_build::Config {
             "message_attribute" => config.message_attribute(path, value),
             "enum_attribute" => config.enum_attribute(path, value),
             "field_attribute" => config.field_attribute(path, value),
-            "boxed" => config.boxed(path),
             "type_name_domain" => config.type_name_domain([path], value),
             _ => continue,
         };

@@ -1,8 +1,9 @@
 //! Places and their marks.
 
+use std::borrow::Cow;
 use std::fs;
 
-use super::{Place, in_source, located};
+use super::{LONGEST, Place, around, in_source, located};
 use crate::sources::Sources;
 
 fn sources(text: &str) -> (tempfile::TempDir, Sources) {
@@ -48,4 +49,24 @@ fn a_place_outside_of_the_file() {
     assert!(error.ends_with("a.proto:9:1: no"), "{error}");
     let error = located(&sources, "b.proto", None, "no", &[]);
     assert_eq!(error, "b.proto: no");
+}
+
+/// A file that a program wrote may be one line of megabytes, with a mistake in
+/// every field.
+#[test]
+fn of_a_long_line_what_is_around_the_mark() {
+    let long: String = ('a'..='z').cycle().take(100_000).collect();
+    let (shown, column) = around(&long, 50_003);
+    assert_eq!(shown.chars().count(), LONGEST + 2);
+    assert!(shown.starts_with('…') && shown.ends_with('…'));
+    assert_eq!(shown.chars().nth(column), long.chars().nth(50_003));
+
+    let (shown, column) = around(&long, 3);
+    assert!(shown.starts_with("abcd") && column == 3);
+    let (shown, column) = around(&long, 99_999);
+    assert!(!shown.ends_with('…'));
+    assert_eq!(shown.chars().nth(column), long.chars().last());
+
+    let short = &long[..LONGEST];
+    assert_eq!(around(short, 159), (Cow::Borrowed(short), 159));
 }

@@ -233,7 +233,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         ".path",
         ".acme.Order.details",
         "Put single messages in fields into a `Box`. Default: only where the type would be \
-         infinite without.",
+         infinite without, or larger than 256 KiB.",
         Target::MessageFields,
         false,
     ),
