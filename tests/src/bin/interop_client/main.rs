@@ -6,6 +6,7 @@ mod cases;
 mod client;
 mod failure;
 mod options;
+mod service_config;
 
 use std::process::ExitCode;
 

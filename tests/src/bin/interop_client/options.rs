@@ -7,6 +7,7 @@ use grpc_tests::flags::Flags;
 use grpc_tests::security::ClientSecurity;
 
 use crate::failure::Failure;
+use crate::service_config;
 
 /// Where to call, and what.
 pub(crate) struct Options {
@@ -36,6 +37,7 @@ impl Options {
     /// A value is not one of its kind.
     pub(crate) fn take(flags: &mut Flags) -> Result<Self, Failure> {
         let metadata: String = flags.take("additional_metadata", String::new())?;
+        service_config::check(&flags.take("service_config_json", "{}".to_owned())?)?;
         Ok(Self {
             server_host: flags.take("server_host", "localhost".to_owned())?,
             server_port: flags.take("server_port", 8080)?,
