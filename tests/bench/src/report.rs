@@ -88,9 +88,16 @@ impl Row {
             figures.median = median(figures.rounds.iter().flatten().copied());
             // Figures of one round stand at the same place and are compared with
             // each other alone: what the machine does changes more slowly.
-            let pairs = figures.rounds.iter().zip(base.iter().flatten());
-            figures.ratio = median(pairs.filter_map(|(own, base)| Some((*own)? / (*base)?)));
+            let base = base.as_deref().unwrap_or_default();
+            figures.ratio = median(ratios(&figures.rounds, base));
         }
+    }
+
+    /// The smallest and the largest of the rounds' ratios of ours to tonic.
+    pub fn spread(&self) -> Option<(f64, f64)> {
+        let (ours, base) = (self.figures_of("ours")?, self.figures_of(BASE)?);
+        let ratios = || ratios(&ours.rounds, &base.rounds);
+        Some((ratios().reduce(f64::min)?, ratios().reduce(f64::max)?))
     }
 
     pub fn figures_of(&self, implementation: &str) -> Option<&Figures> {
@@ -130,6 +137,11 @@ impl Figures {
             }
         }
     }
+}
+
+fn ratios(own: &[Option<f64>], base: &[Option<f64>]) -> impl Iterator<Item = f64> {
+    let pairs = own.iter().zip(base);
+    pairs.filter_map(|(own, base)| Some((*own)? / (*base)?))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -172,6 +184,7 @@ mod tests {
     fn rounds_are_compared_with_themselves() {
         let row = row([1.0, 10.0, 3.0], [2.0, 20.0, 4.0], 0.5);
         assert_eq!(row.ratio(), Some(0.5));
+        assert_eq!(row.spread(), Some((0.5, 0.75)));
         assert_eq!(row.is_met(), Some(true));
     }
 

@@ -23,15 +23,16 @@ pub fn run(
     rounds: usize,
     quick: bool,
 ) -> Result<Vec<Row>, Error> {
-    let mut rows: Vec<Vec<Row>> = works.iter().map(|work| rows_of(work, peers)).collect();
+    let rows_of = |work: &&Work| rows_of(work, quick, peers);
+    let mut rows: Vec<Vec<Row>> = works.iter().map(rows_of).collect();
     let progress = Progress::new(rounds * works.len())?;
     for round in 1..=rounds {
         for (work, rows) in works.iter().zip(&mut rows) {
             progress.say(format!("round {round}/{rounds}: {}", work.name));
             let count = work.load.count / if quick { QUICK } else { 1 };
             let load = Load { count, ..work.load };
-            let figures = Round::new(work, load, peers, h2load);
-            for (aspect, row) in work.aspects.iter().zip(rows) {
+            let figures = Round::new(work, load, quick, peers, h2load);
+            for (aspect, row) in work.aspects(quick).into_iter().zip(rows) {
                 for (each, column) in peers.present.iter().zip(&mut row.figures) {
                     if let Some(figure) = figures.figure(aspect.measure, *each) {
                         column.add(figure);
@@ -46,7 +47,7 @@ pub fn run(
     Ok(rows)
 }
 
-fn rows_of(work: &Work, peers: &Peers) -> Vec<Row> {
+fn rows_of(work: &Work, quick: bool, peers: &Peers) -> Vec<Row> {
     let row = |aspect: &Aspect| Row {
         group: work.group.name().to_owned(),
         work: work.name.to_owned(),
@@ -61,7 +62,7 @@ fn rows_of(work: &Work, peers: &Peers) -> Vec<Row> {
             .map(|each| Figures::new(each.to_string()))
             .collect(),
     };
-    work.aspects.iter().map(row).collect()
+    work.aspects(quick).into_iter().map(row).collect()
 }
 
 /// A bar where somebody watches, and lines where the output goes to a file.

@@ -32,7 +32,7 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
         Style::Terminal => presets::UTF8_FULL_CONDENSED,
         Style::Markdown => presets::ASCII_MARKDOWN,
     });
-    let columns = "work|setup|measure|unit|ours|tonic|ours/tonic|goal|";
+    let columns = "work|setup|measure|unit|ours|tonic|ours/tonic|rounds|goal|";
     table.set_header(columns.split('|').chain(others.iter().copied()));
     let mut above = "";
     for row in rows {
@@ -54,6 +54,9 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
             row.ratio().map_or(String::new(), |ratio| match style {
                 Style::Terminal => format!("{ratio:.2}"),
                 Style::Markdown => format!("**{ratio:.2}**"),
+            }),
+            row.spread().map_or(String::new(), |(least, most)| {
+                format!("{least:.2}–{most:.2}")
             }),
             row.goal
                 .map_or(String::new(), |goal| format!("≤ {goal:.2}")),

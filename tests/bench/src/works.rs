@@ -16,6 +16,15 @@ pub struct Work {
     pub aspects: &'static [Aspect],
 }
 
+impl Work {
+    /// What is measured. A quick run makes too few calls for the slowest of a
+    /// thousand to mean anything.
+    pub fn aspects(&self, quick: bool) -> Vec<&'static Aspect> {
+        let told = |aspect: &&Aspect| !quick || aspect.measure != Measure::P999;
+        self.aspects.iter().filter(told).collect()
+    }
+}
+
 /// A measure of a work, and what our share of tonic's figure is meant to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Aspect {
