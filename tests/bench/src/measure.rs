@@ -19,7 +19,7 @@ const NEUTRAL: Implementation = Implementation::Ours;
 
 /// Where the slowest of a thousand calls is told, at least as many are made: of
 /// fewer it is what the machine did in the meantime.
-const TAIL: usize = 100_000;
+const TAIL: usize = 50_000;
 
 /// What a measured process used for a load.
 #[derive(Clone, Copy, Debug)]
@@ -129,8 +129,7 @@ impl<'a> Round<'a> {
             By::Peer(client) => client.pace().max(server.pace()),
             By::H2load => server.pace(),
         };
-        let mut aspects = self.work.aspects(self.quick).into_iter();
-        let count = if timed && aspects.any(|aspect| aspect.measure == Measure::P999) {
+        let count = if timed && self.work.tells_tail(self.quick) {
             self.load.count.max(TAIL)
         } else {
             self.load.count

@@ -31,13 +31,9 @@ pub fn run(
             progress.say(format!("round {round}/{rounds}: {}", work.name));
             let count = work.load.count / if quick { QUICK } else { 1 };
             let load = Load { count, ..work.load };
-            let figures = Round::new(work, load, quick, peers, h2load);
-            for (aspect, row) in work.aspects(quick).into_iter().zip(rows) {
-                for (each, column) in peers.present.iter().zip(&mut row.figures) {
-                    if let Some(figure) = figures.figure(aspect.measure, *each) {
-                        column.add(figure);
-                    }
-                }
+            for _ in 0..work.turns(quick) {
+                let figures = Round::new(work, load, quick, peers, h2load);
+                add(&figures, &work.aspects(quick), peers, rows);
             }
             progress.step();
         }
@@ -45,6 +41,16 @@ pub fn run(
     let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
     rows.iter_mut().for_each(Row::conclude);
     Ok(rows)
+}
+
+fn add(round: &Round<'_>, aspects: &[&Aspect], peers: &Peers, rows: &mut [Row]) {
+    for (aspect, row) in aspects.iter().zip(rows) {
+        for (each, column) in peers.present.iter().zip(&mut row.figures) {
+            if let Some(figure) = round.figure(aspect.measure, *each) {
+                column.add(figure);
+            }
+        }
+    }
 }
 
 fn rows_of(work: &Work, quick: bool, peers: &Peers) -> Vec<Row> {

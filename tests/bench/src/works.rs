@@ -23,6 +23,19 @@ impl Work {
         let told = |aspect: &&Aspect| !quick || aspect.measure != Measure::P999;
         self.aspects.iter().filter(told).collect()
     }
+
+    /// Whether the slowest of a thousand calls is told.
+    pub fn tells_tail(&self, quick: bool) -> bool {
+        let aspects = self.aspects(quick);
+        aspects.iter().any(|aspect| aspect.measure == Measure::P999)
+    }
+
+    /// How often it is measured in each round. The slowest of a thousand is as
+    /// much the machine's as the work's: with the same program it varies threefold
+    /// from one time to the next.
+    pub fn turns(&self, quick: bool) -> usize {
+        if self.tells_tail(quick) { 3 } else { 1 }
+    }
 }
 
 /// A measure of a work, and what our share of tonic's figure is meant to be.
