@@ -1,5 +1,6 @@
-//! Which messages hold which: what infinite types and derived traits follow from. It must look at each message once, and need no stack as deep as
-//! they are nested in each other.
+//! Which messages hold which: what infinite types and derived traits follow from. It
+//! must look at each message once, and need no stack as deep as they are nested in
+//! each other.
 
 use std::collections::HashMap;
 
