@@ -9,6 +9,7 @@ by its own name or else by the file that was inlined into it.
 `--publish` writes the table into PERFORMANCE.md. It needs valgrind, and Linux.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -30,10 +31,10 @@ ROWS = [
 
 # Whose a function is: the first pattern that it matches.
 PARTS = [
-    ("malloc and free", r"malloc/malloc\.c|__rustc?_(alloc|dealloc|realloc)|__rdl_|_int_(free|malloc)"),
+    ("malloc and free", r"malloc/malloc\.c|__rustc?_(alloc|dealloc|realloc)|__rdl_"),
     ("copying", r"memmove|memcpy|memset"),
     ("prost, UTF-8", r":(<?prost::|core::str::|.*as prost::)|prost-[\d.]+/|bench\.rs:"),
-    ("texts", r":(<?core::fmt|alloc::fmt|alloc::raw_vec|<alloc::string::String as core::fmt)"),
+    ("texts", r":(<?core::fmt|alloc::fmt|alloc::raw_vec|<alloc::string::String as core)"),
     ("library", r"grpc_runtime|tonic|h2|hyper|tokio|bytes|futures|http|tower|bench::peer"),
 ]
 OTHER = "other"
@@ -43,12 +44,11 @@ SHARED = [name for name, _ in PARTS if name != "library"]
 
 def build():
     manifest = HERE / "Cargo.toml"
-    command = ["cargo", "build", "--release", "--locked", "--manifest-path", str(manifest)]
-    subprocess.run(command, check=True)
-    command = ["cargo", "metadata", "--format-version=1", "--no-deps", "--manifest-path", str(manifest)]
-    metadata = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    target = re.search(r'"target_directory":"([^"]+)"', metadata)[1]
-    return f"{target}/release/bench"
+    command = ["cargo", "build", "--release", "--locked", "--message-format=json"]
+    command += ["--manifest-path", str(manifest)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    messages = map(json.loads, output.splitlines())
+    return next(each["executable"] for each in messages if each.get("executable"))
 
 
 def under_callgrind(out):
@@ -60,7 +60,8 @@ def run(binary, implementation, work, side, messages, out):
     server, client = (implementation, "ours") if side == "server" else ("ours", implementation)
     wrap = under_callgrind(out)
     serve = [*(wrap if side == "server" else []), binary, "serve", server, "pinned", "plain"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pipes["stderr"] = subprocess.DEVNULL
     with subprocess.Popen(serve, **pipes) as serving:
         address = serving.stdout.readline().strip()
         drive = [*(wrap if side == "client" else []), binary, "drive", client, "pinned", address]

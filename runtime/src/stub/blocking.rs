@@ -20,9 +20,9 @@ impl<R: Message + Default> UnaryCall<R> {
     /// Makes the call and blocks this thread until it ends.
     ///
     /// # Errors
-    /// As [`response`](Self::response); `INTERNAL` in a `LocalSet` and on a thread
-    /// of a single-threaded runtime, which must not be blocked. The threads of such
-    /// a runtime's `spawn_blocking` cannot be told from it: use `std::thread` there.
+    /// As [`response`](Self::response); `INTERNAL` in a task of a single-threaded
+    /// runtime or of a `LocalSet`, whose only thread must not be blocked. Threads of
+    /// `spawn_blocking` may be, whatever the runtime.
     pub fn wait(self) -> Result<R, Status> {
         block_on(self.into_future())?
     }

@@ -9,8 +9,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::coop::consume_budget;
 
 use crate::status::{Code, Phase, Status};
+
+/// What tokio gives a task before it asks it to yield. Were it more, tokio would
+/// refuse in our place, and its panic be seen on the way.
+const BUDGET: usize = 128;
 
 /// Blocks this thread until `future` is ready. On a worker of a multi-threaded
 /// runtime its other tasks are moved away first; on a single-threaded runtime
@@ -18,13 +23,22 @@ use crate::status::{Code, Phase, Status};
 pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Status> {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Err(_) => Ok(park_on(future)),
-        Ok(RuntimeFlavor::MultiThread) => park_in_place(future),
-        Ok(_) => Err(refused()),
+        Ok(RuntimeFlavor::CurrentThread) if is_in_task() => Err(refused()),
+        Ok(_) => park_in_place(future),
     }
 }
 
-/// Blocks a worker, unless it runs a `LocalSet`, whose other tasks cannot be moved
-/// away: tokio tells of that by a panic alone.
+/// Whether this thread is in the middle of a runtime's task. A task has a budget and
+/// a thread of `spawn_blocking` has none. tokio tells only that it is spent, so what
+/// is left of it is spent here: the task yields at its next `await`.
+fn is_in_task() -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    (0..=BUDGET).any(|_| pin!(consume_budget()).poll(&mut context).is_pending())
+}
+
+/// Blocks a worker or a thread of `spawn_blocking`, but not one that runs a `LocalSet`
+/// or an `unconstrained` task of a single-threaded runtime, whose other tasks cannot
+/// be moved away: tokio tells of that by a panic alone.
 fn park_in_place<F: Future>(future: F) -> Result<F::Output, Status> {
     let mut begun = false;
     let parked = catch_unwind(AssertUnwindSafe(|| {

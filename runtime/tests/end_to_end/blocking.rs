@@ -228,8 +228,26 @@ fn refusals(stub: &EchoStub) -> [Code; 5] {
 async fn blocking_the_only_thread_of_a_runtime_is_an_error_in_every_kind() {
     let stub = stub();
     assert_eq!(refusals(&stub), [Code::Internal; 5]);
+    // A task that tokio never asks to yield is no better.
+    let task = tokio::task::unconstrained(async { refusals(&stub) });
+    assert_eq!(task.await, [Code::Internal; 5]);
     // The channel and the runtime are none the worse for it.
     assert_eq!(stub.unary(Echo::text("hi")).await.unwrap().text, "hi");
+}
+
+#[tokio::test]
+async fn spawn_blocking_of_any_runtime_may_block() {
+    let stub = stub();
+    let blocking = tokio::task::spawn_blocking(move || {
+        let (unary, expand, collect, chat) = each!(stub, call => call);
+        assert_eq!(unary.wait().unwrap().text, "hi");
+        assert_eq!(expand.wait().map(Result::unwrap).count(), 1);
+        collect.wait().finish().unwrap();
+        let (mut requests, mut replies) = chat.wait();
+        requests.send(Echo::number(3)).unwrap();
+        assert_eq!(replies.next().unwrap().unwrap().number, 3);
+    });
+    blocking.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
