@@ -3,6 +3,7 @@
 //! must never keep more than [`KEPT`] bytes a thread.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use bytes::{Bytes, BytesMut};
 
@@ -41,7 +42,7 @@ pub(crate) fn take(length: usize) -> BytesMut {
         return BytesMut::with_capacity(length);
     }
     let length = length.next_multiple_of(PAGE);
-    with_spare(|spare| spare.take(length))
+    with(&SPARE, |spare| spare.take(length))
         .flatten()
         .unwrap_or_else(|| BytesMut::with_capacity(length))
 }
@@ -51,7 +52,7 @@ pub(crate) fn keep(bytes: Bytes) {
     if let Ok(mut buffer) = bytes.try_into_mut() {
         reclaim(&mut buffer);
         if buffer.capacity() >= MIN {
-            with_spare(|spare| spare.keep(buffer));
+            with(&SPARE, |spare| spare.keep(buffer));
         }
     }
 }
@@ -92,16 +93,18 @@ impl Spare {
     }
 }
 
-/// `None` on a thread that ends.
-fn with_spare<T>(change: impl FnOnce(&mut Spare) -> T) -> Option<T> {
-    SPARE
-        .try_with(|cell| {
-            let mut spare = cell.take();
-            let changed = change(&mut spare);
-            cell.set(spare);
-            changed
-        })
-        .ok()
+/// Changes what a thread has at `place`; `None` on a thread that ends.
+pub(crate) fn with<T: Default, R>(
+    place: &'static LocalKey<Cell<T>>,
+    change: impl FnOnce(&mut T) -> R,
+) -> Option<R> {
+    let change = |cell: &Cell<T>| {
+        let mut spare = cell.take();
+        let changed = change(&mut spare);
+        cell.set(spare);
+        changed
+    };
+    place.try_with(change).ok()
 }
 
 #[cfg(test)]

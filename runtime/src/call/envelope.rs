@@ -9,6 +9,7 @@ use super::extensions::Extensions;
 use super::response_head::Coding;
 use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
+use crate::spare;
 
 /// Envelopes that a thread keeps: about the calls that one connection has in
 /// flight. They take some 300 bytes each.
@@ -89,7 +90,7 @@ impl Envelope {
         reason = "it is the box that is used again"
     )]
     pub(crate) fn take() -> Box<Self> {
-        with_spare(Vec::pop).flatten().unwrap_or_default()
+        spare::with(&SPARE, Vec::pop).flatten().unwrap_or_default()
     }
 
     /// Runs `poll` and gives what it gave, unless it panicked: then what was on
@@ -108,7 +109,7 @@ impl Envelope {
         self.compression = CallCompression::default();
         self.extensions = Extensions::default();
         self.is_lent = false;
-        with_spare(|spare| {
+        spare::with(&SPARE, |spare| {
             if spare.len() < KEPT {
                 spare.push(self);
             }
@@ -125,18 +126,6 @@ impl Drop for Envelope {
             let _ = LOST.try_with(|place| place.set(Some(lost)));
         }
     }
-}
-
-/// `None` on a thread that ends.
-fn with_spare<T>(change: impl FnOnce(&mut Spare) -> T) -> Option<T> {
-    SPARE
-        .try_with(|cell| {
-            let mut spare = cell.take();
-            let changed = change(&mut spare);
-            cell.set(spare);
-            changed
-        })
-        .ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::*;
 
 /// Tests run on threads of their own, so each finds nothing spare.
 fn size() -> usize {
-    with_spare(|spare| spare.size).unwrap()
+    with(&SPARE, |spare| spare.size).unwrap()
 }
 
 #[test]

@@ -48,5 +48,5 @@ fn what_a_panic_drops_is_had_back_only_if_it_was_lent_to_it() {
 fn a_thread_keeps_only_so_many() {
     let taken: Vec<_> = (0..2 * KEPT).map(|_| Envelope::take()).collect();
     taken.into_iter().for_each(Envelope::keep);
-    assert_eq!(with_spare(|spare| spare.len()), Some(KEPT));
+    assert_eq!(spare::with(&SPARE, |spare| spare.len()), Some(KEPT));
 }
