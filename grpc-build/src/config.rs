@@ -5,7 +5,7 @@ mod options;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use protoc_gen_rust_grpc::{GeneratedFile, Options, Request, generate};
+use protoc_gen_rust_grpc::{GeneratedFile, Options, Request, generate, not_generated};
 
 use crate::breaking;
 use crate::error::Error;
@@ -186,12 +186,16 @@ impl Config {
         read.files.extend(self.breaking_against.clone());
 
         let request = request::encode(sources.names(), &read.descriptors)?;
-        let generated = Request::decode(&request)
-            .and_then(|request| generate(&request, &options))
-            .map_err(|error| Error::of_all(&report::of_generator(error.diagnostics(), sources)))?;
+        let told = |error: protoc_gen_rust_grpc::Error| {
+            Error::of_all(&report::of_generator(error.diagnostics(), sources))
+        };
+        let request = Request::decode(&request).map_err(told)?;
+        let generated = generate(&request, &options).map_err(told)?;
+        let mut warnings = generated.warnings;
+        warnings.extend(not_generated(&request, &options));
         Ok(Outcome {
             files: generated.files,
-            warnings: report::as_lines(&generated.warnings, sources),
+            warnings: report::as_lines(&warnings, sources),
             read: read.files,
             variables: read.variables,
         })

@@ -47,7 +47,8 @@ pub use front_end::FrontEnd;
 /// `includes` are the directories that imports are relative to; each of
 /// `protos` lies in one of them. The packages of `protos` are generated, those
 /// of their imports are not: name the imports in `protos` too, or say with
-/// [`Config::extern_path`] where their types are.
+/// [`Config::extern_path`] where their types are. A `cargo:warning` tells of an import
+/// whose types are used and that is neither.
 ///
 /// Fails if a file cannot be read or is not valid, with the place in it and the
 /// line; and if `OUT_DIR` is not set, as it is for build scripts.

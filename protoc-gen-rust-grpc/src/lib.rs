@@ -23,6 +23,7 @@ mod editions;
 mod emit;
 mod error;
 mod holding;
+mod imports;
 mod inventory;
 mod locations;
 mod messages;
@@ -39,6 +40,7 @@ use std::collections::{HashMap, HashSet};
 #[doc(hidden)]
 pub use editions::Resolved;
 pub use error::{Diagnostic, Error};
+pub use imports::not_generated;
 #[doc(hidden)]
 pub use options::nearest;
 pub use options::{OPTIONS, OptionSpec, Options, options_as_markdown};

@@ -15,6 +15,10 @@ const HELLO: &str = "\u{feff}syntax = \"proto3\";\npackage hello;\nimport \"part
 const PART: &str = "syntax = \"proto3\";\npackage part;\nimport \"google/protobuf/any.proto\";\n\
                     message Part {}\n";
 
+const NOT_GENERATED: &str = "proto/hello.proto:3:1: `part.Part` is taken from `part.proto`, which is \
+                             not generated with it; name `part.proto` among the files to generate \
+                             too, or say with `extern_path` where its types are";
+
 fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("proto")).unwrap();
@@ -154,8 +158,76 @@ fn a_path_that_covers_nothing_is_a_warning_of_cargos() {
              the files; did you mean `.hello.Hello`?",
             "option `extern_path=.part.Parts` covers no package or type of the \
              files; did you mean `.part.Part`?",
+            NOT_GENERATED,
         ]
     );
+}
+
+#[test]
+fn an_import_that_nobody_generates_is_a_warning_with_its_place() {
+    let warnings = |config: Config, protos: &[&str]| {
+        let directory = directory();
+        let proto = directory.path().join("proto");
+        let sources = Sources::new(protos, &[&proto]).unwrap();
+        let config = config.out_dir(directory.path().join("out"));
+        told(
+            "warning",
+            &config.for_cargo(&sources).unwrap(),
+            directory.path(),
+        )
+    };
+    let one = ["hello.proto"];
+    assert_eq!(warnings(Config::new(), &one), [NOT_GENERATED]);
+    let found: [(Config, &[&str]); 3] = [
+        (Config::new(), &["hello.proto", "part.proto"]),
+        (Config::new().extern_path(".part", "::part"), &one),
+        // Whoever has the messages has all of them.
+        (Config::new().messages(false), &one),
+    ];
+    for (config, protos) in found {
+        assert_eq!(warnings(config, protos), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn types_of_imports_are_missed_wherever_they_are_used() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let user = "syntax = \"proto3\";\nimport \"public.proto\";\nimport \"other.proto\";\n\
+                import \"google/protobuf/timestamp.proto\";\nimport \"unused.proto\";\n\
+                message M { map<int32, Kind> kinds = 1; google.protobuf.Timestamp at = 2; }\n\
+                service S { rpc R(M) returns (other.Outer.Inner); }\n";
+    let files = [
+        ("user.proto", user),
+        (
+            "public.proto",
+            "syntax = \"proto3\";\nimport public \"kind.proto\";\n",
+        ),
+        (
+            "kind.proto",
+            "syntax = \"proto3\";\nenum Kind { NONE = 0; }\n",
+        ),
+        (
+            "other.proto",
+            "syntax = \"proto3\";\npackage other;\nmessage Outer { message Inner {} }\n",
+        ),
+        ("unused.proto", "syntax = \"proto3\";\nmessage Unused {}\n"),
+    ];
+    for (name, text) in files {
+        fs::write(proto.join(name), text).unwrap();
+    }
+    let sources = Sources::new(&["user.proto"], &[&proto]).unwrap();
+    let config = Config::new().out_dir(directory.path().join("out"));
+    let lines = config.for_cargo(&sources).unwrap();
+    let starts = [
+        "proto/user.proto: `Kind` is",
+        "proto/user.proto:3:1: `other.Outer.Inner` is",
+    ];
+    let warnings = told("warning", &lines, directory.path());
+    assert_eq!(warnings.len(), starts.len(), "{warnings:?}");
+    for (warning, start) in warnings.iter().zip(starts) {
+        assert!(warning.starts_with(start), "{warning}");
+    }
 }
 
 #[test]
@@ -163,7 +235,11 @@ fn a_name_that_had_to_differ_is_a_warning_with_its_place() {
     let directory = directory();
     let taken = format!("{HELLO}message GreeterStub {{}}\n");
     fs::write(directory.path().join("proto/hello.proto"), taken).unwrap();
-    let lines = run(Config::new(), directory.path()).unwrap();
+    let lines = run(
+        Config::new().extern_path(".part", "::part"),
+        directory.path(),
+    )
+    .unwrap();
     assert_eq!(
         told("warning", &lines, directory.path()),
         [
