@@ -87,16 +87,17 @@ fn value(option: &str) -> &'static str {
     }
 }
 
-fn generate(sample: &str, options: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn generate(samples: &[&str], options: &[(&str, &str)]) -> BTreeMap<String, String> {
     let out = tempfile::tempdir().unwrap();
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata");
+    let protos: Vec<_> = samples.iter().map(|name| testdata.join(name)).collect();
     let warnings = options
         .iter()
         .fold(Config::new(), |config, (name, value)| {
             config.option(*name, *value)
         })
         .out_dir(out.path())
-        .generate(&[testdata.join(sample)], &[&testdata])
+        .generate(&protos, &[&testdata])
         .unwrap();
     assert_eq!(warnings, Vec::<String>::new(), "{options:?}");
     fs::read_dir(out.path())
@@ -159,14 +160,14 @@ fn diff(old: &str, new: &str) -> String {
 }
 
 fn section(option: &str) -> String {
-    let sample = match option {
-        "default_package_filename" => "no_package.proto",
-        _ => "options.proto",
+    let samples: &[&str] = match option {
+        "default_package_filename" => &["no_package.proto", "hello.proto"],
+        _ => &["options.proto"],
     };
     let mut options = beside(option).to_vec();
-    let before = generate(sample, &options);
+    let before = generate(samples, &options);
     options.push((option, value(option)));
-    let after = generate(sample, &options);
+    let after = generate(samples, &options);
 
     let written: Vec<String> = options
         .iter()
