@@ -9,11 +9,11 @@ by its own name or else by the file that was inlined into it.
 `--publish` writes the table into PERFORMANCE.md. It needs valgrind, and Linux.
 """
 
+import argparse
 import json
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,7 +33,7 @@ ROWS = [
 PARTS = [
     ("malloc and free", r"malloc/malloc\.c|__rustc?_(alloc|dealloc|realloc)|__rdl_"),
     ("copying", r"memmove|memcpy|memset"),
-    ("prost, UTF-8", r":(<?prost::|core::str::|.*as prost::)|prost-[\d.]+/|bench\.rs:"),
+    ("prost, UTF-8", r":(<?prost::|core::str::|.*as prost::)|(?<!tonic-)prost-[\d.]+/|bench\.rs:"),
     ("texts", r":(<?core::fmt|alloc::fmt|alloc::raw_vec|<alloc::string::String as core)"),
     ("library", r"grpc_runtime|tonic|h2|hyper|tokio|bytes|futures|http|tower|bench::peer"),
 ]
@@ -131,9 +131,12 @@ def publish(text):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--publish", action="store_true", help="write it into PERFORMANCE.md")
+    publishes = parser.parse_args().publish
     text = table(build())
     print(text)
-    if "--publish" in sys.argv[1:]:
+    if publishes:
         publish(text)
 
 
