@@ -157,7 +157,10 @@ impl Actor {
             RequestTemplate::new("http", "localhost:50051", "", "grpc-rust-runtime/0.1.0");
         let (plain, metadata) = (Compression::Identity, Metadata::default());
         template.write(UNARY.path(), None, plain, &metadata, &mut head);
-        let stream = self.connection.open(&head).unwrap();
+        let stream = self
+            .connection
+            .open(&head, std::time::Instant::now())
+            .unwrap();
         self.connection.send_data(stream, message(), true);
         self.output()
     }

@@ -12,6 +12,8 @@ mod clock;
 mod code;
 pub mod codegen;
 mod credentials;
+#[cfg(test)]
+mod credit_tests;
 mod deadline;
 mod framing;
 mod in_process;

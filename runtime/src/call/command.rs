@@ -1,11 +1,14 @@
 //! What other tasks ask of the task that owns a connection. One queue per
 //! connection carries these; a value only.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::envelope::Envelope;
 use super::queue::QueueSender;
 use crate::status::Status;
+use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 
 /// One request to the connection's task.
@@ -14,8 +17,8 @@ pub(crate) enum Command {
     /// The stream's outbound state has something new: see
     /// [`CallState`](super::state::CallState).
     Send(StreamId),
-    /// The application consumed so many bytes of the stream's body.
-    Release(StreamId, usize),
+    /// A reader of the stream's body tells how far it is.
+    Read(StreamId, Progress),
     /// The application has no more interest in the stream.
     Cancel(StreamId),
     /// A handler that began on a task of its own waits for something. Servers
@@ -26,6 +29,28 @@ pub(crate) enum Command {
     /// Leave in order, or at once.
     Drain,
     Close,
+}
+
+/// How far a reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The bytes that it consumed since it last told.
+    pub(crate) consumed: usize,
+    /// The size of the message that it waits for, if it needs memory that has to be
+    /// set aside; 0 for none.
+    pub(crate) awaits: usize,
+}
+
+impl Progress {
+    /// Gives the peer what the reader's progress allows.
+    pub(crate) fn apply(self, connection: &mut Connection, stream: StreamId, now: Instant) {
+        if self.consumed > 0 {
+            connection.release(stream, self.consumed);
+        }
+        if self.awaits > 0 {
+            connection.await_message(stream, self.awaits, false, now);
+        }
+    }
 }
 
 /// What a handler ended with.

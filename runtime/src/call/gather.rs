@@ -1,10 +1,18 @@
 //! The one message of a unary request or response, gathered by the connection's
 //! task. It must never hold more than one message of the allowed size.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
-use crate::framing::{Compression, MessageReader, Payload, Side, sole_message};
-use crate::status::{Code, Status};
+use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload, Side, sole_message};
+use crate::status::{Code, Phase, Status};
+use crate::transport::http2::connection::Connection;
+use crate::transport::http2::credit::LEAST_SHARE;
+use crate::transport::http2::event::StreamId;
+
+/// What each stream may have gathered and not be asked for.
+const SMALL: usize = LEAST_SHARE as usize / 2;
 
 /// Gathers exactly one message.
 #[derive(Debug)]
@@ -59,6 +67,24 @@ impl Gather {
         }
     }
 
+    /// Gives the peer the credit that the rest of the message needs. What has come
+    /// is held until the stream ends, but for a message that is complete and small.
+    pub(crate) fn give_credit(&self, connection: &mut Connection, stream: StreamId, now: Instant) {
+        let awaited = self
+            .reader
+            .as_ref()
+            .map_or(0, |reader| reader.awaited_size());
+        if awaited > 0 {
+            connection.await_message(stream, PREFIX_LEN + awaited, true, now);
+        } else if self
+            .message
+            .as_ref()
+            .is_some_and(|message| message.len() < SMALL)
+        {
+            connection.release(stream, usize::MAX);
+        }
+    }
+
     /// The message, at the end of the stream; `None` if there was none.
     pub(crate) fn finish(self) -> Result<Option<Payload>, Status> {
         match self.reader.map_or(Ok(()), |reader| reader.finish()) {
@@ -66,6 +92,16 @@ impl Gather {
             Err(error) => Err(error.into_status(self.side)),
         }
     }
+}
+
+/// A large message did not get on while others waited for its memory.
+pub(crate) fn stalled(side: Side) -> Status {
+    let noun = noun(side);
+    let text = format!(
+        "a message of the {noun} came too slowly while others waited for the memory that \
+         is set aside for it (Http2Options::message_buffer)"
+    );
+    Status::new(Code::ResourceExhausted, text).with_phase(Phase::Receive)
 }
 
 /// What a side receives.

@@ -15,6 +15,9 @@ use crate::framing::{MessageReader, Side};
 use crate::metadata::Metadata;
 use crate::status::Status;
 
+/// Consumed bytes that the call's state does not know of are fewer than this.
+const TOLD: usize = 16 << 10;
+
 /// Receives the messages of one call.
 ///
 /// [`next`](Self::next) gives `Ok(Some(message))`, then `Ok(None)` at the end in
@@ -32,20 +35,13 @@ pub struct Receiver<M> {
     consumed: usize,
     /// Bytes in the reader that are not yet counted as consumed.
     held: usize,
-    /// Consumption is reported in steps of this size.
-    release_step: usize,
     ended: Option<Result<Metadata, Status>>,
     was_compressed: bool,
     message: PhantomData<fn() -> M>,
 }
 
 impl<M: Message + Default> Receiver<M> {
-    pub(crate) fn new(
-        state: Arc<CallState>,
-        max_message_size: usize,
-        side: Side,
-        release_step: usize,
-    ) -> Self {
+    pub(crate) fn new(state: Arc<CallState>, max_message_size: usize, side: Side) -> Self {
         Self {
             state,
             reader: MessageReader::new(),
@@ -53,7 +49,6 @@ impl<M: Message + Default> Receiver<M> {
             side,
             consumed: 0,
             held: 0,
-            release_step,
             ended: None,
             was_compressed: false,
             message: PhantomData,
@@ -88,19 +83,22 @@ impl<M: Message + Default> Receiver<M> {
                     self.consume(self.reader.buffered());
                     return Poll::Ready(Ok(Some(message)));
                 }
-                Ok(None) => {
-                    // What is left is part of a message that the application
-                    // waits for: without credit for it the peer could never
-                    // complete it.
-                    self.consume(0);
-                }
+                Ok(None) => {}
                 Err(error) => {
                     let status = error.into_status(self.side);
                     return Poll::Ready(Err(self.fail(status)));
                 }
             }
+            // What is left is part of a message that is still to come.
             let before = self.reader.buffered();
-            let ended = ready!(self.state.poll_inbound(&mut self.reader, cx));
+            self.consumed += self.held.saturating_sub(before);
+            self.held = before;
+            let consumed = std::mem::take(&mut self.consumed);
+            let awaits = self.reader.awaited_size();
+            let ended = ready!(
+                self.state
+                    .poll_inbound(&mut self.reader, consumed, awaits, cx)
+            );
             self.held += self.reader.buffered() - before;
             if let Some(ended) = ended {
                 let ended = ended.and_then(|trailers| match self.reader.finish() {
@@ -119,8 +117,8 @@ impl<M: Message + Default> Receiver<M> {
     fn consume(&mut self, left: usize) {
         self.consumed += self.held.saturating_sub(left);
         self.held = left.min(self.held);
-        if self.consumed >= self.release_step {
-            self.state.release(std::mem::take(&mut self.consumed));
+        if self.consumed >= TOLD {
+            self.state.consume(std::mem::take(&mut self.consumed));
         }
     }
 
@@ -184,8 +182,11 @@ impl<M> Unpin for Receiver<M> {}
 
 impl<M> Drop for Receiver<M> {
     fn drop(&mut self) {
-        if self.side == Side::Client && self.ended.is_none() {
-            self.state.leave();
+        if self.side == Side::Client {
+            if self.ended.is_none() {
+                self.state.leave();
+            }
+            self.state.forget_inbound(self.held + self.consumed > 0);
         }
     }
 }

@@ -12,6 +12,7 @@
 //! inbound half has ended, nothing more is delivered; once the call is `over`,
 //! nothing is sent either.
 
+mod credit;
 mod inbound;
 mod outbound;
 mod waiter;
@@ -24,7 +25,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use tokio::task::AbortHandle;
 
-use super::command::{Command, Link};
+use super::command::{Command, Link, Progress};
 use super::early_head::{EarlyHead, Look};
 use super::ledger::Ledger;
 use super::response_head::Coding;
@@ -32,6 +33,7 @@ use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
 use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Phase, Status};
+use crate::transport::http2::credit::Reports;
 
 use inbound::Inbound;
 use outbound::Outbound;
@@ -108,10 +110,11 @@ impl CallState {
     // --- the connection's side ---------------------------------------------------
 
     /// The call has a stream from now on. `false` if it ended meanwhile.
-    pub(crate) fn attach(&self, link: Link) -> bool {
+    pub(crate) fn attach(&self, link: Link, reports: Reports) -> bool {
         let mut state = self.lock();
         let over = self.is_over();
         if !over {
+            state.inbound.credit.set_reports(reports);
             state.link = Some(link);
             state.preparing = None;
         }
@@ -119,8 +122,9 @@ impl CallState {
     }
 
     /// The same for a handler's side, whose head goes as `early` says.
-    pub(crate) fn attach_handler(&self, link: Link, early: EarlyHead) {
+    pub(crate) fn attach_handler(&self, link: Link, reports: Reports, early: EarlyHead) {
         let mut state = self.lock();
+        state.inbound.credit.set_reports(reports);
         state.link = Some(link);
         state.early = early;
     }
@@ -153,15 +157,23 @@ impl CallState {
         wake(state, |state| &mut state.inbound.reader);
     }
 
-    pub(crate) fn deliver_data(&self, data: Bytes) {
+    /// `false` where nobody will read it any more.
+    pub(crate) fn deliver_data(&self, data: Bytes) -> bool {
         let mut state = self.lock();
-        if state.inbound.deliver_data(data) {
+        let open = state.inbound.deliver_data(data);
+        if open {
             // Who answers is read: a conversation is never slowed down.
             if let Some(outbound) = &mut state.outbound {
                 outbound.earn();
             }
             wake(state, |state| &mut state.inbound.reader);
         }
+        open
+    }
+
+    /// What the reader has to tell from now on, and how far it is.
+    pub(crate) fn set_reports(&self, reports: Reports) -> Progress {
+        self.lock().inbound.credit.set_reports(reports)
     }
 
     /// The end of a request on a server; the response goes on.
@@ -191,7 +203,6 @@ impl CallState {
             return;
         }
         self.over.store(true, Ordering::Release);
-        let link = state.link.take();
         let preparing = state.preparing.take();
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
@@ -201,7 +212,6 @@ impl CallState {
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
-        drop(link);
         if let Some(task) = preparing {
             task.abort();
         }
@@ -258,15 +268,24 @@ impl CallState {
     }
 
     /// Moves what has arrived into `reader`. Ready when there was something, or
-    /// with the end once all before it is taken.
+    /// with the end once all before it is taken. The reader has consumed so many
+    /// bytes since it last told, and what it holds is part of a message of `awaits`
+    /// bytes, if it knows that.
     pub(crate) fn poll_inbound(
         &self,
         reader: &mut MessageReader,
+        consumed: usize,
+        awaits: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Ended>> {
         let mut state = self.lock();
         state.early.on_ask();
         let polled = state.inbound.poll_chunks(reader, cx);
+        state.inbound.credit.consume(consumed);
+        if polled.is_pending() {
+            state.inbound.credit.await_message(awaits);
+        }
+        tell_progress(&mut state);
         if polled.is_pending()
             && !state.has_begun()
             && state.early.on_wait()
@@ -291,10 +310,25 @@ impl CallState {
         self.lock().inbound.poll_response(cx)
     }
 
-    /// Tells the connection that `bytes` were consumed.
-    pub(crate) fn release(&self, bytes: usize) {
-        if bytes > 0 {
-            self.command(|stream| Command::Release(stream, bytes));
+    /// The reader consumed so many bytes.
+    pub(crate) fn consume(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.inbound.credit.consume(bytes);
+        tell_progress(&mut state);
+    }
+
+    /// The reader is gone; `holds` says whether it has bytes that it did not
+    /// consume. All that came of the call is free.
+    pub(crate) fn forget_inbound(&self, holds: bool) {
+        let state = self.lock();
+        if (holds || state.inbound.has_chunks())
+            && let Some(link) = &state.link
+        {
+            let all = Progress {
+                consumed: usize::MAX,
+                awaits: 0,
+            };
+            link.send(Command::Read(link.stream, all));
         }
     }
 
@@ -431,6 +465,9 @@ impl CallState {
     /// Ends the sending half in order.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
+        if self.is_over() {
+            return;
+        }
         state.outbound().finish();
         announce(&mut state);
     }
@@ -445,22 +482,15 @@ impl CallState {
     /// Ends the call from this side with `status`, and resets its stream.
     pub(crate) fn give_up(&self, status: Status) {
         let link = {
-            let mut state = self.lock();
+            let state = self.lock();
             if self.is_over() {
                 return;
             }
-            state.link.take()
+            state.link.clone()
         };
         self.deliver_end(Err(status));
         if let Some(link) = link {
             link.send(Command::Cancel(link.stream));
-        }
-    }
-
-    fn command(&self, make: impl FnOnce(u32) -> Command) {
-        let state = self.lock();
-        if let Some(link) = &state.link {
-            link.send(make(link.stream));
         }
     }
 }
@@ -484,6 +514,15 @@ fn announce(state: &mut State) {
         && outbound.announce()
     {
         link.send(Command::Send(link.stream));
+    }
+}
+
+/// Tells the connection how far the reader is, where that is due.
+fn tell_progress(state: &mut State) {
+    if let Some(progress) = state.inbound.credit.due()
+        && let Some(link) = &state.link
+    {
+        link.send(Command::Read(link.stream, progress));
     }
 }
 

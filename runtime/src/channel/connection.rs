@@ -14,7 +14,7 @@ use super::open::{Open, expired};
 use super::response::Response;
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
-use crate::call::gather::Gather;
+use crate::call::gather::{Gather, stalled};
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
@@ -172,7 +172,7 @@ impl ClientConnection {
             connection.recycle(fields);
             return None;
         }
-        let opened = connection.open(&fields);
+        let opened = connection.open(&fields, now);
         connection.recycle(fields);
         let stream = match opened {
             Ok(stream) => stream,
@@ -181,10 +181,11 @@ impl ClientConnection {
                 return None;
             }
         };
-        if !open.state.attach(Link {
+        let link = Link {
             commands: self.sender.clone(),
             stream,
-        }) {
+        };
+        if !open.state.attach(link, connection.reports()) {
             connection.reset(stream, ErrorCode::CANCEL);
             return None;
         }
@@ -246,7 +247,13 @@ impl ClientConnection {
         Outcome::Goes
     }
 
-    fn on_data(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) -> Outcome {
+    fn on_data(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        data: Bytes,
+        now: Instant,
+    ) -> Outcome {
         let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
         };
@@ -254,17 +261,17 @@ impl ClientConnection {
             // The connection lets no DATA pass before a head.
             Response::Awaited => Outcome::Goes,
             Response::Stream => {
-                open.state.deliver_data(data);
+                let length = data.len();
+                if !open.state.deliver_data(data) {
+                    connection.release(stream, length);
+                }
                 Outcome::Goes
             }
             Response::Whole { gather, .. } => {
-                let length = data.len();
                 if let Err(status) = gather.push(data) {
                     return Outcome::Fails(status);
                 }
-                // A message must arrive whole before anyone can consume it; its
-                // size is what bounds it.
-                connection.release(stream, length);
+                gather.give_credit(connection, stream, now);
                 Outcome::Goes
             }
         }
@@ -280,26 +287,59 @@ impl ClientConnection {
         match outcome {
             Outcome::Goes => {}
             Outcome::Ends(ended) => {
-                if let Some(open) = self.remove(stream) {
-                    end(open, ended, now);
-                }
                 // The server has said its last word; a request that still
                 // streams has no reader.
                 connection.reset(stream, ErrorCode::NO_ERROR);
-            }
-            Outcome::Fails(status) => {
                 if let Some(open) = self.remove(stream) {
-                    open.fail(status, now);
+                    forget_whole(connection, stream, &open);
+                    end(open, ended, now);
                 }
-                connection.reset(stream, ErrorCode::CANCEL);
+            }
+            Outcome::Fails(status) => self.fail(connection, stream, status, now),
+        }
+    }
+
+    /// The call ends by our judgement.
+    fn fail(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        status: Status,
+        now: Instant,
+    ) {
+        connection.reset(stream, ErrorCode::CANCEL);
+        if let Some(open) = self.remove(stream) {
+            forget_whole(connection, stream, &open);
+            open.fail(status, now);
+        }
+    }
+
+    /// Readers have to tell how far they are, and whoever waits for a large message
+    /// asks for it anew.
+    fn report(&mut self, connection: &mut Connection, now: Instant) {
+        let reports = connection.reports();
+        for (stream, open) in &self.calls {
+            match &open.response {
+                Response::Awaited | Response::Stream => {
+                    let progress = open.state.set_reports(reports);
+                    progress.apply(connection, *stream, now);
+                }
+                Response::Whole { gather, .. } => gather.give_credit(connection, *stream, now),
             }
         }
     }
 
-    fn on_reset(&mut self, stream: StreamId, cause: ResetCause, now: Instant) {
+    fn on_reset(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        cause: ResetCause,
+        now: Instant,
+    ) {
         let Some(mut open) = self.remove(stream) else {
             return;
         };
+        forget_whole(connection, stream, &open);
         let unprocessed = matches!(
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
@@ -339,13 +379,14 @@ impl ClientConnection {
         Some(open)
     }
 
-    fn apply(&mut self, connection: &mut Connection, command: &Command) {
+    fn apply(&mut self, connection: &mut Connection, command: &Command, now: Instant) {
         match *command {
             Command::Send(stream) => self.sends.push(stream),
-            Command::Release(stream, bytes) => connection.release(stream, bytes),
+            Command::Read(stream, progress) => progress.apply(connection, stream, now),
             Command::Cancel(stream) => {
                 self.remove(stream);
                 connection.reset(stream, ErrorCode::CANCEL);
+                connection.forget(stream);
             }
             // A server's: nothing sends these here.
             Command::Begun(_) | Command::Finish(..) | Command::Drain | Command::Close => {}
@@ -359,6 +400,13 @@ enum Outcome {
     Ends(Ended),
     /// It ends by our judgement: the server must be told.
     Fails(Status),
+}
+
+/// What came of a response that nobody reads in part is free.
+fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
+    if !matches!(open.response, Response::Stream) {
+        connection.forget(stream);
+    }
 }
 
 /// Sends what a streaming caller has pushed.
@@ -423,7 +471,7 @@ impl Application for ClientConnection {
             } => {
                 let mut outcome = Outcome::Goes;
                 if !data.is_empty() {
-                    outcome = self.on_data(connection, stream, data);
+                    outcome = self.on_data(connection, stream, data, now);
                 }
                 if end_stream && matches!(outcome, Outcome::Goes) {
                     outcome = Outcome::Fails(no_trailers());
@@ -435,7 +483,7 @@ impl Application for ClientConnection {
                 connection.recycle(fields);
                 self.apply_outcome(connection, stream, Outcome::Ends(ended), now);
             }
-            Event::Reset { stream, cause } => self.on_reset(stream, cause, now),
+            Event::Reset { stream, cause } => self.on_reset(connection, stream, cause, now),
             Event::Sent { stream, bytes } => {
                 // A whole request is sent by nobody who waits for room.
                 if let Some(open) = self.calls.get(&stream)
@@ -454,6 +502,10 @@ impl Application for ClientConnection {
             Event::GoAway { code, debug } => {
                 self.on_go_away(connection.keepalive_time(), code, &debug);
             }
+            Event::Report => self.report(connection, now),
+            Event::Stalled { stream } => {
+                self.fail(connection, stream, stalled(Side::Client), now);
+            }
             // Only a server's connection has a maximum age.
             Event::Overstayed => {}
         }
@@ -468,7 +520,7 @@ impl Application for ClientConnection {
         let mut batch = std::mem::take(&mut self.batch);
         let taken = self.commands.poll_take(&mut batch, cx);
         for command in batch.drain(..) {
-            self.apply(connection, &command);
+            self.apply(connection, &command, now);
         }
         self.batch = batch;
         let came = self.waiting.poll_new(cx);
@@ -512,10 +564,7 @@ impl Application for ClientConnection {
                 return;
             }
             self.deadlines.remove(&(deadline, stream));
-            if let Some(open) = self.calls.remove(&stream) {
-                open.fail(expired(), now);
-            }
-            connection.reset(stream, ErrorCode::CANCEL);
+            self.fail(connection, stream, expired(), now);
         }
     }
 }

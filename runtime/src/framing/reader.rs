@@ -149,6 +149,12 @@ impl MessageReader {
         self.buffered
     }
 
+    /// The size of the message at hand, counted from the first buffered byte, once
+    /// its prefix has told it; 0 before that.
+    pub(crate) fn awaited_size(&self) -> usize {
+        self.body.unwrap_or(0)
+    }
+
     /// The length of the body at hand, once its prefix is there and acceptable.
     fn body_size(&mut self, limit: usize) -> Result<Option<usize>, FramingError> {
         if self.body.is_some() {

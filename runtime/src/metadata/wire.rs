@@ -39,6 +39,7 @@ impl Metadata {
 
     /// Calls `field` with the name and the value of each field to send, in
     /// order.
+    #[inline]
     pub(crate) fn for_each_wire(&self, mut field: impl FnMut(&[u8], &[u8])) {
         let mut scratch = Vec::new();
         for (name, value) in self.raw().filter(|(name, _)| !is_reserved(name)) {

@@ -18,6 +18,7 @@ use crate::call::envelope::Envelope;
 use crate::call::gather::Gather;
 use crate::call::state::CallState;
 use crate::status::Status;
+use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 use crate::transport::http2::stream::{self, StreamMap};
 
@@ -97,6 +98,23 @@ impl Calls {
             self.deadlines.insert((deadline, stream));
         }
         self.calls.insert(stream, Call { stage, deadline });
+    }
+
+    /// Readers have to tell how far they are, and whoever waits for a large message
+    /// asks for it anew.
+    pub(super) fn report(&self, connection: &mut Connection, now: Instant) {
+        let reports = connection.reports();
+        for (stream, call) in &self.calls {
+            match &call.stage {
+                Stage::Gathering(gathering) => {
+                    gathering.gather.give_credit(connection, *stream, now);
+                }
+                Stage::Running(Running {
+                    state: Some(state), ..
+                }) => state.set_reports(reports).apply(connection, *stream, now),
+                Stage::Running(_) | Stage::Ending => {}
+            }
+        }
     }
 
     pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Call> {

@@ -36,8 +36,6 @@ pub(crate) struct Input {
     /// The streaming halves, where the method has any.
     pub(crate) state: Option<Arc<CallState>>,
     pub(crate) limits: CallLimits,
-    /// In which steps a receiver reports what it consumed, in bytes.
-    pub(crate) release_step: usize,
 }
 
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;

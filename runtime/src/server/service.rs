@@ -287,7 +287,7 @@ fn sender<R: Message>(input: &Input) -> Sender<R> {
 
 fn receiver<Q: Message + Default>(input: &Input) -> Receiver<Q> {
     let limit = input.limits.max_receive_message_size;
-    Receiver::new(state(input), limit, Side::Server, input.release_step)
+    Receiver::new(state(input), limit, Side::Server)
 }
 
 /// A streaming method always has its state; one without it could only wait, so

@@ -150,7 +150,6 @@ impl Call {
             state: Arc::clone(&state),
             max_receive_message_size: self.options.limits.max_receive_message_size,
             max_send_message_size: self.options.limits.max_send_message_size,
-            release_step: self.channel.http2().stream_window as usize / 4,
         };
         if let Some(status) = error {
             state.deliver_end(Err(status));
@@ -171,7 +170,6 @@ pub(crate) struct Started {
     pub(crate) state: Arc<CallState>,
     max_receive_message_size: usize,
     max_send_message_size: usize,
-    release_step: usize,
 }
 
 impl Started {
@@ -185,12 +183,7 @@ impl Started {
 
     pub(crate) fn receiver<R: Message + Default>(&self) -> Receiver<R> {
         let state = Arc::clone(&self.state);
-        Receiver::new(
-            state,
-            self.max_receive_message_size,
-            Side::Client,
-            self.release_step,
-        )
+        Receiver::new(state, self.max_receive_message_size, Side::Client)
     }
 }
 

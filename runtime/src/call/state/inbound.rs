@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::Ended;
+use super::credit::Credit;
 use super::waiter::Waiter;
 use crate::framing::{Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
@@ -22,6 +23,7 @@ pub(super) struct Inbound {
     whole: Option<Payload>,
     ended: Option<Ended>,
     pub(super) reader: Waiter,
+    pub(super) credit: Credit,
 }
 
 impl Inbound {
@@ -62,6 +64,10 @@ impl Inbound {
     }
 
     // --- the application's side --------------------------------------------------
+
+    pub(super) fn has_chunks(&self) -> bool {
+        !self.chunks.is_empty()
+    }
 
     /// What has come of a response's head, and of its end.
     pub(super) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {

@@ -97,7 +97,7 @@ impl Outbound {
     /// Something was received.
     pub(super) fn earn(&mut self) {
         if let Some(pace) = &mut self.pace {
-            pace.earn();
+            pace.earn(1);
         }
     }
 

@@ -50,7 +50,7 @@ impl ServerConnection {
             } else {
                 EarlyHead::default()
             };
-            state.attach_handler(self.link(stream), early);
+            state.attach_handler(self.link(stream), connection.reports(), early);
             state
         });
         let replies = state.clone().filter(|_| shape.server_streams);
@@ -66,7 +66,6 @@ impl ServerConnection {
                 message,
                 state: state.clone(),
                 limits: self.shared.router.limits(request.route),
-                release_step: connection.options().stream_window as usize / 4,
             },
         };
         let mut running = Running {

@@ -23,12 +23,13 @@ use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
+use crate::call::gather::stalled;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::chance::Chance;
 use crate::clock;
-use crate::framing::Encodings;
+use crate::framing::{Encodings, Side};
 use crate::status::{Code, Status};
 use crate::transport::driver::Application;
 use crate::transport::http2::connection::Connection;
@@ -164,7 +165,7 @@ impl ServerConnection {
     fn apply(&mut self, connection: &mut Connection, command: Command, now: Instant) {
         match command {
             Command::Send(stream) => self.sends.push(stream),
-            Command::Release(stream, bytes) => connection.release(stream, bytes),
+            Command::Read(stream, progress) => progress.apply(connection, stream, now),
             Command::Cancel(stream) => {
                 self.remove(stream, cancelled);
                 connection.reset(stream, ErrorCode::CANCEL);
@@ -233,6 +234,15 @@ impl Application for ServerConnection {
                 }
             }
             Event::GoAway { .. } => {}
+            Event::Report => {
+                self.settle();
+                self.calls.report(connection, now);
+            }
+            Event::Stalled { stream } => {
+                let status = || stalled(Side::Server);
+                self.stop(stream, status);
+                self.finish(connection, stream, Finished::failed(status()));
+            }
             Event::Overstayed => {
                 self.settle();
                 let why = "the connection has reached its maximum age, and its grace is over";

@@ -148,7 +148,7 @@ impl ServerConnection {
             self.gather(request);
         }
         if length > 0 {
-            self.on_piece(connection, stream, data);
+            self.on_piece(connection, stream, data, now);
         }
         if end_stream {
             self.end_of_request(connection, stream, now);
@@ -156,24 +156,32 @@ impl ServerConnection {
     }
 
     /// A piece of a body that does not come whole.
-    pub(super) fn on_piece(&mut self, connection: &mut Connection, stream: StreamId, data: Bytes) {
+    fn on_piece(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        data: Bytes,
+        now: Instant,
+    ) {
+        let length = data.len();
         let Some(call) = self.calls.get_mut(stream) else {
             return;
         };
         match &mut call.stage {
             Stage::Gathering(gathering) => {
-                let length = data.len();
                 if let Err(status) = gathering.gather.push(data) {
                     return self.finish(connection, stream, Finished::failed(status));
                 }
-                // A message must arrive whole before anyone can consume it; its
-                // size is what bounds it.
-                connection.release(stream, length);
+                gathering.gather.give_credit(connection, stream, now);
             }
             Stage::Running(Running {
                 state: Some(state), ..
-            }) => state.deliver_data(data),
-            Stage::Running(_) | Stage::Ending => connection.release(stream, data.len()),
+            }) => {
+                if !state.deliver_data(data) {
+                    connection.release(stream, length);
+                }
+            }
+            Stage::Running(_) | Stage::Ending => connection.release(stream, length),
         }
     }
 
@@ -196,6 +204,7 @@ impl ServerConnection {
             return;
         };
         let Gathering { request, gather } = *gathering;
+        connection.release(stream, usize::MAX);
         match gather
             .finish()
             .and_then(|message| message.ok_or_else(no_message))

@@ -38,9 +38,11 @@ impl Budget {
         }
     }
 
-    /// Gives one token back for useful work.
-    pub(crate) fn earn(&mut self) {
-        self.tokens = self.burst.min(self.tokens + 1);
+    /// Gives tokens back for useful work.
+    #[inline]
+    pub(crate) fn earn(&mut self, tokens: u32) {
+        let missing = self.burst - self.tokens;
+        self.tokens += tokens.min(missing);
     }
 
     /// Time is credited only when the bucket is empty, so that the common path

@@ -37,6 +37,12 @@ pub(crate) enum Event {
     /// The peer will take no new streams; those above its last one are reported
     /// as `Reset` with [`ResetCause::Unprocessed`].
     GoAway { code: ErrorCode, debug: Bytes },
+    /// Readers have to tell their connection what they consumed so far, and from
+    /// now on as [`reports`](super::connection::Connection::reports) says.
+    Report,
+    /// A large message does not get on while others wait for the memory that is set
+    /// aside for it: the owner ends its call.
+    Stalled { stream: StreamId },
     /// The connection has reached its maximum age, and its grace is over: the
     /// owner ends what still runs.
     Overstayed,

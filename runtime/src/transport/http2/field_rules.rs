@@ -13,34 +13,36 @@ pub(crate) enum Block {
 /// What the rules ask about a field, or about several that follow each other:
 /// a set of the bits below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traits(u16);
+pub(super) struct Traits(u32);
 
-const METHOD: u16 = 1 << 0;
-const SCHEME: u16 = 1 << 1;
-const PATH: u16 = 1 << 2;
-const AUTHORITY: u16 = 1 << 3;
-const STATUS: u16 = 1 << 4;
+const METHOD: u32 = 1 << 0;
+const SCHEME: u32 = 1 << 1;
+const PATH: u32 = 1 << 2;
+const AUTHORITY: u32 = 1 << 3;
+const STATUS: u32 = 1 << 4;
 /// A pseudo-header field that nothing defines.
-const STRANGE: u16 = 1 << 5;
-const PSEUDO: u16 = METHOD | SCHEME | PATH | AUTHORITY | STATUS | STRANGE;
+const STRANGE: u32 = 1 << 5;
+const PSEUDO: u32 = METHOD | SCHEME | PATH | AUTHORITY | STATUS | STRANGE;
 /// A field that is no pseudo-header field.
-const REGULAR: u16 = 1 << 6;
-const TE: u16 = 1 << 7;
-const CONNECTION: u16 = 1 << 8;
+const REGULAR: u32 = 1 << 6;
+const TE: u32 = 1 << 7;
+const CONNECTION: u32 = 1 << 8;
 /// What else the name says is kept by `NAME`; the rest comes from the value.
-const BAD_NAME: u16 = 1 << 9;
-const NAME: u16 = PSEUDO | REGULAR | TE | CONNECTION | BAD_NAME;
-const BAD_VALUE: u16 = 1 << 10;
-const EMPTY_PATH: u16 = 1 << 11;
-const BAD_STATUS: u16 = 1 << 12;
-const BAD_TE: u16 = 1 << 13;
+const BAD_NAME: u32 = 1 << 9;
+const NAME: u32 = PSEUDO | REGULAR | TE | CONNECTION | BAD_NAME | LENGTH;
+const BAD_VALUE: u32 = 1 << 10;
+const EMPTY_PATH: u32 = 1 << 11;
+const BAD_STATUS: u32 = 1 << 12;
+const BAD_TE: u32 = 1 << 13;
 /// Of several fields: a pseudo-header field stands twice, or behind a regular
 /// one.
-const TWICE: u16 = 1 << 14;
-const LATE: u16 = 1 << 15;
+const TWICE: u32 = 1 << 14;
+const LATE: u32 = 1 << 15;
+const LENGTH: u32 = 1 << 16;
+const BAD_LENGTH: u32 = 1 << 17;
 
 /// What no block may have, in the order in which it is told.
-const ALWAYS_BROKEN: [(u16, &str); 7] = [
+const ALWAYS_BROKEN: [(u32, &str); 8] = [
     (
         BAD_NAME | BAD_VALUE,
         "a field name or value with bytes that HTTP/2 forbids",
@@ -51,6 +53,7 @@ const ALWAYS_BROKEN: [(u16, &str); 7] = [
     (BAD_TE, "a te field other than trailers"),
     (EMPTY_PATH, "an empty :path"),
     (BAD_STATUS, "a :status that is not three digits"),
+    (BAD_LENGTH, "a content-length that is no length"),
 ];
 
 impl Traits {
@@ -68,6 +71,7 @@ impl Traits {
             b":status" => STATUS,
             [b':', ..] => STRANGE,
             b"te" => REGULAR | TE,
+            b"content-length" => REGULAR | LENGTH,
             b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding"
             | b"upgrade" => REGULAR | CONNECTION,
             _ => REGULAR,
@@ -86,7 +90,7 @@ impl Traits {
         if !is_value(value) {
             traits |= BAD_VALUE;
         }
-        if name & (PATH | STATUS | TE) != 0 {
+        if name & (PATH | STATUS | TE | LENGTH) != 0 {
             if name & PATH != 0 && value.is_empty() {
                 traits |= EMPTY_PATH;
             }
@@ -96,8 +100,17 @@ impl Traits {
             if name & TE != 0 && !matches!(value, b"trailers") {
                 traits |= BAD_TE;
             }
+            if name & LENGTH != 0 && !is_length(value) {
+                traits |= BAD_LENGTH;
+            }
         }
         Self(traits)
+    }
+
+    /// Whether there is a content-length.
+    #[inline]
+    pub(super) const fn tell_length(self) -> bool {
+        self.0 & LENGTH != 0
     }
 
     /// The traits of these fields and then those of `next`.
@@ -186,6 +199,18 @@ const fn is_value(value: &[u8]) -> bool {
         at += 1;
     }
     !bad
+}
+
+/// RFC 9110 section 8.6: digits, here as many as fit a number in any case.
+const fn is_length(value: &[u8]) -> bool {
+    let mut at = 0;
+    while at < value.len() {
+        if !value[at].is_ascii_digit() {
+            return false;
+        }
+        at += 1;
+    }
+    matches!(value.len(), 1..=18)
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
-//! Flow control windows of RFC 9113 section 5.2, both directions. Arithmetic
-//! only: it must never write a frame.
+//! Flow control windows of one stream, and of the connection on the way out (RFC
+//! 9113 section 5.2). Arithmetic only: it must never write a frame. What the peer
+//! may send on the connection as a whole is `credit`'s.
 
 /// What every window starts with (section 6.9.2).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
+
+/// What no window may exceed (section 6.9.1).
+const MAX_WINDOW: i64 = (1 << 31) - 1;
 
 /// What we may still send. It goes below zero when the peer shrinks its initial
 /// window (section 6.9.2).
@@ -35,16 +39,32 @@ impl SendWindow {
     }
 }
 
-/// What the peer may still send on one stream.
+/// What the peer may still send on one stream, and what it has sent that nobody
+/// has read.
 ///
-/// Invariant: `window + held + released ≤ initial`, where `held` is what the
-/// application has not consumed and `released` what it has, not yet announced.
+/// ```text
+/// ──read──┤◀────── held ──────▶┤◀───── window ─────▶┤      bytes of the stream
+///         ├◀───────────── announced ───────────────▶┤
+///         ├◀──────── granted ────────▶┤◀── share ──▶┤
+/// ```
+///
+/// Invariant: what is announced ends at most `share` behind the granted part, or
+/// where it ended before the share shrank.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
-    window: u32,
-    initial: u32,
+    /// What the peer may have sent beyond what was read. Below `held`, or even
+    /// zero, where SETTINGS took more than was left (section 6.9.2).
+    announced: i32,
+    /// Received, and not yet consumed by the application.
     held: u32,
-    released: u32,
+    /// The size of the message at hand, from its first held byte, where memory was
+    /// set aside for it.
+    granted: u32,
+    /// The size of the message at hand that waits for such memory.
+    wanted: u32,
+    /// The message at hand is held until the stream ends, and not only until it is
+    /// complete.
+    pub(super) to_end: bool,
 }
 
 /// The peer sent more than its window allowed.
@@ -54,91 +74,118 @@ pub(crate) struct Exceeded;
 impl ReceiveWindow {
     pub(crate) fn new(initial: u32) -> Self {
         Self {
-            window: initial,
-            initial,
+            announced: i32::try_from(initial).unwrap_or(i32::MAX),
             held: 0,
-            released: 0,
+            granted: 0,
+            wanted: 0,
+            to_end: false,
         }
     }
 
-    pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
-        self.window = self.window.checked_sub(bytes).ok_or(Exceeded)?;
+    /// Takes so many bytes; returns how many of them no memory was set aside for.
+    #[inline]
+    pub(crate) fn receive(&mut self, bytes: u32) -> Result<u32, Exceeded> {
+        if i64::from(bytes) > self.left() {
+            return Err(Exceeded);
+        }
+        let granted = self.granted.saturating_sub(self.held);
         self.held += bytes;
-        Ok(())
+        Ok(bytes.saturating_sub(granted))
     }
 
-    /// The application consumed `bytes`. Returns how many it really held, so
-    /// that a caller's mistake cannot inflate a window.
-    pub(crate) fn release(&mut self, bytes: u32) -> u32 {
+    /// The application consumed `bytes`, or all there is if it says more than
+    /// that: a caller's mistake cannot inflate a window. Returns how many of them
+    /// memory was set aside for, and how many not.
+    #[inline]
+    pub(crate) fn release(&mut self, bytes: u32) -> (u32, u32) {
         let bytes = bytes.min(self.held);
         self.held -= bytes;
-        self.released += bytes;
-        bytes
+        self.announced = self.announced.wrapping_sub_unsigned(bytes);
+        if self.granted | self.wanted == 0 {
+            return (0, bytes);
+        }
+        let granted = bytes.min(self.granted);
+        self.granted -= granted;
+        self.wanted = self.wanted.saturating_sub(bytes);
+        (granted, bytes - granted)
+    }
+
+    #[inline]
+    fn left(&self) -> i64 {
+        i64::from(self.announced) - i64::from(self.held)
+    }
+
+    /// Nothing is held, set aside or waited for.
+    #[inline]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.held | self.granted | self.wanted == 0
+    }
+
+    /// What the peer may still send.
+    pub(crate) fn window(&self) -> u32 {
+        u32::try_from(self.left()).unwrap_or(0)
     }
 
     pub(crate) fn held(&self) -> u32 {
         self.held
     }
 
-    /// The increment to announce, once it is worth a frame: at half the window.
-    pub(crate) fn update(&mut self) -> Option<u32> {
-        if self.released < self.initial.div_ceil(2) {
+    /// What is held and no memory was set aside for.
+    #[inline]
+    pub(crate) fn unread(&self) -> u32 {
+        self.held.saturating_sub(self.granted)
+    }
+
+    pub(crate) fn granted(&self) -> u32 {
+        self.granted
+    }
+
+    /// The memory that the message at hand waits for, if it does.
+    pub(crate) fn wanted(&self) -> Option<u32> {
+        (self.wanted > 0).then_some(self.wanted)
+    }
+
+    /// The message at hand has `size` bytes and waits for memory. `false` if that
+    /// was known.
+    pub(crate) fn want(&mut self, size: u32) -> bool {
+        let new = self.granted < size && self.wanted == 0;
+        if self.granted < size {
+            self.wanted = size;
+        }
+        new
+    }
+
+    /// What it waits for is set aside.
+    pub(crate) fn grant(&mut self) {
+        self.granted = std::mem::take(&mut self.wanted);
+    }
+
+    /// Memory is set aside for a message that is not there yet.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.granted > 0 && (self.to_end || self.held < self.granted)
+    }
+
+    /// SETTINGS changed the initial window by so much.
+    pub(crate) fn shift(&mut self, delta: i64) {
+        // Both ends are within 31 bits: of a sum of windows, and of what one may lack.
+        let announced = i64::from(self.announced) + delta;
+        self.announced = announced.clamp(i64::from(i32::MIN), MAX_WINDOW) as i32;
+    }
+
+    /// The increment to announce, once it is worth a frame: at half the share.
+    /// `wide` is what SETTINGS may raise the share to, for which there has to be
+    /// room below 2³¹.
+    #[inline]
+    pub(crate) fn update(&mut self, share: u32, wide: u32) -> Option<u32> {
+        let announced = i64::from(self.announced);
+        if announced > i64::from(share / 2) + i64::from(self.granted) {
             return None;
         }
-        let increment = std::mem::take(&mut self.released);
-        self.window += increment;
-        Some(increment)
-    }
-}
-
-/// What the peer may still send on the connection as a whole.
-///
-/// Credit is renewed as bytes arrive, not as they are consumed, so that a
-/// stream that nobody reads does not stop the others; only when `buffered` nears
-/// `capacity` does consumption pace the peer. Invariant: `window + buffered ≤
-/// max(capacity, credit)`.
-#[derive(Debug)]
-pub(crate) struct ConnectionReceiveWindow {
-    window: i64,
-    credit: i64,
-    capacity: i64,
-    buffered: i64,
-}
-
-impl ConnectionReceiveWindow {
-    pub(crate) fn new(credit: u32, capacity: u32) -> Self {
-        Self {
-            window: i64::from(DEFAULT_WINDOW),
-            credit: i64::from(credit),
-            capacity: i64::from(capacity),
-            buffered: 0,
-        }
-    }
-
-    pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
-        if i64::from(bytes) > self.window {
-            return Err(Exceeded);
-        }
-        self.window -= i64::from(bytes);
-        self.buffered += i64::from(bytes);
-        Ok(())
-    }
-
-    pub(crate) fn release(&mut self, bytes: u32) {
-        self.buffered = (self.buffered - i64::from(bytes)).max(0);
-    }
-
-    /// The increment to announce, if any is due. `at_once` skips the wait until
-    /// half of the credit is spent: the first announcement of a connection.
-    pub(crate) fn update(&mut self, at_once: bool) -> Option<u32> {
-        let target = self.credit.min(self.capacity - self.buffered);
-        let increment = target - self.window;
-        let due = if at_once { 1 } else { self.credit / 2 };
-        if increment < due {
-            return None;
-        }
-        self.window = target;
-        u32::try_from(increment).ok()
+        let end = i64::from(share) + i64::from(self.granted);
+        let end = end.min(MAX_WINDOW - i64::from(wide - share));
+        let increment = u32::try_from(end - announced).ok().filter(|more| *more > 0);
+        self.shift(increment.map_or(0, i64::from));
+        increment
     }
 }
 

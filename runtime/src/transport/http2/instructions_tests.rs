@@ -271,7 +271,7 @@ fn consume(connection: &mut Connection, event: Event) -> usize {
 
 fn call(pair: &mut Pair, heads: &[Fields; 3], body: &Bytes) {
     let [request, response, trailers] = heads;
-    let stream = pair.client.connection.open(request).unwrap();
+    let stream = pair.client.connection.open(request, pair.now).unwrap();
     pair.client.connection.send_data(stream, body.clone(), true);
     let mut arrived = 0;
     pair.reach_server(|connection, event| {
@@ -321,7 +321,7 @@ fn connection_mebibyte() {
 fn connection_stream_message() {
     let (mut pair, [request, response, _]) = (Pair::new(), CALL.map(fields));
     let body = Bytes::from_static(MESSAGE);
-    let stream: StreamId = pair.client.connection.open(&request).unwrap();
+    let stream: StreamId = pair.client.connection.open(&request, pair.now).unwrap();
     pair.reach_server(|connection, event| {
         consume(connection, event);
         connection.send_head(stream, &response);

@@ -4,13 +4,17 @@
 //! [`Connection`]: connection::Connection
 
 pub(crate) mod budget;
+mod budgets;
 pub(crate) mod connection;
+pub(crate) mod credit;
+mod departed;
 pub(crate) mod error_code;
 pub(crate) mod event;
 mod field_rules;
 pub(crate) mod fields;
 mod flow;
 mod frame;
+mod grants;
 mod hpack;
 #[cfg(test)]
 pub(crate) mod instructions_tests;

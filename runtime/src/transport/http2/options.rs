@@ -56,17 +56,26 @@ impl UpkeepOptions {
 #[non_exhaustive]
 pub struct Http2Options {
     /// Bytes the peer may send on one stream before the application has read
-    /// any. It bounds the receive memory of a stream. Default 1 MiB; raised to
-    /// 65,535 and cut to 2³¹−1 where it lies outside.
+    /// any, as long as its connection is not half full: see `connection_buffer`.
+    /// Default 1 MiB; raised to 65,535 and cut to 2³¹−1 where it lies outside.
     pub stream_window: u32,
     /// Bytes the peer may have in flight on the whole connection. Default
     /// 4 MiB; raised to 65,535 and cut to 2³¹−1 where it lies outside.
     pub connection_window: u32,
     /// Bytes that may be received and not yet read, over all streams of a
-    /// connection. Up to here a stream that nobody reads does not hold up the
-    /// others; from here on the connection waits for its readers. Default
-    /// 16 MiB.
+    /// connection, before its streams have to make do with less. Streams that
+    /// nobody reads never hold up the others: from half of this on each has a
+    /// window of 64 KiB in place of `stream_window`, and of 8 KiB where there are
+    /// more streams than this holds 64 KiB for. So at most twice as much is unread,
+    /// and 8 KiB for each stream above that number. Default 16 MiB.
     pub connection_buffer: u32,
+    /// Bytes that may be set aside on a connection for messages while they arrive,
+    /// where these are larger than half of a stream's window. Those that do not fit
+    /// wait for the others by flow control, and for nobody where none other
+    /// arrives, so that the largest message allowed always passes. A message that
+    /// gets on by less than 80 KiB in 20 s while others wait ends its call with
+    /// `RESOURCE_EXHAUSTED`. Default 64 MiB.
+    pub message_buffer: u32,
     /// The largest frame the peer may send, in bytes. Default 64 KiB; kept
     /// within 16,384 ..= 16,777,215 (RFC 9113 section 6.5.2).
     pub max_frame_size: u32,
@@ -86,16 +95,18 @@ pub struct Http2Options {
     /// How long a peer may take to finish a header block it began. Default
     /// 20 s.
     pub header_timeout: Duration,
-    /// Stream resets the peer may cause in a burst, its own and those it makes
-    /// us send; each call that ends well earns one back, and so does every
-    /// 10 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`.
-    /// Default 500.
+    /// Calls that a client may reset in a burst before they could be answered,
+    /// within 20 ms and before their response's head; calls that it makes the
+    /// server reset count too. Each call that ends well earns one back, and so does
+    /// every 2 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`. Used
+    /// by servers. Default 500.
     pub reset_burst: u32,
-    /// Frames that carry no work (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty
-    /// DATA, unknown types) the peer may send in a burst; 1,000 a second are
-    /// earned back, and one with every DATA frame either way. Above it the
-    /// connection is closed with `ENHANCE_YOUR_CALM`. A client's PINGs are held to
-    /// the server's `permit_keepalive_time` besides. Default 10,000.
+    /// Frames that carry no work (PING, SETTINGS, PRIORITY, empty DATA, unknown
+    /// types, and WINDOW_UPDATE beyond what DATA that was sent may be answered
+    /// with) the peer may send in a burst; 1,000 a second are earned back, and one
+    /// with every DATA frame either way. Above it the connection is closed with
+    /// `ENHANCE_YOUR_CALM`. A client's PINGs are held to the server's
+    /// `permit_keepalive_time` besides. Default 10,000.
     pub control_burst: u32,
 }
 
@@ -105,6 +116,7 @@ impl Default for Http2Options {
             stream_window: 1 << 20,
             connection_window: 4 << 20,
             connection_buffer: 16 << 20,
+            message_buffer: 64 << 20,
             max_frame_size: 64 << 10,
             max_concurrent_streams: 256,
             max_header_list_size: 16 << 10,

@@ -10,12 +10,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::event::StreamId;
 use super::fields::Fields;
 use super::flow::{ReceiveWindow, SendWindow};
+
+/// No length was told: more than any that is.
+const ANY_LENGTH: u64 = u64::MAX;
 
 /// How the local half ends once the queue is empty.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub(crate) enum End {
 
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "two halves that end on their own, and two marks"
+    reason = "two halves that end on their own, and marks"
 )]
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -36,6 +40,13 @@ pub(crate) struct Stream {
     pub(crate) remote_open: bool,
     /// The peer's first (final) header block has arrived.
     pub(crate) head_received: bool,
+    /// Our first header block has gone.
+    pub(crate) head_sent: bool,
+    /// Some of the peer's body has come.
+    pub(crate) body_begun: bool,
+    pub(crate) opened: Instant,
+    /// What is to come of a body whose length was told.
+    body_left: u64,
     pub(crate) receive: ReceiveWindow,
     pub(crate) send: SendWindow,
     /// The body bytes to send next. Apart from the rest, since most streams queue
@@ -54,11 +65,15 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(receive_window: u32, send_window: u32) -> Self {
+    pub(crate) fn new(receive_window: u32, send_window: u32, now: Instant) -> Self {
         Self {
             local_open: true,
             remote_open: true,
             head_received: false,
+            head_sent: false,
+            body_begun: false,
+            opened: now,
+            body_left: ANY_LENGTH,
             receive: ReceiveWindow::new(receive_window),
             send: SendWindow::new(send_window),
             front: Bytes::new(),
@@ -67,6 +82,27 @@ impl Stream {
             queued: 0,
             end: None,
             scheduled: false,
+        }
+    }
+
+    /// The peer's head says how long its body is.
+    pub(crate) fn expect_body(&mut self, length: u64) {
+        self.body_left = length;
+    }
+
+    /// Takes a piece of the peer's body, and its end; `false` if that is not the
+    /// length that was told (RFC 9113 section 8.1.1).
+    #[inline]
+    pub(crate) fn take_body(&mut self, length: usize, ends: bool) -> bool {
+        if self.body_left == ANY_LENGTH {
+            return true;
+        }
+        match self.body_left.checked_sub(length as u64) {
+            Some(left) => {
+                self.body_left = left;
+                !ends || left == 0
+            }
+            None => false,
         }
     }
 

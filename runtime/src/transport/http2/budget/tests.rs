@@ -11,6 +11,6 @@ fn a_burst_is_allowed_and_time_earns_it_back() {
     let later = start + Duration::from_millis(20);
     assert!(budget.spend(later) && budget.spend(later));
     assert!(!budget.spend(later));
-    budget.earn();
+    budget.earn(1);
     assert!(budget.spend(later));
 }

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::data::WRONG_LENGTH;
 use super::receive::Outcome;
-use super::{Connection, Drain, PartialBlock, Role};
+use super::{Connection, Drain, PartialBlock, Role, too_many_resets};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 use crate::transport::http2::field_rules::{self, Block};
@@ -111,8 +112,13 @@ impl Connection {
             return Err(ConnectionError::protocol("a client opened an even stream"));
         }
         if id <= self.last_peer_stream {
+            if !self.streams.contains_key(&id) {
+                self.recycle(fields);
+                return self.receive_head_on_closed(id, now);
+            }
             return self.receive_trailers(id, end_stream, fields, now);
         }
+        self.note_skipped(id);
         if self.drain == Drain::Final {
             self.recycle(fields);
             return self.spend_control(now);
@@ -120,7 +126,7 @@ impl Connection {
         self.last_peer_stream = id;
         if self.streams.len() >= self.options.max_concurrent_streams as usize {
             self.recycle(fields);
-            return self.violate(id, ErrorCode::REFUSED_STREAM, "too many streams", now);
+            return self.refuse_stream(id, now);
         }
         if let Err(reason) =
             field_rules::check(fields.traits(), fields.overflowed(), Block::Request)
@@ -128,9 +134,24 @@ impl Connection {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
-        let mut stream = Stream::new(self.options.stream_window, self.peer.initial_window);
+        let length = match fields.content_length() {
+            Ok(length) => length,
+            Err(()) => {
+                self.recycle(fields);
+                return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
+            }
+        };
+        let window = self.credit.initial_window();
+        let mut stream = Stream::new(window, self.peer.initial_window, now);
         stream.head_received = true;
         stream.remote_open = !end_stream;
+        if let Some(length) = length {
+            stream.expect_body(length);
+            if !stream.take_body(0, end_stream) {
+                self.recycle(fields);
+                return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
+            }
+        }
         self.streams.insert(id, stream);
         self.events.push_back(Event::Headers {
             stream: id,
@@ -138,6 +159,47 @@ impl Connection {
             end_stream,
         });
         Ok(())
+    }
+
+    /// A call above the limit. One that was sent before the peer could know the
+    /// limit costs it nothing.
+    fn refuse_stream(&mut self, id: StreamId, now: Instant) -> Outcome {
+        too_many_resets(self.budgets.refused(now))?;
+        self.encode_reset(id, ErrorCode::REFUSED_STREAM, self.credit.initial_window());
+        self.induced += FrameHead::LEN + 4;
+        Ok(())
+    }
+
+    /// HEADERS on a stream that is not open any more, or was passed over: RFC 9113
+    /// sections 5.1 and 5.1.1. After a reset of ours they may have been on their way.
+    fn receive_head_on_closed(&mut self, id: StreamId, now: Instant) -> Outcome {
+        if self.departed.contains(id) || self.departed.may_have_forgotten(id) {
+            return self.receive_on_closed(id, now);
+        }
+        if self.skipped.iter().any(|skipped| skipped.contains(&id)) {
+            let reason = "a stream that is lower than the last one";
+            return Err(ConnectionError::protocol(reason));
+        }
+        let reason = "HEADERS on a stream that has ended";
+        Err(ConnectionError::new(ErrorCode::STREAM_CLOSED, reason))
+    }
+
+    /// Remembers which streams the peer passes over by opening this one.
+    #[inline]
+    fn note_skipped(&mut self, id: StreamId) {
+        const KEPT: usize = 16;
+        // Before the first stream the last one is 0.
+        let next = if self.last_peer_stream == 0 {
+            1
+        } else {
+            self.last_peer_stream + 2
+        };
+        if id > next {
+            if self.skipped.len() == KEPT {
+                self.skipped.pop_front();
+            }
+            self.skipped.push_back(next..=id - 2);
+        }
     }
 
     pub(super) fn receive_response_block(
@@ -172,6 +234,14 @@ impl Connection {
             }
             return self.spend_control(now);
         }
+        let length = fields.content_length();
+        if let Ok(Some(length)) = length {
+            stream.expect_body(length);
+        }
+        if length.is_err() || !stream.take_body(0, end_stream) {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
+        }
         stream.head_received = true;
         stream.remote_open = !end_stream;
         let closed = stream.is_closed();
@@ -204,6 +274,8 @@ impl Connection {
                 ErrorCode::PROTOCOL_ERROR,
                 "HEADERS in mid-stream without END_STREAM",
             ))
+        } else if !stream.take_body(0, true) {
+            Some((ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH))
         } else {
             field_rules::check(fields.traits(), fields.overflowed(), Block::Trailers)
                 .err()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::receive::Outcome;
-use super::{Connection, DRAIN_PING, Drain, Role};
+use super::{Connection, DRAIN_PING, Drain, Role, too_many_controls, too_many_resets};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, ResetCause, StreamId};
 use crate::transport::http2::frame::{self, FrameHead, SettingsFrame};
@@ -18,15 +18,18 @@ impl Connection {
         payload: &[u8],
         now: Instant,
     ) -> Outcome {
-        self.spend_control(now)?;
         let settings = match frame::Settings::parse(head, payload) {
             Ok(SettingsFrame::Settings(settings)) => settings,
             Ok(SettingsFrame::Ack) => {
-                self.decoder.settings_acknowledged();
+                if !self.settings_acknowledged() {
+                    return self.spend_control(now);
+                }
+                self.budgets.settings_acknowledged();
                 return Ok(());
             }
             Err(error) => return self.frame_error(0, error, now),
         };
+        self.spend_control(now)?;
         if self.role == Role::Client && settings.enable_push == Some(true) {
             return Err(ConnectionError::protocol("a server sent ENABLE_PUSH"));
         }
@@ -141,7 +144,7 @@ impl Connection {
         payload: &[u8],
         now: Instant,
     ) -> Outcome {
-        self.spend_control(now)?;
+        too_many_controls(self.budgets.window_update(now))?;
         let update = match frame::WindowUpdate::parse(head, payload) {
             Ok(update) => update,
             Err(error) => return self.frame_error(head.stream_id, error, now),
@@ -178,7 +181,15 @@ impl Connection {
             Err(error) => return self.frame_error(head.stream_id, error, now),
         };
         self.check_not_idle(reset.stream_id)?;
-        self.spend_reset(now)?;
+        match self.streams.get(&reset.stream_id) {
+            // Only a server is attacked with resets: a server that resets many of a
+            // client's calls is merely unhelpful.
+            Some(stream) if self.role == Role::Server => {
+                too_many_resets(self.budgets.reset(stream.opened, stream.head_sent, now))?;
+            }
+            Some(_) => {}
+            None => self.spend_control(now)?,
+        }
         if self.remove(reset.stream_id).is_some() {
             let cause = ResetCause::Peer(reset.code);
             self.events.push_back(Event::Reset {

@@ -1,22 +1,62 @@
 //! DATA (RFC 9113 section 6.1): flow control, and pieces passed on as they come.
 //! It must never gather a frame whose payload can be passed on.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::receive::Outcome;
 use super::{Connection, PartialData, Role};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 use crate::transport::http2::frame::{self, FrameHead};
+use crate::transport::http2::stream::Stream;
+
+/// RFC 9113 section 8.1.1.
+pub(super) const WRONG_LENGTH: &str = "a body of another length than its content-length";
+
+/// What a piece of a body means for its stream.
+enum Delivered {
+    Open,
+    Closed,
+    WrongLength,
+}
+
+/// Passes a piece of the body on.
+fn deliver(
+    stream: &mut Stream,
+    events: &mut VecDeque<Event>,
+    id: StreamId,
+    data: Bytes,
+    end_stream: bool,
+) -> Delivered {
+    if !stream.take_body(data.len(), end_stream) {
+        return Delivered::WrongLength;
+    }
+    if !data.is_empty() || end_stream {
+        stream.remote_open = !end_stream;
+        events.push_back(Event::Data {
+            stream: id,
+            data,
+            end_stream,
+        });
+    }
+    if stream.is_closed() {
+        Delivered::Closed
+    } else {
+        Delivered::Open
+    }
+}
 
 impl Connection {
     /// Flow control counts the whole frame when its head is seen (RFC 9113
-    /// section 6.1); returns whether the payload is wanted.
-    pub(super) fn account_data(
+    /// section 6.1). `whole` is its payload, where that is there; otherwise it
+    /// returns whether the payload is wanted.
+    fn account_data(
         &mut self,
         head: FrameHead,
+        whole: Option<Bytes>,
         now: Instant,
     ) -> Result<bool, ConnectionError> {
         let id = head.stream_id;
@@ -25,7 +65,7 @@ impl Connection {
             return Err(ConnectionError::protocol("DATA on stream 0"));
         }
         self.check_not_idle(id)?;
-        if self.receive_window.receive(length).is_err() {
+        if self.credit.receive(length).is_err() {
             return Err(ConnectionError::new(
                 ErrorCode::FLOW_CONTROL_ERROR,
                 "more DATA than the connection's window allows",
@@ -35,32 +75,55 @@ impl Connection {
             self.spend_control(now)?;
         }
         let Some(stream) = self.streams.get_mut(&id) else {
-            self.receive_window.release(length);
-            self.receive_on_closed(id, now)?;
+            if length > 0 && self.departed.receive(id, length) {
+                self.budgets.paid_late();
+            } else {
+                self.receive_on_closed(id, now)?;
+            }
             return Ok(false);
         };
+        let mut unread = 0;
         let violation = if !stream.remote_open {
             Some((ErrorCode::STREAM_CLOSED, "DATA after END_STREAM"))
         } else if self.role == Role::Client && !stream.head_received {
             Some((ErrorCode::PROTOCOL_ERROR, "DATA before the response's head"))
-        } else if stream.receive.receive(length).is_err() {
+        } else if let Ok(taken) = stream.receive.receive(length) {
+            unread = taken;
+            None
+        } else {
             Some((
                 ErrorCode::FLOW_CONTROL_ERROR,
                 "more DATA than the stream's window allows",
             ))
-        } else {
-            None
         };
         if let Some((code, reason)) = violation {
-            self.receive_window.release(length);
-            // What `receive` did not take is not held by the stream either.
             self.violate(id, code, reason, now)?;
             return Ok(false);
         }
         if length > 0 {
-            self.controls.earn();
+            stream.body_begun = true;
+            self.credit.add_unread(i64::from(unread));
+            self.budgets.received_data();
+        }
+        if let Some(data) = whole {
+            let end_stream = head.has(frame::END_STREAM);
+            let delivered = deliver(stream, &mut self.events, id, data, end_stream);
+            self.conclude(id, delivered, now)?;
         }
         Ok(true)
+    }
+
+    fn conclude(&mut self, id: StreamId, delivered: Delivered, now: Instant) -> Outcome {
+        match delivered {
+            Delivered::Open => Ok(()),
+            Delivered::Closed => {
+                self.close(id);
+                Ok(())
+            }
+            Delivered::WrongLength => {
+                self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now)
+            }
+        }
     }
 
     pub(super) fn begin_data(
@@ -69,32 +132,26 @@ impl Connection {
         input: &mut BytesMut,
         now: Instant,
     ) -> Outcome {
-        let wanted = self.account_data(head, now)?;
-        let (id, length) = (head.stream_id, head.length as usize);
-        let end_stream = head.has(frame::END_STREAM);
+        let length = head.length as usize;
         if length <= input.len() {
-            if wanted {
-                let data = input.split_to(length).freeze();
-                self.deliver_data(id, data, end_stream);
-            } else {
-                input.advance(length);
-            }
+            let data = input.split_to(length).freeze();
+            return self.account_data(head, Some(data), now).map(|_| ());
+        }
+        self.account_data(head, None, now)?;
+        self.partial_data = Some(PartialData {
+            stream: head.stream_id,
+            left: length,
+            end_stream: head.has(frame::END_STREAM),
+        });
+        if input.is_empty() {
             return Ok(());
         }
-        self.partial_data = Some(PartialData {
-            stream: id,
-            left: length,
-            end_stream,
-        });
-        if !input.is_empty() {
-            self.continue_data(input);
-        }
-        Ok(())
+        self.continue_data(input, now)
     }
 
-    pub(super) fn continue_data(&mut self, input: &mut BytesMut) {
+    pub(super) fn continue_data(&mut self, input: &mut BytesMut, now: Instant) -> Outcome {
         let Some(partial) = &mut self.partial_data else {
-            return;
+            return Ok(());
         };
         let length = partial.left.min(input.len());
         partial.left -= length;
@@ -103,15 +160,13 @@ impl Connection {
         if last {
             self.partial_data = None;
         }
-        if self
-            .streams
-            .get(&id)
-            .is_some_and(|stream| stream.remote_open)
-        {
-            let data = input.split_to(length).freeze();
-            self.deliver_data(id, data, end_stream);
-        } else {
-            input.advance(length);
+        let data = input.split_to(length).freeze();
+        match self.streams.get_mut(&id) {
+            Some(stream) if stream.remote_open => {
+                let delivered = deliver(stream, &mut self.events, id, data, end_stream);
+                self.conclude(id, delivered, now)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -126,31 +181,11 @@ impl Connection {
             Ok(data) => data,
             Err(error) => return self.frame_error(head.stream_id, error, now),
         };
-        if !self.account_data(head, now)? {
-            return Ok(());
+        let padding = length - data.data.len();
+        if self.account_data(head, Some(data.data), now)? {
+            // Nothing that the application could ever consume.
+            self.release(head.stream_id, padding);
         }
-        // Padding is nothing the application could ever consume.
-        self.release(head.stream_id, length - data.data.len());
-        self.deliver_data(head.stream_id, data.data, data.end_stream);
         Ok(())
-    }
-
-    pub(super) fn deliver_data(&mut self, id: StreamId, data: Bytes, end_stream: bool) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        if !stream.remote_open || (data.is_empty() && !end_stream) {
-            return;
-        }
-        stream.remote_open = !end_stream;
-        let closed = stream.is_closed();
-        self.events.push_back(Event::Data {
-            stream: id,
-            data,
-            end_stream,
-        });
-        if closed {
-            self.close(id);
-        }
     }
 }

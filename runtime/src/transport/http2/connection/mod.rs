@@ -13,6 +13,7 @@
 
 mod blocks;
 mod control;
+mod credit;
 mod data;
 #[cfg(test)]
 mod hostile_tests;
@@ -25,18 +26,22 @@ mod upkeep;
 mod upkeep_tests;
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
 pub(crate) use send::CannotOpen;
 
-use super::budget::Budget;
+use super::budgets::{Budgets, Spent};
+use super::credit::Credit;
+use super::departed::Departed;
 use super::error_code::ErrorCode;
 use super::event::{ConnectionError, Event, ResetCause, StreamId};
 use super::fields::Fields;
-use super::flow::{ConnectionReceiveWindow, DEFAULT_WINDOW, SendWindow};
+use super::flow::{DEFAULT_WINDOW, SendWindow};
 use super::frame;
+use super::grants::Grants;
 use super::hpack;
 use super::keepalive::{PingLimits, PingStrikes};
 use super::options::Http2Options;
@@ -51,9 +56,6 @@ pub(crate) const OUTPUT_HIGH_WATER: usize = 256 << 10;
 /// Replies the peer made us queue (PING and SETTINGS acknowledgements, resets,
 /// window updates): above this we stop reading until some are written.
 const INDUCED_LIMIT: usize = 64 << 10;
-/// How many locally reset streams are remembered, so that what was already on
-/// its way for them is ignored.
-const REMEMBERED_RESETS: usize = 256;
 /// A client's GOAWAY wait: after the PING that follows the first GOAWAY.
 const DRAIN_PING: [u8; 8] = *b"draining";
 /// If the peer does not answer that PING, draining goes on without it.
@@ -124,7 +126,10 @@ pub(crate) struct Connection {
     encoder: hpack::Encoder,
     streams: StreamMap<Stream>,
     peer: PeerSettings,
-    receive_window: ConnectionReceiveWindow,
+    credit: Credit,
+    grants: Grants,
+    /// What streams that are gone have left for a caller to read.
+    lingering: StreamMap<u32>,
     send_window: SendWindow,
     /// Streams with something to frame; each stands here once.
     ready: VecDeque<StreamId>,
@@ -136,7 +141,10 @@ pub(crate) struct Connection {
     next_stream: StreamId,
     /// The highest stream the peer opened.
     last_peer_stream: StreamId,
-    remembered_resets: VecDeque<StreamId>,
+    /// Streams that the peer passed over when it opened a higher one, the latest of
+    /// them.
+    skipped: VecDeque<RangeInclusive<StreamId>>,
+    departed: Departed,
     /// Bytes of the client's preface a server still waits for.
     preface_left: usize,
     settings_received: bool,
@@ -144,8 +152,10 @@ pub(crate) struct Connection {
     partial_data: Option<PartialData>,
     drain: Drain,
     peer_going_away: bool,
-    resets: Budget,
-    controls: Budget,
+    budgets: Budgets,
+    /// Calls that were answered and cut before a byte of their body came, since the
+    /// budgets were last asked.
+    unpaid: u32,
     /// Bytes of replies the peer made us queue since the output was last empty.
     induced: usize,
     handshake_deadline: Option<Instant>,
@@ -168,10 +178,13 @@ impl Connection {
             encoder: hpack::Encoder::new(hpack::DEFAULT_TABLE_SIZE),
             streams: StreamMap::default(),
             peer: PeerSettings::default(),
-            receive_window: ConnectionReceiveWindow::new(
+            credit: Credit::new(
+                options.stream_window,
                 options.connection_window,
                 options.connection_buffer,
             ),
+            grants: Grants::new(options.message_buffer),
+            lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             ready: VecDeque::new(),
             output: Output::default(),
@@ -179,7 +192,8 @@ impl Connection {
             spare_fields: Vec::new(),
             next_stream: 1,
             last_peer_stream: 0,
-            remembered_resets: VecDeque::new(),
+            skipped: VecDeque::new(),
+            departed: Departed::default(),
             preface_left: if role == Role::Server {
                 PREFACE.len()
             } else {
@@ -190,8 +204,8 @@ impl Connection {
             partial_data: None,
             drain: Drain::No,
             peer_going_away: false,
-            resets: Budget::new(options.reset_burst, Duration::from_millis(10), now),
-            controls: Budget::new(options.control_burst, Duration::from_millis(1), now),
+            budgets: Budgets::new(options.control_burst, options.reset_burst, now),
+            unpaid: 0,
             induced: 0,
             handshake_deadline: Some(now + options.handshake_timeout),
             header_deadline: None,
@@ -219,7 +233,7 @@ impl Connection {
             ..frame::Settings::default()
         };
         settings.encode(self.output.buffer());
-        if let Some(increment) = self.receive_window.update(true) {
+        if let Some(increment) = self.credit.update(true) {
             frame::WindowUpdate {
                 stream_id: 0,
                 increment,
@@ -290,10 +304,16 @@ impl Connection {
             Drain::Announced(until, _) => Some(until),
             Drain::No | Drain::Final => None,
         };
-        let own = [self.handshake_deadline, self.header_deadline, drain]
-            .into_iter()
-            .flatten()
-            .min();
+        let stalled = self.grants.next_timeout();
+        let own = [
+            self.handshake_deadline,
+            self.header_deadline,
+            drain,
+            stalled,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         match &self.upkeep {
             None => own,
             Some(upkeep) => own
@@ -322,6 +342,7 @@ impl Connection {
         {
             self.drain_finally(reason);
         }
+        self.report_stalled(now);
         self.handle_upkeep_timeout(now)
     }
 
@@ -380,14 +401,18 @@ impl Connection {
     fn remove(&mut self, id: StreamId) -> Option<Stream> {
         let stream = self.streams.remove(&id)?;
         stream::shrink(&mut self.streams);
-        self.receive_window.release(stream.receive.held());
+        self.settle(id, &stream);
         Some(stream)
     }
 
     /// Both halves ended in order: reports and removes the stream.
     fn close(&mut self, id: StreamId) {
+        self.budgets.ended_in_order();
+        self.remove_closed(id);
+    }
+
+    fn remove_closed(&mut self, id: StreamId) {
         self.remove(id);
-        self.resets.earn();
         self.events.push_back(Event::Closed { stream: id });
     }
 
@@ -400,21 +425,27 @@ impl Connection {
         reason: &'static str,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        self.spend_reset(now)?;
-        if self.remove(id).is_some() {
-            let cause = ResetCause::Violation(code, reason);
-            self.events.push_back(Event::Reset { stream: id, cause });
+        // A server that breaks rules is merely unhelpful.
+        if self.role == Role::Server {
+            too_many_resets(self.budgets.provoked(now))?;
         }
-        self.encode_reset(id, code);
+        let window = match self.remove(id) {
+            Some(stream) => {
+                let cause = ResetCause::Violation(code, reason);
+                self.events.push_back(Event::Reset { stream: id, cause });
+                stream.receive.window()
+            }
+            None => self.credit.initial_window(),
+        };
+        self.encode_reset(id, code, window);
         self.induced += frame::FrameHead::LEN + 4;
         Ok(())
     }
 
-    fn encode_reset(&mut self, id: StreamId, code: ErrorCode) {
-        if self.remembered_resets.len() == REMEMBERED_RESETS {
-            self.remembered_resets.pop_front();
-        }
-        self.remembered_resets.push_back(id);
+    /// The peer may have sent as much as `window` allows before it hears of it.
+    fn encode_reset(&mut self, id: StreamId, code: ErrorCode, window: u32) {
+        self.departed.remember(id, window);
+        self.budgets.reset_sent();
         frame::Reset {
             stream_id: id,
             code,
@@ -422,23 +453,19 @@ impl Connection {
         .encode(self.output.buffer());
     }
 
-    /// Only a server is attacked with resets; a server that resets many of a
-    /// client's calls is merely unhelpful.
-    fn spend_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if self.role == Role::Client || self.resets.spend(now) {
-            Ok(())
-        } else {
-            Err(ConnectionError::calm("too many stream resets"))
-        }
-    }
-
     fn spend_control(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if self.controls.spend(now) {
-            Ok(())
-        } else {
-            Err(ConnectionError::calm("too many frames that carry no work"))
-        }
+        too_many_controls(self.budgets.control(now))
     }
+}
+
+fn too_many_controls(spent: Result<(), Spent>) -> Result<(), ConnectionError> {
+    spent.map_err(|Spent| ConnectionError::calm("too many frames that carry no work"))
+}
+
+fn too_many_resets(spent: Result<(), Spent>) -> Result<(), ConnectionError> {
+    spent.map_err(|Spent| {
+        ConnectionError::calm("too many calls that were reset before they could be answered")
+    })
 }
 
 impl std::fmt::Debug for Connection {

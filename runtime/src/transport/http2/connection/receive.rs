@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 
-use super::{Connection, Drain, PREFACE, Role};
+use super::{Connection, Drain, PREFACE, Role, too_many_resets};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, StreamId};
 use crate::transport::http2::frame::{self, FrameHead, Kind};
@@ -24,6 +24,10 @@ impl Connection {
         input: &mut BytesMut,
         now: Instant,
     ) -> Result<bool, ConnectionError> {
+        while self.unpaid > 0 {
+            self.unpaid -= 1;
+            too_many_resets(self.budgets.provoked(now))?;
+        }
         self.receive_preface(input)?;
         if !self.wants_input() {
             return Ok(false);
@@ -32,7 +36,7 @@ impl Connection {
             if input.is_empty() {
                 return Ok(false);
             }
-            self.continue_data(input);
+            self.continue_data(input, now)?;
             return Ok(true);
         }
         let Some(bytes) = input.first_chunk::<{ FrameHead::LEN }>() else {
@@ -62,7 +66,9 @@ impl Connection {
             input.advance(length);
             result?;
         }
-        self.announce_connection_window();
+        if !self.credit.is_settled() {
+            self.change_credit();
+        }
         Ok(true)
     }
 
@@ -117,13 +123,12 @@ impl Connection {
                 self.spend_control(now)?;
                 match frame::Priority::parse(head, payload) {
                     Ok(_) => Ok(()),
-                    // RFC 9113 section 5.3 dropped priorities: what is wrong
-                    // with one concerns nobody, unless the frame itself is.
-                    Err(error) if self.streams.contains_key(&head.stream_id) => {
+                    Err(error) => {
+                        // No RST_STREAM may follow on a stream that is idle.
+                        self.check_not_idle(head.stream_id)
+                            .map_err(|_| ConnectionError::new(error.code, error.reason))?;
                         self.frame_error(head.stream_id, error, now)
                     }
-                    Err(error) if error.scope == frame::Scope::Stream => Ok(()),
-                    Err(error) => self.frame_error(head.stream_id, error, now),
                 }
             }
             // RFC 9113 section 4.1: unknown types are ignored.
@@ -163,10 +168,10 @@ impl Connection {
     /// error else. It spends either way, or ignored frames would cost nothing.
     pub(super) fn receive_on_closed(&mut self, id: StreamId, now: Instant) -> Outcome {
         self.spend_control(now)?;
-        if self.remembered_resets.contains(&id) || self.drain == Drain::Final {
+        if self.departed.contains(id) || self.drain == Drain::Final {
             return Ok(());
         }
-        self.encode_reset(id, ErrorCode::STREAM_CLOSED);
+        self.encode_reset(id, ErrorCode::STREAM_CLOSED, 0);
         self.induced += FrameHead::LEN + 4;
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What the owner of a connection says: open, send, finish, reset, release, and
 //! the framing of queued data within the windows. It must never look at input.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::{Connection, Drain, Event, OUTPUT_HIGH_WATER, Role};
@@ -45,11 +47,12 @@ impl Connection {
 
     /// Opens a stream with a request's head. END_STREAM is never set here: some
     /// servers give no answer to a request that ends with its head.
-    pub(crate) fn open(&mut self, head: &Fields) -> Result<StreamId, CannotOpen> {
+    pub(crate) fn open(&mut self, head: &Fields, now: Instant) -> Result<StreamId, CannotOpen> {
         self.can_open()?;
         let id = self.next_stream;
         self.next_stream += 2;
-        let stream = Stream::new(self.options.stream_window, self.peer.initial_window);
+        let window = self.credit.initial_window();
+        let stream = Stream::new(window, self.peer.initial_window, now);
         self.streams.insert(id, stream);
         self.encode_block(id, head, false);
         Ok(id)
@@ -63,11 +66,10 @@ impl Connection {
     /// Sends a response's head; unknown streams are ignored, as they may have
     /// been reset meanwhile.
     pub(crate) fn send_head(&mut self, id: StreamId, head: &Fields) {
-        if self
-            .streams
-            .get(&id)
-            .is_some_and(|stream| stream.local_open)
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.local_open
         {
+            stream.head_sent = true;
             self.encode_block(id, head, false);
         }
     }
@@ -102,7 +104,7 @@ impl Connection {
         {
             stream.send.take(length);
             self.send_window.take(length);
-            self.controls.earn();
+            self.budgets.sent_data(length);
             self.sent_since_ping = true;
             let out = self.output.buffer();
             frame::Data::encode_head(id, length as u32, end, out);
@@ -140,39 +142,9 @@ impl Connection {
 
     /// Ends the stream at once, both ways.
     pub(crate) fn reset(&mut self, id: StreamId, code: ErrorCode) {
-        if self.remove(id).is_some() {
-            self.encode_reset(id, code);
-            self.announce_connection_window();
-        }
-    }
-
-    /// The application consumed `bytes` that arrived on the stream.
-    pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let released = stream.receive.release(bytes);
-        self.receive_window.release(released);
-        if stream.remote_open
-            && let Some(increment) = stream.receive.update()
-        {
-            frame::WindowUpdate {
-                stream_id: id,
-                increment,
-            }
-            .encode(self.output.buffer());
-        }
-        self.announce_connection_window();
-    }
-
-    pub(super) fn announce_connection_window(&mut self) {
-        if let Some(increment) = self.receive_window.update(false) {
-            frame::WindowUpdate {
-                stream_id: 0,
-                increment,
-            }
-            .encode(self.output.buffer());
+        if let Some(stream) = self.remove(id) {
+            self.encode_reset(id, code, stream.receive.window());
+            self.review_credit();
         }
     }
 
@@ -242,7 +214,7 @@ impl Connection {
             }
             stream.send.take(length);
             self.send_window.take(length);
-            self.controls.earn();
+            self.budgets.sent_data(length);
             self.sent_since_ping = true;
             self.events.push_back(Event::Sent {
                 stream: id,
@@ -275,8 +247,14 @@ impl Connection {
         stream.end = None;
         if self.role == Role::Server && stream.remote_open {
             stream.remote_open = false;
-            self.encode_reset(id, ErrorCode::NO_ERROR);
-            self.close(id);
+            let (window, paid) = (stream.receive.window(), stream.body_begun);
+            self.encode_reset(id, ErrorCode::NO_ERROR, window);
+            if paid {
+                self.close(id);
+            } else {
+                self.unpaid += 1;
+                self.remove_closed(id);
+            }
         } else if !stream.remote_open {
             self.close(id);
         }

@@ -16,13 +16,13 @@ fn a_send_window_may_go_below_zero_and_not_above_the_maximum() {
 #[test]
 fn a_stream_window_follows_what_was_consumed() {
     let mut window = ReceiveWindow::new(100);
-    window.receive(100).unwrap();
+    assert_eq!(window.receive(100), Ok(100));
     assert_eq!(window.receive(1), Err(Exceeded));
-    assert_eq!(window.update(), None);
-    window.release(49);
-    assert_eq!(window.update(), None);
+    assert_eq!(window.update(100, 100), None);
+    assert_eq!(window.release(49), (0, 49));
+    assert_eq!(window.update(100, 100), None);
     window.release(1);
-    assert_eq!(window.update(), Some(50));
+    assert_eq!(window.update(100, 100), Some(50));
     window.receive(50).unwrap();
     assert_eq!(window.receive(1), Err(Exceeded));
 }
@@ -31,21 +31,54 @@ fn a_stream_window_follows_what_was_consumed() {
 fn releasing_more_than_was_held_creates_no_credit() {
     let mut window = ReceiveWindow::new(100);
     window.receive(60).unwrap();
-    assert_eq!(window.release(1_000), 60);
-    assert_eq!(window.update(), Some(60));
+    window.release(1_000);
+    assert_eq!(window.update(100, 100), Some(60));
     assert_eq!(window.receive(101), Err(Exceeded));
 }
 
 #[test]
-fn an_unread_stream_does_not_stop_the_connection_until_its_buffer_is_full() {
-    let mut window = ConnectionReceiveWindow::new(100_000, 250_000);
-    assert_eq!(window.update(true), Some(100_000 - DEFAULT_WINDOW));
-    window.receive(100_000).unwrap();
-    assert_eq!(window.update(false), Some(100_000));
-    window.receive(100_000).unwrap();
-    assert_eq!(window.update(false), Some(50_000));
-    window.receive(50_000).unwrap();
-    assert_eq!(window.update(false), None);
-    window.release(250_000);
-    assert_eq!(window.update(false), Some(100_000));
+fn a_share_that_shrinks_takes_what_was_left_and_gives_nothing_until_enough_is_read() {
+    let mut window = ReceiveWindow::new(1_000);
+    window.receive(400).unwrap();
+    window.shift(100 - 1_000);
+    assert_eq!(window.window(), 0);
+    window.release(350);
+    assert_eq!(window.update(100, 1_000), Some(350));
+    assert_eq!(window.window(), 50);
+    window.release(50);
+    assert_eq!(window.update(100, 1_000), Some(50));
+    assert_eq!(window.window(), 100);
+}
+
+#[test]
+fn memory_for_a_message_is_credit_on_top_of_the_share() {
+    let mut window = ReceiveWindow::new(100);
+    window.receive(60).unwrap();
+    assert!(window.want(500));
+    assert!(!window.want(500), "it is known");
+    assert_eq!(window.unread(), 60);
+    window.grant();
+    assert_eq!((window.unread(), window.is_filling()), (0, true));
+    assert_eq!(window.update(100, 100), Some(500));
+    assert_eq!(window.receive(440), Ok(0));
+    assert!(!window.is_filling());
+    assert_eq!(window.receive(70), Ok(70));
+    assert_eq!((window.unread(), window.held()), (70, 570));
+    assert_eq!(window.release(500), (500, 0));
+    assert_eq!((window.granted(), window.unread()), (0, 70));
+    assert_eq!(window.update(100, 100), None, "30 are left of 100");
+    window.release(70);
+    assert_eq!(window.update(100, 100), Some(70));
+}
+
+#[test]
+fn no_window_grows_above_the_maximum() {
+    let wide = 1 << 30;
+    let mut window = ReceiveWindow::new(wide);
+    window.receive(10).unwrap();
+    assert!(window.want(u32::MAX));
+    window.grant();
+    let increment = window.update(wide, wide).unwrap();
+    assert_eq!(i64::from(window.window()), MAX_WINDOW - 10);
+    assert_eq!(i64::from(increment), MAX_WINDOW - i64::from(wide));
 }

@@ -1,0 +1,245 @@
+//! How a connection gives its peer credit: windows that follow what is read,
+//! shares that follow how full it is, and memory for large messages. It must never
+//! let a stream that is read stand still.
+
+use std::time::Instant;
+
+use super::{Connection, Role};
+use crate::transport::http2::credit::{Reports, Review};
+use crate::transport::http2::event::{Event, StreamId};
+use crate::transport::http2::flow::ReceiveWindow;
+use crate::transport::http2::frame;
+use crate::transport::http2::stream::Stream;
+
+impl Connection {
+    /// What readers have to tell from now on.
+    pub(crate) fn reports(&self) -> Reports {
+        self.credit.reports(self.readers())
+    }
+
+    /// How many streams hold something, or may.
+    fn readers(&self) -> usize {
+        self.streams.len() + self.lingering.len()
+    }
+
+    /// The application consumed `bytes` that arrived on the stream, or all that
+    /// there is if it says more.
+    pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return self.release_lingering(id, bytes);
+        };
+        let window = &mut stream.receive;
+        let (granted, unread) = window.release(bytes);
+        let left = window.granted();
+        if stream.remote_open
+            && let Some(increment) = window.update(self.credit.share(), self.credit.wide())
+        {
+            self.update_window(id, increment);
+        }
+        self.credit.add_unread(-i64::from(unread));
+        if granted > 0 {
+            self.take_grant_back(id, granted, left == 0);
+        }
+        if !self.credit.is_settled() {
+            self.change_credit();
+        }
+    }
+
+    #[cold]
+    fn take_grant_back(&mut self, id: StreamId, bytes: u32, last: bool) {
+        self.grants.take_back(id, bytes, last);
+        self.give_grants();
+    }
+
+    /// Nobody will read what a finished stream left.
+    #[inline]
+    pub(crate) fn forget(&mut self, id: StreamId) {
+        if !self.lingering.is_empty() {
+            self.release_lingering(id, u32::MAX);
+        }
+    }
+
+    /// What a finished stream left unread is consumed, or nobody will.
+    #[cold]
+    fn release_lingering(&mut self, id: StreamId, bytes: u32) {
+        let Some(held) = self.lingering.get_mut(&id) else {
+            return;
+        };
+        let bytes = bytes.min(*held);
+        *held -= bytes;
+        if *held == 0 {
+            self.lingering.remove(&id);
+        }
+        self.credit.add_unread(-i64::from(bytes));
+        self.review_credit();
+    }
+
+    /// The application waits for a message of `size` bytes, of which the stream's
+    /// unread bytes are the first. With `to_end` it is held until the stream ends.
+    /// Memory is set aside for one that the stream's share may not hold.
+    pub(crate) fn await_message(&mut self, id: StreamId, size: usize, to_end: bool, now: Instant) {
+        if size <= self.credit.share() as usize / 2 {
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.receive.to_end = to_end;
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        if stream.remote_open && stream.receive.want(size) {
+            self.grants.wait(id, now);
+            self.give_grants();
+            self.announce_connection_window();
+        }
+    }
+
+    /// Sets memory aside for those who stand in line, in order. One that fits
+    /// nowhere gets its memory once nobody else's is under way.
+    pub(super) fn give_grants(&mut self) {
+        while let Some(id) = self.grants.first() {
+            let wanted = self.streams.get(&id).and_then(|s| s.receive.wanted());
+            let Some(size) = wanted else {
+                self.grants.skip();
+                continue;
+            };
+            if !self.grants.has_room(size) && self.is_filling_any() {
+                return;
+            }
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            let window = &mut stream.receive;
+            let unread = window.unread();
+            window.grant();
+            self.grants.give(size);
+            self.credit
+                .add_unread(i64::from(window.unread()) - i64::from(unread));
+            self.announce_stream_window(id);
+        }
+    }
+
+    fn is_filling_any(&self) -> bool {
+        self.grants.given().any(|id| {
+            self.streams
+                .get(&id)
+                .is_some_and(|s| s.receive.is_filling())
+        })
+    }
+
+    /// Messages that others wait for, and that do not get on.
+    pub(super) fn report_stalled(&mut self, now: Instant) {
+        let streams = &self.streams;
+        let stalled = self.grants.stalled(now, |id| {
+            let window = &streams.get(&id)?.receive;
+            window.is_filling().then(|| window.held())
+        });
+        let events = stalled.into_iter().map(|stream| Event::Stalled { stream });
+        self.events.extend(events);
+    }
+
+    /// Takes what a stream held off the books as it leaves the table. On a client
+    /// the caller may still read it; a handler's is gone with the handler.
+    #[inline]
+    pub(super) fn settle(&mut self, id: StreamId, stream: &Stream) {
+        if !stream.receive.is_clear() {
+            self.settle_held(id, &stream.receive);
+        }
+    }
+
+    #[cold]
+    fn settle_held(&mut self, id: StreamId, window: &ReceiveWindow) {
+        let mut change = -i64::from(window.unread());
+        if self.role == Role::Client && window.held() > 0 {
+            self.lingering.insert(id, window.held());
+            change += i64::from(window.held());
+        }
+        self.credit.add_unread(change);
+        if window.granted() > 0 {
+            self.grants.take_back(id, window.granted(), true);
+        }
+        self.give_grants();
+    }
+
+    fn announce_connection_window(&mut self) {
+        if let Some(increment) = self.credit.update(false) {
+            self.update_window(0, increment);
+        }
+    }
+
+    fn update_window(&mut self, stream_id: StreamId, increment: u32) {
+        frame::WindowUpdate {
+            stream_id,
+            increment,
+        }
+        .encode(self.output.buffer());
+    }
+
+    fn announce_stream_window(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.remote_open
+            && let Some(increment) = stream
+                .receive
+                .update(self.credit.share(), self.credit.wide())
+        {
+            self.update_window(id, increment);
+        }
+    }
+
+    /// Whether what is unread asks for other shares, and what the connection may
+    /// have then.
+    pub(super) fn review_credit(&mut self) {
+        if !self.credit.is_settled() {
+            self.change_credit();
+        }
+    }
+
+    #[cold]
+    pub(super) fn change_credit(&mut self) {
+        self.change_shares();
+        self.announce_connection_window();
+    }
+
+    fn change_shares(&mut self) {
+        match self.credit.review(self.readers()) {
+            Review::Nothing => {}
+            Review::Ask => self.events.push_back(Event::Report),
+            Review::Tell(share) => {
+                frame::Settings {
+                    initial_window_size: Some(share),
+                    ..frame::Settings::default()
+                }
+                .encode(self.output.buffer());
+                if let Some(change) = self.credit.widen() {
+                    self.shift_windows(change);
+                }
+                self.events.push_back(Event::Report);
+            }
+        }
+    }
+
+    /// The peer has applied our SETTINGS. `false` where there were none to apply.
+    pub(super) fn settings_acknowledged(&mut self) -> bool {
+        self.decoder.settings_acknowledged();
+        match self.credit.acknowledge() {
+            Ok(Some(change)) => {
+                self.shift_windows(change);
+                // A stream that was read may have nothing left of a smaller window.
+                let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+                for id in ids {
+                    self.announce_stream_window(id);
+                }
+            }
+            Ok(None) => {}
+            Err(()) => return false,
+        }
+        self.review_credit();
+        true
+    }
+
+    fn shift_windows(&mut self, change: i64) {
+        for stream in self.streams.values_mut() {
+            stream.receive.shift(change);
+        }
+    }
+}
