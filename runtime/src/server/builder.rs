@@ -15,7 +15,12 @@ use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::transport::Http2Options;
+use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
+
+/// What a server's connections hold together unless it is set: 256 messages of the
+/// usual limit, and as much again that nobody has read.
+const MEMORY_LIMIT: usize = 2 << 30;
 
 /// Configures a [`Server`].
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub struct ServerBuilder {
     addresses: Vec<(Result<ListenAddress, ServerError>, ServerCredentials)>,
     defaults: Defaults,
     encodings: Encodings,
+    memory_limit: usize,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
 }
@@ -35,6 +41,7 @@ impl Default for ServerBuilder {
             addresses: Vec::new(),
             defaults: Defaults::default(),
             encodings: Encodings::all(),
+            memory_limit: MEMORY_LIMIT,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
         }
@@ -152,6 +159,31 @@ impl ServerBuilder {
         self
     }
 
+    /// The bytes that all connections together may hold of what they received, 2 GiB
+    /// unless set. What one connection may hold is said by [`Http2Options`].
+    ///
+    /// One half is for messages of more than half a stream's window while they
+    /// arrive. One that finds no room waits by flow control until others are
+    /// complete; what holds memory that others wait for must get on by 4 KiB a
+    /// second, or its call ends with `RESOURCE_EXHAUSTED`. A message that is larger
+    /// than this half passes alone.
+    ///
+    /// The other half is for bytes that no handler has read. Once it is used up, a
+    /// connection with 64 KiB or more of them gives each of its streams no more than
+    /// 8 KiB. No call is refused, and streams that are read get on.
+    ///
+    /// ```
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder().memory_limit(256 << 20);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
     /// Listens on all addresses and serves in the background, until the
     /// [`Server`] is shut down or dropped.
     ///
@@ -206,6 +238,7 @@ impl ServerBuilder {
         let shared = ServerShared {
             router: Router::new(&self.services, &self.defaults)?,
             encodings: self.encodings,
+            memory: Memory::new(self.memory_limit),
             upkeep: self.upkeep,
             chance: Chance::default(),
             calls_cut: AtomicUsize::new(0),

@@ -295,6 +295,7 @@ pub(crate) fn serve_connection(
         upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
     }
     let mut connection = Connection::new(Role::Server, http2, begun);
+    connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
     let calls = ServerConnection::new(shared, peer, clock::now());
     Driver::new(io, connection, calls)

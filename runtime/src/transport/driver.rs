@@ -247,6 +247,9 @@ impl<A: Application> Driver<A> {
         if short {
             self.application.flush(&mut self.connection, now);
         }
+        if self.connection.wants_memory() {
+            self.connection.await_memory(cx.waker());
+        }
         let unframed = self.connection.pump();
         self.dispatch(now);
         let wrote = match self.write(cx) {

@@ -35,6 +35,7 @@ use crate::transport::driver::Application;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
+use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
 
 /// What every connection of a server shares.
@@ -43,6 +44,8 @@ pub(crate) struct ServerShared {
     pub(crate) router: Router,
     /// What requests may be compressed with.
     pub(crate) encodings: Encodings,
+    /// What its connections may hold together.
+    pub(crate) memory: Arc<Memory>,
     /// How long its connections live, and how they are known to live.
     pub(crate) upkeep: UpkeepOptions,
     /// What spreads their ages.

@@ -21,6 +21,7 @@
 //! always has a window, and credit for it.
 
 use super::flow::{DEFAULT_WINDOW, Exceeded};
+use super::memory::{SPARED, TOLD};
 
 /// What a stream may have unread on a connection that is half full, as long as
 /// there is room for so much of each: what HTTP/2 itself begins with.
@@ -47,7 +48,7 @@ pub(crate) struct Credit {
     /// A stream's share while there is room.
     wide: u32,
     /// What is announced for the connection as long as its limit allows.
-    credit: i64,
+    full_window: i64,
     capacity: i64,
     /// What the peer may still send on the connection.
     window: i64,
@@ -61,8 +62,10 @@ pub(crate) struct Credit {
     in_force: u32,
     /// SETTINGS of ours that the peer has not acknowledged.
     unacknowledged: u32,
-    /// Readers have been asked since the connection was last a quarter full.
+    /// Readers have been asked since the connection was last half as full.
     asked: bool,
+    /// Others hear of what is unread here, by [`TOLD`].
+    shared: bool,
     /// With so many bytes unread, [`review`](Self::review) may have something to say.
     review_at: i64,
     /// With so small a window, [`update`](Self::update) may.
@@ -80,10 +83,10 @@ pub(crate) enum Review {
 }
 
 impl Credit {
-    pub(crate) fn new(stream_window: u32, credit: u32, capacity: u32) -> Self {
+    pub(crate) fn new(stream_window: u32, connection_window: u32, capacity: u32) -> Self {
         let mut new = Self {
             wide: stream_window,
-            credit: i64::from(credit),
+            full_window: i64::from(connection_window),
             capacity: i64::from(capacity),
             window: i64::from(DEFAULT_WINDOW),
             unread: 0,
@@ -93,12 +96,23 @@ impl Credit {
             // Those of the greeting.
             unacknowledged: 1,
             asked: false,
+            shared: false,
             review_at: 0,
-            update_at: i64::from(credit.div_ceil(2)),
+            update_at: i64::from(connection_window.div_ceil(2)),
         };
         new.limit = new.limit_of(stream_window);
-        new.review_at = new.half();
+        new.plan_review();
         new
+    }
+
+    /// What is unread counts with others from now on.
+    pub(crate) fn share_memory(&mut self) {
+        self.shared = true;
+        self.plan_review();
+    }
+
+    pub(crate) fn unread(&self) -> i64 {
+        self.unread
     }
 
     pub(crate) fn share(&self) -> u32 {
@@ -119,7 +133,7 @@ impl Credit {
         let share = self.share as usize;
         let step = if self.share == self.wide {
             // All readers together may keep a quarter of the capacity to themselves.
-            let fair = self.capacity as usize / (4 * streams.max(1));
+            let fair = usize::try_from(self.capacity).unwrap_or(0) / (4 * streams.max(1));
             (share / 4).min(fair).max(LEAST_STEP)
         } else {
             share / 4
@@ -156,7 +170,7 @@ impl Credit {
     /// `at_once` skips the wait until half is spent: the first announcement of a
     /// connection.
     pub(crate) fn update(&mut self, at_once: bool) -> Option<u32> {
-        let target = self.credit.min(self.limit - self.unread);
+        let target = self.full_window.min(self.limit - self.unread);
         let increment = target - self.window;
         let due = if at_once { 1 } else { (target / 2).max(1) };
         if increment < due {
@@ -166,37 +180,57 @@ impl Credit {
         u32::try_from(increment).ok()
     }
 
-    /// What `unread` bytes on so many `streams` ask for.
-    pub(crate) fn review(&mut self, streams: usize) -> Review {
-        self.asked &= 4 * self.unread > self.capacity;
+    /// What the unread bytes on so many `streams` ask for, and that memory is
+    /// `tight` for all connections.
+    pub(crate) fn review(&mut self, streams: usize, tight: bool) -> Review {
+        let review = self.judge(streams, tight);
+        if let Review::Tell(share) = review {
+            self.unacknowledged += 1;
+            self.share = share;
+        }
+        self.plan_review();
+        review
+    }
+
+    fn judge(&mut self, streams: usize, tight: bool) -> Review {
+        let full = if tight {
+            SPARED.min(self.half())
+        } else {
+            self.half()
+        };
+        self.asked &= 2 * self.unread > full;
         // One change at a time: which share an acknowledgement is for is then known.
         if self.unacknowledged > 0 {
             return Review::Nothing;
         }
         let share = if self.share == self.wide {
-            if self.unread < self.half() {
+            if self.unread < full {
                 return Review::Nothing;
             }
             if !std::mem::replace(&mut self.asked, true) {
                 return Review::Ask;
             }
-            self.narrow(streams)
-        } else if 8 * self.unread <= self.capacity {
+            self.narrow(streams, tight)
+        } else if 4 * self.unread <= full {
             self.wide
         } else {
-            self.narrow(streams)
+            self.narrow(streams, tight)
         };
         if share == self.share {
             return Review::Nothing;
         }
-        self.unacknowledged += 1;
-        self.share = share;
-        self.review_at = if share == self.wide {
-            self.half()
-        } else {
-            i64::MIN
-        };
         Review::Tell(share)
+    }
+
+    /// A share that was cut is looked at again and again.
+    fn plan_review(&mut self) {
+        self.review_at = if self.share != self.wide {
+            i64::MIN
+        } else if self.shared {
+            self.half().min(self.unread + TOLD)
+        } else {
+            self.half()
+        };
     }
 
     fn half(&self) -> i64 {
@@ -223,9 +257,10 @@ impl Credit {
         change
     }
 
-    fn narrow(&self, streams: usize) -> u32 {
+    fn narrow(&self, streams: usize, tight: bool) -> u32 {
         let fair = FAIR_SHARE.min(self.wide);
-        let fits = streams as i64 * i64::from(fair) <= self.capacity;
+        let shares = usize::try_from(self.capacity / i64::from(fair)).unwrap_or(0);
+        let fits = !tight && streams <= shares;
         let share = if fits { fair } else { LEAST_SHARE };
         // Upwards all the way or not at all.
         share.min(self.share)

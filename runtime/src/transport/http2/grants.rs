@@ -98,24 +98,37 @@ impl Grants {
         self.look
     }
 
-    /// The streams whose messages have not got on while others waited. `held` says
-    /// what has come of a message, as long as more of it is to come.
+    /// Memory is scarce beyond this connection: progress is looked at.
+    pub(crate) fn watch(&mut self, now: Instant) {
+        self.look.get_or_insert(now + PATIENCE);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.given.is_empty()
+    }
+
+    /// The streams whose messages have not got on, if anyone waits for memory: here,
+    /// or with other connections as `wanted` says. `held` says what has come of a
+    /// message, as long as more of it is to come.
     pub(crate) fn stalled(
         &mut self,
+        wanted: bool,
         now: Instant,
         held: impl Fn(StreamId) -> Option<u32>,
     ) -> Vec<StreamId> {
         if self.look.is_none_or(|look| now < look) {
             return Vec::new();
         }
-        self.look = Some(now + PATIENCE);
+        let wanted = wanted || !self.waiting.is_empty();
+        self.look = wanted.then_some(now + PATIENCE);
         let mut stalled = Vec::new();
         for grant in &mut self.given {
             let Some(held) = held(grant.stream) else {
                 continue;
             };
             let seen = grant.seen.replace(held);
-            if seen.is_some_and(|seen| held.saturating_sub(seen) < LEAST_PROGRESS) {
+            let slow = seen.is_some_and(|seen| held.saturating_sub(seen) < LEAST_PROGRESS);
+            if slow && wanted {
                 stalled.push(grant.stream);
             }
         }

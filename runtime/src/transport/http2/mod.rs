@@ -20,6 +20,7 @@ mod hpack;
 pub(crate) mod instructions_tests;
 pub(crate) mod keepalive;
 pub(crate) mod lifetime;
+pub(crate) mod memory;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod stream;

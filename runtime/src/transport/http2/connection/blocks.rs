@@ -134,12 +134,9 @@ impl Connection {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
-        let length = match fields.content_length() {
-            Ok(length) => length,
-            Err(()) => {
-                self.recycle(fields);
-                return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
-            }
+        let Ok(length) = fields.content_length() else {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
         };
         let window = self.credit.initial_window();
         let mut stream = Stream::new(window, self.peer.initial_window, now);

@@ -2,6 +2,8 @@
 //! shares that follow how full it is, and memory for large messages. It must never
 //! let a stream that is read stand still.
 
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
 use super::{Connection, Role};
@@ -9,6 +11,7 @@ use crate::transport::http2::credit::{Reports, Review};
 use crate::transport::http2::event::{Event, StreamId};
 use crate::transport::http2::flow::ReceiveWindow;
 use crate::transport::http2::frame;
+use crate::transport::http2::memory::{Account, Memory};
 use crate::transport::http2::stream::Stream;
 
 impl Connection {
@@ -49,6 +52,9 @@ impl Connection {
     #[cold]
     fn take_grant_back(&mut self, id: StreamId, bytes: u32, last: bool) {
         self.grants.take_back(id, bytes, last);
+        if let Some(account) = &mut self.account {
+            account.free(bytes);
+        }
         self.give_grants();
     }
 
@@ -106,6 +112,11 @@ impl Connection {
             if !self.grants.has_room(size) && self.is_filling_any() {
                 return;
             }
+            if let Some(account) = &mut self.account
+                && !account.hold(size)
+            {
+                return;
+            }
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
             };
@@ -130,12 +141,47 @@ impl Connection {
     /// Messages that others wait for, and that do not get on.
     pub(super) fn report_stalled(&mut self, now: Instant) {
         let streams = &self.streams;
-        let stalled = self.grants.stalled(now, |id| {
+        let wanted = self.account.as_ref().is_some_and(|a| a.is_wanted());
+        let stalled = self.grants.stalled(wanted, now, |id| {
             let window = &streams.get(&id)?.receive;
             window.is_filling().then(|| window.held())
         });
         let events = stalled.into_iter().map(|stream| Event::Stalled { stream });
         self.events.extend(events);
+    }
+
+    /// What this connection holds counts with that of others from now on.
+    pub(crate) fn share_memory(&mut self, memory: Arc<Memory>) {
+        self.account = Some(Box::new(Account::new(memory)));
+        self.credit.share_memory();
+    }
+
+    /// Whether a message waits for memory that other connections have.
+    #[inline]
+    pub(crate) fn wants_memory(&self) -> bool {
+        self.account.as_ref().is_some_and(|a| a.wants_memory())
+    }
+
+    /// Has `waker` woken once there is some, unless there is by now.
+    pub(crate) fn await_memory(&mut self, waker: &Waker) {
+        if let Some(account) = &mut self.account {
+            account.wait(waker);
+        }
+        self.give_grants();
+    }
+
+    /// Before a rest others hear what is left unread, and whoever gives this
+    /// connection memory that is scarce is watched.
+    pub(super) fn rest_account(&mut self, now: Instant) {
+        let Some(account) = &mut self.account else {
+            return;
+        };
+        if account.has_told() {
+            account.tell(self.credit.unread());
+        }
+        if !self.grants.is_empty() && account.is_scarce() {
+            self.grants.watch(now);
+        }
     }
 
     /// Takes what a stream held off the books as it leaves the table. On a client
@@ -156,9 +202,10 @@ impl Connection {
         }
         self.credit.add_unread(change);
         if window.granted() > 0 {
-            self.grants.take_back(id, window.granted(), true);
+            self.take_grant_back(id, window.granted(), true);
+        } else {
+            self.give_grants();
         }
-        self.give_grants();
     }
 
     fn announce_connection_window(&mut self) {
@@ -201,7 +248,12 @@ impl Connection {
     }
 
     fn change_shares(&mut self) {
-        match self.credit.review(self.readers()) {
+        let unread = self.credit.unread();
+        let tight = self.account.as_mut().is_some_and(|account| {
+            account.tell_roughly(unread);
+            account.is_tight()
+        });
+        match self.credit.review(self.readers(), tight) {
             Review::Nothing => {}
             Review::Ask => self.events.push_back(Event::Report),
             Review::Tell(share) => {

@@ -17,6 +17,7 @@ use crate::transport::http2::stream::Stream;
 pub(super) const WRONG_LENGTH: &str = "a body of another length than its content-length";
 
 /// What a piece of a body means for its stream.
+#[derive(Clone, Copy)]
 enum Delivered {
     Open,
     Closed,

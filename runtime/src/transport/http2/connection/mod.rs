@@ -44,6 +44,7 @@ use super::frame;
 use super::grants::Grants;
 use super::hpack;
 use super::keepalive::{PingLimits, PingStrikes};
+use super::memory::Account;
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
@@ -128,6 +129,8 @@ pub(crate) struct Connection {
     peer: PeerSettings,
     credit: Credit,
     grants: Grants,
+    /// What this connection has of a server's memory.
+    account: Option<Box<Account>>,
     /// What streams that are gone have left for a caller to read.
     lingering: StreamMap<u32>,
     send_window: SendWindow,
@@ -184,6 +187,7 @@ impl Connection {
                 options.connection_buffer,
             ),
             grants: Grants::new(options.message_buffer),
+            account: None,
             lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             ready: VecDeque::new(),

@@ -57,6 +57,7 @@ impl Connection {
     /// [`next_timeout`](Self::next_timeout).
     #[inline]
     pub(crate) fn rest(&mut self, now: Instant) {
+        self.rest_account(now);
         if let Some(upkeep) = &mut self.upkeep
             && let Some(lifetime) = &mut upkeep.lifetime
         {

@@ -43,12 +43,12 @@ fn a_half_full_connection_asks_its_readers_and_then_shrinks_its_streams() {
     let mut credit = credit();
     fill(&mut credit, 8 * MIB);
     assert!(!credit.is_settled());
-    assert_eq!(credit.review(10), Review::Ask);
-    assert_eq!(credit.review(10), Review::Tell(64 * KIB));
+    assert_eq!(credit.review(10, false), Review::Ask);
+    assert_eq!(credit.review(10, false), Review::Tell(64 * KIB));
     assert_eq!((credit.share(), credit.initial_window()), (64 * KIB, MIB));
     // Until the peer knows, the capacity is all there is.
     assert_eq!(fill(&mut credit, 20 * MIB), 8 * MIB);
-    assert_eq!(credit.review(10), Review::Nothing);
+    assert_eq!(credit.review(10, false), Review::Nothing);
     let change = i64::from(64 * KIB) - i64::from(MIB);
     assert_eq!(credit.acknowledge(), Ok(Some(change)));
     assert_eq!(credit.initial_window(), 64 * KIB);
@@ -61,8 +61,8 @@ fn more_streams_than_fair_shares_have_the_least_one_and_endless_credit() {
     for streams in [257, 5_000] {
         let mut credit = credit();
         fill(&mut credit, 8 * MIB);
-        assert_eq!(credit.review(streams), Review::Ask);
-        assert_eq!(credit.review(streams), Review::Tell(LEAST_SHARE));
+        assert_eq!(credit.review(streams, false), Review::Ask);
+        assert_eq!(credit.review(streams, false), Review::Tell(LEAST_SHARE));
         credit.acknowledge().unwrap();
         credit.update(false);
         assert_eq!(fill(&mut credit, 500 * MIB), 500 * MIB);
@@ -73,13 +73,13 @@ fn more_streams_than_fair_shares_have_the_least_one_and_endless_credit() {
 fn a_connection_that_was_read_gives_all_it_had() {
     let mut credit = credit();
     fill(&mut credit, 8 * MIB);
-    credit.review(1);
-    credit.review(1);
+    credit.review(1, false);
+    credit.review(1, false);
     credit.acknowledge().unwrap();
     credit.add_unread(-i64::from(4 * MIB));
-    assert_eq!(credit.review(1), Review::Nothing);
+    assert_eq!(credit.review(1, false), Review::Nothing);
     credit.add_unread(-i64::from(2 * MIB));
-    assert_eq!(credit.review(1), Review::Tell(MIB));
+    assert_eq!(credit.review(1, false), Review::Tell(MIB));
     let change = i64::from(MIB) - i64::from(64 * KIB);
     assert_eq!(credit.widen(), Some(change));
     assert_eq!(credit.initial_window(), MIB);
@@ -103,4 +103,18 @@ fn readers_together_keep_back_a_quarter_of_the_capacity_at_most() {
 #[test]
 fn an_acknowledgement_of_nothing_is_told() {
     assert_eq!(credit().acknowledge(), Err(()));
+}
+
+#[test]
+fn where_memory_is_tight_connections_save_from_little_on() {
+    let mut credit = credit();
+    credit.share_memory();
+    fill(&mut credit, 60 << 10);
+    assert_eq!(credit.review(1, true), Review::Nothing);
+    fill(&mut credit, 10 << 10);
+    assert_eq!(credit.review(1, true), Review::Ask);
+    assert_eq!(credit.review(1, true), Review::Tell(LEAST_SHARE));
+    credit.acknowledge().unwrap();
+    assert_eq!(credit.review(1, true), Review::Nothing);
+    assert_eq!(credit.review(1, false), Review::Tell(MIB));
 }
