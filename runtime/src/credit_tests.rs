@@ -437,7 +437,7 @@ proptest! {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").map_or(24, |cases| cases.parse().unwrap())
+    std::env::var("PROPTEST_CASES").map_or(8, |cases| cases.parse().unwrap())
 }
 
 fn all_alike(side: Side, streams: usize, plan: &Plan) -> World {

@@ -22,6 +22,8 @@ mod instructions_tests;
 #[cfg(test)]
 mod layers_tests;
 mod limits;
+#[cfg(test)]
+mod memory_tests;
 mod metadata;
 mod method;
 mod server;

@@ -21,6 +21,8 @@ mod upkeep;
 mod weight;
 
 pub use builder::ServerBuilder;
+#[cfg(test)]
+pub(crate) use connection::ServerShared;
 pub use context::Context;
 pub(crate) use context::Peer;
 pub use error::ServerError;

@@ -12,15 +12,17 @@
 )]
 
 mod attacker;
+mod sender;
 mod target;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpc_runtime::prost::Message;
 use grpc_runtime::{Channel, Code, Compression};
 
 use crate::attacker::{Attacker, CONTINUATION, DATA, END_HEADERS, HEADERS, PING, RST_STREAM};
 use crate::attacker::{END_STREAM, SETTINGS, WINDOW_UPDATE};
+use crate::sender::Sender;
 use crate::target::{MIB, Target};
 
 mod proto {
@@ -181,6 +183,97 @@ fn nothing_is_set_aside_for_a_message_that_is_announced() {
     assert!(attacker.flush());
     std::thread::sleep(Duration::from_millis(500));
     target.stands_within(2 * MIB);
+}
+
+/// 250 calls of 4 MiB each, of which the last bytes never come: 1 GiB, were there no
+/// bound.
+#[test]
+fn requests_that_are_never_finished_hold_no_more_than_the_figure() {
+    const SIZE: usize = 4 << 20;
+    for path in [UNARY, DUPLEX] {
+        let target = Target::start();
+        let mut sender = Sender::connect(&target.address);
+        let mut left: Vec<usize> = vec![SIZE + 5 - 100; 250];
+        for number in 0..250 {
+            sender.open(stream(number), path);
+        }
+        let mut body = vec![0; SIZE + 5];
+        body[1..5].copy_from_slice(&u32::try_from(SIZE).unwrap().to_be_bytes());
+        let mut moved = Instant::now();
+        // No credit for a second is none.
+        while moved.elapsed() < Duration::from_secs(1) {
+            let mut sent = 0;
+            for (number, left) in (0..).zip(&mut left) {
+                let from = SIZE + 5 - 100 - *left;
+                let piece = sender.send(stream(number), &body[from..SIZE + 5 - 100]);
+                *left -= piece;
+                sent += piece;
+            }
+            if sent > 0 {
+                moved = Instant::now();
+            } else {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        assert!(!sender.is_told_to_leave());
+        // 2 × connection_buffer, message_buffer and the largest message; and what
+        // the allocator needs for it.
+        target.stands_within((32 + 64 + 4) * MIB * 5 / 4);
+        assert!(left.iter().any(|left| *left > 0), "all of it was taken");
+    }
+}
+
+#[test]
+fn many_honest_uploads_at_once_all_pass() {
+    let target = Target::start();
+    let channel = Channel::insecure(&target.address).unwrap();
+    let stub = proto::TestServiceStub::new(channel);
+    let uploads: Vec<_> = (0..64)
+        .map(|_| {
+            let stub = stub.clone();
+            std::thread::spawn(move || {
+                let body = vec![0; 4_000_000];
+                let request = proto::SimpleRequest {
+                    payload: Some(proto::Payload { r#type: 0, body }),
+                    ..proto::SimpleRequest::default()
+                };
+                let call = stub.unary_call(request).timeout(Duration::from_secs(60));
+                call.wait().map(|_| ())
+            })
+        })
+        .collect();
+    for upload in uploads {
+        upload.join().unwrap().unwrap();
+    }
+    target.stands_within((32 + 64 + 4) * MIB * 5 / 4);
+}
+
+/// Calls that are answered at once and cut with NO_ERROR, since they end nothing.
+#[test]
+fn calls_that_end_nothing_close_their_connection_alone() {
+    let target = Target::start();
+    let mut attacker = Attacker::connect(&target.address, &[]);
+    let ended = attacker.told_to_leave();
+    for number in 0..50_000 {
+        attacker.head(stream(number), "/no/Method", 0);
+    }
+    attacker.flush();
+    assert_eq!(ended.join().unwrap(), Some(ENHANCE_YOUR_CALM));
+    target.stands_within(4 * MIB);
+}
+
+#[test]
+fn window_updates_for_nothing_close_their_connection_alone() {
+    let target = Target::start();
+    let mut attacker = Attacker::connect(&target.address, &[]);
+    let ended = attacker.told_to_leave();
+    attacker.head(stream(0), DUPLEX, 0);
+    for number in 0..200_000 {
+        attacker.frame(WINDOW_UPDATE, 0, number % 2, &[0, 0, 0, 1]);
+    }
+    attacker.flush();
+    assert_eq!(ended.join().unwrap(), Some(ENHANCE_YOUR_CALM));
+    target.stands_within(4 * MIB);
 }
 
 #[test]

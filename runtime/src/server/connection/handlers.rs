@@ -81,7 +81,10 @@ impl ServerConnection {
             let stage = Stage::Running(running);
             self.calls.insert(stream, stage, request.deadline);
             self.turns.get_or_insert_with(turns).wait(stream);
-            return self.give_turns();
+            return self.give_turns(connection);
+        }
+        if invocation.input.message.is_some() {
+            connection.release(stream, usize::MAX);
         }
         let begun = if self.watch.is_close() || !weight.is_known() {
             let began = clock::now();
@@ -124,8 +127,9 @@ impl ServerConnection {
         }
     }
 
-    /// Lets heavy handlers begin that have waited longest.
-    pub(super) fn give_turns(&mut self) {
+    /// Lets heavy handlers begin that have waited longest. Their requests were the
+    /// connection's until now.
+    pub(super) fn give_turns(&mut self, connection: &mut Connection) {
         let Some(turns) = &mut self.turns else {
             return;
         };
@@ -139,6 +143,9 @@ impl ServerConnection {
                 && let Some(waiting) = running.waiting.take()
             {
                 let Waiting { route, invocation } = *waiting;
+                if invocation.input.message.is_some() {
+                    connection.release(stream, usize::MAX);
+                }
                 running.turn = route.weight().nanos();
                 turns.begin(running.turn);
                 running.task = Some(route.spawn(invocation, link));

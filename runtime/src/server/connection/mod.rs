@@ -270,7 +270,7 @@ impl Application for ServerConnection {
             self.apply(connection, command, now);
         }
         self.batch = batch;
-        self.give_turns();
+        self.give_turns(connection);
         taken.is_ready()
     }
 

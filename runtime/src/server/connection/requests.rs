@@ -140,7 +140,6 @@ impl ServerConnection {
             };
             match sole {
                 Ok(message) => {
-                    connection.release(stream, length);
                     return self.start(connection, request, Some(message), now);
                 }
                 Err(other) => data = other,
@@ -204,7 +203,6 @@ impl ServerConnection {
             return;
         };
         let Gathering { request, gather } = *gathering;
-        connection.release(stream, usize::MAX);
         match gather
             .finish()
             .and_then(|message| message.ok_or_else(no_message))

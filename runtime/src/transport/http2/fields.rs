@@ -172,27 +172,16 @@ impl Fields {
             .find_map(|(each, value)| (each == name).then_some(value))
     }
 
-    /// What the fields say of the body's length, where they do; `Err` where they say
-    /// several things (RFC 9110 section 8.6).
-    #[inline]
-    pub(super) fn content_length(&self) -> Result<Option<u64>, ()> {
-        if self.traits.tell_length() {
-            self.read_content_length().map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
-    #[cold]
-    fn read_content_length(&self) -> Result<u64, ()> {
+    /// What the fields say of the body's length; `None` where they say several things
+    /// (RFC 9110 section 8.6).
+    pub(super) fn content_length(&self) -> Option<u64> {
         let told = |(name, value)| (name == b"content-length").then_some(value);
         let mut lengths = self.iter().filter_map(told);
         let first = lengths.next().unwrap_or_default();
         if !lengths.all(|length| length == first) {
-            return Err(());
+            return None;
         }
-        let text = std::str::from_utf8(first).map_err(|_| ())?;
-        text.parse().map_err(|_| ())
+        std::str::from_utf8(first).ok()?.parse().ok()
     }
 
     /// The size that `SETTINGS_MAX_HEADER_LIST_SIZE` limits, in octets

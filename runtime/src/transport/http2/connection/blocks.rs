@@ -21,6 +21,17 @@ use crate::transport::http2::stream::Stream;
 const BLOCK_FACTOR: usize = 2;
 const MAX_BLOCK_FRAMES: u32 = 64;
 
+/// Takes the length that a head tells of the body; `false` if it tells several, or
+/// the stream ends here with another.
+#[cold]
+fn expect_body(stream: &mut Stream, fields: &Fields, end_stream: bool) -> bool {
+    let length = fields.content_length();
+    length.is_some_and(|length| {
+        stream.expect_body(length);
+        stream.take_body(0, end_stream)
+    })
+}
+
 impl Connection {
     pub(super) fn await_header_block(&mut self, now: Instant) {
         let timeout = self.options.header_timeout;
@@ -134,20 +145,13 @@ impl Connection {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
         }
-        let Ok(length) = fields.content_length() else {
-            self.recycle(fields);
-            return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
-        };
         let window = self.credit.initial_window();
         let mut stream = Stream::new(window, self.peer.initial_window, now);
         stream.head_received = true;
         stream.remote_open = !end_stream;
-        if let Some(length) = length {
-            stream.expect_body(length);
-            if !stream.take_body(0, end_stream) {
-                self.recycle(fields);
-                return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
-            }
+        if fields.traits().tell_length() && !expect_body(&mut stream, &fields, end_stream) {
+            self.recycle(fields);
+            return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
         }
         self.streams.insert(id, stream);
         self.events.push_back(Event::Headers {
@@ -231,11 +235,7 @@ impl Connection {
             }
             return self.spend_control(now);
         }
-        let length = fields.content_length();
-        if let Ok(Some(length)) = length {
-            stream.expect_body(length);
-        }
-        if length.is_err() || !stream.take_body(0, end_stream) {
+        if fields.traits().tell_length() && !expect_body(stream, &fields, end_stream) {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
         }

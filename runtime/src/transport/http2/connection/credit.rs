@@ -143,8 +143,9 @@ impl Connection {
         let streams = &self.streams;
         let wanted = self.account.as_ref().is_some_and(|a| a.is_wanted());
         let stalled = self.grants.stalled(wanted, now, |id| {
-            let window = &streams.get(&id)?.receive;
-            window.is_filling().then(|| window.held())
+            let stream = streams.get(&id)?;
+            let waits = stream.remote_open && stream.receive.is_filling();
+            waits.then(|| stream.receive.held())
         });
         let events = stalled.into_iter().map(|stream| Event::Stalled { stream });
         self.events.extend(events);

@@ -65,7 +65,6 @@ impl Connection {
         if id == 0 {
             return Err(ConnectionError::protocol("DATA on stream 0"));
         }
-        self.check_not_idle(id)?;
         if self.credit.receive(length).is_err() {
             return Err(ConnectionError::new(
                 ErrorCode::FLOW_CONTROL_ERROR,
@@ -76,6 +75,7 @@ impl Connection {
             self.spend_control(now)?;
         }
         let Some(stream) = self.streams.get_mut(&id) else {
+            self.check_not_idle(id)?;
             if length > 0 && self.departed.receive(id, length) {
                 self.budgets.paid_late();
             } else {

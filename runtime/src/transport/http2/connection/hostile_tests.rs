@@ -177,6 +177,184 @@ fn malformed_requests_are_stream_errors() {
     }
 }
 
+/// HEADERS of a proper request with one more field, and a body.
+fn with_field(name: &str, value: &str, body: &[u8]) -> Script {
+    let mut script = Script::new();
+    let mut block = request_block();
+    for text in [name, value] {
+        if text == name {
+            block.push(0);
+        }
+        block.push(u8::try_from(text.len()).unwrap());
+        block.extend_from_slice(text.as_bytes());
+    }
+    script
+        .frame(Kind::HEADERS, OPEN, 1, &block)
+        .frame(Kind::DATA, frame::END_STREAM, 1, body);
+    script
+}
+
+#[test]
+fn a_body_has_the_length_that_was_told() {
+    for (told, right) in [
+        ("5", true),
+        ("05", true),
+        ("99", false),
+        ("4", false),
+        ("0", false),
+        ("abc", false),
+        ("+5", false),
+        ("", false),
+        ("99999999999999999999", false),
+    ] {
+        let mut script = with_field("content-length", told, b"12345");
+        script.play().unwrap();
+        let events: Vec<_> = std::iter::from_fn(|| script.server.next_event()).collect();
+        let whole = events.iter().any(|event| {
+            matches!(
+                event,
+                Event::Data {
+                    end_stream: true,
+                    ..
+                }
+            )
+        });
+        assert_eq!(whole, right, "{told}: {events:?}");
+        script.headers(3, WHOLE).play().unwrap();
+        let next = script.server.next_event();
+        assert!(matches!(next, Some(Event::Headers { stream: 3, .. })));
+    }
+}
+
+#[test]
+fn a_length_that_is_told_twice_is_one_length() {
+    for (second, right) in [("5", true), ("6", false)] {
+        let mut script = Script::new();
+        let mut block = request_block();
+        for value in ["5", second] {
+            block.extend_from_slice(b"\0\x0econtent-length\x01");
+            block.extend_from_slice(value.as_bytes());
+        }
+        script.frame(Kind::HEADERS, OPEN, 1, &block);
+        script.play().unwrap();
+        assert_eq!(script.server.next_event().is_some(), right);
+    }
+}
+
+#[test]
+fn a_body_that_ends_short_by_trailers_or_at_once_is_malformed() {
+    let mut block = request_block();
+    block.extend_from_slice(b"\0\x0econtent-length\x015");
+    let mut short = Script::new();
+    short
+        .frame(Kind::HEADERS, OPEN, 1, &block)
+        .frame(Kind::DATA, 0, 1, b"1234")
+        .frame(Kind::HEADERS, WHOLE, 1, b"\0\x01x\x01y");
+    short.play().unwrap();
+    let last = std::iter::from_fn(|| short.server.next_event()).last();
+    assert!(
+        matches!(last, Some(Event::Reset { stream: 1, .. })),
+        "{last:?}"
+    );
+
+    let mut none = Script::new();
+    none.frame(Kind::HEADERS, WHOLE, 1, &block).play().unwrap();
+    assert!(none.server.next_event().is_none());
+}
+
+#[test]
+fn a_stream_below_the_last_one_ends_the_connection() {
+    let mut skipped = Script::new();
+    skipped.headers(5, WHOLE).headers(3, WHOLE);
+    let error = skipped.play().unwrap_err();
+    assert_eq!(error.code, ErrorCode::PROTOCOL_ERROR);
+
+    let mut finished = Script::new();
+    finished.headers(1, WHOLE);
+    finished.play().unwrap();
+    finished.server.send_trailers(1, &super::tests::trailers());
+    finished.headers(1, WHOLE);
+    let error = finished.play().unwrap_err();
+    assert_eq!(error.code, ErrorCode::STREAM_CLOSED);
+}
+
+#[test]
+fn what_was_on_its_way_to_a_stream_that_was_reset_is_ignored() {
+    let mut script = Script::new();
+    script.headers(1, OPEN).play().unwrap();
+    script.server.reset(1, ErrorCode::CANCEL);
+    for _ in 0..2_000 {
+        script.frame(Kind::DATA, 0, 1, &[7; 100]);
+    }
+    script
+        .frame(Kind::WINDOW_UPDATE, 0, 1, &[0, 0, 0, 9])
+        .frame(Kind::HEADERS, WHOLE, 1, b"\0\x01x\x01y")
+        .frame(Kind::RST_STREAM, 0, 1, &[0, 0, 0, 8])
+        .headers(3, WHOLE);
+    script.play_all().unwrap();
+    let next = std::iter::from_fn(|| script.server.next_event()).last();
+    assert!(
+        matches!(next, Some(Event::Headers { stream: 3, .. })),
+        "{next:?}"
+    );
+}
+
+#[test]
+fn a_priority_of_a_wrong_length_is_told_on_every_stream() {
+    for id in [1, 7] {
+        let mut script = Script::new();
+        script.headers(1, WHOLE).play().unwrap();
+        script.server.send_trailers(1, &super::tests::trailers());
+        let written = script.server.output().len();
+        script.server.written(written);
+        script.frame(Kind::PRIORITY, 0, id, &[0; 4]);
+        let played = script.play();
+        if id == 7 {
+            // No RST_STREAM may name a stream that is idle.
+            assert_eq!(played.unwrap_err().code, ErrorCode::FRAME_SIZE_ERROR);
+        } else {
+            played.unwrap();
+            let mut slices = [std::io::IoSlice::new(&[]); 4];
+            script.server.output().slices(&mut slices);
+            assert_eq!(slices[0][3..], [3, 0, 0, 0, 0, 1, 0, 0, 0, 6]);
+        }
+    }
+}
+
+/// Answered in full and cut with NO_ERROR: as costly as other resets, unless a body
+/// comes.
+#[test]
+fn answers_to_calls_that_end_nothing_have_a_budget() {
+    for body in [&[][..], b"body"] {
+        let mut script = Script::new();
+        let mut told = None;
+        for index in 0..5_000_u32 {
+            let id = 2 * index + 1;
+            script.headers(id, OPEN);
+            told = script.play_all().err();
+            if told.is_some() {
+                break;
+            }
+            script.server.send_trailers(id, &super::tests::trailers());
+            if !body.is_empty() {
+                script.frame(Kind::DATA, frame::END_STREAM, id, body);
+            }
+        }
+        let code = told.map(|error| error.code);
+        let calm = body.is_empty().then_some(ErrorCode::ENHANCE_YOUR_CALM);
+        assert_eq!(code, calm);
+    }
+}
+
+#[test]
+fn calls_that_came_before_our_settings_were_seen_are_refused_for_nothing() {
+    let mut script = Script::new();
+    for index in 0..4_000_u32 {
+        script.headers(2 * index + 1, OPEN);
+    }
+    script.play_all().unwrap();
+}
+
 #[test]
 fn rapid_reset_is_stopped() {
     let mut script = Script::new();
