@@ -101,7 +101,8 @@ def curl(server, request, seconds):
         outcome = load.Outcome()
         while not outcome.why and time.monotonic() - began < seconds:
             printed, code = process.run(command, seconds + load.PATIENCE)
-            ended = re.search(r"^grpc-status: 0\r?$", head.read_text() if head.exists() else "", re.M)
+            fields = head.read_text() if head.exists() else ""
+            ended = re.search(r"^grpc-status: 0\r?$", fields, re.M)
             if code != 0 or printed != str(request.reply) or not ended:
                 outcome.why = f"{printed.strip()[-200:]} ({code}), grpc-status 0: {bool(ended)}"
             else:
@@ -119,7 +120,10 @@ def cells(name, server, seconds, short):
             "download 1 B": download(1, 100_000),
             "upload 64 KiB": upload(64 << 10, 1024),
         }
-        return {work: functools.partial(curl, server, request, seconds) for work, request in requests.items()}
+        return {
+            work: functools.partial(curl, server, request, seconds)
+            for work, request in requests.items()
+        }
     works = [
         ("unary 1 B", unary(1), 16),
         ("unary 64 KiB", unary(64 << 10), 30),

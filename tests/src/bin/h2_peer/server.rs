@@ -58,7 +58,7 @@ async fn answer(
         "/grpc.testing.TestService/UnaryCall" => {
             if let Some(request) = requests.next::<SimpleRequest>().await? {
                 let response = SimpleResponse {
-                    payload: payload(request.response_size),
+                    payload: Some(payload(request.response_size)),
                     ..SimpleResponse::default()
                 };
                 send(&mut responses, framed(&response)).await?;
@@ -66,13 +66,12 @@ async fn answer(
             "0"
         }
         "/grpc.testing.TestService/StreamingInputCall" => {
-            let mut aggregated_payload_size = 0;
+            let mut total = 0;
             while let Some(request) = requests.next::<StreamingInputCallRequest>().await? {
-                aggregated_payload_size +=
-                    request.payload.map_or(0, |payload| payload.body.len()) as i32;
+                total += request.payload.map_or(0, |payload| payload.body.len());
             }
             let response = StreamingInputCallResponse {
-                aggregated_payload_size,
+                aggregated_payload_size: i32::try_from(total)?,
             };
             send(&mut responses, framed(&response)).await?;
             "0"
@@ -95,7 +94,7 @@ async fn stream(requests: &mut Messages, responses: &mut SendStream<Bytes>) -> R
     while let Some(request) = requests.next::<StreamingOutputCallRequest>().await? {
         for parameters in &request.response_parameters {
             let response = StreamingOutputCallResponse {
-                payload: payload(parameters.size),
+                payload: Some(payload(parameters.size)),
             };
             send(responses, framed(&response)).await?;
         }
@@ -103,9 +102,9 @@ async fn stream(requests: &mut Messages, responses: &mut SendStream<Bytes>) -> R
     Ok(())
 }
 
-fn payload(size: i32) -> Option<Payload> {
-    Some(Payload {
+fn payload(size: i32) -> Payload {
+    Payload {
         body: vec![0; usize::try_from(size).unwrap_or_default()],
         ..Payload::default()
-    })
+    }
 }
