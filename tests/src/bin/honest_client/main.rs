@@ -21,7 +21,7 @@ async fn main() -> Result<ExitCode, Failure> {
     let port: u16 = flags.take("server_port", 8080)?;
     let load = Load::take(&mut flags)?;
     flags.finish()?;
-    let channel = Channel::insecure(&format!("127.0.0.1:{port}"))?;
+    let channel = Channel::insecure(format!("127.0.0.1:{port}"))?;
     let calls = Calls::new(load, &TestServiceStub::new(channel));
     Ok(load.run(move |cancel| calls.clone().make(cancel)).await)
 }
