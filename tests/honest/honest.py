@@ -89,6 +89,7 @@ class Cells:
             "we call grpcio": (other.server, self.client),
         }
         works = load.PROXIED_BRIEF if self.short else load.PROXIED
+        works = [work for work in works if (work.kind, work.size) not in proxy.lacks]
         who = f"{proxy.name} {proxy.version}"
         return self.loads(who, works, other.longest, other.env, proxy.before, directions)
 

@@ -133,7 +133,7 @@ def cells(name, server, seconds, short):
     if not short:
         works += [
             ("unary 64 KiB", unary(64 << 10), 10),
-            ("download 64 KiB", download(64 << 10, 64), 10),
+            ("download 1 KiB", download(1 << 10, 100), 10),
             ("download 64 KiB", download(64 << 10, 64), 30),
             ("download 1 B", download(1, 5000), 30),
             ("upload 1 KiB", upload(1 << 10, 1000), 16),
