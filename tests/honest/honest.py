@@ -64,34 +64,32 @@ class Cells:
             self.missing[name] = str(reason)
             return []
 
-    def loads(self, who, works, longest, env, hop, directions):
-        cells = []
-        for role, ends in directions.items():
-            for work in works:
-                flags = work.flags(longest, self.short)
-                run = functools.partial(load.run, *ends, flags, self.seconds, hop, env)
-                cells.append(Cell(who, role, str(work), run))
-        return cells
-
     def peer(self, other):
-        directions = {
-            "calls us": (self.server, other.client),
-            "we call": (other.server, self.client),
-        }
-        works = load.BRIEF if self.short else load.WHOLE
         who = f"{other.name} {other.version}".strip()
-        return self.loads(who, works, other.longest, other.env, None, directions)
+        works = load.BRIEF if self.short else load.WHOLE
+        endured = [work for work in works if work.cancel_every != 1 or other.endures_cancels]
+        return [
+            *self.loads(who, "calls us", (self.server, other.client), works, other),
+            *self.loads(who, "we call", (other.server, self.client), endured, other),
+        ]
 
     def proxy(self, proxy):
+        who = f"{proxy.name} {proxy.version}"
         other = roster.OTHERS["grpcio"](self.work, self.binaries)
-        directions = {
-            "grpcio calls us": (self.server, other.client),
-            "we call grpcio": (other.server, self.client),
-        }
         works = load.PROXIED_BRIEF if self.short else load.PROXIED
         works = [work for work in works if (work.kind, work.size) not in proxy.lacks]
-        who = f"{proxy.name} {proxy.version}"
-        return self.loads(who, works, other.longest, other.env, proxy.before, directions)
+        ends = (self.server, other.client), (other.server, self.client)
+        return [
+            *self.loads(who, "grpcio calls us", ends[0], works, other, proxy.before),
+            *self.loads(who, "we call grpcio", ends[1], works, other, proxy.before),
+        ]
+
+    def loads(self, who, role, ends, works, other, hop=None):
+        """A cell for each work; `ends` are a server and a client."""
+        for work in works:
+            flags = work.flags(other.longest, self.short)
+            run = functools.partial(load.run, *ends, flags, self.seconds, hop, other.env)
+            yield Cell(who, role, str(work), run)
 
     def tool(self, name):
         who = f"{name} {tools.find(name)}"
