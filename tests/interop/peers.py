@@ -151,6 +151,15 @@ def cpp(work):
     )
 
 
+def go_env(work):
+    """What builds with the generated services and Debian's packages."""
+    return {
+        "GO111MODULE": "off",
+        "GOPATH": f"{work / 'go/path'}:{GOCODE}",
+        "GOCACHE": str(work / "go/cache"),
+    }
+
+
 def go(work):
     folder = work / "go"
     packages = (
@@ -169,12 +178,8 @@ def go(work):
         homes = ",".join(f"M{proto.name}=interop/testing" for proto in protos)
         outputs = [f"--{kind}_out={homes}:{src}" for kind in ("go", "go-grpc")]
         process.must(["protoc", f"-I{PROTOS}", *outputs, *protos])
-        env = {
-            "GO111MODULE": "off",
-            "GOPATH": f"{folder / 'path'}:{GOCODE}",
-            "GOCACHE": str(folder / "cache"),
-        }
-        process.must(["go", "build", "-o", folder / "peer", *(HERE / "go").glob("*.go")], env=env)
+        command = ["go", "build", "-o", folder / "peer", *(HERE / "go").glob("*.go")]
+        process.must(command, env=go_env(work))
 
     fresh(folder, [HERE / "go", PROTOS], make)
     return Peer(

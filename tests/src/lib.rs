@@ -6,6 +6,7 @@
 
 pub mod certificates;
 pub mod flags;
+pub mod load;
 pub mod security;
 
 /// A file with an edition.

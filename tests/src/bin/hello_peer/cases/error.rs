@@ -19,7 +19,7 @@ pub(super) async fn every_code(client: &Client) -> Result<(), Failure> {
             .metadata("x-code", &number.to_string());
         let status = failed(call.await, Code::from_i32(number))?;
         equal("the message", status.message(), "no")?;
-        equal("the details", &status.details()[..], &[][..])?;
+        equal("the details", &status.details()[..], &[0_u8; 0][..])?;
     }
     Ok(())
 }
