@@ -26,8 +26,9 @@
 //!
 //! Why no honest peer falls below: a WINDOW_UPDATE gives back what was sent, so a
 //! peer that updates both windows with each read of n bytes needs 2/n updates a
-//! byte, which 10 a frame and one for 16 bytes pay down to reads of 32 bytes, and
-//! 5 reads a frame below that. A reset counts only where it comes sooner than an
+//! byte, which one for 2 bytes pays down to reads of 4 bytes, less than the prefix of
+//! a message, and 10 a frame pay five reads of any size. An update has 13 bytes
+//! itself. A reset counts only where it comes sooner than an
 //! answer could; streams that live for [`LIVED`] are bounded by the limit of
 //! concurrent streams, so 256 of them are 12,800 a second at most, which is traffic
 //! like any other.
@@ -39,7 +40,7 @@ use super::budget::Budget;
 /// WINDOW_UPDATEs that a DATA frame pays for, whatever its size.
 const UPDATES_A_FRAME: u64 = 10;
 /// Bytes of DATA that pay for one more.
-const BYTES_AN_UPDATE: u64 = 16;
+const BYTES_AN_UPDATE: u64 = 2;
 /// A call that lived so long was no mere means to have us work.
 const LIVED: Duration = Duration::from_millis(20);
 /// Calls above a limit that the peer cannot know yet.
