@@ -14,6 +14,7 @@ mod calls;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;
+mod crowds;
 mod heavy;
 mod inheritance;
 mod interceptors;
