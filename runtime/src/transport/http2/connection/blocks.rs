@@ -129,7 +129,9 @@ impl Connection {
             }
             return self.receive_trailers(id, end_stream, fields, now);
         }
-        self.note_skipped(id);
+        if id > self.last_peer_stream + 2 {
+            self.note_skipped(id);
+        }
         if self.drain == Drain::Final {
             self.recycle(fields);
             return self.spend_control(now);
@@ -186,21 +188,13 @@ impl Connection {
     }
 
     /// Remembers which streams the peer passes over by opening this one.
-    #[inline]
+    #[cold]
     fn note_skipped(&mut self, id: StreamId) {
         const KEPT: usize = 16;
-        // Before the first stream the last one is 0.
-        let next = if self.last_peer_stream == 0 {
-            1
-        } else {
-            self.last_peer_stream + 2
-        };
-        if id > next {
-            if self.skipped.len() == KEPT {
-                self.skipped.pop_front();
-            }
-            self.skipped.push_back(next..=id - 2);
+        if self.skipped.len() == KEPT {
+            self.skipped.pop_front();
         }
+        self.skipped.push_back(self.last_peer_stream + 1..=id - 2);
     }
 
     pub(super) fn receive_response_block(

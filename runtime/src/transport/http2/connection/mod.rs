@@ -279,6 +279,7 @@ impl Connection {
     }
 
     /// Gives a field list back, so that the next header block needs none.
+    #[inline]
     pub(crate) fn recycle(&mut self, mut fields: Fields) {
         const KEEP: usize = 4;
         if self.spare_fields.len() < KEEP {
@@ -288,6 +289,7 @@ impl Connection {
     }
 
     /// An empty field list, used before if there is one.
+    #[inline]
     pub(crate) fn take_fields(&mut self) -> Fields {
         self.spare_fields.pop().unwrap_or_default()
     }
@@ -308,23 +310,11 @@ impl Connection {
             Drain::Announced(until, _) => Some(until),
             Drain::No | Drain::Final => None,
         };
-        let stalled = self.grants.next_timeout();
-        let own = [
-            self.handshake_deadline,
-            self.header_deadline,
-            drain,
-            stalled,
-        ]
-        .into_iter()
-        .flatten()
-        .min();
-        match &self.upkeep {
-            None => own,
-            Some(upkeep) => own
-                .into_iter()
-                .chain(upkeep.next_timeout(!self.streams.is_empty()))
-                .min(),
-        }
+        let upkeep = self.upkeep.as_ref();
+        let upkeep = upkeep.and_then(|upkeep| upkeep.next_timeout(!self.streams.is_empty()));
+        let own = earlier(self.handshake_deadline, self.header_deadline);
+        let rare = earlier(drain, self.grants.next_timeout());
+        earlier(earlier(own, rare), upkeep)
     }
 
     /// What time alone changes.
@@ -470,6 +460,14 @@ fn too_many_resets(spent: Result<(), Spent>) -> Result<(), ConnectionError> {
     spent.map_err(|Spent| {
         ConnectionError::calm("too many calls that were reset before they could be answered")
     })
+}
+
+#[inline]
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 impl std::fmt::Debug for Connection {
