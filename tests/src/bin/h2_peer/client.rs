@@ -24,6 +24,9 @@ pub(crate) async fn run(port: u16, window: u32, load: Load) -> Result<ExitCode, 
     let (requests, connection) = Builder::new()
         .initial_window_size(window)
         .initial_connection_window_size(window)
+        // It resets a cancelled stream again for each late frame, and would count these
+        // resets of its own until it closes the connection.
+        .max_local_error_reset_streams(None)
         .handshake(socket)
         .await?;
     // Its error is that of every call.
