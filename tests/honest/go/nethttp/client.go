@@ -29,6 +29,9 @@ func (c *client) call(ctx context.Context, cancel bool) (carried, error) {
 	case "bidi":
 		request := payload(bytes(nil, 2, parameters), 3, c.size)
 		return c.responses(ctx, "FullDuplexCall", request, c.messages, cancel)
+	case "unary":
+		request := payload(number(nil, 2, uint64(c.size)), 3, c.size)
+		return c.responses(ctx, "UnaryCall", request, 1, cancel)
 	case "upload":
 		return c.upload(ctx, payload(nil, 1, c.size), cancel)
 	default:
@@ -69,7 +72,9 @@ func (c *client) responses(ctx context.Context, method string, request []byte, c
 		return came, err
 	}
 	defer response.Body.Close()
+	wait := c.waits(ctx)
 	for {
+		wait()
 		message, err := read(response.Body)
 		if err == io.EOF {
 			break
