@@ -160,7 +160,9 @@ def runs(other, name, role, shape, binaries):
         server, client = other.server, [binaries / "honest_client", *flags, reader]
     else:
         server = [binaries / "slow_server", reader, calls]
-        client = [*other.client, *flags, *([reader] if name in READS else [])]
+        # One end alone is absent: two might wait for each other.
+        reads = shape.kind == "download" and name in READS
+        client = [*other.client, *flags, *([reader] if reads else [])]
     return functools.partial(run, server, client, shape, role, other.env)
 
 
@@ -168,7 +170,8 @@ def run(server, client, shape, role, env):
     with process.listening(server, env) as (serving, address):
         port = address.rpartition(":")[2]
         command = [*client, f"--server_port={port}"]
-        with process.started(command, env, subprocess.STDOUT) as calling, Watch(int(port)) as watch:
+        # Whom a client calls is known only from before it begins.
+        with Watch(int(port)) as watch, process.started(command, env, subprocess.STDOUT) as calling:
             with Peak(calling.pid if role == "we call" else serving.pid) as peak:
                 printed, code = ended(calling, SECONDS + load.PATIENCE)
     outcome = load.told(printed, code)

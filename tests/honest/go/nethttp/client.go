@@ -17,6 +17,17 @@ func newClient(l *load) *client {
 	return &client{load: l, http: http.Client{Transport: &http.Transport{Protocols: protocols()}}}
 }
 
+// Makes one call alone: as long as there is no connection, each call makes one.
+func (c *client) connect() error {
+	response, err := c.begin(context.Background(), "UnaryCall", nil, 1, func() {})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
 func (c *client) call(ctx context.Context, cancel bool) (carried, error) {
 	parameters := number(nil, 1, uint64(c.size))
 	switch c.work {
