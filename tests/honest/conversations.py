@@ -39,6 +39,8 @@ INTERVAL = 0.02
 # absent ones have to be open before the others can end.
 CLIENT_STREAMS = {"grpcio": 100}
 ABSENT_STREAMS = {"grpcio": 32, "net-http": 250}
+# grpcio's server cancels calls when thousands wait for its threads.
+UNARY_STREAMS = {"grpcio": 1_000}
 # These clients read as they are told.
 READS = {"grpc-go", "net-http"}
 # A server that has the windows of its connection filled by requests which it does not
@@ -129,6 +131,8 @@ def fitted(name, role, shape):
     else:
         if shape.reader == "absent":
             streams = min(streams, ABSENT_STREAMS.get(name, streams))
+        if shape.kind == "unary":
+            streams = min(streams, UNARY_STREAMS.get(name, streams))
         apt = shape.kind != "upload" and (name, shape.kind, shape.reader) not in STUCK
     if shape.reader != "prompt" and not apt:
         return None
