@@ -4,7 +4,8 @@ honest.py BINARIES WORK [NAME …] [--short] [--twice] [--check]
 
 BINARIES holds our programs, WORK the others' as they are made. Nobody here attacks:
 so no connection may be lost, no call may end otherwise than its client asked for, and
-all that is sent arrives. Prints how each cell went. NAMEs choose who takes part;
+all that is sent arrives. Prints how each cell went. NAMEs choose who takes part, and
+`conversations` is what conversations.py asks of three of them;
 `--short` is a part of the cells for a second each, `--twice` runs them a second time,
 and with `--check` one who cannot be installed is a failure. Ends with 1 if anything
 failed.
@@ -21,6 +22,7 @@ import typing
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "interop"), str(HERE / "scripted")]
 
+import conversations
 import load
 import peers
 import process
@@ -28,7 +30,10 @@ import proxies
 import roster
 import tools
 
-NAMES = [*roster.OTHERS, *tools.TOOLS, *proxies.PROXIES]
+ALWAYS = [*roster.OTHERS, *tools.TOOLS, *proxies.PROXIES]
+# Those of conversations are too many to be run unasked.
+NAMES = [*ALWAYS, "conversations"]
+CONVERSING = ["grpcio", "grpc-go", "net-http"]
 SECONDS, SHORT_SECONDS = 5, 1
 
 
@@ -54,6 +59,8 @@ class Cells:
 
     def of(self, name):
         """One's cells: none of those who cannot be installed."""
+        if name == "conversations":
+            return [cell for one in CONVERSING for cell in self.conversations(one)]
         try:
             if name in roster.OTHERS:
                 return self.peer(roster.OTHERS[name](self.work, self.binaries))
@@ -72,6 +79,17 @@ class Cells:
             *self.loads(who, "calls us", (self.server, other.client), works, other),
             *self.loads(who, "we call", (other.server, self.client), endured, other),
         ]
+
+    def conversations(self, name):
+        try:
+            other = roster.OTHERS[name](self.work, self.binaries)
+        except peers.Missing as reason:
+            self.missing[name] = str(reason)
+            return
+        who = f"{other.name} {other.version}".strip()
+        for row in conversations.planned([name], self.short):
+            run = conversations.runs(other, *row, self.binaries)
+            yield Cell(who, row[1], str(row[2]), run)
 
     def proxy(self, proxy):
         who = f"{proxy.name} {proxy.version}"
@@ -106,7 +124,8 @@ def show(cell):
     seconds = outcome.seconds or 1
     speed = f"{outcome.bytes / 1e6 / seconds:8.1f} MB/s {outcome.messages / seconds:9.0f} /s"
     row = f"{cell.who:16} {cell.role:15} {cell.work:38} {speed}"
-    print(f"{row}  {outcome.why or 'ok'}", flush=True)
+    memory = f"{outcome.peak / 1e6:6.0f} MB " if outcome.peak else ""
+    print(f"{row}  {memory}{outcome.why or 'ok'}", flush=True)
     return f"{cell.who}, {cell.role}: {cell.work}: {outcome.why}" if outcome.why else None
 
 
@@ -126,7 +145,7 @@ def main():
 
     began = time.monotonic()
     all = Cells(arguments.binaries.resolve(), arguments.work.resolve(), arguments.short)
-    cells = [cell for name in arguments.names or NAMES for cell in all.of(name)]
+    cells = [cell for name in arguments.names or ALWAYS for cell in all.of(name)]
     for name, reason in all.missing.items():
         print(f"without {name}: {reason}")
     print(f"{len(cells)} cells, after {time.monotonic() - began:.0f} s\n", flush=True)

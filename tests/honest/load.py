@@ -89,6 +89,8 @@ class Outcome:
     messages: int = 0
     bytes: int = 0
     seconds: float = 0
+    # The memory that our side took at its peak, where that was watched.
+    peak: int = 0
     # Why it failed, or nothing.
     why: str = ""
 

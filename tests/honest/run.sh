@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 target=${CARGO_TARGET_DIR:-target}
 cargo build --locked --release --package grpc-tests \
-    --bin interop_server --bin honest_client --bin h2_peer
+    --bin interop_server --bin honest_client --bin slow_server --bin h2_peer
 
 # Every cell is bounded; this bounds what nobody thought of.
 PYTHONDONTWRITEBYTECODE=1 exec timeout --kill-after=10 7200 \

@@ -57,6 +57,13 @@ def started(command, env=None, stderr=None):
 @contextlib.contextmanager
 def serving(command, env=None):
     """Runs a server and gives the address that it prints."""
+    with listening(command, env) as (_, address):
+        yield address
+
+
+@contextlib.contextmanager
+def listening(command, env=None):
+    """Runs a server and gives its process, and the address that it prints."""
     with started(command, env) as server:
         # Without a line in time the server is ended, and with it the wait.
         timer = threading.Timer(START, _kill, [server])
@@ -65,7 +72,7 @@ def serving(command, env=None):
         timer.cancel()
         if not line.startswith("listening on "):
             raise RuntimeError(f"{command[0]} did not listen: '{line}'")
-        yield line.removeprefix("listening on ")
+        yield server, line.removeprefix("listening on ")
 
 
 def run(command, bound, env=None):

@@ -7,6 +7,7 @@
 pub mod certificates;
 pub mod flags;
 pub mod load;
+pub mod readers;
 pub mod security;
 
 /// A file with an edition.

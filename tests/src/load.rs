@@ -1,5 +1,5 @@
 //! What a load client is asked for, and what it tells: the flags, the streams that
-//! repeat calls until the time is up, and the line of JSON at the end. It must
+//! repeat calls until the time is up or all are made, and the line of JSON at the end. It must
 //! never know how a call is made.
 
 use std::fmt;
@@ -57,6 +57,9 @@ pub struct Load {
     pub streams: usize,
     /// `--seconds`: how long new calls begin.
     pub seconds: u64,
+    /// `--calls`: how many there are in all, and then no more begin; with 0 only
+    /// the time ends them.
+    pub calls: usize,
     /// `--cancel_every`: each call of that number is dropped after its first
     /// message; none with 0.
     pub cancel_every: usize,
@@ -72,6 +75,7 @@ impl Load {
             messages: flags.take("messages", 1000)?,
             streams: flags.take("streams", 1)?,
             seconds: flags.take("seconds", 5)?,
+            calls: flags.take("calls", 0)?,
             cancel_every: flags.take("cancel_every", 0)?,
         };
         if load.work == Work::Unary && load.cancel_every > 0 {
@@ -126,6 +130,9 @@ impl Load {
         let mut tally = Tally::default();
         while began.elapsed() < Duration::from_secs(self.seconds) {
             let number = begun.fetch_add(1, Ordering::Relaxed) + 1;
+            if self.calls > 0 && number > self.calls {
+                break;
+            }
             let cancel = self.cancel_every > 0 && number.is_multiple_of(self.cancel_every);
             let end = tokio::time::timeout(self.bound(), call(cancel)).await;
             tally.calls += 1;

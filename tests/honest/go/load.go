@@ -18,22 +18,28 @@ import (
 const patience = 20 * time.Second
 
 type load struct {
-	port, size, messages, streams, seconds, cancelEvery int
+	port, size, messages, streams, seconds, calls, cancelEvery int
 
-	work string
+	work, reader string
+
+	// Calls that are still to end before the absent ones read.
+	present sync.WaitGroup
 }
 
 func parse(arguments []string) *load {
 	l := &load{}
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
 	flags.IntVar(&l.port, "server_port", 0, "where the server listens")
-	flags.StringVar(&l.work, "work", "download", "download, upload or bidi")
+	flags.StringVar(&l.work, "work", "download", "download, upload, bidi or unary")
 	flags.IntVar(&l.size, "size", 1024, "bytes of a message's body")
 	flags.IntVar(&l.messages, "messages", 1000, "messages of a call")
 	flags.IntVar(&l.streams, "streams", 1, "calls at once")
 	flags.IntVar(&l.seconds, "seconds", 5, "how long new calls begin")
+	flags.IntVar(&l.calls, "calls", 0, "calls in all, or as many as the time has")
+	flags.StringVar(&l.reader, "reader", "prompt", "prompt, slow, bursty or absent: how responses are read")
 	flags.IntVar(&l.cancelEvery, "cancel_every", 0, "each call of that number is cancelled after its first message")
 	flags.Parse(arguments)
+	l.present.Add((l.calls + 1) / 2)
 	return l
 }
 
@@ -75,6 +81,33 @@ type tally struct {
 	Failures  []string `json:"failures"`
 }
 
+// Marks the call of one who reads nothing until the others have ended.
+type absent struct{}
+
+// Bursts are of what comes within burst.
+const (
+	pause        = 2 * time.Millisecond
+	burst        = 20 * time.Millisecond
+	betweenBurst = 200 * time.Millisecond
+)
+
+// What waits before each response of a call as its reader does.
+func (l *load) waits(ctx context.Context) func() {
+	if ctx.Value(absent{}) != nil {
+		return l.present.Wait
+	}
+	began := time.Now()
+	return func() {
+		switch {
+		case l.reader == "slow":
+			time.Sleep(pause)
+		case l.reader == "bursty" && time.Since(began) > burst:
+			time.Sleep(betweenBurst)
+			began = time.Now()
+		}
+	}
+}
+
 // Makes one call, and cancels it after its first message where that is said.
 type caller func(ctx context.Context, cancel bool) (carried, error)
 
@@ -92,10 +125,19 @@ func (l *load) run(call caller) {
 			defer streams.Done()
 			for time.Since(began) < time.Duration(l.seconds)*time.Second {
 				number := int(atomic.AddInt64(&begun, 1))
+				if l.calls > 0 && number > l.calls {
+					return
+				}
 				cancel := l.cancelEvery > 0 && number%l.cancelEvery == 0
 				ctx, free := context.WithTimeout(context.Background(), time.Duration(l.seconds)*time.Second+patience)
+				if l.reader == "absent" && number%2 == 0 {
+					ctx = context.WithValue(ctx, absent{}, true)
+				}
 				came, err := call(ctx, cancel)
 				free()
+				if l.calls > 0 && number%2 == 1 {
+					l.present.Done()
+				}
 				lock.Lock()
 				all.Calls++
 				all.Messages += came.messages

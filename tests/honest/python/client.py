@@ -1,7 +1,7 @@
 """grpcio as a load client of an interop server.
 
-Repeats one kind of call on one channel until the time is up, and prints a line of
-JSON. Ends with 1 if a call did not end as it should.
+Repeats one kind of call on one channel until the time is up or all are made, and
+prints a line of JSON. Ends with 1 if a call did not end as it should.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import test_pb2_grpc
 from messages_pb2 import (
     Payload,
     ResponseParameters,
+    SimpleRequest,
     StreamingInputCallRequest,
     StreamingOutputCallRequest,
 )
@@ -74,6 +75,13 @@ class Calls:
         elif came != self.flags.messages:
             raise Wrong(f"{came} of {self.flags.messages} messages came")
 
+    def unary(self, _cancel, tally):
+        request = SimpleRequest(response_size=self.flags.size, payload=self.payload())
+        response = self.stub.UnaryCall(request, timeout=self.bound)
+        if len(response.payload.body) != self.flags.size:
+            raise Wrong(f"a message of {len(response.payload.body)} bytes came")
+        tally.add(1, self.flags.size)
+
     def upload(self, cancel, tally):
         request = StreamingInputCallRequest(payload=self.payload())
         if cancel:
@@ -121,6 +129,8 @@ def repeat(flags, call, tally, began):
     """A stream ends with its first failure, as most failures are the connection's."""
     while time.monotonic() - began < flags.seconds:
         number = next(tally.numbers)
+        if 0 < flags.calls < number:
+            return
         cancel = flags.cancel_every > 0 and number % flags.cancel_every == 0
         failure = None
         try:
@@ -140,12 +150,13 @@ def repeat(flags, call, tally, began):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server_port", type=int, required=True)
-    parser.add_argument("--work", choices=["download", "upload", "bidi"], default="download")
+    parser.add_argument("--work", choices=["download", "upload", "bidi", "unary"], default="download")
     for name, default in (
         ("size", 1024),
         ("messages", 1000),
         ("streams", 1),
         ("seconds", 5),
+        ("calls", 0),
         ("cancel_every", 0),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -46,16 +46,18 @@ func (c *client) call(ctx context.Context, cancel bool) (carried, error) {
 		if err != nil {
 			return carried{}, err
 		}
-		return c.responses(stream, stop)
+		return c.responses(ctx, stream, stop)
 	case "bidi":
 		stream, err := c.stub.FullDuplexCall(ctx)
 		if err != nil {
 			return carried{}, err
 		}
 		go c.requests(stream)
-		return c.responses(stream, stop)
+		return c.responses(ctx, stream, stop)
 	case "upload":
 		return c.upload(ctx, stop)
+	case "unary":
+		return c.unary(ctx)
 	default:
 		return carried{}, fmt.Errorf("there is no work %q", c.work)
 	}
@@ -88,9 +90,11 @@ type receiver interface {
 
 // Reads all responses. With `stop` the call is cancelled after the first, and has to
 // end so.
-func (c *client) responses(stream receiver, stop context.CancelFunc) (carried, error) {
+func (c *client) responses(ctx context.Context, stream receiver, stop context.CancelFunc) (carried, error) {
 	var came carried
+	wait := c.waits(ctx)
 	for {
+		wait()
 		response, err := stream.Recv()
 		if err == io.EOF {
 			return came, came.whole(c.load)
@@ -119,6 +123,17 @@ func cancelled(stream receiver) error {
 			return fmt.Errorf("a cancelled call ended with %w", err)
 		}
 	}
+}
+
+func (c *client) unary(ctx context.Context) (carried, error) {
+	request := &pb.SimpleRequest{ResponseSize: int32(c.size), Payload: c.payload()}
+	response, err := c.stub.UnaryCall(ctx, request)
+	if err != nil {
+		return carried{}, err
+	}
+	var came carried
+	err = came.count(len(response.Payload.GetBody()), c.load)
+	return came, err
 }
 
 func (c *client) upload(ctx context.Context, stop context.CancelFunc) (carried, error) {

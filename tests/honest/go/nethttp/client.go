@@ -17,6 +17,17 @@ func newClient(l *load) *client {
 	return &client{load: l, http: http.Client{Transport: &http.Transport{Protocols: protocols()}}}
 }
 
+// Makes one call alone: as long as there is no connection, each call makes one.
+func (c *client) connect() error {
+	response, err := c.begin(context.Background(), "UnaryCall", nil, 1, func() {})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
 func (c *client) call(ctx context.Context, cancel bool) (carried, error) {
 	parameters := number(nil, 1, uint64(c.size))
 	switch c.work {
@@ -29,6 +40,9 @@ func (c *client) call(ctx context.Context, cancel bool) (carried, error) {
 	case "bidi":
 		request := payload(bytes(nil, 2, parameters), 3, c.size)
 		return c.responses(ctx, "FullDuplexCall", request, c.messages, cancel)
+	case "unary":
+		request := payload(number(nil, 2, uint64(c.size)), 3, c.size)
+		return c.responses(ctx, "UnaryCall", request, 1, cancel)
 	case "upload":
 		return c.upload(ctx, payload(nil, 1, c.size), cancel)
 	default:
@@ -69,7 +83,9 @@ func (c *client) responses(ctx context.Context, method string, request []byte, c
 		return came, err
 	}
 	defer response.Body.Close()
+	wait := c.waits(ctx)
 	for {
+		wait()
 		message, err := read(response.Body)
 		if err == io.EOF {
 			break

@@ -26,7 +26,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, serve())
 	case "client":
 		l := parse(os.Args[2:])
-		l.run(newClient(l).call)
+		c := newClient(l)
+		if err := c.connect(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		l.run(c.call)
 		return
 	default:
 		fmt.Fprintln(os.Stderr, "usage: peer server|client FLAGS")

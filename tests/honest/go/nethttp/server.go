@@ -67,7 +67,25 @@ func stream(to responses, requests io.Reader) error {
 	}
 }
 
+func unary(to responses, requests io.Reader) error {
+	message, err := read(requests)
+	if err != nil {
+		return err
+	}
+	size := 0
+	err = fields(message, func(field int, value uint64, _ []byte) {
+		if field == 2 {
+			size = int(value)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return to.send(payload(nil, 1, size))
+}
+
 var methods = map[string]func(responses, io.Reader) error{
+	"/grpc.testing.TestService/UnaryCall":           unary,
 	"/grpc.testing.TestService/StreamingInputCall":  upload,
 	"/grpc.testing.TestService/StreamingOutputCall": stream,
 	"/grpc.testing.TestService/FullDuplexCall":      stream,

@@ -1,7 +1,10 @@
 //! One call of each kind, with all its messages or dropped after the first. It must
 //! never forgive a call that ends otherwise.
 
+use std::sync::Arc;
+
 use grpc_tests::load::{Carried, Failure, Load, Work};
+use grpc_tests::readers::Readers;
 
 use crate::{
     Payload, ResponseParameters, SimpleRequest, StreamingInputCallRequest,
@@ -11,13 +14,17 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Calls {
     load: Load,
+    readers: Arc<Readers>,
     stub: TestServiceStub,
 }
 
 impl Calls {
-    pub(crate) fn new(load: Load, stub: &TestServiceStub) -> Self {
-        let stub = stub.clone();
-        Self { load, stub }
+    pub(crate) fn new(load: Load, readers: Readers, stub: &TestServiceStub) -> Self {
+        Self {
+            load,
+            readers: Arc::new(readers),
+            stub: stub.clone(),
+        }
     }
 
     /// # Errors
@@ -39,8 +46,10 @@ impl Calls {
         let call = self.stub.streaming_output_call(request);
         let mut responses = call.timeout(self.load.bound()).start();
         let mut carried = Carried::default();
-        while let Some(response) = responses
-            .next()
+        let place = self.readers.begin();
+        let reader = place.ready().await;
+        while let Some(response) = reader
+            .read(responses.next())
             .await
             .map_err(|status| carried.failure(status))?
         {
@@ -96,8 +105,10 @@ impl Calls {
             requests.finish();
         });
         let mut carried = Carried::default();
-        while let Some(response) = responses
-            .next()
+        let place = self.readers.begin();
+        let reader = place.ready().await;
+        while let Some(response) = reader
+            .read(responses.next())
             .await
             .map_err(|status| carried.failure(status))?
         {

@@ -1,6 +1,7 @@
 //! Our client under load: repeats one kind of call of an interop server at
-//! `--server_port` until `--seconds` are over, on one channel. What it is asked for
-//! and what it prints is `grpc_tests::load`'s. Ends with 1 if a call did not end as
+//! `--server_port` until `--seconds` are over, on one channel, and reads responses as
+//! `--reader` says. What else it is asked for and what it prints is
+//! `grpc_tests::load`'s. Ends with 1 if a call did not end as
 //! it should.
 
 mod calls;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use grpc_runtime::Channel;
 use grpc_tests::flags::Flags;
 use grpc_tests::load::{Failure, Load};
+use grpc_tests::readers::{Reader, Readers};
 
 use crate::calls::Calls;
 
@@ -20,8 +22,10 @@ async fn main() -> Result<ExitCode, Failure> {
     let mut flags = Flags::parse(std::env::args().skip(1))?;
     let port: u16 = flags.take("server_port", 8080)?;
     let load = Load::take(&mut flags)?;
+    let reader = flags.take("reader", Reader::Prompt)?;
     flags.finish()?;
+    let readers = Readers::new(reader, load.calls);
     let channel = Channel::insecure(format!("127.0.0.1:{port}"))?;
-    let calls = Calls::new(load, &TestServiceStub::new(channel));
+    let calls = Calls::new(load, readers, &TestServiceStub::new(channel));
     Ok(load.run(move |cancel| calls.clone().make(cancel)).await)
 }
