@@ -279,6 +279,7 @@ impl World {
                         progress.apply(&mut self.reads.connection, *id, self.now);
                     }
                 }
+                Event::Granted { stream } => self.states[&stream].grant_room(),
                 Event::Reset { cause, .. } => panic!("{cause:?}"),
                 Event::Stalled { stream } => panic!("{stream} is stalled"),
                 _ => {}

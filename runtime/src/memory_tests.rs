@@ -22,7 +22,7 @@ const METHOD: Method = Method::new("/test.Sink/Unary", Shape::UNARY);
 const SIZE: usize = 4_000_000;
 const MIB: usize = 1 << 20;
 
-async fn count(_: &(), request: Vec<u8>, _: &mut Context) -> Result<String, Status> {
+async fn count((): &(), request: Vec<u8>, _: &mut Context) -> Result<String, Status> {
     Ok(request.len().to_string())
 }
 
@@ -32,6 +32,14 @@ fn shared(
     let service = Service::builder("test.Sink", Arc::new(())).unary(METHOD, count);
     let builder = options(Server::builder()).add_service(service.build());
     builder.into_shared().unwrap()
+}
+
+/// Room for one message.
+fn narrow() -> Http2Options {
+    Http2Options {
+        message_buffer: 5 << 20,
+        ..Http2Options::default()
+    }
 }
 
 /// A connection to the server.
@@ -104,9 +112,7 @@ fn assert_between_looks(begun: Instant) {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_does_not_get_on_makes_room_for_those_that_wait() {
-    let mut http2 = Http2Options::default();
-    http2.message_buffer = 5 << 20;
-    let server = shared(|server| server.http2(http2));
+    let server = shared(|server| server.http2(narrow()));
     let mut requests = client(&server).await;
     let begun = Instant::now();
     let (slow, _body) = begin(&mut requests);
@@ -119,9 +125,7 @@ async fn a_message_that_does_not_get_on_makes_room_for_those_that_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_nobody_waits_for_takes_its_time() {
-    let mut http2 = Http2Options::default();
-    http2.message_buffer = 5 << 20;
-    let server = shared(|server| server.http2(http2));
+    let server = shared(|server| server.http2(narrow()));
     let mut requests = client(&server).await;
     let (slow, mut body) = begin(&mut requests);
     tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -131,9 +135,7 @@ async fn a_message_that_nobody_waits_for_takes_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_message_that_gets_on_is_waited_for() {
-    let mut http2 = Http2Options::default();
-    http2.message_buffer = 5 << 20;
-    let server = shared(|server| server.http2(http2));
+    let server = shared(|server| server.http2(narrow()));
     let mut requests = client(&server).await;
     let (slow, mut body) = begin(&mut requests);
     a_little_later().await;

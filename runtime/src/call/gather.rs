@@ -39,7 +39,9 @@ impl Gather {
 
     /// Takes a piece of the body. An error ends the call: too large, more than
     /// one message, or not a message.
-    pub(crate) fn push(&mut self, mut data: Bytes) -> Result<(), Status> {
+    ///
+    /// A message of at most `room` bytes has all of its memory from the first.
+    pub(crate) fn push(&mut self, mut data: Bytes, room: usize) -> Result<(), Status> {
         if self.reader.is_none() && self.message.is_none() {
             match sole_message(data, self.limit) {
                 Ok(payload) => {
@@ -51,6 +53,7 @@ impl Gather {
         }
         let reader = self.reader.get_or_insert_default();
         reader.set_encoding(self.encoding);
+        reader.set_room(room);
         reader.push(data);
         loop {
             match reader.next(self.limit) {

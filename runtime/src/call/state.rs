@@ -171,6 +171,11 @@ impl CallState {
         open
     }
 
+    /// Memory is set aside for the message that the reader waits for.
+    pub(crate) fn grant_room(&self) {
+        self.lock().inbound.credit.grant_room();
+    }
+
     /// What the reader has to tell from now on, and how far it is.
     pub(crate) fn set_reports(&self, reports: Reports) -> Progress {
         self.lock().inbound.credit.set_reports(reports)

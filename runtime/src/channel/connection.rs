@@ -268,7 +268,7 @@ impl ClientConnection {
                 Outcome::Goes
             }
             Response::Whole { gather, .. } => {
-                if let Err(status) = gather.push(data) {
+                if let Err(status) = gather.push(data, connection.room(stream)) {
                     return Outcome::Fails(status);
                 }
                 gather.give_credit(connection, stream, now);
@@ -503,6 +503,11 @@ impl Application for ClientConnection {
                 self.on_go_away(connection.keepalive_time(), code, &debug);
             }
             Event::Report => self.report(connection, now),
+            Event::Granted { stream } => {
+                if let Some(open) = self.calls.get(&stream) {
+                    open.state.grant_room();
+                }
+            }
             Event::Stalled { stream } => {
                 self.fail(connection, stream, stalled(Side::Client), now);
             }

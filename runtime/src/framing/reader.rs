@@ -52,6 +52,8 @@ pub(crate) struct MessageReader {
     compressed: bool,
     /// What the call's messages are compressed with where they are.
     encoding: Compression,
+    /// A message that is not larger than this has all of its memory from the first.
+    room: usize,
 }
 
 impl MessageReader {
@@ -62,6 +64,12 @@ impl MessageReader {
     /// Takes what the call's head says of its messages; identity until then.
     pub(crate) fn set_encoding(&mut self, encoding: Compression) {
         self.encoding = encoding;
+    }
+
+    /// Says how large a message may be to have all of its memory from the first; that
+    /// of a larger one grows with what has come.
+    pub(crate) fn set_room(&mut self, room: usize) {
+        self.room = room;
     }
 
     /// Takes the next chunk of the stream.
@@ -213,7 +221,8 @@ impl MessageReader {
     fn reserve(&mut self, more: usize, size: usize) {
         let length = self.gathered.len() + more;
         if length > self.gathered.capacity() {
-            let mut room = spare::take(length.saturating_mul(RESERVED).min(size));
+            let factor = if size <= self.room { RESERVED } else { 2 };
+            let mut room = spare::take(length.saturating_mul(factor).min(size));
             room.extend_from_slice(&self.gathered);
             spare::keep(mem::replace(&mut self.gathered, room).freeze());
         }

@@ -12,6 +12,8 @@ pub(super) struct Credit {
     awaits: usize,
     /// That has been told.
     asked: bool,
+    /// Memory is set aside for it.
+    granted: bool,
 }
 
 impl Default for Credit {
@@ -25,6 +27,7 @@ impl Default for Credit {
             consumed: 0,
             awaits: 0,
             asked: false,
+            granted: false,
         }
     }
 }
@@ -43,6 +46,20 @@ impl Credit {
             self.consumed += bytes;
             self.awaits = 0;
             self.asked = false;
+            self.granted = false;
+        }
+    }
+
+    pub(super) fn grant_room(&mut self) {
+        self.granted = true;
+    }
+
+    /// How large a message may be to have all of its memory from the first.
+    pub(super) fn room(&self) -> usize {
+        if self.granted {
+            usize::MAX
+        } else {
+            self.reports.large
         }
     }
 

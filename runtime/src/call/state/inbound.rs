@@ -89,6 +89,7 @@ impl Inbound {
     ) -> Poll<Option<Ended>> {
         if !self.chunks.is_empty() {
             reader.set_encoding(self.encoding);
+            reader.set_room(self.credit.room());
             for chunk in self.chunks.drain(..) {
                 reader.push(chunk);
             }

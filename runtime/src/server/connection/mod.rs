@@ -241,6 +241,11 @@ impl Application for ServerConnection {
                 self.settle();
                 self.calls.report(connection, now);
             }
+            Event::Granted { stream } => {
+                if let Some(state) = self.calls.streaming(stream) {
+                    state.grant_room();
+                }
+            }
             Event::Stalled { stream } => {
                 let status = || stalled(Side::Server);
                 self.stop(stream, status);

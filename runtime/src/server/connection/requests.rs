@@ -168,7 +168,7 @@ impl ServerConnection {
         };
         match &mut call.stage {
             Stage::Gathering(gathering) => {
-                if let Err(status) = gathering.gather.push(data) {
+                if let Err(status) = gathering.gather.push(data, connection.room(stream)) {
                     return self.finish(connection, stream, Finished::failed(status));
                 }
                 gathering.gather.give_credit(connection, stream, now);

@@ -21,7 +21,7 @@
 //! | a DATA frame sent | [`UPDATES_A_FRAME`] WINDOW_UPDATEs, another for each [`BYTES_AN_UPDATE`] bytes, and a control token |
 //! | a DATA frame received | a control token |
 //! | a reset of ours | [`LAST_WORDS`] control tokens, for what the peer says before it hears of it |
-//! | a call that ends in order | a reset token |
+//! | a call that ends in order | a reset token, and a control token for the RST_STREAM that some peers send behind it |
 //! | time | [`CONTROL_EVERY`] a control token, [`RESET_EVERY`] a reset token |
 //!
 //! Why no honest peer falls below: a WINDOW_UPDATE gives back what was sent, so a
@@ -86,10 +86,11 @@ impl Budgets {
         self.controls.earn(1);
     }
 
-    /// A call ended in order.
+    /// A call ended in order. A reset may follow it all the same.
     #[inline]
     pub(crate) fn ended_in_order(&mut self) {
         self.resets.earn(1);
+        self.controls.earn(1);
     }
 
     /// The peer sends the body of a call that was answered without it.

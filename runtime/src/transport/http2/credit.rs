@@ -30,6 +30,10 @@ const FAIR_SHARE: u32 = 64 << 10;
 /// What a stream may always have unread.
 pub(crate) const LEAST_SHARE: u32 = 8 << 10;
 
+/// A message above this has memory set aside in any case: what is reserved for one
+/// that has just begun is not counted otherwise.
+const LARGE: usize = 128 << 10;
+
 /// A reader need not tell of less than this.
 const LEAST_STEP: usize = LEAST_SHARE as usize / 4;
 
@@ -140,8 +144,13 @@ impl Credit {
         };
         Reports {
             step,
-            large: share / 2,
+            large: self.large(),
         }
+    }
+
+    /// The largest message that no memory is set aside for.
+    pub(crate) fn large(&self) -> usize {
+        LARGE.min(self.share as usize / 2)
     }
 
     #[inline]

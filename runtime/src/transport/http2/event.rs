@@ -40,6 +40,8 @@ pub(crate) enum Event {
     /// Readers have to tell their connection what they consumed so far, and from
     /// now on as [`reports`](super::connection::Connection::reports) says.
     Report,
+    /// Memory is set aside for the message that the stream's reader waits for.
+    Granted { stream: StreamId },
     /// A large message does not get on while others wait for the memory that is set
     /// aside for it: the owner ends its call.
     Stalled { stream: StreamId },

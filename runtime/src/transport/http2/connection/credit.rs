@@ -85,7 +85,7 @@ impl Connection {
     /// unread bytes are the first. With `to_end` it is held until the stream ends.
     /// Memory is set aside for one that the stream's share may not hold.
     pub(crate) fn await_message(&mut self, id: StreamId, size: usize, to_end: bool, now: Instant) {
-        if size <= self.credit.share() as usize / 2 {
+        if size <= self.credit.large() {
             return;
         }
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -127,6 +127,18 @@ impl Connection {
             self.credit
                 .add_unread(i64::from(window.unread()) - i64::from(unread));
             self.announce_stream_window(id);
+            self.events.push_back(Event::Granted { stream: id });
+        }
+    }
+
+    /// How large a message may be that memory is reserved for at once, on a stream
+    /// whose reader does not wait.
+    pub(crate) fn room(&self, id: StreamId) -> usize {
+        let stream = self.streams.get(&id);
+        if stream.is_some_and(|stream| stream.receive.granted() > 0) {
+            usize::MAX
+        } else {
+            self.credit.large()
         }
     }
 
