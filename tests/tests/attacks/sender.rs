@@ -63,7 +63,7 @@ impl Sender {
         let initial = windows.initial;
         let connection = windows.connection;
         let own = windows.streams.entry(stream).or_default();
-        let room = (initial + *own).min(connection).min(FRAME).max(0);
+        let room = (initial + *own).min(connection).clamp(0, FRAME);
         let length = bytes.len().min(usize::try_from(room).unwrap());
         if length > 0 {
             let sent = i64::try_from(length).unwrap();

@@ -21,7 +21,7 @@
 //! | a DATA frame sent | [`UPDATES_A_FRAME`] WINDOW_UPDATEs, another for each [`BYTES_AN_UPDATE`] bytes, and a control token |
 //! | a DATA frame received | a control token |
 //! | a reset of ours | [`LAST_WORDS`] control tokens, for what the peer says before it hears of it |
-//! | a call that ends in order | a reset token, and a control token for the RST_STREAM that some peers send behind it |
+//! | a call that ends in order | a reset token, and the RST_STREAM that some peers send behind it |
 //! | time | [`CONTROL_EVERY`] a control token, [`RESET_EVERY`] a reset token |
 //!
 //! Why no honest peer falls below: a WINDOW_UPDATE gives back what was sent, so a
@@ -59,6 +59,8 @@ pub(crate) struct Budgets {
     /// read it late.
     updates: u64,
     untold: u32,
+    /// Calls that ended in order and no reset has followed.
+    farewells: u64,
 }
 
 /// The peer has nothing left for what it did.
@@ -72,6 +74,7 @@ impl Budgets {
             resets: Budget::new(reset_burst, RESET_EVERY, now),
             updates: 0,
             untold: UNTOLD,
+            farewells: 0,
         }
     }
 
@@ -90,7 +93,7 @@ impl Budgets {
     #[inline]
     pub(crate) fn ended_in_order(&mut self) {
         self.resets.earn(1);
-        self.controls.earn(1);
+        self.farewells += 1;
     }
 
     /// The peer sends the body of a call that was answered without it.
@@ -132,6 +135,15 @@ impl Budgets {
             return Ok(());
         }
         self.provoked(now)
+    }
+
+    /// A reset of a stream that is gone: some peers send one behind each end.
+    pub(crate) fn late_reset(&mut self, now: Instant) -> Result<(), Spent> {
+        if let Some(left) = self.farewells.checked_sub(1) {
+            self.farewells = left;
+            return Ok(());
+        }
+        self.control(now)
     }
 
     /// The peer made us reset a call.

@@ -66,6 +66,9 @@ pub(crate) struct Credit {
     in_force: u32,
     /// SETTINGS of ours that the peer has not acknowledged.
     unacknowledged: u32,
+    /// What the peer may have taken from its windows before it cut them, and sends
+    /// after it acknowledged that.
+    grace: u32,
     /// Readers have been asked since the connection was last half as full.
     asked: bool,
     /// Others hear of what is unread here, by [`TOLD`].
@@ -99,6 +102,7 @@ impl Credit {
             in_force: stream_window,
             // Those of the greeting.
             unacknowledged: 1,
+            grace: 0,
             asked: false,
             shared: false,
             review_at: 0,
@@ -156,10 +160,23 @@ impl Credit {
     #[inline]
     pub(crate) fn receive(&mut self, bytes: u32) -> Result<(), Exceeded> {
         if i64::from(bytes) > self.window {
-            return Err(Exceeded);
+            return Err(Exceeded(bytes));
         }
         self.window -= i64::from(bytes);
         Ok(())
+    }
+
+    /// Whether a stream may exceed its window by so much: there are peers that take
+    /// what they send from their windows, then hear of smaller ones and acknowledge
+    /// these, and only then send it.
+    pub(crate) fn forgive(&mut self, excess: u32) -> bool {
+        match self.grace.checked_sub(excess) {
+            Some(left) => {
+                self.grace = left;
+                true
+            }
+            None => false,
+        }
     }
 
     /// So many bytes more are unread, or fewer.
@@ -261,6 +278,10 @@ impl Credit {
 
     fn enforce(&mut self) -> i64 {
         let change = i64::from(self.share) - i64::from(self.in_force);
+        if change < 0 {
+            // It was taken from the connection's window too.
+            self.grace = u32::try_from(self.window).unwrap_or(0);
+        }
         self.in_force = self.share;
         self.limit = self.limit_of(self.share);
         change

@@ -67,9 +67,9 @@ pub(crate) struct ReceiveWindow {
     pub(super) to_end: bool,
 }
 
-/// The peer sent more than its window allowed.
+/// The peer sent so many bytes more than its window allowed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded;
+pub(crate) struct Exceeded(pub(crate) u32);
 
 impl ReceiveWindow {
     pub(crate) fn new(initial: u32) -> Self {
@@ -86,11 +86,18 @@ impl ReceiveWindow {
     #[inline]
     pub(crate) fn receive(&mut self, bytes: u32) -> Result<u32, Exceeded> {
         if i64::from(bytes) > self.left() {
-            return Err(Exceeded);
+            return Err(Exceeded(bytes - self.window()));
         }
+        Ok(self.take(bytes))
+    }
+
+    /// Takes so many bytes, whatever the window says; returns how many of them no
+    /// memory was set aside for.
+    #[inline]
+    pub(crate) fn take(&mut self, bytes: u32) -> u32 {
         let granted = self.granted.saturating_sub(self.held);
         self.held += bytes;
-        Ok(bytes.saturating_sub(granted))
+        bytes.saturating_sub(granted)
     }
 
     /// The application consumed `bytes`, or all there is if it says more than

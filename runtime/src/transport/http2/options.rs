@@ -67,10 +67,11 @@ pub struct Http2Options {
     /// nobody reads never hold up the others: from half of this on each has a
     /// window of 64 KiB in place of `stream_window`, and of 8 KiB where there are
     /// more streams than this holds 64 KiB for. So at most twice as much is unread,
-    /// and 8 KiB for each stream above that number. Default 16 MiB.
+    /// and 8 KiB for each stream above that number, and `connection_window`, which may
+    /// be on its way when windows are cut. Default 16 MiB.
     pub connection_buffer: u32,
     /// Bytes that may be set aside on a connection for messages while they arrive,
-    /// where these are larger than half of a stream's window. Those that do not fit
+    /// where these are larger than 128 KiB or than half of a stream's window. Those that do not fit
     /// wait for the others by flow control, and for nobody where none other
     /// arrives, so that the largest message allowed always passes. A message that
     /// gets on by less than 80 KiB in 20 s while others wait ends its call with

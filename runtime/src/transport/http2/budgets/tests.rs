@@ -73,6 +73,16 @@ fn a_reset_counts_where_it_comes_sooner_than_an_answer_could() {
 }
 
 #[test]
+fn a_reset_behind_each_end_costs_nothing() {
+    let now = Instant::now();
+    let mut budgets = budgets(now);
+    for _ in 0..50_000 {
+        budgets.ended_in_order();
+    }
+    assert_eq!(spends(|| budgets.late_reset(now)), 50_000 + 10_000);
+}
+
+#[test]
 fn calls_too_many_cost_nothing_before_the_peer_can_know() {
     let now = Instant::now();
     let mut unknowing = budgets(now);

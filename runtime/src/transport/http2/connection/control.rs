@@ -188,7 +188,7 @@ impl Connection {
                 too_many_resets(self.budgets.reset(stream.opened, stream.head_sent, now))?;
             }
             Some(_) => {}
-            None => self.spend_control(now)?,
+            None => too_many_controls(self.budgets.late_reset(now))?,
         }
         if self.remove(reset.stream_id).is_some() {
             let cause = ResetCause::Peer(reset.code);

@@ -10,6 +10,7 @@ use super::receive::Outcome;
 use super::{Connection, PartialData, Role};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
+use crate::transport::http2::flow::Exceeded;
 use crate::transport::http2::frame::{self, FrameHead};
 use crate::transport::http2::stream::Stream;
 
@@ -88,14 +89,21 @@ impl Connection {
             Some((ErrorCode::STREAM_CLOSED, "DATA after END_STREAM"))
         } else if self.role == Role::Client && !stream.head_received {
             Some((ErrorCode::PROTOCOL_ERROR, "DATA before the response's head"))
-        } else if let Ok(taken) = stream.receive.receive(length) {
-            unread = taken;
-            None
         } else {
-            Some((
-                ErrorCode::FLOW_CONTROL_ERROR,
-                "more DATA than the stream's window allows",
-            ))
+            match stream.receive.receive(length) {
+                Ok(taken) => {
+                    unread = taken;
+                    None
+                }
+                Err(Exceeded(excess)) if self.credit.forgive(excess) => {
+                    unread = stream.receive.take(length);
+                    None
+                }
+                Err(Exceeded(_)) => Some((
+                    ErrorCode::FLOW_CONTROL_ERROR,
+                    "more DATA than the stream's window allows",
+                )),
+            }
         };
         if let Some((code, reason)) = violation {
             self.violate(id, code, reason, now)?;

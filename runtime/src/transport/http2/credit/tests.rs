@@ -33,7 +33,7 @@ fn fill(credit: &mut Credit, mut bytes: u32) -> u32 {
 fn unread_bytes_cost_no_credit_until_the_capacity_is_full() {
     let mut credit = credit();
     assert_eq!(fill(&mut credit, 20 * MIB), 16 * MIB);
-    assert_eq!(credit.receive(1), Err(Exceeded));
+    assert_eq!(credit.receive(1), Err(Exceeded(1)));
     credit.add_unread(-i64::from(16 * MIB));
     assert_eq!(credit.update(false), Some(4 * MIB));
 }
@@ -117,4 +117,18 @@ fn where_memory_is_tight_connections_save_from_little_on() {
     credit.acknowledge().unwrap();
     assert_eq!(credit.review(1, true), Review::Nothing);
     assert_eq!(credit.review(1, false), Review::Tell(MIB));
+}
+
+/// Until the connection's window of that moment is used up.
+#[test]
+fn what_was_taken_before_a_cut_may_come_after_it() {
+    let mut credit = credit();
+    fill(&mut credit, 8 * MIB);
+    assert!(!credit.forgive(1));
+    credit.review(1, false);
+    credit.review(1, false);
+    let window = u32::try_from(credit.window).unwrap();
+    credit.acknowledge().unwrap();
+    assert!(credit.forgive(window - 1) && credit.forgive(1));
+    assert!(!credit.forgive(1));
 }

@@ -17,14 +17,14 @@ fn a_send_window_may_go_below_zero_and_not_above_the_maximum() {
 fn a_stream_window_follows_what_was_consumed() {
     let mut window = ReceiveWindow::new(100);
     assert_eq!(window.receive(100), Ok(100));
-    assert_eq!(window.receive(1), Err(Exceeded));
+    assert_eq!(window.receive(1), Err(Exceeded(1)));
     assert_eq!(window.update(100, 100), None);
     assert_eq!(window.release(49), (0, 49));
     assert_eq!(window.update(100, 100), None);
     window.release(1);
     assert_eq!(window.update(100, 100), Some(50));
     window.receive(50).unwrap();
-    assert_eq!(window.receive(1), Err(Exceeded));
+    assert_eq!(window.receive(1), Err(Exceeded(1)));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn releasing_more_than_was_held_creates_no_credit() {
     window.receive(60).unwrap();
     window.release(1_000);
     assert_eq!(window.update(100, 100), Some(60));
-    assert_eq!(window.receive(101), Err(Exceeded));
+    assert_eq!(window.receive(101), Err(Exceeded(1)));
 }
 
 #[test]
