@@ -17,9 +17,9 @@ import process
 from connections import Watch
 
 KIB, MIB = 1 << 10, 1 << 20
-# Of a connection: twice connection_buffer, message_buffer and the largest message;
-# and for each stream above connection_buffer / 64 KiB.
-CONNECTION = (2 * 16 + 64 + 4) * MIB
+# Of a connection: twice connection_buffer, connection_window, message_buffer and the
+# largest message; and for each stream above connection_buffer / 64 KiB.
+CONNECTION = (2 * 16 + 4 + 64 + 4) * MIB
 FREE_STREAMS, STREAM = 256, 8 * KIB
 # What a sender's stream holds besides the message in hand.
 SEND_BUFFER = 64 * KIB

@@ -33,7 +33,8 @@ pub(crate) struct Grants {
     used: u64,
     given: Vec<Grant>,
     waiting: VecDeque<StreamId>,
-    /// When progress is looked at, while anyone waits.
+    /// When progress is looked at. It stays once somebody waited, so that grants that
+    /// come and go put it off for nobody.
     look: Option<Instant>,
 }
 
@@ -54,9 +55,8 @@ impl Grants {
     }
 
     /// The stream stands in line from now on.
-    pub(crate) fn wait(&mut self, stream: StreamId, now: Instant) {
+    pub(crate) fn wait(&mut self, stream: StreamId) {
         self.waiting.push_back(stream);
-        self.look.get_or_insert(now + PATIENCE);
     }
 
     /// Who is first in line.
@@ -67,9 +67,6 @@ impl Grants {
     /// The first in line waits no more.
     pub(crate) fn skip(&mut self) {
         self.waiting.pop_front();
-        if self.waiting.is_empty() {
-            self.look = None;
-        }
     }
 
     pub(crate) fn has_room(&self, size: u32) -> bool {
@@ -95,10 +92,10 @@ impl Grants {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.look
+        self.look.filter(|_| !self.given.is_empty())
     }
 
-    /// Memory is scarce beyond this connection: progress is looked at.
+    /// Somebody waits, or soon will: progress is looked at.
     pub(crate) fn watch(&mut self, now: Instant) {
         self.look.get_or_insert(now + PATIENCE);
     }

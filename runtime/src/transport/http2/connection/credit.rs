@@ -94,8 +94,11 @@ impl Connection {
         stream.receive.to_end = to_end;
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         if stream.remote_open && stream.receive.want(size) {
-            self.grants.wait(id, now);
+            self.grants.wait(id);
             self.give_grants();
+            if self.grants.first().is_some() {
+                self.grants.watch(now);
+            }
             self.announce_connection_window();
         }
     }
