@@ -95,6 +95,10 @@ impl MessageReader {
         }
         self.body = None;
         self.buffered -= wanted;
+        if self.room == usize::MAX {
+            // That was for this message alone.
+            self.room = 0;
+        }
         let payload = Payload::from(self.take(wanted));
         Ok(Some(if self.compressed {
             payload.compressed(self.encoding, limit)
