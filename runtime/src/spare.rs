@@ -74,11 +74,12 @@ pub(crate) fn reclaim(buffer: &mut BytesMut) -> bool {
 }
 
 impl Spare {
-    /// The smallest that is large enough: a large one is not spent on little.
+    /// The smallest that is large enough, and not much larger: who asks for little may
+    /// keep it for long, and nobody counts the rest.
     fn take(&mut self, length: usize) -> Option<BytesMut> {
         let fitting = self.buffers.iter().enumerate();
         let (index, _) = fitting
-            .filter(|(_, buffer)| buffer.capacity() >= length)
+            .filter(|(_, buffer)| (length..=4 * length).contains(&buffer.capacity()))
             .min_by_key(|(_, buffer)| buffer.capacity())?;
         let buffer = self.buffers.swap_remove(index);
         self.size -= buffer.capacity();
