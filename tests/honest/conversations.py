@@ -24,6 +24,9 @@ FREE_STREAMS, STREAM = 256, 8 * KIB
 # What a sender's stream holds besides the message in hand.
 SEND_BUFFER = 64 * KIB
 ALLOCATOR = 1.25
+# glibc gives a large block back when it is freed, as long as this is set: otherwise it
+# keeps them, up to as much again, and what we hold would not show.
+GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": str(128 * KIB)}
 # Messages that those have in hand who read: one each, on the threads that there are.
 READING = 4
 
@@ -39,8 +42,6 @@ INTERVAL = 0.02
 # absent ones have to be open before the others can end.
 CLIENT_STREAMS = {"grpcio": 100}
 ABSENT_STREAMS = {"grpcio": 32, "net-http": 250}
-# grpcio's server cancels calls when thousands wait for its threads.
-UNARY_STREAMS = {"grpcio": 1_000}
 # These clients read as they are told.
 READS = {"grpc-go", "net-http"}
 # A server that has the windows of its connection filled by requests which it does not
@@ -131,8 +132,6 @@ def fitted(name, role, shape):
     else:
         if shape.reader == "absent":
             streams = min(streams, ABSENT_STREAMS.get(name, streams))
-        if shape.kind == "unary":
-            streams = min(streams, UNARY_STREAMS.get(name, streams))
         apt = shape.kind != "upload" and (name, shape.kind, shape.reader) not in STUCK
     if shape.reader != "prompt" and not apt:
         return None
@@ -167,7 +166,7 @@ def runs(other, name, role, shape, binaries):
         # One end alone is absent: two might wait for each other.
         reads = shape.kind == "download" and name in READS
         client = [*other.client, *flags, *([reader] if reads else [])]
-    return functools.partial(run, server, client, shape, role, other.env)
+    return functools.partial(run, server, client, shape, role, {**other.env, **GIVES_BACK})
 
 
 def run(server, client, shape, role, env):

@@ -92,7 +92,12 @@ def main():
     parser.add_argument("--tls_cert_file")
     parser.add_argument("--tls_key_file")
     flags = parser.parse_args()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
+    # It cancels calls at random once a thousand wait for its threads.
+    waiting = [
+        ("grpc.server.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    ]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=32), options=waiting)
     test_pb2_grpc.add_TestServiceServicer_to_server(Interop(), server)
     address = f"127.0.0.1:{flags.port}"
     if flags.use_tls == "true":

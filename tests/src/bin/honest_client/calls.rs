@@ -89,16 +89,11 @@ impl Calls {
     async fn bidi(self, cancel: bool) -> Result<Carried, Failure> {
         let call = self.stub.full_duplex_call();
         let (mut requests, mut responses) = call.timeout(self.load.bound()).start();
-        let request = StreamingOutputCallRequest {
-            response_parameters: vec![self.parameters()],
-            payload: Some(self.payload()),
-            ..StreamingOutputCallRequest::default()
-        };
-        let messages = self.load.messages;
+        let sender = self.clone();
         let sending = tokio::spawn(async move {
-            for _ in 0..messages {
+            for _ in 0..sender.load.messages {
                 // The responses' end tells why.
-                if requests.send(request.clone()).await.is_err() {
+                if requests.send(sender.request()).await.is_err() {
                     return;
                 }
             }
@@ -133,6 +128,15 @@ impl Calls {
         let size = response.payload.map_or(0, |payload| payload.body.len());
         carried.count(size, self.load.size)?;
         Ok(carried)
+    }
+
+    /// A message of the conversation.
+    fn request(&self) -> StreamingOutputCallRequest {
+        StreamingOutputCallRequest {
+            response_parameters: vec![self.parameters()],
+            payload: Some(self.payload()),
+            ..StreamingOutputCallRequest::default()
+        }
     }
 
     fn parameters(&self) -> ResponseParameters {
