@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// two of the same rank never see each other.
 const LAYERS: &[&[&str]] = &[
     &[
-        "chance", "clock", "code", "deadline", "limits", "method", "spare",
+        "chance", "clock", "code", "deadline", "limits", "locks", "method", "spare",
     ],
     &["metadata"],
     &["status"],

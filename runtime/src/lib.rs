@@ -22,6 +22,7 @@ mod instructions_tests;
 #[cfg(test)]
 mod layers_tests;
 mod limits;
+mod locks;
 #[cfg(test)]
 mod memory_tests;
 mod metadata;

@@ -21,6 +21,8 @@ KIB, MIB = 1 << 10, 1 << 20
 # largest message; and for each stream above connection_buffer / 64 KiB.
 CONNECTION = (2 * 16 + 4 + 64 + 4) * MIB
 FREE_STREAMS, STREAM = 256, 8 * KIB
+# What a call itself has: its tasks, its state and its request.
+CALL = 4 * KIB
 # What a sender's stream holds besides the message in hand.
 SEND_BUFFER = 64 * KIB
 ALLOCATOR = 1.25
@@ -75,7 +77,7 @@ class Shape:
 
     def bound(self, sends):
         """The bytes that our side may have."""
-        held = READING * self.size
+        held = READING * self.size + self.streams * CALL
         if sends:
             # Each message as it is and encoded, and what went before it.
             queue = min(SEND_BUFFER, self.size * self.messages)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::envelope::Envelope;
-use super::queue::QueueSender;
+use super::queue::{QueueSender, WakeUp};
 use crate::status::Status;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -92,5 +92,10 @@ impl Link {
     /// of its calls.
     pub(crate) fn send(&self, command: Command) {
         let _ = self.commands.send(command);
+    }
+
+    /// The same for one who holds a lock: the connection is woken once it is free.
+    pub(crate) fn push(&self, command: Command) -> WakeUp {
+        self.commands.push(command).unwrap_or_default()
     }
 }

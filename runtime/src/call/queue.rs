@@ -6,8 +6,10 @@
 //! An idle queue owns no memory beyond itself.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
+
+use crate::locks::{Mutex, MutexGuard};
 
 #[cfg(test)]
 #[path = "queue_tests.rs"]
@@ -24,6 +26,26 @@ pub(crate) struct WeakQueueSender<T>(Weak<Senders<T>>);
 
 /// The side that takes. When it is dropped, so is what was not taken.
 pub(crate) struct QueueReceiver<T>(Arc<Shared<T>>);
+
+/// Who is to be woken once all locks are free. Dropped, it would be lost.
+#[must_use]
+#[derive(Debug, Default)]
+pub(crate) struct WakeUp(Option<Waker>);
+
+impl WakeUp {
+    #[inline]
+    pub(crate) fn now(self) {
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
+    }
+
+    /// Of two from one queue, which gives at most one of them a waker.
+    #[inline]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+}
 
 /// What all senders share, for its last moment to be noticed.
 struct Senders<T>(Arc<Shared<T>>);
@@ -58,17 +80,17 @@ impl<T> Shared<T> {
 impl<T> QueueSender<T> {
     /// Pushes `item`; `Err` gives it back where nobody takes any more.
     pub(crate) fn send(&self, item: T) -> Result<(), T> {
+        self.push(item).map(WakeUp::now)
+    }
+
+    /// Pushes `item`, and leaves the wake-up to one who holds a lock meanwhile.
+    pub(crate) fn push(&self, item: T) -> Result<WakeUp, T> {
         let mut state = self.0.0.lock();
         if state.ended {
             return Err(item);
         }
         state.pushed.push(item);
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(())
+        Ok(WakeUp(state.waker.take()))
     }
 
     pub(crate) fn downgrade(&self) -> WeakQueueSender<T> {

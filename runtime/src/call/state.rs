@@ -14,11 +14,12 @@
 
 mod credit;
 mod inbound;
+#[cfg(all(test, shuttle))]
+mod model_tests;
 mod outbound;
 mod waiter;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -28,8 +29,10 @@ use tokio::task::AbortHandle;
 use super::command::{Command, Link, Progress};
 use super::early_head::{EarlyHead, Look};
 use super::ledger::Ledger;
+use super::queue::WakeUp;
 use super::response_head::Coding;
 use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
+use crate::locks::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Phase, Status};
@@ -290,14 +293,16 @@ impl CallState {
         if polled.is_pending() {
             state.inbound.credit.await_message(awaits);
         }
-        tell_progress(&mut state);
+        let mut wake_up = tell_progress(&mut state);
         if polled.is_pending()
             && !state.has_begun()
             && state.early.on_wait()
             && let Some(link) = &state.link
         {
-            link.send(Command::Send(link.stream));
+            wake_up = wake_up.or(link.push(Command::Send(link.stream)));
         }
+        drop(state);
+        wake_up.now();
         polled
     }
 
@@ -319,7 +324,9 @@ impl CallState {
     pub(crate) fn consume(&self, bytes: usize) {
         let mut state = self.lock();
         state.inbound.credit.consume(bytes);
-        tell_progress(&mut state);
+        let wake_up = tell_progress(&mut state);
+        drop(state);
+        wake_up.now();
     }
 
     /// The reader is gone; `holds` says whether it has bytes that it did not
@@ -333,7 +340,9 @@ impl CallState {
                 consumed: usize::MAX,
                 awaits: 0,
             };
-            link.send(Command::Read(link.stream, all));
+            let wake_up = link.push(Command::Read(link.stream, all));
+            drop(state);
+            wake_up.now();
         }
     }
 
@@ -385,7 +394,7 @@ impl CallState {
         if !self.is_over() {
             state.outbound().encode(length, encode);
             self.count_sent(length);
-            announce(&mut state);
+            announce(state);
         }
         Poll::Ready(Ok(None))
     }
@@ -420,7 +429,7 @@ impl CallState {
         }
         put(state.outbound());
         self.count_sent(length);
-        announce(&mut state);
+        announce(state);
     }
 
     /// A message of `length` bytes, prefix included, is queued.
@@ -439,7 +448,7 @@ impl CallState {
             state.outbound().put_head(head);
             if now {
                 state.early.never();
-                announce(&mut state);
+                announce(state);
             }
         }
         free
@@ -474,7 +483,7 @@ impl CallState {
             return;
         }
         state.outbound().finish();
-        announce(&mut state);
+        announce(state);
     }
 
     /// The caller's own cancellation: the peer sees CANCELLED, and so does this
@@ -486,14 +495,14 @@ impl CallState {
 
     /// Ends the call from this side with `status`, and resets its stream.
     pub(crate) fn give_up(&self, status: Status) {
-        let link = {
-            let state = self.lock();
-            if self.is_over() {
-                return;
-            }
-            state.link.clone()
-        };
-        self.deliver_end(Err(status));
+        let state = self.lock();
+        if self.is_over() {
+            return;
+        }
+        // In the section that ends the call: one that gets its stream after that is
+        // told, and one that had it before resets it.
+        let link = state.link.clone();
+        self.end(state, Err(status));
         if let Some(link) = link {
             link.send(Command::Cancel(link.stream));
         }
@@ -511,24 +520,27 @@ impl State {
     }
 }
 
-/// Tells the connection once that there is something to take. A call with no
-/// stream yet is looked at when it gets one.
-fn announce(state: &mut State) {
-    let State { link, outbound, .. } = state;
+/// Tells the connection once that there is something to take, and frees the lock. A
+/// call with no stream yet is looked at when it gets one.
+fn announce(mut state: MutexGuard<'_, State>) {
+    let State { link, outbound, .. } = &mut *state;
     if let (Some(link), Some(outbound)) = (link, outbound)
         && outbound.announce()
     {
-        link.send(Command::Send(link.stream));
+        let wake_up = link.push(Command::Send(link.stream));
+        drop(state);
+        wake_up.now();
     }
 }
 
 /// Tells the connection how far the reader is, where that is due.
-fn tell_progress(state: &mut State) {
+fn tell_progress(state: &mut State) -> WakeUp {
     if let Some(progress) = state.inbound.credit.due()
         && let Some(link) = &state.link
     {
-        link.send(Command::Read(link.stream, progress));
+        return link.push(Command::Read(link.stream, progress));
     }
+    WakeUp::default()
 }
 
 /// Wakes outside the lock, so that the woken task does not run into it.
