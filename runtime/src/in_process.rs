@@ -39,13 +39,8 @@ impl Channel {
             let (near, far) = tokio::io::duplex(PIPE);
             let peer = Peer::at(PeerAddress::InProcess);
             let io = Io::Memory(far);
-            tokio::spawn(serve_connection(
-                io,
-                peer,
-                Arc::clone(&shared),
-                http2.clone(),
-                clock::now(),
-            ));
+            let (shared, http2) = (Arc::clone(&shared), http2.clone());
+            tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()).run());
             Io::Memory(near)
         };
         let destination = Destination::Function(Arc::new(connect));

@@ -47,7 +47,7 @@ async fn client((shared, http2): &(Arc<ServerShared>, Http2Options)) -> SendRequ
     let (near, far) = tokio::io::duplex(64 << 10);
     let (io, peer) = (Io::Memory(far), Peer::at(PeerAddress::InProcess));
     let (shared, http2) = (Arc::clone(shared), http2.clone());
-    tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()));
+    tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()).run());
     let (requests, connection) = h2::client::handshake(near).await.unwrap();
     tokio::spawn(async move {
         let _ = connection.await;

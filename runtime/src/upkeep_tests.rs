@@ -272,7 +272,7 @@ async fn client(options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Client 
     let (shared, http2) = builder.into_shared().unwrap();
     let (near, far) = tokio::io::duplex(64 << 10);
     let (io, peer) = (Io::Memory(far), Peer::at(PeerAddress::InProcess));
-    tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()));
+    tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()).run());
     let (requests, connection) = h2::client::handshake(near).await.unwrap();
     Client {
         requests,
@@ -466,7 +466,7 @@ async fn a_channel_that_asks_too_often_learns_not_to() {
         while let Some(far) = far.recv().await {
             let (io, peer) = (Io::Memory(far), Peer::at(PeerAddress::InProcess));
             let (shared, http2) = (Arc::clone(&shared), http2.clone());
-            tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()));
+            tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()).run());
         }
     });
     let mut failed = 0;

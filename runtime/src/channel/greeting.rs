@@ -32,7 +32,12 @@ pub(super) async fn established(mut driver: Driver<Greeting>) -> Result<Driver<G
     })
     .await;
     match closed {
-        Some(closed) => Err(closed),
+        Some(closed) => {
+            if closed.has_last_words() {
+                tokio::spawn(driver.leave());
+            }
+            Err(closed)
+        }
         None => Ok(driver),
     }
 }

@@ -141,12 +141,16 @@ impl Subchannel {
         if driver.application.pinged_too_often {
             self.upkeep.keepalive.slow_down();
         }
-        let waiting = driver.application.waiting.hand_on();
+        let mut waiting = driver.application.waiting.hand_on();
         let name = self.dial.name();
         let failed = match left {
             Left::Closed(closed, established) => {
                 let now = clock::now();
+                let has_last_words = closed.has_last_words();
                 let status = driver.application.close(closed, &name, established, now);
+                if has_last_words {
+                    tokio::spawn(driver.leave());
+                }
                 if established {
                     self.backoff.reset();
                 }
@@ -159,6 +163,7 @@ impl Subchannel {
                 None
             }
             Left::Abandoned => {
+                waiting.close(&open::closed(), clock::now());
                 abandon(driver).await;
                 None
             }
@@ -198,22 +203,21 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: 
     match closed {
         Some(closed) => {
             let now = clock::now();
+            let has_last_words = closed.has_last_words();
             driver.application.close(closed, name, true, now);
+            if has_last_words {
+                driver.leave().await;
+            }
         }
         None => abandon(driver).await,
     }
 }
 
-/// Ends a connection and its calls. The server is told as far as the socket
-/// takes it without waiting.
+/// Ends a connection and its calls, and tells the server.
 async fn abandon(mut driver: Driver<ClientConnection>) {
     let (connection, application) = driver.parts();
     application.abandon(connection, &open::closed(), clock::now());
-    poll_fn(|cx| {
-        let _ = driver.poll_run(cx);
-        Poll::Ready(())
-    })
-    .await;
+    driver.leave().await;
 }
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. With

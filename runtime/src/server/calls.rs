@@ -117,6 +117,10 @@ impl Calls {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Call> {
         self.calls.get_mut(&stream)
     }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod builder;
+mod call_count;
 mod calls;
 mod connection;
 mod context;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::call_count::CallCount;
 use super::connection::{ServerConnection, ServerShared};
 use super::context::Peer;
 use super::listener::Listener;
@@ -63,7 +64,8 @@ pub struct Server {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Calls that were still running when the grace period ended.
+    /// Calls that were still running when the grace period ended. A handler that
+    /// blocks its thread cannot be stopped before it returns; its call is among them.
     pub calls_cut: usize,
     /// Connections that were still open then.
     pub connections_cut: usize,
@@ -79,8 +81,28 @@ struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    draining: bool,
-    queues: HashMap<u64, (QueueSender<Command>, Option<AbortHandle>)>,
+    stage: Stage,
+    places: HashMap<u64, Place>,
+}
+
+/// What becomes of a connection that is accepted now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Serving,
+    /// It is drained from the start.
+    Draining,
+    /// The server is gone: nothing is served any more.
+    Gone,
+}
+
+/// One connection in the register.
+#[derive(Debug)]
+struct Place {
+    queue: QueueSender<Command>,
+    calls: Arc<CallCount>,
+    /// Present once the task is spawned.
+    task: Option<AbortHandle>,
 }
 
 impl Server {
@@ -141,7 +163,7 @@ impl Server {
         let connections_cut = self.connections.tell(|| Command::Close);
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, count.wait_for(|open| *open == 0)).await;
         ShutdownReport {
-            calls_cut: self.shared.calls_cut.load(Ordering::Relaxed),
+            calls_cut: self.shared.calls_cut.load(Ordering::Relaxed) + self.connections.stuck(),
             connections_cut,
         }
     }
@@ -168,51 +190,73 @@ impl Connections {
     /// Sends every connection a command; returns how many there are.
     fn tell(&self, command: impl Fn() -> Command) -> usize {
         let mut open = self.lock();
-        open.draining = true;
-        for (queue, _) in open.queues.values() {
-            let _ = queue.send(command());
+        open.stage = Stage::Draining;
+        for place in open.places.values() {
+            let _ = place.queue.send(command());
         }
-        open.queues.len()
+        open.places.len()
     }
 
     fn abort(&self) {
         let mut open = self.lock();
-        open.draining = true;
-        for (_, task) in open
-            .queues
-            .values()
-            .filter_map(|(q, task)| Some((q, task.as_ref()?)))
-        {
+        open.stage = Stage::Gone;
+        for task in open.places.values().filter_map(|place| place.task.as_ref()) {
             task.abort();
         }
     }
 
+    /// The calls of connections that did not even hear that they are closed: a
+    /// handler blocks each of them.
+    fn stuck(&self) -> usize {
+        let open = self.lock();
+        let calls = open.places.values().map(|place| place.calls.stuck());
+        calls.sum()
+    }
+
     /// Runs a connection on a task of its own. One that was accepted while the
-    /// server was already leaving is drained from the start.
+    /// server was already leaving is drained from the start, or dropped.
     fn run(self: &Arc<Self>, driver: Driver<ServerConnection>) {
-        let queue = driver.application.sender();
-        let key = {
-            let mut open = self.lock();
-            if open.draining {
-                let _ = queue.send(Command::Drain);
-            }
-            open.next += 1;
-            let key = open.next;
-            open.queues.insert(key, (queue, None));
-            self.count.send_replace(open.queues.len());
-            key
+        let Some(key) = self.enter(&driver.application) else {
+            return;
         };
         let registered = Registered {
             connections: Arc::clone(self),
             key,
         };
+        // Not under the lock: a runtime that is shutting down drops the task here.
         let task = tokio::spawn(async move {
             let _registered = registered;
-            driver.await
+            driver.run().await;
         });
-        if let Some((_, slot)) = self.lock().queues.get_mut(&key) {
-            *slot = Some(task.abort_handle());
+        let mut open = self.lock();
+        if open.stage == Stage::Gone {
+            task.abort();
+        } else if let Some(place) = open.places.get_mut(&key) {
+            place.task = Some(task.abort_handle());
         }
+    }
+
+    /// A connection's key in the register; `None` where it comes too late.
+    fn enter(&self, connection: &ServerConnection) -> Option<u64> {
+        let mut open = self.lock();
+        let queue = connection.sender();
+        match open.stage {
+            Stage::Serving => {}
+            Stage::Draining => {
+                let _ = queue.send(Command::Drain);
+            }
+            Stage::Gone => return None,
+        }
+        open.next += 1;
+        let key = open.next;
+        let place = Place {
+            queue,
+            calls: Arc::clone(connection.call_count()),
+            task: None,
+        };
+        open.places.insert(key, place);
+        self.count.send_replace(open.places.len());
+        Some(key)
     }
 }
 
@@ -226,8 +270,8 @@ struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
-        open.queues.remove(&self.key);
-        self.connections.count.send_replace(open.queues.len());
+        open.places.remove(&self.key);
+        self.connections.count.send_replace(open.places.len());
     }
 }
 

@@ -15,10 +15,10 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::thread::LocalKey;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
@@ -47,6 +47,11 @@ const GATHER_LIMIT: usize = 16 << 10;
 const TLS_ALERT: &[u8] = &[21, 3];
 /// Input above this is enough for a turn: window updates and commands wait.
 const READ_LIMIT: usize = 64 << 10;
+
+/// What a peer may take to hear our last words, in time and in bytes that it sends
+/// meanwhile.
+const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL_INPUT: usize = 1 << 20;
 
 /// A spare buffer for output is not larger than this.
 const OUTPUT_KEPT: usize = 64 << 10;
@@ -103,6 +108,13 @@ pub(crate) enum Closed {
     Protocol(ConnectionError),
 }
 
+impl Closed {
+    /// Whether there is something that the peer should still hear.
+    pub(crate) fn has_last_words(&self) -> bool {
+        matches!(self, Self::Drained | Self::Protocol(_))
+    }
+}
+
 /// What a turn came to.
 #[derive(Clone, Copy)]
 enum Turn {
@@ -143,7 +155,8 @@ pub(crate) struct Driver<A> {
     armed: Option<Instant>,
     /// The last rest needed no timer either.
     timeless: bool,
-    /// Set once the connection is broken: only its last words are left.
+    /// Set once the connection is broken: only its last words are left, which
+    /// [`leave`](Self::leave) writes.
     failed: Option<ConnectionError>,
 }
 
@@ -195,16 +208,14 @@ impl<A: Application> Driver<A> {
         }
         let mut due = true;
         for _ in 0..TURNS {
-            if self.failed.is_some() {
-                return self.poll_last_words(cx);
+            if let Some(error) = self.failed {
+                return Poll::Ready(Closed::Protocol(error));
             }
             match self.turn(std::mem::take(&mut due), cx) {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Gathers) => break,
                 Ok(Turn::Still) => {
                     if self.connection.is_finished() && !self.io.wants_flush() {
-                        // TLS has a farewell of its own, which is not waited for.
-                        let _ = Pin::new(&mut self.io).poll_shutdown(cx);
                         return Poll::Ready(Closed::Drained);
                     }
                     if self.poll_timer(cx) {
@@ -479,18 +490,53 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Tells the peer why (GOAWAY), as far as the socket takes it without
-    /// waiting: a hostile peer is not waited for.
-    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
-        let written = self.write(cx);
-        // Half-closing lets the GOAWAY arrive before the reset that unread
-        // input makes of a close.
-        let _ = Pin::new(&mut self.io).poll_shutdown(cx);
-        match (self.failed.take(), written) {
-            (Some(error), _) => Poll::Ready(Closed::Protocol(error)),
-            (None, Err(error)) => Poll::Ready(Closed::Io(error)),
-            (None, Ok(_)) => Poll::Ready(Closed::Eof),
+    /// Runs until the connection has ended and the peer knows.
+    pub(crate) async fn run(mut self)
+    where
+        A: Unpin,
+    {
+        if (&mut self).await.has_last_words() {
+            // Boxed, since a connection lives long and this is but its end.
+            Box::pin(self.leave()).await;
         }
+    }
+
+    /// Closes a connection that has ended, once the peer has heard the last words:
+    /// what is left is written, our half ends, and what still comes is thrown away.
+    /// A socket that is closed over unread input answers with a reset, which takes
+    /// from the peer what it has not read yet. The application is dropped first, and
+    /// nobody is waited for longer than half a second.
+    pub(crate) async fn leave(self) {
+        let Self {
+            mut io,
+            mut connection,
+            application,
+            ..
+        } = self;
+        drop(application);
+        let farewell = async {
+            while !connection.output().is_empty() {
+                let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+                let count = connection.output().slices(&mut slices);
+                match io.write_vectored(&slices[..count]).await? {
+                    0 => return Err(io::ErrorKind::WriteZero.into()),
+                    written => connection.written(written),
+                }
+            }
+            io.flush().await?;
+            io.shutdown().await?;
+            let mut input = vec![0; READ_MIN];
+            let mut left = FAREWELL_INPUT;
+            while left > 0 {
+                match io.read(&mut input).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            Ok::<(), io::Error>(())
+        };
+        // A peer that is gone, or does not listen, hears nothing.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
 }
 

@@ -15,6 +15,7 @@ mod calls;
 mod compression;
 mod connectivity;
 mod crowds;
+mod endings;
 mod heavy;
 mod inheritance;
 mod interceptors;

@@ -17,6 +17,7 @@ use std::task::Context as TaskContext;
 use std::time::Instant;
 
 use super::answer;
+use super::call_count::CallCount;
 use super::calls::{Call, Calls, Request, Stage};
 use super::context::Peer;
 use super::router::Router;
@@ -65,6 +66,7 @@ pub(crate) struct ServerConnection {
     /// Streams with something to send at the next write.
     sends: Sends,
     calls: Calls,
+    call_count: Arc<CallCount>,
     /// Requests whose heads came in this turn of the driver, in the order of their
     /// streams: most often their messages come in it too.
     /// Invariant: empty between two turns.
@@ -85,6 +87,7 @@ impl ServerConnection {
             batch: Vec::new(),
             sends: Sends::default(),
             calls: Calls::default(),
+            call_count: Arc::default(),
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
@@ -94,6 +97,11 @@ impl ServerConnection {
     /// The queue through which the connection takes orders.
     pub(crate) fn sender(&self) -> QueueSender<Command> {
         self.sender.clone()
+    }
+
+    /// How many calls it has, as its last turn began.
+    pub(super) fn call_count(&self) -> &Arc<CallCount> {
+        &self.call_count
     }
 
     // --- requests ----------------------------------------------------------------
@@ -196,9 +204,9 @@ impl ServerConnection {
         for stream in open {
             self.stop(stream, status);
             self.finish(connection, stream, Finished::failed(status()));
-            connection.reset(stream, ErrorCode::CANCEL);
         }
         connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, why));
+        self.call_count.close();
         cut
     }
 }
@@ -266,6 +274,7 @@ impl Application for ServerConnection {
         cx: &mut TaskContext<'_>,
     ) -> bool {
         self.settle();
+        self.call_count.set(self.calls.len());
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
         }

@@ -368,9 +368,13 @@ impl Connection {
         self.go_away(self.last_peer_stream, ErrorCode::NO_ERROR, reason);
     }
 
-    /// The last word before the owner closes the socket.
+    /// The last word before the owner closes the socket. Streams that are open are
+    /// not reset, as nobody cancelled them: they end with their connection.
     pub(crate) fn abort(&mut self, error: ConnectionError) {
         self.drain = Drain::Final;
+        self.streams.clear();
+        self.ready.clear();
+        self.events.clear();
         self.go_away(self.last_peer_stream, error.code, error.reason);
     }
 

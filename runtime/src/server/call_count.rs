@@ -1,0 +1,33 @@
+//! How many calls of a connection are not answered yet, for who ends the server while
+//! a handler blocks the connection's task. It must never cost a call anything.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The connection has heard that it is closed, and has told what it cut.
+const CLOSED: usize = usize::MAX;
+
+/// Written by the connection's task alone.
+#[derive(Debug, Default)]
+pub(super) struct CallCount(AtomicUsize);
+
+impl CallCount {
+    /// A turn of the connection begins with so many calls.
+    pub(super) fn set(&self, calls: usize) {
+        if self.0.load(Ordering::Relaxed) != CLOSED {
+            self.0.store(calls, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.0.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// The calls of a connection that does not hear: those it had, and the one whose
+    /// handler has its task.
+    pub(super) fn stuck(&self) -> usize {
+        match self.0.load(Ordering::Relaxed) {
+            CLOSED => 0,
+            calls => calls + 1,
+        }
+    }
+}
