@@ -25,18 +25,19 @@ impl ServerInterceptor for Authenticate {
     }
 }
 
-/// Tells of every call, those that are refused too.
+/// Tells of every call, those that are refused, cancelled or out of time too.
 struct Log;
 
 impl ServerInterceptor for Log {
-    async fn intercept(&self, context: &mut Context, next: Next<'_>) -> Outcome {
-        let outcome = next.run(context).await;
-        let (path, code) = (context.method().path(), outcome.code());
-        println!(
-            "server: {path} {code:?}, {} messages out",
-            outcome.sent().messages
-        );
-        outcome
+    async fn intercept(&self, context: &mut Context, mut next: Next<'_>) -> Outcome {
+        next.on_end(|call| {
+            let (path, code) = (call.method().path(), call.code());
+            println!(
+                "server: {path} {code:?}, {} messages out",
+                call.sent().messages
+            );
+        });
+        next.run(context).await
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::state::CallState;
@@ -23,16 +23,6 @@ pub struct Traffic {
     /// The bytes of their bodies, compressed where they were, without gRPC's
     /// prefixes.
     pub bytes: u64,
-}
-
-impl Traffic {
-    /// The one message of a half that does not stream.
-    pub(crate) fn one(bytes: usize) -> Self {
-        Self {
-            messages: 1,
-            bytes: bytes as u64,
-        }
-    }
 }
 
 /// Traffic as it grows: written by the half that it counts, read by anyone.
@@ -79,11 +69,13 @@ pub(crate) struct Ledger {
 struct End {
     peer: Option<PeerAddress>,
     listeners: Vec<OnEnd>,
-    /// The caller has had the call's end.
+    /// Why the call was broken off, where that came from outside of its handler.
+    broken_off: Option<Status>,
+    /// The listeners have been called.
     told: bool,
 }
 
-/// A call that has ended, as its caller saw it.
+/// A call that has ended, as its caller saw it, or as its server left it.
 #[derive(Debug)]
 pub struct EndedCall<'a> {
     method: Method,
@@ -102,14 +94,14 @@ impl EndedCall<'_> {
         self.method
     }
 
-    /// Where the call went; `None` if it never left. Behind a proxy that is the
-    /// proxy.
+    /// Where the call went, or came from; `None` if it never left. Behind a proxy
+    /// that is the proxy.
     pub fn peer(&self) -> Option<&PeerAddress> {
         self.peer
     }
 
-    /// The time from the start of the call to the moment when its caller saw
-    /// the end.
+    /// The time from the start of the call to the moment when its caller saw the
+    /// end; on a server, from when the request was there until the handler had ended.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -134,20 +126,20 @@ impl EndedCall<'_> {
         self.trailing_metadata
     }
 
-    /// The messages that the caller sent.
+    /// The messages that this side sent.
     pub fn sent(&self) -> Traffic {
         self.sent
     }
 
-    /// The messages that the caller received.
+    /// The messages that this side received.
     pub fn received(&self) -> Traffic {
         self.received
     }
 }
 
 impl Ledger {
-    pub(crate) fn new(method: Method, now: Instant) -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new(method: Method, now: Instant) -> Arc<Self> {
+        Arc::new(Self {
             sent: Counter::default(),
             received: Counter::default(),
             method,
@@ -177,6 +169,18 @@ impl Ledger {
         drop(end);
         let status = Status::new(Code::Cancelled, "the call was cancelled by its caller");
         self.tell(vec![listener], None, &Metadata::new(), Err(&status));
+    }
+
+    /// The call ends, whatever its handler does.
+    pub(crate) fn break_off(&self, why: Status) {
+        self.end().broken_off.get_or_insert(why);
+    }
+
+    /// The call was broken off, by `otherwise` unless somebody said why.
+    pub(crate) fn close_broken_off(&self, otherwise: impl FnOnce() -> Status) {
+        let why = self.end().broken_off.take();
+        let status = why.unwrap_or_else(otherwise);
+        self.close(&Metadata::new(), Err(&status));
     }
 
     /// The caller has the call's end; who wanted to know hears of it once.

@@ -43,13 +43,16 @@ impl<M: Message> Sender<M> {
     /// [`Http2Options::send_buffer`](crate::Http2Options::send_buffer) bytes that
     /// the peer has not made room for.
     ///
-    /// Where a client's call has already been answered with OK, the message is
-    /// dropped, as the server wants no more of them; the answer is on the
-    /// receiving side.
+    /// A server may answer before it has all messages, and takes no more of them
+    /// then. So an error here need not be the call's: the receiving side, or
+    /// [`ClientStream::finish`](crate::ClientStream::finish), has the call's end in
+    /// any case. Messages that were on their way then are dropped;
+    /// [`closed`](Self::closed) waits for that moment.
     ///
     /// # Errors
     /// The call's own status if it has failed, been cancelled or run out of
-    /// time; `RESOURCE_EXHAUSTED` if the message is above the send limit.
+    /// time; `FAILED_PRECONDITION` where it has ended with OK;
+    /// `RESOURCE_EXHAUSTED` if the message is above the send limit.
     ///
     /// Dropping the future before it is ready sends nothing.
     pub async fn send(&mut self, message: M) -> Result<(), Status> {
@@ -76,6 +79,30 @@ impl<M: Message> Sender<M> {
             framing::put_message(&message, length, buffer);
         });
         Ok(())
+    }
+
+    /// Waits until the call is over, so that nothing that is sent would reach the
+    /// peer: for a sender that has nothing to send for long.
+    ///
+    /// ```
+    /// # use grpc_runtime::Sender;
+    /// # async fn pump(samples: &mut tokio::sync::mpsc::Receiver<String>, call: &mut Sender<String>) {
+    /// loop {
+    ///     let sample = tokio::select! {
+    ///         Some(sample) = samples.recv() => sample,
+    ///         () = call.closed() => break,
+    ///         else => break,
+    ///     };
+    ///     if call.send(sample).await.is_err() {
+    ///         break;
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn closed(&mut self) {
+        poll_fn(|cx| self.state.poll_over(cx)).await;
     }
 
     fn framed_len(&self, message: &M) -> Result<usize, Status> {

@@ -59,7 +59,7 @@ pub(crate) struct CallState {
     state: Mutex<State>,
     send_limit: usize,
     /// Present where interceptors watch the call.
-    ledger: Option<Box<Ledger>>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl CallState {
         send_limit: usize,
         sends: Coding,
         receives: Compression,
-        ledger: Option<Box<Ledger>>,
+        ledger: Option<Arc<Ledger>>,
     ) -> Arc<Self> {
         let mut state = State {
             coding: sends,
@@ -358,12 +358,10 @@ impl CallState {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Compression, Status>> {
         if self.is_over() {
-            // After an answer with OK what is sent is dropped: the peer wants
-            // no more, and the answer waits on the receiving side.
-            return Poll::Ready(match state.inbound.failure() {
-                Some(status) => Err(status.clone()),
-                None => Ok(Compression::Identity),
-            });
+            return Poll::Ready(Err(match state.inbound.failure() {
+                Some(status) => status.clone(),
+                None => answered(),
+            }));
         }
         let encoding = state.coding.encoding;
         let Some(outbound) = &mut state.outbound else {
@@ -373,6 +371,16 @@ impl CallState {
             return Poll::Ready(Ok(encoding));
         }
         outbound.sender.register(cx);
+        Poll::Pending
+    }
+
+    /// Waits until nothing that is sent goes out any more.
+    pub(crate) fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if self.is_over() {
+            return Poll::Ready(());
+        }
+        state.outbound().sender.register(cx);
         Poll::Pending
     }
 
@@ -507,6 +515,13 @@ impl CallState {
             link.send(Command::Cancel(link.stream));
         }
     }
+}
+
+/// A send after the call's end in order, which is on the receiving side.
+fn answered() -> Status {
+    let text = "the server has answered the call and takes no more messages: \
+                its answer is on the receiving side";
+    Status::new(Code::FailedPrecondition, text).with_phase(Phase::Send)
 }
 
 impl State {

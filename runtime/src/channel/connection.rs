@@ -435,8 +435,8 @@ fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
         Response::Awaited => open.fail(no_message(), now),
         Response::Whole { head, gather } => match gather.finish() {
             Ok(Some(message)) => open.state.deliver_response(head, message, ended),
-            Ok(None) => open.fail(no_message(), now),
-            Err(status) => open.fail(status, now),
+            Ok(None) => open.fail(no_message().with_initial_metadata(head), now),
+            Err(status) => open.fail(status.with_initial_metadata(head), now),
         },
     }
 }

@@ -74,6 +74,10 @@ impl Open {
             Code::Cancelled | Code::Unavailable if late => expired(),
             _ => status,
         };
+        let status = match &self.response {
+            Response::Whole { head, .. } => status.with_initial_metadata(head.clone()),
+            Response::Awaited | Response::Stream => status,
+        };
         self.state.deliver_end(Err(status));
     }
 

@@ -5,7 +5,7 @@ use crate::call::command::Finished;
 use crate::call::response_head::{self, Coding};
 use crate::framing::Encodings;
 use crate::metadata::Metadata;
-use crate::status::{Code, Status};
+use crate::status::{self, Code, Status};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
@@ -57,26 +57,68 @@ pub(super) fn end(
             *finished = Finished::failed(head_too_large());
         }
     }
-    // Without a message the head and the trailers are one block:
-    // PROTOCOL-HTTP2's Trailers-Only.
-    let trailers_only = !head_sent;
+    // Without a message the head and the trailers are one block: PROTOCOL-HTTP2's
+    // Trailers-Only. Callers take all metadata in it for trailing, so that initial
+    // metadata has a head of its own, if it fits.
     let (initial, trailing) = metadata(finished);
+    if !head_sent && !initial.is_empty() {
+        head_sent = send_head(connection, stream, Coding::default(), initial);
+    }
     with_fields(connection, |connection, fields| {
-        if trailers_only {
-            response_head::write_head(fields, Coding::default(), initial);
-        }
-        response_head::write_trailers(fields, &finished.result, trailing);
-        if fields.size() > connection.peer_header_list_limit() {
-            let text = "the trailing metadata is above the caller's limit";
+        let mut write = |result: &Result<(), Status>, trailing: &Metadata| {
             fields.clear();
-            if trailers_only {
+            if !head_sent {
                 response_head::write_head(fields, Coding::default(), &NONE);
             }
-            let result = Err(Status::new(Code::ResourceExhausted, text));
-            response_head::write_trailers(fields, &result, &NONE);
+            response_head::write_trailers(fields, result, trailing);
+            fields.size()
+        };
+        let limit = connection.peer_header_list_limit();
+        if write(&finished.result, trailing) > limit {
+            write_within(limit, &finished.result, trailing, write);
         }
         connection.send_trailers(stream, fields);
     });
+}
+
+/// Writes trailers that are above the caller's limit: the text of the status gives
+/// way first, then its details, then all metadata, and never the code. `write` gives
+/// the size of what it wrote.
+fn write_within(
+    limit: usize,
+    result: &Result<(), Status>,
+    trailing: &Metadata,
+    mut write: impl FnMut(&Result<(), Status>, &Metadata) -> usize,
+) {
+    let above = "the trailing metadata is above the caller's limit";
+    let Err(status) = result else {
+        let above = Err(Status::new(Code::ResourceExhausted, above));
+        write(&above, &NONE);
+        return;
+    };
+    let bare = || Status::new(status.code(), "");
+    let rests = [
+        (
+            bare()
+                .with_details(status.details().clone())
+                .with_metadata(status.metadata().clone()),
+            trailing,
+        ),
+        (bare().with_metadata(status.metadata().clone()), trailing),
+        (bare(), &NONE),
+    ];
+    for (rest, trailing) in rests {
+        let size = write(&Err(rest.clone()), trailing);
+        if size <= limit || trailing.is_empty() && rest.metadata().is_empty() {
+            // h2 refuses a list of just its limit.
+            let room = limit.saturating_sub(size + 1);
+            let text = status::message::cut(status.message(), room);
+            if !text.is_empty() {
+                write(&Err(rest.with_message(text.to_owned())), trailing);
+            }
+            return;
+        }
+    }
 }
 
 /// A response's initial and trailing metadata.

@@ -16,6 +16,7 @@ use super::handler::{Invocation, Route};
 use super::router::RouteId;
 use crate::call::envelope::Envelope;
 use crate::call::gather::Gather;
+use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::status::Status;
 use crate::transport::http2::connection::Connection;
@@ -55,6 +56,8 @@ pub(super) struct Gathering {
 pub(super) struct Running {
     /// Present where either half streams.
     pub(super) state: Option<Arc<CallState>>,
+    /// Present where interceptors watch the call.
+    pub(super) ledger: Option<Arc<Ledger>>,
     pub(super) head_sent: bool,
     /// A heavy handler that waits for its turn.
     pub(super) waiting: Option<Box<Waiting>>,
@@ -74,11 +77,17 @@ impl Running {
     /// Ends the handler, begun or not: its future is dropped. Returns what it
     /// had of the connection's turns.
     pub(super) fn stop(self, why: impl FnOnce() -> Status) -> u32 {
+        if self.state.is_some() || self.ledger.is_some() {
+            let why = why();
+            if let Some(ledger) = self.ledger {
+                ledger.break_off(why.clone());
+            }
+            if let Some(state) = self.state {
+                state.deliver_end(Err(why));
+            }
+        }
         if let Some(task) = self.task {
             task.abort();
-        }
-        if let Some(state) = self.state {
-            state.deliver_end(Err(why()));
         }
         self.turn
     }

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::weight::{SharedWeight, Weight};
 use crate::call::command::{Command, Finished, Link};
+use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::framing::Payload;
@@ -35,6 +36,8 @@ pub(crate) struct Input {
     pub(crate) message: Option<Payload>,
     /// The streaming halves, where the method has any.
     pub(crate) state: Option<Arc<CallState>>,
+    /// Present where interceptors watch the call.
+    pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) limits: CallLimits,
 }
 
@@ -141,11 +144,15 @@ impl Route {
     }
 }
 
+pub(super) fn panicked(method: Method) -> Finished {
+    Finished::failed(panic_of(method))
+}
+
 /// The panic itself has been reported by the panic hook; its text may hold what
 /// no caller should see.
-pub(super) fn panicked(method: Method) -> Finished {
+pub(super) fn panic_of(method: Method) -> Status {
     let text = format!("the handler of {} panicked", method.path());
-    Finished::failed(Status::new(Code::Internal, text))
+    Status::new(Code::Internal, text)
 }
 
 /// A handler on a task of its own, from its second turn on.

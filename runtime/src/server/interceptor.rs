@@ -10,11 +10,15 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use super::context::Context;
-use super::handler::{Input, Invocation, Route, panicked};
+use super::handler::{Input, Invocation, Route, panic_of, panicked};
 use crate::call::command::Finished;
 use crate::call::envelope::Envelope;
-use crate::call::ledger::Traffic;
+use crate::call::ledger::{EndedCall, Ledger, Traffic};
+use crate::clock;
+use crate::deadline::Deadline;
 use crate::framing::{PREFIX_LEN, Payload};
+use crate::metadata::Metadata;
+use crate::method::Method;
 use crate::status::{Code, Status};
 
 /// Stands around the handlers of a server, or of one of its services: it sees
@@ -27,9 +31,9 @@ use crate::status::{Code, Status};
 /// of one that was added later.
 ///
 /// The call's deadline goes on. When it passes, or the caller cancels, this
-/// future is dropped together with the handler's: what has to happen then belongs
-/// into a destructor. A panic, here or in the handler, answers the call with
-/// `INTERNAL`.
+/// future is dropped together with the handler's. So what counts calls, or logs them,
+/// does it in [`Next::on_end`], which hears of every end. A panic, here or in the
+/// handler, answers the call with `INTERNAL`.
 ///
 /// # Which calls it sees
 ///
@@ -48,21 +52,19 @@ use crate::status::{Code, Status};
 /// whose deadline passes, before its one message is whole has made no call either.
 ///
 /// ```
-/// use std::time::Instant;
-///
 /// use grpc_runtime::{Context, Next, Outcome, ServerInterceptor};
 ///
 /// struct Log;
 ///
 /// impl ServerInterceptor for Log {
-///     async fn intercept(&self, context: &mut Context, next: Next<'_>) -> Outcome {
-///         let began = Instant::now();
-///         let outcome = next.run(context).await;
-///         let (method, peer) = (context.method(), context.peer());
-///         let (code, took) = (outcome.code(), began.elapsed());
-///         let (sent, received) = (outcome.sent().bytes, outcome.received().bytes);
-///         println!("{peer} {} {code:?} {took:?} {received} B in {sent} B out", method.path());
-///         outcome
+///     async fn intercept(&self, context: &mut Context, mut next: Next<'_>) -> Outcome {
+///         let peer = context.peer().clone();
+///         next.on_end(move |call| {
+///             let (path, code, took) = (call.method().path(), call.code(), call.elapsed());
+///             let (sent, received) = (call.sent().bytes, call.received().bytes);
+///             println!("{peer} {path} {code:?} {took:?} {received} B in {sent} B out");
+///         });
+///         next.run(context).await
 ///     }
 /// }
 ///
@@ -173,6 +175,24 @@ pub struct Next<'a> {
 }
 
 impl Next<'_> {
+    /// Calls `listener` once when the call has ended here, in whatever way: as it was
+    /// answered, or with `CANCELLED`, `DEADLINE_EXCEEDED` or `UNAVAILABLE` where its
+    /// caller left, its time was up or the server cut it, and with `INTERNAL` where an
+    /// interceptor panicked. By then the handler has ended or is dropped; one that
+    /// blocks its thread holds this up as it does everything else. Those of
+    /// interceptors further inside are called first.
+    ///
+    /// What is told of the messages is what the handler sent and received. Whether the
+    /// caller got them is not known here.
+    ///
+    /// It must not block. A panic in it is dropped.
+    pub fn on_end(&mut self, listener: impl FnOnce(&EndedCall<'_>) + Send + 'static) {
+        // A call that is intercepted has a ledger.
+        if let Some(ledger) = &self.input.ledger {
+            ledger.on_end(Box::new(listener));
+        }
+    }
+
     /// Runs the handler and gives its outcome. Dropping the future drops the
     /// handler.
     ///
@@ -192,7 +212,10 @@ impl Next<'_> {
 /// Runs the handler itself, whose panic is an outcome too.
 async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
     let request = input.message.as_ref().map(Payload::len);
-    let state = input.state.clone();
+    let ledger = input.ledger.clone();
+    if let (Some(ledger), Some(length)) = (&ledger, request) {
+        ledger.received.set_one(length);
+    }
     let invocation = Invocation {
         context: context.lend(),
         input,
@@ -210,20 +233,71 @@ async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
     if let Some(envelope) = finished.envelope {
         context.take_back(envelope);
     }
-    let ledger = state.as_ref().and_then(|state| state.ledger());
-    let streamed = ledger.map(|ledger| (ledger.sent.traffic(), ledger.received.traffic()));
-    let (mut sent, mut received) = streamed.unwrap_or_default();
-    if let Some(message) = &finished.message {
-        sent = Traffic::one(message.len() - PREFIX_LEN);
-    }
-    if let Some(length) = request {
-        received = Traffic::one(length);
-    }
+    let passed = ledger.map(|ledger| {
+        if let Some(message) = &finished.message {
+            ledger.sent.set_one(message.len() - PREFIX_LEN);
+        }
+        (ledger.sent.traffic(), ledger.received.traffic())
+    });
+    let (sent, received) = passed.unwrap_or_default();
     Outcome {
         result: finished.result,
         message: finished.message,
         sent,
         received,
+    }
+}
+
+/// The end of an intercepted call. Dropped before [`tell`](Self::tell), the call was
+/// broken off.
+struct End {
+    ledger: Option<Arc<Ledger>>,
+    method: Method,
+    deadline: Option<Deadline>,
+}
+
+impl End {
+    fn new(context: &Context, input: &Input) -> Self {
+        if let Some(ledger) = &input.ledger {
+            ledger.set_peer(Some(context.peer().clone()));
+        }
+        Self {
+            ledger: input.ledger.clone(),
+            method: context.method(),
+            deadline: context.deadline(),
+        }
+    }
+
+    /// It was answered with this.
+    fn tell(mut self, finished: &Finished) {
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let none = Metadata::new();
+        let metadata = finished.envelope.as_ref();
+        let initial = metadata.map_or(&none, |envelope| &envelope.initial);
+        let trailing = metadata.map_or(&none, |envelope| &envelope.trailing);
+        ledger.close(initial, finished.result.as_ref().map(|()| trailing));
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let (method, deadline) = (self.method, self.deadline);
+        ledger.close_broken_off(|| {
+            if std::thread::panicking() {
+                return panic_of(method);
+            }
+            // The connection is gone, and its deadlines with it.
+            if deadline.is_some_and(|deadline| deadline.is_past(clock::now())) {
+                Status::new(Code::DeadlineExceeded, "the call's deadline passed")
+            } else {
+                Status::new(Code::Cancelled, "the call's connection was lost")
+            }
+        });
     }
 }
 
@@ -281,18 +355,21 @@ impl Interceptors {
             let (interceptors, inner) = (Arc::clone(&interceptors), Arc::clone(&inner));
             let Invocation { mut context, input } = invocation;
             Box::pin(async move {
+                let end = End::new(&context, &input);
                 let next = Next {
                     inner: &interceptors,
                     route: &inner,
                     input,
                 };
                 let outcome = next.run(&mut context).await;
-                Finished {
+                let finished = Finished {
                     // A call that failed has no message, whoever failed it.
                     message: outcome.message.filter(|_| outcome.result.is_ok()),
                     result: outcome.result,
                     envelope: Some(context.into_envelope()),
-                }
+                };
+                end.tell(&finished);
+                finished
             })
         };
         Arc::new(Route::watched(route.method, Box::new(handler)))

@@ -23,6 +23,23 @@ pub(crate) fn encode(message: &str) -> Cow<'_, str> {
     Cow::Owned([&before, &*encoded, &after].concat())
 }
 
+/// As much of `message` as a field list with `room` bytes more can hold.
+pub(crate) fn cut(message: &str, room: usize) -> &str {
+    /// Of the field: its name, and what RFC 9113 section 6.5.2 counts beside that.
+    const FIELD: usize = "grpc-message".len() + 32;
+    // Spaces at either end are encoded too, and each may come to an end.
+    let mut left = room.saturating_sub(FIELD);
+    for (index, character) in message.char_indices() {
+        let plain = ('!'..='~').contains(&character) && character != '%';
+        let size = if plain { 1 } else { 3 * character.len_utf8() };
+        if size > left {
+            return &message[..index];
+        }
+        left -= size;
+    }
+    message
+}
+
 /// What a received `grpc-message` says. A percent sign that begins no code stays
 /// as it is, and what is not UTF-8 becomes U+FFFD.
 pub(crate) fn decode(value: &[u8]) -> String {

@@ -68,6 +68,8 @@ struct Content {
     message: Cow<'static, str>,
     details: Bytes,
     metadata: Metadata,
+    /// Of the response that ended with this, where it has no other place.
+    initial_metadata: Metadata,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -84,6 +86,7 @@ impl Status {
             message: message.into(),
             details: Bytes::new(),
             metadata: Metadata::new(),
+            initial_metadata: Metadata::new(),
             source: None,
         }))
     }
@@ -144,6 +147,27 @@ impl Status {
         &mut self.0.metadata
     }
 
+    /// What the server had sent ahead of the one message of a unary or
+    /// client-streaming call that then failed; else empty. Where a server fails a
+    /// call at once, all that it sends is [trailing metadata](Self::metadata).
+    /// [`Receiver::initial_metadata`](crate::Receiver::initial_metadata) gives a
+    /// stream's.
+    ///
+    /// A handler that returns a status which it received sends none of this on.
+    pub fn initial_metadata(&self) -> &Metadata {
+        &self.0.initial_metadata
+    }
+
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    pub(crate) fn with_initial_metadata(mut self, metadata: Metadata) -> Self {
+        self.0.initial_metadata = metadata;
+        self
+    }
+
     /// Where on this side the status arose; `None` if the peer sent it, or a
     /// handler made it.
     pub fn phase(&self) -> Option<Phase> {
@@ -181,6 +205,9 @@ impl fmt::Debug for Status {
         }
         if !content.metadata.is_empty() {
             out.field("metadata", &content.metadata);
+        }
+        if !content.initial_metadata.is_empty() {
+            out.field("initial_metadata", &content.initial_metadata);
         }
         if let Some(source) = &content.source {
             out.field("source", source);

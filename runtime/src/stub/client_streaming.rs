@@ -53,10 +53,25 @@ pub struct ClientStream<Q, R> {
 }
 
 impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
-    /// Sends one message; waits, errs and drops as [`Sender::send`] does.
+    /// Sends one message; waits and errs as [`Sender::send`] does. After an error
+    /// [`finish`](Self::finish) still gives the answer, where the server gave one
+    /// before it had all messages.
     ///
     /// # Errors
-    /// The call's status if it has failed.
+    /// The call's status if it has failed; `FAILED_PRECONDITION` where the server has
+    /// answered with OK and takes no more messages.
+    ///
+    /// ```
+    /// # use grpc_runtime::{ClientStream, Status};
+    /// async fn upload(mut call: ClientStream<String, String>) -> Result<String, Status> {
+    ///     for sample in 0.. {
+    ///         if call.send(sample.to_string()).await.is_err() {
+    ///             break;
+    ///         }
+    ///     }
+    ///     call.finish().await
+    /// }
+    /// ```
     pub async fn send(&mut self, message: Q) -> Result<(), Status> {
         self.sender.send(message).await
     }
@@ -68,6 +83,11 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
     /// The call's status if it has failed.
     pub async fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
         self.sender.send_uncompressed(message).await
+    }
+
+    /// Waits until the server takes no more messages; see [`Sender::closed`].
+    pub async fn closed(&mut self) {
+        self.sender.closed().await;
     }
 
     /// Cancels the call: the server's handler is dropped, and

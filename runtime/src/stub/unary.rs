@@ -121,8 +121,13 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
             let payload = payload
                 .ok_or_else(|| Status::new(Code::Internal, "the answer has already been taken"))?;
             let was_compressed = payload.is_compressed();
-            let message = framing::decode_message(payload)
-                .map_err(|error| error.into_status(Side::Client))?;
+            let message = match framing::decode_message(payload) {
+                Ok(message) => message,
+                Err(error) => {
+                    let status = error.into_status(Side::Client);
+                    return Err(status.with_initial_metadata(initial_metadata));
+                }
+            };
             Ok(Response {
                 message,
                 initial_metadata,
@@ -138,7 +143,7 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
                 Ok(response) => {
                     ledger.close(&response.initial_metadata, Ok(&response.trailing_metadata));
                 }
-                Err(status) => ledger.close(&Metadata::new(), Err(status)),
+                Err(status) => ledger.close(status.initial_metadata(), Err(status)),
             }
         }
         Poll::Ready(result)

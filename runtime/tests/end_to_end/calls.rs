@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::support::{ELSEWHERE, Echo, EchoServicer, EchoStub, MISSING, service};
 use grpc_runtime::{Channel, Code, Context, Metadata, Receiver, Sender, Server, Status};
+use tokio::time::timeout;
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(20);
 
 pub(crate) struct Echoes;
 
@@ -312,10 +316,41 @@ async fn a_server_that_answers_early_loses_neither_answer_nor_call() {
     let mut call = EchoStub(channel).collect().start();
     call.send(Echo::number(5)).await.unwrap();
     call.send(Echo::text("enough")).await.unwrap();
-    for _ in 0..1_000 {
-        call.send(Echo::data(1_000)).await.unwrap();
-    }
+    let told = timeout(BOUND, async {
+        loop {
+            if let Err(status) = call.send(Echo::data(1_000)).await {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let status = told.await.expect("a sender hears that nobody listens");
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    timeout(BOUND, call.closed()).await.unwrap();
     assert_eq!(call.finish().await.unwrap().number, 5);
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_hears_of_the_end() {
+    let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
+    let mut call = EchoStub(channel).collect().start();
+    call.send(Echo::number(1)).await.unwrap();
+    let early = timeout(Duration::from_millis(20), call.closed()).await;
+    assert!(early.is_err(), "the call is not over");
+    call.send(Echo::text("enough")).await.unwrap();
+    timeout(BOUND, call.closed()).await.unwrap();
+    assert_eq!(call.finish().await.unwrap().number, 1);
+}
+
+#[tokio::test]
+async fn a_failed_call_of_one_answer_gives_its_initial_metadata() {
+    let channel = Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap();
+    let call = EchoStub(channel).unary(Echo::text("fail"));
+    let status = call.metadata("x-id", "7").await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(status.initial_metadata().get("x-initial"), Some("7"));
+    assert_eq!(status.metadata().get("x-initial"), None);
+    assert_eq!(status.metadata().get("x-trailing"), Some("7"));
 }
 
 #[tokio::test]

@@ -41,10 +41,10 @@ impl ServerConnection {
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let weight = route.weight();
+        let ledger = route.is_watched.then(|| Ledger::new(route.method, now));
         let state = (shape.client_streams || shape.server_streams).then(|| {
-            let ledger = route.is_watched.then(|| Ledger::new(route.method, now));
             let send_buffer = connection.options().send_buffer;
-            let state = CallState::new(send_buffer, sends, receives, ledger);
+            let state = CallState::new(send_buffer, sends, receives, ledger.clone());
             let early = if shape == Shape::BIDI_STREAMING {
                 EarlyHead::armed(!weight.is_heavy())
             } else {
@@ -65,11 +65,13 @@ impl ServerConnection {
             input: Input {
                 message,
                 state: state.clone(),
+                ledger: ledger.clone(),
                 limits: self.shared.router.limits(request.route),
             },
         };
         let mut running = Running {
             state,
+            ledger,
             ..Running::default()
         };
         if weight.is_heavy() {

@@ -2,6 +2,7 @@
 //! call, and what becomes of them when calls break off.
 
 mod client;
+mod ends;
 mod limits;
 mod server;
 

@@ -152,6 +152,39 @@ async fn metadata_above_the_callers_limit_is_resource_exhausted() {
     }
 }
 
+/// What gives way to the caller's limit, of a failure that is above it.
+#[tokio::test]
+async fn a_failure_above_the_callers_limit_keeps_its_code() {
+    let mut client = Builder::new();
+    client.max_header_list_size(2_000);
+    let mut peer = Peer::start_with(Server::builder(), &client).await;
+    for (text, details, metadata) in [
+        (9_000, 30, 30),
+        (9_000, 9_000, 30),
+        (30, 30, 9_000),
+        (9_000, 9_000, 9_000),
+    ] {
+        let sizes = format!("fail {text} {details} {metadata}");
+        let answer = peer
+            .call(request(UNARY), [framed(&Echo::text(&sizes))])
+            .await;
+        assert_eq!(answer.code(), "5", "{sizes}: {answer:?}");
+        let said = answer.message();
+        assert!(
+            !said.is_empty() && said.bytes().all(|byte| byte == b'm'),
+            "{sizes}: {said}"
+        );
+        assert_eq!(said.len() == text, text < 2_000, "{sizes}: {said}");
+        let kept = |name: &str| answer.trailers.contains_key(name);
+        assert_eq!(
+            kept("grpc-status-details-bin"),
+            details < 2_000 && metadata < 2_000,
+            "{sizes}"
+        );
+        assert_eq!(kept("x-much"), metadata < 2_000, "{sizes}");
+    }
+}
+
 #[tokio::test]
 async fn fields_of_the_protocol_are_no_metadata() {
     let mut peer = Peer::start().await;

@@ -58,6 +58,16 @@ fn reflect(context: &mut Context) -> Result<(), Status> {
     context.set_initial_metadata(metadata)
 }
 
+/// A failure with as much text, details and metadata as `fail 1 2 3` asks for.
+fn failure(sizes: &str) -> Status {
+    let mut sizes = sizes.split(' ').skip(1).map(|size| size.parse().unwrap());
+    let mut next = || sizes.next().unwrap_or(0);
+    let mut status = Status::not_found("m".repeat(next())).with_details(vec![0; next()]);
+    let value = "v".repeat(next());
+    status.metadata_mut().append("x-much", &value).unwrap();
+    status
+}
+
 impl EchoServicer for Echoes {
     async fn unary(&self, request: Echo, context: &mut Context) -> Result<Echo, Status> {
         let _running = self.enter();
@@ -65,6 +75,7 @@ impl EchoServicer for Echoes {
         match request.text.as_str() {
             "wait" => pending().await,
             "fail" => Err(Status::not_found("no ☺\n100%")),
+            sizes if sizes.starts_with("fail ") => Err(failure(sizes)),
             "large trailers" => {
                 let value = "v".repeat(usize::try_from(request.number).unwrap_or(0));
                 context.trailing_metadata_mut().append("x-large", &value)?;

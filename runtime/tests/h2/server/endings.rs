@@ -223,9 +223,15 @@ async fn an_early_answer_ends_the_request() {
     })
     .await;
     assert!(ended.is_none_or(|error| error.is_err_and(|error| error.is_reset())));
-    for _ in 0..100 {
-        within(stream.send(Echo::data(10_000))).await.unwrap();
-    }
+    let told = within(async {
+        loop {
+            if let Err(status) = stream.send(Echo::data(10_000)).await {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(told.await.code(), Code::FailedPrecondition);
     assert_eq!(within(stream.finish()).await.unwrap().number, 9);
 }
 
