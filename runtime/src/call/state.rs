@@ -20,7 +20,7 @@ mod outbound;
 mod waiter;
 
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -62,11 +62,31 @@ pub(crate) struct CallState {
     ledger: Option<Arc<Ledger>>,
 }
 
+/// Who has the call before it has a stream, and hears if it ends.
+#[derive(Debug, Default)]
+enum Before {
+    #[default]
+    Nobody,
+    /// A task that makes it ready.
+    Prepares(AbortHandle),
+    /// The task in whose queue it waits.
+    Queues(Waker),
+}
+
+impl Before {
+    fn ended(self) {
+        match self {
+            Self::Nobody => {}
+            Self::Prepares(task) => task.abort(),
+            Self::Queues(waker) => waker.wake(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
-    /// What has to end before the call can have a stream.
-    preparing: Option<AbortHandle>,
+    before: Before,
     /// What messages are compressed with, unless one is not, and what else a
     /// response's head says of it.
     coding: Coding,
@@ -119,7 +139,7 @@ impl CallState {
         if !over {
             state.inbound.credit.set_reports(reports);
             state.link = Some(link);
-            state.preparing = None;
+            state.before = Before::Nobody;
         }
         !over
     }
@@ -135,13 +155,23 @@ impl CallState {
     /// `task` makes the call ready for a stream; it is stopped if the call ends
     /// before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
+        self.held_by(Before::Prepares(task));
+    }
+
+    /// The call waits in the queue of the task that `waker` wakes: it is woken if the
+    /// call ends there.
+    pub(crate) fn queued(&self, waker: Waker) {
+        self.held_by(Before::Queues(waker));
+    }
+
+    fn held_by(&self, before: Before) {
         let mut state = self.lock();
-        if !self.is_over() {
-            state.preparing = Some(task);
-            return;
+        if self.is_over() {
+            drop(state);
+            before.ended();
+        } else {
+            state.before = before;
         }
-        drop(state);
-        task.abort();
     }
 
     /// The call leaves its connection unprocessed and waits for another.
@@ -211,7 +241,7 @@ impl CallState {
             return;
         }
         self.over.store(true, Ordering::Release);
-        let preparing = state.preparing.take();
+        let before = std::mem::take(&mut state.before);
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
@@ -220,9 +250,7 @@ impl CallState {
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
-        if let Some(task) = preparing {
-            task.abort();
-        }
+        before.ended();
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::open::{Open, expired};
+use super::open::Open;
 use super::response::Response;
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
@@ -64,6 +64,8 @@ pub(crate) struct ClientConnection {
     go_away: Option<String>,
     /// That it had too many of our PINGs, among it.
     pub(crate) pinged_too_often: bool,
+    /// The server has answered a call.
+    pub(crate) has_answered: bool,
 }
 
 impl ClientConnection {
@@ -85,6 +87,7 @@ impl ClientConnection {
             waiting,
             go_away: None,
             pinged_too_often: false,
+            has_answered: false,
         }
     }
 
@@ -120,7 +123,7 @@ impl ClientConnection {
 
     fn open_waiting(&mut self, connection: &mut Connection, now: Instant) {
         while connection.can_open().is_ok() {
-            let Some(open) = self.waiting.pop() else {
+            let Some(open) = self.waiting.pop(connection.is_established()) else {
                 break;
             };
             if let Some(open) = self.open(connection, open, now) {
@@ -222,6 +225,7 @@ impl ClientConnection {
         let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
         };
+        self.has_answered = true;
         if end_stream {
             // PROTOCOL-HTTP2's Trailers-Only.
             return Outcome::Ends(response_head::read_trailers(fields));
@@ -368,6 +372,24 @@ impl ClientConnection {
             );
         }
         self.go_away = Some(text);
+    }
+
+    /// What a call fails with whose time is up on its stream.
+    fn expired(&self, stream: StreamId, established: bool) -> Status {
+        let peer = self.peer.as_ref().map(ToString::to_string);
+        let peer = peer.unwrap_or_else(|| "the server".to_owned());
+        let awaited = self
+            .calls
+            .get(&stream)
+            .is_none_or(|open| matches!(open.response, Response::Awaited));
+        let text = match (established, awaited) {
+            (false, _) => {
+                format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
+            }
+            (true, true) => format!("the call's deadline passed before {peer} answered"),
+            (true, false) => format!("the call's deadline passed while {peer} answered"),
+        };
+        Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
     }
 
     fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
@@ -531,6 +553,9 @@ impl Application for ClientConnection {
         let came = self.waiting.poll_new(cx);
         if came || !self.waiting.is_empty() {
             self.open_waiting(connection, now);
+            if !connection.is_established() && !self.waiting.is_empty() {
+                self.waiting.settle(cx.waker());
+            }
         }
         came || taken.is_ready()
     }
@@ -569,7 +594,8 @@ impl Application for ClientConnection {
                 return;
             }
             self.deadlines.remove(&(deadline, stream));
-            self.fail(connection, stream, expired(), now);
+            let status = self.expired(stream, connection.is_established());
+            self.fail(connection, stream, status, now);
         }
     }
 }

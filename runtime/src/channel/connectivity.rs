@@ -1,6 +1,8 @@
 //! What a channel's connection is doing, for those who ask and those who watch.
 //! It must never decide anything: the subchannel says what is so.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::watch;
 
 use super::handle::Channel;
@@ -36,21 +38,41 @@ impl std::fmt::Display for ConnectivityState {
 
 /// The one place where a channel's state is kept.
 #[derive(Debug)]
-pub(crate) struct Connectivity(watch::Sender<ConnectivityState>);
+pub(crate) struct Connectivity {
+    watch: watch::Sender<ConnectivityState>,
+    /// The latest subchannel, which alone says what is so.
+    latest: AtomicU64,
+}
 
 impl Connectivity {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(ConnectivityState::Idle))
+        Self {
+            watch: watch::Sender::new(ConnectivityState::Idle),
+            latest: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn state(&self) -> ConnectivityState {
-        *self.0.borrow()
+        *self.watch.borrow()
     }
 
-    /// Nothing follows on `Shutdown`.
-    pub(crate) fn set(&self, state: ConnectivityState) {
-        self.0.send_if_modified(|current| {
-            let moves = *current != ConnectivityState::Shutdown && *current != state;
+    /// Nothing follows on this.
+    pub(crate) fn shut_down(&self) {
+        self.watch.send_replace(ConnectivityState::Shutdown);
+    }
+
+    /// The number of a subchannel that begins. Nobody listens to those before it any
+    /// more, which may take their time to end.
+    pub(crate) fn succeed(&self) -> u64 {
+        self.latest.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What the subchannel of this number says is so, if it is the latest.
+    pub(crate) fn set(&self, number: u64, state: ConnectivityState) {
+        self.watch.send_if_modified(|current| {
+            let moves = number == self.latest.load(Ordering::Relaxed)
+                && *current != ConnectivityState::Shutdown
+                && *current != state;
             if moves {
                 *current = state;
             }
@@ -60,7 +82,7 @@ impl Connectivity {
 
     /// Waits until the channel is closed.
     pub(crate) async fn closed(&self) {
-        let mut watch = self.0.subscribe();
+        let mut watch = self.watch.subscribe();
         // The sender is borrowed, so it cannot go away meanwhile.
         let _ = watch
             .wait_for(|state| *state == ConnectivityState::Shutdown)
@@ -120,6 +142,6 @@ impl Channel {
     /// # }
     /// ```
     pub fn watch_state(&self) -> StateWatch {
-        StateWatch(self.connectivity().0.subscribe())
+        StateWatch(self.connectivity().watch.subscribe())
     }
 }

@@ -24,9 +24,9 @@ use crate::transport::io::Io;
 #[cfg(feature = "tls")]
 use crate::transport::tls;
 
-/// An attempt to connect to an address may take so long, TLS and HTTP/2 included
-/// (gRPC's minimum connect timeout).
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// An attempt to connect to an address may take so long unless it is said (gRPC's
+/// minimum connect timeout).
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a channel's byte streams lead.
 #[derive(Clone)]
@@ -56,13 +56,16 @@ impl Destination {
 pub(crate) struct Dial {
     destination: Destination,
     security: Security,
+    /// For each address, TLS and HTTP/2 included.
+    timeout: Duration,
 }
 
 impl Dial {
-    pub(crate) fn new(destination: Destination, security: Security) -> Self {
+    pub(crate) fn new(destination: Destination, security: Security, timeout: Duration) -> Self {
         Self {
             destination,
             security,
+            timeout,
         }
     }
 
@@ -88,7 +91,7 @@ impl Dial {
             Destination::Function(connect) => return Ok(Greeting::over(connect(), http2)),
             Destination::Target(target) => target,
         };
-        let endpoints = resolve(target).await?;
+        let endpoints = resolve(target, self.timeout).await?;
         let has_others = endpoints.len() > 1;
         let attempts = endpoints.into_iter().map(async |endpoint| {
             let attempt = self.attempt(&endpoint, http2, has_others);
@@ -127,8 +130,8 @@ impl Dial {
             step = Step::Http2;
             greeting::established(driver).await.map_err(Failure::closed)
         };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, attempt).await;
-        connected.unwrap_or_else(|_| Err(Failure::timeout(step, CONNECT_TIMEOUT.as_secs())))
+        let connected = tokio::time::timeout(self.timeout, attempt).await;
+        connected.unwrap_or_else(|_| Err(Failure::timeout(step, self.timeout)))
     }
 }
 
@@ -168,7 +171,7 @@ impl Endpoint {
 
 /// Where the target can be reached, in the order in which to try; one place at
 /// least.
-async fn resolve(target: &Target) -> Result<Vec<Endpoint>, Status> {
+async fn resolve(target: &Target, timeout: Duration) -> Result<Vec<Endpoint>, Status> {
     let (host, port) = match target {
         Target::Dns { host, port } => (host, *port),
         Target::Addresses(addresses) => {
@@ -181,9 +184,9 @@ async fn resolve(target: &Target) -> Result<Vec<Endpoint>, Status> {
         Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
     };
     let lookup = tokio::net::lookup_host((host.as_str(), port));
-    let found = tokio::time::timeout(CONNECT_TIMEOUT, lookup)
+    let found = tokio::time::timeout(timeout, lookup)
         .await
-        .map_err(|_| failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
+        .map_err(|_| failed(format!("no answer within {timeout:?}")))?
         .map_err(|error| failed(error.to_string()).with_source(error))?;
     let endpoints = interleaved(found.collect());
     if endpoints.is_empty() {

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use super::target::Target;
 use crate::status::{Code, Phase, Status};
@@ -88,10 +89,10 @@ impl Failure {
         }
     }
 
-    pub(super) fn timeout(step: Step, seconds: u64) -> Self {
+    pub(super) fn timeout(step: Step, after: Duration) -> Self {
         Self {
             step,
-            reason: format!("no answer within {seconds} s"),
+            reason: format!("no answer within {after:?}"),
             source: None,
         }
     }

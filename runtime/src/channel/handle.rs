@@ -2,11 +2,13 @@
 //! never block and never do I/O on the caller's thread.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::background;
+use super::backoff::{Backoff, Waits};
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
-use super::dial::{Destination, Dial};
+use super::dial::{CONNECT_TIMEOUT, Destination, Dial};
 use super::error::ChannelError;
 use super::interceptor::{ClientInterceptor, Interceptors};
 use super::open::{self, Ask, Open};
@@ -32,7 +34,8 @@ use crate::transport::http2::options::UpkeepOptions;
 /// neither blocks nor connects. Calls that start while the server cannot be
 /// reached fail with `UNAVAILABLE`, unless they ask to wait
 /// (`wait_for_ready`). Attempts to connect are spaced by gRPC's backoff: 1 s,
-/// growing by 1.6 to 120 s, ±20 %.
+/// growing by 1.6 to 120 s, ±20 %, unless
+/// [`reconnect_backoff`](ChannelBuilder::reconnect_backoff) says otherwise.
 ///
 /// The connection runs on the tokio runtime of the first call, or on a
 /// background thread of its own if that call came from a thread without one.
@@ -58,6 +61,7 @@ struct Shared {
     identity: Arc<Identity>,
     http2: Http2Options,
     upkeep: UpkeepOptions,
+    backoff: Waits,
     limits: CallLimits,
     compression: Compression,
     connectivity: Arc<Connectivity>,
@@ -81,6 +85,8 @@ pub struct ChannelBuilder {
     user_agent: String,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
+    pub(super) backoff: Waits,
+    pub(super) connect_timeout: Duration,
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
@@ -210,18 +216,23 @@ impl Channel {
 
     /// Asks for a connection though no call needs it yet. One that is there, or
     /// is being made, is enough; a failure is told by [`state`](Self::state)
-    /// and tried again with the first call.
+    /// and tried again with the first call. After a failure it tries at once, in
+    /// place of waiting for the rest of the
+    /// [backoff](ChannelBuilder::reconnect_backoff), which begins anew: for a program
+    /// that knows that the server is back.
     ///
     /// # Errors
     /// `CANCELLED` if the channel was closed. `UNAVAILABLE` if this thread has
     /// no runtime and none could be started.
     pub fn connect(&self) -> Result<(), Status> {
         match self.state() {
-            ConnectivityState::Idle | ConnectivityState::Shutdown => self
+            ConnectivityState::Connecting | ConnectivityState::Ready => Ok(()),
+            ConnectivityState::Idle
+            | ConnectivityState::TransientFailure
+            | ConnectivityState::Shutdown => self
                 .shared
                 .start(Ask::Connect)
                 .map_err(|(_, status)| status),
-            _ => Ok(()),
         }
     }
 
@@ -229,7 +240,7 @@ impl Channel {
     /// wait end with `CANCELLED`, and so does every later one. Dropping the
     /// last clone instead lets the calls that run come to their ends.
     pub fn close(&self) {
-        self.shared.connectivity.set(ConnectivityState::Shutdown);
+        self.shared.connectivity.shut_down();
         let later = self.shared.later();
         for asks in self.shared.first.get().iter().copied().chain(later.iter()) {
             // A subchannel whose runtime has gone has nothing left to end.
@@ -275,6 +286,7 @@ impl Shared {
             Arc::clone(&self.identity),
             self.http2.clone(),
             self.upkeep,
+            Backoff::new(self.backoff),
             Arc::clone(&self.connectivity),
         );
         let again = sender.downgrade();
@@ -297,6 +309,8 @@ impl ChannelBuilder {
             user_agent: USER_AGENT.to_owned(),
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::client(),
+            backoff: Waits::default(),
+            connect_timeout: CONNECT_TIMEOUT,
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
@@ -438,10 +452,11 @@ impl ChannelBuilder {
         };
         Channel {
             shared: Arc::new(Shared {
-                dial: Dial::new(self.destination, security),
+                dial: Dial::new(self.destination, security, self.connect_timeout),
                 identity: Arc::new(identity),
                 http2: self.http2,
                 upkeep: self.upkeep,
+                backoff: self.backoff,
                 limits: self.limits,
                 compression: self.compression,
                 credentials,

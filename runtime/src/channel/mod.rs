@@ -17,6 +17,7 @@ mod interceptor;
 pub(crate) mod open;
 mod prepare;
 mod race;
+mod reconnect;
 mod response;
 mod security;
 mod subchannel;

@@ -41,6 +41,8 @@ pub(crate) struct Open {
     /// Nothing of a request that streams has been sent: the call could begin
     /// again elsewhere.
     pub(crate) untouched: bool,
+    /// The subchannel's task hears if it ends while it waits.
+    pub(crate) is_queued: bool,
     attempts: u8,
 }
 
@@ -58,6 +60,7 @@ impl Open {
             request,
             response: Response::Awaited,
             untouched: true,
+            is_queued: false,
             attempts: 0,
         }
     }
@@ -71,7 +74,7 @@ impl Open {
             .deadline
             .is_some_and(|deadline| deadline <= now);
         let status = match status.code() {
-            Code::Cancelled | Code::Unavailable if late => expired(),
+            Code::Cancelled | Code::Unavailable if late => expired().with_source(status),
             _ => status,
         };
         let status = match &self.response {

@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::connection::{ClientConnection, Identity};
@@ -23,11 +23,14 @@ use super::open::{self, Ask};
 use super::waiting::Waiting;
 use crate::call::queue::{QueueReceiver, WeakQueueSender};
 use crate::clock;
-use crate::status::Status;
+use crate::status::{Code, Phase, Status};
 use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
+
+/// A connection that lived for less, and answered no call, is of no use to anyone.
+const FLEETING: Duration = Duration::from_secs(1);
 
 /// One address's connection.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub(crate) struct Subchannel {
     http2: Http2Options,
     upkeep: UpkeepOptions,
     backoff: Backoff,
+    /// Connections in a row that left at once and had not answered a call.
+    fleeting: u32,
+    number: u64,
     connectivity: Arc<Connectivity>,
 }
 
@@ -56,6 +62,7 @@ impl Subchannel {
         identity: Arc<Identity>,
         http2: Http2Options,
         upkeep: UpkeepOptions,
+        backoff: Backoff,
         connectivity: Arc<Connectivity>,
     ) -> Self {
         Self {
@@ -63,7 +70,9 @@ impl Subchannel {
             identity,
             http2,
             upkeep,
-            backoff: Backoff::default(),
+            backoff,
+            fleeting: 0,
+            number: connectivity.succeed(),
             connectivity,
         }
     }
@@ -71,13 +80,15 @@ impl Subchannel {
     /// Runs until every `Channel` over it is gone and its calls are done, or
     /// until the channel is closed.
     pub(crate) async fn run(mut self, asks: QueueReceiver<Ask>, again: WeakQueueSender<Ask>) {
-        let _running = Running(Arc::clone(&self.connectivity));
-        let mut waiting = Waiting::new(asks, again);
+        let _running = Running(Arc::clone(&self.connectivity), self.number);
+        let target = Arc::from(self.dial.name());
+        let mut waiting = Waiting::new(target, asks, again);
         while !waiting.is_closing() {
-            self.connectivity.set(ConnectivityState::Idle);
+            self.tell(ConnectivityState::Idle);
             // Idle: nothing is dialled before someone needs it.
             poll_fn(|cx| {
                 while waiting.poll_new(cx) {}
+                waiting.settle(cx.waker());
                 if waiting.take_wanted() || waiting.is_closed() || waiting.is_closing() {
                     Poll::Ready(())
                 } else {
@@ -88,7 +99,7 @@ impl Subchannel {
             if waiting.is_closed() {
                 break;
             }
-            self.connectivity.set(ConnectivityState::Connecting);
+            self.tell(ConnectivityState::Connecting);
             // What a handshake needs is large, and this task lives as long as the
             // channel.
             let dialled = Box::pin(async { self.dial.connect(&self.http2).await.map(Box::new) });
@@ -117,7 +128,8 @@ impl Subchannel {
         let identity = Arc::clone(&self.identity);
         let application = ClientConnection::new(identity, greeting.peer(), waiting);
         let mut driver = greeting.hand_over(application);
-        driver.connection().keep_up(&self.upkeep, clock::now());
+        let began = clock::now();
+        driver.connection().keep_up(&self.upkeep, began);
         let mut ready = false;
         let left = poll_fn(|cx| {
             let closed = driver.poll_run(cx);
@@ -130,7 +142,7 @@ impl Subchannel {
             }
             if established && !std::mem::replace(&mut ready, true) {
                 driver.application.waiting.reached();
-                self.connectivity.set(ConnectivityState::Ready);
+                self.tell(ConnectivityState::Ready);
             }
             match driver.connection().can_open() {
                 Err(CannotOpen::Never) => Poll::Ready(Left::Retired),
@@ -143,6 +155,7 @@ impl Subchannel {
         }
         let mut waiting = driver.application.waiting.hand_on();
         let name = self.dial.name();
+        let has_answered = driver.application.has_answered;
         let failed = match left {
             Left::Closed(closed, established) => {
                 let now = clock::now();
@@ -152,15 +165,16 @@ impl Subchannel {
                     tokio::spawn(driver.leave());
                 }
                 if established {
-                    self.backoff.reset();
+                    self.judge(began, has_answered, &name)
+                } else {
+                    Some(status)
                 }
-                (!established).then_some(status)
             }
             Left::Retired => {
-                self.backoff.reset();
+                let failed = self.judge(began, has_answered, &name);
                 let connectivity = Arc::clone(&self.connectivity);
                 tokio::spawn(async move { retire(driver, &name, &connectivity).await });
-                None
+                failed
             }
             Left::Abandoned => {
                 waiting.close(&open::closed(), clock::now());
@@ -174,20 +188,46 @@ impl Subchannel {
     /// Transient failure: calls fail fast until the backoff is over, but for
     /// those that asked to wait.
     async fn pause(&mut self, waiting: &mut Waiting, status: &Status) {
-        self.connectivity.set(ConnectivityState::TransientFailure);
+        self.tell(ConnectivityState::TransientFailure);
         waiting.fail_fast(status, clock::now());
         let backoff = tokio::time::sleep(self.backoff.next());
         attend(waiting, backoff, Some(status)).await;
+        if waiting.is_wanted() {
+            self.backoff.reset();
+        }
+    }
+
+    fn tell(&self, state: ConnectivityState) {
+        self.connectivity.set(self.number, state);
+    }
+
+    /// An established connection is over. `Some` where it is as good as a failed
+    /// attempt: a server that lets go of each connection at once would otherwise be
+    /// dialled in a loop. One alone is forgiven, since servers do restart.
+    fn judge(&mut self, began: Instant, has_answered: bool, name: &str) -> Option<Status> {
+        let lived = clock::now().saturating_duration_since(began);
+        if has_answered || lived >= FLEETING {
+            self.fleeting = 0;
+            self.backoff.reset();
+            return None;
+        }
+        self.fleeting += 1;
+        let text = format!(
+            "{name} took {} connections and let go of each before it answered a call",
+            self.fleeting
+        );
+        let status = Status::new(Code::Unavailable, text).with_phase(Phase::Connect);
+        (self.fleeting > 1).then_some(status)
     }
 }
 
 /// A subchannel that ends, with its runtime say, leaves no connection: the next
 /// call starts another.
-struct Running(Arc<Connectivity>);
+struct Running(Arc<Connectivity>, u64);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.set(ConnectivityState::Idle);
+        self.0.set(self.1, ConnectivityState::Idle);
     }
 }
 
@@ -222,7 +262,8 @@ async fn abandon(mut driver: Driver<ClientConnection>) {
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. With
 /// `failing` every call that does not wait for readiness fails at once. `None`
-/// once the channel is closed.
+/// once the channel is closed, or nobody is left who could want a connection, or
+/// after a failure the channel is told to try at once.
 async fn attend<F: Future>(
     waiting: &mut Waiting,
     until: F,
@@ -237,13 +278,15 @@ async fn attend<F: Future>(
             while waiting.poll_new(cx) {
                 came = true;
             }
-            if waiting.is_closing() {
-                return Poll::Ready(None);
-            }
             if let Some(status) = failing
                 && came
             {
                 waiting.fail_fast(status, clock::now());
+            }
+            waiting.settle(cx.waker());
+            let told_to_try = failing.is_some() && waiting.is_wanted();
+            if waiting.is_closing() || waiting.is_closed() || told_to_try {
+                return Poll::Ready(None);
             }
             if let Poll::Ready(output) = until.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use super::open::{Ask, Open};
@@ -33,12 +33,29 @@ pub(crate) struct Waiting {
     wanted: bool,
     /// The channel was closed: whoever holds this ends the calls.
     closing: bool,
-    /// Why the last attempt to connect failed.
-    unreached: Option<Status>,
+    /// What errors call the other side.
+    target: Arc<str>,
+    reach: Reach,
+}
+
+/// What the calls wait for.
+#[derive(Debug, Default)]
+enum Reach {
+    /// A connection.
+    #[default]
+    Awaited,
+    /// Room on the connection that there is.
+    Reached,
+    /// A connection, after the last attempt failed.
+    Failed(Status),
 }
 
 impl Waiting {
-    pub(crate) fn new(asks: QueueReceiver<Ask>, again: WeakQueueSender<Ask>) -> Self {
+    pub(crate) fn new(
+        target: Arc<str>,
+        asks: QueueReceiver<Ask>,
+        again: WeakQueueSender<Ask>,
+    ) -> Self {
         Self {
             asks: Some(asks),
             again,
@@ -50,7 +67,8 @@ impl Waiting {
             handed_on: false,
             wanted: false,
             closing: false,
-            unreached: None,
+            target,
+            reach: Reach::Awaited,
         }
     }
 
@@ -69,24 +87,35 @@ impl Waiting {
             handed_on: false,
             wanted: std::mem::take(&mut self.wanted),
             closing: self.closing,
-            unreached: self.unreached.take(),
+            target: Arc::clone(&self.target),
+            reach: match std::mem::take(&mut self.reach) {
+                Reach::Failed(last) => Reach::Failed(last),
+                Reach::Awaited | Reach::Reached => Reach::Awaited,
+            },
         }
     }
 
     /// There is a connection: what failed before it tells nothing any more.
     pub(crate) fn reached(&mut self) {
-        self.unreached = None;
+        self.reach = Reach::Reached;
     }
 
     /// What a call fails with whose time is up while it waits.
     pub(crate) fn expired(&self) -> Status {
-        let text = "the call's deadline passed while it waited for a connection with room for it";
+        let target = &self.target;
         let status = |text| Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Wait);
-        match &self.unreached {
-            None => status(text.to_owned()),
-            Some(last) => {
-                status(format!("{text}; last, {}", last.message())).with_source(last.clone())
-            }
+        match &self.reach {
+            Reach::Reached => status(format!(
+                "the call's deadline passed while it waited for room on the connection to {target}"
+            )),
+            Reach::Awaited => status(format!(
+                "the call's deadline passed while connecting to {target}"
+            )),
+            Reach::Failed(last) => status(format!(
+                "the call's deadline passed while connecting to {target} (last attempt: {})",
+                last.message()
+            ))
+            .with_source(last.clone()),
         }
     }
 
@@ -148,23 +177,49 @@ impl Waiting {
         key
     }
 
-    /// While a server stays away, calls come, time out and are cancelled: those
+    /// While all streams are taken, calls come, time out and are cancelled: those
     /// leave only their places, which must not add up.
     fn prune(&mut self) {
         if self.queue.len() >= self.prune_at {
-            self.queue.retain(|(_, open)| !open.state.is_over());
-            self.deadlines.retain(|_, state| !state.is_over());
+            self.forget_ended();
             self.prune_at = PRUNE_MIN.max(2 * self.queue.len());
         }
     }
 
-    /// The oldest call that is still wanted.
-    pub(crate) fn pop(&mut self) -> Option<Box<Open>> {
-        while let Some((key, open)) = self.queue.pop_front() {
+    fn forget_ended(&mut self) {
+        self.queue.retain(|(_, open)| !open.state.is_over());
+        self.deadlines.retain(|_, state| !state.is_over());
+    }
+
+    /// Forgets the calls that have ended, and has the task woken when others do: while
+    /// there is no connection, calls that are over keep nothing alive.
+    pub(crate) fn settle(&mut self, waker: &Waker) {
+        self.forget_ended();
+        // Calls come in at the back.
+        for (_, open) in self.queue.iter_mut().rev() {
+            if std::mem::replace(&mut open.is_queued, true) {
+                break;
+            }
+            open.state.queued(waker.clone());
+        }
+    }
+
+    /// The oldest call that is still wanted; until the connection is `established`
+    /// only one that does not wait for that.
+    pub(crate) fn pop(&mut self, established: bool) -> Option<Box<Open>> {
+        let mut place = 0;
+        while let Some((_, open)) = self.queue.get(place) {
+            let is_over = open.state.is_over();
+            if !is_over && !established && open.options.wait_for_ready {
+                place += 1;
+                continue;
+            }
+            let (key, mut open) = self.queue.remove(place)?;
+            open.is_queued = false;
             if let Some(deadline) = open.options.deadline {
                 self.deadlines.remove(&(deadline, key));
             }
-            if !open.state.is_over() {
+            if !is_over {
                 return Some(open);
             }
         }
@@ -184,6 +239,11 @@ impl Waiting {
     /// answered by one attempt.
     pub(crate) fn take_wanted(&mut self) -> bool {
         std::mem::take(&mut self.wanted) || !self.queue.is_empty()
+    }
+
+    /// Whether a connection was asked for by itself.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted
     }
 
     /// Whether the channel was closed.
@@ -226,7 +286,7 @@ impl Waiting {
 
     /// Fails every call that did not ask to wait until the channel is ready.
     pub(crate) fn fail_fast(&mut self, status: &Status, now: Instant) {
-        self.unreached = Some(status.clone());
+        self.reach = Reach::Failed(status.clone());
         let mut patient = VecDeque::new();
         for (key, open) in std::mem::take(&mut self.queue) {
             if open.options.wait_for_ready {

@@ -22,7 +22,7 @@ use crate::framing::{self, Compression, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
 use crate::method::Method;
 use crate::server::{Context, Ending};
-use crate::status::{Phase, Status};
+use crate::status::{Code, Phase, Status};
 
 /// A call that has not started.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Call {
     outer: Option<(Arc<Ending>, Option<Instant>)>,
     /// The whole request, where the method takes one message.
     request: Option<Bytes>,
+    /// It has no timeout of 0.
+    has_time: bool,
 }
 
 impl Call {
@@ -49,6 +51,7 @@ impl Call {
             options,
             outer: None,
             request: None,
+            has_time: true,
         }
     }
 
@@ -66,10 +69,12 @@ impl Call {
     pub(crate) fn timeout(&mut self, timeout: Duration) {
         // A timeout beyond what the clock can count is none.
         self.options.deadline = clock::now().checked_add(timeout);
+        self.has_time = !timeout.is_zero();
     }
 
     pub(crate) fn deadline(&mut self, deadline: Instant) {
         self.options.deadline = Some(deadline);
+        self.has_time = true;
     }
 
     pub(crate) fn inherit(&mut self, context: &Context) {
@@ -143,6 +148,9 @@ impl Call {
         let ledger = watched.then(|| Ledger::new(self.method, clock::now()));
         let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
         let error = self.options.error.take().or_else(|| {
+            if !self.has_time {
+                return Some(no_time());
+            }
             let finished = self.finish_request();
             finished.err().map(|error| error.into_status(Side::Client))
         });
@@ -162,6 +170,11 @@ impl Call {
         }
         started
     }
+}
+
+fn no_time() -> Status {
+    let text = "the call's timeout is 0, so it was not begun";
+    Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
 }
 
 /// A call under way, before its halves have types.

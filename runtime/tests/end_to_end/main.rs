@@ -21,6 +21,7 @@ mod inheritance;
 mod interceptors;
 mod lifecycle;
 mod options;
+mod reconnecting;
 mod statuses;
 mod streams;
 #[path = "../support/mod.rs"]

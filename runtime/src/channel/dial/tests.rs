@@ -48,7 +48,7 @@ fn a_failure_tells_of_every_address() {
             Some(Phase::Connect)
         )
     );
-    let silent = Failure::timeout(Step::Http2, 20);
+    let silent = Failure::timeout(Step::Http2, Duration::from_secs(20));
     assert_eq!(
         status(
             "shop.test:1",

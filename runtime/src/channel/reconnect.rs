@@ -1,0 +1,56 @@
+//! How long a channel tries to connect, and how long it waits between attempts: the
+//! options. It must never act on them: the subchannel does.
+
+use std::time::Duration;
+
+use super::backoff::Waits;
+use super::handle::ChannelBuilder;
+use crate::transport::http2::options::FOREVER;
+
+/// Less would make a loop of what a refused connection is.
+const MIN_WAIT: Duration = Duration::from_millis(10);
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+
+impl ChannelBuilder {
+    /// How long the channel waits after an attempt to connect that failed: `first`
+    /// after the first, 1.6 times as long after each further one, `longest` at most;
+    /// ±20 %, so that clients do not come back together. 1 s and 120 s unless set, as
+    /// in all of gRPC; raised to 10 ms where they are less. It begins anew once a
+    /// connection has served.
+    ///
+    /// Meanwhile calls fail with `UNAVAILABLE` unless they wait for readiness.
+    /// [`Channel::connect`](crate::Channel::connect) tries at once.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{Channel, ChannelCredentials};
+    ///
+    /// let channel = Channel::builder("localhost:50051")?
+    ///     .reconnect_backoff(Duration::from_millis(100), Duration::from_secs(5))
+    ///     .connect_timeout(Duration::from_secs(3))
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn reconnect_backoff(mut self, first: Duration, longest: Duration) -> Self {
+        let first = first.clamp(MIN_WAIT, FOREVER);
+        self.backoff = Waits {
+            first,
+            longest: longest.clamp(first, FOREVER),
+        };
+        self
+    }
+
+    /// How long an attempt to connect to one address may take, TLS and HTTP/2
+    /// included, and how long its name may take to be resolved. 20 s unless set, as in
+    /// all of gRPC; raised to 10 ms where it is less.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
+        self
+    }
+}

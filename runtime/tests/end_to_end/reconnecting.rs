@@ -1,0 +1,223 @@
+//! What a channel does about a server that is away, comes back, or lets go at once;
+//! and that nothing is left of a channel that nobody holds.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use grpc_runtime::{Channel, ChannelCredentials, Code, ConnectivityState, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::timeout;
+
+use crate::calls::Echoes;
+use crate::support::{Echo, EchoStub, service};
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// An address that is ours, and where nobody listens.
+fn held() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+async fn serve(address: &str) -> Server {
+    let builder = Server::builder().add_service(service(Echoes));
+    builder.listen(address).start().await.unwrap()
+}
+
+#[tokio::test]
+async fn connect_tries_at_once_in_place_of_waiting() {
+    let server = serve("127.0.0.1:0").await;
+    let address = server.addresses()[0].clone();
+    drop(server);
+    let hour = Duration::from_secs(3600);
+    let channel = Channel::builder(&address)
+        .unwrap()
+        .reconnect_backoff(hour, hour)
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let stub = EchoStub(channel.clone());
+    let status = stub.unary(Echo::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(channel.state(), ConnectivityState::TransientFailure);
+    let _server = serve(&address).await;
+    let mut states = channel.watch_state();
+    channel.connect().unwrap();
+    let ready = states.wait_for(ConnectivityState::Ready);
+    assert!(timeout(BOUND, ready).await.unwrap());
+    stub.unary(Echo::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_attempt_may_take_as_long_as_is_said() {
+    // It takes connections and says nothing, so that the second is waited for too.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (one, two) = (listener.local_addr().unwrap(), other.local_addr().unwrap());
+    let channel = Channel::builder(format!("ipv4:{one},{two}"))
+        .unwrap()
+        .connect_timeout(Duration::from_millis(50))
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let call = EchoStub(channel).unary(Echo::default()).into_future();
+    let status = timeout(BOUND, call).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(
+        status.message().contains("no answer within 50ms"),
+        "{status}"
+    );
+}
+
+/// Takes connections, says SETTINGS and lets go; gives how many there were.
+async fn lets_go(listener: TcpListener, go_away: bool) -> usize {
+    for count in 0.. {
+        let accepted = timeout(Duration::from_millis(300), listener.accept()).await;
+        let Ok(accepted) = accepted else {
+            return count;
+        };
+        let (mut socket, _) = accepted.unwrap();
+        socket.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        if go_away {
+            let last = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+            socket.write_all(last).await.unwrap();
+        }
+        // The client may be gone already.
+        let _ = socket.shutdown().await;
+        let _ = timeout(BOUND, socket.read_to_end(&mut Vec::new())).await;
+    }
+    unreachable!("a range has no end");
+}
+
+#[tokio::test]
+async fn a_server_that_lets_go_at_once_is_not_dialled_in_a_loop() {
+    for go_away in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_socket, nobody) = held();
+        let dialled = tokio::spawn(lets_go(listener, go_away));
+        let channel = Channel::builder(format!("ipv4:{address},{nobody}"))
+            .unwrap()
+            .reconnect_backoff(BOUND * 3, BOUND * 3)
+            .build(ChannelCredentials::insecure())
+            .unwrap();
+        let stub = EchoStub(channel.clone());
+        let calls: Vec<_> = (0..10)
+            .map(|_| {
+                let call = stub.unary(Echo::default()).wait_for_ready();
+                tokio::spawn(call.timeout(Duration::from_secs(3)).into_future())
+            })
+            .collect();
+        let dialled = dialled.await.unwrap();
+        assert!((1..=4).contains(&dialled), "{dialled} connections");
+        channel.close();
+        for call in calls {
+            call.await.unwrap().unwrap_err();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_readiness_is_not_sent_to_who_has_not_spoken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let wait = Duration::from_millis(10);
+    let channel = Channel::builder(address.to_string())
+        .unwrap()
+        .reconnect_backoff(wait, wait)
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let call = EchoStub(channel)
+        .unary(Echo::text("through"))
+        .wait_for_ready();
+    let call = tokio::spawn(call.timeout(BOUND).into_future());
+    // A proxy with nothing behind it: it accepts and closes.
+    for _ in 0..3 {
+        let (mut socket, _) = timeout(BOUND, listener.accept()).await.unwrap().unwrap();
+        let mut hello = [0; 24];
+        socket.read_exact(&mut hello).await.unwrap();
+    }
+    drop(listener);
+    let _server = serve(&address.to_string()).await;
+    assert_eq!(call.await.unwrap().unwrap().text, "through");
+}
+
+/// Until the channel is gone, with its task and what it holds.
+async fn gone(mut states: grpc_runtime::StateWatch) {
+    let end = async { while states.changed().await.is_some() {} };
+    timeout(BOUND, end).await.expect("nothing is left");
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_holds_ends_in_every_state() {
+    let hour = Duration::from_secs(3600);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = silent
+        .local_addr()
+        .map(|address| (silent, address))
+        .unwrap();
+    let (_held, refused) = held();
+    let server = serve("127.0.0.1:0").await;
+    let targets = [
+        ("during backoff", refused.clone()),
+        ("while it connects", format!("ipv4:{},{refused}", silent.1)),
+        ("while nobody speaks", silent.1.to_string()),
+        ("while ready", server.addresses()[0].clone()),
+    ];
+    for (state, target) in targets {
+        for waits in [true, false] {
+            let channel = Channel::builder(&target)
+                .unwrap()
+                .reconnect_backoff(hour, hour)
+                .build(ChannelCredentials::insecure())
+                .unwrap();
+            let states = channel.watch_state();
+            let mut begun = channel.watch_state();
+            let stub = EchoStub(channel);
+            let call = stub.unary(Echo::data(1_000));
+            let call = if waits { call.wait_for_ready() } else { call };
+            let call = tokio::spawn(call.into_future());
+            timeout(BOUND, begun.changed()).await.unwrap();
+            if state == "during backoff" {
+                let failed = begun.wait_for(ConnectivityState::TransientFailure);
+                timeout(BOUND, failed).await.unwrap();
+            }
+            // First the handle goes, then the call that keeps the channel.
+            drop(stub);
+            tokio::task::yield_now().await;
+            call.abort();
+            println!("{state}, {waits}");
+            gone(states).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_says_what_it_passed_over() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let stub = EchoStub(Channel::insecure(&address).unwrap());
+    let late = stub
+        .unary(Echo::default())
+        .timeout(Duration::from_millis(50));
+    let status = late.await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    for part in [&*address, "HTTP/2"] {
+        assert!(status.message().contains(part), "{status}");
+    }
+    let (_held, refused) = held();
+    let stub = EchoStub(Channel::insecure(&refused).unwrap());
+    let late = stub.unary(Echo::default()).wait_for_ready();
+    let status = late.timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    for part in [&*refused, "while connecting", "refused"] {
+        assert!(status.message().contains(part), "{status}");
+    }
+    let status = stub.unary(Echo::default()).timeout(Duration::ZERO).await;
+    let status = status.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(status.message().contains("timeout is 0"), "{status}");
+}
