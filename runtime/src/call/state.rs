@@ -87,6 +87,8 @@ impl Before {
 struct State {
     link: Option<Link>,
     before: Before,
+    /// What keeps the call's time besides its connection.
+    timer: Option<AbortHandle>,
     /// What messages are compressed with, unless one is not, and what else a
     /// response's head says of it.
     coding: Coding,
@@ -162,6 +164,17 @@ impl CallState {
     /// call ends there.
     pub(crate) fn queued(&self, waker: Waker) {
         self.held_by(Before::Queues(waker));
+    }
+
+    /// `timer` ends the call at its deadline; it is stopped if the call ends before.
+    pub(crate) fn timed_by(&self, timer: AbortHandle) {
+        let mut state = self.lock();
+        if self.is_over() {
+            drop(state);
+            timer.abort();
+        } else {
+            state.timer = Some(timer);
+        }
     }
 
     fn held_by(&self, before: Before) {
@@ -242,6 +255,7 @@ impl CallState {
         }
         self.over.store(true, Ordering::Release);
         let before = std::mem::take(&mut state.before);
+        let timer = state.timer.take();
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
@@ -251,6 +265,9 @@ impl CallState {
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
         before.ended();
+        if let Some(timer) = timer {
+            timer.abort();
+        }
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }

@@ -1,5 +1,5 @@
-//! The runtime of channels that were first used on a thread without one:
-//! blocking programs. Of a user's futures it runs those alone that get a call
+//! The runtime of channels that were first used on a thread without one, as in
+//! blocking programs, and of those that want no other. Of a user's futures it runs those alone that get a call
 //! ready, interceptors and credentials; it must never run one that the user could run.
 
 use std::sync::OnceLock;
@@ -8,11 +8,12 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::status::{Code, Phase, Status};
 
-/// The runtime that connections of this thread run on: the current one, or one
-/// thread in the background that all such channels of the process share.
-pub(crate) fn handle() -> Result<Handle, Status> {
+/// The runtime that connections of this thread run on: the current one unless it is
+/// `always` the other, or one thread in the background that all such channels of the
+/// process share.
+pub(crate) fn handle(always: bool) -> Result<Handle, Status> {
     static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
-    if let Ok(current) = Handle::try_current() {
+    if !always && let Ok(current) = Handle::try_current() {
         return Ok(current);
     }
     let runtime = BACKGROUND.get_or_init(|| {

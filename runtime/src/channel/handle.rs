@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::background;
 use super::backoff::{Backoff, Waits};
+use super::carrier::Carrier;
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::{CONNECT_TIMEOUT, Destination, Dial};
@@ -38,7 +39,10 @@ use crate::transport::http2::options::UpkeepOptions;
 /// [`reconnect_backoff`](ChannelBuilder::reconnect_backoff) says otherwise.
 ///
 /// The connection runs on the tokio runtime of the first call, or on a
-/// background thread of its own if that call came from a thread without one.
+/// background thread of its own if that call came from a thread without one, or if
+/// [`background_connections`](ChannelBuilder::background_connections) asks for it.
+/// When that runtime is shut down, the calls that run end with `UNAVAILABLE`, and the
+/// next one connects anew on its own.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,6 +66,8 @@ struct Shared {
     http2: Http2Options,
     upkeep: UpkeepOptions,
     backoff: Waits,
+    in_background: bool,
+    carrier: Carrier,
     limits: CallLimits,
     compression: Compression,
     connectivity: Arc<Connectivity>,
@@ -87,6 +93,7 @@ pub struct ChannelBuilder {
     pub(super) upkeep: UpkeepOptions,
     pub(super) backoff: Waits,
     pub(super) connect_timeout: Duration,
+    pub(super) in_background: bool,
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
@@ -200,7 +207,9 @@ impl Channel {
 
     /// Hands a call to the connection's task.
     pub(super) fn enqueue(&self, open: Open) {
-        let Err(open) = self.shared.try_open(Box::new(open)) else {
+        let shared = &self.shared;
+        shared.carrier.keep_time(&open.state, open.options.deadline);
+        let Err(open) = shared.try_open(Box::new(open)) else {
             return;
         };
         if let Err((ask, status)) = self.shared.start(Ask::Open(open))
@@ -276,10 +285,11 @@ impl Shared {
                 Err(back) => ask = back,
             }
         }
-        let runtime = match background::handle() {
+        let runtime = match background::handle(self.in_background) {
             Ok(runtime) => runtime,
             Err(status) => return Err((ask, status)),
         };
+        self.carrier.set(&runtime);
         let (sender, receiver) = queue();
         let subchannel = Subchannel::new(
             self.dial.clone(),
@@ -311,6 +321,7 @@ impl ChannelBuilder {
             upkeep: UpkeepOptions::client(),
             backoff: Waits::default(),
             connect_timeout: CONNECT_TIMEOUT,
+            in_background: false,
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
@@ -457,6 +468,8 @@ impl ChannelBuilder {
                 http2: self.http2,
                 upkeep: self.upkeep,
                 backoff: self.backoff,
+                in_background: self.in_background,
+                carrier: Carrier::default(),
                 limits: self.limits,
                 compression: self.compression,
                 credentials,

@@ -6,6 +6,7 @@ mod authenticate;
 mod background;
 mod backoff;
 pub(crate) mod call_options;
+mod carrier;
 mod connection;
 mod connectivity;
 mod dial;

@@ -94,8 +94,10 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.state.is_over() {
-            let text = "the runtime of the channel's connection was shut down";
-            let status = Status::new(Code::Unavailable, text).with_phase(Phase::Send);
+            let text = "the tokio runtime that carried the channel's connection, that of its \
+                        first call, was shut down (ChannelBuilder::background_connections \
+                        keeps connections on a thread of their own)";
+            let status = Status::new(Code::Unavailable, text).with_phase(Phase::Call);
             self.state.deliver_end(Err(status));
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn prepare(channel: &Channel, mut open: Open, credentials: Option<Cal
             Err(status) => return open.fail(status, clock::now()),
         }
     }
-    let runtime = match background::handle() {
+    let runtime = match background::handle(false) {
         Ok(runtime) => runtime,
         Err(status) => return open.fail(status, clock::now()),
     };

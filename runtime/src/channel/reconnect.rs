@@ -1,5 +1,5 @@
-//! How long a channel tries to connect, and how long it waits between attempts: the
-//! options. It must never act on them: the subchannel does.
+//! How long a channel tries to connect, how long it waits between attempts, and where
+//! its connections run: the options. It must never act on them: the subchannel does.
 
 use std::time::Duration;
 
@@ -51,6 +51,33 @@ impl ChannelBuilder {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
+        self
+    }
+
+    /// Runs the channel's connections on a thread in the background, which all such
+    /// channels and all blocking callers of the process share, in place of the runtime
+    /// of the first call. Off unless set, since calls are cheaper on the thread that
+    /// makes them.
+    ///
+    /// It is for a channel that outlives the runtimes of its callers: in a static that
+    /// tests share, each with a runtime of its own, or in a library that drives a
+    /// single-threaded runtime only now and then.
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    ///
+    /// use grpc_runtime::{Channel, ChannelCredentials};
+    ///
+    /// static CHANNEL: LazyLock<Channel> = LazyLock::new(|| {
+    ///     let builder = Channel::builder("localhost:50051").expect("a target");
+    ///     let builder = builder.background_connections();
+    ///     builder.build(ChannelCredentials::insecure()).expect("a channel")
+    /// });
+    /// # LazyLock::force(&CHANNEL);
+    /// ```
+    #[must_use]
+    pub fn background_connections(mut self) -> Self {
+        self.in_background = true;
         self
     }
 }

@@ -261,3 +261,73 @@ async fn blocking_a_local_set_is_an_error_on_any_runtime() {
     let blocking = tokio::task::spawn_blocking(move || call.wait());
     assert_eq!(blocking.await.unwrap().unwrap().text, "hi");
 }
+
+/// A server on a thread of its own, for as long as the runtime is held.
+fn serve() -> (tokio::runtime::Runtime, Server) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let builder = Server::builder().add_service(service(Patient));
+    let server = runtime.block_on(builder.listen("127.0.0.1:0").start());
+    (runtime, server.unwrap())
+}
+
+/// A single-threaded runtime that carries a channel's connection and that nobody drives.
+fn resting(stub: &EchoStub) -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let first = async { stub.unary(Echo::default()).await };
+    runtime.block_on(first).unwrap();
+    runtime
+}
+
+#[test]
+fn a_deadline_passes_though_nobody_drives_the_connection() {
+    let (_serving, server) = serve();
+    let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
+    let _runtime = resting(&stub);
+    let call = stub.unary(Echo::text("hi"));
+    let status = call.timeout(Duration::from_millis(50)).wait().unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(
+        status.message().contains("background_connections"),
+        "{status}"
+    );
+
+    let other = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let late = async {
+        let call = stub.unary(Echo::text("hi"));
+        call.timeout(Duration::from_millis(50)).await
+    };
+    let status = other.block_on(late).unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+}
+
+#[test]
+fn connections_in_the_background_need_no_callers_runtime() {
+    let (_serving, server) = serve();
+    let channel = Channel::builder(&server.addresses()[0])
+        .unwrap()
+        .background_connections()
+        .build(grpc_runtime::ChannelCredentials::insecure())
+        .unwrap();
+    let stub = EchoStub(channel);
+    drop(resting(&stub));
+    let _runtime = resting(&stub);
+    let long = Duration::from_secs(20);
+    assert_eq!(
+        stub.unary(Echo::text("hi"))
+            .timeout(long)
+            .wait()
+            .unwrap()
+            .text,
+        "hi"
+    );
+}
