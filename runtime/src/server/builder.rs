@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use super::connection::ServerShared;
 use super::error::ServerError;
@@ -32,6 +33,7 @@ pub struct ServerBuilder {
     memory_limit: usize,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
+    pub(super) shutdown_notice: Duration,
 }
 
 impl Default for ServerBuilder {
@@ -44,6 +46,7 @@ impl Default for ServerBuilder {
             memory_limit: MEMORY_LIMIT,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
+            shutdown_notice: Duration::ZERO,
         }
     }
 }
@@ -204,8 +207,9 @@ impl ServerBuilder {
         if listeners.is_empty() {
             return Err(ServerError::NoAddress);
         }
+        let notice = self.shutdown_notice;
         let (shared, http2) = self.into_shared()?;
-        Ok(Server::start(shared, &http2, listeners))
+        Ok(Server::start(shared, &http2, notice, listeners))
     }
 
     /// Listens on `address` without encryption, and on all others added before,

@@ -58,6 +58,9 @@ pub struct Server {
     accepting: Vec<AbortHandle>,
     connections: Arc<Connections>,
     shared: Arc<ServerShared>,
+    notice: Duration,
+    /// `true` once the server leaves.
+    leaving: watch::Sender<bool>,
 }
 
 /// What [`Server::shutdown`] had to cut.
@@ -109,6 +112,7 @@ impl Server {
     pub(crate) fn start(
         shared: Arc<ServerShared>,
         http2: &Http2Options,
+        notice: Duration,
         listeners: Vec<(Listener, ServerSecurity)>,
     ) -> Self {
         let connections = Arc::new(Connections {
@@ -137,6 +141,8 @@ impl Server {
             accepting,
             connections,
             shared,
+            notice,
+            leaving: watch::Sender::new(false),
         }
     }
 
@@ -151,12 +157,32 @@ impl Server {
         std::future::pending::<()>().await;
     }
 
-    /// Stops in order: no more connections are accepted, clients are told to go
-    /// elsewhere (GOAWAY), and the calls that run have `grace` to finish. What is
-    /// left is then cut, with `UNAVAILABLE` for its callers. It always ends, at
-    /// the latest a second after `grace`.
+    /// Waits until [`shutdown`](Self::shutdown) begins, or the server is dropped: the
+    /// moment from which health checks should fail. The future may outlive the server.
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut leaving = self.leaving.subscribe();
+        async move {
+            // A server that is gone has left.
+            let _ = leaving.wait_for(|leaving| *leaving).await;
+        }
+    }
+
+    /// Stops in order: after the time that
+    /// [`shutdown_notice`](crate::ServerBuilder::shutdown_notice) sets no more
+    /// connections are accepted, clients are told to go elsewhere (GOAWAY), and the
+    /// calls that run have `grace` to finish. What is left is then cut, with
+    /// `UNAVAILABLE` for its callers. It always ends, at the latest a second after
+    /// `grace`.
+    ///
+    /// Dropping the future stops the server at once.
     pub async fn shutdown(self, grace: Duration) -> ShutdownReport {
+        self.leaving.send_replace(true);
+        if !self.notice.is_zero() {
+            self.connections.tell(|| Command::Drain);
+            tokio::time::sleep(self.notice).await;
+        }
         self.stop_accepting();
+        self.connections.set_draining();
         self.connections.tell(|| Command::Drain);
         let mut count = self.connections.count.subscribe();
         let _ = tokio::time::timeout(grace, count.wait_for(|open| *open == 0)).await;
@@ -187,10 +213,13 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn set_draining(&self) {
+        self.lock().stage = Stage::Draining;
+    }
+
     /// Sends every connection a command; returns how many there are.
     fn tell(&self, command: impl Fn() -> Command) -> usize {
-        let mut open = self.lock();
-        open.stage = Stage::Draining;
+        let open = self.lock();
         for place in open.places.values() {
             let _ = place.queue.send(command());
         }

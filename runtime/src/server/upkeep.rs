@@ -11,6 +11,39 @@ use crate::transport::http2::options::{FOREVER, limited};
 const MIN: Duration = Duration::from_secs(1);
 
 impl ServerBuilder {
+    /// How long [`Server::shutdown`](crate::Server::shutdown) goes on serving before
+    /// its grace begins: new connections and calls too, so that none is refused while
+    /// load balancers and clients still learn that the server leaves.
+    /// [`Server::leaving`](crate::Server::leaving) tells whoever answers health checks,
+    /// and clients that are connected are told to connect anew (GOAWAY), which the
+    /// balancer sends elsewhere. 0 unless set; take what your balancer needs to notice.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder()
+    ///     .shutdown_notice(Duration::from_millis(10))
+    ///     .listen("127.0.0.1:0")
+    ///     .start()
+    ///     .await?;
+    /// let leaving = server.leaving();
+    /// tokio::spawn(async move {
+    ///     leaving.await;
+    ///     println!("health checks answer NOT_SERVING from now on");
+    /// });
+    /// server.shutdown(Duration::from_secs(20)).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn shutdown_notice(mut self, notice: Duration) -> Self {
+        self.shutdown_notice = notice;
+        self
+    }
+
     /// Switches keepalive on: a client from which nothing has come for this long is
     /// asked for an answer (a PING), whether it has calls or not. If nothing comes
     /// back within [`keepalive_timeout`](Self::keepalive_timeout), the connection is

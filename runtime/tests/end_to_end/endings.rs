@@ -205,3 +205,27 @@ async fn calls_that_a_closed_channel_ends_end_at_the_server_too() {
     assert_eq!(status.code(), Code::Cancelled, "{status}");
     timeout(BOUND, dropped.notified()).await.unwrap();
 }
+
+#[tokio::test]
+async fn new_connections_are_served_while_a_server_gives_notice() {
+    let builder = Server::builder().shutdown_notice(Duration::from_secs(2));
+    let builder = builder.add_service(service(crate::calls::Echoes));
+    let server = builder.listen("127.0.0.1:0").start().await.unwrap();
+    let address = server.addresses()[0].clone();
+    let leaving = server.leaving();
+    let old = EchoStub(Channel::insecure(&address).unwrap());
+    old.unary(Echo::default()).await.unwrap();
+    let mut states = old.0.watch_state();
+    let stopping = tokio::spawn(server.shutdown(BOUND));
+    timeout(BOUND, leaving).await.unwrap();
+    // Who comes now is served, and who is there is told to connect anew.
+    let new = EchoStub(Channel::insecure(&address).unwrap());
+    new.unary(Echo::default()).await.unwrap();
+    let idle = states.wait_for(grpc_runtime::ConnectivityState::Idle);
+    assert!(timeout(BOUND, idle).await.unwrap());
+    old.unary(Echo::default()).await.unwrap();
+    let report = timeout(BOUND, stopping).await.unwrap().unwrap();
+    assert_eq!((report.calls_cut, report.connections_cut), (0, 0));
+    let status = new.unary(Echo::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
