@@ -13,6 +13,7 @@ pub(crate) mod receiver;
 pub(crate) mod request_head;
 pub(crate) mod reset;
 pub(crate) mod response_head;
+mod send_all;
 pub(crate) mod sender;
 pub(crate) mod sends;
 pub(crate) mod state;

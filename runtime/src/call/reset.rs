@@ -63,6 +63,7 @@ pub(crate) fn status_of_closed(
         (Closed::Eof, None) => format!("the connection to {peer} was closed by the peer"),
         (Closed::Io(error), None) => format!("the connection to {peer} was lost: {error}"),
         (Closed::Protocol(error), _) => format!("the connection to {peer} was given up: {error}"),
+        (Closed::NotHttp2(said), _) => format!("the connection to {peer} was given up: {said}"),
     };
     let phase = if established {
         Phase::Receive
@@ -73,7 +74,7 @@ pub(crate) fn status_of_closed(
     match closed {
         Closed::Io(error) => status.with_source(error),
         Closed::Protocol(error) => status.with_source(error),
-        Closed::Drained | Closed::Eof => status,
+        Closed::Drained | Closed::Eof | Closed::NotHttp2(_) => status,
     }
 }
 

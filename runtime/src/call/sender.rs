@@ -105,13 +105,17 @@ impl<M: Message> Sender<M> {
         poll_fn(|cx| self.state.poll_over(cx)).await;
     }
 
-    fn framed_len(&self, message: &M) -> Result<usize, Status> {
+    pub(super) fn state(&self) -> &CallState {
+        &self.state
+    }
+
+    pub(super) fn framed_len(&self, message: &M) -> Result<usize, Status> {
         framing::framed_len(message, self.max_message_size)
             .map_err(|error| error.into_status(self.side))
     }
 
     /// The work is done here, in the sender's task, and under no lock.
-    fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
+    pub(super) fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
         let encoded = framing::compress_message(message, self.max_message_size, encoding)
             .map_err(|error| error.into_status(self.side))?;
         self.state.push_encoded(encoded);

@@ -308,7 +308,7 @@ impl CallState {
             return;
         };
         outbound.framed(bytes);
-        if outbound.has_room(self.send_limit) {
+        if outbound.has_room(self.send_limit) || outbound.is_empty() {
             wake(state, |state| &mut state.outbound().sender);
         }
     }
@@ -427,6 +427,27 @@ impl CallState {
         }
         state.outbound().sender.register(cx);
         Poll::Pending
+    }
+
+    /// What messages are compressed with.
+    pub(crate) fn encoding(&self) -> Compression {
+        self.lock().coding.encoding
+    }
+
+    /// Waits until all that was pushed is framed. An error is the call's own end.
+    pub(crate) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let mut state = self.lock();
+        if self.is_over() {
+            let failure = state.inbound.failure().cloned();
+            return Poll::Ready(failure.map_or(Ok(()), Err));
+        }
+        match &mut state.outbound {
+            Some(outbound) if !outbound.is_empty() => {
+                outbound.sender.register(cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     /// Waits for room and queues one message of `length` bytes, prefix included,

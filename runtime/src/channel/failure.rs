@@ -81,6 +81,7 @@ impl Failure {
                 (error.to_string(), Some(error.into()))
             }
             Closed::Protocol(error) => (error.to_string(), Some(error.into())),
+            Closed::NotHttp2(said) => (said, None),
         };
         Self {
             step: Step::Http2,

@@ -64,6 +64,17 @@ impl Target {
                     .map_err(error);
             }
         }
+        for (scheme, reason) in [
+            ("http://", "it is a URL: leave out 'http://'"),
+            (
+                "https://",
+                "it is a URL: leave out 'https://', and ask for TLS by ChannelCredentials::tls",
+            ),
+        ] {
+            if text.starts_with(scheme) {
+                return Err(error(reason));
+            }
+        }
         if text
             .split_once("://")
             .is_some_and(|(scheme, _)| scheme != "dns")

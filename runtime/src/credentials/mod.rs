@@ -14,6 +14,8 @@ mod error;
 mod pem;
 #[cfg(feature = "tls")]
 mod server_tls;
+#[cfg(not(feature = "tls"))]
+mod without_tls;
 
 pub use call::{AuthRequest, CallCredentials};
 pub use channel::ChannelCredentials;

@@ -33,6 +33,10 @@ impl ListenAddress {
             }
             return Ok(Self::Unix(path.into()));
         }
+        if text.contains("://") {
+            let reason = "it is a URL: write host:port, and ask for TLS by listen_with";
+            return Err(invalid(text, reason));
+        }
         let Some((host, port)) = text.rsplit_once(':') else {
             return Err(invalid(text, "the port is missing"));
         };

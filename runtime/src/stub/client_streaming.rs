@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use futures_core::Stream;
 use prost::Message;
 
 use super::call::{Call, call_options};
@@ -83,6 +84,26 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
     /// The call's status if it has failed.
     pub async fn send_uncompressed(&mut self, message: Q) -> Result<(), Status> {
         self.sender.send_uncompressed(message).await
+    }
+
+    /// Sends all that `messages` gives; see [`Sender::send_all`].
+    ///
+    /// # Errors
+    /// The call's status if it has failed.
+    pub async fn send_all(&mut self, messages: impl Stream<Item = Q>) -> Result<(), Status> {
+        self.sender.send_all(messages).await
+    }
+
+    /// Sends all that `messages` gives, until one fails to come; see
+    /// [`Sender::try_send_all`].
+    ///
+    /// # Errors
+    /// The stream's own; the call's status if it has failed.
+    pub async fn try_send_all<E: From<Status>>(
+        &mut self,
+        messages: impl Stream<Item = Result<Q, E>>,
+    ) -> Result<(), E> {
+        self.sender.try_send_all(messages).await
     }
 
     /// Waits until the server takes no more messages; see [`Sender::closed`].

@@ -106,6 +106,8 @@ pub(crate) enum Closed {
     Io(io::Error),
     /// The peer broke HTTP/2.
     Protocol(ConnectionError),
+    /// The peer speaks something else, as this tells.
+    NotHttp2(String),
 }
 
 impl Closed {
@@ -313,6 +315,11 @@ impl<A: Application> Driver<A> {
             // No connection begins with a frame of the length that this would be.
             let reason = "it speaks TLS on this port, where this side does not";
             return Err(Closed::Protocol(ConnectionError::protocol(reason)));
+        }
+        if self.connection.awaits_settings()
+            && let Some(other) = other_protocol(&self.input)
+        {
+            return Err(Closed::NotHttp2(other));
         }
         loop {
             let received = self.connection.receive(&mut self.input, now);
@@ -538,6 +545,28 @@ impl<A: Application> Driver<A> {
         // A peer that is gone, or does not listen, hears nothing.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
+}
+
+/// What a server says that does not begin with a frame of SETTINGS but with a line of
+/// text: a web server, a proxy or something else.
+fn other_protocol(input: &[u8]) -> Option<String> {
+    const FRAME_HEAD: usize = 9;
+    const SETTINGS: u8 = 4;
+    const SHOWN: usize = 80;
+    if input.len() < FRAME_HEAD || input[3] == SETTINGS {
+        return None;
+    }
+    let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let line = std::str::from_utf8(line.get(..SHOWN).unwrap_or(line)).ok()?;
+    if line.len() < FRAME_HEAD || line.contains(|c: char| !matches!(c, ' '..='~')) {
+        return None;
+    }
+    Some(match line.split(' ').next() {
+        Some(version) if version.starts_with("HTTP/") => {
+            format!("it speaks {version} on this port, not HTTP/2: '{line}'")
+        }
+        _ => format!("it does not speak HTTP/2 on this port: '{line}'"),
+    })
 }
 
 impl<A: Application + Unpin> Future for Driver<A> {

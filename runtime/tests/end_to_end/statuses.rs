@@ -167,3 +167,58 @@ async fn what_ends_the_call_as_a_whole_says_so() {
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(status.phase(), Some(Phase::Call), "{status}");
 }
+
+/// A server that answers whatever comes with `text`.
+async fn saying(text: &'static str) -> EchoStub {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stub = stub_of(&listener.local_addr().unwrap().to_string());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(text.as_bytes()).await.unwrap();
+        // Until the client leaves.
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    });
+    stub
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_something_else_is_told_by_its_first_line() {
+    for (said, told) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\nserver: x\r\n\r\n",
+            "it speaks HTTP/1.1 on this port, not HTTP/2: 'HTTP/1.1 400 Bad Request'",
+        ),
+        (
+            "SSH-2.0-OpenSSH_9.2p1\r\n",
+            "it does not speak HTTP/2 on this port: 'SSH-2.0-OpenSSH_9.2p1'",
+        ),
+        (
+            "220 mail.example ESMTP\r\n",
+            "it does not speak HTTP/2 on this port: '220 mail.example ESMTP'",
+        ),
+    ] {
+        let status = failure(&saying(said).await).await;
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        assert!(status.message().contains(told), "{status}");
+    }
+}
+
+#[test]
+fn an_url_is_no_target_and_no_address_and_says_what_to_write() {
+    for (target, told) in [
+        ("http://localhost:50051", "leave out 'http://'"),
+        ("https://localhost:50051", "ChannelCredentials::tls"),
+    ] {
+        let error = Channel::insecure(target).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_listens_on_no_url() {
+    for address in ["http://localhost:0", "https://[::]:0"] {
+        let listening = Server::builder().listen(address).start().await;
+        let error = listening.unwrap_err().to_string();
+        assert!(error.contains("host:port"), "{error}");
+    }
+}

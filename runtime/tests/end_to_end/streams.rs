@@ -8,6 +8,7 @@ use std::time::Duration;
 use grpc_runtime::{Channel, Code, Context, Http2Options, Receiver, Sender, Server, Status};
 use tokio::time::timeout;
 
+use crate::calls::Echoes;
 use crate::support::{Echo, EchoServicer, EchoStub, service};
 
 /// Long enough for anything that is not stuck.
@@ -156,4 +157,146 @@ async fn a_deadline_ends_a_sender_that_waits_for_room() {
     };
     let status = timeout(BOUND, sending).await.unwrap();
     assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+/// Gives messages that are there, then what `then` says.
+struct Messages {
+    left: Vec<Echo>,
+    then: Then,
+}
+
+enum Then {
+    Ends,
+    Waits,
+}
+
+impl futures_core::Stream for Messages {
+    type Item = Echo;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Echo>> {
+        match (self.left.pop(), &self.then) {
+            (None, Then::Waits) => std::task::Poll::Pending,
+            (next, _) => std::task::Poll::Ready(next),
+        }
+    }
+}
+
+fn messages(count: i64, size: usize, then: Then) -> Messages {
+    let message = |number| Echo {
+        number,
+        ..Echo::data(size)
+    };
+    let left = (0..count).rev().map(message).collect();
+    Messages { left, then }
+}
+
+#[tokio::test]
+async fn a_stream_of_messages_goes_out_whole_whatever_its_size() {
+    let stub =
+        EchoStub(Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap());
+    let (mut requests, mut replies) = stub.chat().start();
+    let sending = tokio::spawn(async move {
+        requests
+            .send_all(messages(100, 50_000, Then::Ends))
+            .await
+            .unwrap();
+        requests.finish();
+    });
+    for number in 0..100 {
+        let reply = timeout(BOUND, replies.next()).await.unwrap().unwrap();
+        assert_eq!(reply.unwrap().number, number);
+    }
+    assert_eq!(replies.next().await.unwrap(), None);
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_of_messages_ends_with_the_call() {
+    let stub =
+        EchoStub(Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap());
+    // An early answer is no error, though the stream has more to come.
+    let mut call = stub.collect().start();
+    call.send(Echo::number(5)).await.unwrap();
+    call.send(Echo::text("enough")).await.unwrap();
+    let all = call.send_all(messages(0, 0, Then::Waits));
+    timeout(BOUND, all).await.unwrap().unwrap();
+    assert_eq!(call.finish().await.unwrap().number, 5);
+    // A failure is.
+    let mut call = stub
+        .collect()
+        .timeout(std::time::Duration::from_millis(50))
+        .start();
+    let all = call.send_all(messages(1, 10, Then::Waits));
+    let status = timeout(BOUND, all).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_ends_the_sending_with_its_own_error() {
+    let stub =
+        EchoStub(Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap());
+    // What a call for "fail" answers fails after its messages.
+    let failing = Echo {
+        number: 3,
+        ..Echo::text("fail")
+    };
+    let mut from = stub.expand(failing).start();
+    let (mut to, mut replies) = stub.chat().start();
+    let status = timeout(BOUND, to.try_send_all(&mut from)).await.unwrap();
+    assert_eq!(status.unwrap_err().code(), Code::Aborted);
+    for number in 0..3 {
+        assert_eq!(replies.next().await.unwrap().unwrap().number, number);
+    }
+    drop(to);
+    assert_eq!(replies.next().await.unwrap_err().code(), Code::Cancelled);
+}
+
+#[tokio::test]
+async fn a_sender_is_a_sink() {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+
+    use futures_sink::Sink;
+
+    let stub =
+        EchoStub(Channel::in_process(Server::builder().add_service(service(Echoes))).unwrap());
+    for compression in [
+        grpc_runtime::Compression::Identity,
+        #[cfg(feature = "compression")]
+        grpc_runtime::Compression::Gzip,
+    ] {
+        let (mut requests, mut replies) = stub.chat().compression(compression).start();
+        let sending = tokio::spawn(async move {
+            for number in 0..50 {
+                poll_fn(|cx| Pin::new(&mut requests).poll_ready(cx))
+                    .await
+                    .unwrap();
+                let message = Echo {
+                    number,
+                    ..Echo::data(30_000)
+                };
+                Pin::new(&mut requests).start_send(message).unwrap();
+            }
+            poll_fn(|cx| Pin::new(&mut requests).poll_flush(cx))
+                .await
+                .unwrap();
+            poll_fn(|cx| Pin::new(&mut requests).poll_close(cx))
+                .await
+                .unwrap();
+        });
+        for number in 0..50 {
+            let reply = timeout(BOUND, replies.next()).await.unwrap().unwrap();
+            assert_eq!(reply.unwrap().number, number);
+        }
+        assert_eq!(replies.next().await.unwrap(), None);
+        timeout(BOUND, sending).await.unwrap().unwrap();
+        // Nobody is left to take more.
+        let (mut requests, replies) = stub.chat().start();
+        drop(replies);
+        let ready = poll_fn(|cx| Pin::new(&mut requests).poll_ready(cx)).await;
+        assert_eq!(ready.unwrap_err().code(), Code::Cancelled);
+    }
 }

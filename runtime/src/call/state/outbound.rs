@@ -55,6 +55,11 @@ impl Outbound {
         self.held < limit
     }
 
+    /// Whether nothing waits to be framed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// A head has gone, or a message or an end that takes it along is queued.
     pub(super) fn has_begun(&self) -> bool {
         self.head_sent || self.held > 0 || self.finished

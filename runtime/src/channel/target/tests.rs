@@ -49,6 +49,7 @@ fn what_is_no_target_is_refused_with_a_reason() {
         "host:x",
         "host:99999",
         "http://host:80",
+        "https://host:80",
         "unix:",
         "[::1",
         "dns://8.8.8.8/h:1",

@@ -272,6 +272,11 @@ impl Connection {
         self.output.take_buffer()
     }
 
+    /// A client's, of which the server has said nothing yet.
+    pub(crate) fn awaits_settings(&self) -> bool {
+        self.role == Role::Client && !self.settings_received
+    }
+
     /// Whether the owner should pass in more bytes. A peer that makes us answer
     /// without reading the answers is not read from.
     pub(crate) fn wants_input(&self) -> bool {

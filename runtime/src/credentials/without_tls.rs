@@ -1,0 +1,57 @@
+//! What asks for TLS in a build without the feature `tls`: it does not compile, and
+//! the compiler's message names the feature. It must never be called.
+
+use super::channel::ChannelCredentials;
+use super::server::ServerCredentials;
+
+/// Present with the feature `tls` alone.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "TLS is in the feature `tls` of grpc-runtime, which is off",
+    label = "needs the feature `tls`",
+    note = "in Cargo.toml: grpc-runtime = {{ version = \"…\", features = [\"tls\"] }}"
+)]
+pub trait Present {}
+
+/// The feature `tls`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Tls;
+
+// The compiler judges bounds that stand alone where they are written, unless they are
+// of a lifetime.
+impl ChannelCredentials {
+    /// TLS, in a build with the feature `tls`.
+    pub fn tls() -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
+
+    /// TLS as a rustls configuration says, in a build with the feature `tls`.
+    pub fn rustls<C>(_config: C) -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
+}
+
+impl ServerCredentials {
+    /// TLS, in a build with the feature `tls`.
+    pub fn tls(_chain: impl AsRef<[u8]>, _key: impl AsRef<[u8]>) -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
+
+    /// TLS as a rustls configuration says, in a build with the feature `tls`.
+    pub fn rustls<C>(_config: C) -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
+}
