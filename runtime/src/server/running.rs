@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -330,7 +331,11 @@ async fn accept(
                 match &security {
                     ServerSecurity::Insecure => {
                         let peer = Peer::at(address);
-                        connections.run(serve_connection(io, peer, shared, http2, begun));
+                        let serve = || serve_connection(io, peer, shared, http2, begun);
+                        // A panic ends the connection that it is about, not the loop.
+                        if let Ok(driver) = catch_unwind(AssertUnwindSafe(serve)) {
+                            connections.run(driver);
+                        }
                     }
                     #[cfg(feature = "tls")]
                     ServerSecurity::Tls(config) => {
