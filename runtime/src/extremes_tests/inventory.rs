@@ -160,7 +160,10 @@ fn every_public_option_is_tried() {
         .map(str::to_owned)
         .collect();
     let unknown: Vec<_> = found.difference(&known).collect();
-    assert!(unknown.is_empty(), "not in the table: {unknown:?}");
+    assert!(
+        unknown.is_empty(),
+        "not in the table of extremes_tests/options.rs: {unknown:?}"
+    );
     let gone: Vec<_> = known.difference(&found).collect();
     assert!(gone.is_empty(), "in the table alone: {gone:?}");
 }
