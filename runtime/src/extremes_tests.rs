@@ -192,11 +192,10 @@ fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
         ("max_receive_message_size" | "max_send_message_size" | "max_header_list_size", _) => {
             &[Code::ResourceExhausted]
         }
-        ("timeout" | "deadline" | "set_timeout" | "set_deadline", _) => match value {
-            Value::Zero => &[Code::DeadlineExceeded],
-            // No time passes on pipes until all wait.
-            _ => &[Code::DeadlineExceeded, Code::Ok],
-        },
+        // No time passes on pipes until all wait.
+        ("timeout" | "deadline" | "set_timeout" | "set_deadline", _) => {
+            &[Code::DeadlineExceeded, Code::Ok]
+        }
         // Refused before the channel knows the limit, and nobody has kept the stream.
         ("max_concurrent_streams", "up" | "both") => &[Code::Unavailable, Code::Ok],
         ("max_connection_age_grace", LONG_CALL) => &[Code::Unavailable],
