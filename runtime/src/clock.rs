@@ -1,8 +1,16 @@
 //! The one place that reads the time. It goes through tokio's clock, so that a
 //! test with paused time moves every deadline of the runtime with it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// `at` as a moment for tokio's timers, whatever a user gave: they add to it, which
+/// the last moments that the clock can tell have no room for.
+pub(crate) fn timer(at: Instant) -> tokio::time::Instant {
+    const ROOM: Duration = Duration::from_secs(1);
+    let has_room = at.checked_add(ROOM).is_some();
+    tokio::time::Instant::from_std(if has_room { at } else { at - ROOM })
 }

@@ -15,6 +15,8 @@ mod credentials;
 #[cfg(test)]
 mod credit_tests;
 mod deadline;
+#[cfg(test)]
+mod extremes_tests;
 mod framing;
 mod in_process;
 #[cfg(test)]

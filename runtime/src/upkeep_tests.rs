@@ -144,7 +144,7 @@ async fn a_connection_that_died_between_calls_is_found_out_by_the_next_one() {
     let (mut connection, served) = accept(&mut far).await;
     answer(served);
     // Polled until it has nothing more to do for the first call, and never again.
-    let _ = timeout(secs(1), connection.accept()).await;
+    assert!(timeout(secs(1), connection.accept()).await.is_err());
     first.await.unwrap();
     sleep(secs(3_600)).await;
     assert_eq!(channel.state(), ConnectivityState::Ready);
@@ -317,7 +317,7 @@ async fn a_client_that_vanished_without_a_word_loses_its_handlers() {
     } = client(|server| server.keepalive_time(secs(60)).keepalive_timeout(secs(30))).await;
     let response = send(&mut requests, "for ever");
     // Polled until the request has gone, and never again.
-    let _ = timeout(secs(1), &mut connection).await;
+    assert!(timeout(secs(1), &mut connection).await.is_err());
     assert_eq!(events.recv().await, Some("entered"));
     let begun = Instant::now();
     assert_eq!(events.recv().await, Some("dropped"));

@@ -356,7 +356,7 @@ impl ChannelBuilder {
     /// Windows, frame sizes and limits of the connection.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
-        self.http2 = options;
+        self.http2 = options.in_range();
         self
     }
 

@@ -113,7 +113,7 @@ async fn within(
         poll(cx)
     });
     match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline.into(), rest)
+        Some(deadline) => tokio::time::timeout_at(clock::timer(deadline), rest)
             .await
             .unwrap_or_else(|_| Err(expired())),
         None => rest.await,

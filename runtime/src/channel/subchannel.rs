@@ -295,9 +295,7 @@ async fn attend<F: Future>(
                 return Poll::Pending;
             };
             if armed != Some(deadline) {
-                sleep
-                    .as_mut()
-                    .reset(tokio::time::Instant::from_std(deadline));
+                sleep.as_mut().reset(clock::timer(deadline));
                 armed = Some(deadline);
             }
             if sleep.as_mut().poll(cx).is_pending() {

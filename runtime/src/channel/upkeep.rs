@@ -20,8 +20,8 @@ impl ChannelBuilder {
     /// cable that is pulled, is noticed only when the system gives up sending, after
     /// many minutes.
     ///
-    /// Off unless set; raised to 10 s where it is less. Anything read counts as an
-    /// answer, so a busy connection is never asked.
+    /// Off unless set, and with `Duration::MAX`; raised to 10 s where it is less.
+    /// Anything read counts as an answer, so a busy connection is never asked.
     ///
     /// Servers limit how often they are asked: most, as this one, allow it every
     /// 5 minutes and only while calls run. One that had enough closes the connection
@@ -70,7 +70,8 @@ impl ChannelBuilder {
 
     /// Closes a connection on which no call has run for this long. The channel is
     /// [`Idle`](crate::ConnectivityState::Idle) then, and the next call makes
-    /// another connection. No limit unless set; raised to 1 s where it is less.
+    /// another connection. No limit unless set, nor with `Duration::MAX`; raised to
+    /// 1 s where it is less.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {

@@ -158,7 +158,7 @@ impl ServerBuilder {
     /// Windows, frame sizes and limits of every connection.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
-        self.http2 = options;
+        self.http2 = options.in_range();
         self
     }
 
@@ -173,7 +173,8 @@ impl ServerBuilder {
     ///
     /// The other half is for bytes that no handler has read. Once it is used up, a
     /// connection with 64 KiB or more of them gives each of its streams no more than
-    /// 8 KiB. No call is refused, and streams that are read get on.
+    /// 8 KiB. No call is refused, and streams that are read get on: with 0 as well, one
+    /// large message after the other.
     ///
     /// ```
     /// use grpc_runtime::Server;

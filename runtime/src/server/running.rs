@@ -25,6 +25,7 @@ use crate::credentials::ServerSecurity;
 use crate::transport::Http2Options;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
+use crate::transport::http2::options::FOREVER;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
 use crate::transport::tls;
@@ -186,7 +187,7 @@ impl Server {
         self.connections.set_draining();
         self.connections.tell(|| Command::Drain);
         let mut count = self.connections.count.subscribe();
-        let _ = tokio::time::timeout(grace, count.wait_for(|open| *open == 0)).await;
+        let _ = tokio::time::timeout(grace.min(FOREVER), count.wait_for(|open| *open == 0)).await;
         let connections_cut = self.connections.tell(|| Command::Close);
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, count.wait_for(|open| *open == 0)).await;
         ShutdownReport {

@@ -51,9 +51,10 @@ impl ServerBuilder {
     /// it a client that vanished without a word is noticed only when something is
     /// sent to it.
     ///
-    /// Off unless set, other than gRPC's usual two hours: a timer that waits on every
-    /// connection, however far, makes each wait of the runtime dearer. Raised to 1 s
-    /// where it is less. Anything read counts as an answer.
+    /// Off unless set, and with `Duration::MAX`, other than gRPC's usual two hours: a
+    /// timer that waits on every connection, however far, makes each wait of the
+    /// runtime dearer. Raised to 1 s where it is less. Anything read counts as an
+    /// answer.
     ///
     /// ```
     /// use std::time::Duration;
@@ -86,7 +87,10 @@ impl ServerBuilder {
     /// ping less. Whatever the server sends for a call sets the count back to none,
     /// so clients that measure their connection by PINGs are not touched.
     ///
-    /// Set it to the `keepalive_time` that your clients use, or a little less.
+    /// Set it to the `keepalive_time` that your clients use, or a little less. With 0
+    /// they may ping as often as [`Http2Options::control_burst`] lets them.
+    ///
+    /// [`Http2Options::control_burst`]: crate::Http2Options::control_burst
     ///
     /// ```
     /// use std::time::Duration;
@@ -114,7 +118,8 @@ impl ServerBuilder {
     }
 
     /// Closes a connection that has had no call for this long: in order (GOAWAY), so
-    /// that no call is lost. No limit unless set; raised to 1 s where it is less.
+    /// that no call is lost. No limit unless set, nor with `Duration::MAX`; raised to
+    /// 1 s where it is less.
     #[must_use]
     pub fn max_connection_idle(mut self, limit: Duration) -> Self {
         self.upkeep.lifetime.max_idle = limited(limit.max(MIN));
@@ -126,7 +131,7 @@ impl ServerBuilder {
     /// The client is told to go elsewhere (GOAWAY); calls that run come to their
     /// ends, for as long as
     /// [`max_connection_age_grace`](Self::max_connection_age_grace) lets them. No
-    /// limit unless set; raised to 1 s where it is less.
+    /// limit unless set, nor with `Duration::MAX`; raised to 1 s where it is less.
     ///
     /// ```
     /// use std::time::Duration;
@@ -147,7 +152,8 @@ impl ServerBuilder {
 
     /// How long calls may run on once their connection has reached
     /// [`max_connection_age`](Self::max_connection_age). What is left then is cut,
-    /// with `UNAVAILABLE` for its callers. No limit unless set.
+    /// with `UNAVAILABLE` for its callers. No limit unless set, nor with
+    /// `Duration::MAX`; 0 cuts them at once.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Duration) -> Self {
         self.upkeep.lifetime.age_grace = limited(grace);

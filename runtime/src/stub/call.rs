@@ -205,7 +205,8 @@ macro_rules! call_options {
     () => {
         /// The call may take this long from now, over all its phases: waiting for
         /// a connection, sending, and the answer. Then it fails with
-        /// `DEADLINE_EXCEEDED`. The server is told.
+        /// `DEADLINE_EXCEEDED`. A time that the clock cannot count is none. The
+        /// server is told.
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self

@@ -477,7 +477,7 @@ impl<A: Application> Driver<A> {
             };
             self.timeless = false;
             if self.armed.is_none_or(|armed| next < armed) {
-                let at = tokio::time::Instant::from_std(next);
+                let at = clock::timer(next);
                 match &mut self.sleep {
                     Some(sleep) => sleep.as_mut().reset(at),
                     None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),

@@ -2,21 +2,32 @@
 //! whatever is wrong with the others.
 
 use std::future::IntoFuture;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::calls::Echoes;
 use crate::support::{Echo, EchoStub, service};
 use grpc_runtime::{Channel, Code, Phase, Server, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 
 /// Long enough for anything that is not stuck, and shorter than an attempt may
 /// take.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// An address where nobody listens.
-pub(crate) const NOBODY: &str = "127.0.0.1:1";
+/// An address where nobody listens. It is bound for as long as the tests run, so that
+/// the system gives it to no one else.
+pub(crate) fn nobody() -> &'static str {
+    static ADDRESS: LazyLock<String> = LazyLock::new(|| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        std::mem::forget(socket);
+        address.to_string()
+    });
+    &ADDRESS
+}
 
 /// What a scripted peer does with every connection.
 #[derive(Clone, Copy)]
@@ -70,7 +81,7 @@ async fn echoes() -> Server {
 async fn the_second_address_is_reached_whatever_is_wrong_with_the_first() {
     let server = echoes().await;
     for first in [
-        NOBODY.to_owned(),
+        nobody().to_owned(),
         peer(Peer::Silent).await,
         peer(Peer::HangsUp).await,
         peer(Peer::Answers(b"HTTP/1.1 400 Bad Request\r\n\r\n")).await,
@@ -96,13 +107,13 @@ async fn the_failure_of_all_tells_of_each() {
         peer(Peer::HangsUp).await,
         peer(Peer::Answers(b"HTTP/1.1 400 Bad Request\r\n\r\n")).await,
     );
-    let target = target(&[NOBODY, &hangs_up, &old]);
+    let target = target(&[nobody(), &hangs_up, &old]);
     let stub = EchoStub(Channel::insecure(target).unwrap());
     let status = call(&stub).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.phase(), Some(Phase::Handshake));
     let message = status.message();
-    let expected = format!("connect to {NOBODY}: Connection refused");
+    let expected = format!("connect to {}: Connection refused", nobody());
     assert!(message.starts_with(&expected), "{message}");
     for part in [
         format!("; HTTP/2 with {hangs_up}: the connection was closed by the peer; "),

@@ -4,6 +4,7 @@
 use std::future::{IntoFuture, pending};
 use std::time::Duration;
 
+use crate::addresses::nobody;
 use crate::support::{Echo, EchoServicer, EchoStub, service};
 use grpc_runtime::{Channel, Code, ConnectivityState, Context, Server, StateWatch, Status};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -47,12 +48,6 @@ async fn arrives(states: &mut StateWatch, state: ConnectivityState) -> bool {
     timeout(BOUND, states.wait_for(state)).await.unwrap()
 }
 
-/// An address where nobody listens.
-fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_channel_is_idle_until_it_is_asked_to_connect() {
     let (events, _receiver) = unbounded_channel();
@@ -88,7 +83,7 @@ async fn a_call_connects_as_well() {
 
 #[tokio::test]
 async fn nobody_there_is_a_transient_failure() {
-    let channel = Channel::insecure(nowhere()).unwrap();
+    let channel = Channel::insecure(nobody()).unwrap();
     let mut states = channel.watch_state();
     channel.connect().unwrap();
     assert!(arrives(&mut states, ConnectivityState::TransientFailure).await);
@@ -133,7 +128,7 @@ async fn closing_ends_calls_that_run_and_all_that_follow() {
 
 #[tokio::test]
 async fn closing_ends_calls_that_wait_for_a_server() {
-    let channel = Channel::insecure(nowhere()).unwrap();
+    let channel = Channel::insecure(nobody()).unwrap();
     let stub = EchoStub(channel.clone());
     let mut states = channel.watch_state();
     let waiting = tokio::spawn(

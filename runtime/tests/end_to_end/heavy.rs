@@ -26,6 +26,8 @@ struct Gate {
 #[derive(Default)]
 struct Entered {
     numbers: Vec<i64>,
+    /// How many had entered when each call of the cheap method did.
+    cheap: Vec<usize>,
     released: usize,
 }
 
@@ -50,6 +52,16 @@ impl Gate {
 
     fn entered(&self) -> Vec<i64> {
         self.state.lock().unwrap().numbers.clone()
+    }
+
+    fn note_cheap(&self) {
+        let mut state = self.state.lock().unwrap();
+        let entered = state.numbers.len();
+        state.cheap.push(entered);
+    }
+
+    fn cheap(&self) -> Option<usize> {
+        self.state.lock().unwrap().cheap.first().copied()
     }
 
     async fn wait_for(&self, handlers: usize) {
@@ -88,6 +100,7 @@ impl EchoServicer for Burner {
         replies: &mut Sender<Echo>,
         _context: &mut Context,
     ) -> Result<(), Status> {
+        self.gate.note_cheap();
         replies.send(request).await
     }
 }
@@ -159,8 +172,6 @@ impl Setting {
     async fn let_one_go(&self, entered: usize) {
         self.gate.release(1);
         self.gate.wait_for(entered).await;
-        // The client reads what was written before that burner began.
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
     /// Lets all burners go and the server end.
@@ -207,7 +218,8 @@ async fn one_connection_uses_every_worker() {
 }
 
 /// Every worker is blocked by a burner; each time one is let go, the next takes
-/// its place. Few of them are let go before the cheap call has its answer.
+/// its place. Few of them are let go before the handler of the cheap call has its
+/// turn, by the server's own order, and as few before the answer is written.
 async fn a_cheap_call_passes_burners(runtime: Builder, workers: usize) {
     let setting = Setting::new(runtime, false).await;
     let burners = setting.burners(workers, 40).await;
@@ -219,12 +231,17 @@ async fn a_cheap_call_passes_burners(runtime: Builder, workers: usize) {
     }
     let stub = setting.stub.clone();
     let cheap = tokio::spawn(async move { cheap(&stub).await });
-    while !cheap.is_finished() {
+    while setting.gate.cheap().is_none() {
         released += 1;
         assert!(released < 20, "the cheap call waits for the burners");
         setting.let_one_go(workers + released).await;
     }
-    cheap.await.unwrap();
+    for _ in 0..3 {
+        released += 1;
+        setting.let_one_go(workers + released).await;
+    }
+    // No other is let go: the answer is on its way.
+    timeout(BOUND, cheap).await.unwrap().unwrap();
     setting.gate.release(burners.len());
     for burner in burners {
         answer(burner).await.unwrap();
@@ -272,7 +289,7 @@ async fn a_call_cancelled_before_its_turn_never_begins() {
     // An answer to a later call shows that the server has the earlier ones.
     cheap(&setting.stub).await;
     cancelled.abort();
-    let _ = cancelled.await;
+    assert!(cancelled.await.unwrap_err().is_cancelled());
     cheap(&setting.stub).await;
     let last = setting.burn(4);
     setting.gate.release(3);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::addresses::nobody;
 use crate::support::{Echo, EchoServicer, EchoStub, service};
 use grpc_runtime::{Channel, Code, Context, Http2Options, Receiver, Sender, Server, Status};
 use std::future::IntoFuture;
@@ -339,17 +340,14 @@ async fn a_handler_that_does_not_read_stops_the_sender() {
 
 #[tokio::test]
 async fn an_unreachable_server_is_unavailable_and_says_why() {
-    // A port that was free a moment ago and that nobody listens on.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let stub = EchoStub(Channel::insecure(address.to_string()).unwrap());
+    let address = nobody();
+    let stub = EchoStub(Channel::insecure(address).unwrap());
     let status = timeout(BOUND, stub.unary(Echo::default()).into_future())
         .await
         .unwrap()
         .unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    assert!(status.message().contains(&address.to_string()), "{status}");
+    assert!(status.message().contains(address), "{status}");
     assert!(status.message().contains("refused"), "{status}");
     assert!(std::error::Error::source(&status).is_some());
     // During the backoff calls fail at once; one that waits has its deadline.
@@ -362,9 +360,10 @@ async fn an_unreachable_server_is_unavailable_and_says_why() {
 
 #[tokio::test]
 async fn a_call_that_waits_for_ready_gets_through_when_the_server_comes() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets it, and not listening yet.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let stub = EchoStub(Channel::insecure(address.to_string()).unwrap());
     assert_eq!(
         stub.unary(Echo::default()).await.unwrap_err().code(),
@@ -377,9 +376,10 @@ async fn a_call_that_waits_for_ready_gets_through_when_the_server_comes() {
             .into_future(),
     );
     let (stuck, ..) = Stuck::new();
+    let listener = socket.listen(16).unwrap().into_std().unwrap();
     let _server = Server::builder()
         .add_service(service(stuck))
-        .listen(address.to_string())
+        .listen_on(listener, grpc_runtime::ServerCredentials::insecure())
         .start()
         .await
         .unwrap();
@@ -469,7 +469,9 @@ async fn shutdown_always_ends() {
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed() {
     let mut options = Http2Options::default();
-    options.handshake_timeout = Duration::from_millis(50);
+    options.handshake_timeout = Duration::from_secs(1);
+    let limit = options.handshake_timeout;
+    let began = std::time::Instant::now();
     let server = Server::builder()
         .listen("127.0.0.1:0")
         .http2(options)
@@ -482,6 +484,9 @@ async fn a_connection_that_says_nothing_is_closed() {
     let mut bytes = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes);
     timeout(BOUND, read).await.unwrap().unwrap();
+    assert!(began.elapsed() >= limit, "it had no time");
+    // SETTINGS, and the GOAWAY that says why.
+    assert_eq!(bytes.get(3), Some(&4), "{bytes:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::addresses::nobody;
 use crate::calls::Echoes;
 use crate::support::{Echo, EchoStub, service};
 
@@ -87,13 +88,11 @@ async fn a_name_that_is_none_fails_while_resolving() {
 
 #[tokio::test]
 async fn a_port_that_nobody_listens_on_fails_while_connecting() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let stub = stub_of(&address);
+    let address = nobody();
+    let stub = stub_of(address);
     let status = failure(&stub).await;
     assert_eq!(status.phase(), Some(Phase::Connect), "{status}");
-    assert!(status.message().contains(&address), "{status}");
+    assert!(status.message().contains(address), "{status}");
     let error = cause::<io::Error>(&status);
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     assert!(error.raw_os_error().is_some(), "the system's own error");
@@ -104,7 +103,7 @@ async fn a_port_that_nobody_listens_on_fails_while_connecting() {
     let status = timeout(BOUND, call).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
     assert_eq!(status.phase(), Some(Phase::Wait), "{status}");
-    assert!(status.message().contains(&address), "{status}");
+    assert!(status.message().contains(address), "{status}");
     assert_eq!(
         cause::<io::Error>(&status).kind(),
         io::ErrorKind::ConnectionRefused

@@ -1,6 +1,7 @@
 //! One side of a stream that nobody reads, as a process whose memory the
 //! back-pressure test watches. `serve` prints its address; `push ADDR` sends
-//! 1 GiB; `pull ADDR` asks for 1 GiB and reads one message of it.
+//! 1 GiB; `pull ADDR` asks for 1 GiB and reads one message of it. Whoever sends
+//! prints how many bytes it has sent.
 
 use std::future::pending;
 
@@ -28,10 +29,12 @@ impl FlowServicer for Unread {
         replies: &mut Sender<Chunk>,
         _context: &mut Context,
     ) -> Result<(), Status> {
-        let mut left = usize::try_from(request.size).unwrap_or_default();
-        while left > 0 {
+        let size = usize::try_from(request.size).unwrap_or_default();
+        let mut sent = 0;
+        while sent < size {
             replies.send(chunk()).await?;
-            left -= CHUNK;
+            sent += CHUNK;
+            println!("{sent}");
         }
         Ok(())
     }

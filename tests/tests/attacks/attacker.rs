@@ -1,7 +1,7 @@
 //! A client of bare frames, whose socket may stop taking them. It must never wait
 //! longer for the server than a server that stands would make it.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +41,16 @@ pub(crate) fn block(path: &str) -> Vec<u8> {
         literal("application/grpc"),
     ]
     .concat()
+}
+
+/// A frame's kind and payload.
+fn read_frame(socket: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    socket.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; length as usize];
+    socket.read_exact(&mut payload)?;
+    Ok((head[3], payload))
 }
 
 impl Attacker {
@@ -83,6 +93,23 @@ impl Attacker {
         !self.stopped
     }
 
+    /// Waits until the server has seen all that was sent, and has not closed the
+    /// connection: it answers a PING that comes behind it.
+    pub(crate) fn heard_out(&mut self) {
+        self.frame(PING, 0, 0, b"heard me");
+        assert!(self.flush(), "the server takes no more");
+        self.socket
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        loop {
+            let (kind, payload) = read_frame(&mut self.socket).unwrap();
+            assert_ne!(kind, GOAWAY, "{payload:?}");
+            if kind == PING && payload == b"heard me" {
+                return;
+            }
+        }
+    }
+
     /// Reads meanwhile, until the server closes the connection; with which code of
     /// GOAWAY it did.
     pub(crate) fn told_to_leave(&self) -> JoinHandle<Option<u32>> {
@@ -92,20 +119,12 @@ impl Attacker {
             .unwrap();
         std::thread::spawn(move || {
             let mut told = None;
-            loop {
-                let mut head = [0; 9];
-                if socket.read_exact(&mut head).is_err() {
-                    return told;
-                }
-                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-                let mut payload = vec![0; length as usize];
-                if socket.read_exact(&mut payload).is_err() {
-                    return told;
-                }
-                if head[3] == GOAWAY {
+            while let Ok((kind, payload)) = read_frame(&mut socket) {
+                if kind == GOAWAY {
                     told = payload[4..8].try_into().ok().map(u32::from_be_bytes);
                 }
             }
+            told
         })
     }
 }

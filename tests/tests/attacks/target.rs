@@ -23,7 +23,7 @@ pub(crate) struct Target {
     /// The most memory it had before the attack.
     before: u64,
     attacked: Arc<AtomicBool>,
-    victim: Option<JoinHandle<Result<u32, Status>>>,
+    victim: Option<JoinHandle<Result<(), Status>>>,
 }
 
 impl Target {
@@ -53,14 +53,16 @@ impl Target {
         target.before = target.memory("VmHWM:");
         let attacked = Arc::clone(&target.attacked);
         target.victim = Some(thread::spawn(move || {
-            let mut calls = 0;
-            while attacked.load(Ordering::Relaxed) || calls == 0 {
+            loop {
+                // The last call begins when the attack is over.
+                let is_last = !attacked.load(Ordering::Relaxed);
                 let call = stub.empty_call(Empty {}).timeout(Duration::from_secs(5));
                 call.wait()?;
-                calls += 1;
+                if is_last {
+                    return Ok(());
+                }
                 thread::sleep(Duration::from_millis(5));
             }
-            Ok(calls)
         }));
         target
     }
@@ -88,12 +90,31 @@ impl Target {
         }
     }
 
+    /// The most memory that the attack took so far.
+    fn taken(&self) -> u64 {
+        self.memory("VmHWM:") - self.before
+    }
+
+    /// Waits for the attack to take as much memory as this, and then no more for a
+    /// second.
+    pub(crate) fn has_taken(&self, memory: u64) {
+        self.until(|target| target.taken() >= memory);
+        let mut rest = (self.taken(), Instant::now());
+        self.until(|target| {
+            let taken = target.taken();
+            if taken != rest.0 {
+                rest = (taken, Instant::now());
+            }
+            rest.1.elapsed() >= Duration::from_secs(1)
+        });
+    }
+
     /// The attack took no more memory than this, and harmed no call of the victim.
     pub(crate) fn stands_within(mut self, memory: u64) {
         self.attacked.store(false, Ordering::Relaxed);
-        let calls = self.victim.take().unwrap().join().unwrap();
-        assert!(calls.as_ref().is_ok_and(|calls| *calls > 0), "{calls:?}");
-        let peak = self.memory("VmHWM:") - self.before;
+        let called = self.victim.take().unwrap().join().unwrap();
+        assert!(called.is_ok(), "{called:?}");
+        let peak = self.taken();
         assert!(peak <= memory, "{peak} bytes more than before");
         assert!(self.child.try_wait().unwrap().is_none(), "it ended");
     }

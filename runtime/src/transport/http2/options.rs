@@ -8,7 +8,7 @@ use super::keepalive::{KeepaliveOptions, PingLimits};
 use super::lifetime::LifetimeOptions;
 
 /// Longer than anything that is waited for, and short enough to be added to any
-/// moment.
+/// moment. No time that a user sets comes to a connection unless it was cut to this.
 pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A duration as an option that switches something on; `None` for one that is as
@@ -81,33 +81,41 @@ pub struct Http2Options {
     /// within 16,384 ..= 16,777,215 (RFC 9113 section 6.5.2).
     pub max_frame_size: u32,
     /// Calls the peer may have open at once on one connection; more are
-    /// answered with `REFUSED_STREAM`. Used by servers. Default 256.
+    /// answered with `REFUSED_STREAM`. Used by servers. Default 256; raised to 1
+    /// where it is less, and `u32::MAX` sets no limit. A client learns it with the
+    /// first bytes from the server. Of the calls that it sent before, those with one
+    /// request are sent again, and streams of requests end with `UNAVAILABLE`.
     pub max_concurrent_streams: u32,
     /// The largest list of header fields accepted, counted as RFC 9113
     /// section 6.5.2 does (32 bytes of overhead a field). A call above it fails
-    /// with `RESOURCE_EXHAUSTED`. Default 16 KiB.
+    /// with `RESOURCE_EXHAUSTED`, so with less than some 300 every call does. Default
+    /// 16 KiB.
     pub max_header_list_size: u32,
     /// Bytes a stream may hold that are not yet on the wire; a sender waits
-    /// while its stream holds more. Default 64 KiB.
+    /// while its stream holds as many. Default 64 KiB; raised to 1 where it is less:
+    /// then each message waits until the one before is on its way.
     pub send_buffer: usize,
     /// How long a peer may take from the connection's beginning to its SETTINGS;
-    /// on a server TLS is a part of it. Default 10 s.
+    /// on a server TLS is a part of it. Then the connection is closed. Default 10 s;
+    /// raised to 1 s where it is less, and `Duration::MAX` sets no limit.
     pub handshake_timeout: Duration,
-    /// How long a peer may take to finish a header block it began. Default
-    /// 20 s.
+    /// How long a peer may take to finish a header block it began. Then the
+    /// connection is closed with `ENHANCE_YOUR_CALM`. Default 20 s; raised to 1 s
+    /// where it is less, and `Duration::MAX` sets no limit.
     pub header_timeout: Duration,
     /// Calls that a client may reset in a burst before they could be answered,
     /// within 20 ms and before their response's head; calls that it makes the
     /// server reset count too. Each call that ends well earns one back, and so does
-    /// every 2 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`. Used
-    /// by servers. Default 500.
+    /// every 2 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`: with 0
+    /// by the first one. Used by servers. Default 500.
     pub reset_burst: u32,
     /// Frames that carry no work (PING, SETTINGS, PRIORITY, empty DATA, unknown
     /// types, and WINDOW_UPDATE beyond what DATA that was sent may be answered
     /// with) the peer may send in a burst; 1,000 a second are earned back, and one
     /// with every DATA frame either way. Above it the connection is closed with
     /// `ENHANCE_YOUR_CALM`. A client's PINGs are held to the server's
-    /// `permit_keepalive_time` besides. Default 10,000.
+    /// `permit_keepalive_time` besides. Default 10,000; raised to 16 where it is less,
+    /// since every peer begins with some.
     pub control_burst: u32,
 }
 
@@ -131,14 +139,25 @@ impl Default for Http2Options {
 }
 
 impl Http2Options {
-    /// The same options with every value inside the range HTTP/2 allows.
+    /// The same options with every value inside the range that the protocol allows
+    /// and a connection can live with. The builders of channels and servers ask for
+    /// it, so that nothing behind them sees another value.
     pub(crate) fn in_range(mut self) -> Self {
         const WINDOW: std::ops::RangeInclusive<u32> = 65_535..=(1 << 31) - 1;
+        /// Less is a mistake of units.
+        const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+        /// SETTINGS, a WINDOW_UPDATE, a PING or two, and the PRIORITY frames of older
+        /// clients are said before any call.
+        const MIN_CONTROL_BURST: u32 = 16;
         self.stream_window = self.stream_window.clamp(*WINDOW.start(), *WINDOW.end());
         self.connection_window = self.connection_window.clamp(*WINDOW.start(), *WINDOW.end());
         self.connection_buffer = self.connection_buffer.max(self.connection_window);
         self.max_frame_size = self.max_frame_size.clamp(16_384, (1 << 24) - 1);
+        self.max_concurrent_streams = self.max_concurrent_streams.max(1);
         self.send_buffer = self.send_buffer.max(1);
+        self.handshake_timeout = self.handshake_timeout.clamp(MIN_TIMEOUT, FOREVER);
+        self.header_timeout = self.header_timeout.clamp(MIN_TIMEOUT, FOREVER);
+        self.control_burst = self.control_burst.max(MIN_CONTROL_BURST);
         self
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::certificates::Authority;
 use super::handshakes::server_config;
 use super::{Who, serve, who};
-use crate::addresses::{NOBODY, Peer, call, peer, target};
+use crate::addresses::{Peer, call, nobody, peer, target};
 use crate::support::{Echo, EchoStub, service};
 use grpc_runtime::{
     Channel, ChannelCredentials, Code, Phase, Server, ServerCredentials, ServerTls,
@@ -49,7 +49,7 @@ async fn the_second_address_is_reached_whatever_is_wrong_with_the_firsts_tls() {
         &peer(Peer::Silent).await,
         &peer(Peer::HangsUp).await,
         &peer(Peer::Answers(b"not TLS at all")).await,
-        NOBODY,
+        nobody(),
     ] {
         let credentials = authority.client().build().unwrap();
         let stub = channel(&[first, address(&good)], credentials);
@@ -84,7 +84,7 @@ async fn a_server_that_ends_after_the_handshake_is_passed_over() {
     let stub = channel(&[&dead, address(&good)], credentials());
     assert!(call(&stub).await.is_ok());
 
-    let stub = channel(&[&dead, NOBODY], credentials());
+    let stub = channel(&[&dead, nobody()], credentials());
     let status = call(&stub).await.unwrap_err();
     let expected =
         format!("HTTP/2 with {dead}: the connection was closed by the peer; connect to ");
@@ -100,13 +100,13 @@ async fn the_failure_of_all_tells_of_each_and_the_same_once() {
     let [first, second] = [address(&servers[0]), address(&servers[1])];
     let hangs_up = peer(Peer::HangsUp).await;
     let credentials = Authority::new().client().build().unwrap();
-    let stub = channel(&[NOBODY, first, &hangs_up, second], credentials);
+    let stub = channel(&[nobody(), first, &hangs_up, second], credentials);
     let status = call(&stub).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.phase(), Some(Phase::Handshake));
     let message = status.message();
     for part in [
-        format!("connect to {NOBODY}: Connection refused"),
+        format!("connect to {}: Connection refused", nobody()),
         format!("; TLS with {first}, {second}: invalid peer certificate: UnknownIssuer ("),
         format!("; TLS with {hangs_up}: the connection was closed during the handshake"),
     ] {
@@ -124,10 +124,10 @@ async fn one_name_holds_for_all_addresses() {
     let identity = authority.issue(&["shop.test"]);
     let server = start(ServerCredentials::tls(identity.chain, identity.key)).await;
     let named = authority.client().server_name("shop.test");
-    let stub = channel(&[NOBODY, address(&server)], named.build().unwrap());
+    let stub = channel(&[nobody(), address(&server)], named.build().unwrap());
     assert!(call(&stub).await.is_ok());
     let unnamed = authority.client().build().unwrap();
-    let status = super::failure(&channel(&[NOBODY, address(&server)], unnamed)).await;
+    let status = super::failure(&channel(&[nobody(), address(&server)], unnamed)).await;
     assert!(status.message().contains("shop.test"), "{status}");
 }
 

@@ -77,7 +77,7 @@ impl Connection {
             Err(error) => return self.frame_error(head.stream_id, error, now),
         };
         block.frames += 1;
-        let limit = BLOCK_FACTOR * self.options.max_header_list_size as usize;
+        let limit = BLOCK_FACTOR.saturating_mul(self.options.max_header_list_size as usize);
         if block.frames > MAX_BLOCK_FRAMES || block.bytes.len() + payload.len() > limit {
             return Err(ConnectionError::calm(
                 "a header block of too many frames or bytes",

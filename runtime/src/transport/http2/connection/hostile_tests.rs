@@ -369,7 +369,7 @@ fn rapid_reset_is_stopped() {
     let opened = std::iter::from_fn(|| script.server.next_event())
         .filter(|event| matches!(event, Event::Headers { .. }))
         .count();
-    assert!(opened <= 1_000, "{opened}");
+    assert!((500..=1_000).contains(&opened), "{opened}");
 }
 
 #[test]

@@ -174,7 +174,6 @@ pub(crate) struct Connection {
 impl Connection {
     /// A connection whose preface and SETTINGS wait in the output.
     pub(crate) fn new(role: Role, options: Http2Options, now: Instant) -> Self {
-        let options = options.in_range();
         let mut connection = Self {
             role,
             decoder: hpack::Decoder::new(hpack::DEFAULT_TABLE_SIZE),

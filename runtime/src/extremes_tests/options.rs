@@ -1,0 +1,335 @@
+//! Every public option and its extremes.
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::{
+    ChannelBuilder, Compression, Context, Http2Options, OutgoingCall, ServerBuilder, Service,
+    Status,
+};
+
+/// What an option is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Zero,
+    One,
+    Usual,
+    Most,
+    /// Of times: the longest that can be added to this moment.
+    Last,
+}
+
+impl Value {
+    pub(super) const ALL: [Self; 5] = [Self::Zero, Self::One, Self::Usual, Self::Most, Self::Last];
+}
+
+/// A type that options have.
+pub(super) trait Extreme: Sized {
+    /// `None` where the type has no such value.
+    fn at(value: Value, usual: Self) -> Option<Self>;
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Extreme for $number {
+            fn at(value: Value, usual: Self) -> Option<Self> {
+                match value {
+                    Value::Zero => Some(0),
+                    Value::One => Some(1),
+                    Value::Usual => Some(usual),
+                    Value::Most => Some(Self::MAX),
+                    Value::Last => None,
+                }
+            }
+        }
+    )*};
+}
+numbers!(u32, usize);
+
+impl Extreme for bool {
+    fn at(value: Value, _usual: Self) -> Option<Self> {
+        match value {
+            Value::Zero => Some(false),
+            Value::One => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl Extreme for Duration {
+    fn at(value: Value, usual: Self) -> Option<Self> {
+        Some(match value {
+            Value::Zero => Self::ZERO,
+            Value::One => Self::from_nanos(1),
+            Value::Usual => usual,
+            Value::Most => Self::MAX,
+            Value::Last => furthest(clock::now()),
+        })
+    }
+}
+
+impl Extreme for Instant {
+    fn at(value: Value, usual: Self) -> Option<Self> {
+        let now = clock::now();
+        match value {
+            Value::Zero => Some(now),
+            Value::One => Some(now + Duration::from_nanos(1)),
+            Value::Usual => Some(usual),
+            Value::Most => now.checked_add(furthest(now)),
+            Value::Last => None,
+        }
+    }
+}
+
+/// One encoding after the other.
+impl Extreme for Compression {
+    fn at(value: Value, _usual: Self) -> Option<Self> {
+        match value {
+            Value::Zero => Some(Self::Identity),
+            #[cfg(feature = "compression")]
+            Value::One => Some(Self::Gzip),
+            #[cfg(feature = "compression")]
+            Value::Usual => Some(Self::Deflate),
+            #[cfg(feature = "zstd")]
+            Value::Most => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// Lists of one encoding or none.
+impl Extreme for Option<Compression> {
+    fn at(value: Value, _usual: Self) -> Option<Self> {
+        match value {
+            Value::Last => Some(None),
+            value => Compression::at(value, Compression::Identity).map(Some),
+        }
+    }
+}
+
+/// The longest that can be added to `now`.
+pub(super) fn furthest(now: Instant) -> Duration {
+    let seconds = (0..64).rev().map(|bit| Duration::from_secs(1 << bit));
+    let nanos = (0..30).rev().map(|bit| Duration::from_nanos(1 << bit));
+    seconds.chain(nanos).fold(Duration::ZERO, |far, step| {
+        let further = far.saturating_add(step);
+        now.checked_add(further).map_or(far, |_| further)
+    })
+}
+
+/// What a call is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CallOptions {
+    pub(super) timeout: Option<Duration>,
+    /// From the call on, so that it suits every call of a trial.
+    pub(super) deadline: Option<Value>,
+    pub(super) max_receive_message_size: Option<usize>,
+    pub(super) max_send_message_size: Option<usize>,
+    pub(super) compression: Option<Compression>,
+}
+
+/// Tells it to a call of any shape, with metadata that do not fit a pipe.
+macro_rules! with_options {
+    ($call:expr, $options:expr) => {{
+        let mut call = $call.metadata("x-filler", &crate::extremes_tests::filler());
+        if let Some(timeout) = $options.timeout {
+            call = call.timeout(timeout);
+        }
+        if let Some(value) = $options.deadline {
+            call = call.deadline(crate::extremes_tests::options::deadline(value));
+        }
+        if let Some(bytes) = $options.max_receive_message_size {
+            call = call.max_receive_message_size(bytes);
+        }
+        if let Some(bytes) = $options.max_send_message_size {
+            call = call.max_send_message_size(bytes);
+        }
+        if let Some(compression) = $options.compression {
+            call = call.compression(compression);
+        }
+        call
+    }};
+}
+pub(super) use with_options;
+
+pub(super) fn deadline(value: Value) -> Instant {
+    let now = clock::now();
+    Extreme::at(value, now + HOUR).unwrap_or(now + HOUR)
+}
+
+/// What sets an option; `None` where it has no such value.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    Server(fn(ServerBuilder, Value) -> Option<ServerBuilder>),
+    Service(fn(Service, Value) -> Option<Service>),
+    Channel(fn(ChannelBuilder, Value) -> Option<ChannelBuilder>),
+    ServerHttp2(fn(&mut Http2Options, Value) -> Option<()>),
+    ChannelHttp2(fn(&mut Http2Options, Value) -> Option<()>),
+    Call(fn(&mut CallOptions, Value) -> Option<()>),
+    /// By an interceptor of the channel.
+    Outgoing(fn(Value) -> Option<()>, fn(&mut OutgoingCall, Value)),
+    /// By an interceptor of the service.
+    Context(
+        fn(Value) -> Option<()>,
+        fn(&mut Context, Value) -> Result<(), Status>,
+    ),
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const SIZE: usize = 4 << 20;
+const PLAIN: Compression = Compression::Identity;
+
+macro_rules! setter {
+    ($kind:ident, $owner:literal, $method:ident, $usual:expr) => {
+        (
+            concat!($owner, "::", stringify!($method)),
+            Change::$kind(|it, value| Some(it.$method(Extreme::at(value, $usual)?))),
+        )
+    };
+}
+
+/// A field of `Http2Options`, of servers and of channels.
+macro_rules! http2 {
+    ($kind:ident, $field:ident) => {
+        (
+            concat!("Http2Options::", stringify!($field)),
+            Change::$kind(|options, value| {
+                options.$field = Extreme::at(value, options.$field)?;
+                Some(())
+            }),
+        )
+    };
+}
+
+macro_rules! call {
+    ($method:ident, $usual:expr) => {
+        (
+            concat!("call_options::", stringify!($method)),
+            Change::Call(|options, value| {
+                options.$method = Some(Extreme::at(value, $usual)?);
+                Some(())
+            }),
+        )
+    };
+}
+
+/// The fields of `Http2Options` on both sides, and then all else.
+macro_rules! table {
+    ($($field:ident),*; $($option:expr),* $(,)?) => {
+        /// Does not compile once there is another field: it belongs into the table.
+        const _: fn(Http2Options) = |options| {
+            let Http2Options { $($field: _),* } = options;
+        };
+
+        pub(super) const OPTIONS: &[(&str, Change)] = &[
+            $(http2!(ServerHttp2, $field), http2!(ChannelHttp2, $field),)*
+            $($option,)*
+        ];
+    };
+}
+
+table! {
+    stream_window,
+    connection_window,
+    connection_buffer,
+    message_buffer,
+    max_frame_size,
+    max_concurrent_streams,
+    max_header_list_size,
+    send_buffer,
+    handshake_timeout,
+    header_timeout,
+    reset_burst,
+    control_burst;
+
+    setter!(Server, "ServerBuilder", max_receive_message_size, SIZE),
+    setter!(Server, "ServerBuilder", max_send_message_size, SIZE),
+    setter!(Server, "ServerBuilder", compression, PLAIN),
+    setter!(Server, "ServerBuilder", accept_compression, None),
+    setter!(Server, "ServerBuilder", memory_limit, 1 << 30),
+    setter!(Server, "ServerBuilder", keepalive_time, HOUR),
+    (
+        // A time after which to be asked at all.
+        "ServerBuilder::keepalive_timeout",
+        Change::Server(|it, value| {
+            let timeout = Extreme::at(value, HOUR)?;
+            Some(it.keepalive_time(Duration::ZERO).keepalive_timeout(timeout))
+        }),
+    ),
+    setter!(Server, "ServerBuilder", permit_keepalive_time, HOUR),
+    setter!(Server, "ServerBuilder", permit_keepalive_without_calls, false),
+    setter!(Server, "ServerBuilder", max_connection_idle, HOUR),
+    setter!(Server, "ServerBuilder", max_connection_age, HOUR),
+    (
+        // An age for the grace to follow.
+        "ServerBuilder::max_connection_age_grace",
+        Change::Server(|it, value| {
+            let grace = Extreme::at(value, HOUR)?;
+            let it = it.max_connection_age(Duration::ZERO);
+            Some(it.max_connection_age_grace(grace))
+        }),
+    ),
+
+    setter!(Service, "Service", max_receive_message_size, SIZE),
+    setter!(Service, "Service", max_send_message_size, SIZE),
+    setter!(Service, "Service", compression, PLAIN),
+    (
+        "Context::set_compression",
+        Change::Context(
+            |value| Compression::at(value, PLAIN).map(drop),
+            |context, value| {
+                let compression = Extreme::at(value, PLAIN).unwrap_or(PLAIN);
+                context.set_compression(compression)
+            },
+        ),
+    ),
+
+    setter!(Channel, "ChannelBuilder", max_receive_message_size, SIZE),
+    setter!(Channel, "ChannelBuilder", max_send_message_size, SIZE),
+    setter!(Channel, "ChannelBuilder", compression, PLAIN),
+    setter!(Channel, "ChannelBuilder", accept_compression, None),
+    setter!(Channel, "ChannelBuilder", keepalive_time, HOUR),
+    (
+        "ChannelBuilder::keepalive_timeout",
+        Change::Channel(|it, value| {
+            let timeout = Extreme::at(value, HOUR)?;
+            Some(it.keepalive_time(Duration::ZERO).keepalive_timeout(timeout))
+        }),
+    ),
+    setter!(Channel, "ChannelBuilder", keepalive_without_calls, false),
+    setter!(Channel, "ChannelBuilder", idle_timeout, HOUR),
+
+    call!(timeout, HOUR),
+    (
+        "call_options::deadline",
+        Change::Call(|options, value| {
+            Instant::at(value, clock::now())?;
+            options.deadline = Some(value);
+            Some(())
+        }),
+    ),
+    call!(max_receive_message_size, SIZE),
+    call!(max_send_message_size, SIZE),
+    call!(compression, PLAIN),
+    (
+        "OutgoingCall::set_timeout",
+        Change::Outgoing(
+            |value| Duration::at(value, HOUR).map(drop),
+            |call, value| call.set_timeout(Extreme::at(value, HOUR).unwrap_or(HOUR)),
+        ),
+    ),
+    (
+        "OutgoingCall::set_deadline",
+        Change::Outgoing(
+            |value| Instant::at(value, clock::now()).map(drop),
+            |call, value| call.set_deadline(deadline(value)),
+        ),
+    ),
+    (
+        "OutgoingCall::set_wait_for_ready",
+        Change::Outgoing(
+            |value| bool::at(value, false).map(drop),
+            |call, value| call.set_wait_for_ready(bool::at(value, false) == Some(true)),
+        ),
+    ),
+}
