@@ -99,7 +99,7 @@ fn readme() {
                 text,
                 "async fn fragment_{count}(\n\
                  stub: HelloServiceStub, request: HelloRequest, message: HelloRequest,\n\
-                 mut requests: Sender<HelloRequest>, context: &mut Context,\n\
+                 requests: &mut Sender<HelloRequest>, context: &mut Context,\n\
                  service: HelloServiceServer, token: String,\n\
                  ) -> Anything {{\n{code}\nOk(())\n}}\n"
             );
