@@ -3,7 +3,7 @@
 # both directions, in plain text and over TLS, as a table: `--publish` writes it into
 # the README, `--check` fails unless it stands there. Needs cargo and python3 with
 # venv; grpcio and grpc-js are installed below target/, grpc C++ and grpc-go come
-# from Debian's packages. What is missing is told and left out.
+# from Debian's packages. What is missing is told and left out; `--check` then fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,5 +1,6 @@
 //! The README's own crate, built and run outside the workspace as a newcomer
-//! would, and what its reader sees after a mistake in the .proto file.
+//! would, and what its reader sees after a mistake in the .proto file. Its other
+//! fragments of Rust have to compile; its commands are run by `tests/readme/run.py`.
 
 #![allow(
     missing_docs,
@@ -88,4 +89,41 @@ fn the_readmes_crate_builds_runs_and_tells_mistakes_by_file_line_and_column() {
     assert!(errors.contains("proto/hello.proto:6:40: "), "{errors}");
     assert!(errors.contains("returns (HelloRespons);"), "{errors}");
     assert!(!errors.contains("stack backtrace"), "{errors}");
+}
+
+/// The README's fragments of Rust, each with what they all take for granted.
+mod fragments {
+    #![allow(
+        dead_code,
+        unused_variables,
+        clippy::pedantic,
+        reason = "a page's code"
+    )]
+
+    use std::fs;
+    use std::time::Duration;
+
+    use grpc_runtime::{
+        CallCredentials, Channel, ChannelCredentials, Compression, Context, Sender, Server,
+        ServerCredentials, Service,
+    };
+
+    grpc_runtime::include_proto!("example");
+
+    struct Greeter;
+
+    impl HelloServiceServicer for Greeter {}
+
+    type Anything = Result<(), Box<dyn std::error::Error>>;
+
+    include!(concat!(env!("OUT_DIR"), "/readme.rs"));
+
+    #[test]
+    fn all_of_them_compile() {
+        let fragments = FRAGMENTS;
+        assert_eq!(
+            fragments, 4,
+            "of compression, connections, TLS and promises"
+        );
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) enum Target {
     Unix(PathBuf),
 }
 
-/// The port of a target that names none, as in every gRPC.
+/// The port of a target that names none, as in grpc-go 1.33.3.
 const DEFAULT_PORT: u16 = 443;
 
 /// The text is not a target.

@@ -67,8 +67,7 @@ impl ChannelCredentials {
 /// # }
 /// ```
 ///
-/// What is given is the content of PEM files, as every other gRPC takes it.
-/// Certificates and keys in DER go through
+/// What is given is the content of PEM files. Certificates and keys in DER go through
 /// [`ChannelCredentials::rustls`].
 #[derive(Default)]
 #[must_use = "credentials are made by `build`"]

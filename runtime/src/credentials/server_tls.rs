@@ -31,9 +31,9 @@ impl ServerCredentials {
     /// # }
     /// ```
     ///
-    /// What is given is the content of PEM files, as every other gRPC takes it; a
-    /// file that holds both chain and key may be given twice. Certificates and
-    /// keys in DER go through [`rustls`](Self::rustls).
+    /// What is given is the content of PEM files; a file that holds both chain and
+    /// key may be given twice. Certificates and keys in DER go through
+    /// [`rustls`](Self::rustls).
     pub fn tls(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> ServerTls {
         ServerTls {
             chain: chain.as_ref().to_vec(),

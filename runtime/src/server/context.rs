@@ -230,8 +230,8 @@ impl Context {
     /// stream; a unary response's goes out with its message.
     ///
     /// For a stream of events that may be quiet at first it is how a client learns
-    /// that its subscription stands; some, tonic's among them, do not get their
-    /// stream before.
+    /// that its subscription stands; some, that of tonic 0.14.9 among them, do not
+    /// get their stream before.
     ///
     /// # Errors
     /// As [`set_initial_metadata`](Self::set_initial_metadata).

@@ -1,16 +1,22 @@
 //! Where a server listens: TCP and Unix sockets under one accept. It must never
 //! read from a socket: a slow client holds up nobody's accept.
 
+#[cfg(unix)]
+mod unix;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::net::TcpListener;
-#[cfg(unix)]
-use tokio::net::UnixListener;
 
+#[cfg(unix)]
+use self::unix::UnixListener;
 use super::error::ServerError;
 use crate::transport::PeerAddress;
 use crate::transport::io::Io;
+
+/// What `unix:` is told where it means nothing.
+const NO_UNIX_SOCKETS: &str = "this system has no Unix sockets";
 
 /// An address to listen on, as a server's user writes it.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ impl ListenAddress {
                 return Err(invalid(text, "the path is empty"));
             }
             if !cfg!(unix) {
-                return Err(invalid(text, "this system has no Unix sockets"));
+                return Err(invalid(text, NO_UNIX_SOCKETS));
             }
             return Ok(Self::Unix(path.into()));
         }
@@ -65,7 +71,7 @@ fn invalid(address: &str, reason: &'static str) -> ServerError {
 pub(crate) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener),
 }
 
 impl Listener {
@@ -78,7 +84,20 @@ impl Listener {
                     source,
                 }),
             },
-            ListenAddress::Unix(path) => bind_unix(path),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => {
+                UnixListener::bind(&path)
+                    .map(Self::Unix)
+                    .map_err(|source| ServerError::Bind {
+                        address: format!("unix:{}", path.display()),
+                        source,
+                    })
+            }
+            #[cfg(not(unix))]
+            ListenAddress::Unix(path) => Err(invalid(
+                &format!("unix:{}", path.display()),
+                NO_UNIX_SOCKETS,
+            )),
             ListenAddress::Bound(listener) => {
                 let address = listener
                     .local_addr()
@@ -99,7 +118,7 @@ impl Listener {
                 .local_addr()
                 .map_or_else(|_| String::new(), |address| address.to_string()),
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("unix:{}", file.0.display()),
+            Self::Unix(listener) => listener.local_address(),
         }
     }
 
@@ -113,8 +132,8 @@ impl Listener {
                 Ok((Io::Tcp(stream), PeerAddress::Tcp(address)))
             }
             #[cfg(unix)]
-            Self::Unix(listener, _) => {
-                let (stream, _) = listener.accept().await?;
+            Self::Unix(listener) => {
+                let stream = listener.accept().await?;
                 Ok((Io::Unix(stream), PeerAddress::Unix))
             }
         }
@@ -123,67 +142,29 @@ impl Listener {
 
 /// On a machine without IPv6 `[::]` means every address there is.
 async fn bind_tcp(address: &str) -> io::Result<TcpListener> {
-    match (
-        TcpListener::bind(address).await,
-        address.strip_prefix("[::]:"),
-    ) {
-        (Err(error), Some(port))
-            if matches!(
-                error.kind(),
-                io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
-            ) || error.raw_os_error() == Some(EAFNOSUPPORT) =>
-        {
-            TcpListener::bind(format!("0.0.0.0:{port}")).await
-        }
-        (result, _) => result,
-    }
-}
-
-/// Linux's number; elsewhere the error kinds above are what is reported.
-const EAFNOSUPPORT: i32 = 97;
-
-/// A Unix socket's file, removed when the server stops listening.
-#[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-#[cfg(unix)]
-fn bind_unix(path: PathBuf) -> Result<Listener, ServerError> {
-    let error = |source| ServerError::Bind {
-        address: format!("unix:{}", path.display()),
-        source,
+    let error = match TcpListener::bind(address).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
     };
-    remove_stale_socket(&path).map_err(error)?;
-    let listener = UnixListener::bind(&path).map_err(error)?;
-    Ok(Listener::Unix(listener, SocketFile(path)))
-}
-
-#[cfg(not(unix))]
-fn bind_unix(path: PathBuf) -> Result<Listener, ServerError> {
-    Err(invalid(
-        &path.display().to_string(),
-        "this system has no Unix sockets",
-    ))
-}
-
-/// A socket file that nobody listens on is left over from a process that was
-/// killed; anything else at that path is not ours to remove.
-#[cfg(unix)]
-fn remove_stale_socket(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    use std::os::unix::net::UnixStream;
-    match std::fs::symlink_metadata(path) {
-        Ok(file) if file.file_type().is_socket() => match UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path)
-            }
-            _ => Ok(()),
-        },
-        _ => Ok(()),
+    match address.strip_prefix("[::]:") {
+        // Where IPv4 is not to be had either, the first error is the one that helps.
+        Some(port) if may_lack_ipv6(&error) => TcpListener::bind(format!("0.0.0.0:{port}"))
+            .await
+            .or(Err(error)),
+        _ => Err(error),
     }
 }
+
+/// What is said of an address family that is not there differs from system to
+/// system, and some of it has no [`io::ErrorKind`]. What is said of a port does not,
+/// and there half of the addresses would be taken without a word.
+fn may_lack_ipv6(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    )
+}
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

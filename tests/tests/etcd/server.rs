@@ -23,26 +23,23 @@ pub(crate) struct Etcd {
 }
 
 impl Etcd {
-    /// A server that listens; `None`, having said so, where there is no etcd.
-    /// `name` is the test's, for its folder.
-    pub(crate) fn start(name: &str) -> Option<Self> {
+    /// A server that listens. `name` is the test's, for its folder.
+    pub(crate) fn start(name: &str) -> Self {
         Self::start_with(name, None)
     }
 
     /// The same over TLS, for clients that this authority knows.
-    pub(crate) fn start_with_tls(name: &str, authority: &Authority) -> Option<Self> {
+    pub(crate) fn start_with_tls(name: &str, authority: &Authority) -> Self {
         Self::start_with(name, Some(authority))
     }
 
-    fn start_with(name: &str, authority: Option<&Authority>) -> Option<Self> {
+    fn start_with(name: &str, authority: Option<&Authority>) -> Self {
         if let Err(error) = Command::new("etcd").arg("--version").output() {
-            eprintln!(
-                "skipped: etcd does not run ({error}); on Debian: apt-get install etcd-server"
-            );
-            return None;
+            panic!("etcd does not run ({error}); on Debian: apt-get install etcd-server");
         }
-        let started = (0..ATTEMPTS).find_map(|_| Self::attempt(name, authority));
-        Some(started.expect("etcd does not start"))
+        (0..ATTEMPTS)
+            .find_map(|_| Self::attempt(name, authority))
+            .expect("etcd does not start")
     }
 
     fn attempt(name: &str, authority: Option<&Authority>) -> Option<Self> {

@@ -24,10 +24,9 @@ pub(crate) fn get(key: &str) -> RangeRequest {
 }
 
 #[tokio::test]
+#[ignore = "needs etcd"]
 async fn what_is_put_is_there_until_it_is_deleted() {
-    let Some(etcd) = Etcd::start("store") else {
-        return;
-    };
+    let etcd = Etcd::start("store");
     let kv = KvStub::new(etcd.channel());
     // The first call waits for the election of a leader of one.
     let first = kv
@@ -87,10 +86,9 @@ async fn what_is_put_is_there_until_it_is_deleted() {
 }
 
 #[tokio::test]
+#[ignore = "needs etcd"]
 async fn a_transaction_takes_one_way_or_the_other() {
-    let Some(etcd) = Etcd::start("transaction") else {
-        return;
-    };
+    let etcd = Etcd::start("transaction");
     let kv = KvStub::new(etcd.channel());
     let operation = |request| RequestOp {
         request: Some(request),
@@ -123,10 +121,9 @@ async fn a_transaction_takes_one_way_or_the_other() {
 
 /// etcd's own codes and texts, by whichever layer of it they come.
 #[tokio::test]
+#[ignore = "needs etcd"]
 async fn what_etcd_refuses_is_told_in_its_words() {
-    let Some(etcd) = Etcd::start("refusals") else {
-        return;
-    };
+    let etcd = Etcd::start("refusals");
     let kv = KvStub::new(etcd.channel());
     for value in ["1", "2", "3"] {
         kv.put(put("key", value)).timeout(BOUND).await.unwrap();
