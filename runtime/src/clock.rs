@@ -12,5 +12,6 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn timer(at: Instant) -> tokio::time::Instant {
     const ROOM: Duration = Duration::from_secs(1);
     let has_room = at.checked_add(ROOM).is_some();
-    tokio::time::Instant::from_std(if has_room { at } else { at - ROOM })
+    let earlier = at.checked_sub(ROOM).filter(|_| !has_room);
+    tokio::time::Instant::from_std(earlier.unwrap_or(at))
 }

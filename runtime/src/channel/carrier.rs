@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use super::background;
 use crate::call::state::CallState;
+use crate::clock;
 use crate::status::{Code, Phase, Status};
 
 /// The runtime of the latest subchannel.
@@ -50,7 +51,7 @@ impl Carrier {
         }
         let call = Arc::downgrade(state);
         let timer = runtime.spawn(async move {
-            tokio::time::sleep_until(deadline.into()).await;
+            tokio::time::sleep_until(clock::timer(deadline)).await;
             if let Some(call) = call.upgrade() {
                 call.give_up(expired());
             }

@@ -258,6 +258,7 @@ table! {
     ),
     setter!(Server, "ServerBuilder", permit_keepalive_time, HOUR),
     setter!(Server, "ServerBuilder", permit_keepalive_without_calls, false),
+    setter!(Server, "ServerBuilder", shutdown_notice, HOUR),
     setter!(Server, "ServerBuilder", max_connection_idle, HOUR),
     setter!(Server, "ServerBuilder", max_connection_age, HOUR),
     (
@@ -298,6 +299,14 @@ table! {
     ),
     setter!(Channel, "ChannelBuilder", keepalive_without_calls, false),
     setter!(Channel, "ChannelBuilder", idle_timeout, HOUR),
+    setter!(Channel, "ChannelBuilder", connect_timeout, HOUR),
+    (
+        "ChannelBuilder::reconnect_backoff",
+        Change::Channel(|it, value| {
+            let (first, longest) = (Extreme::at(value, HOUR)?, Extreme::at(value, HOUR)?);
+            Some(it.reconnect_backoff(first, longest))
+        }),
+    ),
 
     call!(timeout, HOUR),
     (
