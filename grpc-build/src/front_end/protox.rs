@@ -1,7 +1,9 @@
 //! The front-end in Rust.
 
+mod comments;
 mod names;
 mod report;
+mod source_info;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,9 +38,12 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
             disk.imported(name).map(|file| file.dependency.len())
         })?;
     }
+    let descriptors = source_info::as_protoc_writes(&descriptors, |name| {
+        (!is_bundled(name)).then(|| sources.text(name)).flatten()
+    })?;
     let files = compiler
         .files()
-        .filter(|file| GoogleFileResolver::new().open_file(file.name()).is_err())
+        .filter(|file| !is_bundled(file.name()))
         .filter_map(|file| sources.find(file.name()))
         .collect();
     Ok(Read {
@@ -46,6 +51,11 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
         files,
         variables: Vec::new(),
     })
+}
+
+/// Whether protox has the file of its own and reads none of that name.
+fn is_bundled(name: &str) -> bool {
+    GoogleFileResolver::new().open_file(name).is_ok()
 }
 
 /// A file to generate, and why it cannot be.
