@@ -87,12 +87,11 @@ struct Collector {
 
 impl Collector {
     fn line(&mut self, text: &str) {
-        match &mut self.open {
-            Some((open, true)) => open.push_str(text),
-            _ => {
-                self.flush();
-                self.open = Some((text.to_owned(), true));
-            }
+        if let Some((open, true)) = &mut self.open {
+            open.push_str(text);
+        } else {
+            self.flush();
+            self.open = Some((text.to_owned(), true));
         }
     }
 
