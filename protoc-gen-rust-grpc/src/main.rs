@@ -39,6 +39,8 @@ fn main() -> ExitCode {
 
 /// How to run it, and every option.
 fn help() -> String {
+    use std::fmt::Write as _;
+
     let mut text = "\
 protoc-gen-rust-grpc is a plugin of protoc, which runs it:
 
@@ -49,7 +51,7 @@ Options are given as --rust-grpc_opt=NAME=VALUE, which may be repeated:
 "
     .to_owned();
     for spec in OPTIONS {
-        text += &format!("  {}={}\n      {}\n", spec.name, spec.value, spec.help);
+        let _ = writeln!(text, "  {}={}\n      {}", spec.name, spec.value, spec.help);
     }
     text
 }

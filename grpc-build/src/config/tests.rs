@@ -331,7 +331,8 @@ fn descriptors_for_other_generators_have_all_imports() {
     let config = Config::new().file_descriptor_set_path(&file);
     run(config, directory.path()).unwrap();
     let set = prost_types::FileDescriptorSet::decode(&fs::read(&file).unwrap()[..]).unwrap();
-    let names: Vec<&str> = set.file.iter().map(|file| file.name()).collect();
+    let files = set.file.iter();
+    let names: Vec<&str> = files.map(prost_types::FileDescriptorProto::name).collect();
     let expected = ["google/protobuf/any.proto", "part.proto", "hello.proto"];
     assert_eq!(names, expected);
 }

@@ -124,7 +124,10 @@ message M {
         let set = prost_types::FileDescriptorSet::decode(&read.descriptors[..]).unwrap();
         set.file[0].message_type.clone()
     });
-    let names: Vec<&str> = ours[0].oneof_decl.iter().map(|it| it.name()).collect();
+    let oneofs = ours[0].oneof_decl.iter();
+    let names: Vec<&str> = oneofs
+        .map(prost_types::OneofDescriptorProto::name)
+        .collect();
     assert_eq!(names, ["_a", "X_a", "XX_a", "X_b"]);
     assert_eq!(ours, theirs);
 }
