@@ -3,7 +3,7 @@
 //! package keeps its name, which is in every path to it, and the message's module
 //! becomes `bar_`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use prost_types::FileDescriptorProto;
 
@@ -46,11 +46,7 @@ pub(crate) fn modules(
     request: &Request,
     home: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, Moved> {
-    let packages: BTreeSet<&str> = request
-        .files()
-        .iter()
-        .map(FileDescriptorProto::package)
-        .collect();
+    let packages = by_place(request);
     let mut moved = BTreeMap::new();
     for file in request.files() {
         let scope = file_scope(file);
@@ -63,14 +59,11 @@ pub(crate) fn modules(
             let full = full_name(&scope, message.name());
             let wanted = names::snake(message.name());
             let place = home(&full);
-            let taker = packages.iter().find(|package| {
-                let dotted = format!(".{package}");
-                let below = dotted.strip_prefix(&format!("{scope}."));
-                let part = below.and_then(|below| below.split('.').next());
-                part.is_some_and(|part| !part.is_empty() && names::snake(part) == wanted)
-                    && home(&dotted) == place
-            });
-            let Some(taker) = taker else { continue };
+            let beside = packages.get(&(scope.clone(), wanted.clone()));
+            let mut beside = beside.into_iter().flatten();
+            let Some(taker) = beside.find(|package| home(&format!(".{package}")) == place) else {
+                continue;
+            };
             let mut name = wanted.strip_prefix("r#").unwrap_or(&wanted).to_owned();
             while name == wanted || others.contains(&name) || !name.ends_with('_') {
                 name.push('_');
@@ -87,6 +80,22 @@ pub(crate) fn modules(
         }
     }
     moved
+}
+
+/// The packages by a module on the way to them: the scope it is in, and its name.
+fn by_place(request: &Request) -> HashMap<(String, String), BTreeSet<&str>> {
+    let packages = request.files().iter().map(FileDescriptorProto::package);
+    let packages: BTreeSet<&str> = packages.filter(|package| !package.is_empty()).collect();
+    let mut places: HashMap<(String, String), BTreeSet<&str>> = HashMap::new();
+    for package in packages {
+        let mut scope = String::new();
+        for part in package.split('.') {
+            let place = (scope.clone(), names::snake(part));
+            places.entry(place).or_default().insert(package);
+            scope = full_name(&scope, part);
+        }
+    }
+    places
 }
 
 /// A warning for each message to generate whose module steps aside.

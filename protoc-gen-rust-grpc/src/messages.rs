@@ -99,7 +99,7 @@ pub(crate) fn generate(
             marks.take(&mut parsed.items);
             accessors::unraw_maps(&mut parsed.items);
             debug::add(&mut parsed.items);
-            stand_ins.note(&mut parsed.items);
+            stand_ins.note(&file_scope(file), &mut parsed.items);
             Ok((file.name().to_owned(), parsed.items))
         })
         .collect()

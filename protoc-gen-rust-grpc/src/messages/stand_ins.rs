@@ -90,14 +90,18 @@ impl StandIns {
         words.fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     }
 
-    /// Says on each module that it stepped aside.
-    pub(super) fn note(&self, items: &mut [syn::Item]) {
+    /// Says on each module of the package that it stepped aside.
+    pub(super) fn note(&self, scope: &str, items: &mut [syn::Item]) {
         for item in items {
             let syn::Item::Mod(module) = item else {
                 continue;
             };
             let name = module.ident.to_string();
-            if let Some(it) = self.all.iter().find(|it| it.moved.name == name) {
+            let is_it = |it: &&StandIn| {
+                let above = it.from.rsplit_once('.').map_or("", |(above, _)| above);
+                it.moved.name == name && above == scope
+            };
+            if let Some(it) = self.all.iter().find(is_it) {
                 let note = format!(" {}", it.moved.note());
                 let after = module
                     .attrs
