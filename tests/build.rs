@@ -39,6 +39,7 @@ fn main() -> Result<(), grpc_build::Error> {
         .compile(&protos, &[testdata])?;
     coming_from_tonic();
     readme();
+    json();
     options(testdata)
 }
 
@@ -118,6 +119,25 @@ fn write(name: &str, text: &str) {
     std::fs::write(path, text).unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
+/// Messages with the JSON of proto3, as the options' page has it.
+///
+/// # Panics
+/// If the descriptors are not what pbjson-build takes.
+fn json() {
+    let out_dir = std::env::var_os("OUT_DIR").unwrap_or_default();
+    let set = Path::new(&out_dir).join("descriptors.bin");
+    grpc_build::Config::new()
+        .file_descriptor_set_path(&set)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .compile(&["proto/event/event.proto"], &["proto/event"])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let described = std::fs::read(&set).and_then(|set| {
+        let mut builder = pbjson_build::Builder::new();
+        builder.register_descriptors(&set)?.build(&[".event"])
+    });
+    described.unwrap_or_else(|error| panic!("{}: {error}", set.display()));
+}
+
 /// One file with every option that changes what is compiled.
 fn options(testdata: &Path) -> Result<(), grpc_build::Error> {
     let out_dir = Path::new(&std::env::var_os("OUT_DIR").unwrap_or_default()).join("options");
@@ -126,6 +146,7 @@ fn options(testdata: &Path) -> Result<(), grpc_build::Error> {
         .server_cfg("not(no_server)")
         .include_file("mod.rs")
         .file_descriptor_set(true)
+        .require_methods(true)
         .type_attribute(".store", "#[derive(serde::Serialize, serde::Deserialize)]")
         .message_attribute(".store", "#[serde(default)]")
         .enum_attribute(".store.Color", "#[non_exhaustive]")

@@ -5,7 +5,9 @@ mod options;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use protoc_gen_rust_grpc::{GeneratedFile, Options, Request, generate, not_generated};
+use protoc_gen_rust_grpc::{
+    GeneratedFile, Options, Request, apart, descriptor_set, generate, not_generated,
+};
 
 use crate::breaking;
 use crate::error::Error;
@@ -14,6 +16,7 @@ use crate::output;
 use crate::report;
 use crate::request;
 use crate::sources::Sources;
+use crate::written;
 
 /// Builds with options.
 ///
@@ -34,12 +37,15 @@ pub struct Config {
     front_end: FrontEnd,
     out_dir: Option<PathBuf>,
     breaking_against: Option<PathBuf>,
+    file_descriptor_set_path: Option<PathBuf>,
 }
 
 /// What one run came to.
 #[derive(Debug)]
 struct Outcome {
     files: Vec<GeneratedFile>,
+    /// The encoded descriptors, imports included, where they are asked for.
+    descriptors: Option<Vec<u8>>,
     /// Each on one line.
     warnings: Vec<String>,
     /// What cargo should watch.
@@ -83,11 +89,33 @@ impl Config {
         self
     }
 
+    /// Also writes the descriptors of the files, and of all they import, to `file`: an
+    /// encoded `FileDescriptorSet` without comments, for other generators of the build
+    /// script (`pbjson-build`) and for `prost-reflect`. A relative path is relative to
+    /// the current directory, which for build scripts is the package's. Default: none.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let set = std::path::Path::new(&std::env::var("OUT_DIR")?).join("descriptors.bin");
+    /// grpc_build::Config::new()
+    ///     .file_descriptor_set_path(&set)
+    ///     .compile(&["proto/hello.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn file_descriptor_set_path(mut self, file: impl Into<PathBuf>) -> Self {
+        self.file_descriptor_set_path = Some(file.into());
+        self
+    }
+
     /// Generates `protos`, which lie in one of `includes`. Prints
     /// `cargo:rerun-if-changed` for every file read, imports included, and
-    /// `cargo:warning` for what may not be meant.
+    /// `cargo:warning` for what may not be meant; where it writes into `OUT_DIR`, also
+    /// the `cargo:rustc-env` that `grpc_runtime::include_proto!` finds packages by.
     ///
-    /// Fails like [`compile`](crate::compile), and on a wrong option.
+    /// Fails if it would replace what another call of this process, with other files,
+    /// has written: all files of a package go into one call. Else fails like [`compile`](crate::compile), and on a wrong option.
     pub fn compile(
         &self,
         protos: &[impl AsRef<Path>],
@@ -107,7 +135,9 @@ impl Config {
         protos: &[impl AsRef<Path>],
         includes: &[impl AsRef<Path>],
     ) -> Result<Vec<String>, Error> {
-        Ok(self.write(&Sources::new(protos, includes)?)?.warnings)
+        let outcome = self.run(&Sources::new(protos, includes)?)?;
+        self.write(&outcome)?;
+        Ok(outcome.warnings)
     }
 
     /// Fails unless the output directory holds exactly what [`Config::compile`]
@@ -158,25 +188,40 @@ impl Config {
         self.compare(&sources, &read.descriptors)
     }
 
-    fn write(&self, sources: &Sources) -> Result<Outcome, Error> {
+    fn write(&self, outcome: &Outcome) -> Result<(), Error> {
         let out_dir = self.directory()?;
-        let outcome = self.run(sources)?;
+        if let (Some(file), Some(set)) = (&self.file_descriptor_set_path, &outcome.descriptors) {
+            output::write_if_changed(file, set)?;
+        }
         for file in &outcome.files {
             output::write_if_changed(&out_dir.join(&file.name), file.text.as_bytes())?;
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Writes, and gives the lines for cargo.
     fn for_cargo(&self, sources: &Sources) -> Result<Vec<String>, Error> {
-        let outcome = self.write(sources)?;
+        let out_dir = self.directory()?;
+        let outcome = self.run(sources)?;
+        let names: Vec<&str> = outcome
+            .files
+            .iter()
+            .map(|file| file.name.as_str())
+            .collect();
+        written::claim(&out_dir, &names, sources)?;
+        self.write(&outcome)?;
+        let variables_of_names = match self.out_dir {
+            Some(_) => Vec::new(),
+            None => written::variables(&out_dir),
+        };
         let watched = outcome.read.iter();
         let watched = watched.map(|path| format!("cargo:rerun-if-changed={}", path.display()));
         let variables = outcome.variables.iter();
         let variables = variables.map(|name| format!("cargo:rerun-if-env-changed={name}"));
         let warnings = outcome.warnings.iter();
         let warnings = warnings.map(|text| format!("cargo:warning={text}"));
-        Ok(watched.chain(variables).chain(warnings).collect())
+        let lines = watched.chain(variables).chain(warnings);
+        Ok(lines.chain(variables_of_names).collect())
     }
 
     fn run(&self, sources: &Sources) -> Result<Outcome, Error> {
@@ -193,8 +238,14 @@ impl Config {
         let generated = generate(&request, &options).map_err(told)?;
         let mut warnings = generated.warnings;
         warnings.extend(not_generated(&request, &options));
+        if self.out_dir.is_none() {
+            warnings.extend(apart(&request, &options));
+        }
+        let wanted = self.file_descriptor_set_path.as_ref();
+        let descriptors = wanted.map(|_| descriptor_set(&request)).transpose();
         Ok(Outcome {
             files: generated.files,
+            descriptors: descriptors.map_err(told)?,
             warnings: report::as_lines(&warnings, sources),
             read: read.files,
             variables: read.variables,

@@ -35,6 +35,7 @@ mod report;
 mod request;
 mod sources;
 mod suggestion;
+mod written;
 
 use std::path::Path;
 

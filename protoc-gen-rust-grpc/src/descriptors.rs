@@ -2,6 +2,8 @@
 //! checks the grammar; but a descriptor set may come from anywhere, and what
 //! prost-build meets with a panic has to be told to the user here.
 
+mod language;
+
 use std::collections::HashSet;
 
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -13,15 +15,17 @@ use crate::error::{Error, Mistakes};
 use crate::locations::{Locations, child, field};
 use crate::options::is_proto_identifier;
 use crate::request::Request;
+use language::{Enum, Enums};
 
 /// Fails on whatever the generator could not work with.
 pub(crate) fn check(request: &Request) -> Result<(), Error> {
-    let known = Known::of(request.files());
+    let known = Known::of(request);
     let mut mistakes = Mistakes::default();
     for file in request.files() {
         let checked = File {
             locations: Locations::of(file),
             known: &known,
+            proto3: file.syntax() == "proto3" && !request.has_edition(file),
         };
         mistakes.note(checked.file(file, request.generates(file)));
     }
@@ -46,25 +50,35 @@ pub(crate) fn file_scope(file: &FileDescriptorProto) -> String {
 #[derive(Debug, Default)]
 struct Known {
     messages: HashSet<String>,
-    enums: HashSet<String>,
+    enums: Enums,
 }
 
 impl Known {
-    fn of(files: &[FileDescriptorProto]) -> Self {
+    fn of(request: &Request) -> Self {
         let mut known = Self::default();
-        for file in files {
+        for file in request.files() {
             let scope = file_scope(file);
-            known.add(&scope, &file.message_type, &file.enum_type);
+            // Those of editions only a protoc reads, which knows their features.
+            let closed = file.syntax() != "proto3";
+            known.add(&scope, closed, &file.message_type, &file.enum_type);
         }
         known
     }
 
-    fn add(&mut self, scope: &str, messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) {
-        self.enums
-            .extend(enums.iter().map(|item| full_name(scope, item.name())));
+    fn add(
+        &mut self,
+        scope: &str,
+        closed: bool,
+        messages: &[DescriptorProto],
+        enums: &[EnumDescriptorProto],
+    ) {
+        for item in enums {
+            let name = full_name(scope, item.name());
+            self.enums.insert(name, Enum::of(item, closed));
+        }
         for message in messages {
             let name = full_name(scope, message.name());
-            self.add(&name, &message.nested_type, &message.enum_type);
+            self.add(&name, closed, &message.nested_type, &message.enum_type);
             self.messages.insert(name);
         }
     }
@@ -73,6 +87,8 @@ impl Known {
 struct File<'a> {
     locations: Locations<'a>,
     known: &'a Known,
+    /// Written in proto3, not in an edition.
+    proto3: bool,
 }
 
 impl File<'_> {
@@ -83,7 +99,13 @@ impl File<'_> {
         }
         mistakes.note(self.package(file));
         for (index, message) in file.message_type.iter().enumerate() {
-            mistakes.note(self.message(&child(&[], field::FILE_MESSAGE, index), message));
+            let name = full_name(&file_scope(file), message.name());
+            let path = child(&[], field::FILE_MESSAGE, index);
+            mistakes.note(self.message(&name, &path, message));
+        }
+        for (index, item) in file.extension.iter().enumerate() {
+            let path = child(&[], field::FILE_EXTENSION, index);
+            mistakes.note(self.packed(&path, item));
         }
         for (index, item) in file.enum_type.iter().enumerate() {
             mistakes.note(self.enumeration(&child(&[], field::FILE_ENUM, index), item));
@@ -95,7 +117,8 @@ impl File<'_> {
                 let path = child(&path, field::SERVICE_METHOD, index);
                 mistakes.note(self.name(&path, method.name()));
                 for name in [method.input_type(), method.output_type()] {
-                    mistakes.note(self.reference(&path, name, &self.known.messages));
+                    let is_message = |name: &str| self.known.messages.contains(name);
+                    mistakes.note(self.reference(&path, name, is_message));
                 }
             }
         }
@@ -122,13 +145,22 @@ impl File<'_> {
         }
     }
 
-    fn message(&self, path: &[i32], message: &DescriptorProto) -> Result<(), Error> {
+    fn message(&self, name: &str, path: &[i32], message: &DescriptorProto) -> Result<(), Error> {
         let mut mistakes = Mistakes::default();
         mistakes.note(self.name(path, message.name()));
         for (index, item) in message.field.iter().enumerate() {
             let path = child(path, field::MESSAGE_FIELD, index);
             mistakes.note(self.field(&path, item));
+            mistakes.note(self.packed(&path, item));
+            if self.proto3 && !is_map_entry(message) {
+                let open = language::open_enum(name, item, &self.known.enums);
+                mistakes.note(self.of_type(&path, item, open));
+            }
             mistakes.note(self.unreserved(&path, item.name(), &message.reserved_name));
+        }
+        for (index, item) in message.extension.iter().enumerate() {
+            let path = child(path, field::MESSAGE_EXTENSION, index);
+            mistakes.note(self.packed(&path, item));
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
             let path = child(path, field::MESSAGE_ONEOF, index);
@@ -138,8 +170,15 @@ impl File<'_> {
             mistakes.note(self.enumeration(&child(path, field::MESSAGE_ENUM, index), item));
         }
         for (index, nested) in message.nested_type.iter().enumerate() {
+            let name = full_name(name, nested.name());
+            if is_map_entry(nested)
+                && let Some(of_map) = language::field_of_map(message, &name)
+            {
+                let path = child(path, field::MESSAGE_FIELD, of_map);
+                mistakes.note(self.map(&name, &path, &message.field[of_map], nested));
+            }
             let path = child(path, field::MESSAGE_NESTED, index);
-            mistakes.note(self.message(&path, nested));
+            mistakes.note(self.message(&name, &path, nested));
             let fields: Vec<&str> = nested
                 .field
                 .iter()
@@ -155,13 +194,54 @@ impl File<'_> {
         mistakes.finish()
     }
 
+    /// What `entry`, of the full name `name`, which the compiler makes of the map
+    /// `item`, must be.
+    fn map(
+        &self,
+        name: &str,
+        path: &[i32],
+        item: &FieldDescriptorProto,
+        entry: &DescriptorProto,
+    ) -> Result<(), Error> {
+        let mut mistakes = Mistakes::default();
+        let enums = &self.known.enums;
+        mistakes.note(self.of_type(path, item, language::map_value(entry, enums)));
+        if self.proto3 {
+            for value in &entry.field {
+                let open = language::open_enum(name, value, enums);
+                mistakes.note(self.of_type(path, item, open));
+            }
+        }
+        mistakes.finish()
+    }
+
+    fn packed(&self, path: &[i32], item: &FieldDescriptorProto) -> Result<(), Error> {
+        self.of_type(path, item, language::packed(item))
+    }
+
+    /// An error that points at the field's type.
+    fn of_type(
+        &self,
+        path: &[i32],
+        item: &FieldDescriptorProto,
+        result: Result<(), String>,
+    ) -> Result<(), Error> {
+        result.map_err(|message| {
+            let mut path = path.to_vec();
+            path.push(language::part(item));
+            self.locations.error(&path, message)
+        })
+    }
+
     fn field(&self, path: &[i32], item: &FieldDescriptorProto) -> Result<(), Error> {
         self.name(path, item.name())?;
         match item.r#type.and_then(|number| Type::try_from(number).ok()) {
-            Some(Type::Message | Type::Group) => {
-                self.reference(path, item.type_name(), &self.known.messages)
-            }
-            Some(Type::Enum) => self.reference(path, item.type_name(), &self.known.enums),
+            Some(Type::Message | Type::Group) => self.reference(path, item.type_name(), |name| {
+                self.known.messages.contains(name)
+            }),
+            Some(Type::Enum) => self.reference(path, item.type_name(), |name| {
+                self.known.enums.contains_key(name)
+            }),
             Some(_) => Ok(()),
             None => Err(self.locations.error(
                 path,
@@ -215,8 +295,13 @@ impl File<'_> {
             .error(path, format!("the name `{name}` has {why}")))
     }
 
-    fn reference(&self, path: &[i32], name: &str, known: &HashSet<String>) -> Result<(), Error> {
-        if known.contains(name) {
+    fn reference(
+        &self,
+        path: &[i32],
+        name: &str,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        if is_known(name) {
             return Ok(());
         }
         Err(self.locations.error(

@@ -20,8 +20,9 @@ use crate::{GeneratedFile, VERSION};
 
 pub(crate) use tree::tree;
 
-/// The number of the contract between generated code and the runtime. A change
-/// that breaks either side's older half makes it one more.
+/// The number of the contract between generated code and the runtime: that of the
+/// oldest runtime that this code compiles with. What it newly calls makes it one more,
+/// here and in the runtime, which serves older numbers on.
 const CONTRACT: u32 = 2;
 
 /// What one package's file is made of.
@@ -60,7 +61,11 @@ impl Package<'_> {
                 tokens.extend(stub::emit(service, &client_cfg)?);
             }
             if options.server {
-                tokens.extend(servicer::emit(service, &server_cfg)?);
+                tokens.extend(servicer::emit(
+                    service,
+                    &server_cfg,
+                    options.require_methods,
+                )?);
                 tokens.extend(server::emit(service, &server_cfg)?);
             }
         }

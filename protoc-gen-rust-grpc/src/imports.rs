@@ -2,10 +2,14 @@
 //! with it. For who gives all files at once it is an oversight, which the compiler
 //! would tell as a type that is not there. It must never be told to who runs protoc
 //! file by file or, as buf does, folder by folder: others of its runs generate them.
+//! The plugin knows that nobody does so where an include file is asked for, which has
+//! the modules of one run.
+//!
+//! Packages that name each other's types, and files for which nothing is generated.
 
 use std::collections::{BTreeMap, HashMap};
 
-use prost_types::FileDescriptorProto;
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use crate::descriptors::{file_scope, full_name};
 use crate::error::Diagnostic;
@@ -24,7 +28,7 @@ pub fn not_generated(request: &Request, options: &Options) -> Vec<Diagnostic> {
     }
     let holding = Holding::of(request.files());
     let homes = homes(request, &holding);
-    let paths = Paths::new(&options.extern_paths);
+    let paths = Paths::of(request, options);
     // By the file that uses it and the file it is from.
     let mut found: BTreeMap<(&str, &str), (&FileDescriptorProto, &str)> = BTreeMap::new();
     for (file, name) in uses(request, &holding, options) {
@@ -49,6 +53,68 @@ pub fn not_generated(request: &Request, options: &Options) -> Vec<Diagnostic> {
             .with_help(help)
     };
     found.into_iter().map(warning).collect()
+}
+
+/// A warning if a package names another's types and no `include_file` is asked for:
+/// such paths count on modules that lie as the packages do, which the include file
+/// has and whoever takes in package by package must write.
+pub fn apart(request: &Request, options: &Options) -> Option<Diagnostic> {
+    if options.include_file.is_some() {
+        return None;
+    }
+    let holding = Holding::of(request.files());
+    let paths = Paths::of(request, options);
+    let mut packages: HashMap<String, &str> = HashMap::new();
+    for file in request.files().iter().filter(|it| request.generates(it)) {
+        let scope = file_scope(file);
+        let enums = file.enum_type.iter().map(EnumDescriptorProto::name);
+        let messages = file.message_type.iter().map(DescriptorProto::name);
+        let names = enums.chain(messages).map(|name| full_name(&scope, name));
+        packages.extend(names.map(|name| (name, file.package())));
+    }
+    let mut found: Vec<(&FileDescriptorProto, &str)> = uses(request, &holding, options)
+        .into_iter()
+        .filter(|(_, name)| paths.external(name).is_none())
+        .filter_map(|(file, name)| {
+            // Of a nested type the package is that of the message around it.
+            let ends = name.match_indices('.').map(|(at, _)| at).skip(1);
+            let mut names = ends.chain([name.len()]).map(|end| &name[..end]);
+            let other = names.find_map(|name| packages.get(name))?;
+            (file.package() != *other).then_some((file, *other))
+        })
+        .collect();
+    found.sort_by(|(file, other), (next, another)| {
+        (file.name(), other).cmp(&(next.name(), another))
+    });
+    let (file, other) = found.first()?;
+    let message = format!(
+        "the package `{}` names types of the package `{other}`, which in Rust needs modules that lie \
+         as the packages do",
+        file.package()
+    );
+    let help = "have them written by `include_file(\"all.rs\")`, and take in all packages with \
+                `grpc_runtime::include_proto!(\"all\")`";
+    let diagnostic = Locations::of(file).diagnostic(&[field::FILE_PACKAGE], message);
+    Some(diagnostic.with_help(help))
+}
+
+/// A warning for each of the files, for none of which anything was generated, whose
+/// types prost-types has.
+pub(crate) fn ready_made(files: &[&FileDescriptorProto], paths: &Paths<'_>) -> Vec<Diagnostic> {
+    let files = files
+        .iter()
+        .filter(|file| paths.is_ready_made(file.package()));
+    let warning = |file: &&FileDescriptorProto| {
+        let message = "nothing is generated for this file: its types are those of \
+                       `::grpc_runtime::prost_types`";
+        let help = format!(
+            "leave it out of the files to generate; for types of your own say where they are with \
+             `extern_path=.{}=…`",
+            file.package()
+        );
+        Diagnostic::in_file(file.name(), message).with_help(help)
+    };
+    files.map(warning).collect()
 }
 
 /// The types that are not generated, each with the name of its file.

@@ -13,6 +13,7 @@
 //! crate's manifest shows what each option changes.
 
 mod accessors;
+mod aside;
 mod boxes;
 mod comments;
 mod compiler_limits;
@@ -40,7 +41,7 @@ use std::collections::{HashMap, HashSet};
 #[doc(hidden)]
 pub use editions::Resolved;
 pub use error::{Diagnostic, Error};
-pub use imports::not_generated;
+pub use imports::{apart, not_generated};
 #[doc(hidden)]
 pub use options::nearest;
 pub use options::{OPTIONS, OptionSpec, Options, options_as_markdown};
@@ -84,9 +85,12 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     options.check()?;
     descriptors::check(request)?;
     let packages = request.packages();
-    let paths = Paths::new(&options.extern_paths);
+    let paths = Paths::of(request, options);
     let inventory = Inventory::of(request, options);
     let mut warnings = inventory.warnings(request, options);
+    if options.messages {
+        warnings.extend(aside::warnings(request, paths.aside()));
+    }
 
     // Before prost-build sees a message: it panics on some names that collide.
     let mut mistakes = Mistakes::default();
@@ -133,6 +137,7 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
         };
         // What the user has elsewhere needs no empty file beside it.
         if generated.is_empty() && paths.has_package(package) {
+            warnings.extend(imports::ready_made(sources, &paths));
             continue;
         }
         files.push((*package, generated.emit(package, options)?));
@@ -146,6 +151,17 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     files.extend(tree.transpose()?);
     check_names(&files, options)?;
     Ok(Generated { files, warnings })
+}
+
+/// The encoded `FileDescriptorSet` of the files to generate and of all they import,
+/// each after what it imports; without comments. It is what other generators and
+/// `prost-reflect` work on.
+pub fn descriptor_set(request: &Request) -> Result<Vec<u8>, Error> {
+    let packages = request.packages();
+    let files = packages.values().flatten();
+    let mut names: Vec<&str> = files.map(|file| file.name()).collect();
+    names.sort_unstable();
+    descriptor_set::closure(request, &names)
 }
 
 /// Fails if a name the user chose is that of a package's file.

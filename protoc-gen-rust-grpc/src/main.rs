@@ -6,16 +6,26 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use protoc_gen_rust_grpc::{VERSION, plugin};
+use protoc_gen_rust_grpc::{OPTIONS, VERSION, plugin};
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--version") {
+    if std::env::args().any(|argument| matches!(argument.as_str(), "--version" | "-V")) {
         println!("protoc-gen-rust-grpc {VERSION}");
         return ExitCode::SUCCESS;
     }
+    if let Some(argument) = std::env::args().nth(1) {
+        if matches!(argument.as_str(), "--help" | "-h") {
+            print!("{}", help());
+            return ExitCode::SUCCESS;
+        }
+        eprintln!(
+            "protoc-gen-rust-grpc: it takes no argument `{argument}`\n\n{}",
+            help()
+        );
+        return ExitCode::from(2);
+    }
     if io::stdin().is_terminal() {
-        eprintln!("protoc-gen-rust-grpc is a plugin of protoc, which runs it:");
-        eprintln!("  protoc --rust-grpc_out=src/generated -I proto proto/hello.proto");
+        eprint!("{}", help());
         return ExitCode::FAILURE;
     }
     match serve() {
@@ -25,6 +35,25 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// How to run it, and every option.
+fn help() -> String {
+    use std::fmt::Write as _;
+
+    let mut text = "\
+protoc-gen-rust-grpc is a plugin of protoc, which runs it:
+
+  protoc --rust-grpc_out=src/generated -I proto proto/hello.proto
+
+Options are given as --rust-grpc_opt=NAME=VALUE, which may be repeated:
+
+"
+    .to_owned();
+    for spec in OPTIONS {
+        let _ = writeln!(text, "  {}={}\n      {}", spec.name, spec.value, spec.help);
+    }
+    text
 }
 
 fn serve() -> io::Result<()> {

@@ -6,6 +6,7 @@
 mod debug;
 mod derives;
 mod marks;
+mod stand_ins;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -28,6 +29,7 @@ use crate::options::Options;
 use crate::paths::{PROST, Paths};
 use crate::request::Request;
 use marks::Marks;
+use stand_ins::StandIns;
 
 /// In a comment's place while prost-build writes; no user's text is in its
 /// input, so none can be taken for it.
@@ -45,19 +47,20 @@ pub(crate) fn generate(
     for file in request.files() {
         types.add(&file_scope(file), &file.message_type, &file.enum_type);
     }
-    let mut config = configure(options, inventory);
+    let stand_ins = StandIns::of(paths.aside());
+    let mut config = configure(options, inventory, &stand_ins);
     // Drops prost-build's own table of well-known types: every external type
     // is named in full below.
     config.compile_well_known_types();
     for name in types.first_values.keys() {
         if let Some(path) = paths.external(name) {
-            config.extern_path(name, path);
+            config.extern_path(stand_ins.name(name), path);
         }
     }
 
     let boxed = boxes::boxed(holding, options);
     for path in &boxed {
-        config.boxed(path);
+        config.boxed(stand_ins.name(path));
     }
 
     let mut derived = derives::of_messages(holding, &boxed);
@@ -73,6 +76,7 @@ pub(crate) fn generate(
                 shape_only(file)
             };
             marks.put(&mut copy, &mut derived);
+            stand_ins.put(&mut copy);
             (Module::from_parts([file.name()]), copy)
         })
         .collect();
@@ -88,12 +92,14 @@ pub(crate) fn generate(
         .filter(|file| request.generates(file))
         .filter_map(|file| Some((file, output.get(&Module::from_parts([file.name()]))?)))
         .map(|(file, text)| {
-            let mut parsed = syn::parse_file(&docs.fill(text)).map_err(|error| {
-                Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
-            })?;
+            let mut parsed =
+                syn::parse_file(&docs.fill(&stand_ins.take(text))).map_err(|error| {
+                    Error::in_file(file.name(), format!("prost-build wrote no Rust: {error}"))
+                })?;
             marks.take(&mut parsed.items);
             accessors::unraw_maps(&mut parsed.items);
             debug::add(&mut parsed.items);
+            stand_ins.note(&file_scope(file), &mut parsed.items);
             Ok((file.name().to_owned(), parsed.items))
         })
         .collect()
@@ -101,11 +107,15 @@ pub(crate) fn generate(
 
 /// prost-build's own options. Its paths mean what [`Rule`] says ours do, as
 /// long as they begin with a dot.
-fn configure(options: &Options, inventory: &Inventory) -> prost_build::Config {
+fn configure(
+    options: &Options,
+    inventory: &Inventory,
+    stand_ins: &StandIns,
+) -> prost_build::Config {
     let mut config = prost_build::Config::new();
     config.prost_path(PROST);
     for rule in &options.rules {
-        let path = inventory.as_prost_names(rule);
+        let path = stand_ins.name(inventory.as_prost_names(rule));
         let value = rule.value.as_str();
         match rule.option {
             "type_attribute" => config.type_attribute(path, value),
@@ -120,7 +130,7 @@ fn configure(options: &Options, inventory: &Inventory) -> prost_build::Config {
     let paths = |option: &str| {
         let rules = options.rules(option);
         rules
-            .map(|rule| inventory.as_prost_names(rule))
+            .map(|rule| stand_ins.name(inventory.as_prost_names(rule)))
             .collect::<Vec<_>>()
     };
     config.bytes(paths("bytes"));

@@ -3,6 +3,7 @@
 //! name, what is given twice, and what has no effect beside another option is
 //! an error; a path that covers nothing is a warning ([`crate::inventory`]).
 
+mod foreign;
 mod nearest;
 pub(crate) mod rules;
 mod table;
@@ -36,6 +37,8 @@ pub struct Options {
     /// The stem of the file for what has no package.
     pub(crate) default_package: String,
     pub(crate) file_descriptor_set: bool,
+    /// Whether servicers write every method.
+    pub(crate) require_methods: bool,
     pub(crate) retain_enum_prefix: bool,
     pub(crate) type_names: bool,
     /// In the order given, which is the order of attributes.
@@ -55,6 +58,7 @@ impl Default for Options {
             include_file: None,
             default_package: "_".to_owned(),
             file_descriptor_set: false,
+            require_methods: false,
             retain_enum_prefix: false,
             type_names: false,
             rules: Vec::new(),
@@ -116,7 +120,12 @@ impl Options {
         let mut mistakes = Mistakes::default();
         for (without, needs, value, names) in [
             (!self.client, "client", "true", &["client_cfg"][..]),
-            (!self.server, "server", "true", &["server_cfg"]),
+            (
+                !self.server,
+                "server",
+                "true",
+                &["server_cfg", "require_methods"],
+            ),
             (
                 !self.messages,
                 "messages",
@@ -212,9 +221,14 @@ fn split(parameter: &str) -> impl Iterator<Item = &str> {
 
 fn unknown(name: &str) -> Error {
     let names: Vec<&str> = OPTIONS.iter().map(|spec| spec.name).collect();
-    let near = nearest(name, names.iter().copied())
-        .map(|near| format!("did you mean `{near}`? "))
-        .unwrap_or_default();
+    let near = foreign::hint(name).map_or_else(
+        || {
+            let near = nearest(name, names.iter().copied());
+            near.map(|near| format!("did you mean `{near}`? "))
+        },
+        |hint| Some(format!("{hint}. ")),
+    );
+    let near = near.unwrap_or_default();
     Diagnostic::new(format!("unknown option `{name}`"))
         .with_help(format!("{near}The options are: {}", names.join(", ")))
         .into()

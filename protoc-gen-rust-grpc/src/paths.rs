@@ -2,7 +2,12 @@
 //! resolves for a message's field and what a service's method names must be one
 //! path, so externs are decided here and handed to prost-build type by type.
 
+use std::collections::BTreeMap;
+
+use crate::aside::{self, Moved};
 use crate::names;
+use crate::options::Options;
+use crate::request::Request;
 
 /// Types of `google.protobuf` that stand for plain Rust values.
 const PLAIN: &[(&str, &str)] = &[
@@ -82,11 +87,37 @@ const IN_PROST_TYPES: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct Paths<'a> {
     externs: &'a [(String, String)],
+    aside: BTreeMap<String, Moved>,
 }
 
 impl<'a> Paths<'a> {
-    pub(crate) fn new(externs: &'a [(String, String)]) -> Self {
-        Self { externs }
+    pub(crate) fn of(request: &Request, options: &'a Options) -> Self {
+        let mut paths = Self::new(&options.extern_paths);
+        paths.aside = aside::modules(request, |proto| {
+            let given = paths.given(proto);
+            given.map(|(from, ..)| from.to_owned())
+        });
+        paths
+    }
+
+    fn new(externs: &'a [(String, String)]) -> Self {
+        Self {
+            externs,
+            aside: BTreeMap::new(),
+        }
+    }
+
+    /// The messages whose modules of nested types are not called after them.
+    pub(crate) fn aside(&self) -> &BTreeMap<String, Moved> {
+        &self.aside
+    }
+
+    /// The module of what is in the package or message of this full name.
+    pub(crate) fn module(&self, proto: &str) -> String {
+        match self.aside.get(proto) {
+            Some(moved) => moved.name.clone(),
+            None => names::snake(proto.rsplit('.').next().unwrap_or_default()),
+        }
     }
 
     /// The path of a type, from the module of `package`: relative, as modules
@@ -96,19 +127,15 @@ impl<'a> Paths<'a> {
         if let Some(path) = self.external(proto) {
             return path;
         }
-        let mut here = package
-            .split('.')
-            .filter(|part| !part.is_empty())
-            .peekable();
+        let here = package.split('.').filter(|part| !part.is_empty());
+        let here: Vec<&str> = here.collect();
         let mut there: Vec<&str> = proto.split('.').filter(|part| !part.is_empty()).collect();
         let name = there.pop().unwrap_or_default();
-        let mut there = there.into_iter().peekable();
-        while here.peek().is_some() && here.peek() == there.peek() {
-            here.next();
-            there.next();
-        }
-        here.map(|_| "super".to_owned())
-            .chain(there.map(names::snake))
+        let shared = here.iter().zip(&there);
+        let shared = shared.take_while(|(here, there)| here == there).count();
+        let module = |end: usize| self.module(&format!(".{}", there[..end].join(".")));
+        std::iter::repeat_n("super".to_owned(), here.len() - shared)
+            .chain((shared + 1..=there.len()).map(module))
             .chain([names::camel(name)])
             .collect::<Vec<_>>()
             .join("::")
@@ -117,13 +144,16 @@ impl<'a> Paths<'a> {
     /// The path of a type that is not generated. The longest path given by the
     /// user wins; any of them wins over the built-in ones.
     pub(crate) fn external(&self, proto: &str) -> Option<String> {
-        let given = self
-            .externs
-            .iter()
-            .map(|(from, to)| (from.as_str(), to.as_str()));
-        longest(given, proto)
+        self.given(proto)
             .or_else(|| longest(PLAIN.iter().copied(), proto))
             .or_else(|| well_known(proto))
+            .map(|(from, to, rest)| self.extend(from, to, rest))
+    }
+
+    /// The user's path that covers the name: both its sides, and what is left.
+    fn given<'p>(&'p self, proto: &'p str) -> Option<Extern<'p>> {
+        let given = self.externs.iter();
+        longest(given.map(|(from, to)| (from.as_str(), to.as_str())), proto)
     }
 
     /// Whether types of the package are found elsewhere, all or the usual ones.
@@ -133,47 +163,63 @@ impl<'a> Paths<'a> {
             || package.strip_prefix(WELL_KNOWN) == Some(".compiler")
             || self.external(&package).is_some()
     }
+
+    /// Whether all types of the package are those of prost-types, as nobody has said
+    /// otherwise.
+    pub(crate) fn is_ready_made(&self, package: &str) -> bool {
+        let package = format!(".{package}");
+        self.has_package(&package[1..]) && self.given(&package).is_none()
+    }
+
+    /// Appends `.Outer.Inner` to the Rust path of `from`, as `outer::Inner`. Below a
+    /// message (`::pb::Outer`) stands the module of its nested types (`::pb::outer`).
+    fn extend(&self, from: &str, path: &str, rest: &str) -> String {
+        let Some((above, name)) = rest.rsplit_once('.') else {
+            return path.to_owned();
+        };
+        let (before, last) = path.rsplit_once("::").unwrap_or_default();
+        let module = match self.aside.get(from) {
+            Some(moved) => format!("{before}::{}", moved.name),
+            None if last.starts_with(char::is_uppercase) => {
+                format!("{before}::{}", names::snake(last))
+            }
+            None => path.to_owned(),
+        };
+        let ends = above.match_indices('.').map(|(at, _)| at).skip(1);
+        let ends = ends.chain((!above.is_empty()).then_some(above.len()));
+        [module]
+            .into_iter()
+            .chain(ends.map(|end| self.module(&format!("{from}{}", &above[..end]))))
+            .chain([names::camel(name)])
+            .collect::<Vec<_>>()
+            .join("::")
+    }
 }
 
-fn well_known(proto: &str) -> Option<String> {
+/// Of a path that covers a name, its `.proto` side and its Rust side, and what is
+/// left of the name.
+type Extern<'p> = (&'p str, &'p str, &'p str);
+
+fn well_known(proto: &str) -> Option<Extern<'_>> {
     let rest = proto.strip_prefix(WELL_KNOWN)?;
     let name = rest.strip_prefix('.')?;
     let is_there = IN_PROST_TYPES.iter().any(|known| {
         name.strip_prefix(known)
             .is_some_and(|below| below.is_empty() || below.starts_with('.'))
     });
-    is_there.then(|| extend(PROST_TYPES, rest))
+    is_there.then_some((WELL_KNOWN, PROST_TYPES, rest))
 }
 
-fn longest<'p>(table: impl Iterator<Item = (&'p str, &'p str)>, proto: &str) -> Option<String> {
+fn longest<'p>(
+    table: impl Iterator<Item = (&'p str, &'p str)>,
+    proto: &'p str,
+) -> Option<Extern<'p>> {
     table
         .filter_map(|(from, to)| {
             let rest = proto.strip_prefix(from)?;
-            (rest.is_empty() || rest.starts_with('.')).then_some((from.len(), to, rest))
+            (rest.is_empty() || rest.starts_with('.')).then_some((from, to, rest))
         })
-        .max_by_key(|(length, ..)| *length)
-        .map(|(_, to, rest)| extend(to, rest))
-}
-
-/// Appends `.Outer.Inner` to a Rust path, as `outer::Inner`. Below a message
-/// (`::pb::Outer`) stands the module of its nested types (`::pb::outer`).
-fn extend(path: &str, rest: &str) -> String {
-    let mut parts: Vec<&str> = rest.split('.').filter(|part| !part.is_empty()).collect();
-    let Some(name) = parts.pop() else {
-        return path.to_owned();
-    };
-    let (before, last) = path.rsplit_once("::").unwrap_or_default();
-    let module = if last.starts_with(char::is_uppercase) {
-        format!("{before}::{}", names::snake(last))
-    } else {
-        path.to_owned()
-    };
-    [module]
-        .into_iter()
-        .chain(parts.into_iter().map(names::snake))
-        .chain([names::camel(name)])
-        .collect::<Vec<_>>()
-        .join("::")
+        .max_by_key(|(from, ..)| from.len())
 }
 
 #[cfg(test)]

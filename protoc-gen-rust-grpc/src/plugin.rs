@@ -9,7 +9,7 @@ use crate::editions;
 use crate::error::{Diagnostic, Error};
 use crate::options::Options;
 use crate::request::Request;
-use crate::{Generated, generate};
+use crate::{Generated, generate, not_generated};
 
 /// `CodeGeneratorResponse.Feature.FEATURE_SUPPORTS_EDITIONS`, and the numbers of
 /// the two fields that come with it. prost-types has none of the three.
@@ -64,7 +64,13 @@ pub fn respond(request: &[u8]) -> Reply {
 fn run(request: &[u8]) -> Result<Generated, Error> {
     let request = Request::decode(request)?;
     let options = Options::parse(request.parameter())?;
-    generate(&request, &options)
+    let mut generated = generate(&request, &options)?;
+    // With an include file all packages come of this one run; without, another run
+    // of protoc may generate what this one imports.
+    if options.include_file.is_some() {
+        generated.warnings.extend(not_generated(&request, &options));
+    }
+    Ok(generated)
 }
 
 #[cfg(test)]

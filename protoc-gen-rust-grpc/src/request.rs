@@ -21,6 +21,8 @@ pub struct Request {
     /// Each file as it came, in the same order: what the types above do not
     /// know (custom options, features of editions) is in here alone.
     encoded: Vec<Vec<u8>>,
+    /// The files that use an edition, whose syntax above is another.
+    editions: BTreeSet<String>,
 }
 
 impl Request {
@@ -40,6 +42,9 @@ impl Request {
                 ));
             }
         }
+        let editions = request.proto_file.iter();
+        let editions = editions.filter(|file| file.syntax() == "editions");
+        let editions = editions.map(|file| file.name().to_owned()).collect();
         editions::lower(bytes, &mut request.proto_file, |name| {
             to_generate.contains(name)
         })?;
@@ -48,6 +53,7 @@ impl Request {
             to_generate,
             files: request.proto_file,
             encoded: descriptor_set::files(bytes)?,
+            editions,
         })
     }
 
@@ -64,6 +70,11 @@ impl Request {
     pub(crate) fn encoded(&self) -> impl Iterator<Item = (&FileDescriptorProto, &[u8])> {
         let encoded = self.encoded.iter().map(Vec::as_slice);
         self.files.iter().zip(encoded)
+    }
+
+    /// Whether the file was written in an edition, not in proto2 or proto3.
+    pub(crate) fn has_edition(&self, file: &FileDescriptorProto) -> bool {
+        self.editions.contains(file.name())
     }
 
     pub(crate) fn generates(&self, file: &FileDescriptorProto) -> bool {

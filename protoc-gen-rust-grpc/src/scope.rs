@@ -240,7 +240,7 @@ impl Walk<'_> {
         // Where the messages' names met already, their modules' are no news.
         if alone && has_module(message) {
             let what = format!("the module of {what}'s nested types");
-            mistakes.note(self.claim(scope, names::snake(message.name()), &what, path));
+            mistakes.note(self.claim(scope, self.paths.module(name), &what, path));
         }
         mistakes.finish()
     }
@@ -313,7 +313,7 @@ impl Walk<'_> {
 }
 
 /// Whether prost-build puts a module beside the message, for what is in it.
-fn has_module(message: &DescriptorProto) -> bool {
+pub(crate) fn has_module(message: &DescriptorProto) -> bool {
     !message.enum_type.is_empty()
         || message
             .nested_type

@@ -133,7 +133,7 @@ fn fields_and_oneofs() {
 }
 
 #[test]
-fn packages_against_packages_and_messages() {
+fn packages_against_packages_and_primitives() {
     let error = refused_by(
         FrontEnd::Protox,
         &[
@@ -170,27 +170,6 @@ fn packages_against_packages_and_messages() {
     assert!(
         error.starts_with(
             "b.proto:2:1: the package `a.str` becomes `str` in Rust and hides the type `str`"
-        ),
-        "{error}"
-    );
-
-    let error = refused_by(
-        FrontEnd::Protox,
-        &[
-            (
-                "a.proto",
-                "syntax = \"proto3\";\npackage a;\nmessage B { message C {} }\n",
-            ),
-            (
-                "b.proto",
-                "syntax = \"proto3\";\npackage a.b;\nmessage D {}\n",
-            ),
-        ],
-    );
-    assert!(
-        error.starts_with(
-            "a.proto:3:9: the module of the message `B`'s nested types and the package `a.b` both \
-             become `b`"
         ),
         "{error}"
     );

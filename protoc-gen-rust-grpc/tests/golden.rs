@@ -37,6 +37,7 @@ const CASES: &[Case] = &[
     ("old", &["old.proto"], &[]),
     ("keywords", &["keywords.proto"], &[]),
     ("taken", &["taken.proto", "taken_child.proto"], &[]),
+    ("aside", &["aside.proto", "aside_bar.proto"], &[]),
     ("names", &["names.proto"], &[]),
     ("deprecated", &["deprecated.proto"], &[]),
     ("comments", &["comments.proto"], &[]),

@@ -44,6 +44,30 @@ The well-known types of `prost_types` have no serde; give a field of such a type
 `#[serde(skip)]` or `#[serde(with = \"…\")]` by `field_attribute`, or name types
 that have it with `extern_path=.google.protobuf=::…`.
 
+**proto3 JSON**, with pbjson. The build script writes the descriptors, from which
+`pbjson-build` writes the implementations of serde's traits; they go into the modules
+of the messages, and the well-known types are those of `pbjson-types`:
+
+```rust
+let set = std::path::Path::new(&std::env::var(\"OUT_DIR\")?).join(\"descriptors.bin\");
+grpc_build::Config::new()
+    .file_descriptor_set_path(&set)
+    .extern_path(\".google.protobuf\", \"::pbjson_types\")
+    .compile(&[\"proto/event.proto\"], &[\"proto\"])?;
+pbjson_build::Builder::new()
+    .register_descriptors(&std::fs::read(&set)?)?
+    .build(&[\".event\"])?;
+```
+
+```rust
+grpc_runtime::include_proto!(\"event\");
+include!(concat!(env!(\"OUT_DIR\"), \"/event.serde.rs\"));
+```
+
+**Dynamic messages**, and JSON of types that nobody generated, with `prost-reflect`:
+`DescriptorPool::decode` takes `FILE_DESCRIPTOR_SET`, or the file of
+`Config::file_descriptor_set_path`.
+
 **A client and a server behind cargo features**, from one crate:
 `client_cfg=feature = \"client\"` and `server_cfg=feature = \"server\"`.
 
@@ -70,7 +94,7 @@ fn value(option: &str) -> &'static str {
         "extern_path" => ".store.Details=::details::Details",
         "include_file" => "mod.rs",
         "default_package_filename" => "root",
-        "file_descriptor_set" | "retain_enum_prefix" | "type_names" => "true",
+        "file_descriptor_set" | "require_methods" | "retain_enum_prefix" | "type_names" => "true",
         "type_attribute" => ".store=#[derive(serde::Serialize, serde::Deserialize)]",
         "message_attribute" => ".store.Order=#[must_use]",
         "enum_attribute" => ".=#[non_exhaustive]",

@@ -72,14 +72,46 @@ pub use prost_types;
 #[cfg(feature = "tls")]
 pub use rustls;
 
-/// Includes the code that `grpc_build` generated for a package.
+/// Includes the code that `grpc_build` generated for a package, in a build script
+/// that writes into `OUT_DIR`.
 ///
 /// ```ignore
-/// grpc_runtime::include_proto!("example");
+/// grpc_runtime::include_proto!("example");   // the package, not the file
+/// grpc_runtime::include_proto!("_");         // what has no package
 /// ```
+///
+/// Packages that name each other's types need modules that lie as the packages do.
+/// `grpc_build` writes them, for any number of packages, into the file that
+/// `include_file` names, and this macro takes it in by its name without `.rs`:
+///
+/// ```ignore
+/// // build.rs: two packages, of which one uses the other
+/// grpc_build::Config::new()
+///     .include_file("all.rs")
+///     .compile(&["proto/acme/money.proto", "proto/acme/shop.proto"], &["proto"])
+///
+/// // src/main.rs
+/// grpc_runtime::include_proto!("all");
+/// use acme::shop::ShopStub;
+/// ```
+///
+/// A name that the build script generated nothing for is an error that lists the
+/// names there are.
 #[macro_export]
 macro_rules! include_proto {
     ($package:literal) => {
-        include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+        include!(env!(
+            concat!("GRPC_BUILD_FILE_", $package),
+            concat!(
+                "the build script generated nothing called `",
+                $package,
+                "`. Name a package, not its file; generated are: ",
+                env!(
+                    "GRPC_BUILD_NAMES",
+                    "include_proto! needs a build script that calls grpc_build to write into \
+                     OUT_DIR"
+                )
+            )
+        ));
     };
 }

@@ -29,9 +29,13 @@ edition = "2024"
 [dependencies]
 envoy-types = { version = "=0.7.7", default-features = false }
 etcd-client = { version = "=0.21.1", default-features = false }
+# Block comments of paragraphs, of a wallet's API.
+fedimint-tonic-lnd = { version = "=0.4.0", default-features = false }
 opentelemetry-proto = { version = "=0.33.1", default-features = false }
 # All of protobuf 27: its own tests, of proto2, proto3 and edition 2023.
 protobuf-src = "=2.1.1"
+# Comments with stars, in proto2.
+pulsar = { version = "=6.9.1", default-features = false }
 tonic-health = { version = "=0.14.9", default-features = false }
 tonic-reflection = { version = "=0.14.9", default-features = false }
 tonic-types = "=0.14.9"
@@ -83,7 +87,9 @@ cargo build --locked --package grpc-tests --package protoc-gen-rust-grpc --bins
     "etcd=$crates/etcd-client/proto" \
     "envoy=$crates/envoy-types/proto/data-plane-api,$(printf '%s,' \
         "$crates"/envoy-types/proto/{googleapis,protoc-gen-validate,xds,opentelemetry-proto,cel-spec/proto,client_model})$common" \
+    "lnd=$crates/fedimint-tonic-lnd/vendor" \
     "opentelemetry=$crates/opentelemetry-proto/src/proto/opentelemetry-proto" \
+    "pulsar=$crates/pulsar" \
     "protobuf=$protobuf/src" \
     "protobuf_java=$protobuf/java/core/src/test/proto,$protobuf/src" \
     "protobuf_go=$go/google.golang.org/protobuf" \

@@ -88,6 +88,14 @@ impl Config {
         self.option("file_descriptor_set", yes.to_string())
     }
 
+    /// Whether a servicer must write every method: with true, one that it leaves out,
+    /// as a new `rpc` of the service, is an error of the compiler. Default: false, it
+    /// answers UNIMPLEMENTED.
+    #[must_use]
+    pub fn require_methods(self, yes: bool) -> Self {
+        self.option("require_methods", yes.to_string())
+    }
+
     /// Puts attributes on messages, enums and oneofs, above what is generated:
     /// `.type_attribute(".acme", "#[derive(serde::Serialize)]")`.
     #[must_use]

@@ -98,6 +98,7 @@ fn methods_are_the_options_of_the_table() {
         .include_file("mod.rs")
         .default_package_filename("root")
         .file_descriptor_set(true)
+        .require_methods(true)
         .type_attribute(".", "#[a]")
         .message_attribute(".", "#[a]")
         .enum_attribute(".", "#[a]")
@@ -319,4 +320,130 @@ fn without_a_place_to_write_to() {
     let sources = Sources::new(&["hello.proto"], &[proto]).unwrap();
     let error = Config::new().for_cargo(&sources).unwrap_err().to_string();
     assert!(error.starts_with("OUT_DIR is not set"), "{error}");
+}
+
+#[test]
+fn descriptors_for_other_generators_have_all_imports() {
+    use prost::Message as _;
+
+    let directory = directory();
+    let file = directory.path().join("sets/hello.bin");
+    let config = Config::new().file_descriptor_set_path(&file);
+    run(config, directory.path()).unwrap();
+    let set = prost_types::FileDescriptorSet::decode(&fs::read(&file).unwrap()[..]).unwrap();
+    let files = set.file.iter();
+    let names: Vec<&str> = files.map(prost_types::FileDescriptorProto::name).collect();
+    let expected = ["google/protobuf/any.proto", "part.proto", "hello.proto"];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_call_does_not_replace_what_another_wrote() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    fs::write(
+        proto.join("more.proto"),
+        "syntax = \"proto3\";\npackage hello;\nmessage More {}\n",
+    )
+    .unwrap();
+    let call = |config: Config, name: &str| {
+        let sources = Sources::new(&[proto.join(name)], &[&proto]).unwrap();
+        config
+            .out_dir(directory.path().join("out"))
+            .for_cargo(&sources)
+    };
+    call(Config::new(), "hello.proto").unwrap();
+    // The same files again are the same call.
+    call(Config::new().client(false), "hello.proto").unwrap();
+    let before = read(directory.path(), "hello.rs");
+    let error = call(Config::new(), "more.proto").unwrap_err().to_string();
+    let error = error.replace(&format!("{}/", directory.path().display()), "");
+    assert!(
+        error.starts_with(
+            "`hello.rs` would replace what another call of this build script has written to out: \
+             one call is for proto/hello.proto, this one for proto/more.proto. Name the files of \
+             both in one call"
+        ),
+        "{error}"
+    );
+    assert_eq!(read(directory.path(), "hello.rs"), before);
+
+    call(Config::new().include_file("all.rs"), "part.proto").unwrap();
+    let again = call(Config::new().include_file("all.rs"), "hello.proto").unwrap_err();
+    assert!(
+        again.to_string().starts_with("`all.rs` would replace"),
+        "{again}"
+    );
+}
+
+#[test]
+fn include_proto_is_told_what_there_is() {
+    let directory = directory();
+    let out = directory.path().join("out");
+    run(Config::new().include_file("all.rs"), directory.path()).unwrap();
+    let shown = out.display();
+    assert_eq!(
+        crate::written::variables(&out),
+        [
+            format!("cargo:rustc-env=GRPC_BUILD_FILE_all={shown}/all.rs"),
+            format!("cargo:rustc-env=GRPC_BUILD_FILE_hello={shown}/hello.rs"),
+            "cargo:rustc-env=GRPC_BUILD_NAMES=`all`, `hello`".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn packages_that_name_each_other_are_told_how_to_be_taken_in() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let both = [proto.join("hello.proto"), proto.join("part.proto")];
+    let warnings = |config: Config, protos: &[std::path::PathBuf]| {
+        let sources = Sources::new(protos, &[&proto]).unwrap();
+        let warnings = config.run(&sources).unwrap().warnings;
+        let folder = format!("{}/", directory.path().display());
+        let warnings = warnings.iter().map(|text| text.replace(&folder, ""));
+        warnings.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings(Config::new(), &both),
+        [
+            "proto/hello.proto:2:1: the package `hello` names types of the package `part`, which \
+             in Rust needs modules that lie as the packages do; have them written by \
+             `include_file(\"all.rs\")`, and take in all packages with \
+             `grpc_runtime::include_proto!(\"all\")`"
+        ]
+    );
+    let none = Vec::<String>::new();
+    assert_eq!(warnings(Config::new().include_file("all.rs"), &both), none);
+    assert_eq!(warnings(Config::new(), &both[1..]), none);
+}
+
+#[test]
+fn files_whose_types_are_ready_made_are_told() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let sources = Sources::new(&["google/protobuf/any.proto"], &[&proto]);
+    // It is on no include path here, as it is for those who copy it beside theirs.
+    assert!(sources.is_err());
+    fs::create_dir_all(proto.join("google/protobuf")).unwrap();
+    let text = "syntax = \"proto3\";\npackage google.protobuf;\n\
+                message Any { string type_url = 1; bytes value = 2; }\n";
+    fs::write(proto.join("google/protobuf/any.proto"), text).unwrap();
+    let sources = Sources::new(&["google/protobuf/any.proto"], &[&proto]).unwrap();
+    let config = Config::new().out_dir(directory.path().join("out"));
+    let lines = config.clone().for_cargo(&sources).unwrap();
+    assert_eq!(
+        told("warning", &lines, directory.path()),
+        [
+            "proto/google/protobuf/any.proto: nothing is generated for this file: its types are \
+             those of `::grpc_runtime::prost_types`; leave it out of the files to generate; for \
+             types of your own say where they are with `extern_path=.google.protobuf=…`"
+        ]
+    );
+    let config = config.extern_path(".google.protobuf", "::mine");
+    let lines = config.for_cargo(&sources).unwrap();
+    assert_eq!(
+        told("warning", &lines, directory.path()),
+        Vec::<String>::new()
+    );
 }

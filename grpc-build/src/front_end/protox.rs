@@ -1,7 +1,10 @@
 //! The front-end in Rust.
 
+mod comments;
 mod names;
+mod oneofs;
 mod report;
+mod source_info;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,27 +21,31 @@ use crate::sources::{Sources, without_mark};
 
 pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     let first = compile(sources, Disk::new(sources));
-    let looked_up = first.is_err();
+    let corrected = first.is_err();
     let compiler = first.or_else(|errors| {
-        // It looks names up in all files that it has read. protoc does in those
-        // imported, so the files may be good: once more, with names looked up.
+        // It looks names up in all files that it has read, protoc in those
+        // imported; and it may give a name twice that nobody wrote. So the files
+        // may be good: once more, with both put right.
         let disk = Disk {
-            looks_names_up: true,
+            corrects: true,
             ..Disk::new(sources)
         };
         compile(sources, disk).map_err(|still| told(&errors, &still, sources))
     })?;
     // Not by way of the typed set, which knows no custom options.
     let mut descriptors = compiler.encode_file_descriptor_set();
-    if looked_up {
+    if corrected {
         let disk = Disk::new(sources);
         descriptors = names::without_added_imports(&descriptors, |name| {
             disk.imported(name).map(|file| file.dependency.len())
         })?;
     }
+    let descriptors = source_info::as_protoc_writes(&descriptors, |name| {
+        (!is_bundled(name)).then(|| sources.text(name)).flatten()
+    })?;
     let files = compiler
         .files()
-        .filter(|file| GoogleFileResolver::new().open_file(file.name()).is_err())
+        .filter(|file| !is_bundled(file.name()))
         .filter_map(|file| sources.find(file.name()))
         .collect();
     Ok(Read {
@@ -46,6 +53,11 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
         files,
         variables: Vec::new(),
     })
+}
+
+/// Whether protox has the file of its own and reads none of that name.
+fn is_bundled(name: &str) -> bool {
+    GoogleFileResolver::new().open_file(name).is_ok()
 }
 
 /// A file to generate, and why it cannot be.
@@ -74,7 +86,7 @@ fn compile(sources: &Sources, disk: Disk) -> Result<Compiler, Vec<Refused>> {
 }
 
 /// The first reading's errors, which know places, of the files that were refused
-/// `still` when names were looked up.
+/// `still` when names were put right.
 fn told(errors: &[Refused], still: &[Refused], sources: &Sources) -> Error {
     let is_bad = |name: &String| still.iter().any(|(other, _)| other == name);
     let mut bad: Vec<&Refused> = errors.iter().filter(|(name, _)| is_bad(name)).collect();
@@ -91,6 +103,19 @@ fn told(errors: &[Refused], still: &[Refused], sources: &Sources) -> Error {
             texts.push(text);
         }
     }
+    let disk = Disk::new(sources);
+    let files = bad
+        .iter()
+        .filter_map(|(_, error)| disk.imported(error.file()?));
+    let no_mistakes: Vec<String> = files
+        .flat_map(|file| oneofs::taken_twice(&file))
+        .map(|name| format!("name '{name}' is defined twice"))
+        .collect();
+    texts.retain(|text| !no_mistakes.iter().any(|none| text.contains(none)));
+    if texts.is_empty() {
+        let still = still.iter();
+        texts.extend(still.flat_map(|(_, error)| report::report(error, sources)));
+    }
     Error::of_all(&texts)
 }
 
@@ -99,7 +124,8 @@ fn told(errors: &[Refused], still: &[Refused], sources: &Sources) -> Error {
 #[derive(Debug)]
 struct Disk {
     sources: Sources,
-    looks_names_up: bool,
+    /// Whether names that protox would get wrong are put right.
+    corrects: bool,
     /// What has been read, as others import it again.
     parsed: RefCell<HashMap<String, File>>,
 }
@@ -108,7 +134,7 @@ impl Disk {
     fn new(sources: &Sources) -> Self {
         Self {
             sources: sources.clone(),
-            looks_names_up: false,
+            corrects: false,
             parsed: RefCell::default(),
         }
     }
@@ -145,13 +171,14 @@ impl Disk {
 
 impl FileResolver for Disk {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if !self.looks_names_up {
+        if !self.corrects {
             return self.parse(name);
         }
         let file = self
             .imported(name)
             .ok_or_else(|| protox::Error::file_not_found(name))?;
-        let file = names::look_up(file, |import| self.imported(import));
+        let mut file = names::look_up(file, |import| self.imported(import));
+        oneofs::rename(&mut file);
         Ok(File::from_file_descriptor_proto(file))
     }
 }

@@ -1,5 +1,6 @@
 //! The server's side as the user writes it: a trait of what they write as `async
-//! fn`s, each with a body that answers UNIMPLEMENTED and looks at no argument.
+//! fn`s, each with a body that answers UNIMPLEMENTED and looks at no argument, or
+//! with none.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,11 +9,20 @@ use super::{attributes, deprecated, docs, ident, type_path, user_attributes};
 use crate::error::Error;
 use crate::model::{Method, Service, Shape};
 
-pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, Error> {
+pub(super) fn emit(
+    service: &Service,
+    cfg: &TokenStream,
+    require_methods: bool,
+) -> Result<TokenStream, Error> {
     let servicer = ident(&service.servicer.name);
     let otherwise = format!(
-        "What a server of `{}` does. A method left out answers UNIMPLEMENTED.",
-        service.full_name
+        "What a server of `{}` does.{}",
+        service.full_name,
+        if require_methods {
+            ""
+        } else {
+            " A method left out answers UNIMPLEMENTED."
+        }
     );
     let attributes = attributes(service, &service.servicer, &docs(&service.docs, &otherwise));
     let given = user_attributes(&service.servicer.attributes)?;
@@ -20,7 +30,7 @@ pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, 
     let methods = service
         .methods
         .iter()
-        .map(|item| method(service, item))
+        .map(|item| method(service, item, require_methods))
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(quote! {
         #attributes
@@ -34,8 +44,9 @@ pub(super) fn emit(service: &Service, cfg: &TokenStream) -> Result<TokenStream, 
     })
 }
 
-fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
+fn method(service: &Service, method: &Method, required: bool) -> Result<TokenStream, Error> {
     let docs = docs(&method.docs, &format!("Answers `{}`.", method.path));
+    let written = format!(" {}", as_written(method));
     let deprecated = deprecated(method.deprecated);
     let name = ident(&method.name);
     let module = ident(&service.module.name);
@@ -60,16 +71,47 @@ fn method(service: &Service, method: &Method) -> Result<TokenStream, Error> {
     } else {
         (None, quote!(#output))
     };
+    let body = if required {
+        quote!(;)
+    } else {
+        quote!({ ::grpc_runtime::codegen::unimplemented(#module::#constant) })
+    };
     Ok(quote! {
         #docs
+        #[doc = ""]
+        #[doc = #written]
         #deprecated
         fn #name(
             &self,
             #request,
             #replies
             context: &mut ::grpc_runtime::Context,
-        ) -> impl ::grpc_runtime::codegen::Answer<#answer> {
-            ::grpc_runtime::codegen::unimplemented(#module::#constant)
-        }
+        ) -> impl ::grpc_runtime::codegen::Answer<#answer> #body
     })
+}
+
+/// A sentence with the `async fn` to write, since the trait's own method returns a
+/// type that nobody writes.
+fn as_written(method: &Method) -> String {
+    let Method {
+        name,
+        input,
+        output,
+        shape,
+        ..
+    } = method;
+    let request = if shape.client_streams {
+        format!("requests: &mut Receiver<{input}>")
+    } else {
+        format!("request: {input}")
+    };
+    let (replies, answer) = if shape.server_streams {
+        (format!("replies: &mut Sender<{output}>, "), "()")
+    } else {
+        (String::new(), output.as_str())
+    };
+    format!(
+        "Written as `async fn {name}(&self, {request}, {replies}context: &mut Context) -> \
+         Result<{answer}, Status>`."
+    )
 }

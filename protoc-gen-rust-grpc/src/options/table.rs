@@ -140,10 +140,19 @@ pub const OPTIONS: &[OptionSpec] = &[
         "true|false",
         "true",
         "Add `FILE_DESCRIPTOR_SET` to each package's file: its descriptors and those of all it \
-         imports, encoded, as server reflection serves them. Where they import `google.protobuf`'s \
+         imports, encoded, as server reflection serves them; `grpc_build` can write them to a file \
+         too (`Config::file_descriptor_set_path`). Where they import `google.protobuf`'s \
          descriptor, type, api or compiler/plugin, it has those as the compiler in use brings \
          them: check code in, and check it, with one version of one compiler. Default: false.",
         |options, value| values::boolean(value).map(|yes| options.file_descriptor_set = yes),
+    ),
+    one(
+        "require_methods",
+        "true|false",
+        "true",
+        "Make a servicer write every method: one that it leaves out, as a new `rpc` of the \
+         service, is an error of the compiler. Default: false, it answers UNIMPLEMENTED.",
+        |options, value| values::boolean(value).map(|yes| options.require_methods = yes),
     ),
     rule(
         "type_attribute",

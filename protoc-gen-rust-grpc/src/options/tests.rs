@@ -154,3 +154,35 @@ fn options_that_need_another() {
         assert!(text.contains(why), "{parameter}: {text}");
     }
 }
+
+#[test]
+fn options_of_other_generators_are_known() {
+    for (parameter, hint) in [
+        ("build_server=false", "here it is called `server`"),
+        ("build_client=false", "here it is called `client`"),
+        ("enable_type_names=true", "here it is called `type_names`"),
+        (
+            "trait_attribute=.=#[a]",
+            "here it is called `servicer_attribute`",
+        ),
+        ("out_dir=src", "`--rust-grpc_out=`"),
+        ("file_descriptor_set_path=x", "--descriptor_set_out=FILE"),
+        (
+            "require_unimplemented_servers=false",
+            "`require_methods=true`",
+        ),
+        ("Build_Server=false", "here it is called `server`"),
+        ("serber=false", "did you mean `server`?"),
+    ] {
+        let error = refused(parameter);
+        assert!(error.contains(hint), "{error}");
+    }
+}
+
+/// A hint that names an option of ours must stay true.
+#[test]
+fn what_hints_name_is_in_the_table() {
+    for ours in super::foreign::named() {
+        assert!(OPTIONS.iter().any(|spec| spec.name == ours), "{ours}");
+    }
+}

@@ -99,6 +99,14 @@ fn find(message: &str, text: &str) -> Option<Place> {
         let start = text.rfind("/*")?;
         return Some(Place::at_offset(text, start, 2));
     }
+    if let Some(name) = message.strip_prefix("name '") {
+        let (name, _) = name.split_once("' is not defined")?;
+        let is_word = |next: char| next.is_ascii_alphanumeric() || next == '_' || next == '.';
+        let (start, _) = text.match_indices(name).find(|(start, _)| {
+            !text[..*start].ends_with(is_word) && !text[start + name.len()..].starts_with(is_word)
+        })?;
+        return Some(Place::at_offset(text, start, name.len()));
+    }
     // `import cycle detected: a.proto -> b.proto -> a.proto`, told of the file
     // whose import closes the cycle or begins it.
     let cycle = message.strip_prefix("import cycle detected: ")?;

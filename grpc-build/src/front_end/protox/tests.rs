@@ -100,3 +100,58 @@ fn the_mistakes_of_all_files_are_told_once() {
         .collect();
     assert_eq!(found, ["c.proto:2:13", "c.proto:2:22", "d.proto:2:9"]);
 }
+
+/// Only fields and oneofs count; what the compiler names first is taken too.
+#[test]
+fn the_oneof_behind_an_optional_takes_a_free_name() {
+    use prost::Message as _;
+
+    let text = "syntax = \"proto3\";
+message M {
+  optional string a = 1;
+  oneof _a { string x = 2; }
+  oneof X_a { string y = 3; }
+  optional int32 _b = 4;
+  message N { optional int32 c = 1; oneof _c { string x = 2; } }
+}
+";
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.proto"), text).unwrap();
+    let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
+    let protoc = FrontEnd::Protoc(protoc_bin_vendored::protoc_bin_path().unwrap());
+    let [ours, theirs] = [FrontEnd::Protox, protoc].map(|front_end| {
+        let read = front_end.read(&sources).unwrap();
+        let set = prost_types::FileDescriptorSet::decode(&read.descriptors[..]).unwrap();
+        set.file[0].message_type.clone()
+    });
+    let oneofs = ours[0].oneof_decl.iter();
+    let names: Vec<&str> = oneofs
+        .map(prost_types::OneofDescriptorProto::name)
+        .collect();
+    assert_eq!(names, ["_a", "X_a", "XX_a", "X_b"]);
+    assert_eq!(ours, theirs);
+}
+
+/// A tab reaches to the next multiple of eight, as it does for protoc.
+#[test]
+fn places_behind_tabs_are_protocs() {
+    use prost::Message as _;
+
+    let text = "syntax = \"proto3\";\nmessage M {\n\tint32\ta = 1;\n}\n";
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.proto"), text).unwrap();
+    let sources = Sources::new(&["a.proto"], &[directory.path()]).unwrap();
+    let protoc = FrontEnd::Protoc(protoc_bin_vendored::protoc_bin_path().unwrap());
+    let [ours, theirs] = [FrontEnd::Protox, protoc].map(|front_end| {
+        let read = front_end.read(&sources).unwrap();
+        let set = prost_types::FileDescriptorSet::decode(&read.descriptors[..]).unwrap();
+        let info = set.file[0].source_code_info.clone().unwrap();
+        let field = info
+            .location
+            .into_iter()
+            .find(|it| it.path == [4, 0, 2, 0, 1]);
+        field.unwrap().span
+    });
+    assert_eq!(ours, [2, 16, 17]);
+    assert_eq!(ours, theirs);
+}

@@ -217,6 +217,8 @@ pub trait FinderServicer: ::core::marker::Send + ::core::marker::Sync + 'static 
     /// - \[ \] task
     ///
     /// And a comment behind it with \<html>.
+    ///
+    /// Written as `async fn find(&self, request: Thing, context: &mut Context) -> Result<Thing, Status>`.
     fn find(
         &self,
         request: Thing,
@@ -227,6 +229,8 @@ pub trait FinderServicer: ::core::marker::Send + ::core::marker::Sync + 'static 
     /// Another
     /// without stars
     /// and deeper.
+    ///
+    /// Written as `async fn other(&self, request: Thing, context: &mut Context) -> Result<Thing, Status>`.
     fn other(
         &self,
         request: Thing,

@@ -63,6 +63,8 @@ impl OlderStub {
 #[deprecated]
 pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/retired.Older/Get`.
+    ///
+    /// Written as `async fn get(&self, request: Note, context: &mut Context) -> Result<Note, Status>`.
     fn get(
         &self,
         request: Note,
@@ -71,6 +73,8 @@ pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(older::GET)
     }
     /// Answers `/retired.Older/Watch`.
+    ///
+    /// Written as `async fn watch(&self, request: Note, replies: &mut Sender<Note>, context: &mut Context) -> Result<(), Status>`.
     #[deprecated]
     fn watch(
         &self,
@@ -159,6 +163,8 @@ impl NewerStub {
 #[allow(unused_variables)]
 pub trait NewerServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Use `Watch`.
+    ///
+    /// Written as `async fn poll(&self, request: Note, context: &mut Context) -> Result<Note, Status>`.
     #[deprecated]
     fn poll(
         &self,
@@ -168,6 +174,8 @@ pub trait NewerServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(newer::POLL)
     }
     /// Answers `/retired.Newer/Watch`.
+    ///
+    /// Written as `async fn watch(&self, request: Note, replies: &mut Sender<Note>, context: &mut Context) -> Result<(), Status>`.
     fn watch(
         &self,
         request: Note,

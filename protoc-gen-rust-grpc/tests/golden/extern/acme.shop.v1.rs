@@ -108,6 +108,8 @@ impl ShopStub {
 #[allow(unused_variables)]
 pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/acme.shop.v1.Shop/Buy`.
+    ///
+    /// Written as `async fn buy(&self, request: ::acme_types::shop::v1::Order, context: &mut Context) -> Result<::acme_types::money::Money, Status>`.
     fn buy(
         &self,
         request: ::acme_types::shop::v1::Order,
@@ -116,6 +118,8 @@ pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(shop::BUY)
     }
     /// Answers `/acme.shop.v1.Shop/Items`.
+    ///
+    /// Written as `async fn items(&self, request: crate::Hello, replies: &mut Sender<::acme_types::shop::v1::Item>, context: &mut Context) -> Result<(), Status>`.
     fn items(
         &self,
         request: crate::Hello,

@@ -101,6 +101,8 @@ impl HelloServiceStub {
 #[allow(unused_variables)]
 pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// One greeting, one reply.
+    ///
+    /// Written as `async fn say_hello(&self, request: HelloRequest, context: &mut Context) -> Result<HelloResponse, Status>`.
     fn say_hello(
         &self,
         request: HelloRequest,
@@ -109,6 +111,8 @@ pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 's
         ::grpc_runtime::codegen::unimplemented(hello_service::SAY_HELLO)
     }
     /// Answers `/example.HelloService/LotsOfReplies`.
+    ///
+    /// Written as `async fn lots_of_replies(&self, request: HelloRequest, replies: &mut Sender<HelloResponse>, context: &mut Context) -> Result<(), Status>`.
     fn lots_of_replies(
         &self,
         request: HelloRequest,
@@ -118,6 +122,8 @@ pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 's
         ::grpc_runtime::codegen::unimplemented(hello_service::LOTS_OF_REPLIES)
     }
     /// Answers `/example.HelloService/LotsOfGreetings`.
+    ///
+    /// Written as `async fn lots_of_greetings(&self, requests: &mut Receiver<HelloRequest>, context: &mut Context) -> Result<HelloResponse, Status>`.
     fn lots_of_greetings(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HelloRequest>,
@@ -126,6 +132,8 @@ pub trait HelloServiceServicer: ::core::marker::Send + ::core::marker::Sync + 's
         ::grpc_runtime::codegen::unimplemented(hello_service::LOTS_OF_GREETINGS)
     }
     /// Answers `/example.HelloService/BidiHello`.
+    ///
+    /// Written as `async fn bidi_hello(&self, requests: &mut Receiver<HelloRequest>, replies: &mut Sender<HelloResponse>, context: &mut Context) -> Result<(), Status>`.
     fn bidi_hello(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HelloRequest>,

@@ -318,6 +318,8 @@ impl HttpServiceStub {
 #[allow(unused_variables)]
 pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/r.type.self.HTTPService/New`.
+    ///
+    /// Written as `async fn new_(&self, request: Self_, context: &mut Context) -> Result<Option, Status>`.
     fn new_(
         &self,
         request: Self_,
@@ -326,6 +328,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::NEW)
     }
     /// Answers `/r.type.self.HTTPService/Clone`.
+    ///
+    /// Written as `async fn clone(&self, request: Self_, context: &mut Context) -> Result<self_::Type, Status>`.
     fn clone(
         &self,
         request: Self_,
@@ -334,6 +338,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::CLONE)
     }
     /// Answers `/r.type.self.HTTPService/Drop`.
+    ///
+    /// Written as `async fn drop(&self, request: Status, context: &mut Context) -> Result<Context, Status>`.
     fn drop(
         &self,
         request: Status,
@@ -342,6 +348,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::DROP)
     }
     /// Answers `/r.type.self.HTTPService/Name`.
+    ///
+    /// Written as `async fn name(&self, request: Result, context: &mut Context) -> Result<Future, Status>`.
     fn name(
         &self,
         request: Result,
@@ -350,6 +358,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::NAME_)
     }
     /// Answers `/r.type.self.HTTPService/Type`.
+    ///
+    /// Written as `async fn r#type(&self, request: Box, replies: &mut Sender<Arc>, context: &mut Context) -> Result<(), Status>`.
     fn r#type(
         &self,
         request: Box,
@@ -359,6 +369,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::TYPE)
     }
     /// Answers `/r.type.self.HTTPService/Self`.
+    ///
+    /// Written as `async fn self_(&self, requests: &mut Receiver<String>, context: &mut Context) -> Result<Vec, Status>`.
     fn self_(
         &self,
         requests: &mut ::grpc_runtime::Receiver<String>,
@@ -367,6 +379,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::SELF)
     }
     /// Answers `/r.type.self.HTTPService/super`.
+    ///
+    /// Written as `async fn super_(&self, requests: &mut Receiver<Receiver>, replies: &mut Sender<Sender>, context: &mut Context) -> Result<(), Status>`.
     fn super_(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Receiver>,
@@ -376,6 +390,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::SUPER)
     }
     /// Answers `/r.type.self.HTTPService/await`.
+    ///
+    /// Written as `async fn r#await(&self, request: S, context: &mut Context) -> Result<Method, Status>`.
     fn r#await(
         &self,
         request: S,
@@ -384,6 +400,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::AWAIT)
     }
     /// Answers `/r.type.self.HTTPService/Extern`.
+    ///
+    /// Written as `async fn extern_(&self, request: S, context: &mut Context) -> Result<Method, Status>`.
     fn extern_(
         &self,
         request: S,
@@ -392,6 +410,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::EXTERN)
     }
     /// Answers `/r.type.self.HTTPService/GetHTTP2Info`.
+    ///
+    /// Written as `async fn get_http2_info(&self, request: S, context: &mut Context) -> Result<Send, Status>`.
     fn get_http2_info(
         &self,
         request: S,
@@ -400,6 +420,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::GET_HTTP2_INFO)
     }
     /// Answers `/r.type.self.HTTPService/into`.
+    ///
+    /// Written as `async fn into(&self, request: S, context: &mut Context) -> Result<Clone, Status>`.
     fn into(
         &self,
         request: S,
@@ -408,6 +430,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::INTO)
     }
     /// Answers `/r.type.self.HTTPService/as_ref`.
+    ///
+    /// Written as `async fn as_ref(&self, request: S, context: &mut Context) -> Result<From, Status>`.
     fn as_ref(
         &self,
         request: S,
@@ -416,6 +440,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::AS_REF)
     }
     /// Answers `/r.type.self.HTTPService/Context`.
+    ///
+    /// Written as `async fn context(&self, request: Context, context: &mut Context) -> Result<Default, Status>`.
     fn context(
         &self,
         request: Context,

@@ -312,6 +312,8 @@ impl KindsStub {
 #[allow(unused_variables)]
 pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/kinds.Kinds/Ping`.
+    ///
+    /// Written as `async fn ping(&self, request: (), context: &mut Context) -> Result<(), Status>`.
     fn ping(
         &self,
         request: (),
@@ -320,6 +322,8 @@ pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(kinds::PING)
     }
     /// Answers `/kinds.Kinds/Now`.
+    ///
+    /// Written as `async fn now(&self, request: (), context: &mut Context) -> Result<::grpc_runtime::prost_types::Timestamp, Status>`.
     fn now(
         &self,
         request: (),
@@ -328,6 +332,8 @@ pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(kinds::NOW)
     }
     /// Answers `/kinds.Kinds/Name`.
+    ///
+    /// Written as `async fn name(&self, request: ::grpc_runtime::prost::alloc::string::String, context: &mut Context) -> Result<i64, Status>`.
     fn name(
         &self,
         request: ::grpc_runtime::prost::alloc::string::String,
@@ -336,6 +342,8 @@ pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(kinds::NAME_)
     }
     /// Answers `/kinds.Kinds/Times`.
+    ///
+    /// Written as `async fn times(&self, requests: &mut Receiver<::grpc_runtime::prost_types::Timestamp>, replies: &mut Sender<::grpc_runtime::prost_types::Duration>, context: &mut Context) -> Result<(), Status>`.
     fn times(
         &self,
         requests: &mut ::grpc_runtime::Receiver<::grpc_runtime::prost_types::Timestamp>,
@@ -345,6 +353,8 @@ pub trait KindsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(kinds::TIMES)
     }
     /// Answers `/kinds.Kinds/Nested`.
+    ///
+    /// Written as `async fn nested(&self, request: everything::inner::Deep, context: &mut Context) -> Result<everything::Inner, Status>`.
     fn nested(
         &self,
         request: everything::inner::Deep,

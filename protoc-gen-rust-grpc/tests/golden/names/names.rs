@@ -708,6 +708,8 @@ impl HttpServiceStub {
 #[allow(unused_variables)]
 pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.HTTPService/GetHTTP2Info`.
+    ///
+    /// Written as `async fn get_http2_info(&self, request: HttpRequest, context: &mut Context) -> Result<HttpRequest, Status>`.
     fn get_http2_info(
         &self,
         request: HttpRequest,
@@ -716,6 +718,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::GET_HTTP2_INFO)
     }
     /// Answers `/names.HTTPService/ListURLs`.
+    ///
+    /// Written as `async fn list_ur_ls(&self, request: HttpRequest, replies: &mut Sender<HttpRequest>, context: &mut Context) -> Result<(), Status>`.
     fn list_ur_ls(
         &self,
         request: HttpRequest,
@@ -725,6 +729,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::LIST_UR_LS)
     }
     /// Answers `/names.HTTPService/X509Check`.
+    ///
+    /// Written as `async fn x509_check(&self, requests: &mut Receiver<HttpRequest>, context: &mut Context) -> Result<HttpRequest, Status>`.
     fn x509_check(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HttpRequest>,
@@ -733,6 +739,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::X509_CHECK)
     }
     /// Answers `/names.HTTPService/_3D`.
+    ///
+    /// Written as `async fn _3d(&self, requests: &mut Receiver<HttpRequest>, replies: &mut Sender<HttpRequest>, context: &mut Context) -> Result<(), Status>`.
     fn _3d(
         &self,
         requests: &mut ::grpc_runtime::Receiver<HttpRequest>,
@@ -742,6 +750,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::_3D)
     }
     /// Answers `/names.HTTPService/lowercase`.
+    ///
+    /// Written as `async fn lowercase(&self, request: HttpRequest, context: &mut Context) -> Result<HttpRequest, Status>`.
     fn lowercase(
         &self,
         request: HttpRequest,
@@ -750,6 +760,8 @@ pub trait HttpServiceServicer: ::core::marker::Send + ::core::marker::Sync + 'st
         ::grpc_runtime::codegen::unimplemented(http_service::LOWERCASE)
     }
     /// Answers `/names.HTTPService/SHOUTED_NAME`.
+    ///
+    /// Written as `async fn shouted_name(&self, request: HttpRequest, context: &mut Context) -> Result<HttpRequest, Status>`.
     fn shouted_name(
         &self,
         request: HttpRequest,
@@ -969,6 +981,8 @@ impl MethodsStub {
 #[allow(unused_variables)]
 pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Methods/New`.
+    ///
+    /// Written as `async fn new_(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn new_(
         &self,
         request: Status,
@@ -977,6 +991,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::NEW)
     }
     /// Answers `/names.Methods/Clone`.
+    ///
+    /// Written as `async fn clone(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn clone(
         &self,
         request: Status,
@@ -985,6 +1001,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::CLONE)
     }
     /// Answers `/names.Methods/Connect`.
+    ///
+    /// Written as `async fn connect(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn connect(
         &self,
         request: Status,
@@ -993,6 +1011,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::CONNECT)
     }
     /// Answers `/names.Methods/Start`.
+    ///
+    /// Written as `async fn start(&self, requests: &mut Receiver<Status>, context: &mut Context) -> Result<Status, Status>`.
     fn start(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Status>,
@@ -1001,6 +1021,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::START)
     }
     /// Answers `/names.Methods/Drop`.
+    ///
+    /// Written as `async fn drop(&self, request: Status, replies: &mut Sender<Status>, context: &mut Context) -> Result<(), Status>`.
     fn drop(
         &self,
         request: Status,
@@ -1010,6 +1032,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::DROP)
     }
     /// Answers `/names.Methods/Into`.
+    ///
+    /// Written as `async fn into(&self, requests: &mut Receiver<Status>, replies: &mut Sender<Status>, context: &mut Context) -> Result<(), Status>`.
     fn into(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Status>,
@@ -1019,6 +1043,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::INTO)
     }
     /// Answers `/names.Methods/From`.
+    ///
+    /// Written as `async fn from(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn from(
         &self,
         request: Status,
@@ -1027,6 +1053,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::FROM)
     }
     /// Answers `/names.Methods/FromArc`.
+    ///
+    /// Written as `async fn from_arc(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn from_arc(
         &self,
         request: Status,
@@ -1035,6 +1063,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::FROM_ARC)
     }
     /// Answers `/names.Methods/Fmt`.
+    ///
+    /// Written as `async fn fmt(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn fmt(
         &self,
         request: Status,
@@ -1043,6 +1073,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::FMT)
     }
     /// Answers `/names.Methods/Name`.
+    ///
+    /// Written as `async fn name(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn name(
         &self,
         request: Status,
@@ -1051,6 +1083,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::NAME_)
     }
     /// Answers `/names.Methods/Service`.
+    ///
+    /// Written as `async fn service(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn service(
         &self,
         request: Status,
@@ -1059,6 +1093,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::SERVICE)
     }
     /// Answers `/names.Methods/Channel`.
+    ///
+    /// Written as `async fn channel(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn channel(
         &self,
         request: Status,
@@ -1067,6 +1103,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::CHANNEL)
     }
     /// Answers `/names.Methods/Wait`.
+    ///
+    /// Written as `async fn wait(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn wait(
         &self,
         request: Status,
@@ -1075,6 +1113,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::WAIT)
     }
     /// Answers `/names.Methods/Poll`.
+    ///
+    /// Written as `async fn poll(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn poll(
         &self,
         request: Status,
@@ -1083,6 +1123,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::POLL)
     }
     /// Answers `/names.Methods/Request`.
+    ///
+    /// Written as `async fn request(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn request(
         &self,
         request: Status,
@@ -1091,6 +1133,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::REQUEST)
     }
     /// Answers `/names.Methods/Context`.
+    ///
+    /// Written as `async fn context(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn context(
         &self,
         request: Status,
@@ -1099,6 +1143,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::CONTEXT)
     }
     /// Answers `/names.Methods/TypeId`.
+    ///
+    /// Written as `async fn type_id(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn type_id(
         &self,
         request: Status,
@@ -1107,6 +1153,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::TYPE_ID)
     }
     /// Answers `/names.Methods/Self`.
+    ///
+    /// Written as `async fn self_(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn self_(
         &self,
         request: Status,
@@ -1115,6 +1163,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::SELF)
     }
     /// Answers `/names.Methods/Super`.
+    ///
+    /// Written as `async fn super_(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn super_(
         &self,
         request: Status,
@@ -1123,6 +1173,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::SUPER)
     }
     /// Answers `/names.Methods/Type`.
+    ///
+    /// Written as `async fn r#type(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn r#type(
         &self,
         request: Status,
@@ -1131,6 +1183,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::TYPE)
     }
     /// Answers `/names.Methods/Async`.
+    ///
+    /// Written as `async fn r#async(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn r#async(
         &self,
         request: Status,
@@ -1139,6 +1193,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::ASYNC)
     }
     /// Answers `/names.Methods/Await`.
+    ///
+    /// Written as `async fn r#await(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn r#await(
         &self,
         request: Status,
@@ -1147,6 +1203,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::AWAIT)
     }
     /// Answers `/names.Methods/Gen`.
+    ///
+    /// Written as `async fn r#gen(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn r#gen(
         &self,
         request: Status,
@@ -1155,6 +1213,8 @@ pub trait MethodsServicer: ::core::marker::Send + ::core::marker::Sync + 'static
         ::grpc_runtime::codegen::unimplemented(methods::GEN)
     }
     /// Answers `/names.Methods/Try`.
+    ///
+    /// Written as `async fn r#try(&self, request: Status, context: &mut Context) -> Result<Status, Status>`.
     fn r#try(
         &self,
         request: Status,
@@ -1254,6 +1314,8 @@ impl StatusStub {
 #[allow(unused_variables)]
 pub trait StatusServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Status_/Get`.
+    ///
+    /// Written as `async fn get(&self, request: Option, context: &mut Context) -> Result<Result, Status>`.
     fn get(
         &self,
         request: Option,
@@ -1332,6 +1394,8 @@ impl BoolStub {
 #[allow(unused_variables)]
 pub trait BoolServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Bool/Get`.
+    ///
+    /// Written as `async fn get(&self, request: Vec, replies: &mut Sender<String>, context: &mut Context) -> Result<(), Status>`.
     fn get(
         &self,
         request: Vec,
@@ -1411,6 +1475,8 @@ impl I32Stub {
 #[allow(unused_variables)]
 pub trait I32Servicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.I32/Get`.
+    ///
+    /// Written as `async fn get(&self, requests: &mut Receiver<Box>, context: &mut Context) -> Result<Sender, Status>`.
     fn get(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Box>,
@@ -1545,6 +1611,8 @@ impl SelfStub {
 #[allow(unused_variables)]
 pub trait SelfServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Self/Get`.
+    ///
+    /// Written as `async fn get(&self, requests: &mut Receiver<Receiver>, replies: &mut Sender<Channel>, context: &mut Context) -> Result<(), Status>`.
     fn get(
         &self,
         requests: &mut ::grpc_runtime::Receiver<Receiver>,
@@ -1622,6 +1690,8 @@ impl TypeStub {
 #[allow(unused_variables)]
 pub trait TypeServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Type/Get`.
+    ///
+    /// Written as `async fn get(&self, request: Context, context: &mut Context) -> Result<Some, Status>`.
     fn get(
         &self,
         request: Context,
@@ -1705,6 +1775,8 @@ impl GreeterStub_ {
 #[allow(unused_variables)]
 pub trait GreeterServicer_: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/names.Greeter/Greet`.
+    ///
+    /// Written as `async fn greet(&self, request: GreeterStub, context: &mut Context) -> Result<GreeterServicer, Status>`.
     fn greet(
         &self,
         request: GreeterStub,

@@ -126,6 +126,8 @@ impl OlderStub {
 #[allow(unused_variables)]
 pub trait OlderServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/old.Older/Get`.
+    ///
+    /// Written as `async fn get(&self, request: Old, context: &mut Context) -> Result<old::Result, Status>`.
     fn get(
         &self,
         request: Old,

@@ -52,6 +52,8 @@ impl BareStub {
 #[allow(unused_variables)]
 pub trait BareServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/Bare/Wrap`.
+    ///
+    /// Written as `async fn wrap(&self, request: example::HelloRequest, context: &mut Context) -> Result<Wrapped, Status>`.
     fn wrap(
         &self,
         request: example::HelloRequest,

@@ -139,6 +139,8 @@ impl ShopStub {
 #[allow(unused_variables)]
 pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/acme.shop.v1.Shop/Buy`.
+    ///
+    /// Written as `async fn buy(&self, request: Order, context: &mut Context) -> Result<super::super::money::Money, Status>`.
     fn buy(
         &self,
         request: Order,
@@ -147,6 +149,8 @@ pub trait ShopServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
         ::grpc_runtime::codegen::unimplemented(shop::BUY)
     }
     /// Answers `/acme.shop.v1.Shop/Items`.
+    ///
+    /// Written as `async fn items(&self, request: super::super::super::example::HelloRequest, replies: &mut Sender<Item>, context: &mut Context) -> Result<(), Status>`.
     fn items(
         &self,
         request: super::super::super::example::HelloRequest,

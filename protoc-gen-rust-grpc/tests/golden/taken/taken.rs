@@ -70,6 +70,8 @@ impl GreeterStub {
 #[allow(unused_variables)]
 pub trait GreeterServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/taken.Greeter_/Greet`.
+    ///
+    /// Written as `async fn greet(&self, request: greeter::Inner, context: &mut Context) -> Result<GreeterServer, Status>`.
     fn greet(
         &self,
         request: greeter::Inner,
@@ -150,6 +152,8 @@ impl ChildStub {
 #[allow(unused_variables)]
 pub trait ChildServicer: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers `/taken.Child/Greet`.
+    ///
+    /// Written as `async fn greet(&self, request: Greeter, context: &mut Context) -> Result<Greeter, Status>`.
     fn greet(
         &self,
         request: Greeter,

@@ -1,0 +1,74 @@
+//! What calls of this process, a build script, have written: so that one does not
+//! replace what another wrote, and so that `include_proto!` knows every name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::sources::Sources;
+
+/// By path, the `.proto` files of the call that wrote it.
+static WRITTEN: Mutex<BTreeMap<PathBuf, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+fn written() -> MutexGuard<'static, BTreeMap<PathBuf, Vec<String>>> {
+    WRITTEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the files `names` of `directory` for a call with `sources`.
+///
+/// Fails on one that a call with other sources has. The same sources again are a
+/// second run of one call.
+pub(crate) fn claim(directory: &Path, names: &[&str], sources: &Sources) -> Result<(), Error> {
+    let mut written = written();
+    let own: Vec<String> = sources
+        .names()
+        .iter()
+        .map(|name| sources.shown(name))
+        .collect();
+    for name in names {
+        if let Some(other) = written.get(&directory.join(name))
+            && *other != own
+        {
+            return Err(Error::new(format!(
+                "`{name}` would replace what another call of this build script has written to {}: \
+                 one call is for {}, this one for {}. Name the files of both in one call, as all \
+                 files of a package and one `include_file` must be; or give the calls directories \
+                 of their own with Config::out_dir",
+                directory.display(),
+                other.join(", "),
+                own.join(", ")
+            )));
+        }
+    }
+    for name in names {
+        written.insert(directory.join(name), own.clone());
+    }
+    Ok(())
+}
+
+/// The lines for cargo by which `grpc_runtime::include_proto!` finds what was written
+/// to the directory.
+pub(crate) fn variables(directory: &Path) -> Vec<String> {
+    let written = written();
+    let files = written
+        .keys()
+        .filter(|path| path.parent() == Some(directory));
+    let files: Vec<(&Path, &str)> = files
+        .filter_map(|path| Some((path.as_path(), path.file_stem()?.to_str()?)))
+        .collect();
+    let line = |(path, stem): &(&Path, &str)| {
+        format!("cargo:rustc-env=GRPC_BUILD_FILE_{stem}={}", path.display())
+    };
+    let mut lines: Vec<String> = files.iter().map(line).collect();
+    let name = |(_, stem): &(&Path, &str)| match *stem {
+        "_" => "`_` (what has no package)".to_owned(),
+        stem => format!("`{stem}`"),
+    };
+    let names: Vec<String> = files.iter().map(name).collect();
+    lines.push(format!(
+        "cargo:rustc-env=GRPC_BUILD_NAMES={}",
+        names.join(", ")
+    ));
+    lines
+}

@@ -1,0 +1,119 @@
+//! prost-build names the module of a message's nested types after the message.
+//! Where that module steps aside ([`crate::aside`]), prost-build is given the
+//! message under another name, and both names are put right in what it wrote.
+
+use std::collections::BTreeMap;
+
+use prost_types::{DescriptorProto, FileDescriptorProto};
+
+use crate::aside::Moved;
+use crate::descriptors::file_scope;
+use crate::names;
+
+/// One message under another name.
+#[derive(Debug)]
+struct StandIn {
+    /// The full names, with a leading dot.
+    from: String,
+    to: String,
+    /// What to write for what prost-build wrote, in this order.
+    words: [(String, String); 3],
+    moved: Moved,
+}
+
+/// The messages that prost-build knows by another name.
+#[derive(Debug, Default)]
+pub(super) struct StandIns {
+    all: Vec<StandIn>,
+}
+
+impl StandIns {
+    pub(super) fn of(moved: &BTreeMap<String, Moved>) -> Self {
+        let stand_in = |(index, (from, moved)): (usize, (&String, &Moved))| {
+            let (scope, name) = from.rsplit_once('.').unwrap_or(("", from));
+            // No word of a user's: `Zq` stands at both ends, so that no number is
+            // the beginning of another.
+            let other = format!("{name}Zq{index}Zq");
+            StandIn {
+                from: from.clone(),
+                to: format!("{scope}.{other}"),
+                words: [
+                    (names::camel(&other), names::camel(name)),
+                    (names::snake(&other), moved.name.clone()),
+                    (other, name.to_owned()),
+                ],
+                moved: moved.clone(),
+            }
+        };
+        Self {
+            all: moved.iter().enumerate().map(stand_in).collect(),
+        }
+    }
+
+    /// The name, or path of an option, as prost-build is to know it.
+    pub(super) fn name(&self, name: &str) -> String {
+        let found = self.all.iter().find_map(|it| {
+            let rest = name.strip_prefix(&it.from)?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{}{rest}", it.to))
+        });
+        found.unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Renames the messages and all that names them.
+    pub(super) fn put(&self, file: &mut FileDescriptorProto) {
+        if self.all.is_empty() {
+            return;
+        }
+        let scope = file_scope(file);
+        for message in &mut file.message_type {
+            let full = self.name(&format!("{scope}.{}", message.name()));
+            let name = full.rsplit('.').next().unwrap_or_default();
+            message.name = Some(name.to_owned());
+            self.put_types(message);
+        }
+    }
+
+    fn put_types(&self, message: &mut DescriptorProto) {
+        for item in &mut message.field {
+            if let Some(name) = &mut item.type_name {
+                *name = self.name(name);
+            }
+        }
+        for nested in &mut message.nested_type {
+            self.put_types(nested);
+        }
+    }
+
+    /// Puts the names right in what prost-build wrote.
+    pub(super) fn take(&self, text: &str) -> String {
+        let words = self.all.iter().flat_map(|it| &it.words);
+        words.fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+
+    /// Says on each module of the package that it stepped aside.
+    pub(super) fn note(&self, scope: &str, items: &mut [syn::Item]) {
+        for item in items {
+            let syn::Item::Mod(module) = item else {
+                continue;
+            };
+            let name = module.ident.to_string();
+            let is_it = |it: &&StandIn| {
+                let above = it.from.rsplit_once('.').map_or("", |(above, _)| above);
+                it.moved.name == name && above == scope
+            };
+            if let Some(it) = self.all.iter().find(is_it) {
+                let note = format!(" {}", it.moved.note());
+                let after = module
+                    .attrs
+                    .iter()
+                    .take_while(|it| it.path().is_ident("doc"));
+                let after = after.count();
+                let notes: [syn::Attribute; 2] = [
+                    syn::parse_quote!(#[doc = ""]),
+                    syn::parse_quote!(#[doc = #note]),
+                ];
+                module.attrs.splice(after..after, notes);
+            }
+        }
+    }
+}
