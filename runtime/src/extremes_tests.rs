@@ -398,7 +398,9 @@ fn options_of_channels_and_calls() {
 #[test]
 fn the_most_of_every_option_over_sockets() {
     let mut wrong = Vec::new();
-    for (name, change) in OPTIONS {
+    // A notice without end is served without end.
+    let ending = |(name, _): &&(&str, Change)| *name != "ServerBuilder::shutdown_notice";
+    for (name, change) in OPTIONS.iter().filter(ending) {
         for value in [Value::Most, Value::Last] {
             let grace = options::Extreme::at(value, Duration::ZERO).unwrap();
             if let Some(setting) = setting(*change, value) {

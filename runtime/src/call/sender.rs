@@ -51,7 +51,7 @@ impl<M: Message> Sender<M> {
     ///
     /// # Errors
     /// The call's own status if it has failed, been cancelled or run out of
-    /// time; `FAILED_PRECONDITION` where it has ended with OK;
+    /// time; `CANCELLED` where it has ended with OK;
     /// `RESOURCE_EXHAUSTED` if the message is above the send limit.
     ///
     /// Dropping the future before it is ready sends nothing.

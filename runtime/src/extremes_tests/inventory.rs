@@ -13,6 +13,7 @@ const ELSEWHERE: &[&str] = &["Server::shutdown"];
 /// What is told, or asked about a value, and changes nothing.
 const NO_OPTIONS: &[&str] = &[
     "::CONTRACT",
+    "::OLDEST_CONTRACT",
     "::check_contract",
     "::future_quota_value",
     "::quota_value",

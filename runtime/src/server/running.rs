@@ -173,8 +173,8 @@ impl Server {
     /// [`shutdown_notice`](crate::ServerBuilder::shutdown_notice) sets no more
     /// connections are accepted, clients are told to go elsewhere (GOAWAY), and the
     /// calls that run have `grace` to finish. What is left is then cut, with
-    /// `UNAVAILABLE` for its callers. It always ends, at the latest a second after
-    /// `grace`.
+    /// `UNAVAILABLE` for its callers. It always ends: at the latest a second after the
+    /// notice and `grace`.
     ///
     /// Dropping the future stops the server at once.
     pub async fn shutdown(self, grace: Duration) -> ShutdownReport {

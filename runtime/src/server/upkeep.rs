@@ -17,6 +17,7 @@ impl ServerBuilder {
     /// [`Server::leaving`](crate::Server::leaving) tells whoever answers health checks,
     /// and clients that are connected are told to connect anew (GOAWAY), which the
     /// balancer sends elsewhere. 0 unless set; take what your balancer needs to notice.
+    /// With [`Duration::MAX`] it serves for ever.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -1,6 +1,7 @@
-//! A constructor for each code that is a failure.
+//! A constructor for each code that is a failure, and what becomes one by itself.
 
 use std::borrow::Cow;
+use std::io;
 
 use super::Status;
 use crate::code::Code;
@@ -84,5 +85,45 @@ impl Status {
     /// `UNAUTHENTICATED`: the caller's credentials are missing or invalid.
     pub fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Unauthenticated, message)
+    }
+}
+
+/// By the error's kind, which is also the message; `INTERNAL` for those that say
+/// nothing to a caller. The error itself is the [source](std::error::Error::source), which stays on
+/// this side.
+///
+/// ```
+/// use grpc_runtime::{Code, Status};
+///
+/// fn load(path: &str) -> Result<Vec<u8>, Status> {
+///     Ok(std::fs::read(path)?)
+/// }
+/// let status = load("/secret/no/such/file").unwrap_err();
+/// assert_eq!(status.code(), Code::NotFound);
+/// assert!(!status.message().contains("secret"));
+/// ```
+impl From<io::Error> for Status {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let code = match error.kind() {
+            Kind::NotFound => Code::NotFound,
+            Kind::PermissionDenied => Code::PermissionDenied,
+            Kind::AlreadyExists => Code::AlreadyExists,
+            Kind::TimedOut => Code::DeadlineExceeded,
+            Kind::Unsupported => Code::Unimplemented,
+            Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::NotConnected
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::BrokenPipe
+            | Kind::AddrInUse
+            | Kind::AddrNotAvailable => Code::Unavailable,
+            Kind::OutOfMemory | Kind::StorageFull | Kind::QuotaExceeded => Code::ResourceExhausted,
+            _ => Code::Internal,
+        };
+        Self::new(code, error.kind().to_string()).with_source(error)
     }
 }

@@ -14,7 +14,6 @@ mod tests;
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -238,45 +237,5 @@ impl From<MetadataError> for Status {
 impl From<MalformedTimeout> for Status {
     fn from(error: MalformedTimeout) -> Self {
         Self::from_error(Code::Internal, error)
-    }
-}
-
-/// By the error's kind, which is also the message; `INTERNAL` for those that say
-/// nothing to a caller. The error itself is the [source](Error::source), which stays on
-/// this side.
-///
-/// ```
-/// use grpc_runtime::{Code, Status};
-///
-/// fn load(path: &str) -> Result<Vec<u8>, Status> {
-///     Ok(std::fs::read(path)?)
-/// }
-/// let status = load("/secret/no/such/file").unwrap_err();
-/// assert_eq!(status.code(), Code::NotFound);
-/// assert!(!status.message().contains("secret"));
-/// ```
-impl From<io::Error> for Status {
-    fn from(error: io::Error) -> Self {
-        use io::ErrorKind as Kind;
-        let code = match error.kind() {
-            Kind::NotFound => Code::NotFound,
-            Kind::PermissionDenied => Code::PermissionDenied,
-            Kind::AlreadyExists => Code::AlreadyExists,
-            Kind::TimedOut => Code::DeadlineExceeded,
-            Kind::Unsupported => Code::Unimplemented,
-            Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::ConnectionAborted
-            | Kind::NotConnected
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
-            | Kind::BrokenPipe
-            | Kind::AddrInUse
-            | Kind::AddrNotAvailable => Code::Unavailable,
-            Kind::OutOfMemory | Kind::StorageFull | Kind::QuotaExceeded => Code::ResourceExhausted,
-            _ => Code::Internal,
-        };
-        Self::new(code, error.kind().to_string()).with_source(error)
     }
 }

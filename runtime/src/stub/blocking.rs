@@ -138,7 +138,7 @@ impl<Q: Message> BlockingSender<Q> {
     /// Sends one message; see [`Sender::send`].
     ///
     /// # Errors
-    /// The call's status if it has failed; `FAILED_PRECONDITION` where it has ended
+    /// The call's status if it has failed; `CANCELLED` where it has ended
     /// with OK.
     pub fn send(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.sender.send(message))?
@@ -174,7 +174,7 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
     /// Sends one message; see [`Sender::send`].
     ///
     /// # Errors
-    /// The call's status if it has failed; `FAILED_PRECONDITION` where it has ended
+    /// The call's status if it has failed; `CANCELLED` where it has ended
     /// with OK.
     pub fn send(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.stream.send(message))?

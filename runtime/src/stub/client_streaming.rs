@@ -59,7 +59,7 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
     /// before it had all messages.
     ///
     /// # Errors
-    /// The call's status if it has failed; `FAILED_PRECONDITION` where the server has
+    /// The call's status if it has failed; `CANCELLED` where the server has
     /// answered with OK and takes no more messages.
     ///
     /// ```

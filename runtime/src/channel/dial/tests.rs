@@ -60,7 +60,7 @@ fn a_failure_tells_of_every_address() {
         ),
         (
             "reach shop.test:1: connect to [::1]:1, 127.0.0.2:1: connection refused; \
-             HTTP/2 with 127.0.0.1:1: no answer within 20 s"
+             HTTP/2 with 127.0.0.1:1: no answer within 20s"
                 .to_owned(),
             Some(Phase::Handshake)
         )

@@ -231,7 +231,7 @@ async fn an_early_answer_ends_the_request() {
             tokio::task::yield_now().await;
         }
     });
-    assert_eq!(told.await.code(), Code::FailedPrecondition);
+    assert_eq!(told.await.code(), Code::Cancelled);
     assert_eq!(within(stream.finish()).await.unwrap().number, 9);
 }
 

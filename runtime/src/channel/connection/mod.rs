@@ -2,35 +2,33 @@
 //! connection's task owns this; callers reach it through queues alone. It must
 //! never wait, and never dial.
 
+mod responses;
+
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use self::responses::{Outcome, no_trailers};
 use super::open::Open;
 use super::response::Response;
 use super::waiting::Waiting;
 use crate::call::command::{Command, Link};
-use crate::call::gather::{Gather, stalled};
+use crate::call::gather::stalled;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
-use crate::call::state::Ended;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
 use crate::framing::{Encodings, PREFIX_LEN, Side};
-use crate::spare;
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::{CannotOpen, Connection};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{Event, ResetCause, StreamId};
-use crate::transport::http2::fields::Fields;
-use crate::transport::http2::keepalive::TOO_MANY_PINGS;
 use crate::transport::http2::stream::{self, StreamMap};
 
 /// A head above this waits for what the server's SETTINGS say of it. Lower limits
@@ -219,161 +217,6 @@ impl ClientConnection {
         }
     }
 
-    // --- responses ---------------------------------------------------------------
-
-    fn on_headers(&mut self, stream: StreamId, fields: &Fields, end_stream: bool) -> Outcome {
-        let Some(open) = self.calls.get_mut(&stream) else {
-            return Outcome::Goes;
-        };
-        self.has_answered = true;
-        if end_stream {
-            // PROTOCOL-HTTP2's Trailers-Only.
-            return Outcome::Ends(response_head::read_trailers(fields));
-        }
-        let head = match response_head::read_head(fields, self.identity.encodings) {
-            Ok(head) => head,
-            Err(status) => return Outcome::Fails(status),
-        };
-        // The server has looked at the call: there is no other attempt.
-        if let Some(request) = open.request.take() {
-            spare::keep_message(request);
-        }
-        open.response = if open.method.shape().server_streams {
-            open.state.deliver_head(head.metadata, head.encoding);
-            Response::Stream
-        } else {
-            let limit = open.options.limits.max_receive_message_size;
-            Response::Whole {
-                head: head.metadata,
-                gather: Gather::new(limit, Side::Client, head.encoding),
-            }
-        };
-        Outcome::Goes
-    }
-
-    fn on_data(
-        &mut self,
-        connection: &mut Connection,
-        stream: StreamId,
-        data: Bytes,
-        now: Instant,
-    ) -> Outcome {
-        let Some(open) = self.calls.get_mut(&stream) else {
-            return Outcome::Goes;
-        };
-        match &mut open.response {
-            // The connection lets no DATA pass before a head.
-            Response::Awaited => Outcome::Goes,
-            Response::Stream => {
-                let length = data.len();
-                if !open.state.deliver_data(data) {
-                    connection.release(stream, length);
-                }
-                Outcome::Goes
-            }
-            Response::Whole { gather, .. } => {
-                if let Err(status) = gather.push(data, connection.room(stream)) {
-                    return Outcome::Fails(status);
-                }
-                gather.give_credit(connection, stream, now);
-                Outcome::Goes
-            }
-        }
-    }
-
-    fn apply_outcome(
-        &mut self,
-        connection: &mut Connection,
-        stream: StreamId,
-        outcome: Outcome,
-        now: Instant,
-    ) {
-        match outcome {
-            Outcome::Goes => {}
-            Outcome::Ends(ended) => {
-                // The server has said its last word; a request that still
-                // streams has no reader.
-                connection.reset(stream, ErrorCode::NO_ERROR);
-                if let Some(open) = self.remove(stream) {
-                    forget_whole(connection, stream, &open);
-                    end(open, ended, now);
-                }
-            }
-            Outcome::Fails(status) => self.fail(connection, stream, status, now),
-        }
-    }
-
-    /// The call ends by our judgement.
-    fn fail(
-        &mut self,
-        connection: &mut Connection,
-        stream: StreamId,
-        status: Status,
-        now: Instant,
-    ) {
-        connection.reset(stream, ErrorCode::CANCEL);
-        if let Some(open) = self.remove(stream) {
-            forget_whole(connection, stream, &open);
-            open.fail(status, now);
-        }
-    }
-
-    /// Readers have to tell how far they are, and whoever waits for a large message
-    /// asks for it anew.
-    fn report(&mut self, connection: &mut Connection, now: Instant) {
-        let reports = connection.reports();
-        for (stream, open) in &self.calls {
-            match &open.response {
-                Response::Awaited | Response::Stream => {
-                    let progress = open.state.set_reports(reports);
-                    progress.apply(connection, *stream, now);
-                }
-                Response::Whole { gather, .. } => gather.give_credit(connection, *stream, now),
-            }
-        }
-    }
-
-    fn on_reset(
-        &mut self,
-        connection: &mut Connection,
-        stream: StreamId,
-        cause: ResetCause,
-        now: Instant,
-    ) {
-        let Some(mut open) = self.remove(stream) else {
-            return;
-        };
-        forget_whole(connection, stream, &open);
-        let unprocessed = matches!(
-            cause,
-            ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
-        ) && matches!(open.response, Response::Awaited)
-            && (open.request.is_some() || open.untouched);
-        if unprocessed && open.may_retry() {
-            return self.open_again(open, now);
-        }
-        open.fail(reset::status_of(cause), now);
-    }
-
-    fn on_go_away(&mut self, keepalive: Option<Duration>, code: ErrorCode, debug: &[u8]) {
-        if code == ErrorCode::NO_ERROR {
-            return;
-        }
-        let said = String::from_utf8_lossy(debug);
-        let mut text = format!("GOAWAY {code} '{}'", said.escape_debug());
-        if code == ErrorCode::ENHANCE_YOUR_CALM
-            && debug == TOO_MANY_PINGS.as_bytes()
-            && let Some(time) = keepalive
-        {
-            self.pinged_too_often = true;
-            let _ = write!(
-                text,
-                ", so the channel's later connections double their keepalive time of {time:?}"
-            );
-        }
-        self.go_away = Some(text);
-    }
-
     /// What a call fails with whose time is up on its stream.
     fn expired(&self, stream: StreamId, established: bool) -> Status {
         let peer = self.peer.as_ref().map(ToString::to_string);
@@ -416,21 +259,6 @@ impl ClientConnection {
     }
 }
 
-/// What a piece of a response means for its call.
-enum Outcome {
-    Goes,
-    Ends(Ended),
-    /// It ends by our judgement: the server must be told.
-    Fails(Status),
-}
-
-/// What came of a response that nobody reads in part is free.
-fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
-    if !matches!(open.response, Response::Stream) {
-        connection.forget(stream);
-    }
-}
-
 /// Sends what a streaming caller has pushed.
 fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
     open.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
@@ -441,37 +269,6 @@ fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgo
     if outgoing.end && last == 0 {
         connection.send_data(stream, Bytes::new(), true);
     }
-}
-
-/// The server ended the call in order.
-fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
-    let ended = match ended {
-        Ok(trailers) => Ok(trailers),
-        Err(status) => return open.fail(status, now),
-    };
-    match std::mem::take(&mut open.response) {
-        Response::Stream => open.state.deliver_end(ended),
-        Response::Awaited if open.method.shape().server_streams => {
-            open.state.deliver_end(ended);
-        }
-        Response::Awaited => open.fail(no_message(), now),
-        Response::Whole { head, gather } => match gather.finish() {
-            Ok(Some(message)) => open.state.deliver_response(head, message, ended),
-            Ok(None) => open.fail(no_message().with_initial_metadata(head), now),
-            Err(status) => open.fail(status.with_initial_metadata(head), now),
-        },
-    }
-}
-
-fn no_message() -> Status {
-    let text = "the server answered OK without the message of a unary response";
-    Status::new(Code::Unimplemented, text).with_phase(Phase::Receive)
-}
-
-/// A response has to end with trailers, not with its data.
-fn no_trailers() -> Status {
-    let text = "the server ended the response without trailers";
-    Status::new(Code::Internal, text).with_phase(Phase::Receive)
 }
 
 impl Application for ClientConnection {
