@@ -13,11 +13,11 @@
 //! nothing is sent either.
 
 mod application;
-mod before;
 mod credit;
 mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
+mod others;
 mod outbound;
 mod waiter;
 
@@ -38,8 +38,8 @@ use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::transport::http2::credit::Reports;
 
-use before::Before;
 use inbound::Inbound;
+use others::{Before, Others};
 use outbound::Outbound;
 use waiter::Waiter;
 
@@ -66,9 +66,7 @@ pub(crate) struct CallState {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
-    before: Before,
-    /// What keeps the call's time besides its connection.
-    timer: Option<AbortHandle>,
+    others: Option<Box<Others>>,
     /// What messages are compressed with, unless one is not, and what else a
     /// response's head says of it.
     coding: Coding,
@@ -121,7 +119,9 @@ impl CallState {
         if !over {
             state.inbound.credit.set_reports(reports);
             state.link = Some(link);
-            state.before = Before::Nobody;
+            if let Some(others) = &mut state.others {
+                others.before = Before::Nobody;
+            }
         }
         !over
     }
@@ -137,33 +137,30 @@ impl CallState {
     /// `task` makes the call ready for a stream; it is stopped if the call ends
     /// before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
-        self.held_by(Before::Prepares(task));
+        self.tell_others(|others| others.before = Before::Prepares(task));
     }
 
     /// The call waits in the queue of the task that `waker` wakes: it is woken if the
     /// call ends there.
     pub(crate) fn queued(&self, waker: Waker) {
-        self.held_by(Before::Queues(waker));
+        self.tell_others(|others| others.before = Before::Queues(waker));
     }
 
     /// `timer` ends the call at its deadline; it is stopped if the call ends before.
     pub(crate) fn timed_by(&self, timer: AbortHandle) {
-        let mut state = self.lock();
-        if self.is_over() {
-            drop(state);
-            timer.abort();
-        } else {
-            state.timer = Some(timer);
-        }
+        self.tell_others(|others| others.timer = Some(timer));
     }
 
-    fn held_by(&self, before: Before) {
+    /// Of its end, which may have come already.
+    fn tell_others(&self, add: impl FnOnce(&mut Others)) {
         let mut state = self.lock();
         if self.is_over() {
             drop(state);
-            before.ended();
+            let mut late = Others::default();
+            add(&mut late);
+            late.ended();
         } else {
-            state.before = before;
+            add(state.others.get_or_insert_default());
         }
     }
 
@@ -234,8 +231,7 @@ impl CallState {
             return;
         }
         self.over.store(true, Ordering::Release);
-        let before = std::mem::take(&mut state.before);
-        let timer = state.timer.take();
+        let others = state.others.take();
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
@@ -244,9 +240,8 @@ impl CallState {
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
-        before.ended();
-        if let Some(timer) = timer {
-            timer.abort();
+        if let Some(others) = others {
+            others.ended();
         }
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();

@@ -186,7 +186,7 @@ impl Channel {
 
     /// Starts a call: with its interceptors and its credentials, if it has any,
     /// and then on a connection.
-    pub(crate) fn open(&self, mut open: Open) {
+    pub(crate) fn open(&self, mut open: Box<Open>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.credentials, own) {
             (None, None) if self.interceptors.is_empty() => return self.enqueue(open),
@@ -206,10 +206,10 @@ impl Channel {
     }
 
     /// Hands a call to the connection's task.
-    pub(super) fn enqueue(&self, open: Open) {
+    pub(super) fn enqueue(&self, open: Box<Open>) {
         let shared = &self.shared;
         shared.carrier.keep_time(&open.state, open.options.deadline);
-        let Err(open) = shared.try_open(Box::new(open)) else {
+        let Err(open) = shared.try_open(open) else {
             return;
         };
         if let Err((ask, status)) = self.shared.start(Ask::Open(open))

@@ -86,7 +86,7 @@ where
 /// A call that has not gone out, as its [interceptors](ClientInterceptor) see it.
 #[derive(Debug)]
 pub struct OutgoingCall {
-    pub(super) open: Open,
+    pub(super) open: Box<Open>,
     pub(super) identity: Arc<Identity>,
 }
 

@@ -47,13 +47,15 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) fn new(
+    /// Boxed from the first, as it is handed on often.
+    #[inline]
+    pub(crate) fn boxed(
         state: Arc<CallState>,
         method: Method,
         options: CallOptions,
         request: Option<Bytes>,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             state,
             method,
             options,
@@ -62,7 +64,7 @@ impl Open {
             untouched: true,
             is_queued: false,
             attempts: 0,
-        }
+        })
     }
 
     /// Ends the call with an error, unless it is over. What arrives when the

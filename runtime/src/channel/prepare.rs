@@ -19,7 +19,11 @@ use crate::credentials::CallCredentials;
 use crate::status::{Code, Phase, Status};
 
 /// Starts a call that has interceptors or credentials, or fails it.
-pub(super) fn prepare(channel: &Channel, mut open: Open, credentials: Option<CallCredentials>) {
+pub(super) fn prepare(
+    channel: &Channel,
+    mut open: Box<Open>,
+    credentials: Option<CallCredentials>,
+) {
     if channel.interceptors().is_empty()
         && let Some(credentials) = &credentials
     {
@@ -49,7 +53,7 @@ pub(super) fn prepare(channel: &Channel, mut open: Open, credentials: Option<Cal
 }
 
 /// Dropped when the call ends meanwhile.
-async fn run(channel: Channel, open: Open, credentials: Option<CallCredentials>) {
+async fn run(channel: Channel, open: Box<Open>, credentials: Option<CallCredentials>) {
     let mut call = OutgoingCall {
         open,
         identity: Arc::clone(channel.identity()),

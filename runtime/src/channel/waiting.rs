@@ -207,23 +207,22 @@ impl Waiting {
     /// The oldest call that is still wanted; until the connection is `established`
     /// only one that does not wait for that.
     pub(crate) fn pop(&mut self, established: bool) -> Option<Box<Open>> {
-        let mut place = 0;
-        while let Some((_, open)) = self.queue.get(place) {
-            let is_over = open.state.is_over();
-            if !is_over && !established && open.options.wait_for_ready {
-                place += 1;
-                continue;
-            }
-            let (key, mut open) = self.queue.remove(place)?;
+        loop {
+            let (key, mut open) = if established {
+                self.queue.pop_front()?
+            } else {
+                let mut calls = self.queue.iter();
+                let place = calls.position(|(_, open)| !open.options.wait_for_ready)?;
+                self.queue.remove(place)?
+            };
             open.is_queued = false;
             if let Some(deadline) = open.options.deadline {
                 self.deadlines.remove(&(deadline, key));
             }
-            if !is_over {
+            if !open.state.is_over() {
                 return Some(open);
             }
         }
-        None
     }
 
     pub(crate) fn is_empty(&self) -> bool {

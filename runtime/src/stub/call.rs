@@ -164,7 +164,7 @@ impl Call {
             return started;
         }
         self.channel
-            .open(Open::new(state, self.method, self.options, self.request));
+            .open(Open::boxed(state, self.method, self.options, self.request));
         if let Some((outer, _)) = self.outer {
             outer.adopt(&started.state);
         }
