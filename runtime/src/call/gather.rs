@@ -37,11 +37,29 @@ impl Gather {
         }
     }
 
-    /// Takes a piece of the body. An error ends the call: too large, more than
-    /// one message, or not a message.
-    ///
+    /// Takes a piece of the body, and gives the peer the credit that the rest of the
+    /// message needs. An error ends the call: too large, more than one message, or not
+    /// a message.
+    pub(crate) fn take(
+        &mut self,
+        data: Bytes,
+        connection: &mut Connection,
+        stream: StreamId,
+        now: Instant,
+    ) -> Result<(), Status> {
+        // Ahead of the first copy, which then goes to where the whole message fits.
+        if self.reader.is_none()
+            && let Some(size) = announced_size(&data, self.limit)
+        {
+            connection.await_message(stream, size, true, now);
+        }
+        self.push(data, connection.room(stream))?;
+        self.give_credit(connection, stream, now);
+        Ok(())
+    }
+
     /// A message of at most `room` bytes has all of its memory from the first.
-    pub(crate) fn push(&mut self, mut data: Bytes, room: usize) -> Result<(), Status> {
+    fn push(&mut self, mut data: Bytes, room: usize) -> Result<(), Status> {
         if self.reader.is_none() && self.message.is_none() {
             match sole_message(data, self.limit) {
                 Ok(payload) => {
@@ -95,6 +113,14 @@ impl Gather {
             Err(error) => Err(error.into_status(self.side)),
         }
     }
+}
+
+/// What a message has with its prefix that begins with `data`, where that is not all of
+/// it and may be more.
+fn announced_size(data: &[u8], limit: usize) -> Option<usize> {
+    let [_, length @ ..] = data.first_chunk::<PREFIX_LEN>()?;
+    let size = u32::from_be_bytes(*length) as usize;
+    (size <= limit && data.len() - PREFIX_LEN < size).then_some(PREFIX_LEN + size)
 }
 
 /// A large message did not get on while others waited for its memory.

@@ -77,13 +77,10 @@ impl ClientConnection {
                 }
                 Outcome::Goes
             }
-            Response::Whole { gather, .. } => {
-                if let Err(status) = gather.push(data, connection.room(stream)) {
-                    return Outcome::Fails(status);
-                }
-                gather.give_credit(connection, stream, now);
-                Outcome::Goes
-            }
+            Response::Whole { gather, .. } => match gather.take(data, connection, stream, now) {
+                Ok(()) => Outcome::Goes,
+                Err(status) => Outcome::Fails(status),
+            },
         }
     }
 

@@ -168,10 +168,9 @@ impl ServerConnection {
         };
         match &mut call.stage {
             Stage::Gathering(gathering) => {
-                if let Err(status) = gathering.gather.push(data, connection.room(stream)) {
-                    return self.finish(connection, stream, Finished::failed(status));
+                if let Err(status) = gathering.gather.take(data, connection, stream, now) {
+                    self.finish(connection, stream, Finished::failed(status));
                 }
-                gathering.gather.give_credit(connection, stream, now);
             }
             Stage::Running(Running {
                 state: Some(state), ..
