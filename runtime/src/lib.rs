@@ -4,6 +4,96 @@
 //! Start with [`Channel`] on the client's side and [`Server`] on the server's.
 //! The types between them are [`Status`], [`Metadata`], [`Context`], and the two
 //! halves of a stream, [`Sender`] and [`Receiver`].
+//!
+//! # Handlers that do several things at once
+//!
+//! A handler borrows its two halves until it returns, so whatever uses them is a part
+//! of its own future. [`Receiver::next`] loses nothing when it is dropped, so it may
+//! stand in `select!`; helpers take a half by `&mut`:
+//!
+//! ```
+//! use grpc_runtime::{Receiver, Sender, Status};
+//! use tokio::sync::broadcast;
+//!
+//! async fn chat(
+//!     requests: &mut Receiver<String>,
+//!     replies: &mut Sender<String>,
+//!     news: &mut broadcast::Receiver<String>,
+//! ) -> Result<(), Status> {
+//!     loop {
+//!         tokio::select! {
+//!             request = requests.next() => match request? {
+//!                 Some(text) => answer(text, replies).await?,
+//!                 None => return Ok(()),
+//!             },
+//!             Ok(text) = news.recv() => replies.send(text).await?,
+//!         }
+//!     }
+//! }
+//!
+//! async fn answer(text: String, replies: &mut Sender<String>) -> Result<(), Status> {
+//!     replies.send(format!("you said {text}")).await
+//! }
+//! ```
+//!
+//! With a future for each half, the first error ends both:
+//!
+//! ```
+//! # use grpc_runtime::{Receiver, Sender, Status};
+//! async fn talk(
+//!     requests: &mut Receiver<String>,
+//!     replies: &mut Sender<String>,
+//! ) -> Result<(), Status> {
+//!     let listen = async {
+//!         while let Some(text) = requests.next().await? {
+//!             println!("{text}");
+//!         }
+//!         Ok::<_, Status>(())
+//!     };
+//!     let speak = async {
+//!         for count in 0..3 {
+//!             replies.send(count.to_string()).await?;
+//!         }
+//!         Ok(())
+//!     };
+//!     tokio::try_join!(listen, speak)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! What must outlive the call goes to a task, with what it needs of the servicer in an
+//! `Arc` of its own. The task hears of the call's end by [`Context::cancelled`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use grpc_runtime::{Context, Status};
+//!
+//! struct Store {/* … */}
+//!
+//! impl Store {
+//!     async fn index(&self, _document: String) {}
+//! }
+//!
+//! struct Documents {
+//!     store: Arc<Store>,
+//! }
+//!
+//! // impl DocumentsServicer for Documents {
+//! impl Documents {
+//!     async fn put(&self, document: String, context: &mut Context) -> Result<(), Status> {
+//!         let (store, cancelled) = (Arc::clone(&self.store), context.cancelled());
+//!         tokio::spawn(async move {
+//!             tokio::select! {
+//!                 () = store.index(document) => {}
+//!                 // `true`: nobody waits for it any more.
+//!                 true = cancelled => {}
+//!             }
+//!         });
+//!         Ok(())
+//!     }
+//! }
+//! ```
 
 mod call;
 mod chance;
