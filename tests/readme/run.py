@@ -6,7 +6,8 @@ git has and nothing else. The README's crate is put beside the clone, runs, and 
 print what the README says. Its other manifests then take the place of the first.
 
 Between the blocks only what cargo compiled is kept, in folders that no command names:
-it saves time and cannot make a command work. Needs cargo, a network and a protoc.
+it saves time and cannot make a command work. The checkout's own is taken for that, and
+put back at the end. Needs cargo, a network and a protoc.
 """
 
 import os
@@ -40,12 +41,17 @@ def files():
     return dict(found)
 
 
+def move_compiled(here, there):
+    for part in COMPILED:
+        if (here / part).exists():
+            shutil.rmtree(there / part, ignore_errors=True)
+            (there / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(here / part, there / part)
+
+
 def fresh(clone, kept):
     """Makes the clone anew, but for what cargo compiled there."""
-    for part in COMPILED:
-        if (clone / part).exists():
-            (kept / part).parent.mkdir(parents=True, exist_ok=True)
-            (clone / part).rename(kept / part)
+    move_compiled(clone, kept)
     shutil.rmtree(clone, ignore_errors=True)
     names = subprocess.run(["git", "ls-files", "-z"], cwd=HOUSE, check=True, capture_output=True)
     for name in filter(None, names.stdout.decode().split("\0")):
@@ -53,10 +59,7 @@ def fresh(clone, kept):
         if (HOUSE / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(HOUSE / name, clone / name)
-    for part in COMPILED:
-        if (kept / part).exists():
-            (clone / part).parent.mkdir(parents=True, exist_ok=True)
-            (kept / part).rename(clone / part)
+    move_compiled(kept, clone)
 
 
 def run(command, folder):
@@ -84,7 +87,7 @@ def commands(clone, kept):
             raise Wrong(f"it does not print `{promised}`")
 
 
-def crate(clone, kept, folder):
+def crate(kept, folder):
     """The README's crate, with each of the manifests that it prints."""
     named = files()
     expected = named.pop("output")
@@ -98,8 +101,9 @@ def crate(clone, kept, folder):
                 raise Wrong(f"nothing in the manifest is replaced by `{line}`")
     for manifest in manifests:
         print(f"--- {manifest}", flush=True)
-        fresh(clone, kept)
+        move_compiled(folder, kept / "of-crate")
         shutil.rmtree(folder, ignore_errors=True)
+        move_compiled(kept / "of-crate", folder)
         for name, text in (named | {"Cargo.toml": manifest}).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
@@ -112,12 +116,16 @@ def main():
     with tempfile.TemporaryDirectory(prefix="readme-") as work:
         work = pathlib.Path(work)
         clone, kept = work / "rust-grpc", work / "kept"
+        move_compiled(HOUSE, kept)
         try:
-            crate(clone, kept, work / "my-service")
+            fresh(clone, kept)
+            crate(kept, work / "my-service")
             commands(clone, kept)
         except Wrong as error:
             print(f"FAIL: the last block: {error}", file=sys.stderr)
             return 1
+        finally:
+            move_compiled(clone, HOUSE)
     print("all that the README prints works")
     return 0
 
