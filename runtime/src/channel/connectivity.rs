@@ -145,3 +145,23 @@ impl Channel {
         StateWatch(self.connectivity().watch.subscribe())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_latest_subchannel_is_listened_to() {
+        let connectivity = Connectivity::new();
+        let first = connectivity.succeed();
+        connectivity.set(first, ConnectivityState::Connecting);
+        let second = connectivity.succeed();
+        connectivity.set(second, ConnectivityState::Ready);
+        // One whose runtime is shut down takes its time.
+        connectivity.set(first, ConnectivityState::Idle);
+        assert_eq!(connectivity.state(), ConnectivityState::Ready);
+        connectivity.shut_down();
+        connectivity.set(second, ConnectivityState::Idle);
+        assert_eq!(connectivity.state(), ConnectivityState::Shutdown);
+    }
+}

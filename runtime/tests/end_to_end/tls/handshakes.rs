@@ -121,7 +121,7 @@ async fn a_stuck_handshake_ends_with_the_connect_timeout() {
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(
         status.message(),
-        format!("TLS with {address}: no answer within 20 s")
+        format!("TLS with {address}: no answer within 20s")
     );
 }
 
