@@ -5,4 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" cargo test --locked --package grpc-runtime --lib \
-    --target-dir "${CARGO_TARGET_DIR:-target}/model" model_of "$@"
+    --target-dir "${CARGO_TARGET_DIR:-target}/model" model_of "$@" | tee /dev/stderr |
+    grep -q '^test result: ok. [1-9]'

@@ -114,8 +114,9 @@ impl Config {
     /// `cargo:warning` for what may not be meant; where it writes into `OUT_DIR`, also
     /// the `cargo:rustc-env` that `grpc_runtime::include_proto!` finds packages by.
     ///
-    /// Fails if it would replace what another call of this process, with other files,
-    /// has written: all files of a package go into one call. Else fails like [`compile`](crate::compile), and on a wrong option.
+    /// Fails like [`compile`](crate::compile), on a wrong option, and if it would replace
+    /// what another call of this process, with other files, has written: all files of a
+    /// package go into one call.
     pub fn compile(
         &self,
         protos: &[impl AsRef<Path>],
@@ -152,7 +153,8 @@ impl Config {
     /// }
     /// ```
     ///
-    /// Files there that no generator of this project wrote do not matter.
+    /// Files there that no generator of this project wrote do not matter, nor does
+    /// [`Config::file_descriptor_set_path`].
     pub fn check(
         &self,
         protos: &[impl AsRef<Path>],
@@ -203,16 +205,20 @@ impl Config {
     fn for_cargo(&self, sources: &Sources) -> Result<Vec<String>, Error> {
         let out_dir = self.directory()?;
         let outcome = self.run(sources)?;
-        let names: Vec<&str> = outcome
+        let mut files: Vec<(PathBuf, &[u8])> = outcome
             .files
             .iter()
-            .map(|file| file.name.as_str())
+            .map(|file| (out_dir.join(&file.name), file.text.as_bytes()))
             .collect();
-        written::claim(&out_dir, &names, sources)?;
+        if let (Some(file), Some(set)) = (&self.file_descriptor_set_path, &outcome.descriptors) {
+            files.push((file.clone(), set));
+        }
+        written::claim(&files, sources)?;
         self.write(&outcome)?;
-        let variables_of_names = match self.out_dir {
-            Some(_) => Vec::new(),
-            None => written::variables(&out_dir),
+        let variables_of_names = if self.is_for_cargo() {
+            written::variables(&out_dir)
+        } else {
+            Vec::new()
         };
         let watched = outcome.read.iter();
         let watched = watched.map(|path| format!("cargo:rerun-if-changed={}", path.display()));
@@ -222,6 +228,14 @@ impl Config {
         let warnings = warnings.map(|text| format!("cargo:warning={text}"));
         let lines = watched.chain(variables).chain(warnings);
         Ok(lines.chain(variables_of_names).collect())
+    }
+
+    /// Whether it writes to `OUT_DIR`, where `include_proto!` looks.
+    fn is_for_cargo(&self) -> bool {
+        let cargos = std::env::var_os("OUT_DIR").map(PathBuf::from);
+        self.out_dir
+            .as_ref()
+            .is_none_or(|own| Some(own) == cargos.as_ref())
     }
 
     fn run(&self, sources: &Sources) -> Result<Outcome, Error> {
@@ -238,7 +252,7 @@ impl Config {
         let generated = generate(&request, &options).map_err(told)?;
         let mut warnings = generated.warnings;
         warnings.extend(not_generated(&request, &options));
-        if self.out_dir.is_none() {
+        if self.is_for_cargo() {
             warnings.extend(apart(&request, &options));
         }
         let wanted = self.file_descriptor_set_path.as_ref();

@@ -8,41 +8,52 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 use crate::sources::Sources;
 
-/// By path, the `.proto` files of the call that wrote it.
-static WRITTEN: Mutex<BTreeMap<PathBuf, Vec<String>>> = Mutex::new(BTreeMap::new());
+/// What was written to a path: for these `.proto` files, with this content.
+struct Written {
+    protos: Vec<String>,
+    content: Vec<u8>,
+}
 
-fn written() -> MutexGuard<'static, BTreeMap<PathBuf, Vec<String>>> {
+static WRITTEN: Mutex<BTreeMap<PathBuf, Written>> = Mutex::new(BTreeMap::new());
+
+fn written() -> MutexGuard<'static, BTreeMap<PathBuf, Written>> {
     WRITTEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the files `names` of `directory` for a call with `sources`.
+/// Takes `files`, by path and content, for a call with `sources`.
 ///
-/// Fails on one that a call with other sources has. The same sources again are a
-/// second run of one call.
-pub(crate) fn claim(directory: &Path, names: &[&str], sources: &Sources) -> Result<(), Error> {
+/// Fails on one that a call with other sources has written otherwise. The same sources
+/// again are a second run of one call.
+pub(crate) fn claim(files: &[(PathBuf, &[u8])], sources: &Sources) -> Result<(), Error> {
     let mut written = written();
-    let own: Vec<String> = sources
+    let mut own: Vec<String> = sources
         .names()
         .iter()
         .map(|name| sources.shown(name))
         .collect();
-    for name in names {
-        if let Some(other) = written.get(&directory.join(name))
-            && *other != own
+    own.sort();
+    for (path, content) in files {
+        if let Some(other) = written.get(path)
+            && other.protos != own
+            && other.content != *content
         {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let directory = path.parent().unwrap_or(Path::new(""));
             return Err(Error::new(format!(
                 "`{name}` would replace what another call of this build script has written to {}: \
                  one call is for {}, this one for {}. Name the files of both in one call, as all \
                  files of a package and one `include_file` must be; or give the calls directories \
                  of their own with Config::out_dir",
                 directory.display(),
-                other.join(", "),
+                other.protos.join(", "),
                 own.join(", ")
             )));
         }
     }
-    for name in names {
-        written.insert(directory.join(name), own.clone());
+    for (path, content) in files {
+        let protos = own.clone();
+        let content = content.to_vec();
+        written.insert(path.clone(), Written { protos, content });
     }
     Ok(())
 }
@@ -51,9 +62,9 @@ pub(crate) fn claim(directory: &Path, names: &[&str], sources: &Sources) -> Resu
 /// to the directory.
 pub(crate) fn variables(directory: &Path) -> Vec<String> {
     let written = written();
-    let files = written
-        .keys()
-        .filter(|path| path.parent() == Some(directory));
+    let files = written.keys().filter(|path| {
+        path.parent() == Some(directory) && path.extension().is_some_and(|end| end == "rs")
+    });
     let files: Vec<(&Path, &str)> = files
         .filter_map(|path| Some((path.as_path(), path.file_stem()?.to_str()?)))
         .collect();

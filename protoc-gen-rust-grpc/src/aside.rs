@@ -98,13 +98,21 @@ fn by_place(request: &Request) -> HashMap<(String, String), BTreeSet<&str>> {
     places
 }
 
-/// A warning for each message to generate whose module steps aside.
-pub(crate) fn warnings(request: &Request, moved: &BTreeMap<String, Moved>) -> Vec<Diagnostic> {
+/// A warning for each message to generate whose module steps aside, unless it
+/// `is_external`.
+pub(crate) fn warnings(
+    request: &Request,
+    moved: &BTreeMap<String, Moved>,
+    is_external: impl Fn(&str) -> bool,
+) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     for file in request.files().iter().filter(|it| request.generates(it)) {
         let scope = file_scope(file);
         for (index, message) in file.message_type.iter().enumerate() {
-            if let Some(moved) = moved.get(&full_name(&scope, message.name())) {
+            let name = full_name(&scope, message.name());
+            // One that is another crate's is not generated.
+            let moved = moved.get(&name).filter(|_| !is_external(&name));
+            if let Some(moved) = moved {
                 let path = child(&[], field::FILE_MESSAGE, index);
                 let text = format!(
                     "for what is nested in the message `{}`, the module `{}` is generated because \

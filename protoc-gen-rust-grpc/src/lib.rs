@@ -89,7 +89,9 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     let inventory = Inventory::of(request, options);
     let mut warnings = inventory.warnings(request, options);
     if options.messages {
-        warnings.extend(aside::warnings(request, paths.aside()));
+        warnings.extend(aside::warnings(request, paths.aside(), |name| {
+            paths.external(name).is_some()
+        }));
     }
 
     // Before prost-build sees a message: it panics on some names that collide.

@@ -9,15 +9,18 @@ use std::process::ExitCode;
 use protoc_gen_rust_grpc::{OPTIONS, VERSION, plugin};
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| matches!(argument.as_str(), "--version" | "-V")) {
-        println!("protoc-gen-rust-grpc {VERSION}");
-        return ExitCode::SUCCESS;
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let has = |names: [&str; 2]| arguments.iter().any(|it| names.contains(&it.as_str()));
+    if has(["--version", "-V"]) {
+        return tell(&format!("protoc-gen-rust-grpc {VERSION}\n"));
     }
-    if let Some(argument) = std::env::args().nth(1) {
-        if matches!(argument.as_str(), "--help" | "-h") {
-            print!("{}", help());
-            return ExitCode::SUCCESS;
-        }
+    if has(["--help", "-h"]) {
+        return tell(&help());
+    }
+    if let Some(argument) = arguments.first() {
         eprintln!(
             "protoc-gen-rust-grpc: it takes no argument `{argument}`\n\n{}",
             help()
@@ -34,6 +37,14 @@ fn main() -> ExitCode {
             eprintln!("protoc-gen-rust-grpc: cannot speak with protoc: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what was asked for. A reader that has gone wants no more of it.
+fn tell(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     }
 }
 
