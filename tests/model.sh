@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+target=${CARGO_TARGET_DIR:-target}/model
+mkdir -p "$target"
 RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" cargo test --locked --package grpc-runtime --lib \
-    --target-dir "${CARGO_TARGET_DIR:-target}/model" model_of "$@" | tee /dev/stderr |
-    grep -q '^test result: ok. [1-9]'
+    --target-dir "$target" model_of "$@" | tee "$target/printed"
+# A name that fits nothing is no success.
+grep -q '^test result: ok. [1-9]' "$target/printed"
