@@ -176,6 +176,11 @@ impl Ledger {
         self.end().broken_off.get_or_insert(why);
     }
 
+    /// Whether the call was broken off from outside of its handler.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.end().broken_off.is_some()
+    }
+
     /// The call was broken off, by `otherwise` unless somebody said why.
     pub(crate) fn close_broken_off(&self, otherwise: impl FnOnce() -> Status) {
         let why = self.end().broken_off.take();

@@ -137,7 +137,12 @@ impl CallState {
     /// `task` makes the call ready for a stream; it is stopped if the call ends
     /// before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
-        self.tell_others(|others| others.before = Before::Prepares(task));
+        self.tell_others(|others| {
+            // A task that is done has passed the call on.
+            if matches!(others.before, Before::Nobody) {
+                others.before = Before::Prepares(task);
+            }
+        });
     }
 
     /// The call waits in the queue of the task that `waker` wakes: it is woken if the

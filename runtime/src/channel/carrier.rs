@@ -61,8 +61,9 @@ impl Carrier {
 }
 
 fn expired() -> Status {
-    let text = "the call's deadline passed, and nobody drives the single-threaded runtime \
-                that carries the channel's connection (ChannelBuilder::background_connections \
-                keeps connections on a thread of their own)";
+    let text = "the call's deadline passed; if it passes often, nobody may be driving the \
+                single-threaded runtime that carries the channel's connection \
+                (ChannelBuilder::background_connections keeps connections on a thread of \
+                their own)";
     Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
 }

@@ -278,6 +278,10 @@ impl Shared {
         if self.connectivity.state() == ConnectivityState::Shutdown {
             return Err((ask, open::closed()));
         }
+        if let Ask::Open(open) = &ask {
+            // Another first call may have settled by now where the connection runs.
+            self.carrier.keep_time(&open.state, open.options.deadline);
+        }
         let mut ask = ask;
         for running in self.first.get().iter().copied().chain(later.iter()) {
             match running.send(ask) {

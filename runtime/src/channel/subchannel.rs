@@ -188,6 +188,7 @@ impl Subchannel {
     /// Transient failure: calls fail fast until the backoff is over, but for
     /// those that asked to wait.
     async fn pause(&mut self, waiting: &mut Waiting, status: &Status) {
+        waiting.forget_wanted();
         self.tell(ConnectivityState::TransientFailure);
         waiting.fail_fast(status, clock::now());
         let backoff = tokio::time::sleep(self.backoff.next());

@@ -98,6 +98,7 @@ impl Waiting {
     /// There is a connection: what failed before it tells nothing any more.
     pub(crate) fn reached(&mut self) {
         self.reach = Reach::Reached;
+        self.wanted = false;
     }
 
     /// What a call fails with whose time is up while it waits.
@@ -238,6 +239,11 @@ impl Waiting {
     /// answered by one attempt.
     pub(crate) fn take_wanted(&mut self) -> bool {
         std::mem::take(&mut self.wanted) || !self.queue.is_empty()
+    }
+
+    /// What was asked for has had its attempt.
+    pub(crate) fn forget_wanted(&mut self) {
+        self.wanted = false;
     }
 
     /// Whether a connection was asked for by itself.

@@ -109,7 +109,8 @@ fn write_within(
     ];
     for (rest, trailing) in rests {
         let size = write(&Err(rest.clone()), trailing);
-        if size <= limit || trailing.is_empty() && rest.metadata().is_empty() {
+        let has_more = !rest.details().is_empty() || !rest.metadata().is_empty();
+        if size <= limit || !has_more && trailing.is_empty() {
             // h2 refuses a list of just its limit.
             let room = limit.saturating_sub(size + 1);
             let text = status::message::cut(status.message(), room);

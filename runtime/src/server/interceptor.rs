@@ -270,7 +270,8 @@ impl End {
 
     /// It was answered with this.
     fn tell(mut self, finished: &Finished) {
-        let Some(ledger) = self.ledger.take() else {
+        // What came too late is no answer: dropped, this tells why.
+        let Some(ledger) = self.ledger.take_if(|ledger| !ledger.is_broken_off()) else {
             return;
         };
         let none = Metadata::new();

@@ -518,9 +518,11 @@ impl<A: Application> Driver<A> {
             mut io,
             mut connection,
             application,
+            input,
+            used,
             ..
         } = self;
-        drop(application);
+        drop((application, input, used));
         let farewell = async {
             while !connection.output().is_empty() {
                 let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
