@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::state::CallState;
 use crate::framing::{self, Compression, Side};
-use crate::status::Status;
+use crate::status::{Code, Phase, Status};
 
 /// Sends the messages of one call.
 ///
@@ -110,6 +110,10 @@ impl<M: Message> Sender<M> {
     }
 
     pub(super) fn framed_len(&self, message: &M) -> Result<usize, Status> {
+        if self.finished {
+            let text = "the stream was finished: nothing more can be sent on it";
+            return Err(Status::new(Code::Internal, text).with_phase(Phase::Send));
+        }
         framing::framed_len(message, self.max_message_size)
             .map_err(|error| error.into_status(self.side))
     }

@@ -192,10 +192,12 @@ impl Waiting {
         self.deadlines.retain(|_, state| !state.is_over());
     }
 
-    /// Forgets the calls that have ended, and has the task woken when others do: while
-    /// there is no connection, calls that are over keep nothing alive.
+    /// Has the task woken when a call ends: while there is no connection, and no handle
+    /// of the channel, calls that are over keep nothing alive.
     pub(crate) fn settle(&mut self, waker: &Waker) {
-        self.forget_ended();
+        if self.asks.is_none() {
+            self.forget_ended();
+        }
         // Calls come in at the back.
         for (_, open) in self.queue.iter_mut().rev() {
             if std::mem::replace(&mut open.is_queued, true) {
@@ -238,6 +240,7 @@ impl Waiting {
     /// Whether anyone needs a connection. What was asked for by itself is
     /// answered by one attempt.
     pub(crate) fn take_wanted(&mut self) -> bool {
+        self.forget_ended();
         std::mem::take(&mut self.wanted) || !self.queue.is_empty()
     }
 

@@ -286,6 +286,8 @@ async fn a_sender_is_a_sink() {
             poll_fn(|cx| Pin::new(&mut requests).poll_close(cx))
                 .await
                 .unwrap();
+            let late = requests.send(Echo::default()).await.unwrap_err();
+            assert!(late.message().contains("finished"), "{late}");
         });
         for number in 0..50 {
             let reply = timeout(BOUND, replies.next()).await.unwrap().unwrap();
