@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
@@ -12,6 +12,9 @@ use super::background;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::status::{Code, Phase, Status};
+
+/// What a connection that is driven has to be first: it knows more of the call.
+const LATER: Duration = Duration::from_millis(20);
 
 /// The runtime of the latest subchannel.
 #[derive(Debug, Default)]
@@ -52,6 +55,7 @@ impl Carrier {
         let call = Arc::downgrade(state);
         let timer = runtime.spawn(async move {
             tokio::time::sleep_until(clock::timer(deadline)).await;
+            tokio::time::sleep(LATER).await;
             if let Some(call) = call.upgrade() {
                 call.give_up(expired());
             }
@@ -61,9 +65,8 @@ impl Carrier {
 }
 
 fn expired() -> Status {
-    let text = "the call's deadline passed; if it passes often, nobody may be driving the \
-                single-threaded runtime that carries the channel's connection \
-                (ChannelBuilder::background_connections keeps connections on a thread of \
-                their own)";
+    let text = "the call's deadline passed, and nobody drives the single-threaded runtime \
+                that carries the channel's connection (ChannelBuilder::background_connections \
+                keeps connections on a thread of their own)";
     Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
 }

@@ -177,7 +177,7 @@ pub struct Next<'a> {
 impl Next<'_> {
     /// Calls `listener` once when the call has ended here, in whatever way: as it was
     /// answered, or with `CANCELLED`, `DEADLINE_EXCEEDED` or `UNAVAILABLE` where its
-    /// caller left, its time was up or the server cut it, and with `INTERNAL` where an
+    /// caller left, its time was up or a shutdown cut it, and with `INTERNAL` where an
     /// interceptor panicked. By then the handler has ended or is dropped; one that
     /// blocks its thread holds this up as it does everything else. Those of
     /// interceptors further inside are called first.

@@ -220,7 +220,7 @@ async fn calls_that_a_closed_channel_ends_end_at_the_server_too() {
 
 #[tokio::test]
 async fn new_connections_are_served_while_a_server_gives_notice() {
-    let builder = Server::builder().shutdown_notice(Duration::from_secs(2));
+    let builder = Server::builder().shutdown_notice(Duration::from_secs(4));
     let builder = builder.add_service(service(crate::calls::Echoes));
     let server = builder.listen("127.0.0.1:0").start().await.unwrap();
     let address = server.addresses()[0].clone();
