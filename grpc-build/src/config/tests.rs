@@ -376,6 +376,25 @@ fn a_call_does_not_replace_what_another_wrote() {
     );
 }
 
+/// What two calls write alike is nobody's loss, nor is another order of their files.
+#[test]
+fn calls_may_share_a_file() {
+    let directory = directory();
+    let proto = directory.path().join("proto");
+    let call = |names: &[&str], client: bool| {
+        let protos: Vec<_> = names.iter().map(|name| proto.join(name)).collect();
+        let sources = Sources::new(&protos, &[&proto]).unwrap();
+        Config::new()
+            .client(client)
+            .out_dir(directory.path().join("out"))
+            .for_cargo(&sources)
+    };
+    call(&["hello.proto"], true).unwrap();
+    call(&["hello.proto", "part.proto"], true).unwrap();
+    call(&["part.proto", "hello.proto"], false).unwrap();
+    call(&["hello.proto"], true).unwrap_err();
+}
+
 #[test]
 fn include_proto_is_told_what_there_is() {
     let directory = directory();
