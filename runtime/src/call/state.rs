@@ -13,11 +13,11 @@
 //! nothing is sent either.
 
 mod application;
+mod before;
 mod credit;
 mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
-mod others;
 mod outbound;
 mod waiter;
 
@@ -38,8 +38,8 @@ use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::transport::http2::credit::Reports;
 
+use before::Before;
 use inbound::Inbound;
-use others::{Before, Others};
 use outbound::Outbound;
 use waiter::Waiter;
 
@@ -66,7 +66,7 @@ pub(crate) struct CallState {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Link>,
-    others: Option<Box<Others>>,
+    before: Option<Box<Before>>,
     /// What messages are compressed with, unless one is not, and what else a
     /// response's head says of it.
     coding: Coding,
@@ -119,9 +119,7 @@ impl CallState {
         if !over {
             state.inbound.credit.set_reports(reports);
             state.link = Some(link);
-            if let Some(others) = &mut state.others {
-                others.before = Before::Nobody;
-            }
+            state.before = None;
         }
         !over
     }
@@ -137,35 +135,25 @@ impl CallState {
     /// `task` makes the call ready for a stream; it is stopped if the call ends
     /// before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
-        self.tell_others(|others| {
+        let mut state = self.lock();
+        if self.is_over() {
+            drop(state);
+            task.abort();
+        } else if state.before.is_none() {
             // A task that is done has passed the call on.
-            if matches!(others.before, Before::Nobody) {
-                others.before = Before::Prepares(task);
-            }
-        });
+            state.before = Some(Box::new(Before::Prepares(task)));
+        }
     }
 
     /// The call waits in the queue of the task that `waker` wakes: it is woken if the
     /// call ends there.
     pub(crate) fn queued(&self, waker: Waker) {
-        self.tell_others(|others| others.before = Before::Queues(waker));
-    }
-
-    /// `timer` ends the call at its deadline; it is stopped if the call ends before.
-    pub(crate) fn timed_by(&self, timer: AbortHandle) {
-        self.tell_others(|others| others.timer = Some(timer));
-    }
-
-    /// Of its end, which may have come already.
-    fn tell_others(&self, add: impl FnOnce(&mut Others)) {
         let mut state = self.lock();
         if self.is_over() {
             drop(state);
-            let mut late = Others::default();
-            add(&mut late);
-            late.ended();
+            waker.wake();
         } else {
-            add(state.others.get_or_insert_default());
+            state.before = Some(Box::new(Before::Queues(waker)));
         }
     }
 
@@ -236,7 +224,7 @@ impl CallState {
             return;
         }
         self.over.store(true, Ordering::Release);
-        let others = state.others.take();
+        let before = state.before.take();
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
         let sender = state.outbound.as_mut().and_then(|outbound| {
@@ -245,8 +233,8 @@ impl CallState {
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
-        if let Some(others) = others {
-            others.ended();
+        if let Some(before) = before {
+            before.ended();
         }
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();

@@ -1,72 +1,61 @@
-//! Which runtime carries a channel's connection, and who keeps a call's time where
-//! nobody may be driving that runtime. It must cost calls nothing on a runtime that
-//! has threads of its own.
+//! Which runtime carries a channel's connection, and whether a caller may rely on it.
+//! On a runtime that has threads of its own this must cost calls nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
-use super::background;
-use crate::call::state::CallState;
-use crate::clock;
-use crate::status::{Code, Phase, Status};
+/// Each caller may rely on it.
+const DRIVEN: u8 = 0;
+/// It has no thread of its own and stands still while nobody is in its `block_on`:
+/// only who calls from it may rely on it.
+const RESTING: u8 = 1;
+/// The connection has moved to another.
+const LEFT: u8 = 2;
 
-/// What a connection that is driven has to be first: it knows more of the call.
-const LATER: Duration = Duration::from_millis(20);
-
-/// The runtime of the latest subchannel.
+/// The runtime of a channel's first subchannel.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
-    /// It has no thread of its own: it stands still while nobody is in its `block_on`.
-    may_rest: AtomicBool,
-    id: Mutex<Option<Id>>,
+    state: AtomicU8,
+    id: OnceLock<Id>,
 }
 
 impl Carrier {
-    /// A subchannel begins on this runtime.
-    pub(super) fn set(&self, runtime: &Handle) {
-        let may_rest = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
-        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime.id());
-        self.may_rest.store(may_rest, Ordering::Relaxed);
+    /// The first subchannel begins on this runtime.
+    pub(super) fn begin(&self, runtime: &Handle) {
+        // Said once, since there is one first subchannel.
+        let _ = self.id.set(runtime.id());
+        if rests(runtime) {
+            self.state.store(RESTING, Ordering::Relaxed);
+        }
     }
 
-    /// Ends the call at its deadline, should its connection not do it: for a caller on
-    /// another runtime than the connection's, or on none.
+    /// The first subchannel is for nobody any more; `true` the first time.
+    pub(super) fn leave(&self) -> bool {
+        self.state.swap(LEFT, Ordering::Relaxed) != LEFT
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == LEFT
+    }
+
+    /// Whether who calls here may rely on the first subchannel.
     #[inline]
-    pub(super) fn keep_time(&self, state: &Arc<CallState>, deadline: Option<Instant>) {
-        if let Some(deadline) = deadline
-            && self.may_rest.load(Ordering::Relaxed)
-        {
-            self.keep_time_elsewhere(state, deadline);
+    pub(super) fn is_driven(&self) -> bool {
+        match self.state.load(Ordering::Relaxed) {
+            DRIVEN => true,
+            RESTING => self.is_current(),
+            _ => false,
         }
     }
 
-    #[cold]
-    fn keep_time_elsewhere(&self, state: &Arc<CallState>, deadline: Instant) {
-        let id = *self.id.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(runtime) = background::handle(false) else {
-            return;
-        };
-        if id == Some(runtime.id()) {
-            return;
-        }
-        let call = Arc::downgrade(state);
-        let timer = runtime.spawn(async move {
-            tokio::time::sleep_until(clock::timer(deadline)).await;
-            tokio::time::sleep(LATER).await;
-            if let Some(call) = call.upgrade() {
-                call.give_up(expired());
-            }
-        });
-        state.timed_by(timer.abort_handle());
+    fn is_current(&self) -> bool {
+        Handle::try_current().is_ok_and(|current| Some(&current.id()) == self.id.get())
     }
 }
 
-fn expired() -> Status {
-    let text = "the call's deadline passed, and nobody drives the single-threaded runtime \
-                that carries the channel's connection (ChannelBuilder::background_connections \
-                keeps connections on a thread of their own)";
-    Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
+/// Whether the runtime has no thread of its own.
+pub(super) fn rests(runtime: &Handle) -> bool {
+    runtime.runtime_flavor() == RuntimeFlavor::CurrentThread
 }

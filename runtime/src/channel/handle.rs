@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::background;
 use super::backoff::{Backoff, Waits};
-use super::carrier::Carrier;
+use super::carrier::{self, Carrier};
 use super::connection::Identity;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::dial::{CONNECT_TIMEOUT, Destination, Dial};
@@ -42,7 +44,11 @@ use crate::transport::http2::options::UpkeepOptions;
 /// background thread of its own if that call came from a thread without one, or if
 /// [`background_connections`](ChannelBuilder::background_connections) asks for it.
 /// When that runtime is shut down, the calls that run end with `UNAVAILABLE`, and the
-/// next one connects anew on its own.
+/// next one connects anew. A single-threaded runtime stands still while nobody is in
+/// its `block_on`: the first call that comes from elsewhere moves the channel to a
+/// connection that does not depend on it, on the caller's runtime if that has threads
+/// of its own, or else on the background thread. The calls that run end where they
+/// began.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,8 +82,8 @@ struct Shared {
     /// The first subchannel, which as a rule is the only one: calls reach it
     /// without a lock around the channel.
     first: OnceLock<QueueSender<Ask>>,
-    /// The one that runs since the runtime of the last one has gone. Held while a
-    /// subchannel is started or ended.
+    /// The one that runs since the first was left. Held while a subchannel is started
+    /// or ended.
     later: Mutex<Option<QueueSender<Ask>>>,
 }
 
@@ -207,9 +213,7 @@ impl Channel {
 
     /// Hands a call to the connection's task.
     pub(super) fn enqueue(&self, open: Box<Open>) {
-        let shared = &self.shared;
-        shared.carrier.keep_time(&open.state, open.options.deadline);
-        let Err(open) = shared.try_open(open) else {
+        let Err(open) = self.shared.try_open(open) else {
             return;
         };
         if let Err((ask, status)) = self.shared.start(Ask::Open(open))
@@ -261,8 +265,8 @@ impl Channel {
 impl Shared {
     fn try_open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
         match self.first.get() {
-            Some(asks) => ask_to_open(asks, open),
-            None => Err(open),
+            Some(asks) if self.carrier.is_driven() => ask_to_open(asks, open),
+            _ => Err(open),
         }
     }
 
@@ -271,29 +275,36 @@ impl Shared {
         self.later.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a subchannel for the first call, or for the first after the
-    /// runtime of the last one has gone.
+    /// Starts a subchannel for the first call, or in place of one that this caller
+    /// cannot rely on: its runtime has gone, or may not be driven.
     fn start(&self, ask: Ask) -> Result<(), (Ask, Status)> {
         let mut later = self.later();
         if self.connectivity.state() == ConnectivityState::Shutdown {
             return Err((ask, open::closed()));
         }
-        if let Ask::Open(open) = &ask {
-            // Another first call may have settled by now where the connection runs.
-            self.carrier.keep_time(&open.state, open.options.deadline);
-        }
         let mut ask = ask;
-        for running in self.first.get().iter().copied().chain(later.iter()) {
+        if let Some(first) = self.first.get() {
+            if self.carrier.is_driven() {
+                match first.send(ask) {
+                    Ok(()) => return Ok(()),
+                    Err(back) => ask = back,
+                }
+            }
+            if self.carrier.leave() {
+                // It may have gone.
+                let _ = first.send(Ask::Retire);
+            }
+        }
+        if let Some(running) = &*later {
             match running.send(ask) {
                 Ok(()) => return Ok(()),
                 Err(back) => ask = back,
             }
         }
-        let runtime = match background::handle(self.in_background) {
+        let runtime = match self.runtime() {
             Ok(runtime) => runtime,
             Err(status) => return Err((ask, status)),
         };
-        self.carrier.set(&runtime);
         let (sender, receiver) = queue();
         let subchannel = Subchannel::new(
             self.dial.clone(),
@@ -307,10 +318,24 @@ impl Shared {
         // The receiver is right here, so this cannot fail.
         let _ = sender.send(ask);
         runtime.spawn(subchannel.run(receiver, again));
-        if let Err(sender) = self.first.set(sender) {
+        if self.carrier.is_left() {
             *later = Some(sender);
+        } else {
+            self.carrier.begin(&runtime);
+            // The lock is held, so nobody else has set it.
+            let _ = self.first.set(sender);
         }
         Ok(())
+    }
+
+    /// Where the next subchannel runs. One that had to move does not depend on a
+    /// caller again.
+    fn runtime(&self) -> Result<Handle, Status> {
+        let runtime = background::handle(self.in_background)?;
+        if self.carrier.is_left() && carrier::rests(&runtime) {
+            return background::handle(true);
+        }
+        Ok(runtime)
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Ask {
     Open(Box<Open>),
     /// A connection, though no call needs it yet.
     Connect,
+    /// The end once the calls that are there are over: others go elsewhere.
+    Retire,
     /// The end, at once.
     Close,
 }

@@ -59,9 +59,9 @@ impl ChannelBuilder {
     /// of the first call. Off unless set, since calls are cheaper on the thread that
     /// makes them.
     ///
-    /// It is for a channel that outlives the runtimes of its callers: in a static that
-    /// tests share, each with a runtime of its own, or in a library that drives a
-    /// single-threaded runtime only now and then.
+    /// It is for a channel that outlives the runtimes of its callers, as in a static
+    /// that tests share, each with a runtime of its own: when the first one's ends, no
+    /// call of another's is cut.
     ///
     /// ```
     /// use std::sync::LazyLock;

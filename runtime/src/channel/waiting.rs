@@ -31,6 +31,8 @@ pub(crate) struct Waiting {
     handed_on: bool,
     /// A connection was asked for by itself.
     wanted: bool,
+    /// Calls go elsewhere, as if no handle of the channel were left.
+    is_retired: bool,
     /// The channel was closed: whoever holds this ends the calls.
     closing: bool,
     /// What errors call the other side.
@@ -66,6 +68,7 @@ impl Waiting {
             prune_at: PRUNE_MIN,
             handed_on: false,
             wanted: false,
+            is_retired: false,
             closing: false,
             target,
             reach: Reach::Awaited,
@@ -86,6 +89,7 @@ impl Waiting {
             prune_at: self.prune_at,
             handed_on: false,
             wanted: std::mem::take(&mut self.wanted),
+            is_retired: self.is_retired,
             closing: self.closing,
             target: Arc::clone(&self.target),
             reach: match std::mem::take(&mut self.reach) {
@@ -146,6 +150,7 @@ impl Waiting {
             match ask {
                 Ask::Open(open) => self.push(open),
                 Ask::Connect => self.wanted = true,
+                Ask::Retire => self.is_retired = true,
                 Ask::Close => self.closing = true,
             }
         }
@@ -195,7 +200,7 @@ impl Waiting {
     /// Has the task woken when a call ends: while there is no connection, and no handle
     /// of the channel, calls that are over keep nothing alive.
     pub(crate) fn settle(&mut self, waker: &Waker) {
-        if self.asks.is_none() {
+        if self.is_left() {
             self.forget_ended();
         }
         // Calls come in at the back.
@@ -234,7 +239,12 @@ impl Waiting {
 
     /// No call waits and none will come.
     pub(crate) fn is_closed(&self) -> bool {
-        self.asks.is_none() && self.queue.is_empty()
+        self.is_left() && self.queue.is_empty()
+    }
+
+    /// No more calls will come.
+    fn is_left(&self) -> bool {
+        self.asks.is_none() || self.is_retired
     }
 
     /// Whether anyone needs a connection. What was asked for by itself is

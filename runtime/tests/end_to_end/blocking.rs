@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Echo, EchoServicer, EchoStub, service};
-use grpc_runtime::{Channel, Code, Context, Metadata, Receiver, Sender, Server, Status};
+use grpc_runtime::{
+    Channel, Code, ConnectivityState, Context, Metadata, Receiver, Sender, Server, Status,
+};
 
 /// Shows that a call's metadata came, ahead of the answer and behind it; waits for
 /// ever where it is asked to.
@@ -276,38 +278,71 @@ fn serve() -> (tokio::runtime::Runtime, Server) {
 
 /// A single-threaded runtime that carries a channel's connection and that nobody drives.
 fn resting(stub: &EchoStub) -> tokio::runtime::Runtime {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = single_threaded();
     let first = async { stub.unary(Echo::default()).await };
     runtime.block_on(first).unwrap();
     runtime
 }
 
-#[test]
-fn a_deadline_passes_though_nobody_drives_the_connection() {
-    let (_serving, server) = serve();
-    let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
-    let _runtime = resting(&stub);
-    let call = stub.unary(Echo::text("hi"));
-    let status = call.timeout(Duration::from_millis(50)).wait().unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert!(
-        status.message().contains("background_connections"),
-        "{status}"
-    );
-
-    let other = tokio::runtime::Builder::new_current_thread()
+fn single_threaded() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
-    let late = async {
-        let call = stub.unary(Echo::text("hi"));
-        call.timeout(Duration::from_millis(50)).await
-    };
-    let status = other.block_on(late).unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+        .unwrap()
+}
+
+#[test]
+fn a_connection_moves_off_a_runtime_that_nobody_drives() {
+    let (_serving, server) = serve();
+    let channel = Channel::insecure(&server.addresses()[0]).unwrap();
+    let stub = EchoStub(channel.clone());
+    let first = resting(&stub);
+    let (mut requests, mut replies) = first.block_on(async { stub.chat().start() });
+    first.block_on(async {
+        requests.send(Echo::number(1)).await.unwrap();
+        assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
+    });
+
+    // No call has a deadline that could help it.
+    assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
+    assert_eq!(channel.state(), ConnectivityState::Ready);
+    let other = single_threaded();
+    let hi = async { stub.unary(Echo::text("hi")).await };
+    assert_eq!(other.block_on(hi).unwrap().text, "hi");
+    // Nor does it depend on the last caller's.
+    let hi = async { stub.unary(Echo::text("hi")).await };
+    assert_eq!(first.block_on(hi).unwrap().text, "hi");
+
+    // What ran on the first goes on there, and its connection ends with it.
+    first.block_on(async {
+        requests.send(Echo::number(2)).await.unwrap();
+        assert_eq!(replies.next().await.unwrap().unwrap().number, 2);
+        requests.finish();
+        assert!(replies.next().await.unwrap().is_none());
+        while first.metrics().num_alive_tasks() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
+}
+
+#[test]
+fn closing_a_channel_that_moved_ends_what_runs_on_either_side() {
+    let (_serving, server) = serve();
+    let channel = Channel::insecure(&server.addresses()[0]).unwrap();
+    let stub = EchoStub(channel.clone());
+    let first = resting(&stub);
+    let (mut requests, mut replies) = first.block_on(async { stub.chat().start() });
+    first.block_on(async {
+        requests.send(Echo::number(1)).await.unwrap();
+        assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
+    });
+    assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
+    channel.close();
+    let status = first.block_on(replies.next()).unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled, "{status}");
+    let status = stub.unary(Echo::text("hi")).wait().unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled, "{status}");
 }
 
 #[test]
