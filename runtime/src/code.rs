@@ -84,6 +84,22 @@ impl Code {
         }
     }
 
+    /// Whether it is a server's word on a request, which nothing on the client's side
+    /// may say in its name (gRFC A54).
+    pub(crate) const fn is_verdict(self) -> bool {
+        matches!(
+            self,
+            Self::Ok
+                | Self::InvalidArgument
+                | Self::NotFound
+                | Self::AlreadyExists
+                | Self::FailedPrecondition
+                | Self::Aborted
+                | Self::OutOfRange
+                | Self::DataLoss
+        )
+    }
+
     /// The code's number, 0 to 16.
     pub const fn as_i32(self) -> i32 {
         self as i32

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use self::options::{CallOptions, Change, OPTIONS, Value, with_options};
-use crate::channel::{Destination, Security};
+use crate::channel::Connects;
 use crate::clock;
 use crate::server::{Peer, serve_connection};
 use crate::transport::io::Io;
@@ -271,10 +271,9 @@ fn over_pipes(setting: Setting) -> Results {
             tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()));
             Io::Memory(near)
         };
-        let name = "localhost".to_owned();
-        let builder = ChannelBuilder::new(Destination::Function(Arc::new(connect)), name.clone());
-        let builder = (setting.channel)(builder);
-        let channel = builder.assemble(Security::Insecure, name, None);
+        let connects = Connects::Function(Arc::new(connect));
+        let builder = ChannelBuilder::over(connects, "localhost");
+        let channel = (setting.channel)(builder).build_plain();
         let day = Duration::from_secs(86_400);
         let rounds = async {
             let mut results = traffic(&channel, setting.calls, LONG).await;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::channel::{Channel, ChannelBuilder, Destination, Security};
+use crate::channel::{Channel, ChannelBuilder, Connects};
 use crate::clock;
 use crate::server::{Peer, ServerBuilder, ServerError, serve_connection};
 use crate::transport::PeerAddress;
@@ -43,9 +43,7 @@ impl Channel {
             tokio::spawn(serve_connection(io, peer, shared, http2, clock::now()).run());
             Io::Memory(near)
         };
-        let destination = Destination::Function(Arc::new(connect));
-        let authority = "in-process".to_owned();
-        let builder = ChannelBuilder::new(destination, authority.clone());
-        Ok(builder.assemble(Security::Insecure, authority, None))
+        let connects = Connects::Function(Arc::new(connect));
+        Ok(ChannelBuilder::over(connects, "in-process").build_plain())
     }
 }

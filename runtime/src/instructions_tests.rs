@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::call::request_head::RequestTemplate;
 use crate::call::response_head::{self, Coding};
-use crate::channel::{Channel, ChannelBuilder, Destination, Security};
+use crate::channel::{Channel, ChannelBuilder, Connects};
 use crate::framing::Compression;
 use crate::metadata::Metadata;
 use crate::method::{Method, Shape};
@@ -299,15 +299,8 @@ async fn call(calls: usize) {
     let (near, mut far) = tokio::io::duplex(64 << 10);
     let near = Mutex::new(Some(Io::Memory(near)));
     let connect = move || near.lock().unwrap().take().unwrap();
-    let (destination, authority) = (
-        Destination::Function(Arc::new(connect)),
-        "localhost:50051".to_owned(),
-    );
-    let channel = ChannelBuilder::new(destination, authority.clone()).assemble(
-        Security::Insecure,
-        authority,
-        None,
-    );
+    let connects = Connects::Function(Arc::new(connect));
+    let channel = ChannelBuilder::over(connects, "localhost:50051").build_plain();
     let start = || UnaryCall::<Hello>::new(&channel, UNARY, &hello()).into_future();
 
     let (mut server, mut buffer) = (Actor::new(Role::Server), BytesMut::with_capacity(4096));

@@ -132,8 +132,10 @@ pub use call::ledger::{EndedCall, Traffic};
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
-    Channel, ChannelBuilder, ChannelError, ClientInterceptor, ConnectivityState, OutgoingCall,
-    StateWatch, TargetError,
+    Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
+    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, OutgoingCall, Pick,
+    PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RoundRobin,
+    StateWatch, Subchannel, SubchannelState, Target, TargetError, Ticket, Updates,
 };
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
@@ -152,7 +154,7 @@ pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,
     ClientStreamingCall, Response, ResponseFuture, ServerStreamingCall, UnaryCall, UnaryFuture,
 };
-pub use transport::{Http2Options, PeerAddress};
+pub use transport::{ByteStream, Http2Options, PeerAddress};
 
 /// The protobuf messages that generated code is made of.
 pub use prost;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::channel::{Destination, Security};
+use crate::channel::Connects;
 use crate::clock;
 use crate::server::{Peer, serve_connection};
 use crate::transport::io::Io;
@@ -52,9 +52,8 @@ fn channel(
         let _ = sender.send(far);
         Io::Memory(near)
     };
-    let name = "localhost".to_owned();
-    let builder = ChannelBuilder::new(Destination::Function(Arc::new(connect)), name.clone());
-    let channel = options(builder).assemble(Security::Insecure, name, None);
+    let connects = Connects::Function(Arc::new(connect));
+    let channel = options(ChannelBuilder::over(connects, "localhost")).build_plain();
     (channel, far)
 }
 
@@ -114,7 +113,7 @@ async fn a_server_that_answers_no_ping_is_given_up_and_another_connection_made()
     assert_took(begun, secs(15));
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("keepalive"), "{status}");
-    assert!(status.message().contains("in-process"), "{status}");
+    assert!(status.message().contains("localhost"), "{status}");
 
     let second = call(&channel, "again").response();
     let (connection, served) = accept(&mut far).await;

@@ -6,7 +6,7 @@
 //! An idle queue owns no memory beyond itself.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::locks::{Mutex, MutexGuard};
@@ -20,9 +20,6 @@ const KEPT: usize = 256;
 
 /// The side that pushes. When the last clone is dropped, the queue ends.
 pub(crate) struct QueueSender<T>(Arc<Senders<T>>);
-
-/// A sender that does not keep the queue from ending.
-pub(crate) struct WeakQueueSender<T>(Weak<Senders<T>>);
 
 /// The side that takes. When it is dropped, so is what was not taken.
 pub(crate) struct QueueReceiver<T>(Arc<Shared<T>>);
@@ -92,17 +89,6 @@ impl<T> QueueSender<T> {
         state.pushed.push(item);
         Ok(WakeUp(state.waker.take()))
     }
-
-    pub(crate) fn downgrade(&self) -> WeakQueueSender<T> {
-        WeakQueueSender(Arc::downgrade(&self.0))
-    }
-}
-
-impl<T> WeakQueueSender<T> {
-    /// A sender, if there still is one.
-    pub(crate) fn upgrade(&self) -> Option<QueueSender<T>> {
-        self.0.upgrade().map(QueueSender)
-    }
 }
 
 impl<T> QueueReceiver<T> {
@@ -140,12 +126,6 @@ impl<T> Clone for QueueSender<T> {
     }
 }
 
-impl<T> Clone for WeakQueueSender<T> {
-    fn clone(&self) -> Self {
-        Self(Weak::clone(&self.0))
-    }
-}
-
 impl<T> Drop for Senders<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -168,12 +148,6 @@ impl<T> Drop for QueueReceiver<T> {
 impl<T> fmt::Debug for QueueSender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("QueueSender")
-    }
-}
-
-impl<T> fmt::Debug for WeakQueueSender<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WeakQueueSender")
     }
 }
 

@@ -1,15 +1,15 @@
 //! Credentials of a call, added before it waits for a connection. It must never
 //! let them onto a connection that others can read.
 
-use super::handle::Channel;
-use super::open::Open;
+use super::call::open::Open;
+use super::shared::Shared;
 use crate::credentials::{AuthRequest, CallCredentials};
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
 
 /// Adds credentials that need not be made; `false` for those that do.
 pub(super) fn add_fixed(
-    channel: &Channel,
+    channel: &Shared,
     open: &mut Open,
     credentials: &CallCredentials,
 ) -> Result<bool, Status> {
@@ -21,7 +21,7 @@ pub(super) fn add_fixed(
 
 /// Makes credentials and adds them.
 pub(super) async fn add_made(
-    channel: &Channel,
+    channel: &Shared,
     open: &mut Open,
     credentials: &CallCredentials,
 ) -> Result<(), Status> {
@@ -37,14 +37,7 @@ pub(super) async fn add_made(
 /// like a server's verdict on the request (gRFC A54).
 fn failed(status: Status) -> Status {
     let (code, text) = match status.code() {
-        code @ (Code::Ok
-        | Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::FailedPrecondition
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::DataLoss) => {
+        code if code.is_verdict() => {
             let name = code.name();
             let text = format!(
                 "call credentials: illegal status {name}: {}",

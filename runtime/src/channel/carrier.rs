@@ -1,57 +1,38 @@
-//! Which runtime carries a channel's connection, and whether a caller may rely on it.
+//! Which runtime carries a channel's connections, and whether a caller may rely on it.
 //! On a runtime that has threads of its own this must cost calls nothing.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
-/// Each caller may rely on it.
-const DRIVEN: u8 = 0;
-/// It has no thread of its own and stands still while nobody is in its `block_on`:
-/// only who calls from it may rely on it.
-const RESTING: u8 = 1;
-/// The connection has moved to another.
-const LEFT: u8 = 2;
-
-/// The runtime of a channel's first subchannel.
+/// The runtime of a channel's hub.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
-    state: AtomicU8,
-    id: OnceLock<Id>,
+    /// It stands still while nobody is in its `block_on`: only who calls from it may
+    /// rely on it.
+    rests: AtomicBool,
+    id: Mutex<Option<Id>>,
 }
 
 impl Carrier {
-    /// The first subchannel begins on this runtime.
-    pub(super) fn begin(&self, runtime: &Handle) {
-        // Said once, since there is one first subchannel.
-        let _ = self.id.set(runtime.id());
-        if rests(runtime) {
-            self.state.store(RESTING, Ordering::Relaxed);
-        }
+    /// A hub begins on this runtime.
+    pub(super) fn set(&self, runtime: &Handle) {
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime.id());
+        self.rests.store(rests(runtime), Ordering::Relaxed);
     }
 
-    /// The first subchannel is for nobody any more; `true` the first time.
-    pub(super) fn leave(&self) -> bool {
-        self.state.swap(LEFT, Ordering::Relaxed) != LEFT
-    }
-
-    pub(super) fn is_left(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == LEFT
-    }
-
-    /// Whether who calls here may rely on the first subchannel.
+    /// Whether who calls here may rely on it.
     #[inline]
     pub(super) fn is_driven(&self) -> bool {
-        match self.state.load(Ordering::Relaxed) {
-            DRIVEN => true,
-            RESTING => self.is_current(),
-            _ => false,
-        }
+        !self.rests.load(Ordering::Relaxed) || self.is_current()
     }
 
     fn is_current(&self) -> bool {
-        Handle::try_current().is_ok_and(|current| Some(&current.id()) == self.id.get())
+        let Ok(current) = Handle::try_current() else {
+            return false;
+        };
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) == Some(current.id())
     }
 }
 

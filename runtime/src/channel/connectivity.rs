@@ -1,17 +1,13 @@
-//! What a channel's connection is doing, for those who ask and those who watch.
-//! It must never decide anything: the subchannel says what is so.
-
-use std::sync::atomic::{AtomicU64, Ordering};
+//! What a channel is doing, for those who ask and those who watch. It never decides
+//! anything: the hub says what is so.
 
 use tokio::sync::watch;
-
-use super::handle::Channel;
 
 /// The state of a channel, as all of gRPC names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectivityState {
     /// No connection, and nothing that needs one: a call or
-    /// [`Channel::connect`] makes one.
+    /// [`Channel::connect`](crate::Channel::connect) makes one.
     Idle,
     /// A connection is being made.
     Connecting,
@@ -40,44 +36,40 @@ impl std::fmt::Display for ConnectivityState {
 #[derive(Debug)]
 pub(crate) struct Connectivity {
     watch: watch::Sender<ConnectivityState>,
-    /// The latest subchannel, which alone says what is so.
-    latest: AtomicU64,
 }
 
 impl Connectivity {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             watch: watch::Sender::new(ConnectivityState::Idle),
-            latest: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn state(&self) -> ConnectivityState {
+    pub(super) fn state(&self) -> ConnectivityState {
         *self.watch.borrow()
     }
 
+    pub(super) fn watch(&self) -> StateWatch {
+        StateWatch(self.watch.subscribe())
+    }
+
     /// Nothing follows on this.
-    pub(crate) fn shut_down(&self) {
+    pub(super) fn shut_down(&self) {
         self.watch.send_replace(ConnectivityState::Shutdown);
     }
 
-    /// The number of a subchannel that begins. Nobody listens to those before it any
-    /// more, which may take their time to end.
-    pub(crate) fn succeed(&self) -> u64 {
-        self.latest.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// What the subchannel of this number says is so, if it is the latest.
-    pub(crate) fn set(&self, number: u64, state: ConnectivityState) {
+    /// `false` where the channel was closed, which stays so.
+    pub(super) fn set(&self, state: ConnectivityState) -> bool {
+        let mut is_open = true;
         self.watch.send_if_modified(|current| {
-            let moves = number == self.latest.load(Ordering::Relaxed)
-                && *current != ConnectivityState::Shutdown
-                && *current != state;
+            is_open = *current != ConnectivityState::Shutdown;
+            let moves = is_open && *current != state;
             if moves {
                 *current = state;
             }
             moves
         });
+        is_open
     }
 
     /// Waits until the channel is closed.
@@ -90,7 +82,8 @@ impl Connectivity {
     }
 }
 
-/// Follows the state of a channel; see [`Channel::watch_state`]. It keeps no
+/// Follows the state of a channel; see
+/// [`Channel::watch_state`](crate::Channel::watch_state). It keeps no
 /// channel alive.
 #[derive(Debug, Clone)]
 pub struct StateWatch(watch::Receiver<ConnectivityState>);
@@ -119,49 +112,5 @@ impl StateWatch {
             .await;
         let now = arrived.map_or(ConnectivityState::Shutdown, |now| *now);
         now == state
-    }
-}
-
-impl Channel {
-    /// What the channel's connection is doing.
-    pub fn state(&self) -> ConnectivityState {
-        self.connectivity().state()
-    }
-
-    /// Follows the state of the channel.
-    ///
-    /// ```no_run
-    /// # async fn ready() -> Result<(), Box<dyn std::error::Error>> {
-    /// use grpc_runtime::{Channel, ConnectivityState};
-    ///
-    /// let channel = Channel::insecure("localhost:50051")?;
-    /// let mut states = channel.watch_state();
-    /// channel.connect()?;
-    /// states.wait_for(ConnectivityState::Ready).await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn watch_state(&self) -> StateWatch {
-        StateWatch(self.connectivity().watch.subscribe())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_latest_subchannel_is_listened_to() {
-        let connectivity = Connectivity::new();
-        let first = connectivity.succeed();
-        connectivity.set(first, ConnectivityState::Connecting);
-        let second = connectivity.succeed();
-        connectivity.set(second, ConnectivityState::Ready);
-        // One whose runtime is shut down takes its time.
-        connectivity.set(first, ConnectivityState::Idle);
-        assert_eq!(connectivity.state(), ConnectivityState::Ready);
-        connectivity.shut_down();
-        connectivity.set(second, ConnectivityState::Idle);
-        assert_eq!(connectivity.state(), ConnectivityState::Shutdown);
     }
 }

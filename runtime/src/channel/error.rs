@@ -1,6 +1,6 @@
 //! Why a channel could not be made. Values only.
 
-use super::target::TargetError;
+use super::resolve::target::TargetError;
 
 /// Why a channel could not be made. Whether anything answers at its target shows
 /// in calls.
@@ -19,6 +19,13 @@ pub enum ChannelError {
     },
     /// The text cannot stand in the header field `user-agent`.
     UserAgent(String),
+    /// No resolver of the channel's takes targets of this scheme.
+    Scheme {
+        /// The target as it was given.
+        target: String,
+        /// Its scheme.
+        scheme: String,
+    },
 }
 
 impl std::fmt::Display for ChannelError {
@@ -30,6 +37,12 @@ impl std::fmt::Display for ChannelError {
                 "'{}' cannot be the channel's authority: {reason}; expected a host name or an IP \
                  address, with a port or without",
                 authority.escape_debug()
+            ),
+            Self::Scheme { target, scheme } => write!(
+                f,
+                "'{target}' has a scheme that the channel has no resolver for: give it one by \
+                 ChannelBuilder::resolver, or leave out '{scheme}://' for a name that the system \
+                 resolves"
             ),
             Self::UserAgent(text) => write!(
                 f,
@@ -44,7 +57,7 @@ impl std::error::Error for ChannelError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Target(error) => Some(error),
-            Self::Authority { .. } | Self::UserAgent(_) => None,
+            Self::Authority { .. } | Self::UserAgent(_) | Self::Scheme { .. } => None,
         }
     }
 }

@@ -1,34 +1,21 @@
-//! The channel that users hold: a cheap handle to a subchannel's queue. It must
-//! never block and never do I/O on the caller's thread.
+//! The channel that users hold: a cheap handle to what all its clones share. It never
+//! blocks and does no I/O on the caller's thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
-use super::background;
-use super::backoff::{Backoff, Waits};
-use super::carrier::{self, Carrier};
-use super::connection::Identity;
-use super::connectivity::{Connectivity, ConnectivityState};
-use super::dial::{CONNECT_TIMEOUT, Destination, Dial};
+use super::builder::ChannelBuilder;
+use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::call::open::Open;
+use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ChannelError;
-use super::interceptor::{ClientInterceptor, Interceptors};
-use super::open::{self, Ask, Open};
 use super::prepare::prepare;
-use super::security::Security;
-use super::subchannel::Subchannel;
-use super::target::Target;
-use super::waiting::ask_to_open;
-use crate::call::queue::{QueueSender, queue};
-use crate::call::request_head::{RequestTemplate, USER_AGENT};
-use crate::clock;
-use crate::credentials::{CallCredentials, ChannelCredentials};
-use crate::framing::{Compression, Encodings};
+use super::resolve::target::Target;
+use super::shared::Shared;
+use crate::credentials::ChannelCredentials;
+use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::status::Status;
 use crate::transport::Http2Options;
-use crate::transport::http2::options::UpkeepOptions;
 
 /// A connection to a server, made when the first call needs it and made again
 /// when it is lost.
@@ -65,51 +52,10 @@ pub struct Channel {
     interceptors: Interceptors,
 }
 
-#[derive(Debug)]
-struct Shared {
-    dial: Dial,
-    identity: Arc<Identity>,
-    http2: Http2Options,
-    upkeep: UpkeepOptions,
-    backoff: Waits,
-    in_background: bool,
-    carrier: Carrier,
-    limits: CallLimits,
-    compression: Compression,
-    connectivity: Arc<Connectivity>,
-    /// What every call carries.
-    credentials: Option<CallCredentials>,
-    /// The first subchannel, which as a rule is the only one: calls reach it
-    /// without a lock around the channel.
-    first: OnceLock<QueueSender<Ask>>,
-    /// The one that runs since the first was left. Held while a subchannel is started
-    /// or ended.
-    later: Mutex<Option<QueueSender<Ask>>>,
-}
-
-/// Configures a [`Channel`].
-#[derive(Debug)]
-pub struct ChannelBuilder {
-    destination: Destination,
-    /// The target's own.
-    default_authority: String,
-    authority: Option<String>,
-    user_agent: String,
-    http2: Http2Options,
-    pub(super) upkeep: UpkeepOptions,
-    pub(super) backoff: Waits,
-    pub(super) connect_timeout: Duration,
-    pub(super) in_background: bool,
-    limits: CallLimits,
-    compression: Compression,
-    encodings: Encodings,
-    interceptors: Interceptors,
-}
-
 impl Channel {
     /// A channel to `target`, secured as `credentials` say: `host:port`,
-    /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port` or
-    /// `unix:/path`. The port is 443 unless it is given.
+    /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port`, `unix:/path` or
+    /// `unix-abstract:name`. The port is 443 unless it is given.
     ///
     /// `ipv4:` and `ipv6:` take several addresses of one service, with commas
     /// between them: `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Those, and those that a
@@ -143,9 +89,14 @@ impl Channel {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, ChannelError> {
-        let target = Target::parse(target.as_ref())?;
-        let authority = target.authority();
-        Ok(ChannelBuilder::new(Destination::Target(target), authority))
+        Ok(ChannelBuilder::new(Target::parse(target.as_ref())?))
+    }
+
+    pub(super) fn of(shared: Arc<Shared>, interceptors: Interceptors) -> Self {
+        Self {
+            shared,
+            interceptors,
+        }
     }
 
     /// The same channel, whose calls this [interceptor](ClientInterceptor) sees
@@ -169,62 +120,56 @@ impl Channel {
         channel
     }
 
-    pub(super) fn interceptors(&self) -> &Interceptors {
-        &self.interceptors
-    }
-
     /// Whether calls have to keep a ledger.
     pub(crate) fn is_watched(&self) -> bool {
         !self.interceptors.is_empty()
     }
 
     pub(crate) fn limits(&self) -> CallLimits {
-        self.shared.limits
+        self.shared.calls.limits
     }
 
     pub(crate) fn compression(&self) -> Compression {
-        self.shared.compression
+        self.shared.calls.compression
     }
 
     pub(crate) fn http2(&self) -> &Http2Options {
-        &self.shared.http2
+        &self.shared.common.http2
     }
 
     /// Starts a call: with its interceptors and its credentials, if it has any,
     /// and then on a connection.
     pub(crate) fn open(&self, mut open: Box<Open>) {
         let own = open.options.credentials.take();
-        let credentials = match (&self.shared.credentials, own) {
-            (None, None) if self.interceptors.is_empty() => return self.enqueue(open),
+        let credentials = match (&self.shared.calls.credentials, own) {
+            (None, None) if self.interceptors.is_empty() => return self.shared.enqueue(open),
             (Some(shared), Some(own)) => Some(shared.clone().and(own)),
             (Some(shared), None) => Some(shared.clone()),
             (None, own) => own,
         };
-        prepare(self, open, credentials);
+        prepare(&self.shared, &self.interceptors, open, credentials);
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.shared.dial.is_encrypted()
+    /// What the channel is doing: the best of what its connections do.
+    pub fn state(&self) -> ConnectivityState {
+        self.shared.outlook.state()
     }
 
-    pub(super) fn identity(&self) -> &Arc<Identity> {
-        &self.shared.identity
-    }
-
-    /// Hands a call to the connection's task.
-    pub(super) fn enqueue(&self, open: Box<Open>) {
-        let Err(open) = self.shared.try_open(open) else {
-            return;
-        };
-        if let Err((ask, status)) = self.shared.start(Ask::Open(open))
-            && let Ask::Open(open) = ask
-        {
-            open.fail(status, clock::now());
-        }
-    }
-
-    pub(crate) fn connectivity(&self) -> &Connectivity {
-        &self.shared.connectivity
+    /// Follows the state of the channel.
+    ///
+    /// ```no_run
+    /// # async fn ready() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::{Channel, ConnectivityState};
+    ///
+    /// let channel = Channel::insecure("localhost:50051")?;
+    /// let mut states = channel.watch_state();
+    /// channel.connect()?;
+    /// states.wait_for(ConnectivityState::Ready).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch_state(&self) -> StateWatch {
+        self.shared.outlook.connectivity().watch()
     }
 
     /// Asks for a connection though no call needs it yet. One that is there, or
@@ -242,10 +187,7 @@ impl Channel {
             ConnectivityState::Connecting | ConnectivityState::Ready => Ok(()),
             ConnectivityState::Idle
             | ConnectivityState::TransientFailure
-            | ConnectivityState::Shutdown => self
-                .shared
-                .start(Ask::Connect)
-                .map_err(|(_, status)| status),
+            | ConnectivityState::Shutdown => self.shared.connect(),
         }
     }
 
@@ -253,260 +195,6 @@ impl Channel {
     /// wait end with `CANCELLED`, and so does every later one. Dropping the
     /// last clone instead lets the calls that run come to their ends.
     pub fn close(&self) {
-        self.shared.connectivity.shut_down();
-        let later = self.shared.later();
-        for asks in self.shared.first.get().iter().copied().chain(later.iter()) {
-            // A subchannel whose runtime has gone has nothing left to end.
-            let _ = asks.send(Ask::Close);
-        }
-    }
-}
-
-impl Shared {
-    fn try_open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
-        match self.first.get() {
-            Some(asks) if self.carrier.is_driven() => ask_to_open(asks, open),
-            _ => Err(open),
-        }
-    }
-
-    /// No one panics while this is held.
-    fn later(&self) -> MutexGuard<'_, Option<QueueSender<Ask>>> {
-        self.later.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts a subchannel for the first call, or in place of one that this caller
-    /// cannot rely on: its runtime has gone, or may not be driven.
-    fn start(&self, ask: Ask) -> Result<(), (Ask, Status)> {
-        let mut later = self.later();
-        if self.connectivity.state() == ConnectivityState::Shutdown {
-            return Err((ask, open::closed()));
-        }
-        let mut ask = ask;
-        if let Some(first) = self.first.get() {
-            if self.carrier.is_driven() {
-                match first.send(ask) {
-                    Ok(()) => return Ok(()),
-                    Err(back) => ask = back,
-                }
-            }
-            if self.carrier.leave() {
-                // It may have gone.
-                let _ = first.send(Ask::Retire);
-            }
-        }
-        if let Some(running) = &*later {
-            match running.send(ask) {
-                Ok(()) => return Ok(()),
-                Err(back) => ask = back,
-            }
-        }
-        let runtime = match self.runtime() {
-            Ok(runtime) => runtime,
-            Err(status) => return Err((ask, status)),
-        };
-        let (sender, receiver) = queue();
-        let subchannel = Subchannel::new(
-            self.dial.clone(),
-            Arc::clone(&self.identity),
-            self.http2.clone(),
-            self.upkeep,
-            Backoff::new(self.backoff),
-            Arc::clone(&self.connectivity),
-        );
-        let again = sender.downgrade();
-        // The receiver is right here, so this cannot fail.
-        let _ = sender.send(ask);
-        runtime.spawn(subchannel.run(receiver, again));
-        if self.carrier.is_left() {
-            *later = Some(sender);
-        } else {
-            self.carrier.begin(&runtime);
-            // The lock is held, so nobody else has set it.
-            let _ = self.first.set(sender);
-        }
-        Ok(())
-    }
-
-    /// Where the next subchannel runs. One that had to move does not depend on a
-    /// caller again.
-    fn runtime(&self) -> Result<Handle, Status> {
-        let runtime = background::handle(self.in_background)?;
-        if self.carrier.is_left() && carrier::rests(&runtime) {
-            return background::handle(true);
-        }
-        Ok(runtime)
-    }
-}
-
-impl ChannelBuilder {
-    pub(crate) fn new(destination: Destination, default_authority: String) -> Self {
-        Self {
-            destination,
-            default_authority,
-            authority: None,
-            user_agent: USER_AGENT.to_owned(),
-            http2: Http2Options::default(),
-            upkeep: UpkeepOptions::client(),
-            backoff: Waits::default(),
-            connect_timeout: CONNECT_TIMEOUT,
-            in_background: false,
-            limits: CallLimits::default(),
-            compression: Compression::Identity,
-            encodings: Encodings::all(),
-            interceptors: Interceptors::default(),
-        }
-    }
-
-    /// Adds an [interceptor](ClientInterceptor), which sees calls after those that
-    /// were added before.
-    #[must_use]
-    pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
-        self.interceptors.push(interceptor);
-        self
-    }
-
-    /// What requests name as `:authority`; the target's host and port unless
-    /// set. Over TLS the server's certificate has to name its host, unless the
-    /// credentials have a server name of their own.
-    #[must_use]
-    pub fn authority(mut self, authority: impl Into<String>) -> Self {
-        self.authority = Some(authority.into());
-        self
-    }
-
-    /// Puts `prefix`, which is printable ASCII, before the runtime's own user agent.
-    #[must_use]
-    pub fn user_agent(mut self, prefix: &str) -> Self {
-        self.user_agent = format!("{prefix} {USER_AGENT}");
-        self
-    }
-
-    /// Windows, frame sizes and limits of the connection.
-    #[must_use]
-    pub fn http2(mut self, options: Http2Options) -> Self {
-        self.http2 = options.in_range();
-        self
-    }
-
-    /// The largest response message a call takes, in bytes; 4 MiB unless set. A
-    /// larger one fails its call with `RESOURCE_EXHAUSTED`.
-    #[must_use]
-    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
-        self.limits.max_receive_message_size = bytes;
-        self
-    }
-
-    /// The largest request message a call sends, in bytes; unlimited unless set.
-    /// A larger one fails its call with `RESOURCE_EXHAUSTED`.
-    #[must_use]
-    pub fn max_send_message_size(mut self, bytes: usize) -> Self {
-        self.limits.max_send_message_size = bytes;
-        self
-    }
-
-    /// How request messages are compressed, where a call does not say it; not at
-    /// all unless set. A server that does not take the encoding fails the call
-    /// with `UNIMPLEMENTED`.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
-    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
-    ///
-    /// let channel = Channel::builder("localhost:50051")?
-    ///     .compression(Compression::Gzip)
-    ///     .build(ChannelCredentials::insecure())?;
-    /// # drop(channel);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
-        self
-    }
-
-    /// The encodings that servers may compress responses with, beside identity;
-    /// all that this build knows unless set. A response in another fails its call
-    /// with `INTERNAL`.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
-    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
-    ///
-    /// let insecure = ChannelCredentials::insecure();
-    /// let plain = Channel::builder("localhost:50051")?
-    ///     .accept_compression([])
-    ///     .build(insecure.clone())?;
-    /// let gzip = Channel::builder("localhost:50051")?
-    ///     .accept_compression([Compression::Gzip])
-    ///     .build(insecure)?;
-    /// # drop((plain, gzip));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn accept_compression(mut self, list: impl IntoIterator<Item = Compression>) -> Self {
-        self.encodings = list.into_iter().collect();
-        self
-    }
-
-    /// The channel, secured as `credentials` say.
-    ///
-    /// # Errors
-    /// An [`authority`](Self::authority) or a [`user_agent`](Self::user_agent) that
-    /// is not one.
-    pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
-        if !self.user_agent.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return Err(ChannelError::UserAgent(self.user_agent));
-        }
-        let (security, calls) = credentials.into_parts();
-        let given = self.authority.take();
-        let default = self.default_authority.clone();
-        let (security, authority) = Security::settle(&security, given, default)?;
-        Ok(self.assemble(security, authority, calls))
-    }
-
-    /// A channel whose names are settled.
-    pub(crate) fn assemble(
-        self,
-        security: Security,
-        authority: String,
-        credentials: Option<CallCredentials>,
-    ) -> Channel {
-        let accept_encoding = if self.encodings.is_plain() {
-            String::new()
-        } else {
-            self.encodings.list()
-        };
-        let template = RequestTemplate::new(
-            security.scheme(),
-            &authority,
-            &accept_encoding,
-            &self.user_agent,
-        );
-        let identity = Identity {
-            authority,
-            template,
-            encodings: self.encodings,
-        };
-        Channel {
-            shared: Arc::new(Shared {
-                dial: Dial::new(self.destination, security, self.connect_timeout),
-                identity: Arc::new(identity),
-                http2: self.http2,
-                upkeep: self.upkeep,
-                backoff: self.backoff,
-                in_background: self.in_background,
-                carrier: Carrier::default(),
-                limits: self.limits,
-                compression: self.compression,
-                credentials,
-                connectivity: Arc::new(Connectivity::new()),
-                first: OnceLock::new(),
-                later: Mutex::new(None),
-            }),
-            interceptors: self.interceptors,
-        }
+        self.shared.close();
     }
 }

@@ -1,35 +1,45 @@
 //! The client's side of a connection: where it goes, how it is kept, and the
-//! calls on it. It must never import the server: the two sides share `call` and
-//! below.
+//! calls on it. It never imports the server: the two sides share `call` and below.
 
 mod authenticate;
 mod background;
 mod backoff;
-pub(crate) mod call_options;
+mod balance;
+mod builder;
+pub(crate) mod call;
 mod carrier;
-mod connection;
 mod connectivity;
-mod dial;
 mod error;
-mod failure;
-mod greeting;
 mod handle;
-mod interceptor;
-pub(crate) mod open;
+mod hub;
+mod inbox;
+mod outlook;
+mod pick;
 mod prepare;
-mod race;
 mod reconnect;
-mod response;
-mod security;
+mod resolve;
+mod shared;
 mod subchannel;
-mod target;
 mod upkeep;
 mod waiting;
 
+pub use balance::control::Control;
+pub use balance::pick_first::PickFirst;
+pub use balance::policy::{Balance, Policy, Resolved};
+pub use balance::round_robin::RoundRobin;
+pub use builder::ChannelBuilder;
+pub use call::interceptor::{ClientInterceptor, OutgoingCall};
+pub use call::ticket::{AttemptEnd, AttemptEnds, Ticket};
 pub use connectivity::{ConnectivityState, StateWatch};
-pub(crate) use dial::Destination;
 pub use error::ChannelError;
-pub use handle::{Channel, ChannelBuilder};
-pub use interceptor::{ClientInterceptor, OutgoingCall};
-pub(crate) use security::Security;
-pub use target::TargetError;
+pub use handle::Channel;
+pub use pick::{Pick, PickArgs, Picker, Picks};
+pub use resolve::address::{Address, Attributes, Endpoint};
+pub use resolve::resolution::Resolution;
+pub use resolve::resolver::Resolver;
+pub use resolve::target::{Target, TargetError};
+pub use resolve::updates::Updates;
+pub(crate) use subchannel::Connects;
+pub use subchannel::connector::Connector;
+pub use subchannel::handle::Subchannel;
+pub use subchannel::report::SubchannelState;

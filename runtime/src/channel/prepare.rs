@@ -11,20 +11,21 @@ use std::time::Instant;
 
 use super::authenticate::{add_fixed, add_made};
 use super::background;
-use super::handle::Channel;
-use super::interceptor::OutgoingCall;
-use super::open::{Open, closed, expired};
+use super::call::interceptor::{Interceptors, OutgoingCall};
+use super::call::open::{Open, closed, expired};
+use super::shared::Shared;
 use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::status::{Code, Phase, Status};
 
 /// Starts a call that has interceptors or credentials, or fails it.
 pub(super) fn prepare(
-    channel: &Channel,
+    channel: &Arc<Shared>,
+    interceptors: &Interceptors,
     mut open: Box<Open>,
     credentials: Option<CallCredentials>,
 ) {
-    if channel.interceptors().is_empty()
+    if interceptors.is_empty()
         && let Some(credentials) = &credentials
     {
         match add_fixed(channel, &mut open, credentials) {
@@ -38,7 +39,12 @@ pub(super) fn prepare(
         Err(status) => return open.fail(status, clock::now()),
     };
     let state = Arc::clone(&open.state);
-    let mut preparing = Box::pin(run(channel.clone(), open, credentials));
+    let mut preparing = Box::pin(run(
+        Arc::clone(channel),
+        interceptors.clone(),
+        open,
+        credentials,
+    ));
     let first = {
         // Whatever is made in this turn belongs to that runtime. The waker does
         // nothing: what waits is polled again by its own task.
@@ -53,12 +59,17 @@ pub(super) fn prepare(
 }
 
 /// Dropped when the call ends meanwhile.
-async fn run(channel: Channel, open: Box<Open>, credentials: Option<CallCredentials>) {
+async fn run(
+    channel: Arc<Shared>,
+    interceptors: Interceptors,
+    open: Box<Open>,
+    credentials: Option<CallCredentials>,
+) {
     let mut call = OutgoingCall {
         open,
-        identity: Arc::clone(channel.identity()),
+        authority: Arc::clone(&channel.identity().authority),
     };
-    let ready = get_ready(&channel, &mut call, credentials).await;
+    let ready = get_ready(&channel, &interceptors, &mut call, credentials).await;
     match ready {
         Ok(()) => channel.enqueue(call.open),
         Err(status) => call.open.fail(status, clock::now()),
@@ -66,11 +77,11 @@ async fn run(channel: Channel, open: Box<Open>, credentials: Option<CallCredenti
 }
 
 async fn get_ready(
-    channel: &Channel,
+    channel: &Shared,
+    interceptors: &Interceptors,
     call: &mut OutgoingCall,
     credentials: Option<CallCredentials>,
 ) -> Result<(), Status> {
-    let interceptors = channel.interceptors();
     for index in 0..interceptors.len() {
         let deadline = call.open.options.deadline;
         let intercepted = interceptors.start(index, call);
@@ -92,7 +103,7 @@ async fn get_ready(
 /// Runs a user's step until the deadline, or until the channel is closed. Its
 /// panic ends its call alone.
 async fn within(
-    channel: &Channel,
+    channel: &Shared,
     deadline: Option<Instant>,
     panicked: &'static str,
     step: impl Future<Output = Result<(), Status>>,
@@ -109,7 +120,8 @@ async fn within(
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(poll(cx))).await {
         return done;
     }
-    let mut closing = pin!(channel.connectivity().closed());
+    let connectivity = channel.outlook.connectivity();
+    let mut closing = pin!(connectivity.closed());
     let rest = poll_fn(|cx| {
         if closing.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(closed()));

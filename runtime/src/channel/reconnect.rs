@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::backoff::Waits;
-use super::handle::ChannelBuilder;
+use super::builder::ChannelBuilder;
 use crate::transport::http2::options::FOREVER;
 
 /// Less would make a loop of what a refused connection is.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::handle::ChannelBuilder;
+use super::builder::ChannelBuilder;
 use crate::transport::http2::options::{FOREVER, limited};
 
 /// gRFC A8: less only wears out servers.

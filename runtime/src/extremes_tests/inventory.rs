@@ -30,6 +30,7 @@ const NO_OPTIONS: &[&str] = &[
     "ShutdownReport::calls_cut",
     "ShutdownReport::connections_cut",
     "Status::code",
+    "Ticket::new",
     "Traffic::bytes",
     "Traffic::messages",
 ];

@@ -20,6 +20,8 @@ pub(crate) enum Io {
     Unix(UnixStream),
     /// Both ends live in this process.
     Memory(DuplexStream),
+    /// A stream of the user's own.
+    Own(Box<super::byte_stream::Own>),
     /// Encrypted, over one of the others.
     #[cfg(feature = "tls")]
     Tls(Box<super::tls::Stream>),
@@ -33,17 +35,20 @@ impl Io {
             #[cfg(unix)]
             Self::Unix(_) => Some(PeerAddress::Unix),
             Self::Memory(_) => Some(PeerAddress::InProcess),
+            Self::Own(stream) => Some(stream.peer()),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.peer(),
         }
     }
 
     /// Whether bytes that were written wait here for a flush: sockets keep none,
-    /// TLS keeps records that its socket did not take.
+    /// TLS keeps records that its socket did not take, and of a user's stream nobody
+    /// knows.
     pub(crate) fn wants_flush(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.wants_write(),
+            Self::Own(stream) => stream.wants_flush(),
             _ => false,
         }
     }
@@ -57,6 +62,7 @@ macro_rules! on_stream {
             #[cfg(unix)]
             Io::Unix($stream) => $poll,
             Io::Memory($stream) => $poll,
+            Io::Own($stream) => $poll,
             #[cfg(feature = "tls")]
             Io::Tls($stream) => $poll,
         }

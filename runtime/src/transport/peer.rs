@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Where the other end of a connection is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum PeerAddress {
     Unix,
     /// The same process.
     InProcess,
+    /// What the maker of a [`ByteStream`](crate::ByteStream) calls it.
+    Other(Arc<str>),
 }
 
 impl fmt::Display for PeerAddress {
@@ -22,6 +25,7 @@ impl fmt::Display for PeerAddress {
             Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix => f.write_str("unix"),
             Self::InProcess => f.write_str("in-process"),
+            Self::Other(name) => f.write_str(name),
         }
     }
 }

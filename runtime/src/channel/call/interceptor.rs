@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connection::Identity;
 use super::open::Open;
 use crate::call::ledger::EndedCall;
 use crate::clock;
@@ -86,8 +85,8 @@ where
 /// A call that has not gone out, as its [interceptors](ClientInterceptor) see it.
 #[derive(Debug)]
 pub struct OutgoingCall {
-    pub(super) open: Box<Open>,
-    pub(super) identity: Arc<Identity>,
+    pub(in crate::channel) open: Box<Open>,
+    pub(in crate::channel) authority: Arc<str>,
 }
 
 impl OutgoingCall {
@@ -98,7 +97,7 @@ impl OutgoingCall {
 
     /// What the request will name as `:authority`: the server's name, as a rule.
     pub fn authority(&self) -> &str {
-        &self.identity.authority
+        &self.authority
     }
 
     /// The request's metadata so far. What credentials add is not among it.
@@ -178,24 +177,28 @@ impl fmt::Debug for dyn Erased {
 /// The interceptors of a channel, in the order in which they run. One word, since
 /// calls are made of channels and are moved about.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interceptors(Option<Arc<Vec<Arc<dyn Erased>>>>);
+pub(in crate::channel) struct Interceptors(Option<Arc<Vec<Arc<dyn Erased>>>>);
 
 impl Interceptors {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::channel) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::channel) fn len(&self) -> usize {
         self.0.as_deref().map_or(0, Vec::len)
     }
 
-    pub(super) fn push(&mut self, interceptor: impl ClientInterceptor) {
+    pub(in crate::channel) fn push(&mut self, interceptor: impl ClientInterceptor) {
         let list = Arc::make_mut(self.0.get_or_insert_default());
         list.push(Arc::new(interceptor));
     }
 
     /// Runs one of them.
-    pub(super) async fn start(&self, index: usize, call: &mut OutgoingCall) -> Result<(), Status> {
+    pub(in crate::channel) async fn start(
+        &self,
+        index: usize,
+        call: &mut OutgoingCall,
+    ) -> Result<(), Status> {
         match self.0.as_deref().and_then(|list| list.get(index)) {
             Some(interceptor) => interceptor.start_boxed(call).await,
             None => Ok(()),

@@ -10,8 +10,8 @@ use super::ClientConnection;
 use crate::call::gather::Gather;
 use crate::call::state::Ended;
 use crate::call::{reset, response_head};
-use crate::channel::open::Open;
-use crate::channel::response::Response;
+use crate::channel::call::open::Open;
+use crate::channel::call::response::Response;
 use crate::framing::Side;
 use crate::spare;
 use crate::status::{Code, Phase, Status};
@@ -44,7 +44,7 @@ impl ClientConnection {
         if let Some(request) = open.request.take() {
             spare::keep_message(request);
         }
-        open.response = if open.method.shape().server_streams {
+        open.attempt.response = if open.method.shape().server_streams {
             open.state.deliver_head(head.metadata, head.encoding);
             Response::Stream
         } else {
@@ -67,7 +67,7 @@ impl ClientConnection {
         let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
         };
-        match &mut open.response {
+        match &mut open.attempt.response {
             // The connection lets no DATA pass before a head.
             Response::Awaited => Outcome::Goes,
             Response::Stream => {
@@ -126,7 +126,7 @@ impl ClientConnection {
     pub(super) fn report(&mut self, connection: &mut Connection, now: Instant) {
         let reports = connection.reports();
         for (stream, open) in &self.calls {
-            match &open.response {
+            match &open.attempt.response {
                 Response::Awaited | Response::Stream => {
                     let progress = open.state.set_reports(reports);
                     progress.apply(connection, *stream, now);
@@ -150,8 +150,8 @@ impl ClientConnection {
         let unprocessed = matches!(
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
-        ) && matches!(open.response, Response::Awaited)
-            && (open.request.is_some() || open.untouched);
+        ) && matches!(open.attempt.response, Response::Awaited)
+            && (open.request.is_some() || open.attempt.untouched);
         if unprocessed && open.may_retry() {
             return self.open_again(open, now);
         }
@@ -193,18 +193,20 @@ pub(super) enum Outcome {
 
 /// What came of a response that nobody reads in part is free.
 fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
-    if !matches!(open.response, Response::Stream) {
+    if !matches!(open.attempt.response, Response::Stream) {
         connection.forget(stream);
     }
 }
 
 /// The server ended the call in order.
 fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
-    let ended = match ended {
-        Ok(trailers) => Ok(trailers),
+    let trailing = match ended {
+        Ok(trailing) => trailing,
         Err(status) => return open.fail(status, now),
     };
-    match std::mem::take(&mut open.response) {
+    open.attempt.end(Code::Ok, Some(&trailing));
+    let ended = Ok(trailing);
+    match std::mem::take(&mut open.attempt.response) {
         Response::Stream => open.state.deliver_end(ended),
         Response::Awaited if open.method.shape().server_streams => {
             open.state.deliver_end(ended);

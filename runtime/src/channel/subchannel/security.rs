@@ -1,7 +1,7 @@
 //! What stands between a channel's sockets and HTTP/2, and the names it goes by.
 //! A value; it must never make a socket.
 
-use super::error::ChannelError;
+use crate::channel::error::ChannelError;
 use crate::credentials::ClientSecurity;
 
 /// How the connections of one channel are secured, its names settled.
@@ -35,7 +35,9 @@ impl Security {
             } => {
                 let authority = given.or_else(|| server_name.clone()).unwrap_or(default);
                 let host = server_name.as_deref().unwrap_or(&authority);
-                let name = super::target::host(host).unwrap_or(host).to_owned();
+                let name = crate::channel::resolve::target::host(host)
+                    .unwrap_or(host)
+                    .to_owned();
                 let name = name
                     .try_into()
                     .map_err(|_| bad(host, "no certificate can have this name"))?;

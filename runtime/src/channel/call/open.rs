@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::attempt::Attempt;
 use super::call_options::CallOptions;
 use super::response::Response;
 use crate::call::state::CallState;
@@ -17,19 +18,6 @@ use crate::status::{Code, Phase, Status};
 /// server that is at fault.
 const MAX_ATTEMPTS: u8 = 5;
 
-/// What a channel's users ask of its subchannel.
-#[derive(Debug)]
-pub(crate) enum Ask {
-    /// A stream for a call.
-    Open(Box<Open>),
-    /// A connection, though no call needs it yet.
-    Connect,
-    /// The end once the calls that are there are over: others go elsewhere.
-    Retire,
-    /// The end, at once.
-    Close,
-}
-
 /// A call that waits for a stream, or runs on one.
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -38,12 +26,8 @@ pub(crate) struct Open {
     pub(crate) options: CallOptions,
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
-    /// What has come on the stream that it runs on.
-    pub(crate) response: Response,
-    /// Nothing of a request that streams has been sent: the call could begin
-    /// again elsewhere.
-    pub(crate) untouched: bool,
-    /// The subchannel's task hears if it ends while it waits.
+    pub(crate) attempt: Attempt,
+    /// The task in whose queue it waits hears if it ends there.
     pub(crate) is_queued: bool,
     attempts: u8,
 }
@@ -62,8 +46,7 @@ impl Open {
             method,
             options,
             request,
-            response: Response::Awaited,
-            untouched: true,
+            attempt: Attempt::new(),
             is_queued: false,
             attempts: 0,
         })
@@ -72,7 +55,7 @@ impl Open {
     /// Ends the call with an error, unless it is over. What arrives when the
     /// deadline has passed is told as what it is: the other side's deadline and
     /// ours are one (gRPC's deadline rule).
-    pub(crate) fn fail(&self, status: Status, now: Instant) {
+    pub(crate) fn fail(mut self: Box<Self>, status: Status, now: Instant) {
         let late = self
             .options
             .deadline
@@ -81,10 +64,11 @@ impl Open {
             Code::Cancelled | Code::Unavailable if late => expired().with_source(status),
             _ => status,
         };
-        let status = match &self.response {
+        let status = match &self.attempt.response {
             Response::Whole { head, .. } => status.with_initial_metadata(head.clone()),
             Response::Awaited | Response::Stream => status,
         };
+        self.attempt.end(status.code(), Some(status.metadata()));
         self.state.deliver_end(Err(status));
     }
 

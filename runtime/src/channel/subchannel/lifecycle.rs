@@ -1,27 +1,33 @@
-//! One address's connection over its whole life, on one task: idle, connecting,
-//! ready, waiting after a failure, and again. It must never look into a call.
+//! One endpoint's connection over its whole life, on one task: idle, connecting,
+//! ready, waiting after a failure, and again. It tells the hub of each step, and never
+//! looks into a call.
 //!
 //! ```text
 //!   a call, or asked for     HTTP/2 agreed        GOAWAY, loss, idleness
 //! idle ────────→ connecting ────────────→ ready ─────────────────────→ idle
-//!   ↑                 │ failed: calls that do not wait fail
-//!   └─ backoff over ──┘ (during backoff they fail at once)
+//!   ↑                 │ failed: the calls go back to the hub
+//!   └─ backoff over ──┘
 //! ```
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
-use super::connection::{ClientConnection, Identity};
-use super::connectivity::{Connectivity, ConnectivityState};
+use super::connection::ClientConnection;
 use super::dial::Dial;
 use super::greeting::Greeting;
-use super::open::{self, Ask};
-use super::waiting::Waiting;
-use crate::call::queue::{QueueReceiver, WeakQueueSender};
+use super::handle::Subchannel;
+use super::identity::Identity;
+use super::report::{Report, SubchannelState};
+use super::unopened::Unopened;
+use crate::call::queue::{QueueReceiver, QueueSender};
+use crate::channel::backoff::{Backoff, Waits};
+use crate::channel::call::open;
+use crate::channel::connectivity::Connectivity;
+use crate::channel::inbox::{Ask, Inbox};
+use crate::channel::resolve::address::Address;
 use crate::clock;
 use crate::status::{Code, Phase, Status};
 use crate::transport::Http2Options;
@@ -32,18 +38,28 @@ use crate::transport::http2::options::UpkeepOptions;
 /// A connection that lived for less, and answered no call, is of no use to anyone.
 const FLEETING: Duration = Duration::from_secs(1);
 
-/// One address's connection.
+/// What all subchannels of a channel have in common.
 #[derive(Debug)]
-pub(crate) struct Subchannel {
-    dial: Dial,
-    identity: Arc<Identity>,
-    http2: Http2Options,
-    upkeep: UpkeepOptions,
+pub(crate) struct Common {
+    pub(crate) dial: Dial,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) http2: Http2Options,
+    pub(crate) upkeep: UpkeepOptions,
+    pub(crate) backoff: Waits,
+}
+
+/// One endpoint's connection.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    common: Arc<Common>,
+    /// What the next attempt tries.
+    addresses: Arc<Mutex<Arc<[Address]>>>,
+    keepalive: UpkeepOptions,
     backoff: Backoff,
     /// Connections in a row that left at once and had not answered a call.
     fleeting: u32,
-    number: u64,
-    connectivity: Arc<Connectivity>,
+    /// Tells when the channel is closed.
+    closed: Arc<Connectivity>,
 }
 
 /// How a connection left its subchannel.
@@ -56,66 +72,86 @@ enum Left {
     Abandoned,
 }
 
-impl Subchannel {
+impl Lifecycle {
     pub(crate) fn new(
-        dial: Dial,
-        identity: Arc<Identity>,
-        http2: Http2Options,
-        upkeep: UpkeepOptions,
-        backoff: Backoff,
-        connectivity: Arc<Connectivity>,
+        common: Arc<Common>,
+        subchannel: &Subchannel,
+        closed: Arc<Connectivity>,
     ) -> Self {
         Self {
-            dial,
-            identity,
-            http2,
-            upkeep,
-            backoff,
+            addresses: subchannel.addresses(),
+            keepalive: common.upkeep,
+            backoff: Backoff::new(common.backoff),
             fleeting: 0,
-            number: connectivity.succeed(),
-            connectivity,
+            closed,
+            common,
         }
     }
 
-    /// Runs until every `Channel` over it is gone and its calls are done, or
-    /// until the channel is closed.
-    pub(crate) async fn run(mut self, asks: QueueReceiver<Ask>, again: WeakQueueSender<Ask>) {
-        let _running = Running(Arc::clone(&self.connectivity), self.number);
-        let target = Arc::from(self.dial.name());
-        let mut waiting = Waiting::new(target, asks, again);
-        while !waiting.is_closing() {
-            self.tell(ConnectivityState::Idle);
+    /// Runs until nobody holds the subchannel and its calls are done, or until the
+    /// channel is closed.
+    pub(crate) async fn run(
+        mut self,
+        subchannel: (u64, bool),
+        asks: QueueReceiver<Ask>,
+        hub: QueueSender<Report>,
+    ) {
+        let target = Arc::from(self.common.dial.name());
+        let (number, is_sole) = subchannel;
+        let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target);
+        let mut is_new = true;
+        loop {
+            if !std::mem::take(&mut is_new) {
+                calls.tell(SubchannelState::Idle);
+            }
             // Idle: nothing is dialled before someone needs it.
             poll_fn(|cx| {
-                while waiting.poll_new(cx) {}
-                waiting.settle(cx.waker());
-                if waiting.take_wanted() || waiting.is_closed() || waiting.is_closing() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+                while calls.poll(cx) {}
+                calls.give_back_unless_sole();
+                calls.settle(cx.waker());
+                let is_needed = !calls.is_over() && calls.take_wanted();
+                if is_needed || calls.is_over() || calls.is_closing() {
+                    return Poll::Ready(());
                 }
+                calls.tell_if_done();
+                Poll::Pending
             })
             .await;
-            if waiting.is_closed() {
+            if calls.is_closing() || calls.is_over() {
                 break;
             }
-            self.tell(ConnectivityState::Connecting);
+            calls.tell(SubchannelState::Connecting);
+            let addresses = Arc::clone(
+                &self
+                    .addresses
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
             // What a handshake needs is large, and this task lives as long as the
             // channel.
-            let dialled = Box::pin(async { self.dial.connect(&self.http2).await.map(Box::new) });
-            match attend(&mut waiting, dialled, None).await {
-                Some(Ok(greeting)) => {
+            let common = Arc::clone(&self.common);
+            let dialled = Box::pin(async move {
+                let dialled = common.dial.connect(&addresses, &common.http2).await;
+                dialled.map(|(greeting, address)| (Box::new(greeting), address))
+            });
+            match attend(&mut calls, dialled, false).await {
+                Some(Ok((greeting, address))) => {
                     let status;
-                    (waiting, status) = self.serve(greeting, waiting).await;
+                    (calls, status) = self.serve(greeting, address, calls).await;
                     if let Some(status) = status {
-                        self.pause(&mut waiting, &status).await;
+                        self.pause(&mut calls, &status).await;
                     }
                 }
-                Some(Err(status)) => self.pause(&mut waiting, &status).await,
+                Some(Err(status)) => self.pause(&mut calls, &status).await,
                 None => {}
             }
+            if calls.is_closing() {
+                break;
+            }
         }
-        waiting.close(&open::closed(), clock::now());
+        if calls.is_closing() {
+            calls.close(clock::now());
+        }
     }
 
     /// Ready: one connection for as long as it takes calls. A connection that
@@ -123,26 +159,28 @@ impl Subchannel {
     async fn serve(
         &mut self,
         greeting: Box<Driver<Greeting>>,
-        waiting: Waiting,
-    ) -> (Waiting, Option<Status>) {
-        let identity = Arc::clone(&self.identity);
-        let application = ClientConnection::new(identity, greeting.peer(), waiting);
+        address: Address,
+        calls: Unopened,
+    ) -> (Unopened, Option<Status>) {
+        let identity = Arc::clone(&self.common.identity);
+        let application = ClientConnection::new(identity, greeting.peer(), calls);
         let mut driver = greeting.hand_over(application);
+        let mut address = Some(address);
         let began = clock::now();
-        driver.connection().keep_up(&self.upkeep, began);
-        let mut ready = false;
+        driver.connection().keep_up(&self.keepalive, began);
         let left = poll_fn(|cx| {
             let closed = driver.poll_run(cx);
             let established = driver.connection().is_established();
             if let Poll::Ready(closed) = closed {
                 return Poll::Ready(Left::Closed(closed, established));
             }
-            if driver.application.waiting.is_closing() {
+            let unopened = &mut driver.application.unopened;
+            if unopened.is_closing() {
                 return Poll::Ready(Left::Abandoned);
             }
-            if established && !std::mem::replace(&mut ready, true) {
-                driver.application.waiting.reached();
-                self.tell(ConnectivityState::Ready);
+            if established && let Some(address) = address.take() {
+                unopened.reached();
+                unopened.tell(SubchannelState::Ready(address));
             }
             match driver.connection().can_open() {
                 Err(CannotOpen::Never) => Poll::Ready(Left::Retired),
@@ -151,10 +189,10 @@ impl Subchannel {
         })
         .await;
         if driver.application.pinged_too_often {
-            self.upkeep.keepalive.slow_down();
+            self.keepalive.keepalive.slow_down();
         }
-        let mut waiting = driver.application.waiting.hand_on();
-        let name = self.dial.name();
+        let mut calls = driver.application.unopened.hand_on();
+        let name = self.common.dial.name();
         let has_answered = driver.application.has_answered;
         let failed = match left {
             Left::Closed(closed, established) => {
@@ -172,34 +210,27 @@ impl Subchannel {
             }
             Left::Retired => {
                 let failed = self.judge(began, has_answered, &name);
-                let connectivity = Arc::clone(&self.connectivity);
-                tokio::spawn(async move { retire(driver, &name, &connectivity).await });
+                let closed = Arc::clone(&self.closed);
+                tokio::spawn(async move { retire(driver, &name, &closed).await });
                 failed
             }
             Left::Abandoned => {
-                waiting.close(&open::closed(), clock::now());
+                calls.close(clock::now());
                 abandon(driver).await;
                 None
             }
         };
-        (waiting, failed)
+        (calls, failed)
     }
 
-    /// Transient failure: calls fail fast until the backoff is over, but for
-    /// those that asked to wait.
-    async fn pause(&mut self, waiting: &mut Waiting, status: &Status) {
-        waiting.forget_wanted();
-        self.tell(ConnectivityState::TransientFailure);
-        waiting.fail_fast(status, clock::now());
+    /// Transient failure: the hub has the calls until the backoff is over.
+    async fn pause(&mut self, calls: &mut Unopened, status: &Status) {
+        calls.failed(status);
         let backoff = tokio::time::sleep(self.backoff.next());
-        attend(waiting, backoff, Some(status)).await;
-        if waiting.is_wanted() {
+        attend(calls, backoff, true).await;
+        if calls.is_wanted() {
             self.backoff.reset();
         }
-    }
-
-    fn tell(&self, state: ConnectivityState) {
-        self.connectivity.set(self.number, state);
     }
 
     /// An established connection is over. `Some` where it is as good as a failed
@@ -222,20 +253,10 @@ impl Subchannel {
     }
 }
 
-/// A subchannel that ends, with its runtime say, leaves no connection: the next
-/// call starts another.
-struct Running(Arc<Connectivity>, u64);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.set(self.1, ConnectivityState::Idle);
-    }
-}
-
 /// A connection that takes no more calls, until those it has are done or the
 /// channel is closed.
-async fn retire(mut driver: Driver<ClientConnection>, name: &str, connectivity: &Connectivity) {
-    let mut closing = pin!(connectivity.closed());
+async fn retire(mut driver: Driver<ClientConnection>, name: &str, closed: &Connectivity) {
+    let mut closing = pin!(closed.closed());
     let closed = poll_fn(|cx| match driver.poll_run(cx) {
         Poll::Ready(closed) => Poll::Ready(Some(closed)),
         Poll::Pending => closing.as_mut().poll(cx).map(|()| None),
@@ -261,38 +282,33 @@ async fn abandon(mut driver: Driver<ClientConnection>) {
     driver.leave().await;
 }
 
-/// Waits for `until` and keeps the waiting calls' deadlines meanwhile. With
-/// `failing` every call that does not wait for readiness fails at once. `None`
-/// once the channel is closed, or nobody is left who could want a connection, or
-/// after a failure the channel is told to try at once.
-async fn attend<F: Future>(
-    waiting: &mut Waiting,
-    until: F,
-    failing: Option<&Status>,
-) -> Option<F::Output> {
+/// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure
+/// (`is_failing`) no call waits here. `None` once the channel is closed, or nobody is
+/// left who could want a connection, or after a failure the subchannel is told to try
+/// at once.
+async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> Option<F::Output> {
     let mut until = pin!(until);
     let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
     let mut armed: Option<Instant> = None;
     poll_fn(|cx| {
         loop {
-            let mut came = false;
-            while waiting.poll_new(cx) {
-                came = true;
+            while calls.poll(cx) {}
+            if is_failing {
+                calls.give_back();
+                calls.tell_if_done();
+            } else {
+                calls.give_back_unless_sole();
             }
-            if let Some(status) = failing
-                && came
-            {
-                waiting.fail_fast(status, clock::now());
-            }
-            waiting.settle(cx.waker());
-            let told_to_try = failing.is_some() && waiting.is_wanted();
-            if waiting.is_closing() || waiting.is_closed() || told_to_try {
+            calls.settle(cx.waker());
+            let is_left = calls.is_over() || (!is_failing && calls.is_closed());
+            let told_to_try = is_failing && calls.is_wanted();
+            if calls.is_closing() || is_left || told_to_try {
                 return Poll::Ready(None);
             }
             if let Poll::Ready(output) = until.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            let Some(deadline) = waiting.next_timeout() else {
+            let Some(deadline) = calls.next_timeout() else {
                 return Poll::Pending;
             };
             if armed != Some(deadline) {
@@ -303,7 +319,7 @@ async fn attend<F: Future>(
                 return Poll::Pending;
             }
             armed = None;
-            waiting.expire(clock::now());
+            calls.expire(clock::now());
         }
     })
     .await

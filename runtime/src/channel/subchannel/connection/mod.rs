@@ -12,17 +12,17 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use self::responses::{Outcome, no_trailers};
-use super::open::Open;
-use super::response::Response;
-use super::waiting::Waiting;
+use super::identity::Identity;
+use super::unopened::Unopened;
 use crate::call::command::{Command, Link};
 use crate::call::gather::stalled;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
-use crate::call::request_head::RequestTemplate;
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
-use crate::framing::{Encodings, PREFIX_LEN, Side};
+use crate::channel::call::open::Open;
+use crate::channel::call::response::Response;
+use crate::framing::{PREFIX_LEN, Side};
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
@@ -36,15 +36,6 @@ use crate::transport::http2::stream::{self, StreamMap};
 /// is far above its own, with all the calls on it.
 const HEAD_UNASKED: usize = 8 << 10;
 
-/// What every connection of a channel says of itself in each request.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) authority: String,
-    pub(crate) template: RequestTemplate,
-    /// What responses may be compressed with.
-    pub(crate) encodings: Encodings,
-}
-
 /// The calls of one connection.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
@@ -57,7 +48,7 @@ pub(crate) struct ClientConnection {
     sends: Sends,
     calls: StreamMap<Box<Open>>,
     deadlines: BTreeSet<(Instant, StreamId)>,
-    pub(crate) waiting: Waiting,
+    pub(crate) unopened: Unopened,
     /// What the server said when it left with an error.
     go_away: Option<String>,
     /// That it had too many of our PINGs, among it.
@@ -70,7 +61,7 @@ impl ClientConnection {
     pub(crate) fn new(
         identity: Arc<Identity>,
         peer: Option<PeerAddress>,
-        waiting: Waiting,
+        unopened: Unopened,
     ) -> Self {
         let (sender, commands) = queue();
         Self {
@@ -82,7 +73,7 @@ impl ClientConnection {
             sends: Sends::default(),
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
-            waiting,
+            unopened,
             go_away: None,
             pinged_too_often: false,
             has_answered: false,
@@ -121,15 +112,15 @@ impl ClientConnection {
 
     fn open_waiting(&mut self, connection: &mut Connection, now: Instant) {
         while connection.can_open().is_ok() {
-            let Some(open) = self.waiting.pop(connection.is_established()) else {
+            let Some(open) = self.unopened.pop(connection.is_established()) else {
                 break;
             };
             if let Some(open) = self.open(connection, open, now) {
-                self.waiting.put_first(open);
+                self.unopened.put_first(open);
                 break;
             }
         }
-        if self.waiting.is_closed() {
+        if self.unopened.is_closed() {
             connection.drain(now);
         }
     }
@@ -146,7 +137,7 @@ impl ClientConnection {
             .deadline
             .map(|deadline| deadline.saturating_duration_since(now));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            open.fail(self.waiting.expired(), now);
+            open.fail(self.unopened.expired(), now);
             return None;
         }
         let mut fields = connection.take_fields();
@@ -212,7 +203,7 @@ impl ClientConnection {
     /// A call that the server never looked at waits for another stream.
     fn open_again(&mut self, open: Box<Open>, now: Instant) {
         open.state.detach();
-        if let Err(open) = self.waiting.put_back(open) {
+        if let Err(open) = self.unopened.put_back(open) {
             open.fail(reset::status_of(ResetCause::Unprocessed), now);
         }
     }
@@ -224,7 +215,7 @@ impl ClientConnection {
         let awaited = self
             .calls
             .get(&stream)
-            .is_none_or(|open| matches!(open.response, Response::Awaited));
+            .is_none_or(|open| matches!(open.attempt.response, Response::Awaited));
         let text = match (established, awaited) {
             (false, _) => {
                 format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
@@ -261,7 +252,7 @@ impl ClientConnection {
 
 /// Sends what a streaming caller has pushed.
 fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
-    open.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
+    open.attempt.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
     let last = outgoing.chunks.len();
     for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
         connection.send_data(stream, chunk, outgoing.end && index + 1 == last);
@@ -314,7 +305,7 @@ impl Application for ClientConnection {
             // Both halves ended, so the trailers were an event before this one.
             // There is room for another call.
             Event::Closed { .. } => {
-                if !self.waiting.is_empty() {
+                if !self.unopened.is_empty() {
                     self.open_waiting(connection, now);
                 }
             }
@@ -347,11 +338,12 @@ impl Application for ClientConnection {
             self.apply(connection, &command, now);
         }
         self.batch = batch;
-        let came = self.waiting.poll_new(cx);
-        if came || !self.waiting.is_empty() {
+        let came = self.unopened.poll(cx);
+        if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
-            if !connection.is_established() && !self.waiting.is_empty() {
-                self.waiting.settle(cx.waker());
+            if !connection.is_established() && !self.unopened.is_empty() {
+                self.unopened.give_back_unless_sole();
+                self.unopened.settle(cx.waker());
             }
         }
         came || taken.is_ready()
@@ -375,7 +367,7 @@ impl Application for ClientConnection {
         let running = self.deadlines.first().map(|(deadline, _)| *deadline);
         [
             running,
-            self.waiting.next_timeout(),
+            self.unopened.next_timeout(),
             self.sends.next_timeout(),
         ]
         .into_iter()
@@ -384,7 +376,7 @@ impl Application for ClientConnection {
     }
 
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
-        self.waiting.expire(now);
+        self.unopened.expire(now);
         self.sends.on_timeout(now);
         while let Some((deadline, stream)) = self.deadlines.first().copied() {
             if deadline > now {

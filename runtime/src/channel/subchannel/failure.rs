@@ -5,7 +5,6 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use super::target::Target;
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
@@ -100,7 +99,7 @@ impl Failure {
 
     /// What was wrong with each address, as one status: that of the attempt that
     /// came furthest, with the text of all.
-    pub(super) fn status(target: &Target, failures: Vec<(String, Self)>) -> Status {
+    pub(super) fn status(name: &str, is_name: bool, failures: Vec<(String, Self)>) -> Status {
         // What is wrong with several in the same way is told once.
         let mut told: Vec<(Step, &str, String)> = Vec::new();
         for (address, failure) in &failures {
@@ -120,8 +119,7 @@ impl Failure {
             format!("{} {addresses}: {reason}", step.text())
         };
         let mut text = told.iter().map(tell).collect::<Vec<_>>().join("; ");
-        let name = target.to_string();
-        if matches!(target, Target::Dns { .. }) && told.iter().any(|told| told.2 != name) {
+        if is_name && told.iter().any(|told| told.2 != name) {
             text = format!("reach {name}: {text}");
         }
         let furthest = failures.into_iter().map(|(_, failure)| failure);

@@ -1,0 +1,89 @@
+//! What a policy can do. It gathers what the policy wants; the hub does it.
+
+use std::time::Instant;
+
+use crate::call::queue::{QueueReceiver, queue};
+use crate::chance::Chance;
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::inbox::Ask;
+use crate::channel::pick::Picks;
+use crate::channel::resolve::address::Endpoint;
+use crate::channel::subchannel::handle::Subchannel;
+
+/// What a [`Policy`](crate::Policy) has at hand while it works on an event.
+#[derive(Debug)]
+pub struct Control<'a> {
+    wishes: &'a mut Wishes,
+    chance: &'a Chance,
+    now: Instant,
+}
+
+/// What policies wanted and the hub has not done yet.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    /// The number of the next subchannel.
+    next: u64,
+    pub(crate) begin: Vec<(Subchannel, QueueReceiver<Ask>)>,
+    pub(crate) remove: Vec<Subchannel>,
+    pub(crate) publish: Option<(ConnectivityState, Picks)>,
+    pub(crate) resolve: bool,
+}
+
+impl<'a> Control<'a> {
+    pub(crate) fn new(wishes: &'a mut Wishes, chance: &'a Chance, now: Instant) -> Self {
+        Self {
+            wishes,
+            chance,
+            now,
+        }
+    }
+
+    /// A subchannel for `endpoint`. It connects when it is told to
+    /// ([`Subchannel::connect`]), and is idle again after its connection is lost or the
+    /// backoff after a failure is over.
+    pub fn subchannel(&mut self, endpoint: Endpoint) -> Subchannel {
+        self.begin(endpoint, false)
+    }
+
+    /// One in whose queue calls may wait for a connection, since there is no other: it
+    /// connects when a call comes.
+    pub(crate) fn sole_subchannel(&mut self, endpoint: Endpoint) -> Subchannel {
+        self.begin(endpoint, true)
+    }
+
+    fn begin(&mut self, endpoint: Endpoint, is_sole: bool) -> Subchannel {
+        let (asks, receiver) = queue();
+        let number = self.wishes.next;
+        self.wishes.next += 1;
+        let subchannel = Subchannel::new(number, asks, endpoint, is_sole);
+        self.wishes.begin.push((subchannel.clone(), receiver));
+        subchannel
+    }
+
+    /// Gives a subchannel up: it takes no more calls and is done when those it has
+    /// are. Its policy hears no more of it.
+    pub fn remove(&mut self, subchannel: Subchannel) {
+        self.wishes.remove.push(subchannel);
+    }
+
+    /// Says what the channel's state is and where calls go from now on. Calls that
+    /// wait are picked for anew.
+    pub fn publish(&mut self, state: ConnectivityState, picks: Picks) {
+        self.wishes.publish = Some((state, picks));
+    }
+
+    /// Has the target resolved again: its servers may have moved.
+    pub fn resolve_again(&mut self) {
+        self.wishes.resolve = true;
+    }
+
+    /// The time of this event.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A number from 0 up to, and without, 1 that nobody foresees.
+    pub fn random(&self) -> f64 {
+        self.chance.next()
+    }
+}

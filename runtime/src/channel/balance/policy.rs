@@ -1,0 +1,70 @@
+//! The seam for policies, the runtime's own and the user's.
+
+use std::fmt;
+
+use super::control::Control;
+use crate::channel::resolve::address::{Attributes, Endpoint};
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::SubchannelState;
+use crate::status::Status;
+
+/// What a resolver found, for a policy.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The target's servers, in the resolver's order.
+    pub endpoints: Vec<Endpoint>,
+    /// What the resolver says of all of them.
+    pub attributes: Attributes,
+}
+
+impl Resolved {
+    pub(crate) fn new(endpoints: Vec<Endpoint>, attributes: Attributes) -> Self {
+        Self {
+            endpoints,
+            attributes,
+        }
+    }
+}
+
+/// Makes a channel's [`Policy`];
+/// [`ChannelBuilder::balance`](crate::ChannelBuilder::balance) takes it.
+pub trait Balance: Send + Sync + 'static {
+    /// What the policy is called, as `round_robin`.
+    fn name(&self) -> &str;
+
+    /// One policy, for one channel.
+    fn policy(&self) -> Box<dyn Policy>;
+}
+
+impl fmt::Debug for dyn Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Balance({})", self.name())
+    }
+}
+
+/// Spreads a channel's calls over its endpoints: it makes subchannels, hears what
+/// becomes of them, and publishes pickers.
+///
+/// The channel calls one method at a time, from its own task; none may block. One that
+/// panics ends the channel's calls with `INTERNAL`.
+pub trait Policy: Send {
+    /// The resolver found this. An error tells the resolver that it is of no use, and
+    /// leaves all as it was.
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status>;
+
+    /// The resolver failed. One that has endpoints goes on with them; else it
+    /// publishes [`Picks::fail`](crate::Picks::fail).
+    fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>);
+
+    /// A subchannel's state has changed.
+    fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    );
+
+    /// The program wants connections though no call needs one.
+    fn connect(&mut self, control: &mut Control<'_>);
+}

@@ -1,0 +1,302 @@
+//! What a channel is made of before there is one: the builder and most of its options.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backoff::Waits;
+use super::balance::pick_first::PickFirst;
+use super::balance::policy::Balance;
+use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::error::ChannelError;
+use super::handle::Channel;
+use super::resolve::address::Address;
+use super::resolve::dns::Lookup;
+use super::resolve::resolver::{Resolver, Resolves};
+use super::resolve::running::Source;
+use super::resolve::target::Target;
+use super::shared::{CallDefaults, Shared};
+use super::subchannel::connector::Connector;
+use super::subchannel::identity::Identity;
+use super::subchannel::lifecycle::Common;
+use super::subchannel::security::Security;
+use super::subchannel::{CONNECT_TIMEOUT, Connects, Dial};
+use crate::call::request_head::{RequestTemplate, USER_AGENT};
+use crate::credentials::{CallCredentials, ChannelCredentials};
+use crate::framing::{Compression, Encodings};
+use crate::limits::CallLimits;
+use crate::transport::Http2Options;
+use crate::transport::http2::options::UpkeepOptions;
+
+/// Configures a [`Channel`].
+#[derive(Debug)]
+pub struct ChannelBuilder {
+    goal: Goal,
+    resolvers: Vec<Arc<dyn Resolves>>,
+    balance: Arc<dyn Balance>,
+    connects: Connects,
+    authority: Option<String>,
+    user_agent: String,
+    http2: Http2Options,
+    pub(super) upkeep: UpkeepOptions,
+    pub(super) backoff: Waits,
+    pub(super) connect_timeout: Duration,
+    pub(super) in_background: bool,
+    limits: CallLimits,
+    compression: Compression,
+    encodings: Encodings,
+    interceptors: Interceptors,
+}
+
+/// Where a channel is to lead.
+#[derive(Debug)]
+enum Goal {
+    Target(Target),
+    /// To what the connector makes, whose name is this.
+    Connector(&'static str),
+}
+
+impl ChannelBuilder {
+    pub(super) fn new(target: Target) -> Self {
+        Self::to(Goal::Target(target), Connects::Sockets)
+    }
+
+    /// To byte streams that a function makes, which are all alike.
+    pub(crate) fn over(connects: Connects, name: &'static str) -> Self {
+        Self::to(Goal::Connector(name), connects)
+    }
+
+    fn to(goal: Goal, connects: Connects) -> Self {
+        Self {
+            goal,
+            resolvers: Vec::new(),
+            balance: Arc::new(PickFirst::new()),
+            connects,
+            authority: None,
+            user_agent: USER_AGENT.to_owned(),
+            http2: Http2Options::default(),
+            upkeep: UpkeepOptions::client(),
+            backoff: Waits::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+            in_background: false,
+            limits: CallLimits::default(),
+            compression: Compression::Identity,
+            encodings: Encodings::all(),
+            interceptors: Interceptors::default(),
+        }
+    }
+
+    /// How calls are spread over the target's servers; [`PickFirst`] unless set.
+    #[must_use]
+    pub fn balance(mut self, balance: impl Balance) -> Self {
+        self.balance = Arc::new(balance);
+        self
+    }
+
+    /// Adds a [resolver](Resolver) for targets of its scheme. One that was added before
+    /// goes first; `dns`, `ipv4`, `ipv6`, `unix` and `unix-abstract` are always the
+    /// runtime's own.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolvers.push(Arc::new(resolver));
+        self
+    }
+
+    /// Makes the channel's connections by a [connector](Connector) of one's own, in
+    /// place of the system's sockets.
+    #[must_use]
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connects = Connects::Own(Arc::new(connector));
+        self
+    }
+
+    /// Adds an [interceptor](ClientInterceptor), which sees calls after those that
+    /// were added before.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.interceptors.push(interceptor);
+        self
+    }
+
+    /// What requests name as `:authority`; the target's host and port unless
+    /// set. Over TLS the server's certificate has to name its host, unless the
+    /// credentials have a server name of their own.
+    #[must_use]
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// Puts `prefix`, which is printable ASCII, before the runtime's own user agent.
+    #[must_use]
+    pub fn user_agent(mut self, prefix: &str) -> Self {
+        self.user_agent = format!("{prefix} {USER_AGENT}");
+        self
+    }
+
+    /// Windows, frame sizes and limits of the connection.
+    #[must_use]
+    pub fn http2(mut self, options: Http2Options) -> Self {
+        self.http2 = options.in_range();
+        self
+    }
+
+    /// The largest response message a call takes, in bytes; 4 MiB unless set. A
+    /// larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_receive_message_size = bytes;
+        self
+    }
+
+    /// The largest request message a call sends, in bytes; unlimited unless set.
+    /// A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+        self.limits.max_send_message_size = bytes;
+        self
+    }
+
+    /// How request messages are compressed, where a call does not say it; not at
+    /// all unless set. A server that does not take the encoding fails the call
+    /// with `UNIMPLEMENTED`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
+    ///
+    /// let channel = Channel::builder("localhost:50051")?
+    ///     .compression(Compression::Gzip)
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The encodings that servers may compress responses with, beside identity;
+    /// all that this build knows unless set. A response in another fails its call
+    /// with `INTERNAL`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, Compression};
+    ///
+    /// let insecure = ChannelCredentials::insecure();
+    /// let plain = Channel::builder("localhost:50051")?
+    ///     .accept_compression([])
+    ///     .build(insecure.clone())?;
+    /// let gzip = Channel::builder("localhost:50051")?
+    ///     .accept_compression([Compression::Gzip])
+    ///     .build(insecure)?;
+    /// # drop((plain, gzip));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn accept_compression(mut self, list: impl IntoIterator<Item = Compression>) -> Self {
+        self.encodings = list.into_iter().collect();
+        self
+    }
+
+    /// The channel, secured as `credentials` say.
+    ///
+    /// # Errors
+    /// An [`authority`](Self::authority) or a [`user_agent`](Self::user_agent) that
+    /// is not one; a target whose scheme no [`resolver`](Self::resolver) has.
+    pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
+        if !self.user_agent.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return Err(ChannelError::UserAgent(self.user_agent));
+        }
+        let (security, calls) = credentials.into_parts();
+        let given = self.authority.take();
+        let default = match &self.goal {
+            Goal::Target(target) => target.default_authority(),
+            Goal::Connector(name) => (*name).to_owned(),
+        };
+        let (security, authority) = Security::settle(&security, given, default)?;
+        let source = self.source()?;
+        Ok(self.assemble(source, security, authority, calls))
+    }
+
+    /// A channel to what [`over`](Self::over) names, without encryption.
+    pub(crate) fn build_plain(self) -> Channel {
+        let Goal::Connector(name) = self.goal else {
+            unreachable!("only `over` is built so");
+        };
+        let source = Source::one(Address::Other(name.into()));
+        self.assemble(source, Security::Insecure, name.to_owned(), None)
+    }
+
+    fn source(&self) -> Result<Source, ChannelError> {
+        let target = match &self.goal {
+            Goal::Target(target) => target,
+            Goal::Connector(name) => return Ok(Source::one(Address::Other((*name).into()))),
+        };
+        let lookup = |host: &str, port| Lookup {
+            host: host.to_owned(),
+            port,
+            timeout: self.connect_timeout,
+            waits: self.backoff,
+        };
+        if let Some(source) = Source::of(target, lookup) {
+            return Ok(source);
+        }
+        let mut resolvers = self.resolvers.iter();
+        let found = resolvers.find(|it| it.scheme_of() == target.scheme());
+        match found {
+            Some(resolver) => Ok(Source::Own(Arc::clone(resolver), target.clone())),
+            None => Err(ChannelError::Scheme {
+                target: target.to_string(),
+                scheme: target.scheme().to_owned(),
+            }),
+        }
+    }
+
+    /// A channel whose names are settled.
+    fn assemble(
+        self,
+        source: Source,
+        security: Security,
+        authority: String,
+        credentials: Option<CallCredentials>,
+    ) -> Channel {
+        let accept_encoding = if self.encodings.is_plain() {
+            String::new()
+        } else {
+            self.encodings.list()
+        };
+        let template = RequestTemplate::new(
+            security.scheme(),
+            &authority,
+            &accept_encoding,
+            &self.user_agent,
+        );
+        let identity = Identity {
+            authority: authority.into(),
+            template,
+            encodings: self.encodings,
+        };
+        let name = match &self.goal {
+            Goal::Target(target) => (target.to_string(), target.is_name()),
+            Goal::Connector(name) => ((*name).to_owned(), false),
+        };
+        let common = Common {
+            dial: Dial::new(self.connects, security, self.connect_timeout, name),
+            identity: Arc::new(identity),
+            http2: self.http2,
+            upkeep: self.upkeep,
+            backoff: self.backoff,
+        };
+        let calls = CallDefaults {
+            limits: self.limits,
+            compression: self.compression,
+            credentials,
+        };
+        let shared = Shared::new(source, self.balance, common, calls, self.in_background);
+        Channel::of(Arc::new(shared), self.interceptors)
+    }
+}

@@ -1,0 +1,8 @@
+//! One logical call of a channel, on its way to a stream and on it.
+
+pub(crate) mod attempt;
+pub(crate) mod call_options;
+pub(crate) mod interceptor;
+pub(crate) mod open;
+pub(crate) mod response;
+pub(crate) mod ticket;

@@ -1,0 +1,62 @@
+//! Who wants to know how an attempt ended: a policy that counts. Calls of the others
+//! carry nothing for it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::metadata::Metadata;
+
+/// How an attempt of a call ended, for the policy that picked its subchannel.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AttemptEnd<'a> {
+    /// The code that it ended with; `CANCELLED` where the caller gave it up.
+    pub code: Code,
+    /// The server's trailing metadata, if it sent any.
+    pub trailing_metadata: Option<&'a Metadata>,
+}
+
+/// Hears of the ends of the attempts that it was given a [`Ticket`] for.
+pub trait AttemptEnds: Send + Sync {
+    /// The attempt that was given this `token` has ended. It is called once for each,
+    /// from the connection's task, and must not block.
+    fn ended(&self, token: u64, end: &AttemptEnd<'_>);
+}
+
+/// An attempt's way back to the policy that picked for it: told once, however the
+/// attempt ends.
+pub struct Ticket(Option<Box<(Arc<dyn AttemptEnds>, u64)>>);
+
+impl Ticket {
+    /// Has `ends` told of the attempt's end, with this `token`.
+    pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
+        Self(Some(Box::new((ends, token))))
+    }
+
+    pub(crate) fn end(mut self, end: &AttemptEnd<'_>) {
+        self.tell(end);
+    }
+
+    fn tell(&mut self, end: &AttemptEnd<'_>) {
+        if let Some(told) = self.0.take() {
+            let (ends, token) = *told;
+            ends.ended(token, end);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.tell(&AttemptEnd {
+            code: Code::Cancelled,
+            trailing_metadata: None,
+        });
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket")
+    }
+}

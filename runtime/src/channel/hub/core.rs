@@ -1,0 +1,317 @@
+//! What a channel knows and decides: its resolver's word, its policy, its subchannels,
+//! and the calls that have no pick. Sans-IO: events and the time go in; subchannels to
+//! begin and what to publish come out.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use crate::call::queue::QueueReceiver;
+use crate::chance::Chance;
+use crate::channel::balance::control::{Control, Wishes};
+use crate::channel::balance::policy::{Policy, Resolved};
+use crate::channel::call::open::closed;
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::inbox::{Ask, Inbox};
+use crate::channel::pick::{Pick, Picks};
+use crate::channel::resolve::resolution::Resolution;
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::{Report, SubchannelState};
+use crate::channel::subchannel::unopened::connecting;
+use crate::channel::waiting::Routed;
+use crate::status::{Code, Phase, Status};
+
+/// The core of one channel.
+pub(super) struct Core {
+    inbox: Inbox,
+    policy: Box<dyn Policy>,
+    /// Those that the policy has, by number.
+    members: HashMap<u64, Member>,
+    picks: Picks,
+    /// The last call that these picks were asked about.
+    routed: Option<u64>,
+    /// Why the last pick failed, for calls that wait on.
+    failure: Option<Status>,
+    is_resolved: bool,
+    /// Subchannels were told that no calls come any more.
+    is_retired: bool,
+    wishes: Wishes,
+    chance: Chance,
+    target: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Member {
+    subchannel: Subchannel,
+    state: SubchannelState,
+    is_done: bool,
+}
+
+/// What the hub has to do for the core.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) begin: Vec<(Subchannel, QueueReceiver<Ask>)>,
+    pub(super) publish: Option<(ConnectivityState, Picks)>,
+    /// The target is to be resolved again.
+    pub(super) resolve: bool,
+}
+
+impl Core {
+    pub(super) fn new(inbox: Inbox, policy: Box<dyn Policy>, target: Arc<str>) -> Self {
+        Self {
+            inbox,
+            policy,
+            members: HashMap::new(),
+            picks: Picks::wait(),
+            routed: None,
+            failure: None,
+            is_resolved: false,
+            is_retired: false,
+            wishes: Wishes::default(),
+            chance: Chance::default(),
+            target,
+        }
+    }
+
+    // --- what happens --------------------------------------------------------------
+
+    /// Takes in what users of the channel ask; `true` if there was anything.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        self.inbox.poll(cx)
+    }
+
+    /// Has the hub woken when a call ends while it waits here.
+    pub(super) fn settle(&mut self, waker: &Waker) {
+        if self.inbox.is_left() {
+            self.inbox.waiting.forget_ended();
+        }
+        self.inbox.waiting.settle(waker);
+    }
+
+    /// The program wants a connection, and the policy knows where one could lead.
+    pub(super) fn take_wanted(&mut self) -> bool {
+        self.is_resolved && std::mem::take(&mut self.inbox.is_wanted)
+    }
+
+    pub(super) fn connect(&mut self, now: Instant) {
+        self.tell(now, |policy, control| policy.connect(control));
+    }
+
+    /// The resolver's word; what the policy says of it.
+    pub(super) fn resolved(&mut self, resolution: Resolution, now: Instant) -> Result<(), Status> {
+        let mut verdict = Ok(());
+        self.is_resolved = true;
+        match resolution.endpoints {
+            Ok(endpoints) => {
+                let resolved = Resolved::new(endpoints, resolution.attributes);
+                self.tell(now, |policy, control| {
+                    verdict = policy.update(resolved, control);
+                });
+            }
+            Err(status) => {
+                let status = as_picked(status);
+                verdict = Err(status.clone());
+                // It has had its attempt.
+                self.inbox.is_wanted = false;
+                self.tell(now, |policy, control| {
+                    policy.resolution_failed(status, control);
+                });
+            }
+        }
+        verdict
+    }
+
+    /// A subchannel's word.
+    pub(super) fn report(&mut self, report: Report, now: Instant) {
+        match report {
+            Report::State(number, state) => {
+                let Some(member) = self.members.get_mut(&number) else {
+                    return;
+                };
+                member.is_done = false;
+                member.state = state.clone();
+                let subchannel = member.subchannel.clone();
+                self.tell(now, |policy, control| {
+                    policy.changed(&subchannel, state, control);
+                });
+            }
+            Report::Back(open) => self.inbox.waiting.push(open),
+            Report::Done(number) => {
+                if let Some(member) = self.members.get_mut(&number) {
+                    member.is_done = true;
+                }
+            }
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.inbox.waiting.next_timeout()
+    }
+
+    pub(super) fn on_timeout(&mut self, now: Instant) {
+        let (target, failure) = (&self.target, &self.failure);
+        let waiting = &mut self.inbox.waiting;
+        waiting.expire(now, || connecting(target, failure.as_ref()));
+    }
+
+    // --- what is to be done ---------------------------------------------------------
+
+    /// Does what the policy wanted, and finds out where the calls that wait go.
+    pub(super) fn settle_calls(&mut self, now: Instant) -> Effects {
+        let wishes = &mut self.wishes;
+        let effects = Effects {
+            begin: std::mem::take(&mut wishes.begin),
+            publish: wishes.publish.take(),
+            resolve: std::mem::take(&mut wishes.resolve),
+        };
+        for subchannel in std::mem::take(&mut wishes.remove) {
+            self.members.remove(&subchannel.number());
+            subchannel.ask(Ask::Remove);
+        }
+        for (subchannel, _) in &effects.begin {
+            if self.is_retired {
+                subchannel.ask(Ask::Retire);
+            }
+            let member = Member {
+                subchannel: subchannel.clone(),
+                state: SubchannelState::Idle,
+                is_done: false,
+            };
+            self.members.insert(subchannel.number(), member);
+        }
+        if let Some((_, picks)) = &effects.publish {
+            self.picks = picks.clone();
+            self.routed = None;
+        }
+        self.route(now);
+        if self.inbox.is_left() && !std::mem::replace(&mut self.is_retired, self.inbox.is_left()) {
+            for member in self.members.values() {
+                member.subchannel.ask(Ask::Retire);
+            }
+        }
+        effects
+    }
+
+    fn route(&mut self, now: Instant) {
+        let Self {
+            inbox,
+            picks,
+            members,
+            failure,
+            ..
+        } = self;
+        // One that has no connection would give the call back.
+        let mut takes = |subchannel: &Subchannel| {
+            let Some(member) = members.get_mut(&subchannel.number()) else {
+                return false;
+            };
+            let takes = match member.state {
+                SubchannelState::Ready(_) => true,
+                SubchannelState::Idle | SubchannelState::Connecting => subchannel.is_sole(),
+                SubchannelState::TransientFailure(_) => false,
+            };
+            member.is_done &= !takes;
+            takes
+        };
+        self.routed = inbox
+            .waiting
+            .route(self.routed, |mut open| match picks.pick(&open) {
+                Pick::Use(subchannel, ticket) if takes(subchannel) => {
+                    open.attempt.ticket = ticket;
+                    match subchannel.open(open) {
+                        Ok(()) => Routed::Gone,
+                        Err(open) => Routed::Stays(open),
+                    }
+                }
+                Pick::Use(..) | Pick::Wait => Routed::Stays(open),
+                Pick::Fail(status) => {
+                    let status = as_picked(status);
+                    if open.options.wait_for_ready {
+                        *failure = Some(status);
+                        return Routed::Stays(open);
+                    }
+                    open.fail(status, now);
+                    Routed::Gone
+                }
+                Pick::Drop(status) => {
+                    open.fail(as_picked(status), now);
+                    Routed::Gone
+                }
+            });
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.inbox.is_closing
+    }
+
+    /// Nobody holds the channel and no call needs it.
+    pub(super) fn is_over(&self) -> bool {
+        self.inbox.is_left()
+            && self.inbox.waiting.is_empty()
+            && self.members.values().all(|member| member.is_done)
+    }
+
+    /// Whether the policy has heard of the target yet.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.is_resolved
+    }
+
+    /// Ends every call and every subchannel.
+    pub(super) fn close(&mut self, now: Instant) {
+        for member in self.members.values() {
+            member.subchannel.ask(Ask::Close);
+        }
+        self.inbox.end();
+        self.inbox.waiting.fail(&closed(), now);
+    }
+
+    /// Has the policy work on an event. A panic in it is the policy's end: calls fail
+    /// from then on.
+    fn tell(&mut self, now: Instant, event: impl FnOnce(&mut dyn Policy, &mut Control<'_>)) {
+        let policy = &mut *self.policy;
+        let mut control = Control::new(&mut self.wishes, &self.chance, now);
+        let told = catch_unwind(AssertUnwindSafe(|| event(policy, &mut control)));
+        if told.is_err() {
+            let status = Status::new(Code::Internal, "the channel's policy panicked");
+            let status = status.with_phase(Phase::Call);
+            control.publish(ConnectivityState::TransientFailure, Picks::fail(status));
+            self.policy = Box::new(Broken);
+        }
+    }
+}
+
+/// In the place of a policy that panicked.
+struct Broken;
+
+impl Policy for Broken {
+    fn update(&mut self, _resolved: Resolved, _control: &mut Control<'_>) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, _status: Status, _control: &mut Control<'_>) {}
+
+    fn changed(
+        &mut self,
+        _subchannel: &Subchannel,
+        _state: SubchannelState,
+        _control: &mut Control<'_>,
+    ) {
+    }
+
+    fn connect(&mut self, _control: &mut Control<'_>) {}
+}
+
+/// What resolvers and pickers fail with is seen as the call's own status, so it must
+/// not look like a server's verdict on the request (gRFC A54).
+fn as_picked(status: Status) -> Status {
+    if !status.code().is_verdict() {
+        return status;
+    }
+    let name = status.code().name();
+    let text = format!("the channel: illegal status {name}: {}", status.message());
+    Status::new(Code::Internal, text)
+        .with_phase(Phase::Call)
+        .with_source(status)
+}

@@ -1,0 +1,112 @@
+//! What comes to the task of a channel or a subchannel: what is asked of it, and the
+//! calls among that, which wait here.
+
+use std::task::Context;
+
+use super::call::open::Open;
+use super::waiting::Waiting;
+use crate::call::queue::QueueReceiver;
+
+/// What a channel's users ask of it, and the channel of its subchannels.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A stream for a call.
+    Open(Box<Open>),
+    /// A connection, though no call needs it yet.
+    Connect,
+    /// The end once the calls that are there are over: no others come.
+    Retire,
+    /// To give back what has no stream, and to end once the rest is over: a
+    /// subchannel that its policy does not want any more.
+    Remove,
+    /// The end, at once.
+    Close,
+}
+
+/// The queue of what is asked, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    /// Gone once everybody is who could ask.
+    asks: Option<QueueReceiver<Ask>>,
+    batch: Vec<Ask>,
+    /// A connection was asked for by itself.
+    pub(crate) is_wanted: bool,
+    pub(crate) is_retired: bool,
+    pub(crate) is_removed: bool,
+    /// Whoever holds this ends the calls.
+    pub(crate) is_closing: bool,
+    pub(crate) waiting: Waiting,
+}
+
+impl Inbox {
+    pub(crate) fn new(asks: QueueReceiver<Ask>) -> Self {
+        Self {
+            asks: Some(asks),
+            batch: Vec::new(),
+            is_wanted: false,
+            is_retired: false,
+            is_removed: false,
+            is_closing: false,
+            waiting: Waiting::new(),
+        }
+    }
+
+    /// All of it for another holder; nothing comes here any more.
+    pub(crate) fn hand_on(&mut self) -> Self {
+        Self {
+            asks: self.asks.take(),
+            batch: Vec::new(),
+            is_wanted: std::mem::take(&mut self.is_wanted),
+            is_retired: self.is_retired,
+            is_removed: self.is_removed,
+            is_closing: self.is_closing,
+            waiting: std::mem::take(&mut self.waiting),
+        }
+    }
+
+    /// Takes in what was asked; `true` if there was anything, or if it is known only
+    /// now that there will be nothing.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(asks) = &mut self.asks else {
+            return false;
+        };
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = asks.poll_take(&mut batch, cx);
+        let has_ended = taken.is_ready() && batch.is_empty();
+        for ask in batch.drain(..) {
+            match ask {
+                Ask::Open(open) => self.waiting.push(open),
+                Ask::Connect => self.is_wanted = true,
+                Ask::Retire => self.is_retired = true,
+                Ask::Remove => self.is_removed = true,
+                Ask::Close => self.is_closing = true,
+            }
+        }
+        self.batch = batch;
+        if has_ended {
+            self.asks = None;
+        }
+        taken.is_ready()
+    }
+
+    /// No more calls will come from outside.
+    pub(crate) fn is_left(&self) -> bool {
+        self.asks.is_none() || self.is_retired || self.is_removed
+    }
+
+    /// Nobody is there who could ask for anything.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.asks.is_none()
+    }
+
+    /// Ends the queue and takes in what was still on its way.
+    pub(crate) fn end(&mut self) {
+        if let Some(mut asks) = self.asks.take() {
+            for ask in asks.close() {
+                if let Ask::Open(open) = ask {
+                    self.waiting.push(open);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Which subchannel a call goes to: what a policy publishes, and what each call finds
+//! there without asking anyone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::call::open::Open;
+use super::call::ticket::Ticket;
+use super::subchannel::handle::Subchannel;
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::status::Status;
+
+/// What a picker may know of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct PickArgs<'a> {
+    open: &'a Open,
+}
+
+impl<'a> PickArgs<'a> {
+    pub(super) fn of(open: &'a Open) -> Self {
+        Self { open }
+    }
+
+    /// The method that is called.
+    pub fn method(&self) -> Method {
+        self.open.method
+    }
+
+    /// The request's metadata, with what interceptors and credentials added.
+    pub fn metadata(&self) -> &'a Metadata {
+        &self.open.options.metadata
+    }
+}
+
+/// What a [`Picker`] says of a call.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Pick<'a> {
+    /// It goes to this subchannel. One that has no connection any more gives it back,
+    /// and it waits for the next picker. With a [`Ticket`] the policy is told how the
+    /// attempt ended.
+    Use(&'a Subchannel, Option<Ticket>),
+    /// It waits for the next picker.
+    Wait,
+    /// It fails, unless it waits for readiness: then it waits for the next picker.
+    Fail(Status),
+    /// It fails, whatever it waits for.
+    Drop(Status),
+}
+
+/// Chooses a subchannel for each call. A [`Policy`](crate::Policy) publishes one
+/// whenever something has changed.
+///
+/// It is asked on the threads that make calls, several at a time, so it must not
+/// block; a counter is fine, a lock that others hold is not.
+pub trait Picker: Send + Sync + 'static {
+    /// Chooses for one attempt of a call.
+    fn pick(&self, args: &PickArgs<'_>) -> Pick<'_>;
+}
+
+/// What a policy publishes.
+#[derive(Clone, Default)]
+pub struct Picks(pub(super) Choice);
+
+#[derive(Clone, Default)]
+pub(super) enum Choice {
+    /// All calls wait.
+    #[default]
+    Wait,
+    /// All fail but for those that wait for readiness.
+    Fail(Status),
+    /// All go to one subchannel.
+    One(Subchannel),
+    By(Arc<dyn Picker>),
+}
+
+impl Picks {
+    /// All calls wait.
+    pub fn wait() -> Self {
+        Self(Choice::Wait)
+    }
+
+    /// All calls fail, but for those that wait for readiness.
+    pub fn fail(status: Status) -> Self {
+        Self(Choice::Fail(status))
+    }
+
+    /// All calls go to this subchannel.
+    pub fn one(subchannel: &Subchannel) -> Self {
+        Self(Choice::One(subchannel.clone()))
+    }
+
+    /// Each call goes where `picker` says.
+    pub fn by(picker: impl Picker) -> Self {
+        Self(Choice::By(Arc::new(picker)))
+    }
+
+    pub(super) fn pick(&self, open: &Open) -> Pick<'_> {
+        match &self.0 {
+            Choice::Wait => Pick::Wait,
+            Choice::Fail(status) => Pick::Fail(status.clone()),
+            Choice::One(subchannel) => Pick::Use(subchannel, None),
+            Choice::By(picker) => picker.pick(&PickArgs::of(open)),
+        }
+    }
+
+    /// Hands a call to its subchannel on the caller's thread; `Err` gives it back for
+    /// the hub, which alone makes calls wait and fail.
+    #[inline]
+    pub(super) fn open(&self, mut open: Box<Open>) -> Result<(), Box<Open>> {
+        match &self.0 {
+            Choice::One(subchannel) => subchannel.open(open),
+            Choice::By(picker) => {
+                let pick = picker.pick(&PickArgs::of(&open));
+                let Pick::Use(subchannel, ticket) = pick else {
+                    return Err(open);
+                };
+                open.attempt.ticket = ticket;
+                subchannel.open(open)
+            }
+            Choice::Wait | Choice::Fail(_) => Err(open),
+        }
+    }
+}
+
+impl fmt::Debug for Picks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Choice::Wait => "Picks(wait)",
+            Choice::Fail(_) => "Picks(fail)",
+            Choice::One(_) => "Picks(one)",
+            Choice::By(_) => "Picks(by a picker)",
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Host names, by the system's resolver on a thread that may block.
+//!
+//! A name is looked up when the channel begins, and again when connections are lost or
+//! cannot be made: at most once in the interval since the last answer, whatever the
+//! number of requests. A lookup that fails is repeated after gRPC's backoff.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::address::Endpoint;
+use super::resolution::Resolution;
+use super::updates::Updates;
+use crate::chance::Chance;
+use crate::channel::backoff::{Backoff, Waits};
+use crate::status::{Code, Phase, Status};
+
+/// At least so long, and up to a tenth more, is between two lookups that were
+/// answered. It is grpc-go's and the C core's.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How one name is looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// For one lookup.
+    pub(crate) timeout: Duration,
+    /// Between lookups that fail.
+    pub(crate) waits: Waits,
+}
+
+pub(super) async fn resolve(lookup: Lookup, mut updates: Updates) {
+    let mut backoff = Backoff::new(lookup.waits);
+    let chance = Chance::default();
+    loop {
+        let began = Instant::now();
+        let (is_found, resolution) = match lookup.addresses().await {
+            Ok(addresses) => {
+                let endpoints = addresses.into_iter().map(Endpoint::new);
+                (true, Resolution::new(endpoints))
+            }
+            Err(status) => (false, Resolution::failed(status)),
+        };
+        let is_accepted = updates.send(resolution).await.is_ok();
+        if is_found && is_accepted {
+            backoff.reset();
+            updates.requested().await;
+            let interval = INTERVAL.mul_f64(1.0 + 0.1 * chance.next());
+            tokio::time::sleep_until(began + interval).await;
+            continue;
+        }
+        let mut waited = pin!(tokio::time::sleep(backoff.next()));
+        let mut urged = pin!(updates.urged());
+        let is_urged = poll_fn(|cx| {
+            if urged.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            waited.as_mut().poll(cx).map(|()| false)
+        })
+        .await;
+        if is_urged {
+            backoff.reset();
+        }
+    }
+}
+
+impl Lookup {
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, Status> {
+        let (host, timeout) = (self.host.as_str(), self.timeout);
+        let failed = |reason: String| {
+            let text = format!("resolve '{host}': {reason}");
+            Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
+        };
+        let lookup = tokio::net::lookup_host((host, self.port));
+        let found = tokio::time::timeout(timeout, lookup)
+            .await
+            .map_err(|_| failed(format!("no answer within {timeout:?}")))?
+            .map_err(|error| failed(error.to_string()).with_source(error))?;
+        let addresses: Vec<_> = found.collect();
+        if addresses.is_empty() {
+            return Err(failed("the name has no address".to_owned()));
+        }
+        Ok(addresses)
+    }
+}

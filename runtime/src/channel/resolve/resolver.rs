@@ -1,0 +1,87 @@
+//! Resolvers of the user's own. A value of them; it must never look anything up.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use super::target::Target;
+use super::updates::Updates;
+
+/// Finds out where the servers of a target are, and tells of every change.
+///
+/// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver) gives one to a
+/// channel, which then takes targets of its scheme: `zoo:///cats` for one that says
+/// `zoo`.
+///
+/// It begins with the channel's first call and is dropped with the channel. It runs
+/// on the task that looks after the channel, so it must not block; what blocks goes
+/// through `tokio::task::spawn_blocking`. One that ends, or panics, leaves the channel
+/// with what it said last.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{Endpoint, Resolution, Resolver, Status, Target, Updates};
+///
+/// /// One `ip:port` in each line of a file, read again every 5 s.
+/// struct File;
+///
+/// impl Resolver for File {
+///     fn scheme(&self) -> &str {
+///         "file"
+///     }
+///
+///     async fn resolve(&self, target: &Target, mut updates: Updates) {
+///         loop {
+///             let found = match tokio::fs::read_to_string(target.path()).await {
+///                 Ok(text) => {
+///                     let lines = text.lines().filter_map(|line| line.parse().ok());
+///                     Resolution::new(lines.map(|address: std::net::SocketAddr| Endpoint::new(address)))
+///                 }
+///                 Err(error) => Resolution::failed(Status::from(error)),
+///             };
+///             // A list that cannot be used is read again as any other is.
+///             let _ = updates.send(found).await;
+///             tokio::time::sleep(Duration::from_secs(5)).await;
+///         }
+///     }
+/// }
+/// ```
+pub trait Resolver: Send + Sync + 'static {
+    /// The scheme of the targets that it resolves, in lower case.
+    fn scheme(&self) -> &str;
+
+    /// Tells `updates` where the target's servers are, at first and on each change.
+    fn resolve(&self, target: &Target, updates: Updates) -> impl Future<Output = ()> + Send;
+}
+
+/// A [`Resolver`] with its type erased.
+pub(crate) trait Resolves: Send + Sync {
+    fn scheme_of(&self) -> &str;
+
+    fn resolve_boxed<'a>(
+        &'a self,
+        target: &'a Target,
+        updates: Updates,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
+impl<R: Resolver> Resolves for R {
+    fn scheme_of(&self) -> &str {
+        self.scheme()
+    }
+
+    fn resolve_boxed<'a>(
+        &'a self,
+        target: &'a Target,
+        updates: Updates,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.resolve(target, updates))
+    }
+}
+
+impl fmt::Debug for dyn Resolves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resolver({})", self.scheme_of())
+    }
+}

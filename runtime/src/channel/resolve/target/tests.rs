@@ -1,0 +1,113 @@
+//! Tests of `target.rs`.
+
+use super::*;
+
+fn dns(host: &str, port: u16) -> Place {
+    Place::Dns {
+        host: host.to_owned(),
+        port,
+    }
+}
+
+fn addresses(texts: &[&str]) -> Place {
+    Place::Addresses(texts.iter().map(|text| text.parse().unwrap()).collect())
+}
+
+fn unix(path: &str) -> Place {
+    Place::One(Address::Unix(path.into()))
+}
+
+#[test]
+fn every_form_of_target() {
+    for (text, place) in [
+        ("localhost:50051", dns("localhost", 50051)),
+        ("localhost", dns("localhost", 443)),
+        ("127.0.0.1:1", dns("127.0.0.1", 1)),
+        ("[::1]:50051", dns("::1", 50051)),
+        ("::1", dns("::1", 443)),
+        ("dns:example.com:80", dns("example.com", 80)),
+        ("dns:///example.com:80", dns("example.com", 80)),
+        ("ipv4:10.0.0.1:80", addresses(&["10.0.0.1:80"])),
+        (
+            "ipv4:10.0.0.1,10.0.0.2:80",
+            addresses(&["10.0.0.1:443", "10.0.0.2:80"]),
+        ),
+        ("ipv6:[::1]:80", addresses(&["[::1]:80"])),
+        (
+            "ipv6:::1,[2001:db8::1],[::2]:80",
+            addresses(&["[::1]:443", "[2001:db8::1]:443", "[::2]:80"]),
+        ),
+        ("unix:/run/x.sock", unix("/run/x.sock")),
+        ("unix:///run/x.sock", unix("/run/x.sock")),
+        ("unix:x.sock", unix("x.sock")),
+        (
+            "unix-abstract:x",
+            Place::One(Address::UnixAbstract(b"x".to_vec())),
+        ),
+        ("DNS:///example.com:80", dns("example.com", 80)),
+        ("ipv4:///10.0.0.1:80", addresses(&["10.0.0.1:80"])),
+        ("zoo://keeper/cats/small", Place::Other),
+    ] {
+        assert_eq!(
+            Target::parse(text).map(|target| target.place),
+            Ok(place),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_target_is_refused_with_a_reason() {
+    for text in [
+        "",
+        ":80",
+        "host:x",
+        "host:99999",
+        "http://host:80",
+        "https://host:80",
+        "unix:",
+        "[::1",
+        "dns://8.8.8.8/h:1",
+        "a b:1",
+        "ipv4:",
+        "ipv4:1.2.3.4,",
+        "ipv4:example.com:80",
+        "ipv4:::1",
+        "ipv6:1.2.3.4:80",
+        "ipv6:[::1]:x",
+        "1.2.3.4:1,5.6.7.8:1",
+    ] {
+        let error = Target::parse(text).expect_err(text);
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[test]
+fn the_authority_is_the_host_and_port() {
+    assert_eq!(
+        Target::parse("[::1]:5").unwrap().default_authority(),
+        "[::1]:5"
+    );
+    assert_eq!(Target::parse("h:5").unwrap().default_authority(), "h:5");
+    assert_eq!(
+        Target::parse("unix:/x").unwrap().default_authority(),
+        "localhost"
+    );
+    let several = Target::parse("ipv4:10.0.0.1:5,10.0.0.2:6").unwrap();
+    assert_eq!(several.default_authority(), "10.0.0.1:5");
+    assert_eq!(several.to_string(), "10.0.0.1:5,10.0.0.2:6");
+}
+
+#[test]
+fn a_scheme_of_ones_own_has_an_authority_and_a_path() {
+    let target = Target::parse("Zoo://keeper/cats/small ones").unwrap();
+    assert_eq!(target.scheme(), "zoo");
+    assert_eq!(target.authority(), "keeper");
+    assert_eq!(target.path(), "cats/small ones");
+    assert_eq!(target.default_authority(), "cats%2Fsmall%20ones");
+    assert_eq!(target.to_string(), "zoo://keeper/cats/small ones");
+    let target = Target::parse("file:///etc/servers").unwrap();
+    assert_eq!((target.authority(), target.path()), ("", "etc/servers"));
+    let target = Target::parse("localhost:50051").unwrap();
+    assert_eq!((target.scheme(), target.path()), ("dns", "localhost:50051"));
+}

@@ -1,0 +1,127 @@
+//! The way between a resolver and its channel. Both run on the hub's task, so that
+//! nothing here blocks, and waking tells the hub to look.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::resolution::Resolution;
+use crate::status::Status;
+
+/// A resolver's end: what it found goes in, and that it is asked again comes out.
+#[derive(Debug)]
+pub struct Updates(Arc<Mutex<Mailbox>>);
+
+/// The channel's end.
+#[derive(Debug)]
+pub(crate) struct Requests(Arc<Mutex<Mailbox>>);
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    found: Option<Resolution>,
+    verdict: Option<Result<(), Status>>,
+    is_requested: bool,
+    is_urgent: bool,
+    resolver: Option<Waker>,
+    hub: Option<Waker>,
+}
+
+pub(crate) fn updates() -> (Updates, Requests) {
+    let mailbox = Arc::default();
+    (Updates(Arc::clone(&mailbox)), Requests(mailbox))
+}
+
+/// Nothing can panic while the lock is held.
+fn lock(mailbox: &Mutex<Mailbox>) -> MutexGuard<'_, Mailbox> {
+    mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Updates {
+    /// Gives the channel what was found, and waits for what its policy says of it: an
+    /// error where it cannot be used, as a list without an endpoint. A resolver then
+    /// looks again after a while.
+    ///
+    /// Dropping the future loses nothing but the policy's word.
+    pub async fn send(&mut self, resolution: Resolution) -> Result<(), Status> {
+        let hub = {
+            let mut mailbox = lock(&self.0);
+            mailbox.found = Some(resolution);
+            mailbox.verdict = None;
+            mailbox.hub.take()
+        };
+        if let Some(hub) = hub {
+            hub.wake();
+        }
+        poll_fn(|cx| {
+            let mut mailbox = lock(&self.0);
+            match mailbox.verdict.take() {
+                Some(verdict) => Poll::Ready(verdict),
+                None => {
+                    mailbox.resolver = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits until the channel wants to know anew where its target is: a connection
+    /// was lost, or could not be made. Requests that come meanwhile are one. Dropping
+    /// the future loses nothing.
+    pub async fn requested(&mut self) {
+        self.wait(|mailbox| std::mem::take(&mut mailbox.is_requested))
+            .await;
+    }
+
+    /// Waits until the program wants a connection now, whatever failed before.
+    pub async fn urged(&mut self) {
+        lock(&self.0).is_urgent = false;
+        self.wait(|mailbox| std::mem::take(&mut mailbox.is_urgent))
+            .await;
+    }
+
+    async fn wait(&mut self, take: impl Fn(&mut Mailbox) -> bool) {
+        poll_fn(|cx| {
+            let mut mailbox = lock(&self.0);
+            if take(&mut mailbox) {
+                return Poll::Ready(());
+            }
+            mailbox.resolver = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Requests {
+    /// What was found since the last time; `hub` is woken when there is more.
+    pub(crate) fn take(&mut self, hub: &Waker) -> Option<Resolution> {
+        let mut mailbox = lock(&self.0);
+        mailbox.hub = Some(hub.clone());
+        mailbox.found.take()
+    }
+
+    /// What the policy says of it.
+    pub(crate) fn answer(&mut self, verdict: Result<(), Status>) {
+        self.tell(|mailbox| mailbox.verdict = Some(verdict));
+    }
+
+    pub(crate) fn request(&mut self) {
+        self.tell(|mailbox| mailbox.is_requested = true);
+    }
+
+    pub(crate) fn urge(&mut self) {
+        self.tell(|mailbox| mailbox.is_urgent = true);
+    }
+
+    fn tell(&mut self, change: impl FnOnce(&mut Mailbox)) {
+        let resolver = {
+            let mut mailbox = lock(&self.0);
+            change(&mut mailbox);
+            mailbox.resolver.take()
+        };
+        if let Some(resolver) = resolver {
+            resolver.wake();
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the clones of a channel share, and the way of a call to a connection or, where
+//! there is no pick for it, to the hub.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+
+use super::background;
+use super::balance::policy::Balance;
+use super::call::open::{self, Open};
+use super::carrier::{self, Carrier};
+use super::connectivity::ConnectivityState;
+use super::hub::Hub;
+use super::inbox::Ask;
+use super::outlook::Outlook;
+use super::resolve::running::Source;
+use super::subchannel::identity::Identity;
+use super::subchannel::lifecycle::Common;
+use crate::call::queue::{QueueSender, queue};
+use crate::clock;
+use crate::credentials::CallCredentials;
+use crate::framing::Compression;
+use crate::limits::CallLimits;
+use crate::status::Status;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) outlook: Arc<Outlook>,
+    carrier: Carrier,
+    pub(super) calls: CallDefaults,
+    pub(super) common: Arc<Common>,
+    source: Source,
+    balance: Arc<dyn Balance>,
+    in_background: bool,
+    hubs: Mutex<Hubs>,
+}
+
+/// What a call has unless it says otherwise.
+#[derive(Debug)]
+pub(super) struct CallDefaults {
+    pub(super) limits: CallLimits,
+    pub(super) compression: Compression,
+    /// What every call carries.
+    pub(super) credentials: Option<CallCredentials>,
+}
+
+/// The way to the channel's hub.
+#[derive(Debug, Default)]
+struct Hubs {
+    current: Option<QueueSender<Ask>>,
+    /// One that was left for it, and ends once its calls are over.
+    left: Option<QueueSender<Ask>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        source: Source,
+        balance: Arc<dyn Balance>,
+        common: Common,
+        calls: CallDefaults,
+        in_background: bool,
+    ) -> Self {
+        Self {
+            outlook: Arc::new(Outlook::new()),
+            carrier: Carrier::default(),
+            calls,
+            common: Arc::new(common),
+            source,
+            balance,
+            in_background,
+            hubs: Mutex::default(),
+        }
+    }
+
+    pub(super) fn identity(&self) -> &Arc<Identity> {
+        &self.common.identity
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.common.dial.is_encrypted()
+    }
+
+    /// Hands a call to the task of the connection that is picked for it.
+    pub(super) fn enqueue(&self, open: Box<Open>) {
+        let open = if self.carrier.is_driven() {
+            match self.outlook.open(open) {
+                Ok(()) => return,
+                Err(open) => open,
+            }
+        } else {
+            open
+        };
+        if let Err((ask, status)) = self.ask(Ask::Open(open))
+            && let Ask::Open(open) = ask
+        {
+            open.fail(status, clock::now());
+        }
+    }
+
+    pub(super) fn connect(&self) -> Result<(), Status> {
+        self.ask(Ask::Connect).map_err(|(_, status)| status)
+    }
+
+    pub(super) fn close(&self) {
+        self.outlook.shut_down();
+        let hubs = self.hubs();
+        for hub in hubs.current.iter().chain(&hubs.left) {
+            // One whose runtime has gone has nothing left to end.
+            let _ = hub.send(Ask::Close);
+        }
+    }
+
+    /// No one panics while this is held.
+    fn hubs(&self) -> MutexGuard<'_, Hubs> {
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the hub, which begins with the first call, and anew where this caller
+    /// cannot rely on the one that there is: its runtime has gone, or may not be
+    /// driven.
+    fn ask(&self, ask: Ask) -> Result<(), (Ask, Status)> {
+        let mut hubs = self.hubs();
+        if self.outlook.state() == ConnectivityState::Shutdown {
+            return Err((ask, open::closed()));
+        }
+        let mut ask = ask;
+        let mut has_moved = false;
+        if let Some(current) = hubs.current.take() {
+            if self.carrier.is_driven() {
+                match current.send(ask) {
+                    Ok(()) => {
+                        hubs.current = Some(current);
+                        return Ok(());
+                    }
+                    Err(back) => ask = back,
+                }
+            } else {
+                // One that has gone needs no telling.
+                let _ = current.send(Ask::Retire);
+                hubs.left = Some(current);
+            }
+            has_moved = true;
+        }
+        let runtime = match self.runtime(has_moved) {
+            Ok(runtime) => runtime,
+            Err(status) => return Err((ask, status)),
+        };
+        let (sender, receiver) = queue();
+        let hub = Hub::new(
+            self.source.clone(),
+            &*self.balance,
+            Arc::clone(&self.common),
+            Arc::clone(&self.outlook),
+            receiver,
+        );
+        // The receiver is right here, so this cannot fail.
+        let _ = sender.send(ask);
+        runtime.spawn(hub.run());
+        self.carrier.set(&runtime);
+        hubs.current = Some(sender);
+        Ok(())
+    }
+
+    /// Where the hub and its connections run. One that had to move does not depend on
+    /// a caller again.
+    fn runtime(&self, has_moved: bool) -> Result<Handle, Status> {
+        let runtime = background::handle(self.in_background)?;
+        if has_moved && carrier::rests(&runtime) {
+            return background::handle(true);
+        }
+        Ok(runtime)
+    }
+}

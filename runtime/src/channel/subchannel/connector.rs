@@ -1,0 +1,58 @@
+//! Byte streams of the user's own making. A value of what makes them; it must never
+//! decide when to connect.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use crate::channel::resolve::address::Address;
+use crate::transport::ByteStream;
+
+/// Makes the byte streams of a channel, in place of the system's sockets: through a
+/// proxy, over a vsock, or to a server in a test.
+///
+/// [`ChannelBuilder::connector`](crate::ChannelBuilder::connector) gives one to a
+/// channel. What it makes is encrypted as the channel's credentials say. It runs
+/// within the channel's [connect timeout](crate::ChannelBuilder::connect_timeout) and
+/// is dropped when that is over, or when another address was faster.
+///
+/// ```
+/// use std::io;
+///
+/// use grpc_runtime::{Address, ByteStream, Connector};
+/// use tokio::net::TcpStream;
+///
+/// /// All connections go through one tunnel.
+/// struct Tunnel;
+///
+/// impl Connector for Tunnel {
+///     async fn connect(&self, address: &Address) -> io::Result<ByteStream> {
+///         let stream = TcpStream::connect("127.0.0.1:3128").await?;
+///         // Here the tunnel is told where to go.
+///         let _ = address.to_string();
+///         Ok(stream.into())
+///     }
+/// }
+/// ```
+pub trait Connector: Send + Sync + 'static {
+    /// Makes a stream to `address`. An error fails the attempt, as that of a socket
+    /// does.
+    fn connect(&self, address: &Address) -> impl Future<Output = io::Result<ByteStream>> + Send;
+}
+
+/// A [`Connector`] with its type erased.
+pub(crate) trait ConnectsTo: Send + Sync {
+    fn connect_boxed<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> Pin<Box<dyn Future<Output = io::Result<ByteStream>> + Send + 'a>>;
+}
+
+impl<C: Connector> ConnectsTo for C {
+    fn connect_boxed<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> Pin<Box<dyn Future<Output = io::Result<ByteStream>> + Send + 'a>> {
+        Box::pin(self.connect(address))
+    }
+}

@@ -1,0 +1,184 @@
+//! Making one connection to a target, at whichever of its addresses that is to be
+//! had. It must never decide whether or when to try again.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use super::connector::ConnectsTo;
+use super::failure::{Failure, Step};
+use super::greeting::{self, Greeting};
+use super::race::race;
+use super::security::Security;
+use crate::channel::resolve::address::Address;
+use crate::status::Status;
+use crate::transport::driver::Driver;
+use crate::transport::io::Io;
+#[cfg(feature = "tls")]
+use crate::transport::tls;
+use crate::transport::{ByteStream, Http2Options};
+
+/// An attempt to connect to an address may take so long unless it is said (gRPC's
+/// minimum connect timeout).
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What makes a channel's byte streams.
+#[derive(Clone)]
+pub(crate) enum Connects {
+    /// Sockets of the system.
+    Sockets,
+    /// A connector of the user's own.
+    Own(Arc<dyn ConnectsTo>),
+    /// A function: the in-process transport.
+    Function(Arc<dyn Fn() -> Io + Send + Sync>),
+}
+
+impl fmt::Debug for Connects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sockets => "Sockets",
+            Self::Own(_) => "Connector",
+            Self::Function(_) => "Function",
+        })
+    }
+}
+
+/// How a channel gets its byte streams.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    connects: Connects,
+    security: Security,
+    /// For each address, TLS and HTTP/2 included.
+    timeout: Duration,
+    /// What errors and logs call the other side.
+    name: String,
+    /// The name is not that of an address.
+    is_name: bool,
+}
+
+impl Dial {
+    pub(crate) fn new(
+        connects: Connects,
+        security: Security,
+        timeout: Duration,
+        (name, is_name): (String, bool),
+    ) -> Self {
+        Self {
+            connects,
+            security,
+            timeout,
+            name,
+            is_name,
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.security.is_encrypted()
+    }
+
+    /// Connects to the first address that answers, and secures the connection.
+    ///
+    /// Calls go out with the first bytes of a connection, which saves them a way
+    /// there and back. But where another address might do instead, HTTP/2 has to
+    /// be agreed on first: what is sent cannot be taken back.
+    ///
+    /// Errors are `UNAVAILABLE`, with each address's cause once in the text, and
+    /// that of the attempt that came furthest as source.
+    pub(super) async fn connect(
+        &self,
+        addresses: &[Address],
+        http2: &Http2Options,
+    ) -> Result<(Driver<Greeting>, Address), Status> {
+        let has_others = addresses.len() > 1;
+        let attempts = addresses.to_vec().into_iter().map(async |address| {
+            let attempt = self.attempt(&address, http2, has_others);
+            match attempt.await {
+                Ok(greeting) => Ok((greeting, address)),
+                Err(failure) => Err((address.to_string(), failure)),
+            }
+        });
+        race(attempts)
+            .await
+            .map_err(|failures| Failure::status(&self.name, self.is_name, failures))
+    }
+
+    /// With `greets` it waits until HTTP/2 is agreed on.
+    async fn attempt(
+        &self,
+        address: &Address,
+        http2: &Http2Options,
+        greets: bool,
+    ) -> Result<Driver<Greeting>, Failure> {
+        let mut step = Step::Connect;
+        let attempt = async {
+            let io = self.stream(address).await.map_err(Failure::connect)?;
+            let io = match &self.security {
+                Security::Insecure => io,
+                #[cfg(feature = "tls")]
+                Security::Tls { config, name } => {
+                    step = Step::Tls;
+                    let secured = tls::connect(config, name, io).await;
+                    secured.map_err(Failure::handshake)?
+                }
+            };
+            let driver = Greeting::over(io, http2);
+            if !greets {
+                return Ok(driver);
+            }
+            step = Step::Http2;
+            greeting::established(driver).await.map_err(Failure::closed)
+        };
+        let connected = tokio::time::timeout(self.timeout, attempt).await;
+        connected.unwrap_or_else(|_| Err(Failure::timeout(step, self.timeout)))
+    }
+
+    async fn stream(&self, address: &Address) -> io::Result<Io> {
+        match (&self.connects, address) {
+            (Connects::Function(connect), _) => Ok(connect()),
+            (Connects::Own(connector), _) => connector
+                .connect_boxed(address)
+                .await
+                .map(ByteStream::into_io),
+            (Connects::Sockets, Address::Tcp(address)) => {
+                let stream = TcpStream::connect(address).await?;
+                // Requests are written whole: waiting to fill a segment only
+                // delays them. A socket that fails here fails again when read.
+                let _ = stream.set_nodelay(true);
+                Ok(Io::Tcp(stream))
+            }
+            #[cfg(unix)]
+            (Connects::Sockets, Address::Unix(path)) => {
+                UnixStream::connect(path).await.map(Io::Unix)
+            }
+            #[cfg(target_os = "linux")]
+            (Connects::Sockets, Address::UnixAbstract(name)) => {
+                use std::os::linux::net::SocketAddrExt;
+                let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+                let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
+                stream.set_nonblocking(true)?;
+                UnixStream::from_std(stream).map(Io::Unix)
+            }
+            (Connects::Sockets, _) => Err(unsupported(address)),
+        }
+    }
+}
+
+fn unsupported(address: &Address) -> io::Error {
+    let text = match address {
+        Address::Other(_) => "only a Connector of the channel's own could connect to this",
+        _ => "this system has no sockets of this kind",
+    };
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+#[cfg(test)]
+mod tests;

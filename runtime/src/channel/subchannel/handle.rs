@@ -1,0 +1,111 @@
+//! A subchannel as policies and callers hold it: a cheap handle to its queue.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::call::queue::QueueSender;
+use crate::channel::call::open::Open;
+use crate::channel::inbox::Ask;
+use crate::channel::resolve::address::{Address, Endpoint};
+
+/// One endpoint of a channel, and the connection to it while there is one.
+///
+/// A policy makes one for each endpoint that it wants to use
+/// ([`Control::subchannel`](crate::Control::subchannel)) and gives it back in its
+/// picks. Clones are the same subchannel.
+#[derive(Clone)]
+pub struct Subchannel(Arc<Held>);
+
+struct Held {
+    number: u64,
+    asks: QueueSender<Ask>,
+    endpoint: Endpoint,
+    /// What the next attempt to connect tries.
+    addresses: Arc<Mutex<Arc<[Address]>>>,
+    /// Calls may wait here for a connection.
+    is_sole: bool,
+}
+
+impl Subchannel {
+    pub(crate) fn new(
+        number: u64,
+        asks: QueueSender<Ask>,
+        endpoint: Endpoint,
+        is_sole: bool,
+    ) -> Self {
+        let addresses: Arc<[Address]> = endpoint.addresses.clone().into();
+        Self(Arc::new(Held {
+            number,
+            asks,
+            endpoint,
+            addresses: Arc::new(Mutex::new(addresses)),
+            is_sole,
+        }))
+    }
+
+    /// The endpoint that it was made for.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// Asks for a connection though no call needs it yet. One that is there, or is
+    /// being made, is enough. After a failure it tries at once, in place of waiting
+    /// for the rest of the backoff.
+    pub fn connect(&self) {
+        self.ask(Ask::Connect);
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    pub(crate) fn is_sole(&self) -> bool {
+        self.0.is_sole
+    }
+
+    /// Where the next attempt to connect goes; the connection stays.
+    pub(crate) fn set_addresses(&self, addresses: Vec<Address>) {
+        let mut current = self
+            .0
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = addresses.into();
+    }
+
+    pub(crate) fn addresses(&self) -> Arc<Mutex<Arc<[Address]>>> {
+        Arc::clone(&self.0.addresses)
+    }
+
+    /// Queues a call; `Err` gives it back where nobody takes any.
+    #[inline]
+    pub(crate) fn open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
+        match self.0.asks.send(Ask::Open(open)) {
+            Err(Ask::Open(open)) => Err(open),
+            _ => Ok(()),
+        }
+    }
+
+    /// One that has ended needs no telling.
+    pub(crate) fn ask(&self, ask: Ask) {
+        let _ = self.0.asks.send(ask);
+    }
+}
+
+impl PartialEq for Subchannel {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.number == other.0.number
+    }
+}
+
+impl Eq for Subchannel {}
+
+impl fmt::Debug for Subchannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subchannel({}", self.0.number)?;
+        for address in &self.0.endpoint.addresses {
+            write!(f, " {address}")?;
+        }
+        f.write_str(")")
+    }
+}

@@ -1,0 +1,17 @@
+//! One endpoint and the connection to it. Policies hold the handle; the lifecycle
+//! runs on a task of its own and tells the channel's hub what becomes of it.
+
+mod connection;
+pub(crate) mod connector;
+mod dial;
+mod failure;
+mod greeting;
+pub(crate) mod handle;
+pub(crate) mod identity;
+pub(crate) mod lifecycle;
+mod race;
+pub(crate) mod report;
+pub(crate) mod security;
+pub(crate) mod unopened;
+
+pub(crate) use dial::{CONNECT_TIMEOUT, Connects, Dial};

@@ -1,0 +1,38 @@
+//! What a subchannel tells its channel's hub. Values.
+
+use crate::channel::call::open::Open;
+use crate::channel::resolve::address::Address;
+use crate::status::Status;
+
+/// What a subchannel's connection is doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SubchannelState {
+    /// There is no connection, and none is being made.
+    Idle,
+    /// One is being made.
+    Connecting,
+    /// There is one, over which HTTP/2 was agreed on, to this address.
+    Ready(Address),
+    /// None could be made, for this reason, and none is tried before the backoff is
+    /// over.
+    TransientFailure(Status),
+}
+
+impl SubchannelState {
+    /// Whether calls go out at once.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready(_))
+    }
+}
+
+/// What a subchannel has to say: its number, or a call.
+#[derive(Debug)]
+pub(crate) enum Report {
+    State(u64, SubchannelState),
+    /// A call for which there is no stream here.
+    Back(Box<Open>),
+    /// The hub has said that no calls come from outside any more, and there is none
+    /// here that waits.
+    Done(u64),
+}

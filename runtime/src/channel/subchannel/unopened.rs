@@ -1,0 +1,261 @@
+//! The calls of a subchannel that have no stream: here for as long as there is a
+//! connection for them or one is being made, and else given back to the hub.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use super::report::{Report, SubchannelState};
+use crate::call::queue::QueueSender;
+use crate::channel::call::open::{Open, closed};
+use crate::channel::inbox::Inbox;
+use crate::status::{Code, Phase, Status};
+
+/// What a subchannel's task is told, and its way to the hub.
+#[derive(Debug)]
+pub(crate) struct Unopened {
+    inbox: Inbox,
+    number: u64,
+    hub: QueueSender<Report>,
+    /// Calls may wait here for a connection.
+    is_sole: bool,
+    /// Another connection has the calls now.
+    is_handed_on: bool,
+    /// The hub knows that there is nothing left here.
+    is_done: bool,
+    /// What errors call the other side.
+    target: Arc<str>,
+    reach: Reach,
+}
+
+/// What the calls wait for.
+#[derive(Clone, Debug, Default)]
+enum Reach {
+    /// A connection.
+    #[default]
+    Awaited,
+    /// Room on the connection that there is.
+    Reached,
+    /// A connection, after the last attempt failed.
+    Failed(Status),
+}
+
+impl Reach {
+    fn expired(&self, target: &str) -> Status {
+        match self {
+            Self::Reached => status(format!(
+                "the call's deadline passed while it waited for room on the connection to {target}"
+            )),
+            Self::Awaited => connecting(target, None),
+            Self::Failed(last) => connecting(target, Some(last)),
+        }
+    }
+}
+
+impl Unopened {
+    pub(super) fn new(
+        inbox: Inbox,
+        number: u64,
+        hub: QueueSender<Report>,
+        is_sole: bool,
+        target: Arc<str>,
+    ) -> Self {
+        Self {
+            inbox,
+            number,
+            hub,
+            is_sole,
+            is_handed_on: false,
+            is_done: false,
+            target,
+            reach: Reach::Awaited,
+        }
+    }
+
+    /// Hands everything on to the next connection. A call that is put back here
+    /// afterwards goes to the hub.
+    pub(super) fn hand_on(&mut self) -> Self {
+        self.is_handed_on = true;
+        Self {
+            inbox: self.inbox.hand_on(),
+            number: self.number,
+            hub: self.hub.clone(),
+            is_sole: self.is_sole,
+            is_handed_on: false,
+            is_done: self.is_done,
+            target: Arc::clone(&self.target),
+            reach: match std::mem::take(&mut self.reach) {
+                Reach::Failed(last) => Reach::Failed(last),
+                Reach::Awaited | Reach::Reached => Reach::Awaited,
+            },
+        }
+    }
+
+    pub(super) fn tell(&mut self, state: SubchannelState) {
+        self.is_done = false;
+        // A hub that is over needs to know nothing.
+        let _ = self.hub.send(Report::State(self.number, state));
+    }
+
+    /// There is a connection: what failed before it tells nothing any more.
+    pub(super) fn reached(&mut self) {
+        self.reach = Reach::Reached;
+        self.inbox.is_wanted = false;
+    }
+
+    /// An attempt failed: the hub says what becomes of the calls.
+    pub(super) fn failed(&mut self, status: &Status) {
+        self.reach = Reach::Failed(status.clone());
+        self.inbox.is_wanted = false;
+        self.tell(SubchannelState::TransientFailure(status.clone()));
+        self.give_back();
+    }
+
+    /// Gives the calls back, but for those that may wait here for a connection.
+    pub(super) fn give_back_unless_sole(&mut self) {
+        if !self.is_sole || self.inbox.is_removed {
+            self.give_back();
+        }
+    }
+
+    pub(super) fn give_back(&mut self) {
+        while let Some(open) = self.inbox.waiting.pop(false) {
+            self.give(open);
+        }
+    }
+
+    fn give(&mut self, open: Box<Open>) {
+        // A hub that is over drops the call, which ends it.
+        let _ = self.hub.send(Report::Back(open));
+    }
+
+    /// What a call fails with whose time is up while it waits.
+    pub(super) fn expired(&self) -> Status {
+        self.reach.expired(&self.target)
+    }
+
+    /// A call that had a stream waits for another. `Err` gives it back where no
+    /// connection will come.
+    pub(super) fn put_back(&mut self, open: Box<Open>) -> Result<(), Box<Open>> {
+        if self.is_sole && !self.is_handed_on && !self.inbox.is_removed {
+            self.inbox.waiting.push(open);
+            return Ok(());
+        }
+        match self.hub.send(Report::Back(open)) {
+            Err(Report::Back(open)) => Err(open),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes new calls in; `true` if there were any, or if it is known only now
+    /// that there will be none.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let came = self.inbox.poll(cx);
+        self.is_done &= !came;
+        if self.inbox.is_removed {
+            self.give_back();
+        }
+        came
+    }
+
+    /// Has the task woken when a call ends while there is no connection.
+    pub(super) fn settle(&mut self, waker: &Waker) {
+        if self.inbox.is_left() {
+            self.inbox.waiting.forget_ended();
+        }
+        self.inbox.waiting.settle(waker);
+    }
+
+    /// Tells the hub, once, that there is nothing here and nothing will come but
+    /// from there.
+    pub(super) fn tell_if_done(&mut self) {
+        if self.inbox.is_retired && self.is_closed() && !std::mem::replace(&mut self.is_done, true)
+        {
+            let _ = self.hub.send(Report::Done(self.number));
+        }
+    }
+
+    pub(super) fn put_first(&mut self, open: Box<Open>) {
+        self.inbox.waiting.put_first(open);
+    }
+
+    /// The oldest call that is still wanted; until the connection is `established`
+    /// only one that does not wait for that.
+    pub(super) fn pop(&mut self, established: bool) -> Option<Box<Open>> {
+        self.inbox.waiting.pop(!established)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.inbox.waiting.is_empty()
+    }
+
+    /// No call waits and none will come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inbox.is_left() && self.is_empty()
+    }
+
+    /// Nobody holds the subchannel, or its policy does not want it, and no call
+    /// waits.
+    pub(super) fn is_over(&self) -> bool {
+        (self.inbox.is_ended() || self.inbox.is_removed) && self.is_empty()
+    }
+
+    /// Whether anyone needs a connection. What was asked for by itself is
+    /// answered by one attempt.
+    pub(super) fn take_wanted(&mut self) -> bool {
+        self.inbox.waiting.forget_ended();
+        std::mem::take(&mut self.inbox.is_wanted) || !self.is_empty()
+    }
+
+    /// Whether a connection was asked for by itself.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.inbox.is_wanted
+    }
+
+    /// Whether the channel was closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.inbox.is_closing
+    }
+
+    /// Ends every call that waits, and those still on their way here.
+    pub(super) fn close(&mut self, now: Instant) {
+        self.inbox.end();
+        self.inbox.waiting.fail(&closed(), now);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.inbox.waiting.next_timeout()
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        let (reach, target) = (&self.reach, &self.target);
+        let waiting = &mut self.inbox.waiting;
+        waiting.expire(now, || reach.expired(target));
+    }
+}
+
+impl Drop for Unopened {
+    /// What is still on its way here has a way back.
+    fn drop(&mut self) {
+        self.inbox.end();
+        self.give_back();
+    }
+}
+
+fn status(text: String) -> Status {
+    Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Wait)
+}
+
+/// The deadline of a call passed before there was a connection.
+pub(crate) fn connecting(target: &str, last: Option<&Status>) -> Status {
+    match last {
+        None => status(format!(
+            "the call's deadline passed while connecting to {target}"
+        )),
+        Some(last) => status(format!(
+            "the call's deadline passed while connecting to {target} (last attempt: {})",
+            last.message()
+        ))
+        .with_source(last.clone()),
+    }
+}

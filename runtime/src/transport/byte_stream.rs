@@ -1,0 +1,150 @@
+//! A byte stream that a user brings: from a connector, or to a server.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use super::io::Io;
+use super::peer::PeerAddress;
+
+/// A stream of bytes that HTTP/2 runs over: a socket of tokio's, or anything else that
+/// reads and writes, as a vsock, a tunnel or a WebSocket.
+///
+/// ```
+/// use grpc_runtime::ByteStream;
+///
+/// let (near, far) = tokio::io::duplex(64 << 10);
+/// let named = ByteStream::new(near, "a pipe of my own");
+/// let plain = ByteStream::from(far);
+/// # drop((named, plain));
+/// ```
+pub struct ByteStream(Io);
+
+trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
+
+/// One whose type nobody knows.
+pub(crate) struct Own {
+    stream: Box<dyn ReadWrite>,
+    peer: Arc<str>,
+    /// Something was written, and the flush after it is not done.
+    is_dirty: bool,
+}
+
+impl ByteStream {
+    /// Over any stream; `peer` is what logs, errors and
+    /// [`Context::peer`](crate::Context::peer) call the other end. What was written is
+    /// flushed when there is no more to write.
+    pub fn new(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: impl Into<Arc<str>>,
+    ) -> Self {
+        Self(Io::Own(Box::new(Own {
+            stream: Box::new(stream),
+            peer: peer.into(),
+            is_dirty: false,
+        })))
+    }
+
+    pub(crate) fn into_io(self) -> Io {
+        self.0
+    }
+}
+
+impl From<TcpStream> for ByteStream {
+    fn from(stream: TcpStream) -> Self {
+        Self(Io::Tcp(stream))
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for ByteStream {
+    fn from(stream: UnixStream) -> Self {
+        Self(Io::Unix(stream))
+    }
+}
+
+impl From<DuplexStream> for ByteStream {
+    fn from(stream: DuplexStream) -> Self {
+        Self(Io::Memory(stream))
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ByteStream").field(&self.0).finish()
+    }
+}
+
+impl Own {
+    pub(super) fn peer(&self) -> PeerAddress {
+        PeerAddress::Other(Arc::clone(&self.peer))
+    }
+
+    pub(super) fn wants_flush(&self) -> bool {
+        self.is_dirty
+    }
+
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.is_dirty |= matches!(written, Poll::Ready(Ok(1..)));
+        written
+    }
+}
+
+impl AsyncRead for Own {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Own {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.is_dirty &= flushed.is_pending();
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Own").field(&self.peer).finish()
+    }
+}
