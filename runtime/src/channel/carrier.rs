@@ -1,8 +1,8 @@
 //! Which runtime carries a channel's connections, and whether a caller may rely on it.
 //! On a runtime that has threads of its own this must cost calls nothing.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
@@ -12,13 +12,16 @@ pub(super) struct Carrier {
     /// It stands still while nobody is in its `block_on`: only who calls from it may
     /// rely on it.
     rests: AtomicBool,
-    id: Mutex<Option<Id>>,
+    /// Of one that rests: a channel has one such at most, its first.
+    id: OnceLock<Id>,
 }
 
 impl Carrier {
     /// A hub begins on this runtime.
     pub(super) fn set(&self, runtime: &Handle) {
-        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime.id());
+        if rests(runtime) {
+            self.id.get_or_init(|| runtime.id());
+        }
         self.rests.store(rests(runtime), Ordering::Relaxed);
     }
 
@@ -29,10 +32,7 @@ impl Carrier {
     }
 
     fn is_current(&self) -> bool {
-        let Ok(current) = Handle::try_current() else {
-            return false;
-        };
-        *self.id.lock().unwrap_or_else(PoisonError::into_inner) == Some(current.id())
+        Handle::try_current().is_ok_and(|current| Some(&current.id()) == self.id.get())
     }
 }
 

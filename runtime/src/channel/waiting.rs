@@ -79,7 +79,7 @@ impl Waiting {
     pub(crate) fn settle(&mut self, waker: &Waker) {
         // Calls come in at the back.
         for (_, open) in self.queue.iter_mut().rev() {
-            if std::mem::replace(&mut open.is_queued, true) {
+            if std::mem::replace(&mut open.attempt.is_queued, true) {
                 break;
             }
             open.state.queued(waker.clone());
@@ -105,7 +105,7 @@ impl Waiting {
     }
 
     fn leaves(&mut self, key: u64, open: &mut Open) {
-        open.is_queued = false;
+        open.attempt.is_queued = false;
         if let Some(deadline) = open.options.deadline {
             self.deadlines.remove(&(deadline, key));
         }
@@ -127,11 +127,11 @@ impl Waiting {
                 self.leaves(key, &mut open);
                 continue;
             }
-            let (deadline, was_queued) = (open.options.deadline, open.is_queued);
-            open.is_queued = false;
+            let (deadline, was_queued) = (open.options.deadline, open.attempt.is_queued);
+            open.attempt.is_queued = false;
             match route(open) {
                 Routed::Stays(mut open) => {
-                    open.is_queued = was_queued;
+                    open.attempt.is_queued = was_queued;
                     self.queue.push_back((key, open));
                 }
                 Routed::Gone => {

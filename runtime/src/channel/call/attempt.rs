@@ -15,6 +15,10 @@ pub(crate) struct Attempt {
     pub(crate) untouched: bool,
     /// Of the policy that picked the subchannel, if it wants to know the end.
     pub(crate) ticket: Option<Ticket>,
+    /// The task in whose queue the call waits hears if it ends there.
+    pub(crate) is_queued: bool,
+    /// How many there were before it that the server never looked at.
+    pub(crate) number: u8,
 }
 
 impl Attempt {
@@ -23,6 +27,8 @@ impl Attempt {
             response: Response::Awaited,
             untouched: true,
             ticket: None,
+            is_queued: false,
+            number: 0,
         }
     }
 

@@ -27,9 +27,6 @@ pub(crate) struct Open {
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
-    /// The task in whose queue it waits hears if it ends there.
-    pub(crate) is_queued: bool,
-    attempts: u8,
 }
 
 impl Open {
@@ -47,8 +44,6 @@ impl Open {
             options,
             request,
             attempt: Attempt::new(),
-            is_queued: false,
-            attempts: 0,
         })
     }
 
@@ -74,8 +69,8 @@ impl Open {
 
     /// Whether a server that did not look at the call may be asked again.
     pub(crate) fn may_retry(&mut self) -> bool {
-        self.attempts += 1;
-        self.attempts < MAX_ATTEMPTS && !self.state.is_over()
+        self.attempt.number += 1;
+        self.attempt.number < MAX_ATTEMPTS && !self.state.is_over()
     }
 }
 

@@ -26,12 +26,19 @@ pub trait AttemptEnds: Send + Sync {
 
 /// An attempt's way back to the policy that picked for it: told once, however the
 /// attempt ends.
-pub struct Ticket(Option<Box<(Arc<dyn AttemptEnds>, u64)>>);
+pub struct Ticket(Box<Listener>);
+
+struct Listener {
+    /// Until it is told.
+    ends: Option<Arc<dyn AttemptEnds>>,
+    token: u64,
+}
 
 impl Ticket {
     /// Has `ends` told of the attempt's end, with this `token`.
     pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
-        Self(Some(Box::new((ends, token))))
+        let ends = Some(ends);
+        Self(Box::new(Listener { ends, token }))
     }
 
     pub(crate) fn end(mut self, end: &AttemptEnd<'_>) {
@@ -39,9 +46,8 @@ impl Ticket {
     }
 
     fn tell(&mut self, end: &AttemptEnd<'_>) {
-        if let Some(told) = self.0.take() {
-            let (ends, token) = *told;
-            ends.ended(token, end);
+        if let Some(ends) = self.0.ends.take() {
+            ends.ended(self.0.token, end);
         }
     }
 }
