@@ -23,6 +23,15 @@ pub(crate) enum Ask {
     Close,
 }
 
+/// How far it is told to end; what goes further stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    NotYet,
+    Retired,
+    Removed,
+    Closing,
+}
+
 /// The queue of what is asked, and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -31,10 +40,7 @@ pub(crate) struct Inbox {
     batch: Vec<Ask>,
     /// A connection was asked for by itself.
     pub(crate) is_wanted: bool,
-    pub(crate) is_retired: bool,
-    pub(crate) is_removed: bool,
-    /// Whoever holds this ends the calls.
-    pub(crate) is_closing: bool,
+    end: End,
     pub(crate) waiting: Waiting,
 }
 
@@ -44,9 +50,7 @@ impl Inbox {
             asks: Some(asks),
             batch: Vec::new(),
             is_wanted: false,
-            is_retired: false,
-            is_removed: false,
-            is_closing: false,
+            end: End::NotYet,
             waiting: Waiting::new(),
         }
     }
@@ -57,9 +61,7 @@ impl Inbox {
             asks: self.asks.take(),
             batch: Vec::new(),
             is_wanted: std::mem::take(&mut self.is_wanted),
-            is_retired: self.is_retired,
-            is_removed: self.is_removed,
-            is_closing: self.is_closing,
+            end: self.end,
             waiting: std::mem::take(&mut self.waiting),
         }
     }
@@ -77,9 +79,9 @@ impl Inbox {
             match ask {
                 Ask::Open(open) => self.waiting.push(open),
                 Ask::Connect => self.is_wanted = true,
-                Ask::Retire => self.is_retired = true,
-                Ask::Remove => self.is_removed = true,
-                Ask::Close => self.is_closing = true,
+                Ask::Retire => self.end = self.end.max(End::Retired),
+                Ask::Remove => self.end = self.end.max(End::Removed),
+                Ask::Close => self.end = self.end.max(End::Closing),
             }
         }
         self.batch = batch;
@@ -91,7 +93,20 @@ impl Inbox {
 
     /// No more calls will come from outside.
     pub(crate) fn is_left(&self) -> bool {
-        self.asks.is_none() || self.is_retired || self.is_removed
+        self.asks.is_none() || self.end >= End::Retired
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.end == End::Retired
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.end == End::Removed
+    }
+
+    /// Whoever holds this ends the calls.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.end == End::Closing
     }
 
     /// Nobody is there who could ask for anything.
@@ -100,7 +115,7 @@ impl Inbox {
     }
 
     /// Ends the queue and takes in what was still on its way.
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(mut asks) = self.asks.take() {
             for ask in asks.close() {
                 if let Ask::Open(open) = ask {

@@ -38,7 +38,7 @@ impl PickFirst {
 }
 
 impl Balance for PickFirst {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "pick_first"
     }
 

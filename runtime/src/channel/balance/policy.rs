@@ -31,7 +31,7 @@ impl Resolved {
 /// [`ChannelBuilder::balance`](crate::ChannelBuilder::balance) takes it.
 pub trait Balance: Send + Sync + 'static {
     /// What the policy is called, as `round_robin`.
-    fn name(&self) -> &str;
+    fn name(&self) -> &'static str;
 
     /// One policy, for one channel.
     fn policy(&self) -> Box<dyn Policy>;

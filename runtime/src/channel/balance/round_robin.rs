@@ -41,7 +41,7 @@ impl RoundRobin {
 }
 
 impl Balance for RoundRobin {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "round_robin"
     }
 

@@ -243,7 +243,7 @@ impl Core {
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.inbox.is_closing
+        self.inbox.is_closing()
     }
 
     /// Nobody holds the channel and no call needs it.
@@ -263,7 +263,7 @@ impl Core {
         for member in self.members.values() {
             member.subchannel.ask(Ask::Close);
         }
-        self.inbox.end();
+        self.inbox.finish();
         self.inbox.waiting.fail(&closed(), now);
     }
 

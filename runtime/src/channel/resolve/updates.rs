@@ -54,13 +54,11 @@ impl Updates {
         }
         poll_fn(|cx| {
             let mut mailbox = lock(&self.0);
-            match mailbox.verdict.take() {
-                Some(verdict) => Poll::Ready(verdict),
-                None => {
-                    mailbox.resolver = Some(cx.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(verdict) = mailbox.verdict.take() {
+                return Poll::Ready(verdict);
             }
+            mailbox.resolver = Some(cx.waker().clone());
+            Poll::Pending
         })
         .await
     }

@@ -95,11 +95,11 @@ impl Dial {
     /// that of the attempt that came furthest as source.
     pub(super) async fn connect(
         &self,
-        addresses: &[Address],
+        addresses: Vec<Address>,
         http2: &Http2Options,
     ) -> Result<(Driver<Greeting>, Address), Status> {
         let has_others = addresses.len() > 1;
-        let attempts = addresses.to_vec().into_iter().map(async |address| {
+        let attempts = addresses.into_iter().map(async |address| {
             let attempt = self.attempt(&address, http2, has_others);
             match attempt.await {
                 Ok(greeting) => Ok((greeting, address)),

@@ -121,17 +121,13 @@ impl Lifecycle {
                 break;
             }
             calls.tell(SubchannelState::Connecting);
-            let addresses = Arc::clone(
-                &self
-                    .addresses
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            let addresses = self.addresses.lock();
+            let addresses = addresses.unwrap_or_else(PoisonError::into_inner).to_vec();
             // What a handshake needs is large, and this task lives as long as the
             // channel.
             let common = Arc::clone(&self.common);
             let dialled = Box::pin(async move {
-                let dialled = common.dial.connect(&addresses, &common.http2).await;
+                let dialled = common.dial.connect(addresses, &common.http2).await;
                 dialled.map(|(greeting, address)| (Box::new(greeting), address))
             });
             match attend(&mut calls, dialled, false).await {

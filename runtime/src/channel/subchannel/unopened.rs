@@ -113,7 +113,7 @@ impl Unopened {
 
     /// Gives the calls back, but for those that may wait here for a connection.
     pub(super) fn give_back_unless_sole(&mut self) {
-        if !self.is_sole || self.inbox.is_removed {
+        if !self.is_sole || self.inbox.is_removed() {
             self.give_back();
         }
     }
@@ -137,7 +137,7 @@ impl Unopened {
     /// A call that had a stream waits for another. `Err` gives it back where no
     /// connection will come.
     pub(super) fn put_back(&mut self, open: Box<Open>) -> Result<(), Box<Open>> {
-        if self.is_sole && !self.is_handed_on && !self.inbox.is_removed {
+        if self.is_sole && !self.is_handed_on && !self.inbox.is_removed() {
             self.inbox.waiting.push(open);
             return Ok(());
         }
@@ -152,7 +152,7 @@ impl Unopened {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let came = self.inbox.poll(cx);
         self.is_done &= !came;
-        if self.inbox.is_removed {
+        if self.inbox.is_removed() {
             self.give_back();
         }
         came
@@ -169,7 +169,9 @@ impl Unopened {
     /// Tells the hub, once, that there is nothing here and nothing will come but
     /// from there.
     pub(super) fn tell_if_done(&mut self) {
-        if self.inbox.is_retired && self.is_closed() && !std::mem::replace(&mut self.is_done, true)
+        if self.inbox.is_retired()
+            && self.is_closed()
+            && !std::mem::replace(&mut self.is_done, true)
         {
             let _ = self.hub.send(Report::Done(self.number));
         }
@@ -197,7 +199,7 @@ impl Unopened {
     /// Nobody holds the subchannel, or its policy does not want it, and no call
     /// waits.
     pub(super) fn is_over(&self) -> bool {
-        (self.inbox.is_ended() || self.inbox.is_removed) && self.is_empty()
+        (self.inbox.is_ended() || self.inbox.is_removed()) && self.is_empty()
     }
 
     /// Whether anyone needs a connection. What was asked for by itself is
@@ -214,12 +216,12 @@ impl Unopened {
 
     /// Whether the channel was closed.
     pub(super) fn is_closing(&self) -> bool {
-        self.inbox.is_closing
+        self.inbox.is_closing()
     }
 
     /// Ends every call that waits, and those still on their way here.
     pub(super) fn close(&mut self, now: Instant) {
-        self.inbox.end();
+        self.inbox.finish();
         self.inbox.waiting.fail(&closed(), now);
     }
 
@@ -237,7 +239,7 @@ impl Unopened {
 impl Drop for Unopened {
     /// What is still on its way here has a way back.
     fn drop(&mut self) {
-        self.inbox.end();
+        self.inbox.finish();
         self.give_back();
     }
 }

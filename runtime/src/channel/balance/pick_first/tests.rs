@@ -5,9 +5,7 @@ use super::*;
 #[test]
 fn both_families_come_by_turns() {
     let order = |texts: &str| {
-        let addresses = texts
-            .split(' ')
-            .map(|text| text.parse::<std::net::SocketAddr>());
+        let addresses = texts.split(' ').map(str::parse::<std::net::SocketAddr>);
         let endpoints: Vec<_> = addresses.map(|it| Endpoint::new(it.unwrap())).collect();
         let texts: Vec<_> = in_order(&endpoints)
             .iter()
