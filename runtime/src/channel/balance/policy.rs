@@ -49,8 +49,9 @@ impl fmt::Debug for dyn Balance {
 /// The channel calls one method at a time, from its own task; none may block. One that
 /// panics ends the channel's calls with `INTERNAL`.
 pub trait Policy: Send {
-    /// The resolver found this. An error tells the resolver that it is of no use, and
-    /// leaves all as it was.
+    /// The resolver found this. An error tells the resolver that it is of no use, so
+    /// that it looks again after a while. What becomes of the calls is the policy's to
+    /// say all the same: without an endpoint, those of the runtime fail them.
     fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status>;
 
     /// The resolver failed. One that has endpoints goes on with them; else it

@@ -147,6 +147,7 @@ impl Policy for Turns {
             return;
         };
         let before = member.state;
+        let has_failed = matches!(state, SubchannelState::TransientFailure(_));
         match state {
             SubchannelState::Idle => {
                 if before == MemberState::Ready {
@@ -167,8 +168,7 @@ impl Policy for Turns {
                 control.resolve_again();
             }
         }
-        let is_news = member.state != before || member.state == MemberState::Failed;
-        if is_news {
+        if member.state != before || has_failed {
             self.publish(control);
         }
     }

@@ -6,3 +6,5 @@ pub(crate) mod interceptor;
 pub(crate) mod open;
 pub(crate) mod response;
 pub(crate) mod ticket;
+#[cfg(test)]
+pub(in crate::channel) mod trial;
