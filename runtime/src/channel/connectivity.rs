@@ -13,8 +13,9 @@ pub enum ConnectivityState {
     Connecting,
     /// The server answered as HTTP/2: calls go out at once.
     Ready,
-    /// The last attempt failed and the next one waits for its time. Calls fail
-    /// with `UNAVAILABLE` unless they wait for readiness.
+    /// An attempt failed and none has succeeded since: the next one waits for its
+    /// time, or is being made. Calls fail with `UNAVAILABLE` unless they wait for
+    /// readiness.
     TransientFailure,
     /// The channel was closed or is gone; it stays so.
     Shutdown,

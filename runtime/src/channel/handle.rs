@@ -23,8 +23,9 @@ use crate::transport::Http2Options;
 /// A channel is cheap to clone; its clones share the connection. Creating one
 /// neither blocks nor connects. Calls that start while the server cannot be
 /// reached fail with `UNAVAILABLE`, unless they ask to wait
-/// (`wait_for_ready`). Attempts to connect are spaced by gRPC's backoff: 1 s,
-/// growing by 1.6 to 120 s, ±20 %, unless
+/// (`wait_for_ready`). Once an attempt to connect has failed, the channel goes on
+/// trying until one succeeds, whether calls come or not. The attempts are spaced by
+/// gRPC's backoff: 1 s, growing by 1.6 to 120 s, ±20 %, unless
 /// [`reconnect_backoff`](ChannelBuilder::reconnect_backoff) says otherwise.
 ///
 /// The connection runs on the tokio runtime of the first call, or on a
@@ -173,8 +174,8 @@ impl Channel {
     }
 
     /// Asks for a connection though no call needs it yet. One that is there, or
-    /// is being made, is enough; a failure is told by [`state`](Self::state)
-    /// and tried again with the first call. After a failure it tries at once, in
+    /// is being made, is enough; a failure is told by [`state`](Self::state), and
+    /// the channel tries again after each backoff. After a failure it tries at once, in
     /// place of waiting for the rest of the
     /// [backoff](ChannelBuilder::reconnect_backoff), which begins anew: for a program
     /// that knows that the server is back.

@@ -12,13 +12,13 @@ const MIN_WAIT: Duration = Duration::from_millis(10);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 impl ChannelBuilder {
-    /// How long the channel waits after an attempt to connect that failed: `first`
-    /// after the first, 1.6 times as long after each further one, `longest` at most;
-    /// ±20 %, so that clients do not come back together. 1 s and 120 s unless set, as
-    /// in all of gRPC; raised to 10 ms where they are less. It begins anew once a
-    /// connection has served.
+    /// How long after an attempt to connect that failed the next one begins, from the
+    /// beginning of one to that of the other: `first` after the first, 1.6 times as
+    /// long after each further one, `longest` at most; ±20 %, so that clients do not
+    /// come back together. 1 s and 120 s unless set, as in all of gRPC; raised to 10 ms
+    /// where they are less. It begins anew once a connection has served.
     ///
-    /// Meanwhile calls fail with `UNAVAILABLE` unless they wait for readiness.
+    /// Until one succeeds calls fail with `UNAVAILABLE` unless they wait for readiness.
     /// [`Channel::connect`](crate::Channel::connect) tries at once.
     ///
     /// ```

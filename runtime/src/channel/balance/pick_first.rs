@@ -16,7 +16,9 @@ use crate::status::{Code, Phase, Status};
 /// all endpoints are tried in their order, IPv6 and IPv4 by turns: the next as soon as
 /// one fails, or after 250 ms beside it.
 ///
-/// A new list that has the address of the connection changes nothing for it.
+/// Where none answers, calls fail until one does, and all are tried again after each
+/// backoff. A connection that is lost is made again when a call needs it. A new list
+/// that has the address of the connection changes nothing for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickFirst {
     shuffles: bool,
@@ -47,6 +49,7 @@ impl Balance for PickFirst {
             shuffles: self.shuffles,
             endpoints: Vec::new(),
             current: None,
+            is_failing: false,
         })
     }
 }
@@ -57,7 +60,42 @@ struct First {
     shuffles: bool,
     /// As the resolver gave them.
     endpoints: Vec<Endpoint>,
-    current: Option<(Subchannel, SubchannelState)>,
+    current: Option<Current>,
+    /// No address answered, and none has since: calls fail meanwhile (gRFC A62).
+    is_failing: bool,
+}
+
+/// The one subchannel, whose attempts try all addresses.
+#[derive(Debug)]
+struct Current {
+    subchannel: Subchannel,
+    addresses: HashSet<Address>,
+    state: SubchannelState,
+    /// It was told to connect and has not said yet that it does.
+    is_asked: bool,
+}
+
+impl Current {
+    fn connect(&mut self) {
+        if !std::mem::replace(&mut self.is_asked, true) {
+            self.subchannel.connect();
+        }
+    }
+
+    /// Whether it can go on with this list.
+    fn suits(&self, addresses: &[Address]) -> bool {
+        match &self.state {
+            SubchannelState::Ready(address) => addresses.contains(address),
+            // All of these have failed and would have to wait, in whatever order.
+            SubchannelState::TransientFailure(_) => {
+                addresses.iter().all(|it| self.addresses.contains(it))
+            }
+            SubchannelState::Idle | SubchannelState::Connecting => {
+                addresses.len() == self.addresses.len()
+                    && addresses.iter().all(|it| self.addresses.contains(it))
+            }
+        }
+    }
 }
 
 impl Policy for First {
@@ -66,49 +104,34 @@ impl Policy for First {
         if self.current.is_some() && endpoints == self.endpoints {
             return Ok(());
         }
-        let given = endpoints.clone();
+        self.endpoints.clone_from(&endpoints);
         if self.shuffles {
             shuffle(&mut endpoints, control);
         }
         let addresses = in_order(&endpoints);
-        if addresses.is_empty() {
+        let mut all = addresses.iter().cloned();
+        let Some(first) = all.next() else {
             let status = empty();
-            if self.current.is_none() {
-                fail(status.clone(), control);
+            if let Some(last) = self.current.take() {
+                control.remove(last.subchannel);
             }
+            self.is_failing = false;
+            fail(status.clone(), control);
             return Err(status);
-        }
-        self.endpoints = given;
-        let mut is_used = false;
-        if let Some((current, state)) = &self.current {
-            if let SubchannelState::Ready(address) = state
-                && addresses.contains(address)
-            {
-                current.set_addresses(addresses);
-                return Ok(());
-            }
-            is_used = !matches!(state, SubchannelState::Idle);
-        }
-        let mut addresses = addresses.into_iter();
-        let first = addresses.next().map(Endpoint::new);
-        let endpoint = addresses.fold(first, |endpoint, address| Some(endpoint?.and(address)));
-        let Some(endpoint) = endpoint else {
-            return Ok(());
         };
-        let next = control.sole_subchannel(endpoint);
-        if let Some((last, _)) = self.current.take() {
-            control.remove(last);
+        if let Some(current) = &mut self.current
+            && current.suits(&addresses)
+        {
+            current.addresses = addresses.iter().cloned().collect();
+            current.subchannel.set_addresses(addresses);
+            return Ok(());
         }
-        if is_used {
-            next.connect();
-        }
-        control.publish(ConnectivityState::Idle, Picks::one(&next));
-        self.current = Some((next, SubchannelState::Idle));
+        self.begin(all.fold(Endpoint::new(first), Endpoint::and), control);
         Ok(())
     }
 
     fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>) {
-        if self.current.is_none() {
+        if self.current.is_none() || self.is_failing {
             fail(status, control);
         }
     }
@@ -119,37 +142,77 @@ impl Policy for First {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        let Some((current, before)) = &mut self.current else {
+        let Some(current) = &mut self.current else {
             return;
         };
-        if current != subchannel {
+        if current.subchannel != *subchannel {
             return;
         }
-        match &state {
+        let before = std::mem::replace(&mut current.state, state);
+        match &current.state {
             SubchannelState::Idle => {
                 if before.is_ready() {
                     control.resolve_again();
                 }
-                control.publish(ConnectivityState::Idle, Picks::one(current));
+                if self.is_failing {
+                    current.connect();
+                } else {
+                    control.publish(ConnectivityState::Idle, Picks::one(subchannel));
+                }
+                return;
             }
             SubchannelState::Connecting => {
-                control.publish(ConnectivityState::Connecting, Picks::one(current));
+                if !self.is_failing {
+                    control.publish(ConnectivityState::Connecting, Picks::one(subchannel));
+                }
             }
             SubchannelState::Ready(_) => {
-                control.publish(ConnectivityState::Ready, Picks::one(current));
+                self.is_failing = false;
+                control.publish(ConnectivityState::Ready, Picks::one(subchannel));
             }
             SubchannelState::TransientFailure(status) => {
+                self.is_failing = true;
                 control.resolve_again();
                 fail(status.clone(), control);
             }
         }
-        *before = state;
+        current.is_asked = false;
     }
 
     fn connect(&mut self, _control: &mut Control<'_>) {
-        if let Some((current, _)) = &self.current {
+        if let Some(current) = &mut self.current
+            && !current.state.is_ready()
+        {
             current.connect();
         }
+    }
+}
+
+impl First {
+    /// Goes on with this list, in place of what there was. It connects at once unless
+    /// the one before rested: a first list was asked for by someone who needs it.
+    fn begin(&mut self, endpoint: Endpoint, control: &mut Control<'_>) {
+        let mut next = Current {
+            addresses: endpoint.addresses.iter().cloned().collect(),
+            subchannel: control.sole_subchannel(endpoint),
+            state: SubchannelState::Idle,
+            is_asked: false,
+        };
+        let rested = self.current.take().is_some_and(|last| {
+            let rested = matches!(last.state, SubchannelState::Idle) && !last.is_asked;
+            control.remove(last.subchannel);
+            rested
+        });
+        let state = if rested {
+            ConnectivityState::Idle
+        } else {
+            next.connect();
+            ConnectivityState::Connecting
+        };
+        if !self.is_failing {
+            control.publish(state, Picks::one(&next.subchannel));
+        }
+        self.current = Some(next);
     }
 }
 

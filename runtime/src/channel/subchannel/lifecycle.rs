@@ -6,7 +6,7 @@
 //!   a call, or asked for     HTTP/2 agreed        GOAWAY, loss, idleness
 //! idle ────────→ connecting ────────────→ ready ─────────────────────→ idle
 //!   ↑                 │ failed: the calls go back to the hub
-//!   └─ backoff over ──┘
+//!   └─ backoff over ──┘ told to try at once: connecting
 //! ```
 
 use std::future::{Future, poll_fn};
@@ -99,9 +99,12 @@ impl Lifecycle {
         let target = Arc::from(self.common.dial.name());
         let (number, is_sole) = subchannel;
         let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target);
-        let mut is_new = true;
+        // One that is told to try at once does so without the hub's word: that would
+        // come on the way, and be taken for another request after the next failure.
+        let mut is_idle = true;
+        let mut was_told = false;
         loop {
-            if !std::mem::take(&mut is_new) {
+            if !std::mem::replace(&mut is_idle, false) && !std::mem::take(&mut was_told) {
                 calls.tell(SubchannelState::Idle);
             }
             // Idle: nothing is dialled before someone needs it.
@@ -121,6 +124,7 @@ impl Lifecycle {
                 break;
             }
             calls.tell(SubchannelState::Connecting);
+            let began = clock::now();
             let addresses = self.addresses.lock();
             let addresses = addresses.unwrap_or_else(PoisonError::into_inner).to_vec();
             // What a handshake needs is large, and this task lives as long as the
@@ -135,10 +139,10 @@ impl Lifecycle {
                     let status;
                     (calls, status) = self.serve(greeting, address, calls).await;
                     if let Some(status) = status {
-                        self.pause(&mut calls, &status).await;
+                        was_told = self.pause(&mut calls, &status, began).await;
                     }
                 }
-                Some(Err(status)) => self.pause(&mut calls, &status).await,
+                Some(Err(status)) => was_told = self.pause(&mut calls, &status, began).await,
                 None => {}
             }
             if calls.is_closing() {
@@ -177,6 +181,7 @@ impl Lifecycle {
             if established && let Some(address) = address.take() {
                 unopened.reached();
                 unopened.tell(SubchannelState::Ready(address));
+                unopened.tell_if_done();
             }
             match driver.connection().can_open() {
                 Err(CannotOpen::Never) => Poll::Ready(Left::Retired),
@@ -219,14 +224,18 @@ impl Lifecycle {
         (calls, failed)
     }
 
-    /// Transient failure: the hub has the calls until the backoff is over.
-    async fn pause(&mut self, calls: &mut Unopened, status: &Status) {
+    /// Transient failure: the hub has the calls until the backoff is over, or until the
+    /// subchannel is told to try at once, which this gives. The backoff counts from when
+    /// the attempt `began`: one that took long was a wait itself.
+    async fn pause(&mut self, calls: &mut Unopened, status: &Status, began: Instant) -> bool {
         calls.failed(status);
-        let backoff = tokio::time::sleep(self.backoff.next());
-        attend(calls, backoff, true).await;
-        if calls.is_wanted() {
+        let until = tokio::time::Instant::from_std(began) + self.backoff.next();
+        attend(calls, tokio::time::sleep_until(until), true).await;
+        let was_told = calls.is_wanted();
+        if was_told {
             self.backoff.reset();
         }
+        was_told
     }
 
     /// An established connection is over. `Some` where it is as good as a failed
@@ -279,9 +288,9 @@ async fn abandon(mut driver: Driver<ClientConnection>) {
 }
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure
-/// (`is_failing`) no call waits here. `None` once the channel is closed, or nobody is
-/// left who could want a connection, or after a failure the subchannel is told to try
-/// at once.
+/// (`is_failing`) no call waits here. `None` once the channel is closed, or nobody holds
+/// the subchannel, or after a failure it is told to try at once. Where no calls come
+/// any more and none is here, it is the hub that knows whether one waits for this.
 async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> Option<F::Output> {
     let mut until = pin!(until);
     let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
@@ -291,14 +300,13 @@ async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> 
             while calls.poll(cx) {}
             if is_failing {
                 calls.give_back();
-                calls.tell_if_done();
             } else {
                 calls.give_back_unless_sole();
             }
             calls.settle(cx.waker());
-            let is_left = calls.is_over() || (!is_failing && calls.is_closed());
+            calls.tell_if_done();
             let told_to_try = is_failing && calls.is_wanted();
-            if calls.is_closing() || is_left || told_to_try {
+            if calls.is_closing() || calls.is_over() || told_to_try {
                 return Poll::Ready(None);
             }
             if let Poll::Ready(output) = until.as_mut().poll(cx) {

@@ -76,6 +76,8 @@ impl Unopened {
     /// afterwards goes to the hub.
     pub(super) fn hand_on(&mut self) -> Self {
         self.is_handed_on = true;
+        // What was asked for is answered by the connection that there was.
+        self.inbox.is_wanted = false;
         Self {
             inbox: self.inbox.hand_on(),
             number: self.number,

@@ -344,6 +344,10 @@ impl Application for ClientConnection {
             if !connection.is_established() && !self.unopened.is_empty() {
                 self.unopened.give_back_unless_sole();
                 self.unopened.settle(cx.waker());
+                // The last that waited for the server's word may have been given up.
+                if self.unopened.is_closed() {
+                    connection.drain(now);
+                }
             }
         }
         came || taken.is_ready()
