@@ -30,6 +30,7 @@ mod locations;
 mod messages;
 mod model;
 mod names;
+mod oneofs;
 mod options;
 mod paths;
 pub mod plugin;
@@ -119,6 +120,9 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     let mut messages = HashMap::new();
     if options.messages {
         let holding = Holding::of(request.files());
+        warnings.extend(oneofs::warnings(request, &holding, |name| {
+            paths.external(name).is_some()
+        }));
         warnings.extend(compiler_limits::check(request, &holding)?);
         messages = messages::generate(request, &holding, &paths, options, &inventory)?;
     }

@@ -47,7 +47,7 @@ pub(crate) fn generate(
     for file in request.files() {
         types.add(&file_scope(file), &file.message_type, &file.enum_type);
     }
-    let stand_ins = StandIns::of(paths.aside());
+    let stand_ins = StandIns::of(paths.aside(), holding);
     let mut config = configure(options, inventory, &stand_ins);
     // Drops prost-build's own table of well-known types: every external type
     // is named in full below.

@@ -1,7 +1,7 @@
 //! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar`
 //! and a package from a message; Rust names may then be equal, and code with
 //! two of a name must never be written: it is an error, or, for what services
-//! add, a suffix `_`.
+//! add, a suffix `_`, and for the fields of oneofs `_oneof` ([`crate::oneofs`]).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,6 +12,7 @@ use crate::descriptors::{file_scope, full_name, is_map_entry};
 use crate::error::{Error, Mistakes};
 use crate::locations::{Locations, child, field};
 use crate::names;
+use crate::oneofs;
 use crate::options::Options;
 use crate::paths::Paths;
 use crate::request::Request;
@@ -275,14 +276,15 @@ impl Walk<'_> {
                 }
             }
         }
+        let aside = oneofs::aside(message);
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
             if !i32::try_from(index).is_ok_and(|index| variants.contains_key(&index)) {
                 continue;
             }
             let path = child(path, field::MESSAGE_ONEOF, index);
             let what = format!("the oneof `{}`", oneof.name());
-            mistakes.note(self.claim(&mut fields, names::snake(oneof.name()), &what, &path));
-            let mut name = names::camel(oneof.name());
+            let called = aside.get(&index).map_or(oneof.name(), |it| &it.name);
+            let mut name = names::camel(called);
             if has_type(message, &name) {
                 name.push_str("OneOf");
             }

@@ -93,8 +93,8 @@ fn fields_and_oneofs() {
             "a.proto:5:18: the field `aB` and the field `a_b` both become `a_b`",
         ),
         (
-            "message M {\n  optional int32 a_b = 1;\n  oneof aB { int32 c = 2; }\n}",
-            "a.proto:5:9: the oneof `aB` and the field `a_b`",
+            "message M {\n  optional int32 oo1 = 1;\n  oneof _oo1 { int32 a = 2; }\n  oneof oo_1_oneof { int32 b = 3; }\n}",
+            "a.proto:6:9: the oneof `oo_1_oneof` and the oneof `_oo1` both become `Oo1Oneof`",
         ),
         (
             "message M {\n  oneof o {\n    int32 a_b = 1;\n    int32 aB = 2;\n  }\n}",

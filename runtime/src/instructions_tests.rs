@@ -2,8 +2,8 @@
 //! before a scripted peer, and the two joined in one process. Each workload is an
 //! ordinary test that runs once; the script runs it many times under valgrind.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -27,7 +27,10 @@ use crate::transport::http2::fields::Fields;
 use crate::transport::http2::instructions_tests::rounds;
 use crate::transport::http2::options::Http2Options;
 use crate::transport::io::Io;
-use crate::{Receiver, Sender, Status, clock, framing};
+use crate::{
+    Address, ByteStream, ChannelCredentials, Connector, Receiver, RoundRobin, Sender, Status,
+    clock, framing,
+};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Hello {
@@ -290,65 +293,125 @@ fn server_unary_of_ten() {
 
 // --- a client before a scripted server -------------------------------------------
 
-async fn read_from(far: &mut DuplexStream, buffer: &mut BytesMut) -> usize {
+/// Reads from whichever server hears something; says which.
+async fn read_from(fars: &mut [DuplexStream], buffer: &mut BytesMut) -> usize {
     buffer.clear();
-    far.read_buf(buffer).await.unwrap()
+    poll_fn(|cx| {
+        for (place, far) in fars.iter_mut().enumerate() {
+            let mut read = pin!(far.read_buf(buffer));
+            if let Poll::Ready(read) = read.as_mut().poll(cx) {
+                read.unwrap();
+                return Poll::Ready(place);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
-async fn call(calls: usize) {
-    let (near, mut far) = tokio::io::duplex(64 << 10);
-    let near = Mutex::new(Some(Io::Memory(near)));
-    let connect = move || near.lock().unwrap().take().unwrap();
-    let connects = Connects::Function(Arc::new(connect));
-    let channel = ChannelBuilder::over(connects, "localhost:50051").build_plain();
+/// Calls by turns before `fars`, one server behind each.
+async fn call(channel: Channel, mut fars: Vec<DuplexStream>, calls: usize) {
     let start = || UnaryCall::<Hello>::new(&channel, UNARY, &hello()).into_future();
-
-    let (mut server, mut buffer) = (Actor::new(Role::Server), BytesMut::with_capacity(4096));
-    let mut script = Vec::new();
-    for _ in 0..PLAYED {
+    let mut servers: Vec<_> = fars.iter().map(|_| Actor::new(Role::Server)).collect();
+    let mut buffer = BytesMut::with_capacity(4096);
+    let (mut scripts, mut turns) = (vec![Vec::new(); fars.len()], Vec::new());
+    // Turns are steady once all are there.
+    channel.connect().unwrap();
+    for (far, server) in fars.iter_mut().zip(&mut servers) {
+        far.read_buf(&mut buffer).await.unwrap();
+        server.receive(&buffer);
+        buffer.clear();
+        far.write_all(&server.output()).await.unwrap();
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..PLAYED * fars.len() {
         let reply = start();
-        let mut ended = None;
-        while ended.is_none() {
-            read_from(&mut far, &mut buffer).await;
-            ended = server
-                .receive(&buffer)
-                .iter()
-                .find_map(|event| match event {
-                    Event::Data {
-                        stream,
-                        end_stream: true,
-                        ..
-                    } => Some(*stream),
-                    _ => None,
-                });
-            far.write_all(&server.output()).await.unwrap();
-        }
-        script = server.respond(ended.unwrap());
-        far.write_all(&script).await.unwrap();
+        let ended = loop {
+            let place = read_from(&mut fars, &mut buffer).await;
+            let server = &mut servers[place];
+            let events = server.receive(&buffer);
+            let ended = events.iter().find_map(|event| match event {
+                Event::Data {
+                    stream,
+                    end_stream: true,
+                    ..
+                } => Some(*stream),
+                _ => None,
+            });
+            fars[place].write_all(&server.output()).await.unwrap();
+            if let Some(stream) = ended {
+                break (place, stream);
+            }
+        };
+        let (place, stream) = ended;
+        let script = servers[place].respond(stream);
+        fars[place].write_all(&script).await.unwrap();
+        scripts[place] = script;
+        turns.push(place);
         assert_eq!(reply.await.unwrap(), hello());
     }
-
-    let mut script = Script::new(&script, calls);
+    // One after the other from here on, each in its turn.
+    let turns = turns.split_off(turns.len() - fars.len());
+    let mut scripts: Vec<_> = scripts.iter().map(|it| Script::new(it, calls)).collect();
     let (mut replies, length) = (Vec::with_capacity(calls), message().len());
-    for _ in 0..rounds().div_ceil(calls) {
+    for round in 0..rounds().div_ceil(calls) {
+        let place = turns[round % turns.len()];
         replies.extend((0..calls).map(|_| start()));
-        assert!(read_from(&mut far, &mut buffer).await > calls * length);
-        far.write_all(script.next()).await.unwrap();
+        buffer.clear();
+        assert!(fars[place].read_buf(&mut buffer).await.unwrap() > calls * length);
+        fars[place].write_all(scripts[place].next()).await.unwrap();
         for reply in replies.drain(..) {
             assert_eq!(reply.await.unwrap().text, "Hello, World!");
         }
     }
 }
 
+/// One connection, as channels have by default.
+async fn call_one(calls: usize) {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let near = Mutex::new(Some(Io::Memory(near)));
+    let connect = move || near.lock().unwrap().take().unwrap();
+    let connects = Connects::Function(Arc::new(connect));
+    let channel = ChannelBuilder::over(connects, "localhost:50051").build_plain();
+    call(channel, vec![far], calls).await;
+}
+
+/// What is left of the streams to connect by.
+struct Streams(Mutex<Vec<DuplexStream>>);
+
+impl Connector for Streams {
+    async fn connect(&self, _address: &Address) -> std::io::Result<ByteStream> {
+        Ok(self.0.lock().unwrap().pop().unwrap().into())
+    }
+}
+
 #[test]
 fn client_unary() {
-    runtime().block_on(call(1));
+    runtime().block_on(call_one(1));
 }
 
 /// A call of ten that are under way together.
 #[test]
 fn client_unary_of_ten() {
-    runtime().block_on(call(BATCH));
+    runtime().block_on(call_one(BATCH));
+}
+
+/// Three connections, by turns.
+#[test]
+fn client_unary_round_robin() {
+    runtime().block_on(async {
+        let pairs = (0..3).map(|_| tokio::io::duplex(64 << 10));
+        let (near, far): (Vec<_>, Vec<_>) = pairs.unzip();
+        let channel = Channel::builder("ipv4:10.0.0.1:1,10.0.0.2:1,10.0.0.3:1").unwrap();
+        let channel = channel
+            .connector(Streams(Mutex::new(near)))
+            .balance(RoundRobin::new())
+            .build(ChannelCredentials::insecure())
+            .unwrap();
+        call(channel, far, 1).await;
+    });
 }
 
 // --- both, in one process ---------------------------------------------------------

@@ -1,6 +1,6 @@
 //! Imports run one way: the order of the layers, held against the source.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Lowest first. A module may import those of lower ranks and of its own name;
@@ -120,4 +120,146 @@ fn files_are_short_enough_to_read_in_one_sitting() {
             file.display()
         );
     }
+}
+
+/// The path of a file's module below `src`.
+fn path_of(file: &Path, src: &Path) -> Vec<String> {
+    let relative = file.strip_prefix(src).unwrap().with_extension("");
+    let parts = relative.components();
+    let mut parts: Vec<_> = parts
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    if parts.last().is_some_and(|last| last == "mod") {
+        parts.pop();
+    }
+    parts
+}
+
+/// Each path of `use a::{b, c::{d, e}}`, and each that begins with `crate` or `super`
+/// elsewhere.
+fn paths_in(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("use ") {
+        let begins = at == 0 || rest[..at].ends_with([' ', '\n']);
+        let (before, after) = rest.split_at(at);
+        mentioned(before, &mut paths);
+        let end = after.find(';').unwrap_or(after.len());
+        if begins {
+            let compact: String = after[4..end].split_whitespace().collect();
+            expand("", &compact, &mut paths);
+        }
+        rest = &after[if begins { end } else { 4 }..];
+    }
+    mentioned(rest, &mut paths);
+    paths
+}
+
+fn mentioned(code: &str, paths: &mut Vec<String>) {
+    for word in code.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
+        if word.starts_with("crate::") || word.starts_with("super::") {
+            paths.push(word.to_owned());
+        }
+    }
+}
+
+fn expand(before: &str, text: &str, paths: &mut Vec<String>) {
+    let Some((head, list)) = text.split_once('{') else {
+        return paths.push(format!("{before}{text}"));
+    };
+    let list = list.strip_suffix('}').unwrap_or(list);
+    let (mut depth, mut from) = (0, 0);
+    for (at, c) in list.char_indices().chain([(list.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                expand(&format!("{before}{head}"), &list[from..at], paths);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Files and folders that lie beside each other, by what they import of each other:
+/// for each folder, the edges with a file that has them.
+fn edges(src: &Path) -> BTreeMap<Vec<String>, BTreeMap<(String, String), PathBuf>> {
+    let mut files = Vec::new();
+    rust_files(src, &mut files);
+    files.retain(|file| !file.to_string_lossy().contains("tests"));
+    let modules: BTreeSet<_> = files.iter().map(|file| path_of(file, src)).collect();
+    let mut edges: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for file in &files {
+        let own = path_of(file, src);
+        let text = std::fs::read_to_string(file).unwrap();
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let code: Vec<_> = lines.collect();
+        for path in paths_in(&code.join("\n")) {
+            let mut parts: Vec<String> = path.split("::").map(str::to_owned).collect();
+            let mut full = match parts[0].as_str() {
+                "crate" => Vec::new(),
+                "super" => own.clone(),
+                _ => continue,
+            };
+            while parts.first().is_some_and(|part| part == "super") {
+                full.pop();
+                parts.remove(0);
+            }
+            full.extend(parts.into_iter().filter(|part| part != "crate"));
+            while !full.is_empty() && !modules.contains(&full) {
+                full.pop();
+            }
+            let same = own.iter().zip(&full).take_while(|(a, b)| a == b).count();
+            if let (Some(from), Some(to)) = (own.get(same), full.get(same)) {
+                let edge = (from.clone(), to.clone());
+                let folder = edges.entry(own[..same].to_vec()).or_default();
+                folder.insert(edge, file.clone());
+            }
+        }
+    }
+    edges
+}
+
+#[test]
+fn files_of_one_folder_have_no_circles() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut circles = Vec::new();
+    for (folder, mut edges) in edges(&src) {
+        // What nothing leads to, or from, is in no circle.
+        loop {
+            let from: BTreeSet<_> = edges.keys().map(|(from, _)| from.clone()).collect();
+            let to: BTreeSet<_> = edges.keys().map(|(_, to)| to.clone()).collect();
+            let before = edges.len();
+            edges.retain(|(a, b), _| to.contains(a) && from.contains(b));
+            if edges.len() == before {
+                break;
+            }
+        }
+        for ((from, to), file) in edges {
+            let file = file.display();
+            circles.push(format!("{}: {from} -> {to} in {file}", folder.join("::")));
+        }
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn paths_are_found_in_text() {
+    let code = "use crate::{a, b::{c, d as e}};\nfn f() { super::g::h(crate::i); }";
+    let found = paths_in(code);
+    let expected = [
+        "crate::a",
+        "crate::b::c",
+        "crate::b::dase",
+        "super::g::h",
+        "crate::i",
+    ];
+    assert_eq!(found, expected);
 }

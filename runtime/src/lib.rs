@@ -142,7 +142,7 @@ pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCr
 #[cfg(feature = "tls")]
 pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;
-pub use framing::compression::Compression;
+pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{

@@ -56,6 +56,9 @@ COUNTERS = {
     ),
 }
 
+# One workload against another of the same run: what a feature may add to a call.
+AT_MOST = {("client_unary_round_robin", "client_unary"): 1.05}
+
 # The C library picks its memcpy by the processor: all take the one that every
 # x86-64 has, with thresholds that do not follow the size of a cache.
 TUNABLES = ":".join(
@@ -143,6 +146,13 @@ def main():
                 worse.append(f"{name}: {counter} {base[counter]:,} -> {value:,}")
             elif is_worse(counter, value, base[counter]):
                 better.append(f"{name}: {counter} {base[counter]:,} -> {value:,}")
+
+    for (name, other), most in AT_MOST.items():
+        if name in now and other in now:
+            ratio = now[name]["instructions"] / now[other]["instructions"]
+            print(f"{name}: {ratio:.3f} of {other}, {most} at most")
+            if ratio > most:
+                worse.append(f"{name}: {ratio:.3f} of {other}")
 
     if os.environ.get("BLESS") == "1":
         BASELINE.write_text(json.dumps(baseline | now, indent=2, sort_keys=True) + "\n")

@@ -2,7 +2,8 @@
 //! prost-build is given has a mark as its first field: a list of numbers with a
 //! fraction, beside which nothing is `Copy` or `Eq`, so that prost-build asks no
 //! further. In what it wrote the mark says which message it is in, and gives way
-//! to what was found out by [`derives`](super::derives).
+//! to what was found out by [`derives`](super::derives). So it also tells where the
+//! oneofs are that are given to prost-build under another name.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,9 @@ use syn::punctuated::Punctuated;
 use syn::{Path, Token};
 
 use super::derives::{Derives, OfMessage};
+use super::stand_ins::note;
 use crate::descriptors::{file_scope, full_name, is_map_entry};
+use crate::oneofs::{self, Aside};
 
 /// What a mark's name begins with; its message's number follows. A user's field
 /// may have that name, and never be the first.
@@ -21,15 +24,22 @@ const NAME: &str = "mark_";
 /// How much further behind a field is for its mark.
 pub(super) const SHIFT: usize = 1;
 
-/// What marked messages derive.
+/// What is known of marked messages.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    messages: Vec<OfMessage>,
+    messages: Vec<Marked>,
+}
+
+#[derive(Debug)]
+struct Marked {
+    derived: OfMessage,
+    /// The oneofs that step aside.
+    aside: Vec<Aside>,
 }
 
 impl Marks {
     /// Marks all messages of a file but the entries of maps, which are no
-    /// messages in Rust.
+    /// messages in Rust, and renames the oneofs that step aside.
     pub(super) fn put(
         &mut self,
         file: &mut FileDescriptorProto,
@@ -47,6 +57,11 @@ impl Marks {
     ) {
         for message in messages.iter_mut().filter(|message| !is_map_entry(message)) {
             let name = full_name(scope, message.name());
+            let mut aside = Vec::new();
+            for (index, it) in oneofs::aside(message) {
+                message.oneof_decl[index].name = Some(it.name.clone());
+                aside.push(it);
+            }
             let mark = FieldDescriptorProto {
                 name: Some(format!("{NAME}{}", self.messages.len())),
                 label: Some(Label::Repeated.into()),
@@ -54,8 +69,10 @@ impl Marks {
                 ..FieldDescriptorProto::default()
             };
             message.field.insert(0, mark);
-            self.messages
-                .push(derived.remove(&name).unwrap_or_default());
+            self.messages.push(Marked {
+                derived: derived.remove(&name).unwrap_or_default(),
+                aside,
+            });
             self.put_all(&name, &mut message.nested_type, derived);
         }
     }
@@ -68,10 +85,17 @@ impl Marks {
             let syn::Item::Struct(item) = item else {
                 continue;
             };
-            if let Some(derived) = self.take_from(&mut item.fields) {
+            if let Some(Marked { derived, aside }) = self.take_from(&mut item.fields) {
                 set(&mut item.attrs, derived.message);
                 let paths = item.fields.iter().filter_map(oneof);
                 oneofs.extend(paths.zip(derived.oneofs.iter().copied()));
+                for field in &mut item.fields {
+                    let named =
+                        |it: &&Aside| field.ident.as_ref().is_some_and(|own| *own == it.name);
+                    if let Some(it) = aside.iter().find(named) {
+                        note(&mut field.attrs, &it.note());
+                    }
+                }
             }
         }
         for item in items {
@@ -92,18 +116,18 @@ impl Marks {
         }
     }
 
-    fn take_from(&self, fields: &mut syn::Fields) -> Option<&OfMessage> {
+    fn take_from(&self, fields: &mut syn::Fields) -> Option<&Marked> {
         let syn::Fields::Named(fields) = fields else {
             return None;
         };
         let first = fields.named.first()?.ident.as_ref()?.to_string();
         let number: usize = first.strip_prefix(NAME)?.parse().ok()?;
-        let derived = self.messages.get(number)?;
+        let marked = self.messages.get(number)?;
         fields.named = std::mem::take(&mut fields.named)
             .into_iter()
             .skip(SHIFT)
             .collect();
-        Some(derived)
+        Some(marked)
     }
 }
 

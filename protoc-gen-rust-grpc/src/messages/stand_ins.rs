@@ -1,14 +1,17 @@
 //! prost-build names the module of a message's nested types after the message.
 //! Where that module steps aside ([`crate::aside`]), prost-build is given the
-//! message under another name, and both names are put right in what it wrote.
+//! message under another name, and both names are put right in what it wrote. A
+//! oneof that steps aside ([`crate::oneofs`]) it knows by its new name.
 
 use std::collections::BTreeMap;
 
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::aside::Moved;
-use crate::descriptors::file_scope;
+use crate::descriptors::{file_scope, full_name};
+use crate::holding::Holding;
 use crate::names;
+use crate::oneofs;
 
 /// One message under another name.
 #[derive(Debug)]
@@ -21,14 +24,16 @@ struct StandIn {
     moved: Moved,
 }
 
-/// The messages that prost-build knows by another name.
+/// The messages and oneofs that prost-build knows by another name.
 #[derive(Debug, Default)]
 pub(super) struct StandIns {
     all: Vec<StandIn>,
+    /// The full names of oneofs, from and to.
+    oneofs: Vec<(String, String)>,
 }
 
 impl StandIns {
-    pub(super) fn of(moved: &BTreeMap<String, Moved>) -> Self {
+    pub(super) fn of(moved: &BTreeMap<String, Moved>, holding: &Holding<'_>) -> Self {
         let stand_in = |(index, (from, moved)): (usize, (&String, &Moved))| {
             let (scope, name) = from.rsplit_once('.').unwrap_or(("", from));
             // No word of a user's: `Zq` stands at both ends, so that no number is
@@ -45,18 +50,24 @@ impl StandIns {
                 moved: moved.clone(),
             }
         };
+        let oneofs = holding.messages().iter().flat_map(|message| {
+            let full = |name: &str| full_name(&message.name, name);
+            let aside = oneofs::aside(message.descriptor).into_iter();
+            aside.map(move |(index, aside)| {
+                let own = message.descriptor.oneof_decl[index].name();
+                (full(own), full(&aside.name))
+            })
+        });
         Self {
             all: moved.iter().enumerate().map(stand_in).collect(),
+            oneofs: oneofs.collect(),
         }
     }
 
     /// The name, or path of an option, as prost-build is to know it.
     pub(super) fn name(&self, name: &str) -> String {
-        let found = self.all.iter().find_map(|it| {
-            let rest = name.strip_prefix(&it.from)?;
-            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{}{rest}", it.to))
-        });
-        found.unwrap_or_else(|| name.to_owned())
+        let name = renamed(name, self.oneofs.iter().map(|(from, to)| (from, to)));
+        renamed(&name, self.all.iter().map(|it| (&it.from, &it.to)))
     }
 
     /// Renames the messages and all that names them.
@@ -102,18 +113,30 @@ impl StandIns {
                 it.moved.name == name && above == scope
             };
             if let Some(it) = self.all.iter().find(is_it) {
-                let note = format!(" {}", it.moved.note());
-                let after = module
-                    .attrs
-                    .iter()
-                    .take_while(|it| it.path().is_ident("doc"));
-                let after = after.count();
-                let notes: [syn::Attribute; 2] = [
-                    syn::parse_quote!(#[doc = ""]),
-                    syn::parse_quote!(#[doc = #note]),
-                ];
-                module.attrs.splice(after..after, notes);
+                note(&mut module.attrs, &it.moved.note());
             }
         }
     }
+}
+
+/// `name` where it is or lies below the first of a pair, with the second instead.
+fn renamed<'a>(name: &str, mut pairs: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let found = pairs.find_map(|(from, to)| {
+        let rest = name.strip_prefix(from)?;
+        (rest.is_empty() || rest.starts_with('.')).then(|| format!("{to}{rest}"))
+    });
+    found.unwrap_or_else(|| name.to_owned())
+}
+
+/// Adds a paragraph to the docs that stand before all other attributes.
+pub(super) fn note(attributes: &mut Vec<syn::Attribute>, text: &str) {
+    let docs = attributes.iter();
+    let after = docs.take_while(|it| it.path().is_ident("doc")).count();
+    let text = format!(" {text}");
+    let apart = (after > 0).then(|| syn::parse_quote!(#[doc = ""]));
+    let notes: Vec<syn::Attribute> = apart
+        .into_iter()
+        .chain([syn::parse_quote!(#[doc = #text])])
+        .collect();
+    attributes.splice(after..after, notes);
 }

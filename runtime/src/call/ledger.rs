@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::state::CallState;
 use crate::clock;
 use crate::metadata::Metadata;
 use crate::method::Method;
@@ -220,25 +219,6 @@ impl Ledger {
         for listener in listeners.into_iter().rev() {
             // This may run in a destructor. The panic hook has told of it.
             let _ = catch_unwind(AssertUnwindSafe(|| listener(&ended)));
-        }
-    }
-}
-
-impl CallState {
-    /// The caller has seen the end of its call, as this.
-    pub(crate) fn seen(&self, result: Result<&Metadata, &Status>) {
-        if let Some(ledger) = self.ledger() {
-            ledger.close(&self.seen_so_far().0, result);
-        }
-    }
-
-    /// The caller leaves, which cancels the call unless it is over.
-    pub(crate) fn leave(&self) {
-        self.cancel();
-        if let Some(ledger) = self.ledger()
-            && let (head, Some(ended)) = self.seen_so_far()
-        {
-            ledger.close(&head, ended.as_ref());
         }
     }
 }

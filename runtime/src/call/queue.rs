@@ -95,6 +95,7 @@ impl<T> QueueReceiver<T> {
     /// Moves all there is into `batch`, which is empty. Ready where there was
     /// something, or with nothing once the queue has ended. In any case the task
     /// is woken when more comes.
+    #[inline]
     pub(crate) fn poll_take(&mut self, batch: &mut Vec<T>, cx: &mut Context<'_>) -> Poll<()> {
         debug_assert!(batch.is_empty());
         if batch.capacity() > KEPT {

@@ -6,7 +6,7 @@ use crate::transport::driver::Closed;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::ResetCause;
 #[cfg(feature = "tls")]
-use crate::transport::tls::HandshakeError;
+use crate::transport::io::tls::HandshakeError;
 
 /// The status of a call whose stream was reset.
 pub(crate) fn status_of(cause: ResetCause) -> Status {

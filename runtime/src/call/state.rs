@@ -19,6 +19,7 @@ mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
 mod outbound;
+mod seen;
 mod waiter;
 
 use std::sync::{Arc, PoisonError};

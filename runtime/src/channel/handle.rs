@@ -3,15 +3,11 @@
 
 use std::sync::Arc;
 
-use super::builder::ChannelBuilder;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::Open;
 use super::connectivity::{ConnectivityState, StateWatch};
-use super::error::ChannelError;
 use super::prepare::prepare;
-use super::resolve::target::Target;
 use super::shared::Shared;
-use crate::credentials::ChannelCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::status::Status;
@@ -54,45 +50,6 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel to `target`, secured as `credentials` say: `host:port`,
-    /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port`, `unix:/path` or
-    /// `unix-abstract:name`. The port is 443 unless it is given.
-    ///
-    /// `ipv4:` and `ipv6:` take several addresses of one service, with commas
-    /// between them: `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Those, and those that a
-    /// name resolves to, are tried one after the other until one of them speaks
-    /// HTTP/2, over TLS where the credentials ask for it. The next one is tried as
-    /// soon as one fails, or after 250 ms beside it; each may take 20 s. A failure
-    /// tells what was wrong with which address. The first address of a list is
-    /// its authority, unless
-    /// [another](ChannelBuilder::authority) is given.
-    ///
-    /// # Errors
-    /// The text is not a target. Whether anything answers there shows in calls.
-    pub fn new(
-        target: impl AsRef<str>,
-        credentials: ChannelCredentials,
-    ) -> Result<Self, ChannelError> {
-        Self::builder(target)?.build(credentials)
-    }
-
-    /// A channel without encryption: [`new`](Self::new) with
-    /// [`ChannelCredentials::insecure`].
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn insecure(target: impl AsRef<str>) -> Result<Self, ChannelError> {
-        Self::new(target, ChannelCredentials::insecure())
-    }
-
-    /// Begins a channel with options of its own.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn builder(target: impl AsRef<str>) -> Result<ChannelBuilder, ChannelError> {
-        Ok(ChannelBuilder::new(Target::parse(target.as_ref())?))
-    }
-
     pub(super) fn of(shared: Arc<Shared>, interceptors: Interceptors) -> Self {
         Self {
             shared,

@@ -68,6 +68,7 @@ impl Inbox {
 
     /// Takes in what was asked; `true` if there was anything, or if it is known only
     /// now that there will be nothing.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(asks) = &mut self.asks else {
             return false;

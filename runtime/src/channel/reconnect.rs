@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::backoff::Waits;
 use super::builder::ChannelBuilder;
-use crate::transport::http2::options::FOREVER;
+use crate::transport::http2::durations::FOREVER;
 
 /// Less would make a loop of what a refused connection is.
 const MIN_WAIT: Duration = Duration::from_millis(10);

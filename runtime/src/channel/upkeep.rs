@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::builder::ChannelBuilder;
-use crate::transport::http2::options::{FOREVER, limited};
+use crate::transport::http2::durations::{FOREVER, limited};
 
 /// gRFC A8: less only wears out servers.
 const MIN_KEEPALIVE_TIME: Duration = Duration::from_secs(10);

@@ -88,6 +88,7 @@ impl Waiting {
 
     /// The oldest call that is still wanted; only one that does not wait for
     /// readiness, where `impatient` is asked for.
+    #[inline]
     pub(crate) fn pop(&mut self, impatient: bool) -> Option<Box<Open>> {
         loop {
             let (key, mut open) = if impatient {

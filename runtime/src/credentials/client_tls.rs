@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use super::channel::{ChannelCredentials, ClientSecurity};
 use super::error::CredentialsError;
 use super::pem;
-use crate::transport::tls;
+use crate::transport::io::tls;
 
 impl ChannelCredentials {
     /// TLS: by default with the roots that this system trusts, and without a

@@ -9,7 +9,7 @@ use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use super::error::CredentialsError;
 use super::pem;
 use super::server::{ServerCredentials, ServerSecurity};
-use crate::transport::tls;
+use crate::transport::io::tls;
 
 /// What errors call the roots that clients' certificates are held against.
 const CLIENT_ROOTS: &str = "root certificates for clients";

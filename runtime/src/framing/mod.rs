@@ -3,7 +3,9 @@
 //! no I/O, and never a byte of memory on the word of a prefix alone. Bodies are
 //! compressed and decompressed here, by whoever asks for it.
 
-pub(crate) mod compression;
+mod compression;
+mod decode;
+pub(crate) mod encoding;
 mod error;
 mod payload;
 mod reader;
@@ -11,9 +13,11 @@ mod reader;
 mod tests;
 mod writer;
 
-pub(crate) use self::compression::{Compression, Encodings, compress};
+pub(crate) use self::compression::{Encodings, compress};
+pub(crate) use self::decode::decode_message;
+pub(crate) use self::encoding::Compression;
 pub(crate) use self::error::{FramingError, Side};
-pub(crate) use self::payload::{Payload, decode_message};
+pub(crate) use self::payload::Payload;
 pub(crate) use self::reader::{MessageReader, sole_message};
 pub(crate) use self::writer::{compress_message, encode_message, framed_len, put_message};
 

@@ -4,11 +4,8 @@ use std::collections::{VecDeque, vec_deque};
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
-use prost::Message;
 
-use super::FramingError;
-use super::compression::{Compression, decompress};
-use crate::spare;
+use super::encoding::Compression;
 
 /// Received bytes below this are copied rather than kept, once they have to wait:
 /// they may be a slice of a read buffer many times their size.
@@ -65,9 +62,15 @@ impl Payload {
         !self.compression.is_identity()
     }
 
-    #[cold]
-    pub(super) fn decompress(&self) -> Result<Self, FramingError> {
-        decompress(self.compression, self, self.limit as usize)
+    /// Its first piece, as a rule all of it.
+    pub(super) fn into_front(self) -> Bytes {
+        self.front
+    }
+
+    /// What the bytes are compressed with, and how large they may be when they are
+    /// not.
+    pub(super) fn encoding(&self) -> (Compression, usize) {
+        (self.compression, self.limit as usize)
     }
 
     /// Lets go of the read buffer that a small body lies in, which may be many
@@ -113,7 +116,18 @@ pub(crate) struct PayloadReader<'a> {
     later: usize,
 }
 
-impl PayloadReader<'_> {
+impl<'a> PayloadReader<'a> {
+    /// Reads what lies in `range` of `piece`.
+    #[inline]
+    pub(super) fn of(piece: &'a Bytes, range: Range<usize>) -> Self {
+        Self {
+            unread: &piece[range],
+            piece,
+            pieces: None,
+            later: 0,
+        }
+    }
+
     /// [`Buf::advance`] to the end of `piece` or beyond.
     fn advance_pieces(&mut self, count: usize) {
         let mut left = count;
@@ -170,31 +184,4 @@ impl Buf for PayloadReader<'_> {
         }
         joined.into()
     }
-}
-
-/// Decodes a message, decompressed first where it needs to be, which is work for
-/// the receiver's task. prost bounds how deep it may nest.
-pub(crate) fn decode_message<M: Message + Default>(
-    mut payload: Payload,
-) -> Result<M, FramingError> {
-    if payload.is_compressed() {
-        payload = payload.decompress()?;
-    }
-    let decoded = M::decode(payload.reader());
-    spare::keep_message(payload.front);
-    decoded.map_err(FramingError::Decode)
-}
-
-/// Decodes the message that lies in `range` of `piece`.
-pub(super) fn decode_slice<M: Message + Default>(
-    piece: &Bytes,
-    range: Range<usize>,
-) -> Result<M, FramingError> {
-    let reader = PayloadReader {
-        unread: &piece[range],
-        piece,
-        pieces: None,
-        later: 0,
-    };
-    M::decode(reader).map_err(FramingError::Decode)
 }

@@ -8,7 +8,8 @@ use std::mem;
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 
-use super::payload::{Payload, decode_message, decode_slice};
+use super::decode::{decode_message, decode_slice};
+use super::payload::Payload;
 use super::{Compression, FramingError, PREFIX_LEN};
 use crate::spare;
 

@@ -4,7 +4,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
-use super::compression::{Compression, compress};
+use super::compression::compress;
+use super::encoding::Compression;
 use super::{FramingError, PREFIX_LEN};
 use crate::spare;
 

@@ -25,10 +25,10 @@ use crate::credentials::ServerSecurity;
 use crate::transport::Http2Options;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
-use crate::transport::http2::options::FOREVER;
+use crate::transport::http2::durations::FOREVER;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
-use crate::transport::tls;
+use crate::transport::io::tls;
 
 /// After an accept that failed (no descriptors left, say) the loop waits so
 /// long before the next.

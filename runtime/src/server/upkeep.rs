@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
-use crate::transport::http2::options::{FOREVER, limited};
+use crate::transport::http2::durations::{FOREVER, limited};
 
 /// As grpc-go 1.33.3 has it for a server's PINGs: less is a mistake of units.
 const MIN: Duration = Duration::from_secs(1);

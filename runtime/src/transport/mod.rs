@@ -1,15 +1,12 @@
 //! Bytes between two machines: HTTP/2 as a machine without I/O, and the thin
 //! shell that moves its bytes. Nothing here knows what an RPC is.
 
-pub(crate) mod byte_stream;
 pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
 pub(crate) mod peer;
 pub(crate) mod peer_identity;
-#[cfg(feature = "tls")]
-pub(crate) mod tls;
 
-pub use byte_stream::ByteStream;
 pub use http2::options::Http2Options;
+pub use io::byte_stream::ByteStream;
 pub use peer::PeerAddress;

@@ -25,6 +25,58 @@ pub mod greeter {
 #[prost(prost_path = "::grpc_runtime::prost")]
 pub struct GreeterServer {}
 
+/// Two of its oneofs would be fields of names that others have.
+#[allow(clippy::all, clippy::nursery, clippy::pedantic)]
+#[allow(dead_code, missing_docs, unreachable_pub)]
+#[derive(Clone, PartialEq, Eq, Hash, ::grpc_runtime::prost::Message)]
+#[prost(prost_path = "::grpc_runtime::prost")]
+pub struct Choices {
+    #[prost(string, optional, tag = "1")]
+    pub oo: ::core::option::Option<::grpc_runtime::prost::alloc::string::String>,
+    /// One of them.
+    ///
+    /// Named `oo_oneof` because the field `oo` is `oo`.
+    #[prost(oneof = "choices::OoOneof", tags = "2, 3, 4")]
+    pub oo_oneof: ::core::option::Option<choices::OoOneof>,
+    #[prost(oneof = "choices::FooBar", tags = "5")]
+    pub foo_bar: ::core::option::Option<choices::FooBar>,
+    /// Named `foo_bar_oneof` because the oneof `fooBar` is `foo_bar`.
+    #[prost(oneof = "choices::FooBarOneofOneOf", tags = "6")]
+    pub foo_bar_oneof: ::core::option::Option<choices::FooBarOneofOneOf>,
+}
+
+/// Nested message and enum types in `Choices`.
+#[allow(clippy::all, clippy::nursery, clippy::pedantic)]
+#[allow(dead_code, missing_docs, unreachable_pub)]
+pub mod choices {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::grpc_runtime::prost::Message)]
+    #[prost(prost_path = "::grpc_runtime::prost")]
+    pub struct FooBarOneof {}
+    /// One of them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::grpc_runtime::prost::Oneof)]
+    #[prost(prost_path = "::grpc_runtime::prost")]
+    pub enum OoOneof {
+        #[prost(string, tag = "2")]
+        XOo(::grpc_runtime::prost::alloc::string::String),
+        #[prost(bytes, tag = "3")]
+        Data(::grpc_runtime::prost::alloc::vec::Vec<u8>),
+        #[prost(message, tag = "4")]
+        Inner(super::greeter::Inner),
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::grpc_runtime::prost::Oneof)]
+    #[prost(prost_path = "::grpc_runtime::prost")]
+    pub enum FooBar {
+        #[prost(int32, tag = "5")]
+        A(i32),
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::grpc_runtime::prost::Oneof)]
+    #[prost(prost_path = "::grpc_runtime::prost")]
+    pub enum FooBarOneofOneOf {
+        #[prost(message, tag = "6")]
+        B(FooBarOneof),
+    }
+}
+
 const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
 
 /// The methods of `taken.Greeter_`.

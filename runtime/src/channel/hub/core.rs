@@ -166,10 +166,6 @@ impl Core {
             publish: wishes.publish.take(),
             resolve: std::mem::take(&mut wishes.resolve),
         };
-        for subchannel in std::mem::take(&mut wishes.remove) {
-            self.members.remove(&subchannel.number());
-            subchannel.ask(Ask::Remove);
-        }
         for (subchannel, _) in &effects.begin {
             if self.is_retired {
                 subchannel.ask(Ask::Retire);
@@ -180,6 +176,10 @@ impl Core {
                 is_done: false,
             };
             self.members.insert(subchannel.number(), member);
+        }
+        for subchannel in std::mem::take(&mut self.wishes.remove) {
+            self.members.remove(&subchannel.number());
+            subchannel.ask(Ask::Remove);
         }
         if let Some((_, picks)) = &effects.publish {
             self.picks = picks.clone();

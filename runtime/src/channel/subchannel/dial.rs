@@ -20,7 +20,7 @@ use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
-use crate::transport::tls;
+use crate::transport::io::tls;
 use crate::transport::{ByteStream, Http2Options};
 
 /// An attempt to connect to an address may take so long unless it is said (gRPC's

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
-use crate::transport::tls::HandshakeError;
+use crate::transport::io::tls::HandshakeError;
 
 /// How far an attempt to connect has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

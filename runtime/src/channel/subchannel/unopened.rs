@@ -151,6 +151,7 @@ impl Unopened {
 
     /// Takes new calls in; `true` if there were any, or if it is known only now
     /// that there will be none.
+    #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let came = self.inbox.poll(cx);
         self.is_done &= !came;

@@ -4,7 +4,8 @@
 use bytes::Buf;
 use flate2::{Compress, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::codec::{Codec, Fault, Reason};
+use super::codec::Codec;
+use super::fault::{Fault, Reason};
 use super::gzip;
 use super::idle::Idle;
 use super::inflated::Inflated;

@@ -3,7 +3,7 @@
 
 use bytes::Buf;
 
-use super::codec::Fault;
+use super::fault::Fault;
 use crate::framing::payload::PayloadReader;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];

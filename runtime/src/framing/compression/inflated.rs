@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::codec::Fault;
+use super::fault::Fault;
 use crate::framing::Payload;
 
 /// The smallest and the largest piece of output.

@@ -7,7 +7,8 @@ use zstd_safe::{
     CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name,
 };
 
-use super::codec::{Codec, Fault, Reason};
+use super::codec::Codec;
+use super::fault::{Fault, Reason};
 use super::idle::Idle;
 use super::inflated::Inflated;
 use crate::framing::payload::PayloadReader;

@@ -13,7 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::options::FOREVER;
+use super::durations::FOREVER;
 
 /// The payload of our PINGs.
 pub(crate) const KEEPALIVE_PING: [u8; 8] = *b"liveness";

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::options::FOREVER;
+use super::durations::FOREVER;
 
 /// The age is spread by this share either way, so that connections that were made
 /// together do not end together.

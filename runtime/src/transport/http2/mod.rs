@@ -8,6 +8,7 @@ mod budgets;
 pub(crate) mod connection;
 pub(crate) mod credit;
 mod departed;
+pub(crate) mod durations;
 pub(crate) mod error_code;
 pub(crate) mod event;
 mod field_rules;

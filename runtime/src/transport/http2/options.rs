@@ -4,18 +4,9 @@
 
 use std::time::Duration;
 
+use super::durations::FOREVER;
 use super::keepalive::{KeepaliveOptions, PingLimits};
 use super::lifetime::LifetimeOptions;
-
-/// Longer than anything that is waited for, and short enough to be added to any
-/// moment. No time that a user sets comes to a connection unless it was cut to this.
-pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// A duration as an option that switches something on; `None` for one that is as
-/// good as endless.
-pub(crate) fn limited(duration: Duration) -> Option<Duration> {
-    (duration < FOREVER).then_some(duration)
-}
 
 /// What time does to a connection. The builders of channels and servers set it.
 #[derive(Debug, Clone, Copy)]

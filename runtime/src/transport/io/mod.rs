@@ -1,6 +1,10 @@
 //! The byte streams a connection can run on, as one type, so that nothing above
 //! is generic over its socket. It must never interpret a byte.
 
+pub(crate) mod byte_stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,10 +25,10 @@ pub(crate) enum Io {
     /// Both ends live in this process.
     Memory(DuplexStream),
     /// A stream of the user's own.
-    Own(Box<super::byte_stream::Own>),
+    Own(Box<byte_stream::Own>),
     /// Encrypted, over one of the others.
     #[cfg(feature = "tls")]
-    Tls(Box<super::tls::Stream>),
+    Tls(Box<tls::Stream>),
 }
 
 impl Io {

@@ -15,9 +15,9 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, S
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::io::Io;
-use super::peer::PeerAddress;
-use super::peer_identity::PeerIdentity;
+use super::Io;
+use crate::transport::peer::PeerAddress;
+use crate::transport::peer_identity::PeerIdentity;
 
 /// The protocol's name in ALPN (RFC 9113 section 3.2).
 pub(crate) const H2: &[u8] = b"h2";

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::io::Io;
-use super::peer::PeerAddress;
+use super::Io;
+use crate::transport::peer::PeerAddress;
 
 /// A stream of bytes that HTTP/2 runs over: a socket of tokio's, or anything else that
 /// reads and writes, as a vsock, a tunnel or a WebSocket.

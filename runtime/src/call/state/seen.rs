@@ -1,0 +1,24 @@
+//! When the application has seen the end of its call, for the ledger.
+
+use super::CallState;
+use crate::metadata::Metadata;
+use crate::status::Status;
+
+impl CallState {
+    /// The caller has seen the end of its call, as this.
+    pub(crate) fn seen(&self, result: Result<&Metadata, &Status>) {
+        if let Some(ledger) = self.ledger() {
+            ledger.close(&self.seen_so_far().0, result);
+        }
+    }
+
+    /// The caller leaves, which cancels the call unless it is over.
+    pub(crate) fn leave(&self) {
+        self.cancel();
+        if let Some(ledger) = self.ledger()
+            && let (head, Some(ended)) = self.seen_so_far()
+        {
+            ledger.close(&head, ended.as_ref());
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! From a payload to a message, decompressed on the way where it came so.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::compression::decompress;
+use super::error::FramingError;
+use super::payload::{Payload, PayloadReader};
+use crate::spare;
+
+/// Decodes a message, decompressed first where it needs to be, which is work for
+/// the receiver's task. prost bounds how deep it may nest.
+pub(crate) fn decode_message<M: Message + Default>(
+    mut payload: Payload,
+) -> Result<M, FramingError> {
+    if payload.is_compressed() {
+        payload = decompress(&payload)?;
+    }
+    let decoded = M::decode(payload.reader());
+    spare::keep_message(payload.into_front());
+    decoded.map_err(FramingError::Decode)
+}
+
+/// Decodes the message that lies in `range` of `piece`.
+pub(super) fn decode_slice<M: Message + Default>(
+    piece: &Bytes,
+    range: Range<usize>,
+) -> Result<M, FramingError> {
+    let reader = PayloadReader::of(piece, range);
+    M::decode(reader).map_err(FramingError::Decode)
+}
