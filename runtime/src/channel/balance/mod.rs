@@ -2,7 +2,7 @@
 //! in, and subchannels, pickers and states come out; time and chance are given.
 
 #[cfg(test)]
-mod bench;
+pub(in crate::channel) mod bench;
 pub(crate) mod control;
 pub(crate) mod pick_first;
 pub(crate) mod policy;

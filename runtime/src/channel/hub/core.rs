@@ -12,10 +12,10 @@ use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
 use crate::channel::balance::control::{Control, Wishes};
 use crate::channel::balance::policy::{Policy, Resolved};
-use crate::channel::call::open::closed;
+use crate::channel::call::open::{Open, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
-use crate::channel::pick::{Pick, Picks};
+use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::resolve::resolution::Resolution;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
@@ -217,7 +217,7 @@ impl Core {
         };
         self.routed = inbox
             .waiting
-            .route(self.routed, |mut open| match picks.pick(&open) {
+            .route(self.routed, |mut open| match pick(picks, &open) {
                 Pick::Use(subchannel, ticket) if takes(subchannel) => {
                     open.attempt.ticket = ticket;
                     match subchannel.open(open) {
@@ -274,9 +274,9 @@ impl Core {
         let mut control = Control::new(&mut self.wishes, &self.chance, now);
         let told = catch_unwind(AssertUnwindSafe(|| event(policy, &mut control)));
         if told.is_err() {
-            let status = Status::new(Code::Internal, "the channel's policy panicked");
-            let status = status.with_phase(Phase::Call);
-            control.publish(ConnectivityState::TransientFailure, Picks::fail(status));
+            // Those that wait for readiness would wait for ever.
+            let picks = Picks::by(Broken);
+            control.publish(ConnectivityState::TransientFailure, picks);
             self.policy = Box::new(Broken);
         }
     }
@@ -303,6 +303,22 @@ impl Policy for Broken {
     fn connect(&mut self, _control: &mut Control<'_>) {}
 }
 
+impl Picker for Broken {
+    fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
+        Pick::Drop(panicked("the channel's policy panicked"))
+    }
+}
+
+/// A picker that panics fails the call that it was asked about.
+fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
+    let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
+    picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
+}
+
+fn panicked(text: &'static str) -> Status {
+    Status::new(Code::Internal, text).with_phase(Phase::Call)
+}
+
 /// What resolvers and pickers fail with is seen as the call's own status, so it must
 /// not look like a server's verdict on the request (gRFC A54).
 fn as_picked(status: Status) -> Status {
@@ -315,3 +331,6 @@ fn as_picked(status: Status) -> Status {
         .with_phase(Phase::Call)
         .with_source(status)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! A core and those around it: users, subchannels, and a policy that does what the
+//! test says.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use super::super::Core;
+use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::channel::balance::bench::{address, endpoints, failure, name_of, names_of};
+use crate::channel::balance::control::Control;
+use crate::channel::balance::policy::{Policy, Resolved};
+use crate::channel::call::open::Open;
+use crate::channel::call::trial::Trial;
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::inbox::{Ask, Inbox};
+use crate::channel::pick::Picks;
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::{Report, SubchannelState};
+use crate::status::{Code, Status};
+
+type Act = Box<dyn FnOnce(&mut Control<'_>) + Send>;
+
+/// What the test and the policy have in common.
+#[derive(Clone, Default)]
+pub(super) struct Script {
+    /// What the policy does at its next event.
+    act: Arc<Mutex<Option<Act>>>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Script {
+    fn hear(&self, what: String, control: &mut Control<'_>) {
+        self.heard.lock().unwrap().push(what);
+        let act = self.act.lock().unwrap().take();
+        if let Some(act) = act {
+            act(control);
+        }
+    }
+}
+
+impl Policy for Script {
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
+        let addresses = resolved.endpoints.iter().flat_map(|it| it.addresses());
+        let addresses: Vec<_> = addresses.cloned().collect();
+        self.hear(format!("list {}", names_of(&addresses)), control);
+        if addresses.is_empty() {
+            return Err(failure("of no use"));
+        }
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>) {
+        self.hear(format!("no list: {}", status.code()), control);
+    }
+
+    fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        let state = match state {
+            SubchannelState::Idle => "idle",
+            SubchannelState::Connecting => "connecting",
+            SubchannelState::Ready(_) => "ready",
+            SubchannelState::TransientFailure(_) => "failed",
+        };
+        self.hear(format!("{} {state}", name_of(subchannel)), control);
+    }
+
+    fn connect(&mut self, control: &mut Control<'_>) {
+        self.hear("connect".to_owned(), control);
+    }
+}
+
+/// A core and those around it.
+pub(super) struct Around {
+    pub(super) core: Core,
+    pub(super) script: Script,
+    pub(super) now: Instant,
+    /// The way of the channel's users to it; `None` once they have gone.
+    pub(super) users: Option<QueueSender<Ask>>,
+    pub(super) subchannels: Vec<(Subchannel, QueueReceiver<Ask>)>,
+    pub(super) published: Vec<ConnectivityState>,
+    pub(super) resolves: usize,
+}
+
+impl Around {
+    pub(super) fn new() -> Self {
+        let (users, asks) = queue();
+        let script = Script::default();
+        let core = Core::new(
+            Inbox::new(asks),
+            Box::new(script.clone()),
+            "the.target".into(),
+        );
+        Self {
+            core,
+            script,
+            now: Instant::now(),
+            users: Some(users),
+            subchannels: Vec::new(),
+            published: Vec::new(),
+            resolves: 0,
+        }
+    }
+
+    /// One with a subchannel to each of these endpoints, in no state but idle.
+    pub(super) fn with(names: &str) -> Self {
+        let mut around = Self::new();
+        let endpoints = endpoints(names);
+        around.act(move |control| {
+            for endpoint in endpoints {
+                control.subchannel(endpoint);
+            }
+        });
+        around
+    }
+
+    /// What the hub does in a turn.
+    pub(super) fn turn(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.core.poll(&mut cx);
+        let effects = self.core.settle_calls(self.now);
+        self.subchannels.extend(effects.begin);
+        self.published
+            .extend(effects.publish.map(|(state, _)| state));
+        self.resolves += usize::from(effects.resolve);
+        self.core.settle(cx.waker());
+    }
+
+    pub(super) fn act(&mut self, act: impl FnOnce(&mut Control<'_>) + Send + 'static) {
+        *self.script.act.lock().unwrap() = Some(Box::new(act));
+        self.core.connect(self.now);
+        self.turn();
+    }
+
+    pub(super) fn publish(&mut self, picks: Picks) {
+        self.act(move |control| control.publish(ConnectivityState::Ready, picks));
+    }
+
+    pub(super) fn subchannel(&self, name: &str) -> Subchannel {
+        let mut all = self.subchannels.iter().map(|(subchannel, _)| subchannel);
+        all.find(|it| name_of(it) == name).unwrap().clone()
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.core.report(report, self.now);
+        self.turn();
+    }
+
+    pub(super) fn says(&mut self, name: &str, state: SubchannelState) {
+        self.report(Report::State(self.subchannel(name).number(), state));
+    }
+
+    pub(super) fn ready(&mut self, name: &str) {
+        self.says(name, SubchannelState::Ready(address("1")));
+    }
+
+    pub(super) fn done(&mut self, name: &str) {
+        self.report(Report::Done(self.subchannel(name).number()));
+    }
+
+    pub(super) fn call(&mut self, wait_for_ready: bool) -> Trial {
+        self.call_until(wait_for_ready, None)
+    }
+
+    pub(super) fn call_until(&mut self, wait_for_ready: bool, deadline: Option<Instant>) -> Trial {
+        let (trial, open) = Trial::call(wait_for_ready, deadline);
+        let users = self.users.as_ref().unwrap();
+        assert!(users.send(Ask::Open(open)).is_ok());
+        self.turn();
+        trial
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.users = None;
+        self.turn();
+    }
+
+    /// What a subchannel was asked since the last time, and the calls among that.
+    pub(super) fn asked(&mut self, name: &str) -> (String, Vec<Box<Open>>) {
+        let mut all = self.subchannels.iter_mut();
+        let (_, asks) = all.find(|(it, _)| name_of(it) == name).unwrap();
+        let (mut batch, mut texts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+        let _ = asks.poll_take(&mut batch, &mut Context::from_waker(Waker::noop()));
+        for ask in batch {
+            texts.push(match ask {
+                Ask::Open(open) => {
+                    calls.push(open);
+                    "open"
+                }
+                Ask::Connect => "connect",
+                Ask::Retire => "retire",
+                Ask::Remove => "remove",
+                Ask::Close => "close",
+            });
+        }
+        (texts.join(" "), calls)
+    }
+
+    pub(super) fn heard(&self) -> String {
+        let heard = std::mem::take(&mut *self.script.heard.lock().unwrap());
+        let heard = heard.iter().filter(|what| *what != "connect");
+        heard.cloned().collect::<Vec<_>>().join(", ")
+    }
+}
+
+pub(super) fn code(trial: &Trial) -> Option<Code> {
+    trial.failure().map(|status| status.code())
+}
