@@ -41,6 +41,8 @@ pub(crate) struct Inbox {
     /// A connection was asked for by itself.
     pub(crate) is_wanted: bool,
     end: End,
+    /// Calls since it was told to end.
+    taken: u64,
     pub(crate) waiting: Waiting,
 }
 
@@ -51,6 +53,7 @@ impl Inbox {
             batch: Vec::new(),
             is_wanted: false,
             end: End::NotYet,
+            taken: 0,
             waiting: Waiting::new(),
         }
     }
@@ -62,6 +65,7 @@ impl Inbox {
             batch: Vec::new(),
             is_wanted: std::mem::take(&mut self.is_wanted),
             end: self.end,
+            taken: self.taken,
             waiting: std::mem::take(&mut self.waiting),
         }
     }
@@ -78,7 +82,10 @@ impl Inbox {
         let has_ended = taken.is_ready() && batch.is_empty();
         for ask in batch.drain(..) {
             match ask {
-                Ask::Open(open) => self.waiting.push(open),
+                Ask::Open(open) => {
+                    self.taken += u64::from(self.end > End::NotYet);
+                    self.waiting.push(open);
+                }
                 Ask::Connect => self.is_wanted = true,
                 Ask::Retire => self.end = self.end.max(End::Retired),
                 Ask::Remove => self.end = self.end.max(End::Removed),
@@ -95,6 +102,11 @@ impl Inbox {
     /// No more calls will come from outside.
     pub(crate) fn is_left(&self) -> bool {
         self.asks.is_none() || self.end >= End::Retired
+    }
+
+    /// How many calls came after it was told that none come from outside.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub(crate) fn is_retired(&self) -> bool {

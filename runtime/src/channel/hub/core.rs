@@ -46,6 +46,8 @@ pub(super) struct Core {
 struct Member {
     subchannel: Subchannel,
     state: SubchannelState,
+    /// Calls that it was given since it was told that none come from outside.
+    routed: u64,
     is_done: bool,
 }
 
@@ -138,9 +140,10 @@ impl Core {
                 });
             }
             Report::Back(open) => self.inbox.waiting.push(open),
-            Report::Done(number) => {
+            Report::Done(number, taken) => {
                 if let Some(member) = self.members.get_mut(&number) {
-                    member.is_done = true;
+                    // It may not have seen the last of them yet.
+                    member.is_done = taken >= member.routed;
                 }
             }
         }
@@ -173,6 +176,7 @@ impl Core {
             let member = Member {
                 subchannel: subchannel.clone(),
                 state: SubchannelState::Idle,
+                routed: 0,
                 is_done: false,
             };
             self.members.insert(subchannel.number(), member);
@@ -200,6 +204,7 @@ impl Core {
             picks,
             members,
             failure,
+            is_retired,
             ..
         } = self;
         // One that has no connection would give the call back.
@@ -213,6 +218,7 @@ impl Core {
                 SubchannelState::TransientFailure(_) => false,
             };
             member.is_done &= !takes;
+            member.routed += u64::from(takes && *is_retired);
             takes
         };
         self.routed = inbox

@@ -33,6 +33,6 @@ pub(crate) enum Report {
     /// A call for which there is no stream here.
     Back(Box<Open>),
     /// The hub has said that no calls come from outside any more, and there is none
-    /// here that waits.
-    Done(u64),
+    /// here that waits, after so many that the hub itself has sent since.
+    Done(u64, u64),
 }

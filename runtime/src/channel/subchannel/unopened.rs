@@ -176,7 +176,7 @@ impl Unopened {
             && self.is_closed()
             && !std::mem::replace(&mut self.is_done, true)
         {
-            let _ = self.hub.send(Report::Done(self.number));
+            let _ = self.hub.send(Report::Done(self.number, self.inbox.taken()));
         }
     }
 

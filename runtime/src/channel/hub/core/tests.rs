@@ -83,7 +83,7 @@ fn a_drop_is_for_all() {
 /// gRFC A54: those codes are a server's word on a request.
 #[test]
 fn what_looks_like_a_servers_verdict_is_internal() {
-    let all = (0..=16).map(|number| Code::from_i32(number));
+    let all = (0..=16).map(Code::from_i32);
     let verdicts = [
         Code::Ok,
         Code::InvalidArgument,
@@ -101,9 +101,10 @@ fn what_looks_like_a_servers_verdict_is_internal() {
         let status = Status::new(picked, "picked");
         let failing = status.clone();
         around.publish(by(Vec::new(), move |_| Pick::Fail(failing.clone())));
-        let seen = match verdicts.contains(&picked) {
-            true => Code::Internal,
-            false => picked,
+        let seen = if verdicts.contains(&picked) {
+            Code::Internal
+        } else {
+            picked
         };
         let told = failed.failure().unwrap();
         assert_eq!(told.code(), seen);
@@ -436,6 +437,21 @@ fn a_call_that_waits_keeps_a_channel_that_is_left() {
     assert!(!around.core.is_over());
     second.cancel();
     around.turn();
+    assert!(around.core.is_over());
+}
+
+#[test]
+fn a_subchannel_is_not_done_before_it_has_seen_every_call() {
+    let mut around = Around::with("1");
+    let _call = around.call(true);
+    around.leave();
+    around.ready("1");
+    let picks = Picks::one(&around.subchannel("1"));
+    around.publish(picks);
+    // It said so before the call had come to it.
+    around.done_after("1", 0);
+    assert!(!around.core.is_over());
+    around.done_after("1", 1);
     assert!(around.core.is_over());
 }
 

@@ -15,6 +15,7 @@ use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::Picks;
+use crate::channel::resolve::address::Endpoint;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::status::{Code, Status};
@@ -41,7 +42,7 @@ impl Script {
 
 impl Policy for Script {
     fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
-        let addresses = resolved.endpoints.iter().flat_map(|it| it.addresses());
+        let addresses = resolved.endpoints.iter().flat_map(Endpoint::addresses);
         let addresses: Vec<_> = addresses.cloned().collect();
         self.hear(format!("list {}", names_of(&addresses)), control);
         if addresses.is_empty() {
@@ -159,7 +160,13 @@ impl Around {
     }
 
     pub(super) fn done(&mut self, name: &str) {
-        self.report(Report::Done(self.subchannel(name).number()));
+        let routed = self.core.members[&self.subchannel(name).number()].routed;
+        self.done_after(name, routed);
+    }
+
+    /// It had taken so many calls in.
+    pub(super) fn done_after(&mut self, name: &str, calls: u64) {
+        self.report(Report::Done(self.subchannel(name).number(), calls));
     }
 
     pub(super) fn call(&mut self, wait_for_ready: bool) -> Trial {
@@ -180,6 +187,7 @@ impl Around {
     }
 
     /// What a subchannel was asked since the last time, and the calls among that.
+    #[expect(clippy::vec_box, reason = "they go on as they are")]
     pub(super) fn asked(&mut self, name: &str) -> (String, Vec<Box<Open>>) {
         let mut all = self.subchannels.iter_mut();
         let (_, asks) = all.find(|(it, _)| name_of(it) == name).unwrap();
