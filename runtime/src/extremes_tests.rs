@@ -193,7 +193,7 @@ fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
             &[Code::ResourceExhausted]
         }
         // No time passes on pipes until all wait.
-        ("timeout" | "deadline" | "set_timeout" | "set_deadline", _) => {
+        ("default_timeout" | "timeout" | "deadline" | "set_timeout" | "set_deadline", _) => {
             &[Code::DeadlineExceeded, Code::Ok]
         }
         // Refused before the channel knows the limit, and nobody has kept the stream.

@@ -10,7 +10,7 @@ use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::error::ChannelError;
 use super::handle::Channel;
 use super::resolve::address::Address;
-use super::resolve::dns::Lookup;
+use super::resolve::dns::{Lookup, Pace};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
 use super::resolve::target::Target;
@@ -82,6 +82,8 @@ pub struct ChannelBuilder {
     pub(super) backoff: Waits,
     pub(super) connect_timeout: Duration,
     pub(super) in_background: bool,
+    pub(super) max_resolution_age: Option<Duration>,
+    default_timeout: Option<Duration>,
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
@@ -119,6 +121,8 @@ impl ChannelBuilder {
             backoff: Waits::default(),
             connect_timeout: CONNECT_TIMEOUT,
             in_background: false,
+            max_resolution_age: None,
+            default_timeout: None,
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
@@ -194,6 +198,17 @@ impl ChannelBuilder {
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_send_message_size = bytes;
+        self
+    }
+
+    /// How long a call may take that has no timeout or deadline of its own, and is made
+    /// for none that has one ([`inherit`](crate::UnaryCall::inherit)); for ever unless
+    /// set, as in all of gRPC. It counts from the start of the call, for all of it: a
+    /// stream too ends then, with `DEADLINE_EXCEEDED`. 0 fails such calls before they
+    /// begin.
+    #[must_use]
+    pub fn default_timeout(mut self, timeout: Duration) -> Self {
+        self.default_timeout = Some(timeout);
         self
     }
 
@@ -281,7 +296,10 @@ impl ChannelBuilder {
             host: host.to_owned(),
             port,
             timeout: self.connect_timeout,
-            waits: self.backoff,
+            pace: Pace {
+                waits: self.backoff,
+                max_age: self.max_resolution_age,
+            },
         };
         if let Some(source) = Source::of(target, lookup) {
             return Ok(source);
@@ -333,6 +351,7 @@ impl ChannelBuilder {
             backoff: self.backoff,
         };
         let calls = CallDefaults {
+            timeout: self.default_timeout,
             limits: self.limits,
             compression: self.compression,
             credentials,

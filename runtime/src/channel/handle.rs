@@ -2,6 +2,7 @@
 //! blocks and does no I/O on the caller's thread.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::Open;
@@ -81,6 +82,11 @@ impl Channel {
     /// Whether calls have to keep a ledger.
     pub(crate) fn is_watched(&self) -> bool {
         !self.interceptors.is_empty()
+    }
+
+    /// For calls that have no deadline.
+    pub(crate) fn default_timeout(&self) -> Option<Duration> {
+        self.shared.calls.timeout
     }
 
     pub(crate) fn limits(&self) -> CallLimits {

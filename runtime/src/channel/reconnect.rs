@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::backoff::Waits;
 use super::builder::ChannelBuilder;
-use crate::transport::http2::durations::FOREVER;
+use crate::transport::http2::durations::{FOREVER, limited};
 
+/// What is more often only wears out name servers.
+const MIN_AGE: Duration = Duration::from_secs(1);
 /// Less would make a loop of what a refused connection is.
 const MIN_WAIT: Duration = Duration::from_millis(10);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
@@ -51,6 +53,20 @@ impl ChannelBuilder {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
+        self
+    }
+
+    /// Looks the target's name up again when the last answer is this old, though every
+    /// connection is in order: servers that joined are found, as those behind a name
+    /// of Kubernetes. Off unless set, and with `Duration::MAX`; raised to 1 s where it
+    /// is less. Without it a name is looked up again when a connection is lost or
+    /// cannot be made, at most every 30 s.
+    ///
+    /// A change opens connections to new addresses and closes those to addresses that
+    /// are gone, once their calls are over; the others stay.
+    #[must_use]
+    pub fn max_resolution_age(mut self, age: Duration) -> Self {
+        self.max_resolution_age = limited(age).map(|age| age.max(MIN_AGE));
         self
     }
 

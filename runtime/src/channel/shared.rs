@@ -2,6 +2,7 @@
 //! there is no pick for it, to the hub.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -38,6 +39,7 @@ pub(super) struct Shared {
 /// What a call has unless it says otherwise.
 #[derive(Debug)]
 pub(super) struct CallDefaults {
+    pub(super) timeout: Option<Duration>,
     pub(super) limits: CallLimits,
     pub(super) compression: Compression,
     /// What every call carries.

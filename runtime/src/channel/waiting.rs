@@ -75,8 +75,11 @@ impl Waiting {
     }
 
     /// Has the task woken when a call ends here, so that calls that are over keep
-    /// nothing alive.
+    /// nothing alive: neither the channel nor their requests.
     pub(crate) fn settle(&mut self, waker: &Waker) {
+        if self.queue.len() < PRUNE_MIN {
+            self.forget_ended();
+        }
         // Calls come in at the back.
         for (_, open) in self.queue.iter_mut().rev() {
             if std::mem::replace(&mut open.attempt.is_queued, true) {
@@ -172,5 +175,76 @@ impl Waiting {
             }
             entry.remove().deliver_end(Err(expired()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::response_head::Coding;
+    use crate::channel::call::call_options::CallOptions;
+    use crate::framing::Compression;
+    use crate::method::{Method, Shape};
+    use crate::status::Code;
+
+    const METHOD: Method = Method::new("/shop.Orders/Get", Shape::UNARY);
+
+    fn call() -> Box<Open> {
+        let state = CallState::new(1, Coding::default(), Compression::Identity, None);
+        Open::boxed(state, METHOD, CallOptions::default(), None)
+    }
+
+    fn end(state: &CallState) {
+        state.deliver_end(Err(Status::new(Code::Cancelled, "over")));
+    }
+
+    #[test]
+    fn a_call_that_is_over_leaves_nothing_but_its_place_and_that_at_the_next_look() {
+        let mut waiting = Waiting::new();
+        let states: Vec<_> = (0..3)
+            .map(|_| {
+                let open = call();
+                let state = Arc::clone(&open.state);
+                waiting.push(open);
+                state
+            })
+            .collect();
+        waiting.settle(Waker::noop());
+        assert_eq!(waiting.queue.len(), 3);
+        end(&states[0]);
+        end(&states[2]);
+        waiting.settle(Waker::noop());
+        assert_eq!(waiting.queue.len(), 1);
+        assert_eq!(Arc::strong_count(&states[0]), 1);
+        assert!(Arc::ptr_eq(&waiting.pop(false).unwrap().state, &states[1]));
+    }
+
+    #[test]
+    fn only_calls_that_came_since_are_shown_again() {
+        let mut waiting = Waiting::new();
+        let mut states = Vec::new();
+        let mut push = |waiting: &mut Waiting| {
+            let open = call();
+            states.push(Arc::clone(&open.state));
+            waiting.push(open);
+        };
+        let shown = |waiting: &mut Waiting, after| {
+            let mut shown = 0;
+            let last = waiting.route(after, |open| {
+                shown += 1;
+                Routed::Stays(open)
+            });
+            (shown, last)
+        };
+        push(&mut waiting);
+        push(&mut waiting);
+        let (first, last) = shown(&mut waiting, None);
+        push(&mut waiting);
+        let (second, last) = shown(&mut waiting, last);
+        let (third, _) = shown(&mut waiting, last);
+        assert_eq!((first, second, third), (2, 1, 0));
+        assert_eq!(shown(&mut waiting, None).0, 3);
+        waiting.fail(&Status::new(Code::Unavailable, "gone"), Instant::now());
+        assert!(waiting.is_empty() && states.iter().all(|state| state.is_over()));
     }
 }

@@ -300,6 +300,8 @@ table! {
     setter!(Channel, "ChannelBuilder", keepalive_without_calls, false),
     setter!(Channel, "ChannelBuilder", idle_timeout, HOUR),
     setter!(Channel, "ChannelBuilder", connect_timeout, HOUR),
+    setter!(Channel, "ChannelBuilder", default_timeout, HOUR),
+    setter!(Channel, "ChannelBuilder", max_resolution_age, HOUR),
     (
         "ChannelBuilder::reconnect_backoff",
         Change::Channel(|it, value| {

@@ -36,6 +36,8 @@ pub(crate) struct Call {
     request: Option<Bytes>,
     /// It has no timeout of 0.
     has_time: bool,
+    /// It says itself how long it may take, if only that this has no end.
+    is_timed: bool,
 }
 
 impl Call {
@@ -52,6 +54,7 @@ impl Call {
             outer: None,
             request: None,
             has_time: true,
+            is_timed: false,
         }
     }
 
@@ -70,11 +73,13 @@ impl Call {
         // A timeout beyond what the clock can count is none.
         self.options.deadline = clock::now().checked_add(timeout);
         self.has_time = !timeout.is_zero();
+        self.is_timed = true;
     }
 
     pub(crate) fn deadline(&mut self, deadline: Instant) {
         self.options.deadline = Some(deadline);
         self.has_time = true;
+        self.is_timed = true;
     }
 
     pub(crate) fn inherit(&mut self, context: &Context) {
@@ -139,6 +144,12 @@ impl Call {
         let own = self.options.deadline;
         let outer = self.outer.as_ref().and_then(|(_, deadline)| *deadline);
         self.options.deadline = [own, outer].into_iter().flatten().min();
+        if self.options.deadline.is_none()
+            && !self.is_timed
+            && let Some(timeout) = self.channel.default_timeout()
+        {
+            self.timeout(timeout);
+        }
         let send_buffer = self.channel.http2().send_buffer;
         let sends = Coding {
             encoding: self.options.compression,
@@ -206,7 +217,8 @@ macro_rules! call_options {
         /// The call may take this long from now, over all its phases: waiting for
         /// a connection, sending, and the answer. Then it fails with
         /// `DEADLINE_EXCEEDED`. A time that the clock cannot count is none. The
-        /// server is told.
+        /// server is told. Without one the call has its channel's
+        /// [default](crate::ChannelBuilder::default_timeout), which is none.
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self

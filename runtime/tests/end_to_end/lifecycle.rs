@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::addresses::nobody;
 use crate::support::{Echo, EchoServicer, EchoStub, service};
-use grpc_runtime::{Channel, Code, Context, Http2Options, Receiver, Sender, Server, Status};
+use grpc_runtime::{
+    Channel, ChannelCredentials, Code, Context, Http2Options, Receiver, Sender, Server, Status,
+};
 use std::future::IntoFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
@@ -173,6 +175,34 @@ async fn the_handler_sees_what_remains_of_the_deadline() {
     let remaining = call.await.unwrap().number;
     assert!((80_000..=100_001).contains(&remaining), "{remaining}");
     assert_eq!(stub.unary(Echo::text("remaining")).await.unwrap().number, 0);
+}
+
+#[tokio::test]
+async fn a_channels_default_timeout_is_for_calls_that_say_nothing() {
+    let (stuck, _events, _) = Stuck::new();
+    let server = Server::builder().add_service(service(stuck));
+    let server = server.listen("127.0.0.1:0").start().await.unwrap();
+    let channel = |timeout| {
+        let builder = Channel::builder(&server.addresses()[0]).unwrap();
+        let builder = builder.default_timeout(timeout);
+        EchoStub(builder.build(ChannelCredentials::insecure()).unwrap())
+    };
+    let long = channel(Duration::from_secs(100));
+    let remaining = || long.unary(Echo::text("remaining"));
+    let number = remaining().await.unwrap().number;
+    assert!((80_000..=100_001).contains(&number), "{number}");
+    // One of its own counts, shorter, longer or endless.
+    for (own, expected) in [(50, 30_000..=50_001), (200, 180_000..=200_001)] {
+        let call = remaining().timeout(Duration::from_secs(own));
+        let number = call.await.unwrap().number;
+        assert!(expected.contains(&number), "{number}");
+    }
+    assert_eq!(remaining().timeout(Duration::MAX).await.unwrap().number, 0);
+
+    let short = channel(Duration::from_millis(50));
+    let call = timeout(BOUND, short.unary(Echo::default()).into_future());
+    let status = call.await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
 }
 
 #[tokio::test]

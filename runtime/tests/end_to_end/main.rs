@@ -8,6 +8,7 @@
 )]
 
 mod addresses;
+mod balancing;
 mod blocking;
 mod call_credentials;
 mod calls;

@@ -2,12 +2,12 @@
 //!
 //! A name is looked up when the channel begins, and again when connections are lost or
 //! cannot be made: at most once in the interval since the last answer, whatever the
-//! number of requests. A lookup that fails is repeated after gRPC's backoff.
+//! number of requests. A lookup that fails is repeated after gRPC's backoff. With a
+//! longest age an answer is looked up again when it has come to that.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,16 +30,37 @@ pub(crate) struct Lookup {
     pub(crate) port: u16,
     /// For one lookup.
     pub(crate) timeout: Duration,
-    /// Between lookups that fail.
-    pub(crate) waits: Waits,
+    pub(crate) pace: Pace,
 }
 
-pub(super) async fn resolve(lookup: Lookup, mut updates: Updates) {
-    let mut backoff = Backoff::new(lookup.waits);
+/// How often a name is looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Between lookups that fail.
+    pub(crate) waits: Waits,
+    /// An answer is used for so long, if it is limited.
+    pub(crate) max_age: Option<Duration>,
+}
+
+pub(super) async fn resolve(lookup: Lookup, updates: Updates) {
+    let lookup = Arc::new(lookup);
+    let find = || {
+        let lookup = Arc::clone(&lookup);
+        async move { lookup.addresses().await }
+    };
+    repeat(lookup.pace, updates, find).await;
+}
+
+/// Looks up again and again by `find`.
+async fn repeat<F>(pace: Pace, mut updates: Updates, find: impl Fn() -> F)
+where
+    F: Future<Output = Result<Vec<SocketAddr>, Status>>,
+{
+    let mut backoff = Backoff::new(pace.waits);
     let chance = Chance::default();
     loop {
         let began = Instant::now();
-        let (is_found, resolution) = match lookup.addresses().await {
+        let (is_found, resolution) = match find().await {
             Ok(addresses) => {
                 let endpoints = addresses.into_iter().map(Endpoint::new);
                 (true, Resolution::new(endpoints))
@@ -49,21 +70,21 @@ pub(super) async fn resolve(lookup: Lookup, mut updates: Updates) {
         let is_accepted = updates.send(resolution).await.is_ok();
         if is_found && is_accepted {
             backoff.reset();
-            updates.requested().await;
             let interval = INTERVAL.mul_f64(1.0 + 0.1 * chance.next());
-            tokio::time::sleep_until(began + interval).await;
-            continue;
-        }
-        let mut waited = pin!(tokio::time::sleep(backoff.next()));
-        let mut urged = pin!(updates.urged());
-        let is_urged = poll_fn(|cx| {
-            if urged.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(true);
+            let again = async {
+                updates.requested().await;
+                tokio::time::sleep_until(began + interval).await;
+            };
+            match pace.max_age {
+                None => again.await,
+                Some(age) => {
+                    let _ = tokio::time::timeout_at(began + age, again).await;
+                }
             }
-            waited.as_mut().poll(cx).map(|()| false)
-        })
-        .await;
-        if is_urged {
+        } else if tokio::time::timeout(backoff.next(), updates.urged())
+            .await
+            .is_ok()
+        {
             backoff.reset();
         }
     }
@@ -88,3 +109,6 @@ impl Lookup {
         Ok(addresses)
     }
 }
+
+#[cfg(test)]
+mod tests;
