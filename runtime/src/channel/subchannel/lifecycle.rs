@@ -101,10 +101,10 @@ impl Lifecycle {
         let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target);
         // One that is told to try at once does so without the hub's word: that would
         // come on the way, and be taken for another request after the next failure.
-        let mut is_idle = true;
+        let mut is_new = true;
         let mut was_told = false;
         loop {
-            if !std::mem::replace(&mut is_idle, false) && !std::mem::take(&mut was_told) {
+            if !std::mem::take(&mut is_new) && !std::mem::take(&mut was_told) {
                 calls.tell(SubchannelState::Idle);
             }
             // Idle: nothing is dialled before someone needs it.
