@@ -58,7 +58,7 @@ impl Resolver for Told {
             // Tests see in calls what the policy says of it.
             let _ = updates.send(resolution).await;
         }
-        pending().await;
+        pending::<()>().await;
     }
 }
 
