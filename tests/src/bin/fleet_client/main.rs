@@ -18,7 +18,7 @@
 //! - `--servers=N`: calls are made, and not counted, until as many different servers
 //!   have answered.
 //! - `--states`: makes no calls, but connects, and prints a line for each state of the
-//!   channel.
+//!   channel, until standard input has ended.
 //!
 //! A line: `{"servers":{"a":334},"codes":{"OK":334},"attempts":334,"p50_us":90,"p99_us":200}`.
 //! The times are those of the calls that ended with OK, in microseconds. Each is of
@@ -218,7 +218,7 @@ async fn main() -> Result<(), Failure> {
     let plan = Plan::take(&mut flags)?;
     flags.finish()?;
     let (_never, mut over) = watch::channel(false);
-    if plan.until_eof {
+    if plan.until_eof || plan.states {
         over = end_of_input();
     }
     let channels: Result<Vec<_>, _> = (0..plan.channels).map(|_| plan.channel()).collect();
