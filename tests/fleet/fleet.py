@@ -107,13 +107,15 @@ class Client:
         self.reader.start()
 
     def read(self):
-        for line in self.process.stdout:
+        try:
+            for line in self.process.stdout:
+                with self.changed:
+                    self.lines.append(json.loads(line))
+                    self.changed.notify_all()
+        finally:
             with self.changed:
-                self.lines.append(json.loads(line))
+                self.is_over = True
                 self.changed.notify_all()
-        with self.changed:
-            self.is_over = True
-            self.changed.notify_all()
 
     def await_line(self, fits, what, bound, after=0):
         """Waits for a line that fits, among those behind the first `after`; gives how

@@ -51,7 +51,7 @@ def tried(case, bench):
     """Why a case failed, or nothing; and its numbers."""
     try:
         return "", case(bench)
-    except (fleet.Wrong, RuntimeError, OSError) as reason:
+    except (fleet.Wrong, peers.Missing, RuntimeError, OSError) as reason:
         return str(reason) or repr(reason), ""
 
 
@@ -63,7 +63,7 @@ def main():
     process.end_with_us()
 
     binaries, work = build(arguments.whole)
-    bench = cases.Bench(binaries, peers.python(work), arguments.whole)
+    bench = cases.Bench(binaries, work, arguments.whole)
     rows = []
     for name in arguments.names or CASES:
         began = time.monotonic()
