@@ -19,6 +19,8 @@ HERE = pathlib.Path(__file__).parent
 STEP = 30
 # A run that is ended by its case.
 UNTIL_TOLD = ["--seconds=3600", "--until_eof"]
+# Who drains which channels.
+DRAINED = [("pick_first", ["a"]), ("round_robin", ["a", "b", "c"])]
 
 
 @dataclasses.dataclass
@@ -129,6 +131,27 @@ def killed(bench):
     return numbers
 
 
+def queued(bench):
+    """Calls that wait for a stream on a server that is killed go to another."""
+    streams, concurrency, lost = 2, 50, []
+    flags = ["--balance=round_robin", f"--concurrency={concurrency}", *UNTIL_TOLD]
+    with fleet(bench.binaries, "--delay_ms=5", f"--max_concurrent_streams={streams}") as servers:
+        with client(bench.ours(servers.target, *flags)) as ours:
+            place = ours.await_later(answers(*servers), "before the first kill", STEP)
+            for name in ["a", "b", "c"] * bench.pick(1, 5):
+                servers[name].kill()
+                others = answers(*(set(servers) - {name}))
+                ours.await_later(others, f"without {name}", STEP)
+                servers[name].start()
+                back = ours.await_later(answers(*servers), f"{name} is back", STEP)
+                codes = summed(ours.lines[place:back], "codes")
+                lost.append(expect_lost(codes, streams, f"when {name} died"))
+                place = back
+            ours.end()
+    expect(sum(lost) > 0, "no kill met a call")
+    return f"of {concurrency} calls at once, on {streams} streams a server, lost by kill {lost}"
+
+
 def hung(bench):
     """A server that hangs fails calls by their deadline until keepalive finds it, 10 s
     and 1 s later; then none, until it goes on."""
@@ -184,17 +207,49 @@ def one_at_a_time(bench):
     return f"{total['servers']}, lost by kill {lost}"
 
 
+def all_gone(bench):
+    """When all servers die, calls fail at once, or wait if they are told to."""
+    concurrency, told = 8, []
+    for policy in bench.pick(["round_robin"], ["round_robin", "pick_first"]):
+        waits = [f"--concurrency={concurrency}", "--wait_for_ready"]
+        with fleet(bench.binaries, "--delay_ms=2") as servers:
+            command = bench.ours(servers.target, f"--balance={policy}", *UNTIL_TOLD)
+            with client(command) as hasty, client([*command, *waits]) as patient:
+                calls = lambda line: set(line["codes"]) == {"OK"}
+                begins = [ours.await_later(calls, policy, STEP) for ours in (hasty, patient)]
+                for server in servers.values():
+                    server.kill()
+                fail = lambda line: set(line["codes"]) == {"UNAVAILABLE"}
+                hasty.await_later(fail, f"{policy}: calls fail", STEP)
+                stop = lambda line: line["attempts"] == 0
+                patient.await_later(stop, f"{policy}: calls wait", STEP)
+                servers["b"].start()
+                for ours in (hasty, patient):
+                    ours.await_later(answers("b"), f"{policy}: b is back", STEP)
+                patient.end()
+                hasty.end()
+        codes = summed(patient.lines[begins[1] : -1], "codes")
+        lost = expect_lost(codes, concurrency * len(servers), f"{policy}, calls that wait")
+        hasty = summed(hasty.lines[begins[0] : -1], "codes")["UNAVAILABLE"]
+        told.append(f"{policy}: {hasty} failed, or {lost} of those that wait")
+    return "; ".join(told)
+
+
 def drained(bench):
     """Connections that their server drains, under load: no call is lost."""
     calls, channels = bench.pick(10_000, 100_000), 50
     flags = [f"--channels={channels}", f"--concurrency={channels}", f"--calls={calls}"]
-    server_flags = ["--delay_ms=10", "--max_connection_age_ms=1000"]
-    with fleet(bench.binaries, *server_flags, names=["a"]) as servers:
-        with Watch(servers["a"].port) as watch:
-            _, total = run(bench.ours(servers.target, *flags), STEP + calls / 200)
-    expect(total["codes"] == {"OK": calls}, f"{total['codes']}")
-    expect(watch.count >= 2 * channels, f"there were only {watch.count} connections")
-    return f"{calls} calls, {watch.count} connections on {channels} channels, 0 lost"
+    server_flags, told = ["--delay_ms=10", "--max_connection_age_ms=1000"], []
+    for policy, names in bench.pick(DRAINED[:1], DRAINED):
+        with fleet(bench.binaries, *server_flags, names=names) as servers:
+            command = bench.ours(servers.target, *flags, f"--balance={policy}")
+            with Watch(servers["a"].port) as watch:
+                _, total = run(command, STEP + calls / 200)
+        expect(total["codes"] == {"OK": calls}, f"{policy}: {total['codes']}")
+        many = watch.count >= 2 * channels
+        expect(many, f"{policy}: there were only {watch.count} connections")
+        told.append(f"{policy}: {watch.count} connections to a, {calls} calls, 0 lost")
+    return "; ".join(told)
 
 
 def asked_for(bench):

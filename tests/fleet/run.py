@@ -10,6 +10,7 @@ with venv; grpcio is installed below target/. Ends with 1 if anything failed.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -28,13 +29,18 @@ import process
 CASES = {
     "even_shares": cases.even_shares,
     "killed": cases.killed,
+    "queued": cases.queued,
     "hung": cases.hung,
     "one_at_a_time": cases.one_at_a_time,
+    "all_gone": cases.all_gone,
     "drained": cases.drained,
     "asked_for": cases.asked_for,
     "with_grpcio": cases.with_grpcio,
     "states": cases.states,
 }
+
+# Those that wait for most of their time.
+WAITING = {"hung", "all_gone", "queued"}
 
 
 def build(whole):
@@ -47,12 +53,25 @@ def build(whole):
     return target / ("release" if whole else "debug"), target / "interop"
 
 
-def tried(case, bench):
-    """Why a case failed, or nothing; and its numbers."""
-    try:
-        return "", case(bench)
-    except (fleet.Wrong, peers.Missing, RuntimeError, OSError) as reason:
-        return str(reason) or repr(reason), ""
+def tried(names, bench):
+    """A row for each case: its name, why it failed or nothing, its time and numbers."""
+    rows = []
+    for name in names:
+        began = time.monotonic()
+        try:
+            why, numbers = "", CASES[name](bench)
+        except (fleet.Wrong, peers.Missing, RuntimeError, OSError) as reason:
+            why, numbers = repr(reason), ""
+        rows.append((name, why, f"{time.monotonic() - began:.1f} s", why or numbers))
+    return rows
+
+
+def lanes(names, whole):
+    """Cases that run one after the other, beside those of another lane."""
+    if whole:
+        return [names]
+    waiting = [name for name in names if name in WAITING]
+    return [lane for lane in (waiting, [name for name in names if name not in waiting]) if lane]
 
 
 def main():
@@ -64,14 +83,12 @@ def main():
 
     binaries, work = build(arguments.whole)
     bench = cases.Bench(binaries, work, arguments.whole)
-    rows = []
-    for name in arguments.names or CASES:
-        began = time.monotonic()
-        why, numbers = tried(CASES[name], bench)
-        rows.append((name, why, f"{time.monotonic() - began:.1f} s", why or numbers))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        names = lanes(arguments.names or list(CASES), arguments.whole)
+        rows = [row for rows in pool.map(lambda lane: tried(lane, bench), names) for row in rows]
     print()
     for name, why, took, text in rows:
-        print(f"{name:14} {'FAIL' if why else 'pass'} {took:>7}  {text}")
+        print(f"{name:13} {'FAIL' if why else 'pass'} {took:>7}  {text}")
     return 1 if any(why for _, why, *_ in rows) else 0
 
 
