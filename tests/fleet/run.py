@@ -88,7 +88,7 @@ def main():
         rows = [row for rows in pool.map(lambda lane: tried(lane, bench), names) for row in rows]
     print()
     for name, why, took, text in rows:
-        print(f"{name:13} {'FAIL' if why else 'pass'} {took:>7}  {text}")
+        print(f"{name:14} {'FAIL' if why else 'pass'} {took:>7}  {text}")
     return 1 if any(why for _, why, *_ in rows) else 0
 
 
