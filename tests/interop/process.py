@@ -16,14 +16,14 @@ START = 60
 _running = set()
 
 
-def _kill(process):
+def kill(process):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ended(number, _frame):
     for process in list(_running):
-        _kill(process)
+        kill(process)
     os._exit(128 + number)
 
 
@@ -34,10 +34,11 @@ def end_with_us():
 
 
 @contextlib.contextmanager
-def started(command, env=None, stderr=None):
+def started(command, env=None, stderr=None, stdin=None):
     """A process, and its group until the block ends."""
     process = subprocess.Popen(
         [str(part) for part in command],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -48,9 +49,11 @@ def started(command, env=None, stderr=None):
     try:
         yield process
     finally:
-        _kill(process)
+        kill(process)
         process.wait()
         process.stdout.close()
+        if process.stdin:
+            process.stdin.close()
         _running.discard(process)
 
 
@@ -66,7 +69,7 @@ def listening(command, env=None):
     """Runs a server and gives its process, and the address that it prints."""
     with started(command, env) as server:
         # Without a line in time the server is ended, and with it the wait.
-        timer = threading.Timer(START, _kill, [server])
+        timer = threading.Timer(START, kill, [server])
         timer.start()
         line = server.stdout.readline().strip()
         timer.cancel()
@@ -82,7 +85,7 @@ def run(command, bound, env=None):
             printed, _ = program.communicate(timeout=bound)
             return printed, program.returncode
         except subprocess.TimeoutExpired:
-            _kill(program)
+            kill(program)
             printed, _ = program.communicate()
             return printed, f"killed after {bound} s"
 

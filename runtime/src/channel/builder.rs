@@ -18,6 +18,7 @@ use super::shared::{CallDefaults, Shared};
 use super::subchannel::connector::Connector;
 use super::subchannel::identity::Identity;
 use super::subchannel::lifecycle::Common;
+use super::subchannel::proxy::Proxy;
 use super::subchannel::security::Security;
 use super::subchannel::{CONNECT_TIMEOUT, Connects, Dial};
 use crate::call::request_head::{RequestTemplate, USER_AGENT};
@@ -152,6 +153,37 @@ impl ChannelBuilder {
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connects = Connects::Own(Arc::new(connector));
         self
+    }
+
+    /// Makes the channel's connections through an HTTP proxy, by CONNECT:
+    /// `http://host:port` or `http://user:password@host:port`. The proxy resolves the
+    /// target's name, so the channel sees one address. Unix sockets go by no proxy.
+    ///
+    /// # Errors
+    /// The text does not name a proxy.
+    pub fn proxy(mut self, url: &str) -> Result<Self, ChannelError> {
+        self.connects = Connects::Proxy(Proxy::parse(url)?);
+        Ok(self)
+    }
+
+    /// As [`proxy`](Self::proxy), if the environment names one for the target's host:
+    /// `grpc_proxy`, `https_proxy`, `HTTPS_PROXY` or `http_proxy`, unless the host is
+    /// in `no_grpc_proxy`, `no_proxy` or `NO_PROXY`. Without this call a channel does
+    /// not look at the environment.
+    ///
+    /// # Errors
+    /// What the environment says does not name a proxy.
+    pub fn proxy_from_env(mut self) -> Result<Self, ChannelError> {
+        let host = match &self.goal {
+            Goal::Target(target) => target.host(),
+            Goal::Connector(_) => None,
+        };
+        let variable = |name: &str| std::env::var(name).ok();
+        let proxy = host.map(|host| Proxy::of_environment(host, variable));
+        if let Some(proxy) = proxy.transpose()?.flatten() {
+            self.connects = Connects::Proxy(proxy);
+        }
+        Ok(self)
     }
 
     /// Adds an [interceptor](ClientInterceptor), which sees calls after those that
@@ -301,6 +333,10 @@ impl ChannelBuilder {
                 max_age: self.max_resolution_age,
             },
         };
+        if let (Connects::Proxy(_), Some(_)) = (&self.connects, target.host()) {
+            let name = target.default_authority();
+            return Ok(Source::one(Address::Other(name.into())));
+        }
         if let Some(source) = Source::of(target, lookup) {
             return Ok(source);
         }

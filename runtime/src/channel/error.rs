@@ -26,6 +26,13 @@ pub enum ChannelError {
         /// Its scheme.
         scheme: String,
     },
+    /// The text does not name a proxy.
+    Proxy {
+        /// The text as it was given, without who we are to it.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 impl std::fmt::Display for ChannelError {
@@ -44,6 +51,12 @@ impl std::fmt::Display for ChannelError {
                  ChannelBuilder::resolver, or leave out '{scheme}://' for a name that the system \
                  resolves"
             ),
+            Self::Proxy { url, reason } => write!(
+                f,
+                "'{}' is not a proxy: {reason}; expected 'http://host:port' or \
+                 'http://user:password@host:port'",
+                url.escape_debug()
+            ),
             Self::UserAgent(text) => write!(
                 f,
                 "'{}' cannot be the channel's user agent: it is not printable ASCII",
@@ -57,7 +70,10 @@ impl std::error::Error for ChannelError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Target(error) => Some(error),
-            Self::Authority { .. } | Self::UserAgent(_) | Self::Scheme { .. } => None,
+            Self::Authority { .. }
+            | Self::UserAgent(_)
+            | Self::Scheme { .. }
+            | Self::Proxy { .. } => None,
         }
     }
 }

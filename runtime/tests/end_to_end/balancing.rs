@@ -45,7 +45,7 @@ fn address(server: &Server) -> SocketAddr {
 struct Told(Mutex<Option<UnboundedReceiver<Resolution>>>);
 
 impl Resolver for Told {
-    fn scheme(&self) -> &str {
+    fn scheme(&self) -> &'static str {
         "told"
     }
 
@@ -58,7 +58,7 @@ impl Resolver for Told {
             // Tests see in calls what the policy says of it.
             let _ = updates.send(resolution).await;
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -22,6 +22,7 @@ mod inheritance;
 mod interceptors;
 mod lifecycle;
 mod options;
+mod proxies;
 mod reconnecting;
 mod statuses;
 mod streams;

@@ -120,6 +120,14 @@ impl Target {
         matches!(self.place, Place::Dns { .. } | Place::Other)
     }
 
+    /// The host, of a target that is one.
+    pub(crate) fn host(&self) -> Option<&str> {
+        match &self.place {
+            Place::Dns { host, .. } => Some(host),
+            Place::Addresses(_) | Place::One(_) | Place::Other => None,
+        }
+    }
+
     /// What requests name as `:authority` unless the user says otherwise.
     pub(crate) fn default_authority(&self) -> String {
         match &self.place {

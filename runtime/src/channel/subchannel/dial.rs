@@ -13,6 +13,7 @@ use tokio::net::UnixStream;
 use super::connector::ConnectsTo;
 use super::failure::{Failure, Step};
 use super::greeting::{self, Greeting};
+use super::proxy::Proxy;
 use super::race::race;
 use super::security::Security;
 use crate::channel::resolve::address::Address;
@@ -32,6 +33,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) enum Connects {
     /// Sockets of the system.
     Sockets,
+    /// Tunnels of a proxy's.
+    Proxy(Proxy),
     /// A connector of the user's own.
     Own(Arc<dyn ConnectsTo>),
     /// A function: the in-process transport.
@@ -42,6 +45,7 @@ impl fmt::Debug for Connects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sockets => "Sockets",
+            Self::Proxy(_) => "Proxy",
             Self::Own(_) => "Connector",
             Self::Function(_) => "Function",
         })
@@ -148,6 +152,9 @@ impl Dial {
                 .connect_boxed(address)
                 .await
                 .map(ByteStream::into_io),
+            (Connects::Proxy(proxy), Address::Tcp(_) | Address::Other(_)) => {
+                proxy.connect(&address.to_string()).await.map(Io::Tcp)
+            }
             (Connects::Sockets, Address::Tcp(address)) => {
                 let stream = TcpStream::connect(address).await?;
                 // Requests are written whole: waiting to fill a segment only
@@ -156,18 +163,18 @@ impl Dial {
                 Ok(Io::Tcp(stream))
             }
             #[cfg(unix)]
-            (Connects::Sockets, Address::Unix(path)) => {
+            (Connects::Sockets | Connects::Proxy(_), Address::Unix(path)) => {
                 UnixStream::connect(path).await.map(Io::Unix)
             }
             #[cfg(target_os = "linux")]
-            (Connects::Sockets, Address::UnixAbstract(name)) => {
+            (Connects::Sockets | Connects::Proxy(_), Address::UnixAbstract(name)) => {
                 use std::os::linux::net::SocketAddrExt;
                 let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
                 let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
                 stream.set_nonblocking(true)?;
                 UnixStream::from_std(stream).map(Io::Unix)
             }
-            (Connects::Sockets, _) => Err(unsupported(address)),
+            _ => Err(unsupported(address)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod greeting;
 pub(crate) mod handle;
 pub(crate) mod identity;
 pub(crate) mod lifecycle;
+pub(crate) mod proxy;
 mod race;
 pub(crate) mod report;
 pub(crate) mod security;

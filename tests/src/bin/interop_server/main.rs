@@ -1,10 +1,22 @@
 //! gRPC's interop server, under its official flags: `--port` (0 for any, which is
 //! then printed as `listening on ADDRESS`) and `--use_tls`, with the PEM files
-//! `--tls_cert_file` and `--tls_key_file`.
+//! `--tls_cert_file` and `--tls_key_file`. For the tests of fleets it also takes
+//!
+//! - `--server_id=NAME`: who answers, where a request asks for it; `rust-PID` unless set.
+//! - `--fail_percent=N`: that share of the unary calls fails with `UNAVAILABLE`; 0
+//!   unless set.
+//! - `--delay_ms=N`: how long each unary call takes, in milliseconds; 0 unless set.
+//! - `--max_concurrent_streams=N`: the calls that a connection may have at once; 256
+//!   unless set.
+//! - `--max_connection_age_ms=N`: connections are drained at this age, in milliseconds,
+//!   and 1000 at the least; never with 0, or unless set.
 
+mod fleet;
 mod service;
 
-use grpc_runtime::Server;
+use std::time::Duration;
+
+use grpc_runtime::{Http2Options, Server};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
@@ -15,9 +27,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut flags = Flags::parse(std::env::args().skip(1))?;
     let port: u16 = flags.take("port", 8080)?;
     let credentials = server_credentials(&mut flags)?;
+    let member = fleet::Member::take(&mut flags)?;
+    let mut http2 = Http2Options::default();
+    http2.max_concurrent_streams =
+        flags.take("max_concurrent_streams", http2.max_concurrent_streams)?;
+    let age = match flags.take("max_connection_age_ms", 0)? {
+        0 => Duration::MAX,
+        age => Duration::from_millis(age),
+    };
     flags.finish()?;
     let server = Server::builder()
-        .add_service(TestServiceServer::new(service::Interop::new()))
+        .http2(http2)
+        .max_connection_age(age)
+        .add_service(TestServiceServer::new(service::Interop::new(member)))
         .listen_with(format!("[::]:{port}"), credentials)
         .start()
         .await?;

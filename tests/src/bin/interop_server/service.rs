@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grpc_runtime::{Code, Compression, Context, Metadata, Receiver, Sender, Status};
 
+use crate::fleet::Member;
 use crate::{
     BoolValue, EchoStatus, Empty, Payload, PayloadType, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
@@ -15,22 +16,20 @@ const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
 pub(crate) struct Interop {
-    /// No other server that runs has it.
-    id: String,
+    member: Member,
 }
 
 impl Interop {
-    pub(crate) fn new() -> Self {
-        Self {
-            id: format!("rust-{}", std::process::id()),
-        }
+    pub(crate) fn new(member: Member) -> Self {
+        Self { member }
     }
 
-    fn unary(
+    async fn unary(
         &self,
         request: &SimpleRequest,
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
+        self.member.begin().await?;
         echo_metadata(context)?;
         let compressed = context.request_was_compressed();
         expect_compressed(request.expect_compressed.as_ref(), compressed)?;
@@ -43,7 +42,7 @@ impl Interop {
             ..SimpleResponse::default()
         };
         if request.fill_server_id {
-            response.server_id.clone_from(&self.id);
+            response.server_id.clone_from(&self.member.id);
         }
         Ok(response)
     }
@@ -134,7 +133,7 @@ impl TestServiceServicer for Interop {
         request: SimpleRequest,
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
-        self.unary(&request, context)
+        self.unary(&request, context).await
     }
 
     async fn cacheable_unary_call(
@@ -142,7 +141,7 @@ impl TestServiceServicer for Interop {
         request: SimpleRequest,
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
-        self.unary(&request, context)
+        self.unary(&request, context).await
     }
 
     async fn streaming_output_call(
