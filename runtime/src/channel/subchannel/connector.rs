@@ -14,9 +14,12 @@ use crate::transport::ByteStream;
 /// proxy, over a vsock, or to a server in a test.
 ///
 /// [`ChannelBuilder::connector`](crate::ChannelBuilder::connector) gives one to a
-/// channel. What it makes is encrypted as the channel's credentials say. It runs
-/// within the channel's [connect timeout](crate::ChannelBuilder::connect_timeout) and
-/// is dropped when that is over, or when another address was faster.
+/// channel. It gets the addresses that the channel's target leads to: those of the host,
+/// or, of the target `passthrough:///text`, the text as it stands, which nobody looks up
+/// ([`Address::Other`]). What it makes is encrypted as the channel's credentials say. It
+/// runs within the channel's
+/// [connect timeout](crate::ChannelBuilder::connect_timeout) and is dropped when that is
+/// over, or when another address was faster.
 ///
 /// ```
 /// use std::io;
