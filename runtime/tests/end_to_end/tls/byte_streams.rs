@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::certificates::Authority;
 use super::{BOUND, Who};
-use crate::byte_streams::{Pipes, TARGET, Wrap, held_back, plain};
+use crate::byte_streams::{Once, Pipes, TARGET, Wrap, connected_by, held_back, plain};
 use crate::calls::{Echoes, all_kinds};
 use crate::support::{Echo, EchoServicer, EchoStub, service};
-use grpc_runtime::{Channel, Server};
+use grpc_runtime::{Channel, Http2Options, Server};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -42,13 +42,28 @@ async fn the_peer_is_what_the_stream_was_called() {
 }
 
 #[tokio::test]
-async fn a_handshake_on_a_given_stream_is_cut_by_the_servers_end() {
-    let server = Server::builder().start().await.unwrap();
+async fn a_handshake_on_a_given_stream_is_cut_before_the_grace_begins() {
+    let mut options = Http2Options::default();
+    options.handshake_timeout = 3 * BOUND;
+    let server = Server::builder()
+        .add_service(service(Echoes))
+        .http2(options);
+    let server = server.start().await.unwrap();
     let (mut near, far) = tokio::io::duplex(4_000);
     let credentials = Authority::new().server().build().unwrap();
     server.serve_stream_with(far, credentials);
-    let report = timeout(BOUND, server.shutdown(BOUND)).await.unwrap();
-    assert_eq!(report.connections_cut, 0);
-    let end = timeout(BOUND, near.read_to_end(&mut Vec::new())).await;
+    // A call lets the grace last.
+    let (other, far) = tokio::io::duplex(4_000);
+    server.serve_stream(far);
+    let (mut requests, mut replies) = connected_by(Once::new(other)).chat().start();
+    requests.send(Echo::number(1)).await.unwrap();
+    assert!(replies.next().await.unwrap().is_some());
+    let stopping = tokio::spawn(server.shutdown(2 * BOUND));
+    let mut said = Vec::new();
+    let end = timeout(BOUND, near.read_to_end(&mut said)).await;
     assert_eq!(end.unwrap().unwrap(), 0);
+    assert!(!stopping.is_finished());
+    requests.finish();
+    let report = timeout(BOUND, stopping).await.unwrap().unwrap();
+    assert_eq!((report.calls_cut, report.connections_cut), (0, 0));
 }
