@@ -259,7 +259,7 @@ mod unix {
             .await
             .unwrap();
         let address = format!("unix:{}", path.display());
-        assert_eq!(server.addresses(), [address.clone()]);
+        assert_eq!(server.addresses(), std::slice::from_ref(&address));
         let stub = EchoStub(Channel::insecure(&address).unwrap());
         all_kinds(&stub).await;
         server.shutdown(BOUND).await;
