@@ -47,14 +47,12 @@ impl Policy for Servers {
         for endpoint in resolved.endpoints {
             // A server that stays keeps its connection.
             let known = before.iter().position(|it| *it.0.endpoint() == endpoint);
-            self.all.push(match known {
-                Some(place) => before.swap_remove(place),
-                None => {
-                    let subchannel = control.subchannel(endpoint);
-                    subchannel.connect();
-                    (subchannel, SubchannelState::Connecting)
-                }
-            });
+            let server = known.map(|place| before.swap_remove(place));
+            self.all.push(server.unwrap_or_else(|| {
+                let subchannel = control.subchannel(endpoint);
+                subchannel.connect();
+                (subchannel, SubchannelState::Connecting)
+            }));
         }
         for (gone, _) in before {
             control.remove(gone);
