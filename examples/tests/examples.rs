@@ -165,3 +165,37 @@ fn kv_watches_changes_and_lets_go() {
     ];
     assert_eq!(printed, expected);
 }
+
+#[test]
+fn balance_gives_each_server_its_share_and_goes_on_without_one() {
+    let printed = output(env!("CARGO_BIN_EXE_balance"), &[]);
+    let expected = [
+        "Ada answered 10 of 30 calls",
+        "Barbara answered 10 of 30 calls",
+        "Grace answered 10 of 30 calls",
+        "Barbara left, and Ada and Grace answered 30 more",
+    ];
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn custom_resolver_follows_its_file_and_prefers_its_zone() {
+    let printed = output(env!("CARGO_BIN_EXE_custom_resolver"), &[]);
+    let expected = [
+        "the list has rome alone: rome answers",
+        "oslo is on the list: oslo answers",
+        "oslo is down: rome answers",
+    ];
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn byte_streams_make_calls_through_a_pipe() {
+    let printed = output(env!("CARGO_BIN_EXE_byte_streams"), &[]);
+    let expected = [
+        "at the door: a pipe",
+        "Received: Hello, World behind a pipe!",
+        "stopped; 0 calls were cut",
+    ];
+    assert_eq!(printed, expected);
+}

@@ -146,8 +146,8 @@ pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use server::{
-    Context, Next, Outcome, Server, ServerBuilder, ServerError, ServerInterceptor, Service,
-    ServiceBuilder, ShutdownReport,
+    BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
+    ServerInterceptor, Service, ServiceBuilder, ShutdownReport,
 };
 pub use status::{Phase, Status, rpc};
 pub use stub::{

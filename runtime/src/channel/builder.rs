@@ -31,7 +31,9 @@ use crate::transport::http2::options::UpkeepOptions;
 impl Channel {
     /// A channel to `target`, secured as `credentials` say: `host:port`,
     /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port`, `unix:/path` or
-    /// `unix-abstract:name`. The port is 443 unless it is given.
+    /// `unix-abstract:name`. The port is 443 unless it is given. `passthrough:///text` is
+    /// for a [connector](ChannelBuilder::connector) of one's own, which alone knows what
+    /// the text means.
     ///
     /// `ipv4:` and `ipv6:` take several addresses of one service, with commas
     /// between them: `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Those, and those that a
@@ -139,8 +141,8 @@ impl ChannelBuilder {
     }
 
     /// Adds a [resolver](Resolver) for targets of its scheme. One that was added before
-    /// goes first; `dns`, `ipv4`, `ipv6`, `unix` and `unix-abstract` are always the
-    /// runtime's own.
+    /// goes first; `dns`, `ipv4`, `ipv6`, `unix`, `unix-abstract` and `passthrough` are
+    /// always the runtime's own.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolvers.push(Arc::new(resolver));
@@ -148,7 +150,8 @@ impl ChannelBuilder {
     }
 
     /// Makes the channel's connections by a [connector](Connector) of one's own, in
-    /// place of the system's sockets.
+    /// place of the system's sockets. The target `passthrough:///text` gives it the text
+    /// as the address.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connects = Connects::Own(Arc::new(connector));

@@ -25,6 +25,7 @@ const NO_OPTIONS: &[&str] = &[
     "Deadline::remaining",
     "Response::was_compressed",
     "RetryInfo::retry_delay",
+    "ServerBuilder::on_accept",
     "Shape::client_streams",
     "Shape::server_streams",
     "ShutdownReport::calls_cut",

@@ -6,9 +6,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::connection::ServerShared;
+use super::door::{Door, Guards};
 use super::error::ServerError;
+use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
-use super::listener::{ListenAddress, Listener};
+use super::listener::{BoundSocket, ListenAddress, Listener};
 use super::router::{Defaults, Router};
 use super::running::Server;
 use super::service::Service;
@@ -31,6 +33,7 @@ pub struct ServerBuilder {
     defaults: Defaults,
     encodings: Encodings,
     memory_limit: usize,
+    guards: Guards,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
     pub(super) shutdown_notice: Duration,
@@ -44,6 +47,7 @@ impl Default for ServerBuilder {
             defaults: Defaults::default(),
             encodings: Encodings::all(),
             memory_limit: MEMORY_LIMIT,
+            guards: Guards::default(),
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
             shutdown_notice: Duration::ZERO,
@@ -84,16 +88,73 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens on a socket that is bound already, for instance one that was
-    /// inherited.
+    /// Listens on a socket that is bound already, TCP or Unix: one that was inherited,
+    /// say. The file of such a Unix socket stays when the server stops, since whoever
+    /// bound it may listen again. Streams that something else accepts go to
+    /// [`Server::serve_stream`].
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[cfg(unix)]
+    /// # {
+    /// use std::os::fd::OwnedFd;
+    /// use std::os::unix::net::UnixListener;
+    ///
+    /// use grpc_runtime::{Server, ServerCredentials};
+    ///
+    /// # let inherited: OwnedFd = unimplemented!();
+    /// // `inherited` is what the service manager passed.
+    /// let server = Server::builder()
+    ///     .listen_on(UnixListener::from(inherited), ServerCredentials::insecure())
+    ///     .start()
+    ///     .await?;
+    /// # drop(server);
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn listen_on(
         mut self,
-        listener: std::net::TcpListener,
+        listener: impl Into<BoundSocket>,
         credentials: ServerCredentials,
     ) -> Self {
-        let address = Ok(ListenAddress::Bound(listener));
+        let address = Ok(ListenAddress::Bound(listener.into()));
         self.addresses.push((address, credentials));
+        self
+    }
+
+    /// Adds a function that is asked about each connection, accepted or
+    /// [given](Server::serve_stream), before anything is read from it and before TLS. With
+    /// `false` the connection is closed without a word. Of several each is asked, in their
+    /// order, until one refuses. It may set options of the socket
+    /// ([`Incoming::tcp`]).
+    ///
+    /// It runs in the task that accepts, so it must not block: nothing else is accepted
+    /// meanwhile. Where it panics, the connection is refused and the server goes on.
+    /// Channels [in process](crate::Channel::in_process) are not asked about.
+    ///
+    /// ```
+    /// use grpc_runtime::{PeerAddress, Server};
+    ///
+    /// let server = Server::builder().on_accept(|incoming| {
+    ///     if let Some(socket) = incoming.tcp() {
+    ///         let _ = socket.set_ttl(64);
+    ///     }
+    ///     match incoming.peer() {
+    ///         PeerAddress::Tcp(address) => address.ip().is_loopback(),
+    ///         _ => true,
+    ///     }
+    /// });
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn on_accept(
+        mut self,
+        ask: impl Fn(&Incoming<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.guards.push(ask);
         self
     }
 
@@ -189,11 +250,12 @@ impl ServerBuilder {
     }
 
     /// Listens on all addresses and serves in the background, until the
-    /// [`Server`] is shut down or dropped.
+    /// [`Server`] is shut down or dropped. Without an address it serves what it is
+    /// [given](Server::serve_stream), and nothing else.
     ///
     /// # Errors
     /// An address that is not one, or that the system refuses; two services of
-    /// one name; no address.
+    /// one name.
     ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for
@@ -205,12 +267,10 @@ impl ServerBuilder {
             let listener = Listener::bind(address?).await?;
             listeners.push((listener, credentials.into_security()));
         }
-        if listeners.is_empty() {
-            return Err(ServerError::NoAddress);
-        }
-        let notice = self.shutdown_notice;
+        let (notice, guards) = (self.shutdown_notice, std::mem::take(&mut self.guards));
         let (shared, http2) = self.into_shared()?;
-        Ok(Server::start(shared, &http2, notice, listeners))
+        let door = Door::new(shared, http2, guards);
+        Ok(Server::start(door, notice, listeners))
     }
 
     /// Listens on `address` without encryption, and on all others added before,

@@ -22,8 +22,6 @@ pub enum ServerError {
     },
     /// Two services of one server have the same name.
     DuplicateService(&'static str),
-    /// The server has no address to listen on.
-    NoAddress,
 }
 
 impl std::fmt::Display for ServerError {
@@ -38,9 +36,6 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
-            Self::NoAddress => {
-                f.write_str("the server has no address to listen on: call ServerBuilder::listen")
-            }
         }
     }
 }
@@ -49,7 +44,7 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } => Some(source),
-            Self::Address { .. } | Self::DuplicateService(_) | Self::NoAddress => None,
+            Self::Address { .. } | Self::DuplicateService(_) => None,
         }
     }
 }

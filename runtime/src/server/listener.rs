@@ -24,7 +24,56 @@ pub(crate) enum ListenAddress {
     Tcp(String),
     Unix(PathBuf),
     /// Bound by the user.
-    Bound(std::net::TcpListener),
+    Bound(BoundSocket),
+}
+
+/// A socket that is bound and listens: what
+/// [`ServerBuilder::listen_on`](crate::ServerBuilder::listen_on) takes. It is made from
+/// the standard library's listeners, TCP and Unix.
+#[derive(Debug)]
+pub struct BoundSocket(Bound);
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl From<std::net::TcpListener> for BoundSocket {
+    fn from(listener: std::net::TcpListener) -> Self {
+        Self(Bound::Tcp(listener))
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixListener> for BoundSocket {
+    fn from(listener: std::os::unix::net::UnixListener) -> Self {
+        Self(Bound::Unix(listener))
+    }
+}
+
+impl Bound {
+    fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| String::new(), |address| address.to_string()),
+            #[cfg(unix)]
+            Self::Unix(listener) => unix::address_of(listener),
+        }
+    }
+
+    fn listen(self) -> io::Result<Listener> {
+        match self {
+            Self::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener).map(Listener::Tcp)
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => UnixListener::inherited(listener).map(Listener::Unix),
+        }
+    }
 }
 
 impl ListenAddress {
@@ -98,20 +147,15 @@ impl Listener {
                 &format!("unix:{}", path.display()),
                 NO_UNIX_SOCKETS,
             )),
-            ListenAddress::Bound(listener) => {
-                let address = listener
-                    .local_addr()
-                    .map_or_else(|_| String::new(), |a| a.to_string());
-                listener
-                    .set_nonblocking(true)
-                    .and_then(|()| TcpListener::from_std(listener))
-                    .map(Self::Tcp)
-                    .map_err(|source| ServerError::Bind { address, source })
+            ListenAddress::Bound(BoundSocket(bound)) => {
+                let address = bound.address();
+                let listener = bound.listen();
+                listener.map_err(|source| ServerError::Bind { address, source })
             }
         }
     }
 
-    /// The address with its real port, or `unix:` and the path.
+    /// The address with its real port, or that of a Unix socket as it is written.
     pub(crate) fn local_address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener

@@ -1,34 +1,21 @@
-//! A server that runs: its accept loops, its connections, and the way they all
-//! end. It must never look inside a connection.
+//! A server that runs: its accept loops, what it is given, and the way it all ends. It
+//! must never look inside a connection.
 
-use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
-use super::call_count::CallCount;
-use super::connection::{ServerConnection, ServerShared};
-use super::context::Peer;
+use super::door::Door;
 use super::listener::Listener;
 use crate::call::command::Command;
-use crate::call::queue::QueueSender;
-use crate::clock;
-use crate::credentials::ServerSecurity;
-use crate::transport::Http2Options;
-use crate::transport::driver::Driver;
-use crate::transport::http2::connection::{Connection, Role};
+use crate::credentials::{ServerCredentials, ServerSecurity};
+use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
-use crate::transport::io::Io;
-#[cfg(feature = "tls")]
-use crate::transport::io::tls;
 
 /// After an accept that failed (no descriptors left, say) the loop waits so
 /// long before the next.
@@ -58,8 +45,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Server {
     addresses: Vec<String>,
     accepting: Vec<AbortHandle>,
-    connections: Arc<Connections>,
-    shared: Arc<ServerShared>,
+    door: Arc<Door>,
     notice: Duration,
     /// `true` once the server leaves.
     leaving: watch::Sender<bool>,
@@ -76,51 +62,13 @@ pub struct ShutdownReport {
     pub connections_cut: usize,
 }
 
-/// The connections of a server that are open now.
-#[derive(Debug)]
-struct Connections {
-    open: Mutex<Open>,
-    count: watch::Sender<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    next: u64,
-    stage: Stage,
-    places: HashMap<u64, Place>,
-}
-
-/// What becomes of a connection that is accepted now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Serving,
-    /// It is drained from the start.
-    Draining,
-    /// The server is gone: nothing is served any more.
-    Gone,
-}
-
-/// One connection in the register.
-#[derive(Debug)]
-struct Place {
-    queue: QueueSender<Command>,
-    calls: Arc<CallCount>,
-    /// Present once the task is spawned.
-    task: Option<AbortHandle>,
-}
-
 impl Server {
-    pub(crate) fn start(
-        shared: Arc<ServerShared>,
-        http2: &Http2Options,
+    pub(super) fn start(
+        door: Door,
         notice: Duration,
         listeners: Vec<(Listener, ServerSecurity)>,
     ) -> Self {
-        let connections = Arc::new(Connections {
-            open: Mutex::default(),
-            count: watch::Sender::new(0),
-        });
+        let door = Arc::new(door);
         let addresses = listeners
             .iter()
             .map(|(listener, _)| listener.local_address())
@@ -128,21 +76,13 @@ impl Server {
         let accepting = listeners
             .into_iter()
             .map(|(listener, security)| {
-                let accept = accept(
-                    listener,
-                    security,
-                    Arc::clone(&shared),
-                    http2.clone(),
-                    Arc::clone(&connections),
-                );
-                tokio::spawn(accept).abort_handle()
+                tokio::spawn(accept(listener, security, Arc::clone(&door))).abort_handle()
             })
             .collect();
         Self {
             addresses,
             accepting,
-            connections,
-            shared,
+            door,
             notice,
             leaving: watch::Sender::new(false),
         }
@@ -152,6 +92,45 @@ impl Server {
     /// `ip:port` with the real port, or `unix:/path`.
     pub fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// Serves a byte stream that was made elsewhere, without encryption: a vsock, an end of
+    /// a tunnel, one half of a pipe. It is a connection of the server as those are that it
+    /// accepts: [`on_accept`](crate::ServerBuilder::on_accept) is asked about it,
+    /// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout) runs
+    /// from now on, and [`shutdown`](Self::shutdown) drains it and then cuts it.
+    /// [`Context::peer`](crate::Context::peer) is what [`ByteStream::new`] was told, or the
+    /// socket's address. A TCP socket that has lost its other end is dropped.
+    ///
+    /// It returns at once and may be called from any thread: the connection runs on the
+    /// runtime in which the server was started.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::{ByteStream, Server};
+    ///
+    /// let server = Server::builder().start().await?;
+    /// let (near, far) = tokio::io::duplex(64 << 10);
+    /// server.serve_stream(ByteStream::new(far, "a pipe of my own"));
+    /// // `near` goes to a client.
+    /// # drop(near);
+    /// server.shutdown(Duration::from_secs(5)).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_stream(&self, stream: impl Into<ByteStream>) {
+        self.serve_stream_with(stream, ServerCredentials::insecure());
+    }
+
+    /// As [`serve_stream`](Self::serve_stream), secured as `credentials` say. While TLS
+    /// shakes hands there is no connection yet: [`shutdown`](Self::shutdown) cuts it.
+    pub fn serve_stream_with(&self, stream: impl Into<ByteStream>, credentials: ServerCredentials) {
+        let io = stream.into().into_io();
+        if let Some(peer) = io.peer() {
+            self.door.enter(io, peer, &credentials.into_security());
+        }
     }
 
     /// Waits for as long as the server runs: until it is dropped.
@@ -180,18 +159,19 @@ impl Server {
     pub async fn shutdown(self, grace: Duration) -> ShutdownReport {
         self.leaving.send_replace(true);
         if !self.notice.is_zero() {
-            self.connections.tell(|| Command::Drain);
+            self.door.connections.tell(|| Command::Drain);
             tokio::time::sleep(self.notice).await;
         }
         self.stop_accepting();
-        self.connections.set_draining();
-        self.connections.tell(|| Command::Drain);
-        let mut count = self.connections.count.subscribe();
+        self.door.connections.set_draining();
+        self.door.connections.tell(|| Command::Drain);
+        let mut count = self.door.connections.count.subscribe();
         let _ = tokio::time::timeout(grace.min(FOREVER), count.wait_for(|open| *open == 0)).await;
-        let connections_cut = self.connections.tell(|| Command::Close);
+        let connections_cut = self.door.connections.tell(|| Command::Close);
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, count.wait_for(|open| *open == 0)).await;
         ShutdownReport {
-            calls_cut: self.shared.calls_cut.load(Ordering::Relaxed) + self.connections.stuck(),
+            calls_cut: self.door.shared.calls_cut.load(Ordering::Relaxed)
+                + self.door.connections.stuck(),
             connections_cut,
         }
     }
@@ -200,182 +180,25 @@ impl Server {
         for task in &self.accepting {
             task.abort();
         }
+        self.door.close();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop_accepting();
-        self.connections.abort();
+        self.door.connections.abort();
     }
 }
 
-impl Connections {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_draining(&self) {
-        self.lock().stage = Stage::Draining;
-    }
-
-    /// Sends every connection a command; returns how many there are.
-    fn tell(&self, command: impl Fn() -> Command) -> usize {
-        let open = self.lock();
-        for place in open.places.values() {
-            let _ = place.queue.send(command());
-        }
-        open.places.len()
-    }
-
-    fn abort(&self) {
-        let mut open = self.lock();
-        open.stage = Stage::Gone;
-        for task in open.places.values().filter_map(|place| place.task.as_ref()) {
-            task.abort();
-        }
-    }
-
-    /// The calls of connections that did not even hear that they are closed: a
-    /// handler blocks each of them.
-    fn stuck(&self) -> usize {
-        let open = self.lock();
-        let calls = open.places.values().map(|place| place.calls.stuck());
-        calls.sum()
-    }
-
-    /// Runs a connection on a task of its own. One that was accepted while the
-    /// server was already leaving is drained from the start, or dropped.
-    fn run(self: &Arc<Self>, driver: Driver<ServerConnection>) {
-        let Some(key) = self.enter(&driver.application) else {
-            return;
-        };
-        let registered = Registered {
-            connections: Arc::clone(self),
-            key,
-        };
-        // Not under the lock: a runtime that is shutting down drops the task here.
-        let task = tokio::spawn(async move {
-            let _registered = registered;
-            driver.run().await;
-        });
-        let mut open = self.lock();
-        if open.stage == Stage::Gone {
-            task.abort();
-        } else if let Some(place) = open.places.get_mut(&key) {
-            place.task = Some(task.abort_handle());
-        }
-    }
-
-    /// A connection's key in the register; `None` where it comes too late.
-    fn enter(&self, connection: &ServerConnection) -> Option<u64> {
-        let mut open = self.lock();
-        let queue = connection.sender();
-        match open.stage {
-            Stage::Serving => {}
-            Stage::Draining => {
-                let _ = queue.send(Command::Drain);
-            }
-            Stage::Gone => return None,
-        }
-        open.next += 1;
-        let key = open.next;
-        let place = Place {
-            queue,
-            calls: Arc::clone(connection.call_count()),
-            task: None,
-        };
-        open.places.insert(key, place);
-        self.count.send_replace(open.places.len());
-        Some(key)
-    }
-}
-
-/// A connection's place in the register, given up when its task ends in
-/// whatever way.
-struct Registered {
-    connections: Arc<Connections>,
-    key: u64,
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let mut open = self.connections.lock();
-        open.places.remove(&self.key);
-        self.connections.count.send_replace(open.places.len());
-    }
-}
-
-/// Accepts until it is aborted, which also cuts the handshakes under way.
-async fn accept(
-    listener: Listener,
-    security: ServerSecurity,
-    shared: Arc<ServerShared>,
-    http2: Http2Options,
-    connections: Arc<Connections>,
-) {
-    let mut handshakes = JoinSet::<()>::new();
+/// Accepts until it is aborted.
+async fn accept(listener: Listener, security: ServerSecurity, door: Arc<Door>) {
     loop {
-        let accepted = {
-            let mut accept = pin!(listener.accept());
-            poll_fn(|cx| {
-                // Forgets those that ended.
-                while let Poll::Ready(Some(_)) = handshakes.poll_join_next(cx) {}
-                accept.as_mut().poll(cx)
-            })
-            .await
-        };
-        match accepted {
-            Ok((io, address)) => {
-                let begun = clock::now();
-                let (shared, http2) = (Arc::clone(&shared), http2.clone());
-                match &security {
-                    ServerSecurity::Insecure => {
-                        let peer = Peer::at(address);
-                        let serve = || serve_connection(io, peer, shared, http2, begun);
-                        // A panic ends the connection that it is about, not the loop.
-                        if let Ok(driver) = catch_unwind(AssertUnwindSafe(serve)) {
-                            connections.run(driver);
-                        }
-                    }
-                    #[cfg(feature = "tls")]
-                    ServerSecurity::Tls(config) => {
-                        let (config, connections) = (Arc::clone(config), Arc::clone(&connections));
-                        handshakes.spawn(async move {
-                            let handshake = tls::accept(&config, io);
-                            let secured = tokio::time::timeout(http2.handshake_timeout, handshake);
-                            // A client that failed has been told by an alert.
-                            if let Ok(Ok((io, identity))) = secured.await {
-                                let peer = Peer { address, identity };
-                                connections.run(serve_connection(io, peer, shared, http2, begun));
-                            }
-                        });
-                    }
-                }
-            }
+        match listener.accept().await {
+            Ok((io, address)) => door.enter(io, address, &security),
             // The client left before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
-}
-
-/// A server's end of a connection that was accepted when it had `begun`, which
-/// is when its handshake's time began.
-pub(crate) fn serve_connection(
-    io: Io,
-    peer: Peer,
-    shared: Arc<ServerShared>,
-    http2: Http2Options,
-    begun: Instant,
-) -> Driver<ServerConnection> {
-    let mut upkeep = shared.upkeep;
-    if upkeep.lifetime.max_age.is_some() {
-        upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
-    }
-    let mut connection = Connection::new(Role::Server, http2, begun);
-    connection.share_memory(Arc::clone(&shared.memory));
-    connection.keep_up(&upkeep, begun);
-    let calls = ServerConnection::new(shared, peer, clock::now());
-    Driver::new(io, connection, calls)
 }

@@ -391,14 +391,16 @@ impl<A: Application> Driver<A> {
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut moved = false;
         loop {
-            // First what TLS holds back: output gathers here meanwhile, not there.
-            if self.io.wants_flush() {
+            let is_all = self.connection.output().is_empty();
+            // First what TLS holds back: output gathers here meanwhile, not there. A
+            // stream that gathers by itself is flushed once it has all.
+            if self.io.holds_back() || (is_all && self.io.wants_flush()) {
                 match Pin::new(&mut self.io).poll_flush(cx) {
                     Poll::Ready(flushed) => flushed?,
                     Poll::Pending => break,
                 }
             }
-            if self.connection.output().is_empty() {
+            if is_all {
                 break;
             }
             let mut slices = [IoSlice::new(&[]); WRITE_SLICES];

@@ -10,12 +10,14 @@
 mod addresses;
 mod balancing;
 mod blocking;
+mod byte_streams;
 mod call_credentials;
 mod calls;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;
 mod crowds;
+mod door;
 mod endings;
 mod heavy;
 mod inheritance;

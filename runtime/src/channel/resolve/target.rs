@@ -57,8 +57,8 @@ impl std::error::Error for TargetError {}
 
 impl Target {
     /// Parses `host:port`, `dns:[//authority/]host:port`, `ipv4:…` and `ipv6:…` with
-    /// one address or several, `unix:path`, `unix:///path`, `unix-abstract:name`, and
-    /// `scheme://authority/path` of any other scheme.
+    /// one address or several, `unix:path`, `unix:///path`, `unix-abstract:name`,
+    /// `passthrough:///text`, and `scheme://authority/path` of any other scheme.
     pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
         let error = |reason| TargetError {
             target: text.to_owned(),
@@ -80,6 +80,7 @@ impl Target {
                 Err("it is a URL: leave out 'https://', and ask for TLS by ChannelCredentials::tls")
             }
             Some("dns") => parse_dns(rest),
+            Some("passthrough") => passthrough(rest),
             Some(_) => Ok(Place::Other),
             None => parse_host(text),
         };
@@ -136,6 +137,7 @@ impl Target {
             Place::Addresses(addresses) => addresses
                 .first()
                 .map_or_else(String::new, SocketAddr::to_string),
+            Place::One(Address::Other(text)) => encoded(text),
             Place::One(_) => "localhost".to_owned(),
             Place::Other => encoded(&self.path),
         }
@@ -178,6 +180,15 @@ fn unix(rest: &str) -> Result<&str, &'static str> {
         return Err("the path is empty");
     }
     Ok(path)
+}
+
+/// A text that nobody resolves: a connector knows what it means.
+fn passthrough(rest: &str) -> Result<Place, &'static str> {
+    match rest.strip_prefix("///") {
+        None => Err("'passthrough' has no authority: write 'passthrough:///text'"),
+        Some("") => Err("the text is empty"),
+        Some(text) => Ok(Place::One(Address::Other(text.into()))),
+    }
 }
 
 fn parse_dns(rest: &str) -> Result<Place, &'static str> {

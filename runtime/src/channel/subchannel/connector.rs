@@ -1,9 +1,11 @@
 //! Byte streams of the user's own making. A value of what makes them; it must never
 //! decide when to connect.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::task::Poll;
 
 use crate::channel::resolve::address::Address;
 use crate::transport::ByteStream;
@@ -12,9 +14,12 @@ use crate::transport::ByteStream;
 /// proxy, over a vsock, or to a server in a test.
 ///
 /// [`ChannelBuilder::connector`](crate::ChannelBuilder::connector) gives one to a
-/// channel. What it makes is encrypted as the channel's credentials say. It runs
-/// within the channel's [connect timeout](crate::ChannelBuilder::connect_timeout) and
-/// is dropped when that is over, or when another address was faster.
+/// channel. It gets the addresses that the channel's target leads to: those of the host,
+/// or, of the target `passthrough:///text`, the text as it stands, which nobody looks up
+/// ([`Address::Other`]). What it makes is encrypted as the channel's credentials say. It
+/// runs within the channel's
+/// [connect timeout](crate::ChannelBuilder::connect_timeout) and is dropped when that is
+/// over, or when another address was faster.
 ///
 /// ```
 /// use std::io;
@@ -36,7 +41,9 @@ use crate::transport::ByteStream;
 /// ```
 pub trait Connector: Send + Sync + 'static {
     /// Makes a stream to `address`. An error fails the attempt, as that of a socket
-    /// does.
+    /// does: calls end with `UNAVAILABLE`, the address and the error's text, and have the
+    /// error as their source. A panic is such an error. It runs in the task of the
+    /// connection, so it must not block.
     fn connect(&self, address: &Address) -> impl Future<Output = io::Result<ByteStream>> + Send;
 }
 
@@ -55,4 +62,20 @@ impl<C: Connector> ConnectsTo for C {
     ) -> Pin<Box<dyn Future<Output = io::Result<ByteStream>> + Send + 'a>> {
         Box::pin(self.connect(address))
     }
+}
+
+/// What a connector makes; an error where it panics, so that it ends this attempt alone.
+pub(super) async fn connect(
+    connector: &dyn ConnectsTo,
+    address: &Address,
+) -> io::Result<ByteStream> {
+    let panicked = |_| io::Error::other("the connector panicked");
+    let begin = || connector.connect_boxed(address);
+    let mut future = catch_unwind(AssertUnwindSafe(begin)).map_err(panicked)?;
+    poll_fn(|cx| {
+        let poll = || future.as_mut().poll(cx);
+        let polled = catch_unwind(AssertUnwindSafe(poll));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+    })
+    .await
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::connector::ConnectsTo;
+use super::connector::{self, ConnectsTo};
 use super::failure::{Failure, Step};
 use super::greeting::{self, Greeting};
 use super::proxy::Proxy;
@@ -148,10 +148,10 @@ impl Dial {
     async fn stream(&self, address: &Address) -> io::Result<Io> {
         match (&self.connects, address) {
             (Connects::Function(connect), _) => Ok(connect()),
-            (Connects::Own(connector), _) => connector
-                .connect_boxed(address)
-                .await
-                .map(ByteStream::into_io),
+            (Connects::Own(connector), _) => {
+                let connected = connector::connect(&**connector, address).await;
+                connected.map(ByteStream::into_io)
+            }
             (Connects::Proxy(proxy), Address::Tcp(_) | Address::Other(_)) => {
                 proxy.connect(&address.to_string()).await.map(Io::Tcp)
             }

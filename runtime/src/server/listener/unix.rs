@@ -6,23 +6,38 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
-/// A socket whose file is removed when the server stops listening.
+/// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct UnixListener {
     socket: tokio::net::UnixListener,
-    path: PathBuf,
+    address: String,
+    /// The file that this server made, which goes with it.
+    file: Option<PathBuf>,
 }
 
 impl UnixListener {
+    /// Makes the socket and its file.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
         remove_stale_socket(path)?;
-        let socket = tokio::net::UnixListener::bind(path)?;
-        let path = path.to_owned();
-        Ok(Self { socket, path })
+        Ok(Self {
+            socket: tokio::net::UnixListener::bind(path)?,
+            address: format!("unix:{}", path.display()),
+            file: Some(path.to_owned()),
+        })
+    }
+
+    /// Takes one that others made, file and all.
+    pub(crate) fn inherited(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            address: address_of(&listener),
+            socket: tokio::net::UnixListener::from_std(listener)?,
+            file: None,
+        })
     }
 
     pub(crate) fn local_address(&self) -> String {
-        format!("unix:{}", self.path.display())
+        self.address.clone()
     }
 
     pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
@@ -33,8 +48,24 @@ impl UnixListener {
 
 impl Drop for UnixListener {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(file) = &self.file {
+            let _ = std::fs::remove_file(file);
+        }
     }
+}
+
+/// `unix:` and the path, or `unix-abstract:` and the name; `unix:` alone for a socket
+/// that has neither.
+pub(super) fn address_of(listener: &std::os::unix::net::UnixListener) -> String {
+    let Ok(address) = listener.local_addr() else {
+        return "unix:".to_owned();
+    };
+    #[cfg(target_os = "linux")]
+    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(&address) {
+        return format!("unix-abstract:{}", name.escape_ascii());
+    }
+    let path = address.as_pathname().unwrap_or(Path::new(""));
+    format!("unix:{}", path.display())
 }
 
 /// A socket file that nobody listens on is left over from a process that was

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +17,10 @@ use crate::transport::peer::PeerAddress;
 
 /// A stream of bytes that HTTP/2 runs over: a socket of tokio's, or anything else that
 /// reads and writes, as a vsock, a tunnel or a WebSocket.
+///
+/// A channel's [`Connector`](crate::Connector) makes them, and
+/// [`Server::serve_stream`](crate::Server::serve_stream) serves them. A TCP socket
+/// sends at once what it is given: `TCP_NODELAY` is set, as on the runtime's own.
 ///
 /// ```
 /// use grpc_runtime::ByteStream;
@@ -37,12 +42,17 @@ pub(crate) struct Own {
     peer: Arc<str>,
     /// Something was written, and the flush after it is not done.
     is_dirty: bool,
+    /// It has panicked.
+    is_broken: bool,
 }
+
+const PANICKED: &str = "the byte stream panicked";
 
 impl ByteStream {
     /// Over any stream; `peer` is what logs, errors and
     /// [`Context::peer`](crate::Context::peer) call the other end. What was written is
-    /// flushed when there is no more to write.
+    /// flushed when there is no more to write. A stream that panics fails with an error,
+    /// as a socket does: its connection ends, and nothing else.
     pub fn new(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: impl Into<Arc<str>>,
@@ -51,6 +61,7 @@ impl ByteStream {
             stream: Box::new(stream),
             peer: peer.into(),
             is_dirty: false,
+            is_broken: false,
         })))
     }
 
@@ -61,6 +72,8 @@ impl ByteStream {
 
 impl From<TcpStream> for ByteStream {
     fn from(stream: TcpStream) -> Self {
+        // A socket that fails here fails again when read.
+        let _ = stream.set_nodelay(true);
         Self(Io::Tcp(stream))
     }
 }
@@ -93,6 +106,21 @@ impl Own {
         self.is_dirty
     }
 
+    /// Asks the stream for something. One that has panicked is not asked again.
+    fn ask<T>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut dyn ReadWrite>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.is_broken {
+            return Poll::Ready(Err(io::Error::other(PANICKED)));
+        }
+        let poll = || poll(Pin::new(&mut *self.stream));
+        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
+            self.is_broken = true;
+            Poll::Ready(Err(io::Error::other(PANICKED)))
+        })
+    }
+
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.is_dirty |= matches!(written, Poll::Ready(Ok(1..)));
         written
@@ -105,7 +133,7 @@ impl AsyncRead for Own {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.ask(|stream| stream.poll_read(cx, buf))
     }
 }
 
@@ -115,7 +143,7 @@ impl AsyncWrite for Own {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = self.ask(|stream| stream.poll_write(cx, buf));
         self.wrote(written)
     }
 
@@ -124,7 +152,7 @@ impl AsyncWrite for Own {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = self.ask(|stream| stream.poll_write_vectored(cx, bufs));
         self.wrote(written)
     }
 
@@ -133,13 +161,13 @@ impl AsyncWrite for Own {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let flushed = self.ask(|stream| stream.poll_flush(cx));
         self.is_dirty &= flushed.is_pending();
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.ask(|stream| stream.poll_shutdown(cx))
     }
 }
 

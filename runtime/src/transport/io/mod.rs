@@ -47,12 +47,22 @@ impl Io {
 
     /// Whether bytes that were written wait here for a flush: sockets keep none,
     /// TLS keeps records that its socket did not take, and of a user's stream nobody
-    /// knows.
+    /// knows, so that each write to it wants one.
     pub(crate) fn wants_flush(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.wants_write(),
+            Self::Tls(stream) => stream.wants_flush(),
             Self::Own(stream) => stream.wants_flush(),
+            _ => false,
+        }
+    }
+
+    /// Whether a flush comes before the next write: TLS would take that in though its
+    /// socket is full.
+    pub(crate) fn holds_back(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.holds_back(),
             _ => false,
         }
     }

@@ -185,8 +185,13 @@ impl Stream {
     }
 
     /// Whether records wait that the socket did not take.
-    pub(crate) fn wants_write(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         self.0.get_ref().1.wants_write()
+    }
+
+    /// Whether bytes wait for a flush, in records or in the stream below.
+    pub(super) fn wants_flush(&self) -> bool {
+        self.holds_back() || self.0.get_ref().0.io.wants_flush()
     }
 }
 

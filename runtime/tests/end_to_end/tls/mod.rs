@@ -1,6 +1,7 @@
 //! Calls over TLS, and whom either side lets in.
 
 mod addresses;
+mod byte_streams;
 mod calls;
 mod certificates;
 mod handshakes;

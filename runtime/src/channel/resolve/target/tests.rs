@@ -47,6 +47,10 @@ fn every_form_of_target() {
         ("DNS:///example.com:80", dns("example.com", 80)),
         ("ipv4:///10.0.0.1:80", addresses(&["10.0.0.1:80"])),
         ("zoo://keeper/cats/small", Place::Other),
+        (
+            "passthrough:///vsock:3:80",
+            Place::One(Address::Other("vsock:3:80".into())),
+        ),
     ] {
         assert_eq!(
             Target::parse(text).map(|target| target.place),
@@ -76,6 +80,8 @@ fn what_is_no_target_is_refused_with_a_reason() {
         "ipv6:1.2.3.4:80",
         "ipv6:[::1]:x",
         "1.2.3.4:1,5.6.7.8:1",
+        "passthrough:///",
+        "passthrough://x/y",
     ] {
         let error = Target::parse(text).expect_err(text);
         assert!(error.to_string().contains(text), "{error}");
@@ -93,6 +99,8 @@ fn the_authority_is_the_host_and_port() {
         Target::parse("unix:/x").unwrap().default_authority(),
         "localhost"
     );
+    let own = Target::parse("passthrough:///vsock/3").unwrap();
+    assert_eq!(own.default_authority(), "vsock%2F3");
     let several = Target::parse("ipv4:10.0.0.1:5,10.0.0.2:6").unwrap();
     assert_eq!(several.default_authority(), "10.0.0.1:5");
     assert_eq!(several.to_string(), "10.0.0.1:5,10.0.0.2:6");

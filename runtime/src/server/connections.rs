@@ -1,0 +1,153 @@
+//! The register of a server's connections: what the end of the server tells, cuts and
+//! counts. It must never look inside a connection.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::call_count::CallCount;
+use super::connection::ServerConnection;
+use crate::call::command::Command;
+use crate::call::queue::QueueSender;
+use crate::transport::driver::Driver;
+
+/// The connections of a server that are open now.
+#[derive(Debug)]
+pub(super) struct Connections {
+    open: Mutex<Open>,
+    /// How many are open.
+    pub(super) count: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    stage: Stage,
+    places: HashMap<u64, Place>,
+}
+
+/// What becomes of a connection that is accepted now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Serving,
+    /// It is drained from the start.
+    Draining,
+    /// The server is gone: nothing is served any more.
+    Gone,
+}
+
+/// One connection in the register.
+#[derive(Debug)]
+struct Place {
+    queue: QueueSender<Command>,
+    calls: Arc<CallCount>,
+    /// Present once the task is spawned.
+    task: Option<AbortHandle>,
+}
+
+impl Connections {
+    pub(super) fn new() -> Self {
+        Self {
+            open: Mutex::default(),
+            count: watch::Sender::new(0),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_draining(&self) {
+        self.lock().stage = Stage::Draining;
+    }
+
+    /// Sends every connection a command; returns how many there are.
+    pub(super) fn tell(&self, command: impl Fn() -> Command) -> usize {
+        let open = self.lock();
+        for place in open.places.values() {
+            let _ = place.queue.send(command());
+        }
+        open.places.len()
+    }
+
+    pub(super) fn abort(&self) {
+        let mut open = self.lock();
+        open.stage = Stage::Gone;
+        for task in open.places.values().filter_map(|place| place.task.as_ref()) {
+            task.abort();
+        }
+    }
+
+    /// The calls of connections that did not even hear that they are closed: a
+    /// handler blocks each of them.
+    pub(super) fn stuck(&self) -> usize {
+        let open = self.lock();
+        let calls = open.places.values().map(|place| place.calls.stuck());
+        calls.sum()
+    }
+
+    /// Runs a connection on a task of its own. One that was accepted while the
+    /// server was already leaving is drained from the start, or dropped.
+    pub(super) fn run(self: &Arc<Self>, runtime: &Handle, driver: Driver<ServerConnection>) {
+        let Some(key) = self.enter(&driver.application) else {
+            return;
+        };
+        let registered = Registered {
+            connections: Arc::clone(self),
+            key,
+        };
+        // Not under the lock: a runtime that is shutting down drops the task here.
+        let task = runtime.spawn(async move {
+            let _registered = registered;
+            driver.run().await;
+        });
+        let mut open = self.lock();
+        if open.stage == Stage::Gone {
+            task.abort();
+        } else if let Some(place) = open.places.get_mut(&key) {
+            place.task = Some(task.abort_handle());
+        }
+    }
+
+    /// A connection's key in the register; `None` where it comes too late.
+    fn enter(&self, connection: &ServerConnection) -> Option<u64> {
+        let mut open = self.lock();
+        let queue = connection.sender();
+        match open.stage {
+            Stage::Serving => {}
+            Stage::Draining => {
+                let _ = queue.send(Command::Drain);
+            }
+            Stage::Gone => return None,
+        }
+        open.next += 1;
+        let key = open.next;
+        let place = Place {
+            queue,
+            calls: Arc::clone(connection.call_count()),
+            task: None,
+        };
+        open.places.insert(key, place);
+        self.count.send_replace(open.places.len());
+        Some(key)
+    }
+}
+
+/// A connection's place in the register, given up when its task ends in
+/// whatever way.
+struct Registered {
+    connections: Arc<Connections>,
+    key: u64,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut open = self.connections.lock();
+        open.places.remove(&self.key);
+        self.connections.count.send_replace(open.places.len());
+    }
+}

@@ -1,0 +1,150 @@
+//! The door of a server: what becomes of a byte stream, accepted or given, until it is a
+//! connection in the register. It must never read from a stream itself.
+
+use std::fmt;
+#[cfg(feature = "tls")]
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "tls")]
+use std::pin::pin;
+use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::task::Poll;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+#[cfg(feature = "tls")]
+use tokio::sync::watch;
+
+use super::connection::{ServerConnection, ServerShared};
+use super::connections::Connections;
+use super::context::Peer;
+use super::incoming::Incoming;
+use crate::clock;
+use crate::credentials::ServerSecurity;
+use crate::transport::driver::Driver;
+use crate::transport::http2::connection::{Connection, Role};
+use crate::transport::io::Io;
+#[cfg(feature = "tls")]
+use crate::transport::io::tls;
+use crate::transport::{Http2Options, PeerAddress};
+
+/// What is asked about connections before they are served.
+#[derive(Clone, Default)]
+pub(super) struct Guards(Vec<Arc<Guard>>);
+
+type Guard = dyn Fn(&Incoming<'_>) -> bool + Send + Sync;
+
+impl Guards {
+    pub(super) fn push(&mut self, guard: impl Fn(&Incoming<'_>) -> bool + Send + Sync + 'static) {
+        self.0.push(Arc::new(guard));
+    }
+
+    fn let_in(&self, io: &Io, peer: &PeerAddress) -> bool {
+        let incoming = Incoming::new(io, peer);
+        self.0.iter().all(|guard| guard(&incoming))
+    }
+}
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guards({})", self.0.len())
+    }
+}
+
+/// One for all listeners of a server, and for what it is given.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) shared: Arc<ServerShared>,
+    pub(super) connections: Arc<Connections>,
+    http2: Http2Options,
+    guards: Guards,
+    /// Where handshakes and connections run, whoever gives a stream.
+    runtime: Handle,
+    /// Cuts the handshakes under way.
+    #[cfg(feature = "tls")]
+    is_closed: watch::Sender<bool>,
+}
+
+impl Door {
+    /// The door of a server that runs on the runtime of the caller.
+    pub(super) fn new(shared: Arc<ServerShared>, http2: Http2Options, guards: Guards) -> Self {
+        Self {
+            shared,
+            connections: Arc::new(Connections::new()),
+            http2,
+            guards,
+            runtime: Handle::current(),
+            #[cfg(feature = "tls")]
+            is_closed: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets a stream in, or drops it. Whatever panics here is about this stream alone:
+    /// it is dropped, and whoever brought it goes on.
+    pub(super) fn enter(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if self.guards.let_in(&io, &address) {
+                self.secure(io, address, security);
+            }
+        }));
+    }
+
+    fn secure(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
+        let begun = clock::now();
+        let (shared, http2) = (Arc::clone(&self.shared), self.http2.clone());
+        match security {
+            ServerSecurity::Insecure => {
+                let driver = serve_connection(io, Peer::at(address), shared, http2, begun);
+                self.connections.run(&self.runtime, driver);
+            }
+            #[cfg(feature = "tls")]
+            ServerSecurity::Tls(config) => {
+                let (config, connections) = (Arc::clone(config), Arc::clone(&self.connections));
+                let (runtime, mut is_closed) = (self.runtime.clone(), self.is_closed.subscribe());
+                self.runtime.spawn(async move {
+                    let handshake = tls::accept(&config, io);
+                    let limit = http2.handshake_timeout;
+                    let mut secured = pin!(tokio::time::timeout(limit, handshake));
+                    let mut closed = pin!(is_closed.wait_for(|is_closed| *is_closed));
+                    let secured = poll_fn(|cx| match closed.as_mut().poll(cx) {
+                        Poll::Ready(_) => Poll::Ready(None),
+                        Poll::Pending => secured.as_mut().poll(cx).map(Some),
+                    });
+                    // A client that failed has been told by an alert.
+                    if let Some(Ok(Ok((io, identity)))) = secured.await {
+                        let peer = Peer { address, identity };
+                        let driver = serve_connection(io, peer, shared, http2, begun);
+                        connections.run(&runtime, driver);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Cuts the handshakes under way, and those that begin from now on.
+    pub(super) fn close(&self) {
+        #[cfg(feature = "tls")]
+        self.is_closed.send_replace(true);
+    }
+}
+
+/// A server's end of a connection that was accepted when it had `begun`, which
+/// is when its handshake's time began.
+pub(crate) fn serve_connection(
+    io: Io,
+    peer: Peer,
+    shared: Arc<ServerShared>,
+    http2: Http2Options,
+    begun: Instant,
+) -> Driver<ServerConnection> {
+    let mut upkeep = shared.upkeep;
+    if upkeep.lifetime.max_age.is_some() {
+        upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
+    }
+    let mut connection = Connection::new(Role::Server, http2, begun);
+    connection.share_memory(Arc::clone(&shared.memory));
+    connection.keep_up(&upkeep, begun);
+    let calls = ServerConnection::new(shared, peer, clock::now());
+    Driver::new(io, connection, calls)
+}
