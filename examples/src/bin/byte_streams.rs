@@ -39,8 +39,8 @@ impl Connector for Pipes {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // It has no address, and serves what it is given.
     let server = Server::builder()
+        .listen_nowhere()
         .add_service(HelloServiceServer::new(Greeter))
         .on_accept(|incoming| {
             println!("at the door: {}", incoming.peer());

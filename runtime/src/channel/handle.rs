@@ -23,11 +23,11 @@ use crate::transport::Http2Options;
 /// (`wait_for_ready`). Once an attempt to connect has failed, the channel goes on
 /// trying until one succeeds, whether calls come or not. The attempts are spaced by
 /// gRPC's backoff: 1 s, growing by 1.6 to 120 s, ±20 %, unless
-/// [`reconnect_backoff`](ChannelBuilder::reconnect_backoff) says otherwise.
+/// [`reconnect_backoff`](crate::ChannelBuilder::reconnect_backoff) says otherwise.
 ///
 /// The connection runs on the tokio runtime of the first call, or on a
 /// background thread of its own if that call came from a thread without one, or if
-/// [`background_connections`](ChannelBuilder::background_connections) asks for it.
+/// [`background_connections`](crate::ChannelBuilder::background_connections) asks for it.
 /// When that runtime is shut down, the calls that run end with `UNAVAILABLE`, and the
 /// next one connects anew. A single-threaded runtime stands still while nobody is in
 /// its `block_on`: the first call that comes from elsewhere moves the channel to a
@@ -140,7 +140,7 @@ impl Channel {
     /// is being made, is enough; a failure is told by [`state`](Self::state), and
     /// the channel tries again after each backoff. After a failure it tries at once, in
     /// place of waiting for the rest of the
-    /// [backoff](ChannelBuilder::reconnect_backoff), which begins anew: for a program
+    /// [backoff](crate::ChannelBuilder::reconnect_backoff), which begins anew: for a program
     /// that knows that the server is back.
     ///
     /// # Errors

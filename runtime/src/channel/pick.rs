@@ -2,6 +2,7 @@
 //! there without asking anyone.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::call::open::Open;
@@ -112,8 +113,9 @@ impl Picks {
         match &self.0 {
             Choice::One(subchannel) => subchannel.open(open),
             Choice::By(picker) => {
-                let pick = picker.pick(&PickArgs::of(&open));
-                let Pick::Use(subchannel, ticket) = pick else {
+                // One that panics does so again where the hub asks it, which says so.
+                let pick = catch_unwind(AssertUnwindSafe(|| picker.pick(&PickArgs::of(&open))));
+                let Ok(Pick::Use(subchannel, ticket)) = pick else {
                     return Err(open);
                 };
                 open.attempt.ticket = ticket;

@@ -34,6 +34,7 @@ pub struct ServerBuilder {
     encodings: Encodings,
     memory_limit: usize,
     guards: Guards,
+    needs_address: bool,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
     pub(super) shutdown_notice: Duration,
@@ -48,6 +49,7 @@ impl Default for ServerBuilder {
             encodings: Encodings::all(),
             memory_limit: MEMORY_LIMIT,
             guards: Guards::default(),
+            needs_address: true,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
             shutdown_notice: Duration::ZERO,
@@ -249,13 +251,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Needs no address: the server serves the streams that it is
+    /// [given](Server::serve_stream), beside those of its addresses, if it has any.
+    #[must_use]
+    pub fn listen_nowhere(mut self) -> Self {
+        self.needs_address = false;
+        self
+    }
+
     /// Listens on all addresses and serves in the background, until the
-    /// [`Server`] is shut down or dropped. Without an address it serves what it is
-    /// [given](Server::serve_stream), and nothing else.
+    /// [`Server`] is shut down or dropped.
     ///
     /// # Errors
     /// An address that is not one, or that the system refuses; two services of
-    /// one name.
+    /// one name; no address, unless it [needs none](Self::listen_nowhere).
     ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for
@@ -266,6 +275,9 @@ impl ServerBuilder {
         for (address, credentials) in std::mem::take(&mut self.addresses) {
             let listener = Listener::bind(address?).await?;
             listeners.push((listener, credentials.into_security()));
+        }
+        if listeners.is_empty() && self.needs_address {
+            return Err(ServerError::NoAddress);
         }
         let (notice, guards) = (self.shutdown_notice, std::mem::take(&mut self.guards));
         let (shared, http2) = self.into_shared()?;

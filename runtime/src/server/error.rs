@@ -22,6 +22,8 @@ pub enum ServerError {
     },
     /// Two services of one server have the same name.
     DuplicateService(&'static str),
+    /// The server has no address to listen on.
+    NoAddress,
 }
 
 impl std::fmt::Display for ServerError {
@@ -36,6 +38,10 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
+            Self::NoAddress => f.write_str(
+                "the server has no address to listen on: call ServerBuilder::listen, or \
+                 listen_nowhere for streams that Server::serve_stream is given",
+            ),
         }
     }
 }
@@ -44,7 +50,7 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } => Some(source),
-            Self::Address { .. } | Self::DuplicateService(_) => None,
+            Self::Address { .. } | Self::DuplicateService(_) | Self::NoAddress => None,
         }
     }
 }

@@ -111,7 +111,7 @@ impl Server {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use grpc_runtime::{ByteStream, Server};
     ///
-    /// let server = Server::builder().start().await?;
+    /// let server = Server::builder().listen_nowhere().start().await?;
     /// let (near, far) = tokio::io::duplex(64 << 10);
     /// server.serve_stream(ByteStream::new(far, "a pipe of my own"));
     /// // `near` goes to a client.

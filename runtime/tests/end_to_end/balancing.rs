@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Address, ByteStream, Channel, ChannelBuilder, ChannelCredentials, Code, ConnectivityState,
-    Connector, Context, Endpoint, Resolution, Resolver, RoundRobin, Server, Status, Target,
-    Updates,
+    Address, Balance, ByteStream, Channel, ChannelBuilder, ChannelCredentials, Code,
+    ConnectivityState, Connector, Context, Control, Endpoint, Pick, PickArgs, Picker, Picks,
+    Policy, Resolution, Resolved, Resolver, RoundRobin, Server, Status, Subchannel,
+    SubchannelState, Target, Updates,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -304,4 +305,73 @@ async fn a_channel_that_nobody_needs_leaves_no_task_whatever_its_policy() {
     let alive = || Some(list([&server]));
     ends(|builder| builder, alive()).await;
     ends(round_robin, alive()).await;
+}
+
+/// A policy whose picker panics where a call has this in its metadata: `x-panic`.
+struct Nervous;
+
+impl Balance for Nervous {
+    fn name(&self) -> &'static str {
+        "nervous"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Self)
+    }
+}
+
+impl Policy for Nervous {
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
+        for endpoint in resolved.endpoints {
+            control.subchannel(endpoint).connect();
+        }
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, _status: Status, _control: &mut Control<'_>) {}
+
+    fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        if state.is_ready() {
+            let picks = Picks::by(Panics(subchannel.clone()));
+            control.publish(ConnectivityState::Ready, picks);
+        }
+    }
+
+    fn connect(&mut self, _control: &mut Control<'_>) {}
+}
+
+struct Panics(Subchannel);
+
+impl Picker for Panics {
+    fn pick(&self, args: &PickArgs<'_>) -> Pick<'_> {
+        let panics = args.metadata().get("x-panic").is_some();
+        assert!(!panics, "this panic is part of a test");
+        Pick::Use(&self.0, None)
+    }
+}
+
+#[tokio::test]
+async fn a_picker_that_panics_fails_the_call_that_it_was_asked_about() {
+    let server = serve("a").await;
+    let (teller, builder) = told();
+    let (_channel, stub) = build(builder.balance(Nervous));
+    let panics = || {
+        stub.unary(Echo::default())
+            .metadata("x-panic", "1")
+            .timeout(BOUND)
+    };
+    let waiting = tokio::spawn(panics().into_future());
+    teller.send(list([&server])).unwrap();
+    // The first waited for the picker, the second finds it there.
+    for call in [waiting, tokio::spawn(panics().into_future())] {
+        let status = call.await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("picker panicked"), "{status}");
+        assert_eq!(shares(&stub, 3).await.len(), 1);
+    }
 }

@@ -55,7 +55,7 @@ impl Connector for Pipes {
 async fn over<S: EchoServicer>(wrap: Wrap, servicer: S) -> EchoStub {
     let server = Server::builder().add_service(service(servicer));
     let pipes = Pipes {
-        server: Arc::new(server.start().await.unwrap()),
+        server: Arc::new(server.listen_nowhere().start().await.unwrap()),
         credentials: ServerCredentials::insecure(),
         wrap,
     };
@@ -204,7 +204,7 @@ impl Connector for Once {
 #[tokio::test]
 async fn a_stream_is_flushed_once_for_all_that_there_is_to_write() {
     let server = Server::builder().add_service(service(Echoes));
-    let server = server.start().await.unwrap();
+    let server = server.listen_nowhere().start().await.unwrap();
     let (near, far) = duplex(4 << 20);
     server.serve_stream(plain(far));
     let flushes = Arc::new(AtomicUsize::new(0));
@@ -269,7 +269,7 @@ impl Connector for MakesBreaks {
 #[tokio::test]
 async fn a_stream_that_panics_fails_its_calls_and_the_channel_connects_anew() {
     let server = Server::builder().add_service(service(Echoes));
-    let server = Arc::new(server.start().await.unwrap());
+    let server = Arc::new(server.listen_nowhere().start().await.unwrap());
     let breaks = Arc::new(AtomicUsize::new(0));
     let stub = connected_by(MakesBreaks(server, Arc::clone(&breaks)));
     stub.unary(Echo::text("hi")).await.unwrap();
@@ -340,7 +340,7 @@ async fn first_failure(fails: Fails) -> Status {
         fails,
         asked: AtomicUsize::new(0),
         then: Pipes {
-            server: Arc::new(server.start().await.unwrap()),
+            server: Arc::new(server.listen_nowhere().start().await.unwrap()),
             credentials: ServerCredentials::insecure(),
             wrap: plain,
         },

@@ -20,7 +20,9 @@ use tokio::time::timeout;
 const BOUND: Duration = Duration::from_secs(20);
 
 fn echoes() -> ServerBuilder {
-    Server::builder().add_service(service(Echoes))
+    Server::builder()
+        .add_service(service(Echoes))
+        .listen_nowhere()
 }
 
 /// Says where the caller is.
@@ -129,6 +131,7 @@ async fn given_sockets_say_where_they_lead_and_do_not_delay() {
             seen.lock().unwrap().push(tcp.nodelay().unwrap());
             true
         })
+        .listen_nowhere()
         .start()
         .await
         .unwrap();
@@ -195,6 +198,7 @@ async fn all_are_asked_until_one_refuses_and_given_streams_too() {
             seen_second.fetch_add(1, Ordering::Relaxed);
             true
         })
+        .listen_nowhere()
         .start()
         .await
         .unwrap();
@@ -295,7 +299,7 @@ mod unix {
     #[tokio::test]
     async fn one_half_of_a_socket_pair_is_served() {
         let server = Server::builder().add_service(service(Where));
-        let server = server.start().await.unwrap();
+        let server = server.listen_nowhere().start().await.unwrap();
         let (near, far) = tokio::net::UnixStream::pair().unwrap();
         server.serve_stream(far);
         let reply = connected_by(Once::new(near)).unary(Echo::default()).await;

@@ -571,6 +571,11 @@ async fn two_services_of_one_name_and_bad_addresses_are_errors() {
         let error = Server::builder().listen(address).start().await.unwrap_err();
         assert!(error.to_string().contains(address), "{error}");
     }
+    let error = Server::builder().start().await.unwrap_err();
+    assert!(
+        error.to_string().contains("ServerBuilder::listen"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn over<S: EchoServicer>(wrap: Wrap, servicer: S) -> EchoStub {
     let authority = Authority::new();
     let server = Server::builder().add_service(service(servicer));
     let pipes = Pipes {
-        server: Arc::new(server.start().await.unwrap()),
+        server: Arc::new(server.listen_nowhere().start().await.unwrap()),
         credentials: authority.server().build().unwrap(),
         wrap,
     };
@@ -48,7 +48,7 @@ async fn a_handshake_on_a_given_stream_is_cut_before_the_grace_begins() {
     let server = Server::builder()
         .add_service(service(Echoes))
         .http2(options);
-    let server = server.start().await.unwrap();
+    let server = server.listen_nowhere().start().await.unwrap();
     let (mut near, far) = tokio::io::duplex(4_000);
     let credentials = Authority::new().server().build().unwrap();
     server.serve_stream_with(far, credentials);
