@@ -2,6 +2,7 @@
 //! carry nothing for it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::code::Code;
@@ -20,7 +21,7 @@ pub struct AttemptEnd<'a> {
 /// Hears of the ends of the attempts that it was given a [`Ticket`] for.
 pub trait AttemptEnds: Send + Sync {
     /// The attempt that was given this `token` has ended. It is called once for each,
-    /// from the connection's task, and must not block.
+    /// from the connection's task, and must not block. A panic in it is dropped.
     fn ended(&self, token: u64, end: &AttemptEnd<'_>);
 }
 
@@ -47,7 +48,8 @@ impl Ticket {
 
     fn tell(&mut self, end: &AttemptEnd<'_>) {
         if let Some(ends) = self.0.ends.take() {
-            ends.ended(self.0.token, end);
+            // The panic hook has told of it; the connection is others' too.
+            let _ = catch_unwind(AssertUnwindSafe(|| ends.ended(self.0.token, end)));
         }
     }
 }
@@ -64,5 +66,37 @@ impl Drop for Ticket {
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ticket")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Ends(Mutex<Vec<(u64, Code)>>);
+
+    impl AttemptEnds for Ends {
+        fn ended(&self, token: u64, end: &AttemptEnd<'_>) {
+            self.0.lock().unwrap().push((token, end.code));
+            assert_ne!(token, 13, "this panic is part of a test");
+        }
+    }
+
+    #[test]
+    fn each_end_is_told_once() {
+        let ends = Arc::new(Ends(Mutex::default()));
+        let ticket = |token| Ticket::new(Arc::clone(&ends) as Arc<dyn AttemptEnds>, token);
+        let ok = AttemptEnd {
+            code: Code::Ok,
+            trailing_metadata: None,
+        };
+        ticket(1).end(&ok);
+        drop(ticket(2));
+        ticket(13).end(&ok);
+        let told = ends.0.lock().unwrap().clone();
+        let expected = [(1, Code::Ok), (2, Code::Cancelled), (13, Code::Ok)];
+        assert_eq!(told, expected);
     }
 }

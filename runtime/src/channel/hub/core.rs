@@ -37,6 +37,8 @@ pub(super) struct Core {
     is_resolved: bool,
     /// Subchannels were told that no calls come any more.
     is_retired: bool,
+    /// The task of a subchannel panicked: this hub is of no use any more.
+    is_broken: bool,
     wishes: Wishes,
     chance: Chance,
     target: Arc<str>,
@@ -71,6 +73,7 @@ impl Core {
             failure: None,
             is_resolved: false,
             is_retired: false,
+            is_broken: false,
             wishes: Wishes::default(),
             chance: Chance::default(),
             target,
@@ -146,6 +149,7 @@ impl Core {
                     member.is_done = taken >= member.routed;
                 }
             }
+            Report::Broken => self.is_broken = true,
         }
     }
 
@@ -262,6 +266,19 @@ impl Core {
     /// Whether the policy has heard of the target yet.
     pub(super) fn is_resolved(&self) -> bool {
         self.is_resolved
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Ends every call that waits. The subchannels end with their handles; the next
+    /// call begins another hub.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        let text = "the task of a connection panicked, which is a fault of grpc-runtime";
+        let status = Status::new(Code::Internal, text).with_phase(Phase::Call);
+        self.inbox.finish();
+        self.inbox.waiting.fail(&status, now);
     }
 
     /// Ends every call and every subchannel.

@@ -87,7 +87,7 @@ impl Hub {
                     self.seat
                         .publish(ConnectivityState::Connecting, Picks::wait());
                 }
-                if self.core.is_closing() || self.core.is_over() {
+                if self.core.is_closing() || self.core.is_broken() || self.core.is_over() {
                     return Poll::Ready(());
                 }
                 let Some(deadline) = self.core.next_timeout() else {
@@ -107,6 +107,8 @@ impl Hub {
         .await;
         if self.core.is_closing() {
             self.core.close(clock::now());
+        } else if self.core.is_broken() {
+            self.core.give_up(clock::now());
         }
     }
 

@@ -35,4 +35,6 @@ pub(crate) enum Report {
     /// The hub has said that no calls come from outside any more, and there is none
     /// here that waits, after so many that the hub itself has sent since.
     Done(u64, u64),
+    /// Its task panicked.
+    Broken,
 }

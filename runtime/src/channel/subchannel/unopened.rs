@@ -242,6 +242,9 @@ impl Unopened {
 impl Drop for Unopened {
     /// What is still on its way here has a way back.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.hub.send(Report::Broken);
+        }
         self.inbox.finish();
         self.give_back();
     }
@@ -262,5 +265,35 @@ pub(crate) fn connecting(target: &str, last: Option<&Status>) -> Status {
             last.message()
         ))
         .with_source(last.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::call::queue::queue;
+    use crate::channel::call::trial::Trial;
+    use crate::channel::inbox::Ask;
+
+    /// The caller's call must not wait for a task that is no more.
+    #[test]
+    fn a_panic_of_the_task_is_told_and_the_calls_go_back() {
+        let (asks, inbox) = queue();
+        let (hub, mut reports) = queue();
+        let calls = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into());
+        let (_caller, open) = Trial::call(false, None);
+        asks.send(Ask::Open(open)).unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _calls = calls;
+            panic!("this panic is part of a test");
+        }));
+        panicked.unwrap_err();
+        let reports = reports.close();
+        assert!(
+            matches!(reports[..], [Report::Broken, Report::Back(_)]),
+            "{reports:?}"
+        );
     }
 }
