@@ -1,19 +1,25 @@
 //! What all clones of a channel see of it: its state, and where calls go. The latest
 //! hub alone writes it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use super::call::open::Open;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::pick::Picks;
+use super::subchannel::handle::Subchannel;
 
 #[derive(Debug)]
 pub(super) struct Outlook {
     connectivity: Arc<Connectivity>,
     /// Read for each call, without a lock that callers would share.
     picks: ArcSwap<Picks>,
+    /// The first subchannel that had all calls, which as a rule is the only one: while
+    /// it has them (`is_sole`), a call need not look at the picks.
+    sole: OnceLock<Subchannel>,
+    is_sole: AtomicBool,
     /// The number of the latest hub; held while anything is written.
     latest: Mutex<u64>,
 }
@@ -23,6 +29,8 @@ impl Outlook {
         Self {
             connectivity: Arc::new(Connectivity::new()),
             picks: ArcSwap::from_pointee(Picks::wait()),
+            sole: OnceLock::new(),
+            is_sole: AtomicBool::new(false),
             latest: Mutex::new(0),
         }
     }
@@ -39,7 +47,11 @@ impl Outlook {
     /// the hub.
     #[inline]
     pub(super) fn open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
-        self.picks.load().open(open)
+        match self.sole.get() {
+            // One that gives them up this moment gives the call back.
+            Some(sole) if self.is_sole.load(Ordering::Relaxed) => sole.open(open),
+            _ => self.picks.load().open(open),
+        }
     }
 
     /// The number of a hub that begins. Nobody listens to those before it any more,
@@ -47,7 +59,7 @@ impl Outlook {
     pub(super) fn succeed(&self) -> u64 {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest += 1;
-        self.picks.store(Arc::new(Picks::wait()));
+        self.set(Picks::wait());
         *latest
     }
 
@@ -55,7 +67,7 @@ impl Outlook {
     pub(super) fn publish(&self, number: u64, state: ConnectivityState, picks: Picks) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number && self.connectivity.set(state) {
-            self.picks.store(Arc::new(picks));
+            self.set(picks);
         }
     }
 
@@ -63,6 +75,14 @@ impl Outlook {
     pub(super) fn shut_down(&self) {
         let _latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         self.connectivity.shut_down();
-        self.picks.store(Arc::new(Picks::wait()));
+        self.set(Picks::wait());
+    }
+
+    /// Under the lock of `latest`.
+    fn set(&self, picks: Picks) {
+        let sole = picks.sole();
+        let is_sole = sole.is_some_and(|sole| self.sole.get_or_init(|| sole.clone()) == sole);
+        self.is_sole.store(is_sole, Ordering::Relaxed);
+        self.picks.store(Arc::new(picks));
     }
 }

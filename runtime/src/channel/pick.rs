@@ -97,6 +97,14 @@ impl Picks {
         Self(Choice::By(Arc::new(picker)))
     }
 
+    /// The one subchannel that has all calls.
+    pub(super) fn sole(&self) -> Option<&Subchannel> {
+        match &self.0 {
+            Choice::One(subchannel) => Some(subchannel),
+            Choice::Wait | Choice::Fail(_) | Choice::By(_) => None,
+        }
+    }
+
     pub(super) fn pick(&self, open: &Open) -> Pick<'_> {
         match &self.0 {
             Choice::Wait => Pick::Wait,

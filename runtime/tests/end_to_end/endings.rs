@@ -170,12 +170,17 @@ async fn a_peer_that_broke_http2_and_goes_on_sending_hears_why() {
     }
 }
 
+/// Over a socket whose name nobody else has: the port of a server that is gone may be
+/// another's at once.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_dropped_while_it_accepts_leaves_no_connection() {
-    for _ in 0..50 {
-        let served = serve(Server::builder()).await;
-        let address = served.server.addresses()[0].clone();
-        let connecting = tokio::spawn(TcpStream::connect(address));
+    for turn in 0..50 {
+        let name = format!("grpc-endings-{}-{turn}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let builder = Server::builder().listen(format!("unix:{}", path.display()));
+        let served = serve(builder).await;
+        let connecting = tokio::spawn(tokio::net::UnixStream::connect(path));
         tokio::task::yield_now().await;
         drop(served.server);
         // Refused, or closed: either way it is over.

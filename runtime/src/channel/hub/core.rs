@@ -272,13 +272,19 @@ impl Core {
         self.is_broken
     }
 
-    /// Ends every call that waits. The subchannels end with their handles; the next
-    /// call begins another hub.
+    /// Ends every call that waits; the next one begins another hub.
     pub(super) fn give_up(&mut self, now: Instant) {
         let text = "the task of a connection panicked, which is a fault of grpc-runtime";
         let status = Status::new(Code::Internal, text).with_phase(Phase::Call);
         self.inbox.finish();
         self.inbox.waiting.fail(&status, now);
+    }
+
+    /// Has every subchannel end once its calls are over: others may hold handles.
+    pub(super) fn dismiss(&self) {
+        for member in self.members.values() {
+            member.subchannel.ask(Ask::Remove);
+        }
     }
 
     /// Ends every call and every subchannel.

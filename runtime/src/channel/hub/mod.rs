@@ -110,6 +110,7 @@ impl Hub {
         } else if self.core.is_broken() {
             self.core.give_up(clock::now());
         }
+        self.core.dismiss();
     }
 
     /// `true` where something has happened that others may have to hear of.

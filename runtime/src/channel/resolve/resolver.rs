@@ -33,7 +33,9 @@ use super::updates::Updates;
 ///
 ///     async fn resolve(&self, target: &Target, mut updates: Updates) {
 ///         loop {
-///             let found = match tokio::fs::read_to_string(target.path()).await {
+///             let path = target.path().to_owned();
+///             let read = tokio::task::spawn_blocking(|| std::fs::read_to_string(path));
+///             let found = match read.await.unwrap_or_else(|error| Err(error.into())) {
 ///                 Ok(text) => {
 ///                     let lines = text.lines().filter_map(|line| line.parse().ok());
 ///                     Resolution::new(lines.map(|address: std::net::SocketAddr| Endpoint::new(address)))

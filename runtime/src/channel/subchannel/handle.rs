@@ -94,7 +94,7 @@ impl Subchannel {
 
 impl PartialEq for Subchannel {
     fn eq(&self, other: &Self) -> bool {
-        self.0.number == other.0.number
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -104,6 +104,13 @@ impl Proxy {
     }
 
     async fn tunnel(&self, target: &str) -> io::Result<TcpStream> {
+        // It stands in a header's place, and may come from a resolver.
+        if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("'{}' is no host and port", target.escape_debug()),
+            ));
+        }
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         let _ = stream.set_nodelay(true);
         let authorization = match &self.authorization {

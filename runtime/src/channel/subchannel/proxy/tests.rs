@@ -135,3 +135,12 @@ async fn a_proxy_that_refuses_or_says_nothing_is_told_with_its_words() {
         assert!(!text.contains("pw"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn what_is_no_host_and_port_is_never_sent() {
+    let proxy = Proxy::parse("http://127.0.0.1:1").unwrap();
+    for target in ["a b:1", "a:1\r\nX-Evil: 1", "\u{e9}:1"] {
+        let error = proxy.connect(target).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}
