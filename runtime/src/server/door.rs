@@ -124,6 +124,8 @@ impl Door {
 
     /// Cuts the handshakes under way, and those that begin from now on.
     pub(super) fn close(&self) {
+        // Without TLS there are none.
+        let Self { .. } = self;
         #[cfg(feature = "tls")]
         self.is_closed.send_replace(true);
     }

@@ -10,6 +10,10 @@ mod codec;
 #[cfg(feature = "compression")]
 mod deflate;
 mod encodings;
+#[cfg_attr(
+    not(feature = "compression"),
+    allow(dead_code, reason = "not every codec has all of them")
+)]
 mod fault;
 #[cfg(feature = "compression")]
 mod gzip;
