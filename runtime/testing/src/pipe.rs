@@ -1,0 +1,362 @@
+//! What lies between the two ends of a connection: bytes on their way, and how it ends.
+//! It is told the time and the weather; it wakes nobody but says whom to.
+
+use std::collections::VecDeque;
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+
+/// What may be on its way in one direction, in bytes. More waits at the writer.
+const CAPACITY: usize = 256 << 10;
+
+/// One of a connection's two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Client,
+    Server,
+}
+
+impl End {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// A connection between two peers.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    /// What the client writes, and what the server writes.
+    flows: [Flow; 2],
+    /// It was cut: what is on its way arrives, and nothing after that.
+    is_cut: bool,
+    /// Something of it was lost, so that nothing arrives any more, and nobody is told.
+    is_lost: bool,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Flow {
+    /// In the order in which they were written, which is that in which they are read.
+    chunks: VecDeque<Chunk>,
+    /// The bytes of all chunks that nobody has read.
+    on_the_way: usize,
+    /// When the end of the stream arrives, once it was written.
+    ended: Option<Instant>,
+    /// Its writer has been dropped.
+    has_no_writer: bool,
+    chance: Chance,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    arrives: Instant,
+    bytes: Vec<u8>,
+    /// So many of its bytes have been read.
+    read: usize,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub(crate) enum Read {
+    Bytes(Vec<u8>),
+    End,
+    /// Nothing before then.
+    Wait(Instant),
+    /// Nothing until it is woken.
+    Sleep,
+}
+
+/// What one direction takes from the link at the moment of a write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay {
+    pub(crate) latency: Duration,
+    pub(crate) jitter: Duration,
+    /// Nothing arrives for now.
+    pub(crate) is_held: bool,
+}
+
+impl Pipe {
+    /// `chances` are those of the client's writes, and of the server's.
+    pub(crate) fn new(chances: [Chance; 2]) -> Self {
+        let flows = chances.map(|chance| Flow {
+            chunks: VecDeque::new(),
+            on_the_way: 0,
+            ended: None,
+            has_no_writer: false,
+            chance,
+            reader: None,
+            writer: None,
+        });
+        Self {
+            flows,
+            is_cut: false,
+            is_lost: false,
+        }
+    }
+
+    /// What `end` writes.
+    fn flow(&mut self, end: End) -> &mut Flow {
+        &mut self.flows[end as usize]
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The ends that are still held by somebody.
+    pub(crate) fn open_ends(&self) -> impl Iterator<Item = End> {
+        let ends = [End::Client, End::Server].into_iter();
+        ends.filter(|end| !self.flows[*end as usize].has_no_writer)
+    }
+
+    /// Up to `limit` bytes that have arrived at `end`.
+    pub(crate) fn read(
+        &mut self,
+        end: End,
+        limit: usize,
+        now: Instant,
+        waker: &Waker,
+    ) -> io::Result<Read> {
+        let (is_cut, is_lost) = (self.is_cut, self.is_lost);
+        let flow = self.flow(end.other());
+        if is_lost {
+            flow.reader = Some(waker.clone());
+            return Ok(Read::Sleep);
+        }
+        let Some(chunk) = flow.chunks.front_mut() else {
+            return match flow.ended {
+                Some(ended) if ended <= now => Ok(Read::End),
+                _ if is_cut => Err(io::ErrorKind::ConnectionReset.into()),
+                ended => {
+                    flow.reader = Some(waker.clone());
+                    Ok(ended.map_or(Read::Sleep, Read::Wait))
+                }
+            };
+        };
+        if chunk.arrives > now {
+            let arrives = chunk.arrives;
+            flow.reader = Some(waker.clone());
+            return Ok(Read::Wait(arrives));
+        }
+        let unread = &chunk.bytes[chunk.read..];
+        let bytes = unread[..limit.min(unread.len())].to_vec();
+        chunk.read += bytes.len();
+        if chunk.read == chunk.bytes.len() {
+            flow.chunks.pop_front();
+        }
+        flow.on_the_way -= bytes.len();
+        Ok(Read::Bytes(bytes))
+    }
+
+    /// Sends as much of `bytes` as there is room for; `None` if there is none now.
+    pub(crate) fn write(
+        &mut self,
+        end: End,
+        bytes: &[u8],
+        now: Instant,
+        delay: Delay,
+        waker: &Waker,
+    ) -> io::Result<Option<usize>> {
+        if self.is_lost || bytes.is_empty() {
+            return Ok(Some(bytes.len()));
+        }
+        if self.is_cut {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let other = self.flow(end.other());
+        if other.has_no_writer {
+            // What is written before this end can know of it goes nowhere.
+            return match other.ended {
+                Some(ended) if ended <= now && !delay.is_held => {
+                    Err(io::ErrorKind::BrokenPipe.into())
+                }
+                _ => Ok(Some(bytes.len())),
+            };
+        }
+        let flow = self.flow(end);
+        let length = bytes.len().min(CAPACITY - flow.on_the_way);
+        if length == 0 {
+            flow.writer = Some(waker.clone());
+            return Ok(None);
+        }
+        let arrives = flow.arrival(now, delay);
+        flow.chunks.push_back(Chunk {
+            arrives,
+            bytes: bytes[..length].to_vec(),
+            read: 0,
+        });
+        flow.on_the_way += length;
+        Ok(Some(length))
+    }
+
+    /// There is no more to come from `end`.
+    pub(crate) fn finish(&mut self, end: End, now: Instant, delay: Delay) {
+        let is_cut = self.is_cut;
+        let flow = self.flow(end);
+        if flow.ended.is_none() && !is_cut {
+            flow.ended = Some(flow.arrival(now, delay));
+        }
+    }
+
+    /// `end` is gone; `true` if the other one is too.
+    pub(crate) fn leave(&mut self, end: End, now: Instant, delay: Delay) -> bool {
+        self.finish(end, now, delay);
+        self.flow(end).has_no_writer = true;
+        // Nobody reads these any more.
+        let unread = self.flow(end.other());
+        unread.chunks.clear();
+        unread.on_the_way = 0;
+        unread.has_no_writer
+    }
+
+    /// Breaks the connection, for both ends to see.
+    pub(crate) fn cut(&mut self) {
+        (self.is_cut, self.is_lost) = (true, false);
+    }
+
+    /// Breaks the connection, for neither end to see.
+    pub(crate) fn lose(&mut self) {
+        self.is_lost = true;
+        for flow in &mut self.flows {
+            flow.chunks.clear();
+            flow.on_the_way = 0;
+        }
+    }
+
+    /// Whether anything is on its way.
+    pub(crate) fn is_busy(&self, now: Instant) -> bool {
+        let is_busy = |flow: &Flow| {
+            let ends = flow.ended.is_some_and(|ended| ended > now);
+            ends || !flow.chunks.is_empty()
+        };
+        self.flows.iter().any(is_busy)
+    }
+
+    /// Has the reader at `end` wait until it is woken.
+    pub(crate) fn wait(&mut self, end: End, waker: &Waker) {
+        self.flow(end.other()).reader = Some(waker.clone());
+    }
+
+    /// Who waits at `end` for something to read.
+    pub(crate) fn take_reader(&mut self, end: End) -> Option<Waker> {
+        self.flow(end.other()).reader.take()
+    }
+
+    /// Who waits at `end` for room to write.
+    pub(crate) fn take_writer(&mut self, end: End) -> Option<Waker> {
+        self.flow(end).writer.take()
+    }
+
+    /// Whoever waits for something.
+    pub(crate) fn wakers(&mut self) -> impl Iterator<Item = Waker> {
+        let flows = self.flows.iter_mut();
+        flows.flat_map(|flow| flow.reader.take().into_iter().chain(flow.writer.take()))
+    }
+}
+
+impl Flow {
+    fn arrival(&mut self, now: Instant, delay: Delay) -> Instant {
+        let jitter = delay.jitter.mul_f64(self.chance.fraction());
+        now + delay.latency + jitter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const AT_ONCE: Delay = Delay {
+        latency: Duration::ZERO,
+        jitter: Duration::ZERO,
+        is_held: false,
+    };
+
+    fn pipe() -> Pipe {
+        Pipe::new([Chance::new(1, &[]), Chance::new(2, &[])])
+    }
+
+    fn write(pipe: &mut Pipe, bytes: &[u8], now: Instant, delay: Delay) -> Option<usize> {
+        let written = pipe.write(End::Client, bytes, now, delay, Waker::noop());
+        written.unwrap()
+    }
+
+    fn read(pipe: &mut Pipe, limit: usize, now: Instant) -> Read {
+        pipe.read(End::Server, limit, now, Waker::noop()).unwrap()
+    }
+
+    #[test]
+    fn more_than_fits_waits_until_some_is_read() {
+        let (mut pipe, now) = (pipe(), Instant::now());
+        let large = vec![7; CAPACITY + 10];
+        assert_eq!(write(&mut pipe, &large, now, AT_ONCE), Some(CAPACITY));
+        assert_eq!(write(&mut pipe, &large, now, AT_ONCE), None);
+        assert!(pipe.take_writer(End::Client).is_some());
+        assert!(matches!(read(&mut pipe, 10, now), Read::Bytes(bytes) if bytes.len() == 10));
+        assert_eq!(write(&mut pipe, &large, now, AT_ONCE), Some(10));
+    }
+
+    #[test]
+    fn bytes_and_then_their_end_arrive_in_order_however_late_each_is() {
+        let (mut pipe, now) = (pipe(), Instant::now());
+        let late = Delay {
+            latency: SECOND,
+            ..AT_ONCE
+        };
+        write(&mut pipe, b"first", now, late);
+        write(&mut pipe, b"second", now, AT_ONCE);
+        pipe.finish(End::Client, now, AT_ONCE);
+        assert!(matches!(read(&mut pipe, 99, now), Read::Wait(until) if until == now + SECOND));
+        for expected in [&b"first"[..], b"second"] {
+            let read = read(&mut pipe, 99, now + SECOND);
+            assert!(
+                matches!(&read, Read::Bytes(bytes) if bytes == expected),
+                "{read:?}"
+            );
+        }
+        assert!(matches!(read(&mut pipe, 99, now + SECOND), Read::End));
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_takes_everything_and_gives_nothing() {
+        let (mut pipe, now) = (pipe(), Instant::now());
+        pipe.lose();
+        let large = vec![7; 2 * CAPACITY];
+        assert_eq!(write(&mut pipe, &large, now, AT_ONCE), Some(2 * CAPACITY));
+        pipe.finish(End::Client, now, AT_ONCE);
+        assert!(matches!(read(&mut pipe, 99, now + SECOND), Read::Sleep));
+        // A cut is for both ends to see.
+        pipe.cut();
+        let error = pipe.read(End::Client, 99, now, Waker::noop()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn who_writes_hears_of_the_other_end_when_word_of_it_can_have_come() {
+        let (mut pipe, now) = (pipe(), Instant::now());
+        let late = Delay {
+            latency: SECOND,
+            ..AT_ONCE
+        };
+        assert!(!pipe.leave(End::Server, now, late));
+        assert_eq!(write(&mut pipe, b"too late", now, late), Some(8));
+        let held = Delay {
+            is_held: true,
+            ..AT_ONCE
+        };
+        let then = now + SECOND;
+        assert_eq!(write(&mut pipe, b"too late", then, held), Some(8));
+        let written = pipe.write(End::Client, b"x", then, AT_ONCE, Waker::noop());
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert!(pipe.leave(End::Client, then, AT_ONCE));
+    }
+}

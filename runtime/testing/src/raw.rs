@@ -1,0 +1,53 @@
+//! A message as the bytes that it was encoded to.
+
+use grpc_runtime::prost::bytes::{Buf, BufMut, Bytes};
+use grpc_runtime::prost::encoding::{DecodeContext, WireType, skip_field};
+use grpc_runtime::prost::{DecodeError, Message};
+
+/// Takes and gives the bytes of a message as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Raw(pub(crate) Bytes);
+
+impl Message for Raw {
+    fn encode_raw(&self, buf: &mut impl BufMut) {
+        buf.put_slice(&self.0);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// All of a message at once: what its fields are is not asked.
+    fn merge(&mut self, mut buf: impl Buf) -> Result<(), DecodeError> {
+        self.0 = buf.copy_to_bytes(buf.remaining());
+        Ok(())
+    }
+
+    /// Not called, since [`merge`](Self::merge) looks at no field.
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, buf, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_protobuf_pass_both_ways() {
+        let bytes: &[u8] = &[0xff, 0xff, 0];
+        let raw = Raw::decode(bytes).unwrap();
+        assert_eq!(raw.0, bytes);
+        assert_eq!(raw.encode_to_vec(), bytes);
+    }
+}

@@ -1,0 +1,186 @@
+//! What a scripted server answers one call with: a value.
+
+use std::time::Duration;
+
+use grpc_runtime::prost::Message;
+use grpc_runtime::prost::bytes::Bytes;
+use grpc_runtime::{Metadata, Status};
+
+/// The answer to one call, told in the order in which it goes out: messages, pauses,
+/// and at last a status. What is not said otherwise ends with `OK`.
+///
+/// It begins when the client has sent all its requests; see
+/// [`after_requests`](Self::after_requests).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::Status;
+/// use grpc_testing::Reply;
+///
+/// // Two messages, a second apart, and then the stream breaks off.
+/// let reply = Reply::message(&"one".to_owned())
+///     .then_delay(Duration::from_secs(1))
+///     .then_message(&"two".to_owned())
+///     .then_status(Status::unavailable("going down"));
+/// # drop(reply);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) initial: Metadata,
+    pub(crate) trailing: Metadata,
+    /// The answer begins after so many requests.
+    pub(crate) after: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Message(Bytes),
+    Delay(Duration),
+    Fail(Status),
+    Hang,
+}
+
+impl Reply {
+    /// No message, and the status `OK`: an empty stream. To a call that expects one
+    /// message it is an error: its caller gets the code that the runtime has for it.
+    pub fn empty() -> Self {
+        Self {
+            steps: Vec::new(),
+            initial: Metadata::new(),
+            trailing: Metadata::new(),
+            after: usize::MAX,
+        }
+    }
+
+    /// One message.
+    pub fn message(message: &impl Message) -> Self {
+        Self::empty().then_message(message)
+    }
+
+    /// A stream of messages.
+    ///
+    /// ```
+    /// use grpc_testing::Reply;
+    ///
+    /// let reply = Reply::messages(&["one".to_owned(), "two".to_owned()]);
+    /// # drop(reply);
+    /// ```
+    pub fn messages<'a, M: Message + 'a>(messages: impl IntoIterator<Item = &'a M>) -> Self {
+        messages.into_iter().fold(Self::empty(), Self::then_message)
+    }
+
+    /// One message that is encoded already, or is none at all: nobody looks at the bytes.
+    pub fn bytes(message: impl Into<Bytes>) -> Self {
+        Self::empty().then_bytes(message)
+    }
+
+    /// A failure. Its [metadata](Status::with_metadata) goes with it. A status of
+    /// [`Code::Ok`](grpc_runtime::Code::Ok) is no failure, and its caller gets `UNKNOWN`.
+    pub fn status(status: Status) -> Self {
+        Self::empty().then_status(status)
+    }
+
+    /// Nothing, ever: the call lasts until its deadline, or until the client gives up.
+    pub fn hang() -> Self {
+        Self::empty().then_hang()
+    }
+
+    /// Then a message.
+    #[must_use]
+    pub fn then_message(self, message: &impl Message) -> Self {
+        self.then_bytes(message.encode_to_vec())
+    }
+
+    /// Then a message that is encoded already.
+    #[must_use]
+    pub fn then_bytes(self, message: impl Into<Bytes>) -> Self {
+        self.then(Step::Message(message.into()))
+    }
+
+    /// Then a pause, in tokio's time.
+    #[must_use]
+    pub fn then_delay(self, delay: Duration) -> Self {
+        self.then(Step::Delay(delay))
+    }
+
+    /// Then a failure. What comes after it in the reply is left out.
+    #[must_use]
+    pub fn then_status(self, status: Status) -> Self {
+        self.then(Step::Fail(status))
+    }
+
+    /// Then nothing more, ever. What comes after it in the reply is left out.
+    #[must_use]
+    pub fn then_hang(self) -> Self {
+        self.then(Step::Hang)
+    }
+
+    /// A pause before anything else, in tokio's time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use grpc_testing::Reply;
+    ///
+    /// let slow = Reply::message(&"late".to_owned()).delay(Duration::from_secs(3));
+    /// # drop(slow);
+    /// ```
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.steps.insert(0, Step::Delay(delay));
+        self
+    }
+
+    /// Metadata that go ahead of the first message, in place of what was set before.
+    #[must_use]
+    pub fn initial_metadata(mut self, metadata: Metadata) -> Self {
+        self.initial = metadata;
+        self
+    }
+
+    /// Metadata that go behind the last message, or with the failure, in place of what was
+    /// set before.
+    ///
+    /// ```
+    /// use grpc_runtime::{Metadata, MetadataError};
+    /// use grpc_testing::Reply;
+    ///
+    /// # fn main() -> Result<(), MetadataError> {
+    /// let reply = Reply::message(&"hello".to_owned())
+    ///     .trailing_metadata(Metadata::from_pairs([("x-cost", "7")])?);
+    /// # drop(reply);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trailing_metadata(mut self, metadata: Metadata) -> Self {
+        self.trailing = metadata;
+        self
+    }
+
+    /// Begins the answer when `requests` messages have come, or when the client has sent
+    /// its last one; unless set it begins with the last one. With 0 the answer waits for
+    /// nothing. What comes while it goes out is [recorded](crate::RecordedCall) too.
+    ///
+    /// ```
+    /// use grpc_runtime::Status;
+    /// use grpc_testing::Reply;
+    ///
+    /// // An upload that is refused at its third part.
+    /// let full = Status::resource_exhausted("the disk is full");
+    /// let reply = Reply::status(full).after_requests(3);
+    /// # drop(reply);
+    /// ```
+    #[must_use]
+    pub fn after_requests(mut self, requests: usize) -> Self {
+        self.after = requests;
+        self
+    }
+
+    fn then(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+}

@@ -1,0 +1,289 @@
+//! Scripted servers, as the clients under test see them.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use grpc_runtime::{
+    BidiStreamingCall, Channel, ClientStreamingCall, Code, Metadata, Method, ServerStreamingCall,
+    Status, UnaryCall,
+};
+use grpc_testing::{Reply, Script, no_leftovers};
+use tokio::time::Instant;
+
+const GET: Method = Method::unary("/shop.Orders/Get");
+const LIST: Method = Method::server_streaming("/shop.Orders/List");
+const IMPORT: Method = Method::client_streaming("/shop.Orders/Import");
+const TALK: Method = Method::bidi_streaming("/shop.Desk/Talk");
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn over(script: &Script) -> Channel {
+    Channel::in_process(script.server()).unwrap()
+}
+
+fn get(channel: &Channel, id: &str) -> UnaryCall<String> {
+    UnaryCall::new(channel, GET, &text(id)).timeout(SECOND * 600)
+}
+
+fn pairs(key: &str, value: &str) -> Metadata {
+    Metadata::from_pairs([(key, value)]).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_come_in_their_order_and_the_last_one_stays() {
+    let script = Script::new()
+        .on(GET.path(), Reply::status(Status::unavailable("later")))
+        .on(GET.path(), Reply::message(&text("first")))
+        .on(GET.path(), Reply::message(&text("last")));
+    let channel = over(&script);
+    let failure = get(&channel, "1").await.unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.message()),
+        (Code::Unavailable, "later")
+    );
+    for expected in ["first", "last", "last"] {
+        assert_eq!(get(&channel, "1").await.unwrap(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_have_answers_of_their_own_and_services_may_be_several() {
+    let script = Script::new()
+        .on(GET.path(), Reply::message(&text("an order")))
+        .on("/shop.Stock/Get", Reply::message(&text("a shelf")));
+    let channel = over(&script);
+    let stock = Method::unary("/shop.Stock/Get");
+    let shelf = UnaryCall::<String>::new(&channel, stock, &text("1"));
+    assert_eq!(shelf.await.unwrap(), "a shelf");
+    assert_eq!(get(&channel, "1").await.unwrap(), "an order");
+    assert_eq!(script.calls_to(GET.path()).len(), 1);
+    assert_eq!(script.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_may_be_added_while_the_server_runs() {
+    let script = Script::new().on(GET.path(), Reply::message(&text("old")));
+    let channel = over(&script);
+    assert_eq!(get(&channel, "1").await.unwrap(), "old");
+    let script = script.on(GET.path(), Reply::message(&text("new")));
+    assert_eq!(get(&channel, "1").await.unwrap(), "new");
+    drop(script);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_without_an_answer_is_unimplemented_and_recorded() {
+    let script = Script::new().on("/shop.Orders/Other", Reply::empty());
+    let channel = over(&script);
+    let failure = get(&channel, "1").await.unwrap_err();
+    assert_eq!(failure.code(), Code::Unimplemented);
+    let call = &script.calls()[0];
+    assert_eq!(call.method(), Method::UNKNOWN.path());
+    let failure = call.failure().unwrap();
+    assert!(
+        failure.message().contains(GET.path()),
+        "{}",
+        failure.message()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_is_of_tokio_time_and_comes_before_all_else() {
+    let reply = Reply::message(&text("late")).delay(SECOND * 60);
+    let script = Script::new()
+        .on(GET.path(), reply.clone())
+        .on(LIST.path(), reply.then_hang());
+    let channel = over(&script);
+    let began = Instant::now();
+    assert_eq!(get(&channel, "1").await.unwrap(), "late");
+    assert_eq!(began.elapsed().as_secs(), 60);
+    let mut replies = ServerStreamingCall::<String>::new(&channel, LIST, &text("all")).start();
+    assert_eq!(replies.next().await.unwrap().as_deref(), Some("late"));
+    assert_eq!(began.elapsed().as_secs(), 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_go_ahead_of_an_answer_and_behind_it() {
+    let reply = Reply::message(&text("x"))
+        .initial_metadata(pairs("x-shard", "3"))
+        .trailing_metadata(pairs("x-cost", "7"));
+    let failure = Status::aborted("no").with_metadata(pairs("x-why", "because"));
+    let failure = Reply::status(failure).trailing_metadata(pairs("x-cost", "8"));
+    let script = Script::new().on(GET.path(), reply).on(GET.path(), failure);
+    let channel = over(&script);
+
+    let response = get(&channel, "1").response().await.unwrap();
+    assert_eq!(response.initial_metadata.get("x-shard"), Some("3"));
+    assert_eq!(response.trailing_metadata.get("x-cost"), Some("7"));
+
+    let failure = get(&channel, "1").await.unwrap_err();
+    assert_eq!(failure.metadata().get("x-why"), Some("because"));
+    assert_eq!(failure.metadata().get("x-cost"), Some("8"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_breaks_off_where_its_script_does() {
+    let reply = Reply::messages(&[text("a"), text("b")])
+        .then_delay(SECOND)
+        .then_message(&text("c"))
+        .then_status(Status::data_loss("torn"))
+        .then_message(&text("never"));
+    let script = Script::new().on(LIST.path(), reply);
+    let channel = over(&script);
+    let mut replies = ServerStreamingCall::<String>::new(&channel, LIST, &text("all"))
+        .timeout(SECOND * 600)
+        .start();
+    let began = Instant::now();
+    for (expected, second) in [("a", 0), ("b", 0), ("c", 1)] {
+        assert_eq!(replies.next().await.unwrap().as_deref(), Some(expected));
+        assert_eq!(began.elapsed().as_secs(), second);
+    }
+    let failure = replies.next().await.unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.message()),
+        (Code::DataLoss, "torn")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_be_empty_and_one_message_may_be_missing() {
+    let script = Script::new()
+        .on(LIST.path(), Reply::empty())
+        .on(GET.path(), Reply::empty());
+    let channel = over(&script);
+    let mut replies = ServerStreamingCall::<String>::new(&channel, LIST, &text("all"))
+        .timeout(SECOND * 600)
+        .start();
+    assert_eq!(replies.next().await.unwrap(), None);
+    assert!(get(&channel, "1").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_no_message_reach_the_client_as_they_are() {
+    let script = Script::new().on(GET.path(), Reply::bytes(&[0xff_u8, 0xff][..]));
+    let failure = get(&over(&script), "1").await.unwrap_err();
+    assert_eq!(failure.code(), Code::Internal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_tells_who_asked_what_and_how_it_ended() {
+    let script = Script::new().on(GET.path(), Reply::hang());
+    let channel = over(&script);
+    let call = get(&channel, "order 7")
+        .metadata("x-user", "ann")
+        .timeout(SECOND * 5);
+    let call = tokio::spawn(call.response());
+    script.received(1).await;
+    let record = script.calls_to(GET.path()).remove(0);
+    assert_eq!(record.metadata().get("x-user"), Some("ann"));
+    assert_eq!(record.peer().to_string(), "in-process");
+    let remaining = record.time_remaining().unwrap();
+    assert!(
+        remaining <= SECOND * 5 && remaining > SECOND * 4,
+        "{remaining:?}"
+    );
+    assert_eq!(record.code(), None);
+
+    assert_eq!(
+        call.await.unwrap().unwrap_err().code(),
+        Code::DeadlineExceeded
+    );
+    no_leftovers(&script, SECOND).await;
+    // It is the same record, which has gone on.
+    assert_eq!(record.requests::<String>().unwrap(), ["order 7"]);
+    assert!(record.has_all_requests());
+    let code = record.code().unwrap();
+    assert!(
+        matches!(code, Code::DeadlineExceeded | Code::Cancelled),
+        "{code:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_of_another_type_are_an_error_of_the_record() {
+    let script = Script::new().on(GET.path(), Reply::message(&text("x")));
+    get(&over(&script), "text").await.unwrap();
+    let call = &script.calls()[0];
+    assert!(call.requests::<u64>().is_err());
+    assert_eq!(call.request_bytes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_answered_at_its_end_or_where_the_script_says() {
+    let refusal = Reply::status(Status::resource_exhausted("full")).after_requests(2);
+    let script = Script::new()
+        .on(IMPORT.path(), Reply::message(&text("three")))
+        .on(IMPORT.path(), refusal);
+    let channel = over(&script);
+    let import = || {
+        ClientStreamingCall::<String, String>::new(&channel, IMPORT)
+            .timeout(SECOND * 600)
+            .start()
+    };
+
+    let mut upload = import();
+    for part in ["a", "b", "c"] {
+        upload.send(text(part)).await.unwrap();
+    }
+    assert_eq!(upload.finish().await.unwrap(), "three");
+    let record = &script.calls()[0];
+    assert_eq!(record.requests::<String>().unwrap(), ["a", "b", "c"]);
+
+    let mut upload = import();
+    let mut sent = 0;
+    while upload.send(text("part")).await.is_ok() {
+        sent += 1;
+        tokio::time::sleep(SECOND).await;
+        assert!(sent < 10, "it was not refused");
+    }
+    assert!(sent >= 2, "{sent}");
+    assert_eq!(
+        upload.finish().await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_goes_both_ways_at_once() {
+    let reply = Reply::message(&text("hello"))
+        .then_delay(SECOND)
+        .then_message(&text("bye"))
+        .after_requests(1);
+    let script = Script::new().on(TALK.path(), reply);
+    let channel = over(&script);
+    let (mut requests, mut replies) = BidiStreamingCall::<String, String>::new(&channel, TALK)
+        .timeout(SECOND * 600)
+        .start();
+    requests.send(text("hi")).await.unwrap();
+    assert_eq!(replies.next().await.unwrap().as_deref(), Some("hello"));
+    requests.send(text("and?")).await.unwrap();
+    assert_eq!(replies.next().await.unwrap().as_deref(), Some("bye"));
+    assert_eq!(replies.next().await.unwrap(), None);
+    let record = &script.calls()[0];
+    assert_eq!(record.requests::<String>().unwrap(), ["hi", "and?"]);
+    assert_eq!(record.code(), Some(Code::Ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_begins_a_conversation_that_the_client_does_not() {
+    let script = Script::new().on(
+        TALK.path(),
+        Reply::message(&text("welcome")).after_requests(0),
+    );
+    let channel = over(&script);
+    let (requests, mut replies) = BidiStreamingCall::<String, String>::new(&channel, TALK)
+        .timeout(SECOND * 600)
+        .start();
+    assert_eq!(replies.next().await.unwrap().as_deref(), Some("welcome"));
+    drop(requests);
+}
+
+#[test]
+#[should_panic(expected = "path is /service/method")]
+fn a_path_that_is_none_is_a_mistake_of_the_test() {
+    let _ = Script::new().on("/shop.Orders", Reply::empty());
+}
