@@ -128,8 +128,6 @@ impl Door {
         expect(clippy::unused_self, reason = "without TLS nothing shakes hands")
     )]
     pub(super) fn close(&self) {
-        // Without TLS there are none.
-        let Self { .. } = self;
         #[cfg(feature = "tls")]
         self.is_closed.send_replace(true);
     }
