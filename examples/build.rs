@@ -8,5 +8,12 @@ fn main() -> Result<(), grpc_build::Error> {
             "proto/route_guide.proto",
         ],
         &["proto"],
+    )?;
+    grpc_build::Config::new().include_file("etcd.rs").compile(
+        &[
+            "../tests/proto/etcd/kv.proto",
+            "../tests/proto/etcd/rpc.proto",
+        ],
+        &["../tests/proto/etcd"],
     )
 }
