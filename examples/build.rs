@@ -9,11 +9,7 @@ fn main() -> Result<(), grpc_build::Error> {
         ],
         &["proto"],
     )?;
-    grpc_build::Config::new().include_file("etcd.rs").compile(
-        &[
-            "../tests/proto/etcd/kv.proto",
-            "../tests/proto/etcd/rpc.proto",
-        ],
-        &["../tests/proto/etcd"],
-    )
+    grpc_build::Config::new()
+        .include_file("etcd.rs")
+        .compile(&["etcd/kv.proto", "etcd/rpc.proto"], &["etcd"])
 }

@@ -1,6 +1,7 @@
 //! A server's entry in etcd, for as long as the server lives: it hangs on a lease that
 //! has to be kept alive.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ impl Entry {
         let keeper = tokio::spawn(async move {
             loop {
                 let lease = *sender.borrow();
-                // Its end is no server's end: the entry is put anew.
-                let _ = entry.keep(lease).await;
+                // The server goes on without its lease: the entry is put anew.
+                let Err(_) = entry.keep(lease).await;
                 let lease = loop {
                     sleep(AGAIN).await;
                     if let Ok(lease) = entry.put().await {
@@ -107,13 +108,13 @@ impl Draft {
     }
 
     /// Keeps a lease alive, and returns why it no longer can.
-    async fn keep(&self, id: i64) -> Result<std::convert::Infallible, Status> {
+    async fn keep(&self, id: i64) -> Result<Infallible, Status> {
         let leases = LeaseStub::new(self.etcd.clone());
         let (mut requests, mut answers) = leases.lease_keep_alive().start();
         loop {
             requests.send(LeaseKeepAliveRequest { id }).await?;
             let answer = timeout(ANSWER, answers.next()).await;
-            let answer = answer.map_err(|_| Status::unavailable("etcd keeps no lease alive"))??;
+            let answer = answer.map_err(|_| Status::unavailable("etcd does not answer"))??;
             let left = answer.map_or(0, |answer| answer.ttl).unsigned_abs();
             if left == 0 {
                 return Err(Status::unavailable("the lease is over"));

@@ -6,6 +6,7 @@
 //! an IP address with a port. A key whose value is anything else has no server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,7 +45,10 @@ impl Resolver for Naming {
             wait: FIRST_WAIT,
         };
         loop {
-            let status = following.follow().await;
+            let Err(status) = following.follow().await;
+            // Whatever etcd says: it is no answer of the service that is called.
+            let text = format!("resolve '{target}' by etcd: {status}");
+            let status = Status::unavailable(text).with_source(status);
             // A channel that knows servers goes on with them.
             following.told = None;
             let _ = following.updates.send(Resolution::failed(status)).await;
@@ -68,15 +72,8 @@ struct Following {
 }
 
 impl Following {
-    /// Lists the servers and follows the changes. Returns why it cannot go on.
-    async fn follow(&mut self) -> Status {
-        match self.list_and_watch().await {
-            Ok(never) => match never {},
-            Err(status) => status,
-        }
-    }
-
-    async fn list_and_watch(&mut self) -> Result<std::convert::Infallible, Status> {
+    /// Lists the servers and follows the changes. It ends when it cannot go on.
+    async fn follow(&mut self) -> Result<Infallible, Status> {
         let (mut servers, revision) = self.list().await?;
         self.tell(&servers).await;
         // The requests' end would end the watch.
@@ -138,9 +135,7 @@ impl Following {
 
     /// Tells the channel which servers there are, if it does not know yet.
     async fn tell(&mut self, servers: &Servers) {
-        let mut known = BTreeSet::new();
-        let addresses = servers.values().copied();
-        let addresses: Vec<_> = addresses.filter(|it| known.insert(*it)).collect();
+        let addresses = addresses(servers);
         if self.told.as_ref() != Some(&addresses) {
             let endpoints = addresses.iter().copied().map(Endpoint::new);
             // The next change comes by itself, whatever the policy says of this one.
@@ -150,17 +145,20 @@ impl Following {
     }
 }
 
+/// Each server once, in the order of the keys.
+fn addresses(servers: &Servers) -> Vec<SocketAddr> {
+    let mut known = BTreeSet::new();
+    let addresses = servers.values().copied();
+    addresses.filter(|it| known.insert(*it)).collect()
+}
+
 /// The next message of a watch, or why there is none.
 async fn next(changes: &mut Receiver<WatchResponse>) -> Result<WatchResponse, Status> {
     let Some(change) = changes.next().await? else {
         return Err(Status::unavailable("etcd ended the watch"));
     };
-    if change.compact_revision != 0 {
-        let revision = change.compact_revision;
-        let reason = format!("etcd has forgotten what was before revision {revision}");
-        return Err(Status::unavailable(reason));
-    }
-    if change.canceled {
+    // What happened before its `compact_revision` etcd cannot tell: there is a gap.
+    if change.canceled || change.compact_revision != 0 {
         let reason = format!("etcd cancelled the watch: {}", change.cancel_reason);
         return Err(Status::unavailable(reason));
     }
@@ -189,4 +187,32 @@ fn end_of(prefix: &str) -> Vec<u8> {
         *last += 1;
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_server_is_told_once_and_what_is_no_server_is_not() {
+        let values = [
+            r#"{"Op":0,"Addr":"1.2.3.4:80","Metadata":null}"#,
+            r#"{"Addr":"[::1]:80"}"#,
+            r#"{"Op":0,"Addr":"1.2.3.4:80","Metadata":{"zone":"north"}}"#,
+            r#"{"Op":0,"Addr":"","Metadata":null}"#,
+            r#"{"Op":0,"Addr":"host:80","Metadata":null}"#,
+            r#"{"Op":0,"Addr":7}"#,
+            r#"["Addr"]"#,
+            "1.2.3.4:81",
+            "",
+        ];
+        let mut servers = Servers::new();
+        for (number, value) in (0..).zip(values) {
+            if let Some(address) = address(value.as_bytes()) {
+                servers.insert(vec![number], address);
+            }
+        }
+        let expected = ["1.2.3.4:80", "[::1]:80"].map(|it| it.parse().unwrap());
+        assert_eq!(addresses(&servers), expected);
+    }
 }
