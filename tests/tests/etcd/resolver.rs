@@ -418,17 +418,30 @@ fn the_program_registers_and_shares_its_calls() {
         let line = server.line();
         line.strip_prefix("registered ").unwrap().to_owned()
     });
-    let mut client = Program::start(&etcd, &[]);
-    let shares = client.line();
+    let answered = shares(&etcd);
+    let expected: BTreeSet<_> = addresses.iter().cloned().collect();
+    assert_eq!(answered.keys().cloned().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(answered.values().sum::<usize>(), 50);
+
+    if cfg!(unix) {
+        let [stops, _] = &mut servers;
+        let id = stops.0.id().to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(kill.success());
+        assert!(stops.0.wait().unwrap().success());
+        let expected = BTreeMap::from([(addresses[1].clone(), 50)]);
+        assert_eq!(shares(&etcd), expected);
+    }
+}
+
+/// What the program prints that calls: how many calls each server answered.
+fn shares(etcd: &Etcd) -> BTreeMap<String, usize> {
+    let mut client = Program::start(etcd, &[]);
+    let line = client.line();
     assert!(client.0.wait().unwrap().success());
-    let shares: BTreeMap<_, usize> = shares
-        .split(", ")
-        .map(|share| {
-            let (address, share) = share.rsplit_once(": ").unwrap();
-            (address, share.parse().unwrap())
-        })
-        .collect();
-    let expected: BTreeSet<_> = addresses.iter().map(String::as_str).collect();
-    assert_eq!(shares.keys().copied().collect::<BTreeSet<_>>(), expected);
-    assert_eq!(shares.values().sum::<usize>(), 50);
+    let shares = line.split(", ").map(|share| {
+        let (address, share) = share.rsplit_once(": ").unwrap();
+        (address.to_owned(), share.parse().unwrap())
+    });
+    shares.collect()
 }
