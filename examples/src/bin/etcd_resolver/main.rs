@@ -52,16 +52,17 @@ impl HelloServiceServicer for Greeter {
 
 #[tokio::main]
 async fn main() -> Anything {
-    let (mut etcd, mut service, mut register) = ("127.0.0.1:2379".to_owned(), None, None);
+    let (mut etcd, mut service, mut register) = (None, None, None);
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
-            Some(("--etcd", value)) => etcd = value.to_owned(),
+            Some(("--etcd", value)) => etcd = Some(value.to_owned()),
             Some(("--service", value)) => service = Some(value.to_owned()),
             Some(("--register", value)) => register = Some(value.to_owned()),
             _ => return Err(format!("'{argument}' is not known here").into()),
         }
     }
     let service = service.ok_or("--service=SERVICE is missing")?;
+    let etcd = etcd.as_deref().unwrap_or("127.0.0.1:2379");
     // A watch is silent for as long as nothing changes: keepalive tells whether etcd is
     // there.
     let etcd = Channel::builder(etcd)?
