@@ -8,5 +8,8 @@ fn main() -> Result<(), grpc_build::Error> {
             "proto/route_guide.proto",
         ],
         &["proto"],
-    )
+    )?;
+    grpc_build::Config::new()
+        .include_file("etcd.rs")
+        .compile(&["etcd/kv.proto", "etcd/rpc.proto"], &["etcd"])
 }

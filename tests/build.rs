@@ -19,8 +19,8 @@ fn main() -> Result<(), grpc_build::Error> {
         &[TESTING],
     )?;
     grpc_build::Config::new().include_file("etcd.rs").compile(
-        &["proto/etcd/kv.proto", "proto/etcd/rpc.proto"],
-        &["proto/etcd"],
+        &["../examples/etcd/kv.proto", "../examples/etcd/rpc.proto"],
+        &["../examples/etcd"],
     )?;
 
     grpc_build::Config::new()

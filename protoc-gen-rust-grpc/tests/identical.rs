@@ -18,8 +18,8 @@ use ways::{assert_same, by_build, by_descriptor_set, by_plugin, protoc};
 /// of the workspace are tried where they exist.
 const FOLDERS: &[&str] = &[
     "tests/testdata",
+    "../examples/etcd",
     "../examples/proto",
-    "../tests/proto/etcd",
     "../tests/proto/flow",
     "../tests/proto/grpc/testing",
 ];

@@ -22,13 +22,14 @@ impl Carrier {
         if rests(runtime) {
             self.id.get_or_init(|| runtime.id());
         }
-        self.rests.store(rests(runtime), Ordering::Relaxed);
+        // Whoever sees this sees the picks that the hub before it left.
+        self.rests.store(rests(runtime), Ordering::Release);
     }
 
     /// Whether who calls here may rely on it.
     #[inline]
     pub(super) fn is_driven(&self) -> bool {
-        !self.rests.load(Ordering::Relaxed) || self.is_current()
+        !self.rests.load(Ordering::Acquire) || self.is_current()
     }
 
     fn is_current(&self) -> bool {

@@ -148,10 +148,10 @@ impl Channel {
     /// no runtime and none could be started.
     pub fn connect(&self) -> Result<(), Status> {
         match self.state() {
-            ConnectivityState::Connecting | ConnectivityState::Ready => Ok(()),
-            ConnectivityState::Idle
-            | ConnectivityState::TransientFailure
-            | ConnectivityState::Shutdown => self.shared.connect(),
+            ConnectivityState::Connecting | ConnectivityState::Ready if self.shared.is_driven() => {
+                Ok(())
+            }
+            _ => self.shared.connect(),
         }
     }
 

@@ -59,30 +59,38 @@ impl Outlook {
     pub(super) fn succeed(&self) -> u64 {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest += 1;
-        self.set(Picks::wait());
-        *latest
+        let number = *latest;
+        let last = self.set(Picks::wait());
+        drop(latest);
+        drop(last);
+        number
     }
 
     /// What the hub of this number says is so, if it is the latest.
     pub(super) fn publish(&self, number: u64, state: ConnectivityState, picks: Picks) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number && self.connectivity.set(state) {
-            self.set(picks);
+            let last = self.set(picks);
+            drop(latest);
+            drop(last);
         }
     }
 
     /// Nothing follows on this.
     pub(super) fn shut_down(&self) {
-        let _latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         self.connectivity.shut_down();
-        self.set(Picks::wait());
+        let last = self.set(Picks::wait());
+        drop(latest);
+        drop(last);
     }
 
-    /// Under the lock of `latest`.
-    fn set(&self, picks: Picks) {
+    /// Under the lock of `latest`. Gives what there was, whose picker is a user's: it is
+    /// dropped without the lock.
+    fn set(&self, picks: Picks) -> Arc<Picks> {
         let sole = picks.sole();
         let is_sole = sole.is_some_and(|sole| self.sole.get_or_init(|| sole.clone()) == sole);
         self.is_sole.store(is_sole, Ordering::Relaxed);
-        self.picks.store(Arc::new(picks));
+        self.picks.swap(Arc::new(picks))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::call::open::Open;
 use super::call::ticket::Ticket;
 use super::subchannel::handle::Subchannel;
+use crate::code::Code;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::Status;
@@ -127,7 +128,10 @@ impl Picks {
                     return Err(open);
                 };
                 open.attempt.ticket = ticket;
-                subchannel.open(open)
+                subchannel.open(open).map_err(|mut open| {
+                    open.attempt.end(Code::Unavailable, None);
+                    open
+                })
             }
             Choice::Wait | Choice::Fail(_) => Err(open),
         }

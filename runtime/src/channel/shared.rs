@@ -99,6 +99,11 @@ impl Shared {
         }
     }
 
+    /// Whether what the channel's state says is more than a memory here.
+    pub(super) fn is_driven(&self) -> bool {
+        self.carrier.is_driven()
+    }
+
     pub(super) fn connect(&self) -> Result<(), Status> {
         self.ask(Ask::Connect).map_err(|(_, status)| status)
     }
@@ -150,7 +155,7 @@ impl Shared {
         let (sender, receiver) = queue();
         let hub = Hub::new(
             self.source.clone(),
-            &*self.balance,
+            Arc::clone(&self.balance),
             Arc::clone(&self.common),
             Arc::clone(&self.outlook),
             receiver,

@@ -71,7 +71,8 @@ impl ChannelBuilder {
     /// Closes a connection on which no call has run for this long. The channel is
     /// [`Idle`](crate::ConnectivityState::Idle) then, and the next call makes
     /// another connection. No limit unless set, nor with `Duration::MAX`; raised to
-    /// 1 s where it is less.
+    /// 1 s where it is less. It is for the one connection of a channel that picks the
+    /// first; a policy with several keeps each of them.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {

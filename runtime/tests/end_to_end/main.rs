@@ -32,3 +32,4 @@ mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod unkind;

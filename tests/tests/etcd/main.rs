@@ -10,8 +10,14 @@
     reason = "tests"
 )]
 
+/// The example's own: what it does is proved here.
+#[path = "../../../examples/src/bin/etcd_resolver/entry.rs"]
+mod entry;
 mod lease;
 mod maintenance;
+#[path = "../../../examples/src/bin/etcd_resolver/naming.rs"]
+mod naming;
+mod resolver;
 mod server;
 mod store;
 mod tls;

@@ -16,6 +16,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 const ATTEMPTS: usize = 5;
 
 pub(crate) struct Etcd {
+    command: Command,
     child: Child,
     folder: PathBuf,
     address: SocketAddr,
@@ -55,7 +56,7 @@ impl Etcd {
             Some(authority) => mutual_tls(&mut command, &folder, authority),
             None => ChannelCredentials::insecure(),
         };
-        let child = command
+        command
             .arg("--data-dir")
             .arg(folder.join("data"))
             .args(["--listen-client-urls", &client])
@@ -66,28 +67,52 @@ impl Etcd {
             // Nothing here has to survive the machine.
             .arg("--unsafe-no-fsync")
             .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .stderr(log);
+        let child = command.spawn().unwrap();
         let mut etcd = Self {
+            command,
             child,
             folder,
             address,
             credentials,
         };
+        etcd.listens().then_some(etcd)
+    }
+
+    /// Waits until it listens; not so where it ends instead.
+    fn listens(&mut self) -> bool {
         let end = Instant::now() + BOUND;
-        while TcpStream::connect(etcd.address).is_err() {
-            if etcd.child.try_wait().unwrap().is_some() {
-                return None;
+        while TcpStream::connect(self.address).is_err() {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
             }
             assert!(
                 Instant::now() < end,
                 "etcd does not listen; see {}",
-                etcd.folder.display()
+                self.folder.display()
             );
             thread::sleep(Duration::from_millis(20));
         }
-        Some(etcd)
+        true
+    }
+
+    /// Kills it. What it holds stays.
+    pub(crate) fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, after [`stop`](Self::stop), at the same address with what it held.
+    pub(crate) fn resume(&mut self) {
+        let listens = (0..ATTEMPTS).any(|_| {
+            self.child = self.command.spawn().unwrap();
+            self.listens()
+        });
+        assert!(listens, "etcd does not start again");
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn channel(&self) -> Channel {

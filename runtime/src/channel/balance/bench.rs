@@ -51,6 +51,7 @@ impl Bench {
     ) {
         let mut control = Control::new(&mut self.wishes, &self.chance, Instant::now());
         event(&mut *self.policy, &mut control);
+        self.policy.settled(&mut control);
     }
 
     /// The resolver found these endpoints.

@@ -27,6 +27,8 @@ pub(crate) struct Wishes {
     pub(crate) remove: Vec<Subchannel>,
     pub(crate) publish: Option<(ConnectivityState, Picks)>,
     pub(crate) resolve: bool,
+    /// The policy has heard of something since it could settle.
+    pub(crate) has_news: bool,
 }
 
 impl<'a> Control<'a> {

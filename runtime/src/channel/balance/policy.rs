@@ -68,4 +68,9 @@ pub trait Policy: Send {
 
     /// The program wants connections though no call needs one.
     fn connect(&mut self, control: &mut Control<'_>);
+
+    /// There is no more to hear for now. One that publishes a picker over very many
+    /// endpoints does so here, once for all that it heard. It does nothing unless it is
+    /// written.
+    fn settled(&mut self, _control: &mut Control<'_>) {}
 }

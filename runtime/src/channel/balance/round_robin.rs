@@ -1,7 +1,7 @@
 //! round_robin: a connection to each endpoint, and calls by turns over those that are
 //! ready.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::control::Control;
@@ -48,6 +48,8 @@ impl Balance for RoundRobin {
     fn policy(&self) -> Box<dyn Policy> {
         Box::new(Turns {
             members: Vec::new(),
+            places: HashMap::new(),
+            has_news: false,
             last_failure: None,
         })
     }
@@ -57,6 +59,10 @@ impl Balance for RoundRobin {
 #[derive(Debug)]
 struct Turns {
     members: Vec<Member>,
+    /// Where among them each subchannel is, by its number.
+    places: HashMap<u64, usize>,
+    /// What is published is not what is so.
+    has_news: bool,
     last_failure: Option<Status>,
 }
 
@@ -100,39 +106,44 @@ impl Policy for Turns {
             for member in self.members.drain(..) {
                 control.remove(member.subchannel);
             }
+            self.places.clear();
             self.last_failure = Some(status.clone());
-            self.publish(control);
+            self.has_news = true;
             return Err(status);
         }
-        let mut before = std::mem::take(&mut self.members);
-        let mut known = BTreeSet::new();
+        let before = std::mem::take(&mut self.members).into_iter();
+        let mut before: HashMap<_, _> = before.map(|it| (it.addresses.clone(), it)).collect();
+        let mut known = HashSet::new();
         let mut new = Vec::new();
         for endpoint in resolved.endpoints {
             let addresses: BTreeSet<Address> = endpoint.addresses.iter().cloned().collect();
             if addresses.is_empty() || !known.insert(addresses.clone()) {
                 continue;
             }
-            let place = before.iter().position(|it| it.addresses == addresses);
-            match place {
-                Some(place) => self.members.push(before.swap_remove(place)),
+            match before.remove(&addresses) {
+                Some(member) => self.members.push(member),
                 None => new.push((addresses, endpoint)),
             }
         }
-        for member in before {
+        for member in before.into_values() {
             control.remove(member.subchannel);
         }
         shuffle(&mut new, control);
         for (addresses, endpoint) in new {
             self.join(addresses, endpoint, control);
         }
-        self.publish(control);
+        let members = self.members.iter().enumerate();
+        self.places = members
+            .map(|(place, member)| (member.subchannel.number(), place))
+            .collect();
+        self.has_news = true;
         Ok(())
     }
 
-    fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>) {
+    fn resolution_failed(&mut self, status: Status, _control: &mut Control<'_>) {
         if self.members.is_empty() {
             self.last_failure = Some(status);
-            self.publish(control);
+            self.has_news = true;
         }
     }
 
@@ -142,8 +153,8 @@ impl Policy for Turns {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        let mut members = self.members.iter_mut();
-        let Some(member) = members.find(|it| it.subchannel == *subchannel) else {
+        let place = self.places.get(&subchannel.number());
+        let Some(member) = place.and_then(|place| self.members.get_mut(*place)) else {
             return;
         };
         let before = member.state;
@@ -168,7 +179,11 @@ impl Policy for Turns {
                 control.resolve_again();
             }
         }
-        if member.state != before || has_failed {
+        self.has_news |= member.state != before || has_failed;
+    }
+
+    fn settled(&mut self, control: &mut Control<'_>) {
+        if std::mem::take(&mut self.has_news) {
             self.publish(control);
         }
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
 use crate::channel::balance::control::{Control, Wishes};
-use crate::channel::balance::policy::{Policy, Resolved};
+use crate::channel::balance::policy::{Balance, Policy, Resolved};
 use crate::channel::call::open::{Open, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
@@ -63,10 +63,10 @@ pub(super) struct Effects {
 }
 
 impl Core {
-    pub(super) fn new(inbox: Inbox, policy: Box<dyn Policy>, target: Arc<str>) -> Self {
+    pub(super) fn new(inbox: Inbox, target: Arc<str>) -> Self {
         Self {
             inbox,
-            policy,
+            policy: Box::new(Broken),
             members: HashMap::new(),
             picks: Picks::wait(),
             routed: None,
@@ -77,6 +77,14 @@ impl Core {
             wishes: Wishes::default(),
             chance: Chance::default(),
             target,
+        }
+    }
+
+    /// Has a policy of this kind from now on.
+    pub(super) fn begin(&mut self, balance: &dyn Balance) {
+        match catch_unwind(AssertUnwindSafe(|| balance.policy())) {
+            Ok(policy) => self.policy = policy,
+            Err(_) => self.wishes.publish = Some(broken()),
         }
     }
 
@@ -138,6 +146,11 @@ impl Core {
                 member.is_done = false;
                 member.state = state.clone();
                 let subchannel = member.subchannel.clone();
+                // Nobody needs another connection: the policy would make one.
+                let is_needless = self.is_retired && self.inbox.waiting.is_empty();
+                if is_needless && matches!(state, SubchannelState::Idle) {
+                    return;
+                }
                 self.tell(now, |policy, control| {
                     policy.changed(&subchannel, state, control);
                 });
@@ -167,6 +180,10 @@ impl Core {
 
     /// Does what the policy wanted, and finds out where the calls that wait go.
     pub(super) fn settle_calls(&mut self, now: Instant) -> Effects {
+        if std::mem::take(&mut self.wishes.has_news) {
+            self.tell(now, |policy, control| policy.settled(control));
+            self.wishes.has_news = false;
+        }
         let wishes = &mut self.wishes;
         let effects = Effects {
             begin: std::mem::take(&mut wishes.begin),
@@ -232,7 +249,10 @@ impl Core {
                     open.attempt.ticket = ticket;
                     match subchannel.open(open) {
                         Ok(()) => Routed::Gone,
-                        Err(open) => Routed::Stays(open),
+                        Err(mut open) => {
+                            open.attempt.end(Code::Unavailable, None);
+                            Routed::Stays(open)
+                        }
                     }
                 }
                 Pick::Use(..) | Pick::Wait => Routed::Stays(open),
@@ -299,19 +319,25 @@ impl Core {
     /// Has the policy work on an event. A panic in it is the policy's end: calls fail
     /// from then on.
     fn tell(&mut self, now: Instant, event: impl FnOnce(&mut dyn Policy, &mut Control<'_>)) {
+        self.wishes.has_news = true;
         let policy = &mut *self.policy;
         let mut control = Control::new(&mut self.wishes, &self.chance, now);
         let told = catch_unwind(AssertUnwindSafe(|| event(policy, &mut control)));
         if told.is_err() {
-            // Those that wait for readiness would wait for ever.
-            let picks = Picks::by(Broken);
-            control.publish(ConnectivityState::TransientFailure, picks);
-            self.policy = Box::new(Broken);
+            self.wishes.publish = Some(broken());
+            let policy = std::mem::replace(&mut self.policy, Box::new(Broken));
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(policy)));
         }
     }
 }
 
-/// In the place of a policy that panicked.
+/// What is so once a policy has panicked. Those that wait for readiness would else wait
+/// for ever.
+fn broken() -> (ConnectivityState, Picks) {
+    (ConnectivityState::TransientFailure, Picks::by(Broken))
+}
+
+/// In the place of a policy that panicked, or is not there yet.
 struct Broken;
 
 impl Policy for Broken {

@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::core::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
@@ -21,16 +21,67 @@ use crate::channel::subchannel::lifecycle::{Common, Lifecycle};
 use crate::channel::subchannel::report::Report;
 use crate::clock;
 
+/// Turns of one poll, before others on this thread have theirs.
+const TURNS: usize = 32;
+
 /// The hub of one channel.
 pub(super) struct Hub {
     core: Core,
+    balance: Arc<dyn Balance>,
     resolving: Resolving,
     reports: QueueReceiver<Report>,
     /// For the subchannels.
     reporter: QueueSender<Report>,
     batch: Vec<Report>,
+    requests: Pace,
     common: Arc<Common>,
     seat: Seat,
+}
+
+/// How often the resolver is asked: a resolver that answers at once with other servers,
+/// none of which can be reached, must not make a loop of it.
+#[derive(Debug)]
+struct Pace {
+    least: Duration,
+    last: Option<Instant>,
+    /// When it is asked next.
+    due: Option<Instant>,
+}
+
+impl Pace {
+    fn new(least: Duration) -> Self {
+        Self {
+            least,
+            last: None,
+            due: None,
+        }
+    }
+
+    /// Whether it may be asked now; else it is `due` later.
+    fn add(&mut self, now: Instant) -> bool {
+        let next = self.last.and_then(|last| last.checked_add(self.least));
+        match next {
+            Some(next) if next > now => {
+                self.due = Some(next);
+                false
+            }
+            _ => {
+                self.last = Some(now);
+                self.due = None;
+                true
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether it is to be asked now.
+    fn take(&mut self, now: Instant) -> bool {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        is_due && self.add(now)
+    }
 }
 
 /// A hub's right to say what is so. One that ends, with its runtime say, leaves no
@@ -55,7 +106,7 @@ impl Seat {
 impl Hub {
     pub(super) fn new(
         source: Source,
-        balance: &dyn Balance,
+        balance: Arc<dyn Balance>,
         common: Arc<Common>,
         outlook: Arc<Outlook>,
         asks: QueueReceiver<Ask>,
@@ -64,11 +115,13 @@ impl Hub {
         let target = Arc::from(common.dial.name());
         let number = outlook.succeed();
         Self {
-            core: Core::new(Inbox::new(asks), balance.policy(), target),
+            core: Core::new(Inbox::new(asks), target),
+            balance,
             resolving: Resolving::begin(source),
             reports,
             reporter,
             batch: Vec::new(),
+            requests: Pace::new(common.backoff.first),
             common,
             seat: Seat { outlook, number },
         }
@@ -77,12 +130,15 @@ impl Hub {
     /// Runs until every handle of the channel is gone and its calls are done, or until
     /// the channel is closed.
     pub(super) async fn run(mut self) {
+        self.core.begin(&*self.balance);
         let mut is_told = false;
         let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
         let mut armed: Option<Instant> = None;
         poll_fn(|cx| {
-            loop {
-                while self.turn(cx) {}
+            for _ in 0..TURNS {
+                if self.turn(cx) {
+                    continue;
+                }
                 if !self.core.is_resolved() && !std::mem::replace(&mut is_told, true) {
                     self.seat
                         .publish(ConnectivityState::Connecting, Picks::wait());
@@ -90,7 +146,8 @@ impl Hub {
                 if self.core.is_closing() || self.core.is_broken() || self.core.is_over() {
                     return Poll::Ready(());
                 }
-                let Some(deadline) = self.core.next_timeout() else {
+                let due = [self.core.next_timeout(), self.requests.due()];
+                let Some(deadline) = due.into_iter().flatten().min() else {
                     return Poll::Pending;
                 };
                 if armed != Some(deadline) {
@@ -101,14 +158,27 @@ impl Hub {
                     return Poll::Pending;
                 }
                 armed = None;
-                self.core.on_timeout(clock::now());
+                let now = clock::now();
+                self.core.on_timeout(now);
+                if self.requests.take(now) {
+                    self.resolving.request();
+                }
             }
+            // Others have their turn before a resolver that never pauses.
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await;
+        let now = clock::now();
+        for report in self.reports.close() {
+            if let Report::Back(open) = report {
+                self.core.report(Report::Back(open), now);
+            }
+        }
         if self.core.is_closing() {
-            self.core.close(clock::now());
+            self.core.close(now);
         } else if self.core.is_broken() {
-            self.core.give_up(clock::now());
+            self.core.give_up(now);
         }
         self.core.dismiss();
     }
@@ -142,7 +212,7 @@ impl Hub {
             let identity = (subchannel.number(), subchannel.is_sole());
             tokio::spawn(lifecycle.run(identity, asks, self.reporter.clone()));
         }
-        if effects.resolve {
+        if effects.resolve && self.requests.add(now) {
             self.resolving.request();
         }
         self.core.settle(cx.waker());

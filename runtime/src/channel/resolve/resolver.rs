@@ -16,7 +16,7 @@ use super::updates::Updates;
 /// It begins with the channel's first call and is dropped with the channel. It runs
 /// on the task that looks after the channel, so it must not block; what blocks goes
 /// through `tokio::task::spawn_blocking`. One that ends, or panics, leaves the channel
-/// with what it said last.
+/// with what it said last; if that is nothing, calls fail with `UNAVAILABLE`.
 ///
 /// ```
 /// use std::time::Duration;

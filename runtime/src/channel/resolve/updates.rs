@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::resolution::Resolution;
-use crate::status::Status;
+use crate::status::{Code, Phase, Status};
 
 /// A resolver's end: what it found goes in, and that it is asked again comes out.
 #[derive(Debug)]
@@ -20,10 +20,21 @@ pub(crate) struct Requests(Arc<Mutex<Mailbox>>);
 struct Mailbox {
     found: Option<Resolution>,
     verdict: Option<Result<(), Status>>,
+    word: Word,
     is_requested: bool,
     is_urgent: bool,
     resolver: Option<Waker>,
     hub: Option<Waker>,
+}
+
+/// The first that the channel hears of its resolver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Word {
+    #[default]
+    Awaited,
+    Given,
+    /// The resolver is no more, and has said nothing.
+    Missing,
 }
 
 pub(crate) fn updates() -> (Updates, Requests) {
@@ -39,14 +50,17 @@ fn lock(mailbox: &Mutex<Mailbox>) -> MutexGuard<'_, Mailbox> {
 impl Updates {
     /// Gives the channel what was found, and waits for what its policy says of it: an
     /// error where it cannot be used, as a list without an endpoint. A resolver then
-    /// looks again after a while.
+    /// looks again after a while: not at once, which would be a loop.
     ///
     /// Dropping the future loses nothing but the policy's word.
     pub async fn send(&mut self, resolution: Resolution) -> Result<(), Status> {
         let hub = {
             let mut mailbox = lock(&self.0);
             mailbox.found = Some(resolution);
+            mailbox.word = Word::Given;
             mailbox.verdict = None;
+            // What is wanted from now on is wanted in spite of this.
+            mailbox.is_urgent = false;
             mailbox.hub.take()
         };
         if let Some(hub) = hub {
@@ -71,9 +85,8 @@ impl Updates {
             .await;
     }
 
-    /// Waits until the program wants a connection now, whatever failed before.
+    /// Waits until the program wants a connection now, whatever was found last.
     pub async fn urged(&mut self) {
-        lock(&self.0).is_urgent = false;
         self.wait(|mailbox| std::mem::take(&mut mailbox.is_urgent))
             .await;
     }
@@ -91,12 +104,37 @@ impl Updates {
     }
 }
 
+impl Drop for Updates {
+    fn drop(&mut self) {
+        let hub = {
+            let mut mailbox = lock(&self.0);
+            if mailbox.word == Word::Awaited {
+                mailbox.word = Word::Missing;
+            }
+            mailbox.hub.take()
+        };
+        if let Some(hub) = hub {
+            hub.wake();
+        }
+    }
+}
+
+fn left() -> Status {
+    let text = "the channel's resolver ended, or panicked, before it said where the target is";
+    Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
+}
+
 impl Requests {
     /// What was found since the last time; `hub` is woken when there is more.
     pub(crate) fn take(&mut self, hub: &Waker) -> Option<Resolution> {
         let mut mailbox = lock(&self.0);
         mailbox.hub = Some(hub.clone());
-        mailbox.found.take()
+        let found = mailbox.found.take();
+        if mailbox.word == Word::Missing {
+            mailbox.word = Word::Given;
+            return Some(Resolution::failed(left()));
+        }
+        found
     }
 
     /// What the policy says of it.

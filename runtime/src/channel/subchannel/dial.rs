@@ -168,11 +168,11 @@ impl Dial {
             }
             #[cfg(target_os = "linux")]
             (Connects::Sockets | Connects::Proxy(_), Address::UnixAbstract(name)) => {
-                use std::os::linux::net::SocketAddrExt;
-                let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
-                let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
-                stream.set_nonblocking(true)?;
-                UnixStream::from_std(stream).map(Io::Unix)
+                use std::os::unix::ffi::OsStrExt;
+                // As tokio has it, which does not wait in the kernel.
+                let name = [b"\0", name.as_slice()].concat();
+                let path = std::ffi::OsStr::from_bytes(&name);
+                UnixStream::connect(path).await.map(Io::Unix)
             }
             _ => Err(unsupported(address)),
         }

@@ -2,6 +2,7 @@
 //! only.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
 use crate::transport::io::tls::HandshakeError;
+
+/// A failure tells of so many addresses.
+const TOLD: usize = 8;
 
 /// How far an attempt to connect has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,9 +104,10 @@ impl Failure {
     /// What was wrong with each address, as one status: that of the attempt that
     /// came furthest, with the text of all.
     pub(super) fn status(name: &str, is_name: bool, failures: Vec<(String, Self)>) -> Status {
-        // What is wrong with several in the same way is told once.
+        // What is wrong with several in the same way is told once, and of very many
+        // the first.
         let mut told: Vec<(Step, &str, String)> = Vec::new();
-        for (address, failure) in &failures {
+        for (address, failure) in failures.iter().take(TOLD) {
             let (step, reason) = (failure.step, failure.reason.as_str());
             match told
                 .iter_mut()
@@ -119,6 +124,9 @@ impl Failure {
             format!("{} {addresses}: {reason}", step.text())
         };
         let mut text = told.iter().map(tell).collect::<Vec<_>>().join("; ");
+        if let Some(more) = failures.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            let _ = write!(text, "; and {more} more addresses failed");
+        }
         if is_name && told.iter().any(|told| told.2 != name) {
             text = format!("reach {name}: {text}");
         }

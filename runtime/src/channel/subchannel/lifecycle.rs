@@ -78,9 +78,14 @@ impl Lifecycle {
         subchannel: &Subchannel,
         closed: Arc<Connectivity>,
     ) -> Self {
+        let mut upkeep = common.upkeep;
+        if !subchannel.is_sole() {
+            // One of several that rests is no loss, which its policy would mend.
+            upkeep.lifetime.max_idle = None;
+        }
         Self {
             addresses: subchannel.addresses(),
-            keepalive: common.upkeep,
+            keepalive: upkeep,
             backoff: Backoff::new(common.backoff),
             fleeting: 0,
             closed,

@@ -9,6 +9,7 @@ use super::report::{Report, SubchannelState};
 use crate::call::queue::QueueSender;
 use crate::channel::call::open::{Open, closed};
 use crate::channel::inbox::Inbox;
+use crate::clock;
 use crate::status::{Code, Phase, Status};
 
 /// What a subchannel's task is told, and its way to the hub.
@@ -126,9 +127,18 @@ impl Unopened {
         }
     }
 
-    fn give(&mut self, open: Box<Open>) {
-        // A hub that is over drops the call, which ends it.
-        let _ = self.hub.send(Report::Back(open));
+    fn give(&mut self, mut open: Box<Open>) {
+        open.attempt.end(Code::Unavailable, None);
+        if let Err(Report::Back(open)) = self.hub.send(Report::Back(open)) {
+            let text = "the channel ended while the call waited for a connection";
+            let status = Status::new(Code::Unavailable, text).with_phase(Phase::Wait);
+            let status = if self.inbox.is_closing() {
+                closed()
+            } else {
+                status
+            };
+            open.fail(status, clock::now());
+        }
     }
 
     /// What a call fails with whose time is up while it waits.

@@ -201,8 +201,9 @@ impl ClientConnection {
     }
 
     /// A call that the server never looked at waits for another stream.
-    fn open_again(&mut self, open: Box<Open>, now: Instant) {
+    fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
         open.state.detach();
+        open.attempt.end(Code::Unavailable, None);
         if let Err(open) = self.unopened.put_back(open) {
             open.fail(reset::status_of(ResetCause::Unprocessed), now);
         }

@@ -204,16 +204,17 @@ fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
         Ok(trailing) => trailing,
         Err(status) => return open.fail(status, now),
     };
-    open.attempt.end(Code::Ok, Some(&trailing));
-    let ended = Ok(trailing);
     match std::mem::take(&mut open.attempt.response) {
-        Response::Stream => open.state.deliver_end(ended),
-        Response::Awaited if open.method.shape().server_streams => {
-            open.state.deliver_end(ended);
+        Response::Awaited if !open.method.shape().server_streams => open.fail(no_message(), now),
+        Response::Awaited | Response::Stream => {
+            open.attempt.end(Code::Ok, Some(&trailing));
+            open.state.deliver_end(Ok(trailing));
         }
-        Response::Awaited => open.fail(no_message(), now),
         Response::Whole { head, gather } => match gather.finish() {
-            Ok(Some(message)) => open.state.deliver_response(head, message, ended),
+            Ok(Some(message)) => {
+                open.attempt.end(Code::Ok, Some(&trailing));
+                open.state.deliver_response(head, message, Ok(trailing));
+            }
             Ok(None) => open.fail(no_message().with_initial_metadata(head), now),
             Err(status) => open.fail(status.with_initial_metadata(head), now),
         },

@@ -9,7 +9,7 @@ use super::super::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::channel::balance::bench::{address, endpoints, failure, name_of, names_of};
 use crate::channel::balance::control::Control;
-use crate::channel::balance::policy::{Policy, Resolved};
+use crate::channel::balance::policy::{Balance, Policy, Resolved};
 use crate::channel::call::open::Open;
 use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
@@ -37,6 +37,16 @@ impl Script {
         if let Some(act) = act {
             act(control);
         }
+    }
+}
+
+impl Balance for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 }
 
@@ -91,11 +101,8 @@ impl Around {
     pub(super) fn new() -> Self {
         let (users, asks) = queue();
         let script = Script::default();
-        let core = Core::new(
-            Inbox::new(asks),
-            Box::new(script.clone()),
-            "the.target".into(),
-        );
+        let mut core = Core::new(Inbox::new(asks), "the.target".into());
+        core.begin(&script);
         Self {
             core,
             script,
