@@ -194,8 +194,15 @@ fn a_resolver_without_a_pause_does_not_take_the_thread() {
         single_threaded().block_on(async {
             let channel = Channel::builder("eager:///x").unwrap().resolver(Eager);
             let stub = EchoStub(channel.build(ChannelCredentials::insecure()).unwrap());
-            let call = stub.unary(Echo::default()).timeout(Duration::from_secs(1));
-            call.await.unwrap_err()
+            // One waits for readiness, and for its deadline.
+            let second = Duration::from_secs(1);
+            let patient = stub.unary(Echo::default()).wait_for_ready();
+            let patient = tokio::spawn(patient.timeout(second).into_future());
+            stub.unary(Echo::default())
+                .timeout(second)
+                .await
+                .unwrap_err();
+            patient.await.unwrap().unwrap_err()
         })
     });
     assert!(ended.is_some(), "nothing else runs on this thread any more");

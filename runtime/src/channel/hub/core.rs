@@ -292,10 +292,15 @@ impl Core {
         self.is_broken
     }
 
-    /// Ends every call that waits; the next one begins another hub.
+    /// Ends every call that still waits, or came back too late.
     pub(super) fn give_up(&mut self, now: Instant) {
-        let text = "the task of a connection panicked, which is a fault of grpc-runtime";
-        let status = Status::new(Code::Internal, text).with_phase(Phase::Call);
+        let status = if self.is_broken {
+            panicked("the task of a connection panicked, which is a fault of grpc-runtime")
+        } else {
+            let text = "the call lost its connection, and the channel is gone that could make \
+                        another";
+            Status::new(Code::Unavailable, text).with_phase(Phase::Wait)
+        };
         self.inbox.finish();
         self.inbox.waiting.fail(&status, now);
     }

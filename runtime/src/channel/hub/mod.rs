@@ -135,6 +135,8 @@ impl Hub {
         let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
         let mut armed: Option<Instant> = None;
         poll_fn(|cx| {
+            // However busy it is.
+            self.on_timeout(clock::now());
             for _ in 0..TURNS {
                 if self.turn(cx) {
                     continue;
@@ -158,11 +160,7 @@ impl Hub {
                     return Poll::Pending;
                 }
                 armed = None;
-                let now = clock::now();
-                self.core.on_timeout(now);
-                if self.requests.take(now) {
-                    self.resolving.request();
-                }
+                self.on_timeout(clock::now());
             }
             // Others have their turn before a resolver that never pauses.
             cx.waker().wake_by_ref();
@@ -177,10 +175,17 @@ impl Hub {
         }
         if self.core.is_closing() {
             self.core.close(now);
-        } else if self.core.is_broken() {
+        } else {
             self.core.give_up(now);
         }
         self.core.dismiss();
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        self.core.on_timeout(now);
+        if self.requests.take(now) {
+            self.resolving.request();
+        }
     }
 
     /// `true` where something has happened that others may have to hear of.
