@@ -291,17 +291,21 @@ fn single_threaded() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
+/// A conversation that is under way.
+async fn chatting(stub: &EchoStub) -> (Sender<Echo>, Receiver<Echo>) {
+    let (mut requests, mut replies) = stub.chat().start();
+    requests.send(Echo::number(1)).await.unwrap();
+    assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
+    (requests, replies)
+}
+
 #[test]
 fn a_connection_moves_off_a_runtime_that_nobody_drives() {
     let (_serving, server) = serve();
     let channel = Channel::insecure(&server.addresses()[0]).unwrap();
     let stub = EchoStub(channel.clone());
     let first = resting(&stub);
-    let (mut requests, mut replies) = first.block_on(async { stub.chat().start() });
-    first.block_on(async {
-        requests.send(Echo::number(1)).await.unwrap();
-        assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
-    });
+    let (mut requests, mut replies) = first.block_on(chatting(&stub));
 
     // No call has a deadline that could help it.
     assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
@@ -336,11 +340,7 @@ fn closing_a_channel_that_moved_ends_what_runs_on_either_side() {
     let channel = Channel::insecure(&server.addresses()[0]).unwrap();
     let stub = EchoStub(channel.clone());
     let first = resting(&stub);
-    let (mut requests, mut replies) = first.block_on(async { stub.chat().start() });
-    first.block_on(async {
-        requests.send(Echo::number(1)).await.unwrap();
-        assert_eq!(replies.next().await.unwrap().unwrap().number, 1);
-    });
+    let (_requests, mut replies) = first.block_on(chatting(&stub));
     assert_eq!(stub.unary(Echo::text("hi")).wait().unwrap().text, "hi");
     channel.close();
     let status = first.block_on(replies.next()).unwrap_err();

@@ -39,6 +39,9 @@ pub(super) struct Core {
     is_retired: bool,
     /// The task of a subchannel panicked: this hub is of no use any more.
     is_broken: bool,
+    /// Members that rest since then, which the policy has not heard: it would have them
+    /// connect, and no call needs it.
+    resting: Vec<u64>,
     wishes: Wishes,
     chance: Chance,
     target: Arc<str>,
@@ -74,6 +77,7 @@ impl Core {
             is_resolved: false,
             is_retired: false,
             is_broken: false,
+            resting: Vec::new(),
             wishes: Wishes::default(),
             chance: Chance::default(),
             target,
@@ -145,15 +149,11 @@ impl Core {
                 };
                 member.is_done = false;
                 member.state = state.clone();
-                let subchannel = member.subchannel.clone();
-                // Nobody needs another connection: the policy would make one.
                 let is_needless = self.is_retired && self.inbox.waiting.is_empty();
                 if is_needless && matches!(state, SubchannelState::Idle) {
-                    return;
+                    return self.resting.push(number);
                 }
-                self.tell(now, |policy, control| {
-                    policy.changed(&subchannel, state, control);
-                });
+                self.changed(number, state, now);
             }
             Report::Back(open) => self.inbox.waiting.push(open),
             Report::Done(number, taken) => {
@@ -163,6 +163,26 @@ impl Core {
                 }
             }
             Report::Broken => self.is_broken = true,
+        }
+    }
+
+    fn changed(&mut self, number: u64, state: SubchannelState, now: Instant) {
+        let Some(member) = self.members.get(&number) else {
+            return;
+        };
+        let subchannel = member.subchannel.clone();
+        self.tell(now, |policy, control| {
+            policy.changed(&subchannel, state, control);
+        });
+    }
+
+    /// A call came back for which the policy needs to know who rests.
+    fn wake_resting(&mut self, now: Instant) {
+        for number in std::mem::take(&mut self.resting) {
+            let member = self.members.get(&number);
+            if member.is_some_and(|it| matches!(it.state, SubchannelState::Idle)) {
+                self.changed(number, SubchannelState::Idle, now);
+            }
         }
     }
 
@@ -180,6 +200,9 @@ impl Core {
 
     /// Does what the policy wanted, and finds out where the calls that wait go.
     pub(super) fn settle_calls(&mut self, now: Instant) -> Effects {
+        if !self.inbox.waiting.is_empty() {
+            self.wake_resting(now);
+        }
         if std::mem::take(&mut self.wishes.has_news) {
             self.tell(now, |policy, control| policy.settled(control));
             self.wishes.has_news = false;
@@ -211,7 +234,8 @@ impl Core {
             self.routed = None;
         }
         self.route(now);
-        if self.inbox.is_left() && !std::mem::replace(&mut self.is_retired, self.inbox.is_left()) {
+        if self.inbox.is_left() && !self.is_retired {
+            self.is_retired = true;
             for member in self.members.values() {
                 member.subchannel.ask(Ask::Retire);
             }

@@ -476,3 +476,20 @@ fn closing_ends_what_waits_and_every_subchannel() {
     let (_, open) = Trial::call(true, None);
     assert!(users.send(Ask::Open(open)).is_err(), "nobody takes it");
 }
+
+/// Nobody holds the channel, and its connections rest: the policy would make others.
+#[test]
+fn a_channel_that_is_left_tells_its_policy_who_rests_once_a_call_comes_back() {
+    let mut around = Around::with("1 2");
+    around.ready("1");
+    around.ready("2");
+    around.leave();
+    around.heard();
+    around.says("1", SubchannelState::Idle);
+    assert_eq!(around.heard(), "");
+    let (_caller, open) = Trial::call(true, None);
+    around.report(Report::Back(open));
+    assert_eq!(around.heard(), "1 idle");
+    around.says("2", SubchannelState::Idle);
+    assert_eq!(around.heard(), "2 idle");
+}
