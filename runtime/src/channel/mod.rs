@@ -1,6 +1,7 @@
 //! The client's side of a connection: where it goes, how it is kept, and the
 //! calls on it. It never imports the server: the two sides share `call` and below.
 
+mod alarm;
 mod authenticate;
 mod background;
 mod backoff;

@@ -96,6 +96,20 @@ async fn is_shared(stub: &EchoStub, among: usize) {
     timeout(BOUND, shared).await.unwrap();
 }
 
+/// Eight callers of so many calls each, of which none may fail.
+fn load(stub: &EchoStub, calls: i64) -> Vec<tokio::task::JoinHandle<()>> {
+    let caller = |_| {
+        let stub = stub.clone();
+        tokio::spawn(async move {
+            for number in 0..calls {
+                let call = stub.unary(Echo::number(number % 5)).timeout(BOUND);
+                call.await.unwrap();
+            }
+        })
+    };
+    (0..8).map(caller).collect()
+}
+
 #[tokio::test]
 async fn calls_go_round_all_servers_evenly() {
     let servers = [serve("a").await, serve("b").await, serve("c").await];
@@ -133,17 +147,7 @@ async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
     let builder = builder.balance(RoundRobin::new());
     let (_channel, stub) = build(builder.connector(counting.clone()));
     teller.send(list(&servers)).unwrap();
-    let load: Vec<_> = (0..8)
-        .map(|_| {
-            let stub = stub.clone();
-            tokio::spawn(async move {
-                for number in 0..200 {
-                    let call = stub.unary(Echo::number(number % 3)).timeout(BOUND);
-                    call.await.unwrap();
-                }
-            })
-        })
-        .collect();
+    let load = load(&stub, 200);
     for turn in 0..20 {
         // The first stays; of the others one leaves, or comes back.
         let [a, b, c] = &servers;
@@ -174,17 +178,7 @@ async fn servers_that_shut_down_in_order_fail_no_call() {
         };
         tell(&known);
         is_shared(&stub, 2).await;
-        let load: Vec<_> = (0..8)
-            .map(|_| {
-                let stub = stub.clone();
-                tokio::spawn(async move {
-                    for number in 0..100 {
-                        let call = stub.unary(Echo::number(number % 5)).timeout(BOUND);
-                        call.await.unwrap();
-                    }
-                })
-            })
-            .collect();
+        let load = load(&stub, 100);
         for name in ["c", "d", "e"] {
             let joins = serve(name).await;
             known.push(address(&joins));

@@ -3,14 +3,14 @@
 
 mod core;
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use self::core::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::channel::alarm::Alarm;
 use crate::channel::balance::policy::Balance;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
@@ -132,8 +132,7 @@ impl Hub {
     pub(super) async fn run(mut self) {
         self.core.begin(&*self.balance);
         let mut is_told = false;
-        let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
-        let mut armed: Option<Instant> = None;
+        let mut alarm = Alarm::default();
         poll_fn(|cx| {
             // However busy it is.
             self.on_timeout(clock::now());
@@ -149,17 +148,10 @@ impl Hub {
                     return Poll::Ready(());
                 }
                 let due = [self.core.next_timeout(), self.requests.due()];
-                let Some(deadline) = due.into_iter().flatten().min() else {
-                    return Poll::Pending;
-                };
-                if armed != Some(deadline) {
-                    sleep.as_mut().reset(clock::timer(deadline));
-                    armed = Some(deadline);
-                }
-                if sleep.as_mut().poll(cx).is_pending() {
+                let next = due.into_iter().flatten().min();
+                if alarm.poll(next, cx).is_pending() {
                     return Poll::Pending;
                 }
-                armed = None;
                 self.on_timeout(clock::now());
             }
             // Others have their turn before a resolver that never pauses.

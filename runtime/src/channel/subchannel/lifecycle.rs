@@ -23,6 +23,7 @@ use super::identity::Identity;
 use super::report::{Report, SubchannelState};
 use super::unopened::Unopened;
 use crate::call::queue::{QueueReceiver, QueueSender};
+use crate::channel::alarm::Alarm;
 use crate::channel::backoff::{Backoff, Waits};
 use crate::channel::call::open;
 use crate::channel::connectivity::Connectivity;
@@ -298,8 +299,7 @@ async fn abandon(mut driver: Driver<ClientConnection>) {
 /// any more and none is here, it is the hub that knows whether one waits for this.
 async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> Option<F::Output> {
     let mut until = pin!(until);
-    let mut sleep = pin!(tokio::time::sleep_until(tokio::time::Instant::now()));
-    let mut armed: Option<Instant> = None;
+    let mut alarm = Alarm::default();
     poll_fn(|cx| {
         loop {
             while calls.poll(cx) {}
@@ -317,17 +317,9 @@ async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> 
             if let Poll::Ready(output) = until.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            let Some(deadline) = calls.next_timeout() else {
-                return Poll::Pending;
-            };
-            if armed != Some(deadline) {
-                sleep.as_mut().reset(clock::timer(deadline));
-                armed = Some(deadline);
-            }
-            if sleep.as_mut().poll(cx).is_pending() {
+            if alarm.poll(calls.next_timeout(), cx).is_pending() {
                 return Poll::Pending;
             }
-            armed = None;
             calls.expire(clock::now());
         }
     })
