@@ -1,0 +1,111 @@
+//! How often and when a call is attempted again (gRFC A6). Values.
+
+use std::time::Duration;
+
+use super::codes::Codes;
+use crate::code::Code;
+
+/// A call's further attempts, one after the other (gRFC A6): after one that fails with
+/// one of `codes`, as long as no response head has come, another begins when the backoff
+/// is over. Attempts in all: 4; backoff: 100 ms, growing by 2 to 1 s, ±20 %.
+///
+/// One deadline holds for all attempts. The server's trailing metadata
+/// `grpc-retry-pushback-ms` has the last word on when the next attempt begins, and on
+/// whether there is one. More than 5 attempts are 5.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    pub(crate) max_attempts: u32,
+    pub(crate) initial_backoff: Duration,
+    pub(crate) max_backoff: Duration,
+    pub(crate) backoff_multiplier: f64,
+    pub(crate) codes: Codes,
+}
+
+impl RetryPolicy {
+    /// Tries again after these codes.
+    pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
+        Self {
+            max_attempts: 4,
+            initial_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(1),
+            backoff_multiplier: 2.0,
+            codes: codes.into_iter().collect(),
+        }
+    }
+
+    /// Attempts in all, the first among them: 2 at least.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// The wait before the second attempt is `initial`, and grows by `multiplier` up to
+    /// `max`. All three are above 0.
+    #[must_use]
+    pub fn backoff(mut self, initial: Duration, multiplier: f64, max: Duration) -> Self {
+        self.initial_backoff = initial;
+        self.backoff_multiplier = multiplier;
+        self.max_backoff = max;
+        self
+    }
+}
+
+/// A call's further attempts, beside each other (gRFC A6): each time `delay` has passed
+/// and no response has come, another begins, and the first response wins. The others are
+/// cancelled. Attempts in all: 2.
+///
+/// It is for methods that may be carried out several times. More than 5 attempts are 5.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HedgingPolicy {
+    pub(crate) max_attempts: u32,
+    pub(crate) delay: Duration,
+    pub(crate) non_fatal_codes: Codes,
+}
+
+impl HedgingPolicy {
+    /// Begins another attempt each time `delay` has passed; 0 begins all at once.
+    pub fn new(delay: Duration) -> Self {
+        Self {
+            max_attempts: 2,
+            delay,
+            non_fatal_codes: Codes::default(),
+        }
+    }
+
+    /// Attempts in all, the first among them: 2 at least.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// An attempt that fails with one of these does not end the call: the next one begins
+    /// at once. Any other code does, and cancels the rest. None unless set.
+    #[must_use]
+    pub fn non_fatal_codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
+        self.non_fatal_codes = codes.into_iter().collect();
+        self
+    }
+}
+
+/// Holds a channel's further attempts back while many fail (gRFC A6). The channel has
+/// `max_tokens`; an attempt that fails with a code that its policy names, or is told not
+/// to be repeated, takes one, and a call that succeeds gives `token_ratio` back. At
+/// half of `max_tokens` and below no further attempts begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryThrottling {
+    pub(crate) max_tokens: f64,
+    pub(crate) token_ratio: f64,
+}
+
+impl RetryThrottling {
+    /// `max_tokens` is above 0 and at most 1,000; `token_ratio` is above 0, and counts to
+    /// three decimal places.
+    pub fn new(max_tokens: f64, token_ratio: f64) -> Self {
+        Self {
+            max_tokens,
+            token_ratio,
+        }
+    }
+}
