@@ -106,7 +106,7 @@ impl Channel {
     pub(crate) fn open(&self, mut open: Box<Open>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
-            (None, None) if self.interceptors.is_empty() => return self.shared.enqueue(open),
+            (None, None) if self.interceptors.is_empty() => return self.shared.begin(open),
             (Some(shared), Some(own)) => Some(shared.clone().and(own)),
             (Some(shared), None) => Some(shared.clone()),
             (None, own) => own,

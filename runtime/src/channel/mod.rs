@@ -11,6 +11,7 @@ pub(crate) mod call;
 mod carrier;
 mod config;
 mod connectivity;
+mod deferred;
 mod error;
 mod handle;
 mod hub;

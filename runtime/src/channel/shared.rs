@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::background;
 use super::balance::policy::Balance;
-use super::call::open::{self, Open};
+use super::call::open::{self, Home, Open};
 use super::carrier::{self, Carrier};
 use super::connectivity::ConnectivityState;
 use super::hub::Hub;
@@ -54,6 +54,14 @@ struct Hubs {
     left: Option<QueueSender<Ask>>,
 }
 
+impl Home for Shared {
+    fn attempt(&self, open: Box<Open>) {
+        if let Err((Ask::Open(open), status)) = self.ask(Ask::Open(open)) {
+            open.fail(status, clock::now());
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn new(
         source: Source,
@@ -97,6 +105,16 @@ impl Shared {
         {
             open.fail(status, clock::now());
         }
+    }
+
+    /// Begins a call, and has its hedge wait for its time.
+    pub(super) fn begin(&self, open: Box<Open>) {
+        if open.is_hedged()
+            && let Some(hedge) = open.hedge(clock::now())
+        {
+            self.attempt(hedge);
+        }
+        self.enqueue(open);
     }
 
     /// Whether what the channel's state says is more than a memory here.

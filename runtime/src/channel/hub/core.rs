@@ -286,7 +286,7 @@ impl Core {
                         *failure = Some(status);
                         return Routed::Stays(open);
                     }
-                    open.fail(status, now);
+                    open.fail_attempt(status, None, now);
                     Routed::Gone
                 }
                 Pick::Drop(status) => {

@@ -1,0 +1,181 @@
+//! What a method's calls may attempt again: its policy, and what the calls of its
+//! channel share for that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::throttle::Throttle;
+use crate::chance::Chance;
+use crate::channel::config::codes::Codes;
+use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy};
+use crate::code::Code;
+
+/// Attempts beyond these are not made, whatever a policy says (gRFC A6), unless the
+/// channel's builder says otherwise.
+pub(crate) const MAX_ATTEMPTS: u32 = 5;
+
+/// What one call keeps for further attempts: 256 KiB, as grpc-go and the C core.
+pub(crate) const CALL_BUFFER: usize = 256 << 10;
+
+/// What all calls of a channel keep: 16 MiB, as grpc-java.
+pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
+
+/// A method's policy.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AttemptPolicy {
+    Retry(RetryPolicy),
+    Hedging(HedgingPolicy),
+}
+
+impl AttemptPolicy {
+    fn max_attempts(&self) -> u32 {
+        match self {
+            Self::Retry(policy) => policy.max_attempts,
+            Self::Hedging(policy) => policy.max_attempts,
+        }
+    }
+}
+
+/// What the calls of one channel share.
+#[derive(Debug)]
+pub(crate) struct Purse {
+    limits: Limits,
+    /// Bytes that calls keep.
+    kept: AtomicUsize,
+    chance: Chance,
+}
+
+/// How much further attempts may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) attempts: u32,
+    pub(crate) call_buffer: usize,
+    pub(crate) channel_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempts: MAX_ATTEMPTS,
+            call_buffer: CALL_BUFFER,
+            channel_buffer: CHANNEL_BUFFER,
+        }
+    }
+}
+
+impl Purse {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            kept: AtomicUsize::new(0),
+            chance: Chance::default(),
+        }
+    }
+}
+
+/// A policy as calls follow it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    policy: AttemptPolicy,
+    max_attempts: u8,
+    throttle: Option<Arc<Throttle>>,
+    purse: Arc<Purse>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        policy: AttemptPolicy,
+        throttle: Option<Arc<Throttle>>,
+        purse: Arc<Purse>,
+    ) -> Self {
+        let most = policy.max_attempts().min(purse.limits.attempts);
+        Self {
+            policy,
+            // The last numbers have a meaning of their own.
+            max_attempts: u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1),
+            throttle,
+            purse,
+        }
+    }
+
+    pub(crate) fn max_attempts(&self) -> u8 {
+        self.max_attempts
+    }
+
+    /// The codes after which another attempt may follow.
+    pub(super) fn codes(&self) -> Codes {
+        match &self.policy {
+            AttemptPolicy::Retry(policy) => policy.codes,
+            AttemptPolicy::Hedging(policy) => policy.non_fatal_codes,
+        }
+    }
+
+    pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
+        match &self.policy {
+            AttemptPolicy::Retry(_) => None,
+            AttemptPolicy::Hedging(policy) => Some(policy),
+        }
+    }
+
+    /// The wait after so many failed attempts since the backoff began: ±20 %.
+    pub(super) fn backoff(&self, failed: u8) -> Duration {
+        let AttemptPolicy::Retry(policy) = &self.policy else {
+            return Duration::ZERO;
+        };
+        let grown = policy.initial_backoff.as_secs_f64()
+            * policy
+                .backoff_multiplier
+                .powi(i32::from(failed.saturating_sub(1)));
+        let nominal = grown.min(policy.max_backoff.as_secs_f64());
+        let spread = 0.8 + 0.4 * self.purse.chance.next();
+        Duration::try_from_secs_f64(nominal * spread).unwrap_or(policy.max_backoff)
+    }
+
+    pub(super) fn succeeded(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.succeeded();
+        }
+    }
+
+    /// A failed attempt, which may have another follow it, counts.
+    pub(super) fn failed(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.failed();
+        }
+    }
+
+    pub(super) fn is_throttled(&self) -> bool {
+        self.throttle
+            .as_ref()
+            .is_some_and(|throttle| !throttle.allows())
+    }
+
+    pub(super) fn is_repeatable(&self, code: Code) -> bool {
+        self.codes().contains(code)
+    }
+
+    pub(crate) fn call_buffer(&self) -> usize {
+        self.purse.limits.call_buffer
+    }
+
+    /// Sets `bytes` aside; `false` where the channel's calls keep too many already.
+    pub(super) fn keep(&self, bytes: usize) -> bool {
+        let kept = self.purse.kept.fetch_add(bytes, Ordering::Relaxed);
+        let fits = kept.saturating_add(bytes) <= self.purse.limits.channel_buffer;
+        if !fits {
+            self.free(bytes);
+        }
+        fits
+    }
+
+    pub(super) fn free(&self, bytes: usize) {
+        self.purse.kept.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that the channel's calls keep.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.purse.kept.load(Ordering::Relaxed)
+    }
+}
