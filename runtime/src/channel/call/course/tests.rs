@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::channel::call::plan::{AttemptPolicy, Limits, Purse};
-use crate::channel::call::throttle::Throttle;
+use crate::channel::call::plan::{AttemptLimits, AttemptPolicy, Purse};
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
 const MS: Duration = Duration::from_millis(1);
 
 fn plan(policy: AttemptPolicy) -> Plan {
-    Plan::new(policy, None, Arc::new(Purse::new(Limits::default())))
+    let purse = Purse::new(AttemptLimits::default());
+    Plan::new(Arc::new(policy), Arc::new(purse))
 }
 
 fn retry(attempts: u32) -> Plan {
@@ -29,9 +29,9 @@ fn hedging(attempts: u32, delay: Duration) -> Plan {
 }
 
 fn throttled(plan: AttemptPolicy, tokens: f64) -> Plan {
-    let throttle = Throttle::new(RetryThrottling::new(tokens, 0.1));
-    let purse = Purse::new(Limits::default());
-    Plan::new(plan, Some(Arc::new(throttle)), Arc::new(purse))
+    let purse = Purse::new(AttemptLimits::default());
+    purse.throttle(Some(RetryThrottling::new(tokens, 0.1)));
+    Plan::new(Arc::new(plan), Arc::new(purse))
 }
 
 fn fail(course: &mut Course, plan: &Plan, number: u8, now: Instant) -> Verdict {
@@ -117,7 +117,8 @@ fn pushback_garbage_is_a_no() {
     let read = |values: &[&str]| {
         let mut trailing = Metadata::new();
         for value in values {
-            trailing.append("grpc-retry-pushback-ms", value).unwrap();
+            let name = b"grpc-retry-pushback-ms";
+            trailing.append_wire(name, value.as_bytes()).unwrap();
         }
         Pushback::read(&trailing)
     };
