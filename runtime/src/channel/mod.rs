@@ -1,6 +1,7 @@
 //! The client's side of a connection: where it goes, how it is kept, and the
 //! calls on it. It never imports the server: the two sides share `call` and below.
 
+pub(crate) mod address;
 mod alarm;
 mod authenticate;
 mod background;
@@ -22,9 +23,11 @@ mod reconnect;
 mod resolve;
 mod shared;
 mod subchannel;
+pub(crate) mod target;
 mod upkeep;
 mod waiting;
 
+pub use address::{Address, Attributes, Endpoint};
 pub use balance::control::Control;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
@@ -37,12 +40,11 @@ pub use connectivity::{ConnectivityState, StateWatch};
 pub use error::ChannelError;
 pub use handle::Channel;
 pub use pick::{Pick, PickArgs, Picker, Picks};
-pub use resolve::address::{Address, Attributes, Endpoint};
 pub use resolve::resolution::Resolution;
 pub use resolve::resolver::Resolver;
-pub use resolve::target::{Target, TargetError};
 pub use resolve::updates::Updates;
 pub(crate) use subchannel::Connects;
 pub use subchannel::connector::Connector;
 pub use subchannel::handle::Subchannel;
 pub use subchannel::report::SubchannelState;
+pub use target::{Target, TargetError};

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use crate::call::queue::{QueueReceiver, queue};
 use crate::chance::Chance;
+use crate::channel::address::Endpoint;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::Endpoint;
 use crate::channel::subchannel::handle::Subchannel;
 
 /// What a [`Policy`](crate::Policy) has at hand while it works on an event.

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use super::control::Control;
 use super::policy::{Balance, Policy, Resolved};
+use crate::channel::address::{Address, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::{Address, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::{Code, Phase, Status};

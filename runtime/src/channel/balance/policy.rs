@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::control::Control;
-use crate::channel::resolve::address::{Attributes, Endpoint};
+use crate::channel::address::{Attributes, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
