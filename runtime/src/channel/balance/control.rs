@@ -18,6 +18,15 @@ pub struct Control<'a> {
     now: Instant,
 }
 
+/// What a child of a policy did during one event.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) begun: Vec<Subchannel>,
+    /// Their numbers.
+    pub(super) removed: Vec<u64>,
+    pub(super) published: Option<(ConnectivityState, Picks)>,
+}
+
 /// What policies wanted and the hub has not done yet.
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
@@ -77,6 +86,21 @@ impl<'a> Control<'a> {
     /// Has the target resolved again: its servers may have moved.
     pub fn resolve_again(&mut self) {
         self.wishes.resolve = true;
+    }
+
+    /// Has a child work on an event; what it publishes is its parent's to know alone.
+    pub(super) fn watch<T>(&mut self, event: impl FnOnce(&mut Self) -> T) -> (T, Seen) {
+        let (begun, removed) = (self.wishes.begin.len(), self.wishes.remove.len());
+        let published = self.wishes.publish.take();
+        let told = event(self);
+        let begun = self.wishes.begin.iter().skip(begun);
+        let removed = self.wishes.remove.iter().skip(removed);
+        let seen = Seen {
+            begun: begun.map(|(subchannel, _)| subchannel.clone()).collect(),
+            removed: removed.map(Subchannel::number).collect(),
+            published: std::mem::replace(&mut self.wishes.publish, published),
+        };
+        (told, seen)
     }
 
     /// The time of this event.

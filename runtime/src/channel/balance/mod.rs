@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub(in crate::channel) mod bench;
+pub(crate) mod child;
 pub(crate) mod control;
 pub(crate) mod pick_first;
 pub(crate) mod policy;

@@ -1,6 +1,7 @@
 //! round_robin: a connection to each endpoint, and calls by turns over those that are
 //! ready.
 
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -180,6 +181,11 @@ impl Policy for Turns {
             }
         }
         self.has_news |= member.state != before || has_failed;
+    }
+
+    /// It has no options.
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        (balance as &dyn Any).is::<RoundRobin>()
     }
 
     fn settled(&mut self, control: &mut Control<'_>) {
