@@ -8,3 +8,4 @@ pub(crate) mod control;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
 pub(crate) mod round_robin;
+pub(crate) mod switch;
