@@ -10,7 +10,8 @@ use arc_swap::ArcSwapOption;
 use super::throttle::Throttle;
 use crate::chance::Chance;
 use crate::channel::config::codes::Codes;
-use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
+use crate::channel::config::method_config::Repeats;
+use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
 use crate::code::Code;
 
 /// Attempts beyond these are not made, whatever a policy says (gRFC A6), unless the
@@ -22,22 +23,6 @@ pub(crate) const CALL_BUFFER: usize = 256 << 10;
 
 /// What all calls of a channel keep: 16 MiB, as grpc-java.
 pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
-
-/// A method's policy.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum AttemptPolicy {
-    Retry(RetryPolicy),
-    Hedging(HedgingPolicy),
-}
-
-impl AttemptPolicy {
-    fn max_attempts(&self) -> u32 {
-        match self {
-            Self::Retry(policy) => policy.max_attempts,
-            Self::Hedging(policy) => policy.max_attempts,
-        }
-    }
-}
 
 /// What the calls of one channel share for their further attempts.
 #[derive(Debug)]
@@ -91,17 +76,21 @@ impl Purse {
 /// A policy as a call follows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    policy: Arc<AttemptPolicy>,
+    repeats: Arc<Repeats>,
     purse: Arc<Purse>,
 }
 
 impl Plan {
-    pub(crate) fn new(policy: Arc<AttemptPolicy>, purse: Arc<Purse>) -> Self {
-        Self { policy, purse }
+    pub(crate) fn new(repeats: Arc<Repeats>, purse: Arc<Purse>) -> Self {
+        Self { repeats, purse }
     }
 
     pub(crate) fn max_attempts(&self) -> u8 {
-        let most = self.policy.max_attempts().min(self.purse.limits.attempts);
+        let most = match &*self.repeats {
+            Repeats::Retry(policy) => policy.max_attempts,
+            Repeats::Hedging(policy) => policy.max_attempts,
+        };
+        let most = most.min(self.purse.limits.attempts);
         // The last number has a meaning of its own.
         u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1)
     }
@@ -113,22 +102,22 @@ impl Plan {
 
     /// The codes after which another attempt may follow.
     pub(super) fn codes(&self) -> Codes {
-        match &*self.policy {
-            AttemptPolicy::Retry(policy) => policy.codes,
-            AttemptPolicy::Hedging(policy) => policy.non_fatal_codes,
+        match &*self.repeats {
+            Repeats::Retry(policy) => policy.codes,
+            Repeats::Hedging(policy) => policy.non_fatal_codes,
         }
     }
 
     pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
-        match &*self.policy {
-            AttemptPolicy::Retry(_) => None,
-            AttemptPolicy::Hedging(policy) => Some(policy),
+        match &*self.repeats {
+            Repeats::Retry(_) => None,
+            Repeats::Hedging(policy) => Some(policy),
         }
     }
 
     /// The wait after so many failed attempts since the backoff began: ±20 %.
     pub(super) fn backoff(&self, failed: u8) -> Duration {
-        let AttemptPolicy::Retry(policy) = &*self.policy else {
+        let Repeats::Retry(policy) = &*self.repeats else {
             return Duration::ZERO;
         };
         let grown = policy.initial_backoff.as_secs_f64()
