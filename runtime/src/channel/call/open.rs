@@ -306,7 +306,11 @@ impl Open {
                 self.attempt.was_refused = was_refused;
                 attempts.home().attempt(self);
             }
-            After::Others => self.detach(),
+            After::Others => {
+                self.detach();
+                // It is counted out, and no loss when it is dropped.
+                self.attempt.number = HEDGE;
+            }
         }
     }
 
