@@ -17,6 +17,7 @@ use crate::channel::resolve::resolution::Resolution;
 use crate::channel::service_config::builder::ServiceConfigBuilder;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::channel::service_config::in_force::Configs;
+use crate::channel::service_config::terms::Standing;
 use crate::method::Method;
 use crate::status::{Code, Status};
 
@@ -55,12 +56,13 @@ impl Around {
         verdict
     }
 
-    /// The timeout in force, in seconds; none where it is not known whether there is one.
-    fn seconds(&self) -> Option<Option<u64>> {
-        let terms = self.terms.as_ref()?.as_ref();
-        let config = terms.and_then(|terms| terms.of(&METHOD));
-        let timeout = config.and_then(|config| config.timeout);
-        Some(timeout.map(|timeout| timeout.as_secs()))
+    /// The timeout in force.
+    fn timeout(&self) -> String {
+        if !self.standing.is_known() {
+            return "unknown".to_owned();
+        }
+        let timeout = timeout_of(&self.standing);
+        timeout.map_or("none".to_owned(), |timeout| format!("{timeout:?}"))
     }
 
     /// A call that began before the config was known.
@@ -74,15 +76,19 @@ impl Around {
     }
 }
 
-fn bad() -> Option<Result<ServiceConfig, Status>> {
-    Some(Err(failure("methodConfig: it is bad")))
+fn timeout_of(standing: &Standing) -> Option<Duration> {
+    standing.terms()?.of(&METHOD)?.timeout
+}
+
+fn bad() -> Result<ServiceConfig, Status> {
+    Err(failure("methodConfig: it is bad"))
 }
 
 #[test]
 fn resolver_a_bad_config_first_fails_calls_until_a_good_one_heals() {
     let mut around = Around::asking();
     let (impatient, patient) = (around.call(false), around.call(true));
-    let verdict = around.found("1", bad()).unwrap_err();
+    let verdict = around.found("1", Some(bad())).unwrap_err();
     assert_eq!(verdict.message(), "methodConfig: it is bad");
     assert_eq!(around.heard(), "", "the servers are not used");
     assert_eq!(around.published, [ConnectivityState::TransientFailure]);
@@ -90,11 +96,11 @@ fn resolver_a_bad_config_first_fails_calls_until_a_good_one_heals() {
     assert_eq!(failed.code(), Code::Unavailable);
     assert_eq!(failed.message(), "methodConfig: it is bad");
     assert!(patient.failure().is_none());
-    assert_eq!(around.seconds(), None);
+    assert_eq!(around.timeout(), "unknown");
 
     around.found("1", Some(Ok(seconds(5)))).unwrap();
     assert_eq!(around.heard(), "list 1");
-    assert_eq!(around.seconds(), Some(Some(5)));
+    assert_eq!(around.timeout(), "5s");
     let names = endpoints("1").remove(0);
     around.act(move |control| {
         control.subchannel(names);
@@ -109,18 +115,18 @@ fn resolver_a_bad_config_first_fails_calls_until_a_good_one_heals() {
 fn resolver_a_bad_config_after_a_good_one_changes_the_servers_alone() {
     let mut around = Around::asking();
     around.found("1", Some(Ok(seconds(5)))).unwrap();
-    let verdict = around.found("2", bad()).unwrap_err();
+    let verdict = around.found("2", Some(bad())).unwrap_err();
     assert_eq!(verdict.message(), "methodConfig: it is bad");
     assert_eq!(around.heard(), "list 1, list 2");
-    assert_eq!(around.seconds(), Some(Some(5)));
+    assert_eq!(around.timeout(), "5s");
     // None is as good as any.
     around.found("3", None).unwrap();
-    assert_eq!(around.seconds(), Some(None));
-    around.found("4", bad()).unwrap_err();
-    assert_eq!(around.seconds(), Some(None));
+    assert_eq!(around.timeout(), "none");
+    around.found("4", Some(bad())).unwrap_err();
+    assert_eq!(around.timeout(), "none");
     assert_eq!(around.heard(), "list 3, list 4");
     // The policy's own verdict comes first.
-    let verdict = around.found("", bad()).unwrap_err();
+    let verdict = around.found("", Some(bad())).unwrap_err();
     assert_eq!(verdict.message(), "of no use");
 }
 
@@ -131,18 +137,17 @@ fn resolver_the_default_is_for_none_and_never_for_an_error() {
         ..nothing_said()
     };
     let mut around = Around::said(said(), true);
-    around.found("1", bad()).unwrap_err();
-    assert_eq!(around.seconds(), None);
+    around.found("1", Some(bad())).unwrap_err();
+    assert_eq!(around.timeout(), "unknown");
     around.found("1", None).unwrap();
-    assert_eq!(around.seconds(), Some(Some(7)));
+    assert_eq!(around.timeout(), "7s");
     around.found("1", Some(Ok(seconds(5)))).unwrap();
-    assert_eq!(around.seconds(), Some(Some(5)));
-    around.found("1", bad()).unwrap_err();
-    assert_eq!(around.seconds(), Some(Some(5)));
+    assert_eq!(around.timeout(), "5s");
+    around.found("1", Some(bad())).unwrap_err();
+    assert_eq!(around.timeout(), "5s");
     // A resolver of the runtime's has none, which is known from the first.
-    let terms = said().at_first(false).unwrap().unwrap();
-    let config = terms.of(&METHOD).unwrap();
-    assert_eq!(config.timeout, Some(Duration::from_secs(7)));
+    let first = said().at_first(false);
+    assert_eq!(timeout_of(&first), Some(Duration::from_secs(7)));
 }
 
 #[test]
@@ -152,15 +157,12 @@ fn resolver_is_not_heard_where_the_builder_has_the_last_word() {
         default: Some(seconds(8)),
         ..nothing_said()
     };
-    let terms = said.at_first(true).unwrap().unwrap();
-    assert_eq!(
-        terms.of(&METHOD).unwrap().timeout,
-        Some(Duration::from_secs(7))
-    );
+    let first = said.at_first(true);
+    assert_eq!(timeout_of(&first), Some(Duration::from_secs(7)));
     let mut around = Around::said(said, true);
     around.found("1", Some(Ok(seconds(5)))).unwrap();
-    around.found("2", bad()).unwrap();
-    assert_eq!(around.seconds(), None, "nothing has changed");
+    around.found("2", Some(bad())).unwrap();
+    assert_eq!(around.timeout(), "unknown", "nothing has changed");
 }
 
 #[test]
@@ -283,7 +285,8 @@ fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
         repeats: Some(Arc::clone(&usual)),
         ..nothing_said()
     };
-    let terms = said.at_first(true).unwrap().unwrap();
+    let standing = said.at_first(true);
+    let terms = standing.terms().unwrap();
     let of = |path| terms.of(&Method::unary(path).idempotent());
     let repeats = |path| of(path).unwrap().repeats.unwrap();
     assert!(Arc::ptr_eq(&repeats("/a.B/Any"), &usual));
@@ -297,7 +300,8 @@ fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
         repeats: Some(usual),
         ..nothing_said()
     };
-    let terms = said.at_first(false).unwrap().unwrap();
+    let standing = said.at_first(false);
+    let terms = standing.terms().unwrap();
     assert!(terms.of(&METHOD).is_none() && terms.of(&METHOD.idempotent()).is_some());
-    assert!(nothing_said().at_first(false).unwrap().is_none());
+    assert!(matches!(nothing_said().at_first(false), Standing::None));
 }
