@@ -5,9 +5,9 @@ use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use grpc_runtime::{
-    Channel, ChannelBuilder, ChannelCredentials, Code, ConnectivityState, Context, Endpoint,
-    MethodConfig, OutgoingCall, PickFirst, Receiver, Resolution, RoundRobin, Sender, Server,
-    ServiceConfig, ServiceConfigBuilder, Status,
+    Channel, ChannelBuilder, Code, ConnectivityState, Context, Endpoint, MethodConfig,
+    OutgoingCall, PickFirst, Receiver, Resolution, RoundRobin, Sender, Server, ServiceConfig,
+    ServiceConfigBuilder, Status,
 };
 use tokio::time::{sleep, timeout};
 
@@ -256,7 +256,7 @@ async fn a_config_in_json_spreads_calls() {
     );
     let channel = Channel::builder(format!("ipv4:{}", addresses.join(","))).unwrap();
     let channel = channel.default_service_config(config.unwrap());
-    let stub = EchoStub(channel.build(ChannelCredentials::insecure()).unwrap());
+    let (_channel, stub) = build(channel);
     let call = stub.unary(Echo::number(LONG)).wait_for_ready();
     assert_eq!(call.await.unwrap_err().code(), Code::DeadlineExceeded);
     is_shared(&stub, 2).await;

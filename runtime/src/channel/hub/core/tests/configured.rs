@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
-use crate::channel::balance::pick_first::PickFirst;
 use crate::channel::balance::round_robin::RoundRobin;
 use crate::channel::call::trial::Trial;
 use crate::channel::config::method_config::{MethodConfig, Repeats};
@@ -201,7 +200,7 @@ fn the_configs_policy_goes_before_the_builders() {
 fn the_same_text_is_the_same_policy() {
     let mut around = Around::said(
         Configs {
-            balance: Arc::new(PickFirst::new()),
+            balance: Arc::new(crate::channel::balance::pick_first::PickFirst::new()),
             ..nothing_said()
         },
         true,
