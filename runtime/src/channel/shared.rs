@@ -75,7 +75,7 @@ impl Shared {
     ) -> Self {
         Self {
             outlook: Arc::new(Outlook::new(
-                configs.at_first(source.is_own()),
+                &configs.at_first(source.is_own()),
                 calls.attempts,
             )),
             carrier: Carrier::default(),

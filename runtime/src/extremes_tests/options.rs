@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::{
-    ChannelBuilder, Compression, Context, Http2Options, OutgoingCall, ServerBuilder, Service,
-    Status,
+    ChannelBuilder, Code, Compression, Context, HedgingPolicy, Http2Options, MethodConfig,
+    OutgoingCall, RetryPolicy, RetryThrottling, ServerBuilder, Service, ServiceConfig,
+    ServiceConfigBuilder, Status,
 };
 
 /// What an option is set to.
@@ -77,6 +78,18 @@ impl Extreme for Instant {
             Value::Usual => Some(usual),
             Value::Most => now.checked_add(furthest(now)),
             Value::Last => None,
+        }
+    }
+}
+
+impl Extreme for f64 {
+    fn at(value: Value, usual: Self) -> Option<Self> {
+        match value {
+            Value::Zero => Some(0.0),
+            Value::One => Some(1.0),
+            Value::Usual => Some(usual),
+            Value::Most => Some(Self::MAX),
+            Value::Last => Some(Self::INFINITY),
         }
     }
 }
@@ -186,6 +199,25 @@ macro_rules! setter {
             Change::$kind(|it, value| Some(it.$method(Extreme::at(value, $usual)?))),
         )
     };
+}
+
+/// What a service config says of all methods.
+macro_rules! config {
+    ($owner:literal, $method:ident, |$value:ident| $config:expr) => {
+        (
+            concat!($owner, "::", stringify!($method)),
+            Change::Channel(|it, $value| held_to(it, ServiceConfig::builder().all($config))),
+        )
+    };
+}
+
+/// `None` where the config is invalid.
+fn held_to(channel: ChannelBuilder, config: ServiceConfigBuilder) -> Option<ChannelBuilder> {
+    Some(channel.service_config(config.build().ok()?))
+}
+
+fn retry() -> RetryPolicy {
+    RetryPolicy::new([Code::Unavailable])
 }
 
 /// A field of `Http2Options`, of servers and of channels.
@@ -302,11 +334,60 @@ table! {
     setter!(Channel, "ChannelBuilder", connect_timeout, HOUR),
     setter!(Channel, "ChannelBuilder", default_timeout, HOUR),
     setter!(Channel, "ChannelBuilder", max_resolution_age, HOUR),
+    setter!(Channel, "ChannelBuilder", max_attempts, 3),
+    (
+        "ChannelBuilder::attempt_buffer",
+        Change::Channel(|it, value| {
+            Some(it.attempt_buffer(Extreme::at(value, SIZE)?, Extreme::at(value, SIZE)?))
+        }),
+    ),
     (
         "ChannelBuilder::reconnect_backoff",
         Change::Channel(|it, value| {
             let (first, longest) = (Extreme::at(value, HOUR)?, Extreme::at(value, HOUR)?);
             Some(it.reconnect_backoff(first, longest))
+        }),
+    ),
+
+    config!("MethodConfig", timeout, |value| {
+        MethodConfig::new().timeout(Extreme::at(value, HOUR)?)
+    }),
+    config!("MethodConfig", wait_for_ready, |value| {
+        MethodConfig::new().wait_for_ready(Extreme::at(value, false)?)
+    }),
+    config!("MethodConfig", max_request_message_size, |value| {
+        MethodConfig::new().max_request_message_size(Extreme::at(value, SIZE)?)
+    }),
+    config!("MethodConfig", max_response_message_size, |value| {
+        MethodConfig::new().max_response_message_size(Extreme::at(value, SIZE)?)
+    }),
+    config!("RetryPolicy", max_attempts, |value| {
+        MethodConfig::new().retry(retry().max_attempts(Extreme::at(value, 3)?))
+    }),
+    config!("RetryPolicy", backoff, |value| {
+        let (first, longest) = (Extreme::at(value, HOUR)?, Extreme::at(value, HOUR)?);
+        MethodConfig::new().retry(retry().backoff(first, Extreme::at(value, 2.0)?, longest))
+    }),
+    config!("HedgingPolicy", new, |value| {
+        MethodConfig::new().hedging(HedgingPolicy::new(Extreme::at(value, HOUR)?))
+    }),
+    config!("HedgingPolicy", max_attempts, |value| {
+        let policy = HedgingPolicy::new(HOUR).max_attempts(Extreme::at(value, 3)?);
+        MethodConfig::new().hedging(policy)
+    }),
+    (
+        "RetryThrottling::new",
+        Change::Channel(|it, value| {
+            let (tokens, ratio) = (Extreme::at(value, 10.0)?, Extreme::at(value, 0.1)?);
+            let throttling = RetryThrottling::new(tokens, ratio);
+            held_to(it, ServiceConfig::builder().retry_throttling(throttling))
+        }),
+    ),
+    (
+        "ServiceConfigBuilder::max_connections_per_subchannel",
+        Change::Channel(|it, value| {
+            let most = Extreme::at(value, 2)?;
+            held_to(it, ServiceConfig::builder().max_connections_per_subchannel(most))
         }),
     ),
 

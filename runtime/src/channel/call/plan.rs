@@ -164,10 +164,4 @@ impl Plan {
     pub(super) fn free(&self, bytes: usize) {
         self.purse.kept.fetch_sub(bytes, Ordering::Relaxed);
     }
-
-    /// The bytes that the channel's calls keep.
-    #[cfg(test)]
-    pub(crate) fn kept(&self) -> usize {
-        self.purse.kept.load(Ordering::Relaxed)
-    }
 }
