@@ -39,8 +39,7 @@ const SOME: u8 = 1;
 const UNKNOWN: u8 = 2;
 
 impl Outlook {
-    /// Calls are held to this until a hub says otherwise, and their further attempts to
-    /// `limits`.
+    /// Calls are held to this until a hub says otherwise.
     pub(super) fn new(standing: &Standing, limits: AttemptLimits) -> Self {
         let purse = Purse::new(limits);
         purse.throttle(throttling(standing));

@@ -338,7 +338,8 @@ table! {
     (
         "ChannelBuilder::attempt_buffer",
         Change::Channel(|it, value| {
-            Some(it.attempt_buffer(Extreme::at(value, SIZE)?, Extreme::at(value, SIZE)?))
+            let (call, channel) = (Extreme::at(value, SIZE)?, Extreme::at(value, SIZE)?);
+            Some(it.attempt_buffer(call, channel))
         }),
     ),
     (

@@ -122,6 +122,7 @@ impl<H> Attempts<H> {
         let progress = held.of(number).progress;
         if is_its && held.replay.is_passed(&progress) {
             held.let_go(&self.plan);
+            held.of(number).progress.restart();
         }
         is_its
     }

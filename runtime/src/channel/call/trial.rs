@@ -5,8 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::call_options::CallOptions;
-use super::open::{Base, Home, Open};
-use super::plan::{AttemptLimits, Purse};
+use super::open::Open;
 use crate::call::response_head::Coding;
 use crate::call::state::CallState;
 use crate::framing::Compression;
@@ -32,18 +31,6 @@ impl Trial {
         let method = Method::unary("/a.B/C");
         let open = Open::boxed(Arc::clone(&state), method, options, None);
         (Self(state), open)
-    }
-
-    /// A channel's part in calls that may have several attempts, which loses them.
-    pub(in crate::channel) fn base() -> Base {
-        struct Nowhere;
-        impl Home for Nowhere {
-            fn attempt(&self, _open: Box<Open>) {}
-        }
-        Base {
-            purse: Arc::new(Purse::new(AttemptLimits::default())),
-            home: Arc::new(Nowhere),
-        }
     }
 
     /// What it failed with; `None` while it goes on.

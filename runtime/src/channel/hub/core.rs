@@ -428,7 +428,10 @@ fn settle(open: &mut Open, config: &InForce, now: Instant) -> Result<(), Status>
     if !standing.is_known() {
         return Ok(());
     }
-    open.settle(|method| standing.terms()?.of(method), now)
+    open.settle(
+        |method| standing.terms().and_then(|terms| terms.of(method)),
+        now,
+    )
 }
 
 fn panicked(text: &'static str) -> Status {
