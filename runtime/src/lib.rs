@@ -134,9 +134,9 @@ pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
     ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
-    OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver,
-    RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel, SubchannelState, Target,
-    TargetError, Ticket, Updates,
+    LeastRequest, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
+    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel,
+    SubchannelState, Target, TargetError, Ticket, Updates,
 };
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};

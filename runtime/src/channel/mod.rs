@@ -26,6 +26,7 @@ mod upkeep;
 mod waiting;
 
 pub use balance::control::Control;
+pub use balance::least_request::LeastRequest;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
 pub use balance::round_robin::RoundRobin;

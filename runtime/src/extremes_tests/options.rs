@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::{
-    ChannelBuilder, Compression, Context, Http2Options, OutgoingCall, ServerBuilder, Service,
-    Status,
+    ChannelBuilder, Compression, Context, Http2Options, LeastRequest, OutgoingCall, ServerBuilder,
+    Service, Status,
 };
 
 /// What an option is set to.
@@ -201,6 +201,19 @@ macro_rules! http2 {
     };
 }
 
+/// Of a policy.
+macro_rules! balance {
+    ($policy:ident, $method:ident, $usual:expr) => {
+        (
+            concat!(stringify!($policy), "::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let value = Extreme::at(value, $usual)?;
+                Some(it.balance($policy::new().$method(value)))
+            }),
+        )
+    };
+}
+
 macro_rules! call {
     ($method:ident, $usual:expr) => {
         (
@@ -309,6 +322,8 @@ table! {
             Some(it.reconnect_backoff(first, longest))
         }),
     ),
+
+    balance!(LeastRequest, choice_count, 3),
 
     call!(timeout, HOUR),
     (

@@ -4,6 +4,8 @@
 #[cfg(test)]
 pub(in crate::channel) mod bench;
 pub(crate) mod control;
+pub(crate) mod least_request;
+mod members;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
 pub(crate) mod round_robin;

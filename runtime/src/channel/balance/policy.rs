@@ -69,6 +69,12 @@ pub trait Policy: Send {
     /// The program wants connections though no call needs one.
     fn connect(&mut self, control: &mut Control<'_>);
 
+    /// A moment has come that it asked to be woken at
+    /// ([`Control::wake_at`](crate::Control::wake_at)), or one that another policy
+    /// beside it in the same channel asked for: it looks at the time. It does nothing
+    /// unless it is written.
+    fn timer(&mut self, _control: &mut Control<'_>) {}
+
     /// There is no more to hear for now. One that publishes a picker over very many
     /// endpoints does so here, once for all that it heard. It does nothing unless it is
     /// written.
