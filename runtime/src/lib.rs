@@ -129,6 +129,7 @@ mod upkeep_tests;
 
 pub use call::extensions::Extensions;
 pub use call::ledger::{EndedCall, Traffic};
+pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
@@ -136,7 +137,7 @@ pub use channel::{
     ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
     LeastRequest, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
     Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel,
-    SubchannelState, Target, TargetError, Ticket, Updates,
+    SubchannelState, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};

@@ -30,6 +30,7 @@ pub use balance::least_request::LeastRequest;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
 pub use balance::round_robin::RoundRobin;
+pub use balance::weighted_round_robin::WeightedRoundRobin;
 pub use builder::ChannelBuilder;
 pub use call::interceptor::{ClientInterceptor, OutgoingCall};
 pub use call::ticket::{AttemptEnd, AttemptEnds, Ticket};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::{
     ChannelBuilder, Compression, Context, Http2Options, LeastRequest, OutgoingCall, ServerBuilder,
-    Service, Status,
+    Service, Status, WeightedRoundRobin,
 };
 
 /// What an option is set to.
@@ -45,6 +45,18 @@ macro_rules! numbers {
     )*};
 }
 numbers!(u32, usize);
+
+impl Extreme for f64 {
+    fn at(value: Value, usual: Self) -> Option<Self> {
+        Some(match value {
+            Value::Zero => 0.0,
+            Value::One => Self::MIN_POSITIVE,
+            Value::Usual => usual,
+            Value::Most => Self::MAX,
+            Value::Last => Self::NAN,
+        })
+    }
+}
 
 impl Extreme for bool {
     fn at(value: Value, _usual: Self) -> Option<Self> {
@@ -324,6 +336,10 @@ table! {
     ),
 
     balance!(LeastRequest, choice_count, 3),
+    balance!(WeightedRoundRobin, blackout_period, HOUR),
+    balance!(WeightedRoundRobin, weight_expiration_period, HOUR),
+    balance!(WeightedRoundRobin, weight_update_period, HOUR),
+    balance!(WeightedRoundRobin, error_utilization_penalty, 1.0),
 
     call!(timeout, HOUR),
     (

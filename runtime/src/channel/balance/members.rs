@@ -139,7 +139,9 @@ impl<S: Spread> Policy for Members<S> {
             }
             SubchannelState::Ready(_) => {
                 member.state = MemberState::Ready;
-                self.spread.connected(&member.kept);
+                if before != MemberState::Ready {
+                    self.spread.connected(&member.kept);
+                }
             }
             SubchannelState::TransientFailure(status) => {
                 member.state = MemberState::Failed;

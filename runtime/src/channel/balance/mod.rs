@@ -4,8 +4,11 @@
 #[cfg(test)]
 pub(in crate::channel) mod bench;
 pub(crate) mod control;
+mod endpoint_weight;
 pub(crate) mod least_request;
 mod members;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
 pub(crate) mod round_robin;
+mod stride;
+pub(crate) mod weighted_round_robin;
