@@ -139,6 +139,8 @@ pub use channel::{
     Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel,
     SubchannelState, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
+#[cfg(feature = "ring-hash")]
+pub use channel::{EndpointWeight, HashKey, RingHash};
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
 #[cfg(feature = "tls")]

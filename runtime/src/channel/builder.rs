@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::Address;
 use super::backoff::Waits;
 use super::balance::pick_first::PickFirst;
 use super::balance::policy::Balance;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::error::ChannelError;
 use super::handle::Channel;
-use super::resolve::address::Address;
 use super::resolve::dns::{Lookup, Pace};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
-use super::resolve::target::Target;
 use super::shared::{CallDefaults, Shared};
 use super::subchannel::connector::Connector;
 use super::subchannel::identity::Identity;
@@ -21,6 +20,7 @@ use super::subchannel::lifecycle::Common;
 use super::subchannel::proxy::Proxy;
 use super::subchannel::security::Security;
 use super::subchannel::{CONNECT_TIMEOUT, Connects, Dial};
+use super::target::Target;
 use crate::call::request_head::{RequestTemplate, USER_AGENT};
 use crate::credentials::{CallCredentials, ChannelCredentials};
 use crate::framing::{Compression, Encodings};

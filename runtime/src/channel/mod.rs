@@ -1,6 +1,7 @@
 //! The client's side of a connection: where it goes, how it is kept, and the
 //! calls on it. It never imports the server: the two sides share `call` and below.
 
+pub(crate) mod address;
 mod alarm;
 mod authenticate;
 mod background;
@@ -22,13 +23,19 @@ mod reconnect;
 mod resolve;
 mod shared;
 mod subchannel;
+pub(crate) mod target;
 mod upkeep;
 mod waiting;
 
+pub use address::{Address, Attributes, Endpoint};
 pub use balance::control::Control;
 pub use balance::least_request::LeastRequest;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
+#[cfg(feature = "ring-hash")]
+pub use balance::ring::{EndpointWeight, HashKey};
+#[cfg(feature = "ring-hash")]
+pub use balance::ring_hash::RingHash;
 pub use balance::round_robin::RoundRobin;
 pub use balance::weighted_round_robin::WeightedRoundRobin;
 pub use builder::ChannelBuilder;
@@ -39,12 +46,11 @@ pub use connectivity::{ConnectivityState, StateWatch};
 pub use error::ChannelError;
 pub use handle::Channel;
 pub use pick::{Pick, PickArgs, Picker, Picks};
-pub use resolve::address::{Address, Attributes, Endpoint};
 pub use resolve::resolution::Resolution;
 pub use resolve::resolver::Resolver;
-pub use resolve::target::{Target, TargetError};
 pub use resolve::updates::Updates;
 pub(crate) use subchannel::Connects;
 pub use subchannel::connector::Connector;
 pub use subchannel::handle::Subchannel;
 pub use subchannel::report::SubchannelState;
+pub use target::{Target, TargetError};

@@ -226,6 +226,27 @@ macro_rules! balance {
     };
 }
 
+/// Of one that is there with the feature alone.
+macro_rules! hashed {
+    ($policy:ident, $method:ident, $usual:expr) => {
+        (
+            concat!(stringify!($policy), "::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let value = Extreme::at(value, $usual)?;
+                #[cfg(feature = "ring-hash")]
+                {
+                    Some(it.balance(crate::$policy::new().$method(value)))
+                }
+                #[cfg(not(feature = "ring-hash"))]
+                {
+                    let _: (_, usize) = (it, value);
+                    None
+                }
+            }),
+        )
+    };
+}
+
 macro_rules! call {
     ($method:ident, $usual:expr) => {
         (
@@ -336,6 +357,8 @@ table! {
     ),
 
     balance!(LeastRequest, choice_count, 3),
+    hashed!(RingHash, min_ring_size, 100),
+    hashed!(RingHash, max_ring_size, 100),
     balance!(WeightedRoundRobin, blackout_period, HOUR),
     balance!(WeightedRoundRobin, weight_expiration_period, HOUR),
     balance!(WeightedRoundRobin, weight_update_period, HOUR),

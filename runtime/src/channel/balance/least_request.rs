@@ -1,6 +1,7 @@
 //! least_request (gRFC A48): of a few endpoints drawn by chance, each call goes to the
 //! one that has the fewest.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -93,6 +94,14 @@ impl Spread for Counts {
 
     fn joined(&mut self) -> Arc<Load> {
         Arc::default()
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<LeastRequest>();
+        if let Some(options) = same {
+            self.choices = options.choices;
+        }
+        same.is_some()
     }
 
     fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], _control: &mut Control<'_>) -> Picks {

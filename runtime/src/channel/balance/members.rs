@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::control::Control;
 use super::pick_first::{empty, shuffle};
-use super::policy::{Policy, Resolved};
+use super::policy::{Balance, Policy, Resolved};
+use crate::channel::address::{Address, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::{Address, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
@@ -26,6 +26,9 @@ pub(super) trait Spread: Send {
 
     /// Where calls go while these are ready; there is one at least.
     fn picks(&mut self, ready: &[(&Subchannel, &Self::Kept)], control: &mut Control<'_>) -> Picks;
+
+    /// As [`Policy::reconfigure`].
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool;
 
     /// A moment has come that was waited for; `true` where calls go elsewhere now.
     fn timer(&mut self, _control: &mut Control<'_>) -> bool {
@@ -150,6 +153,10 @@ impl<S: Spread> Policy for Members<S> {
             }
         }
         self.has_news |= member.state != before || has_failed;
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        self.spread.reconfigure(balance)
     }
 
     fn timer(&mut self, control: &mut Control<'_>) {

@@ -3,12 +3,17 @@
 
 #[cfg(test)]
 pub(in crate::channel) mod bench;
+pub(crate) mod child;
 pub(crate) mod control;
-mod endpoint_weight;
 pub(crate) mod least_request;
 mod members;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
+mod reported_weight;
+#[cfg(feature = "ring-hash")]
+pub(crate) mod ring;
+#[cfg(feature = "ring-hash")]
+pub(crate) mod ring_hash;
 pub(crate) mod round_robin;
 mod stride;
 pub(crate) mod weighted_round_robin;

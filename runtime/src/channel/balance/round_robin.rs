@@ -1,6 +1,7 @@
 //! round_robin: a connection to each endpoint, and calls by turns over those that are
 //! ready.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::control::Control;
@@ -53,6 +54,11 @@ impl Spread for Turns {
     type Kept = ();
 
     fn joined(&mut self) {}
+
+    /// It has no options.
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        (balance as &dyn Any).is::<RoundRobin>()
+    }
 
     fn picks(&mut self, ready: &[(&Subchannel, &())], control: &mut Control<'_>) -> Picks {
         let ready: Vec<_> = ready.iter().map(|(it, ())| (*it).clone()).collect();

@@ -1,14 +1,17 @@
 //! weighted_round_robin (gRFC A58, A114): turns by the weights that servers' reports of
 //! their load give them.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
 use super::control::Control;
-use super::endpoint_weight::{EndpointWeight, Rules};
 use super::members::{Members, Spread};
 use super::policy::{Balance, Policy};
+use super::reported_weight::{ReportedWeight, Rules};
 use super::stride::Stride;
 use crate::call::load_report::LoadReport;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
@@ -112,7 +115,7 @@ impl Balance for WeightedRoundRobin {
 
     fn policy(&self) -> Box<dyn Policy> {
         Box::new(Members::new(Weights {
-            rules: Arc::new(self.rules.clone()),
+            rules: Arc::new(ArcSwap::from_pointee(self.rules.clone())),
             update_period: self.update_period,
             due: None,
             sequence: None,
@@ -125,12 +128,12 @@ impl Balance for WeightedRoundRobin {
 /// What is known of one endpoint. Its calls write it and the policy reads it.
 #[derive(Debug)]
 struct Load {
-    rules: Arc<Rules>,
-    weight: Mutex<EndpointWeight>,
+    rules: Arc<ArcSwap<Rules>>,
+    weight: Mutex<ReportedWeight>,
 }
 
 impl Load {
-    fn with<T>(&self, read: impl FnOnce(&mut EndpointWeight) -> T) -> T {
+    fn with<T>(&self, read: impl FnOnce(&mut ReportedWeight) -> T) -> T {
         read(&mut self.weight.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -139,7 +142,7 @@ impl AttemptEnds for Load {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
             let now = clock::now();
-            self.with(|weight| weight.report(&report, &self.rules, now));
+            self.with(|weight| weight.report(&report, &self.rules.load(), now));
         }
     }
 }
@@ -147,7 +150,7 @@ impl AttemptEnds for Load {
 /// Keeps the weight of each endpoint.
 #[derive(Debug)]
 struct Weights {
-    rules: Arc<Rules>,
+    rules: Arc<ArcSwap<Rules>>,
     update_period: Duration,
     /// When the turns are made anew.
     due: Option<Instant>,
@@ -160,7 +163,8 @@ struct Weights {
 
 impl Weights {
     fn stride(&self, now: Instant) -> Stride {
-        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&self.rules, now));
+        let rules = self.rules.load();
+        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
         let weights: Vec<_> = self.ready.iter().map(weight).collect();
         Stride::new(&weights)
     }
@@ -185,8 +189,19 @@ impl Spread for Weights {
         })
     }
 
+    /// Weights stay, and count by the new rules.
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<WeightedRoundRobin>();
+        if let Some(options) = same {
+            self.rules.store(Arc::new(options.rules.clone()));
+            self.update_period = options.update_period;
+            self.due = None;
+        }
+        same.is_some()
+    }
+
     fn connected(&mut self, load: &Arc<Load>) {
-        load.with(EndpointWeight::connected);
+        load.with(ReportedWeight::connected);
     }
 
     fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {

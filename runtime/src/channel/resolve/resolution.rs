@@ -1,6 +1,6 @@
 //! What a resolver found out. A value.
 
-use super::address::{Attributes, Endpoint};
+use crate::channel::address::{Attributes, Endpoint};
 use crate::status::Status;
 
 /// What a [`Resolver`](crate::Resolver) found out about a target.

@@ -231,6 +231,29 @@ fn weights_survive_updates() {
 }
 
 #[test]
+fn other_options_change_no_weight_and_count_at_once() {
+    let mut it = Weighing::ready(&WeightedRoundRobin::new(), "1 2");
+    it.could_do("1", 100.0);
+    it.could_do("2", 300.0);
+    assert_eq!(it.pass(2 * SECOND), "");
+    let mut is_same = false;
+    let mut reconfigure = |it: &mut Weighing, balance: &dyn Balance| {
+        it.bench
+            .tell(|policy, _| is_same = policy.reconfigure(balance));
+        it.found("1 2");
+        is_same
+    };
+    assert!(!reconfigure(&mut it, &crate::RoundRobin::new()));
+    let options = at_once().weight_update_period(5 * SECOND);
+    assert!(reconfigure(&mut it, &options));
+    assert_eq!(it.shares(400), expect([("1", 100), ("2", 300)]));
+    it.could_do("2", 100.0);
+    assert_eq!(it.pass(4 * SECOND), "");
+    assert_eq!(it.pass(SECOND), "READY");
+    assert_eq!(it.shares(400), expect([("1", 200), ("2", 200)]));
+}
+
+#[test]
 fn endpoints_that_share_an_address_have_each_a_weight() {
     let mut it = Weighing::ready(&at_once(), "1+2 2+3");
     it.could_do("1+2", 100.0);

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::super::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::channel::address::Endpoint;
 use crate::channel::balance::bench::{address, endpoints, failure, name_of, names_of};
 use crate::channel::balance::control::Control;
 use crate::channel::balance::policy::{Balance, Policy, Resolved};
@@ -15,7 +16,6 @@ use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::Endpoint;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::status::{Code, Status};

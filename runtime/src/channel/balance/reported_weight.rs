@@ -71,7 +71,7 @@ fn metric(report: &LoadReport, name: &str) -> Option<f64> {
 
 /// What an endpoint weighs.
 #[derive(Debug, Default)]
-pub(super) struct EndpointWeight {
+pub(super) struct ReportedWeight {
     weight: f64,
     /// When the last report came that was of use.
     reported: Option<Instant>,
@@ -80,7 +80,7 @@ pub(super) struct EndpointWeight {
     since: Option<Instant>,
 }
 
-impl EndpointWeight {
+impl ReportedWeight {
     /// There is a new connection: what it reports at first says little.
     pub(super) fn connected(&mut self) {
         self.since = None;
@@ -179,7 +179,7 @@ mod tests {
     fn blackout_is_from_the_first_report_and_again_after_a_new_connection() {
         let (rules, begin) = (Rules::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
-        let mut weight = EndpointWeight::default();
+        let mut weight = ReportedWeight::default();
         assert_eq!(weight.at(&rules, at(0)), None);
         weight.report(&report(0.0, 0.5), &rules, at(0));
         weight.report(&report(100.0, 0.5), &rules, at(5));
@@ -195,7 +195,7 @@ mod tests {
             blackout: Duration::ZERO,
             ..Rules::default()
         };
-        let mut weight = EndpointWeight::default();
+        let mut weight = ReportedWeight::default();
         weight.report(&report(100.0, 0.5), &none, at(0));
         assert_eq!(weight.at(&none, at(0)), Some(200.0));
     }
@@ -204,7 +204,7 @@ mod tests {
     fn a_weight_expires_and_blackout_begins_again() {
         let (rules, begin) = (Rules::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
-        let mut weight = EndpointWeight::default();
+        let mut weight = ReportedWeight::default();
         weight.report(&report(100.0, 0.5), &rules, at(0));
         // What is of no use keeps no weight alive.
         weight.report(&report(0.0, 0.5), &rules, at(100));
