@@ -6,6 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::*;
 use crate::channel::balance::bench::Bench;
+use crate::channel::balance::round_robin::RoundRobin;
 use crate::metadata::Metadata;
 use crate::status::Code;
 
@@ -243,7 +244,7 @@ fn other_options_change_no_weight_and_count_at_once() {
         it.found("1 2");
         is_same
     };
-    assert!(!reconfigure(&mut it, &crate::RoundRobin::new()));
+    assert!(!reconfigure(&mut it, &RoundRobin::new()));
     let options = at_once().weight_update_period(5 * SECOND);
     assert!(reconfigure(&mut it, &options));
     assert_eq!(it.shares(400), expect([("1", 100), ("2", 300)]));
