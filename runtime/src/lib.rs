@@ -135,9 +135,10 @@ pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
     ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
-    LeastRequest, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
-    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel,
-    SubchannelState, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
+    LeastRequest, MethodConfig, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy,
+    Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
+    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelState, Target,
+    TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RingHash};

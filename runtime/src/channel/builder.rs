@@ -8,11 +8,14 @@ use super::backoff::Waits;
 use super::balance::pick_first::PickFirst;
 use super::balance::policy::Balance;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::config::method_config::Repeats;
 use super::error::ChannelError;
 use super::handle::Channel;
 use super::resolve::dns::{Lookup, Pace};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
+use super::service_config::content::ServiceConfig;
+use super::service_config::in_force::Configs;
 use super::shared::{CallDefaults, Shared};
 use super::subchannel::connector::Connector;
 use super::subchannel::identity::Identity;
@@ -77,6 +80,9 @@ pub struct ChannelBuilder {
     goal: Goal,
     resolvers: Vec<Arc<dyn Resolves>>,
     balance: Arc<dyn Balance>,
+    pub(super) config: Option<ServiceConfig>,
+    pub(super) default_config: Option<ServiceConfig>,
+    pub(super) repeats: Option<Arc<Repeats>>,
     connects: Connects,
     authority: Option<String>,
     user_agent: String,
@@ -116,6 +122,9 @@ impl ChannelBuilder {
             goal,
             resolvers: Vec::new(),
             balance: Arc::new(PickFirst::new()),
+            config: None,
+            default_config: None,
+            repeats: None,
             connects,
             authority: None,
             user_agent: USER_AGENT.to_owned(),
@@ -133,7 +142,8 @@ impl ChannelBuilder {
         }
     }
 
-    /// How calls are spread over the target's servers; [`PickFirst`] unless set.
+    /// How calls are spread over the target's servers, unless a
+    /// [service config](ServiceConfig) says it; [`PickFirst`] unless set.
     #[must_use]
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Arc::new(balance);
@@ -395,7 +405,13 @@ impl ChannelBuilder {
             compression: self.compression,
             credentials,
         };
-        let shared = Shared::new(source, self.balance, common, calls, self.in_background);
+        let configs = Configs {
+            own: self.config,
+            default: self.default_config,
+            balance: self.balance,
+            repeats: self.repeats,
+        };
+        let shared = Shared::new(source, configs, common, calls, self.in_background);
         Channel::of(Arc::new(shared), self.interceptors)
     }
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::Open;
+use super::config::method_config::MethodConfig;
 use super::connectivity::{ConnectivityState, StateWatch};
+use super::outlook::Unknown;
 use super::prepare::prepare;
 use super::shared::Shared;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
+use crate::method::Method;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -87,6 +90,13 @@ impl Channel {
     /// For calls that have no deadline.
     pub(crate) fn default_timeout(&self) -> Option<Duration> {
         self.shared.calls.timeout
+    }
+
+    /// What a service config says of the calls of a method, if anything; `Err` where that
+    /// is not known yet.
+    #[inline]
+    pub(crate) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
+        self.shared.outlook.terms_of(method)
     }
 
     pub(crate) fn limits(&self) -> CallLimits {

@@ -136,6 +136,9 @@ impl Waiting {
             match route(open) {
                 Routed::Stays(mut open) => {
                     open.attempt.is_queued = was_queued;
+                    if open.options.deadline != deadline {
+                        self.moves(key, deadline, &open);
+                    }
                     self.queue.push_back((key, open));
                 }
                 Routed::Gone => {
@@ -146,6 +149,17 @@ impl Waiting {
             }
         }
         self.next.checked_sub(1)
+    }
+
+    /// A call's deadline is another.
+    fn moves(&mut self, key: u64, before: Option<Instant>, open: &Open) {
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, key));
+        }
+        if let Some(deadline) = open.options.deadline {
+            let state = Arc::clone(&open.state);
+            self.deadlines.insert((deadline, key), state);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -98,8 +98,8 @@ impl Child {
 
     /// The child's end: its subchannels are given up.
     pub(in crate::channel) fn close(self, control: &mut Control<'_>) {
-        for subchannel in self.subchannels.into_values() {
-            control.remove(subchannel);
+        for subchannel in self.subchannels() {
+            control.remove(subchannel.clone());
         }
     }
 

@@ -16,4 +16,5 @@ pub(crate) mod ring;
 pub(crate) mod ring_hash;
 pub(crate) mod round_robin;
 mod stride;
+pub(crate) mod switch;
 pub(crate) mod weighted_round_robin;

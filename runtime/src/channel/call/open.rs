@@ -11,6 +11,8 @@ use super::attempt::Attempt;
 use super::call_options::CallOptions;
 use super::response::Response;
 use crate::call::state::CallState;
+use crate::channel::config::method_config::{MethodConfig, Repeats};
+use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
 
@@ -27,6 +29,10 @@ pub(crate) struct Open {
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
+    /// How it is attempted more than once, if it is.
+    pub(crate) repeats: Option<Arc<Repeats>>,
+    /// When it began, if the service config was not known yet and has a say still.
+    pub(crate) unsettled: Option<Instant>,
 }
 
 impl Open {
@@ -44,7 +50,32 @@ impl Open {
             options,
             request,
             attempt: Attempt::new(),
+            repeats: None,
+            unsettled: None,
         })
+    }
+
+    /// Has the service config's say, as `config_of` knows it, in a call that began before
+    /// it was known. What is wrong with the call then.
+    pub(crate) fn settle(
+        &mut self,
+        config_of: impl FnOnce(&Method) -> Option<MethodConfig>,
+    ) -> Result<(), Status> {
+        let Some(start) = self.unsettled.take() else {
+            return Ok(());
+        };
+        let Some(config) = config_of(&self.method) else {
+            return Ok(());
+        };
+        self.options.hold_to(&config, start);
+        self.repeats = config.repeats;
+        let limit = self.options.limits.max_send_message_size;
+        let size = self.request.as_ref().map_or(0, |it| it.len() - PREFIX_LEN);
+        if size > limit {
+            let error = FramingError::SendTooLarge { size, limit };
+            return Err(error.into_status(Side::Client));
+        }
+        Ok(())
     }
 
     /// Ends the call with an error, unless it is over. What arrives when the

@@ -43,6 +43,11 @@ impl Source {
         }
     }
 
+    /// Whether it may know of a service config.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(..))
+    }
+
     pub(crate) fn one(address: Address) -> Self {
         Self::Fixed(fixed::one(address))
     }
