@@ -134,14 +134,14 @@ pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
-    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
-    LeastRequest, MethodConfig, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy,
-    Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
-    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelState, Target,
-    TargetError, Ticket, Updates, WeightedRoundRobin,
+    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, FailurePercentageEjection,
+    HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, Pick, PickArgs,
+    PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling,
+    RoundRobin, ServiceConfig, ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel,
+    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
-pub use channel::{EndpointWeight, HashKey, RingHash};
+pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
 #[cfg(feature = "tls")]

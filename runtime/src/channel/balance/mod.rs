@@ -5,10 +5,14 @@
 pub(in crate::channel) mod bench;
 pub(crate) mod child;
 pub(crate) mod control;
+pub(crate) mod ejections;
 pub(crate) mod least_request;
 mod members;
+pub(crate) mod outlier_detection;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
+#[cfg(feature = "ring-hash")]
+pub(crate) mod random_subsetting;
 mod reported_weight;
 #[cfg(feature = "ring-hash")]
 pub(crate) mod ring;
