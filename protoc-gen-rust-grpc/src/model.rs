@@ -1,6 +1,7 @@
 //! A service as the emitters see it: every name decided, every type a Rust
 //! path. Nothing past this file looks at a descriptor of a service.
 
+use prost_types::method_options::IdempotencyLevel;
 use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 
 use crate::error::{Diagnostic, Error, Mistakes};
@@ -41,6 +42,8 @@ pub(crate) struct Method {
     pub(crate) output: String,
     pub(crate) docs: Vec<String>,
     pub(crate) deprecated: bool,
+    /// A call may be carried out several times.
+    pub(crate) is_idempotent: bool,
 }
 
 /// An item generated for a service.
@@ -226,6 +229,9 @@ impl Reader<'_> {
                 .options
                 .as_ref()
                 .is_some_and(prost_types::MethodOptions::deprecated),
+            is_idempotent: method.options.as_ref().is_some_and(|options| {
+                options.idempotency_level() != IdempotencyLevel::IdempotencyUnknown
+            }),
         })
     }
 }

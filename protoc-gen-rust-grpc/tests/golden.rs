@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
     ),
     ("kinds", &["kinds.proto"], &[]),
     ("old", &["old.proto"], &[]),
+    ("idempotent", &["idempotent.proto"], &[]),
     ("keywords", &["keywords.proto"], &[]),
     ("taken", &["taken.proto", "taken_child.proto"], &[]),
     ("aside", &["aside.proto", "aside_bar.proto"], &[]),

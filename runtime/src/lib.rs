@@ -5,6 +5,10 @@
 //! The types between them are [`Status`], [`Metadata`], [`Context`], and the two
 //! halves of a stream, [`Sender`] and [`Receiver`].
 //!
+//! What those who run a service want of its clients (timeouts, retries, how calls are
+//! spread) is a [`ServiceConfig`], typed or, with the feature `service-config`, read from
+//! JSON.
+//!
 //! # Handlers that do several things at once
 //!
 //! A handler borrows its two halves until it returns, so whatever uses them is a part

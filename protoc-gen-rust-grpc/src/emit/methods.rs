@@ -15,9 +15,10 @@ pub(super) fn emit(service: &Service) -> TokenStream {
         let docs = docs(&[], &format!("`{path}`"));
         let name = ident(&method.constant);
         let shape = ident(method.shape.word());
+        let idempotent = method.is_idempotent.then(|| quote!(.idempotent()));
         quote! {
             #docs
-            pub const #name: Method = Method::#shape(#path);
+            pub const #name: Method = Method::#shape(#path)#idempotent;
         }
     });
     // The module holds nothing else, and no constant has such a name.

@@ -10,7 +10,7 @@ use super::call::open::Open;
 use super::config::method_config::MethodConfig;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::pick::Picks;
-use super::service_config::terms::Terms;
+use super::service_config::terms::{Standing, Terms};
 use super::subchannel::handle::Subchannel;
 use crate::method::Method;
 
@@ -24,26 +24,25 @@ pub(super) struct Outlook {
     sole: OnceLock<Subchannel>,
     is_sole: AtomicBool,
     terms: ArcSwapOption<Terms>,
-    /// Whether there are terms, so that calls of a channel without look no further.
-    standing: AtomicU8,
+    /// Whether there are, so that calls of a channel without look no further.
+    mark: AtomicU8,
     /// The number of the latest hub; held while anything is written.
     latest: Mutex<u64>,
 }
 
-/// There are no terms.
+/// A standing without its terms.
 const NONE: u8 = 0;
 const SOME: u8 = 1;
-/// It is the resolver's to say, and it has not yet.
 const UNKNOWN: u8 = 2;
 
 impl Outlook {
-    /// `terms` are in force until a hub says otherwise, if they are known.
-    pub(super) fn new(terms: Option<Option<Arc<Terms>>>) -> Self {
+    /// Calls are held to this until a hub says otherwise.
+    pub(super) fn new(standing: &Standing) -> Self {
         Self {
             connectivity: Arc::new(Connectivity::new()),
             picks: ArcSwap::from_pointee(Picks::wait()),
-            standing: AtomicU8::new(terms.as_ref().map_or(UNKNOWN, standing)),
-            terms: ArcSwapOption::new(terms.flatten()),
+            mark: AtomicU8::new(mark(standing)),
+            terms: ArcSwapOption::new(standing.terms().cloned()),
             sole: OnceLock::new(),
             is_sole: AtomicBool::new(false),
             latest: Mutex::new(0),
@@ -73,26 +72,28 @@ impl Outlook {
     /// known yet.
     #[inline]
     pub(super) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
-        match self.standing.load(Ordering::Relaxed) {
+        match self.mark.load(Ordering::Relaxed) {
             NONE => Ok(None),
             UNKNOWN => Err(Unknown),
             _ => Ok(self.terms.load().as_ref().and_then(|it| it.of(method))),
         }
     }
 
-    /// What calls are held to; `None` where that is not known yet.
-    pub(super) fn terms(&self) -> Option<Option<Arc<Terms>>> {
-        let is_known = self.standing.load(Ordering::Relaxed) != UNKNOWN;
-        is_known.then(|| self.terms.load_full())
+    /// What calls are held to.
+    pub(super) fn standing(&self) -> Standing {
+        match (self.mark.load(Ordering::Relaxed), self.terms.load_full()) {
+            (UNKNOWN, _) => Standing::Unknown,
+            (_, Some(terms)) => Standing::Some(terms),
+            (_, None) => Standing::None,
+        }
     }
 
     /// What calls are held to from now on, if the hub of this number is the latest.
-    pub(super) fn hold_to(&self, number: u64, terms: Option<Arc<Terms>>) {
+    pub(super) fn hold_to(&self, number: u64, standing: &Standing) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number {
-            let standing = standing(&terms);
-            let last = self.terms.swap(terms);
-            self.standing.store(standing, Ordering::Relaxed);
+            let last = self.terms.swap(standing.terms().cloned());
+            self.mark.store(mark(standing), Ordering::Relaxed);
             drop(latest);
             drop(last);
         }
@@ -143,6 +144,10 @@ impl Outlook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown;
 
-fn standing(terms: &Option<Arc<Terms>>) -> u8 {
-    if terms.is_some() { SOME } else { NONE }
+fn mark(standing: &Standing) -> u8 {
+    match standing {
+        Standing::None => NONE,
+        Standing::Some(_) => SOME,
+        Standing::Unknown => UNKNOWN,
+    }
 }

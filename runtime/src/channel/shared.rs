@@ -63,7 +63,7 @@ impl Shared {
         in_background: bool,
     ) -> Self {
         Self {
-            outlook: Arc::new(Outlook::new(configs.at_first(source.is_own()))),
+            outlook: Arc::new(Outlook::new(&configs.at_first(source.is_own()))),
             carrier: Carrier::default(),
             calls,
             common: Arc::new(common),

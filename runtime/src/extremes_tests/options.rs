@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::{
-    ChannelBuilder, Compression, Context, FailurePercentageEjection, Http2Options, LeastRequest,
-    OutgoingCall, OutlierDetection, RoundRobin, ServerBuilder, Service, Status,
-    SuccessRateEjection, WeightedRoundRobin,
+    ChannelBuilder, Code, Compression, Context, FailurePercentageEjection, HedgingPolicy,
+    Http2Options, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, RetryPolicy,
+    RetryThrottling, RoundRobin, ServerBuilder, Service, ServiceConfig, ServiceConfigBuilder,
+    Status, SuccessRateEjection, WeightedRoundRobin,
 };
 
 /// What an option is set to.
@@ -47,18 +48,6 @@ macro_rules! numbers {
 }
 numbers!(u32, usize);
 
-impl Extreme for f64 {
-    fn at(value: Value, usual: Self) -> Option<Self> {
-        Some(match value {
-            Value::Zero => 0.0,
-            Value::One => Self::MIN_POSITIVE,
-            Value::Usual => usual,
-            Value::Most => Self::MAX,
-            Value::Last => Self::NAN,
-        })
-    }
-}
-
 impl Extreme for bool {
     fn at(value: Value, _usual: Self) -> Option<Self> {
         match value {
@@ -90,6 +79,18 @@ impl Extreme for Instant {
             Value::Usual => Some(usual),
             Value::Most => now.checked_add(furthest(now)),
             Value::Last => None,
+        }
+    }
+}
+
+impl Extreme for f64 {
+    fn at(value: Value, usual: Self) -> Option<Self> {
+        match value {
+            Value::Zero => Some(0.0),
+            Value::One => Some(1.0),
+            Value::Usual => Some(usual),
+            Value::Most => Some(Self::MAX),
+            Value::Last => Some(Self::INFINITY),
         }
     }
 }
@@ -199,6 +200,25 @@ macro_rules! setter {
             Change::$kind(|it, value| Some(it.$method(Extreme::at(value, $usual)?))),
         )
     };
+}
+
+/// What a service config says of all methods.
+macro_rules! config {
+    ($owner:literal, $method:ident, |$value:ident| $config:expr) => {
+        (
+            concat!($owner, "::", stringify!($method)),
+            Change::Channel(|it, $value| held_to(it, ServiceConfig::builder().all($config))),
+        )
+    };
+}
+
+/// `None` where the config is invalid.
+fn held_to(channel: ChannelBuilder, config: ServiceConfigBuilder) -> Option<ChannelBuilder> {
+    Some(channel.service_config(config.build().ok()?))
+}
+
+fn retry() -> RetryPolicy {
+    RetryPolicy::new([Code::Unavailable])
 }
 
 /// A field of `Http2Options`, of servers and of channels.
@@ -421,6 +441,47 @@ table! {
     balance!(WeightedRoundRobin, weight_expiration_period, HOUR),
     balance!(WeightedRoundRobin, weight_update_period, HOUR),
     balance!(WeightedRoundRobin, error_utilization_penalty, 1.0),
+    config!("MethodConfig", timeout, |value| {
+        MethodConfig::new().timeout(Extreme::at(value, HOUR)?)
+    }),
+    config!("MethodConfig", wait_for_ready, |value| {
+        MethodConfig::new().wait_for_ready(Extreme::at(value, false)?)
+    }),
+    config!("MethodConfig", max_request_message_size, |value| {
+        MethodConfig::new().max_request_message_size(Extreme::at(value, SIZE)?)
+    }),
+    config!("MethodConfig", max_response_message_size, |value| {
+        MethodConfig::new().max_response_message_size(Extreme::at(value, SIZE)?)
+    }),
+    config!("RetryPolicy", max_attempts, |value| {
+        MethodConfig::new().retry(retry().max_attempts(Extreme::at(value, 3)?))
+    }),
+    config!("RetryPolicy", backoff, |value| {
+        let (first, longest) = (Extreme::at(value, HOUR)?, Extreme::at(value, HOUR)?);
+        MethodConfig::new().retry(retry().backoff(first, Extreme::at(value, 2.0)?, longest))
+    }),
+    config!("HedgingPolicy", new, |value| {
+        MethodConfig::new().hedging(HedgingPolicy::new(Extreme::at(value, HOUR)?))
+    }),
+    config!("HedgingPolicy", max_attempts, |value| {
+        let policy = HedgingPolicy::new(HOUR).max_attempts(Extreme::at(value, 3)?);
+        MethodConfig::new().hedging(policy)
+    }),
+    (
+        "RetryThrottling::new",
+        Change::Channel(|it, value| {
+            let (tokens, ratio) = (Extreme::at(value, 10.0)?, Extreme::at(value, 0.1)?);
+            let throttling = RetryThrottling::new(tokens, ratio);
+            held_to(it, ServiceConfig::builder().retry_throttling(throttling))
+        }),
+    ),
+    (
+        "ServiceConfigBuilder::max_connections_per_subchannel",
+        Change::Channel(|it, value| {
+            let most = Extreme::at(value, 2)?;
+            held_to(it, ServiceConfig::builder().max_connections_per_subchannel(most))
+        }),
+    ),
 
     call!(timeout, HOUR),
     (

@@ -21,10 +21,10 @@ use tokio::time::{sleep, timeout};
 use crate::support::{Echo, EchoServicer, EchoStub, service};
 
 /// Long enough for anything that is not stuck.
-const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 /// Says who it is.
-struct Named(String);
+pub(crate) struct Named(String);
 
 impl EchoServicer for Named {
     async fn unary(&self, request: Echo, _context: &mut Context) -> Result<Echo, Status> {
@@ -33,12 +33,12 @@ impl EchoServicer for Named {
     }
 }
 
-async fn serve(name: &str) -> Server {
+pub(crate) async fn serve(name: &str) -> Server {
     let server = Server::builder().add_service(service(Named(name.to_owned())));
     server.listen("127.0.0.1:0").start().await.unwrap()
 }
 
-fn address(server: &Server) -> SocketAddr {
+pub(crate) fn address(server: &Server) -> SocketAddr {
     server.addresses()[0].parse().unwrap()
 }
 
@@ -63,26 +63,26 @@ impl Resolver for Told {
     }
 }
 
-type Teller = UnboundedSender<Resolution>;
+pub(crate) type Teller = UnboundedSender<Resolution>;
 
-fn told() -> (Teller, ChannelBuilder) {
+pub(crate) fn told() -> (Teller, ChannelBuilder) {
     let (teller, told) = unbounded_channel();
     let builder = Channel::builder("told:///fleet").unwrap();
     (teller, builder.resolver(Told(Mutex::new(Some(told)))))
 }
 
-fn list<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Resolution {
+pub(crate) fn list<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Resolution {
     let servers = servers.into_iter();
     Resolution::new(servers.map(|server| Endpoint::new(address(server))))
 }
 
-fn build(builder: ChannelBuilder) -> (Channel, EchoStub) {
+pub(crate) fn build(builder: ChannelBuilder) -> (Channel, EchoStub) {
     let channel = builder.build(ChannelCredentials::insecure()).unwrap();
     (channel.clone(), EchoStub(channel))
 }
 
 /// How often each server answered one of so many calls.
-async fn shares(stub: &EchoStub, calls: usize) -> BTreeMap<String, usize> {
+pub(crate) async fn shares(stub: &EchoStub, calls: usize) -> BTreeMap<String, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..calls {
         let call = stub.unary(Echo::default()).wait_for_ready().timeout(BOUND);
@@ -91,13 +91,13 @@ async fn shares(stub: &EchoStub, calls: usize) -> BTreeMap<String, usize> {
     shares
 }
 
-async fn is_shared(stub: &EchoStub, among: usize) {
+pub(crate) async fn is_shared(stub: &EchoStub, among: usize) {
     let shared = async { while shares(stub, among).await.len() < among {} };
     timeout(BOUND, shared).await.unwrap();
 }
 
 /// Eight callers of so many calls each, of which none may fail.
-fn load(stub: &EchoStub, calls: i64) -> Vec<tokio::task::JoinHandle<()>> {
+pub(crate) fn load(stub: &EchoStub, calls: i64) -> Vec<tokio::task::JoinHandle<()>> {
     let caller = |_| {
         let stub = stub.clone();
         tokio::spawn(async move {
@@ -140,7 +140,7 @@ impl Connector for Counting {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
+pub(crate) async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
     let servers = [serve("a").await, serve("b").await, serve("c").await];
     let (teller, builder) = told();
     let counting = Counting::default();
@@ -166,7 +166,7 @@ async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_shut_down_in_order_fail_no_call() {
+pub(crate) async fn servers_that_shut_down_in_order_fail_no_call() {
     for is_told_of_leaving in [true, false] {
         let mut servers = vec![serve("a").await, serve("b").await];
         let mut known: Vec<_> = servers.iter().map(address).collect();

@@ -26,6 +26,7 @@ mod lifecycle;
 mod options;
 mod proxies;
 mod reconnecting;
+mod service_config;
 mod statuses;
 mod streams;
 #[path = "../support/mod.rs"]

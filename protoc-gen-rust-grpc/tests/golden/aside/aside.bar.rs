@@ -13,7 +13,7 @@ pub struct Leaf {
     pub bar: ::core::option::Option<super::Bar>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `aside.bar.Picker`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

@@ -92,7 +92,7 @@ pub struct User {
     pub kind: i32,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `aside.Keeper`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

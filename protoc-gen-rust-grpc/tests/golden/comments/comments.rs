@@ -77,7 +77,7 @@ pub mod thing {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `comments.Finder`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

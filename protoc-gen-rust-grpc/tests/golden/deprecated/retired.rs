@@ -14,7 +14,7 @@ pub struct Note {
     >,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `retired.Older`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

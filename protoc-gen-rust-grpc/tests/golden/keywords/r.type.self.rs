@@ -196,7 +196,7 @@ impl Enum {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `r.type.self.HTTPService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

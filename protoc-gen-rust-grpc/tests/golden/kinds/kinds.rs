@@ -234,7 +234,7 @@ impl Color {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `kinds.Kinds`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

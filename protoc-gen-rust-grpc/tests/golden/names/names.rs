@@ -608,7 +608,7 @@ impl Code {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `names.HTTPService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

@@ -86,7 +86,7 @@ pub mod old {
     }
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `old.Older`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

@@ -9,7 +9,7 @@ pub struct Wrapped {
     pub request: ::core::option::Option<example::HelloRequest>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `Bare`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

@@ -31,7 +31,7 @@ pub struct Order {
     pub note: ::core::option::Option<super::super::super::example::HelloRequest>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `acme.shop.v1.Empty`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

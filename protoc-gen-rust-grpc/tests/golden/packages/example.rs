@@ -20,7 +20,7 @@ pub struct HelloResponse {
     pub reply: ::grpc_runtime::prost::alloc::string::String,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");
 
 /// The methods of `example.HelloService`.
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]

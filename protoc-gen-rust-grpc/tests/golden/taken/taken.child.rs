@@ -9,4 +9,4 @@ pub struct Leaf {
     pub inner: ::core::option::Option<super::greeter::Inner>,
 }
 
-const _: () = ::grpc_runtime::codegen::check_contract(2, "0.1.0");
+const _: () = ::grpc_runtime::codegen::check_contract(3, "0.1.0");

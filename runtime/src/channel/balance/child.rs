@@ -74,7 +74,7 @@ impl Child {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) -> bool {
-        let is_own = self.subchannels.contains_key(&subchannel.number());
+        let is_own = self.has(subchannel);
         if is_own {
             self.tell(control, |policy, control| {
                 policy.changed(subchannel, state, control);
@@ -138,6 +138,11 @@ impl Child {
     /// The picks that it published last.
     pub(in crate::channel) fn picks(&self) -> &Picks {
         &self.picks
+    }
+
+    /// Whether the subchannel is the child's.
+    pub(in crate::channel) fn has(&self, subchannel: &Subchannel) -> bool {
+        self.subchannels.contains_key(&subchannel.number())
     }
 
     /// Those that it has.

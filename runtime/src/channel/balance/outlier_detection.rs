@@ -433,7 +433,7 @@ struct Counting {
 
 impl Picker for Counting {
     fn pick(&self, args: &PickArgs<'_>) -> Pick<'_> {
-        let pick = self.inner.pick_by(args);
+        let pick = self.inner.pick_by(*args);
         let Pick::Use(subchannel, ticket) = pick else {
             return pick;
         };

@@ -93,12 +93,11 @@ impl Switch {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        for child in self.children() {
-            if child.changed(subchannel, state.clone(), control) {
-                break;
-            }
+        let owner = self.children().find(|child| child.has(subchannel));
+        if let Some(owner) = owner {
+            owner.changed(subchannel, state, control);
+            self.relay(control);
         }
-        self.relay(control);
     }
 
     pub(in crate::channel) fn connect(&mut self, control: &mut Control<'_>) {

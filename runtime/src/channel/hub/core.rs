@@ -20,7 +20,7 @@ use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::resolve::resolution::Resolution;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::channel::service_config::in_force::InForce;
-use crate::channel::service_config::terms::Terms;
+use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
@@ -32,8 +32,8 @@ pub(super) struct Core {
     inbox: Inbox,
     policy: Switch,
     config: InForce,
-    /// It is another than what the outlook has.
-    has_terms: bool,
+    /// What calls are held to, if it is another than the outlook has.
+    standing: Option<Standing>,
     /// Those that the policy has, by number.
     members: HashMap<u64, Member>,
     picks: Picks,
@@ -71,7 +71,7 @@ pub(super) struct Effects {
     /// The target is to be resolved again.
     pub(super) resolve: bool,
     /// What calls are held to from now on.
-    pub(super) terms: Option<Option<Arc<Terms>>>,
+    pub(super) standing: Option<Standing>,
 }
 
 impl Core {
@@ -80,7 +80,7 @@ impl Core {
             inbox,
             policy: Switch::over(),
             config,
-            has_terms: false,
+            standing: None,
             members: HashMap::new(),
             picks: Picks::wait(),
             routed: None,
@@ -125,7 +125,7 @@ impl Core {
     }
 
     pub(super) fn connect(&mut self, now: Instant) {
-        self.tell(now, |policy, control| policy.connect(control));
+        self.tell(now, Switch::connect);
     }
 
     /// The resolver's word; what the policy says of it.
@@ -135,7 +135,7 @@ impl Core {
         match resolution.endpoints {
             Ok(endpoints) => {
                 let heard = self.hear(resolution.service_config);
-                if self.config.terms().is_some() {
+                if self.config.standing().is_known() {
                     let balance = self.config.balance();
                     let resolved = Resolved::new(endpoints, resolution.attributes);
                     self.tell(now, |policy, control| {
@@ -164,15 +164,11 @@ impl Core {
 
     /// The resolver's word on the service config.
     fn hear(&mut self, word: Option<Result<ServiceConfig, Status>>) -> Result<(), Status> {
-        let before = self.config.terms().cloned();
+        let before = self.config.standing().clone();
         self.config.hear(word).map_err(as_picked)?;
-        let is_same = match (before, self.config.terms()) {
-            (Some(None), Some(None)) => true,
-            (Some(Some(before)), Some(Some(after))) => Arc::ptr_eq(&before, after),
-            _ => false,
-        };
-        if !is_same {
-            self.has_terms = true;
+        let standing = self.config.standing();
+        if !standing.is_same(&before) {
+            self.standing = Some(standing.clone());
             // Calls that waited for it are shown again.
             self.routed = None;
         }
@@ -250,17 +246,15 @@ impl Core {
             self.wake_resting(now);
         }
         if std::mem::take(&mut self.wishes.has_news) {
-            self.tell(now, |policy, control| policy.settled(control));
+            self.tell(now, Switch::settled);
             self.wishes.has_news = false;
         }
-        let has_terms = std::mem::take(&mut self.has_terms);
-        let terms = self.config.terms().filter(|_| has_terms).cloned();
         let wishes = &mut self.wishes;
         let effects = Effects {
             begin: std::mem::take(&mut wishes.begin),
             publish: wishes.publish.take(),
             resolve: std::mem::take(&mut wishes.resolve),
-            terms,
+            standing: self.standing.take(),
         };
         for (subchannel, _) in &effects.begin {
             if self.is_retired {
@@ -437,10 +431,11 @@ fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
 
 /// Has the service config's say in a call that began before there was one.
 fn settle(open: &mut Open, config: &InForce) -> Result<(), Status> {
-    match config.terms() {
-        Some(terms) => open.settle(|method| terms.as_ref().and_then(|it| it.of(method))),
-        None => Ok(()),
+    let standing = config.standing();
+    if !standing.is_known() {
+        return Ok(());
     }
+    open.settle(|method| standing.terms().and_then(|terms| terms.of(method)))
 }
 
 fn panicked(text: &'static str) -> Status {

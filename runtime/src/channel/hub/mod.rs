@@ -113,7 +113,7 @@ impl Hub {
         let (reporter, reports) = queue();
         let target = Arc::from(common.dial.name());
         let number = outlook.succeed();
-        let in_force = InForce::new(configs, outlook.terms());
+        let in_force = InForce::new(configs, outlook.standing());
         Self {
             core: Core::new(Inbox::new(asks), target, in_force),
             resolving: Resolving::begin(source),
@@ -199,8 +199,8 @@ impl Hub {
             has_moved = true;
         }
         let effects = self.core.settle_calls(now);
-        if let Some(terms) = effects.terms {
-            self.seat.outlook.hold_to(self.seat.number, terms);
+        if let Some(standing) = effects.standing {
+            self.seat.outlook.hold_to(self.seat.number, &standing);
         }
         if let Some((state, picks)) = effects.publish {
             self.seat.publish(state, picks);

@@ -15,6 +15,13 @@ use crate::channel::config::retry_policy::RetryThrottling;
 /// gRFC A105: more would not help.
 const MAX_CONNECTIONS: u32 = 10;
 
+impl ServiceConfig {
+    /// Begins one, in Rust.
+    pub fn builder() -> ServiceConfigBuilder {
+        ServiceConfigBuilder::default()
+    }
+}
+
 /// Makes a [`ServiceConfig`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a service config is made by `build`"]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use super::builder::ServiceConfigBuilder;
 use crate::channel::balance::policy::Balance;
 use crate::channel::config::method_config::MethodConfig;
 use crate::channel::config::retry_policy::RetryThrottling;
@@ -60,11 +59,6 @@ pub(super) struct Named {
 }
 
 impl ServiceConfig {
-    /// Begins one, in Rust.
-    pub fn builder() -> ServiceConfigBuilder {
-        ServiceConfigBuilder::default()
-    }
-
     /// What it says of a method: itself, else its service, else all.
     pub(crate) fn of(&self, method: &Method) -> Option<&MethodConfig> {
         let Content {

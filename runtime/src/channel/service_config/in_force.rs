@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::content::{Named, ServiceConfig};
-use super::terms::Terms;
+use super::terms::{Standing, Terms};
 use crate::channel::balance::policy::Balance;
 use crate::channel::config::method_config::Repeats;
 use crate::status::Status;
@@ -23,21 +23,21 @@ pub(crate) struct Configs {
 }
 
 impl Configs {
-    /// What is in force before a resolver has said anything; `None` if that is its to say.
-    pub(crate) fn at_first(&self, asks_resolver: bool) -> Option<Option<Arc<Terms>>> {
+    /// What is in force before a resolver has said anything.
+    pub(crate) fn at_first(&self, asks_resolver: bool) -> Standing {
         if self.own.is_none() && asks_resolver {
-            return None;
+            return Standing::Unknown;
         }
         let config = self.own.as_ref().or(self.default.as_ref());
-        Some(self.terms(config.cloned()))
+        self.standing(config.cloned())
     }
 
-    fn terms(&self, config: Option<ServiceConfig>) -> Option<Arc<Terms>> {
+    fn standing(&self, config: Option<ServiceConfig>) -> Standing {
         if config.is_none() && self.repeats.is_none() {
-            return None;
+            return Standing::None;
         }
         let repeats = self.repeats.clone();
-        Some(Arc::new(Terms { config, repeats }))
+        Standing::Some(Arc::new(Terms { config, repeats }))
     }
 }
 
@@ -45,22 +45,19 @@ impl Configs {
 #[derive(Debug)]
 pub(crate) struct InForce {
     configs: Arc<Configs>,
-    /// `None` before there is a good word.
-    terms: Option<Option<Arc<Terms>>>,
+    standing: Standing,
     balance: Option<Named>,
 }
 
 impl InForce {
-    /// `terms` are in force from the first, if they are known.
-    pub(crate) fn new(configs: Arc<Configs>, terms: Option<Option<Arc<Terms>>>) -> Self {
+    /// `standing` is in force from the first.
+    pub(crate) fn new(configs: Arc<Configs>, standing: Standing) -> Self {
         let mut in_force = Self {
             configs,
-            terms: None,
+            standing: Standing::Unknown,
             balance: None,
         };
-        if let Some(terms) = terms {
-            in_force.set(terms);
-        }
+        in_force.set(standing);
         in_force
     }
 
@@ -77,12 +74,12 @@ impl InForce {
             Some(config) => Some(config?),
             None => self.configs.default.clone(),
         };
-        self.set(self.configs.terms(config));
+        self.set(self.configs.standing(config));
         Ok(())
     }
 
-    fn set(&mut self, terms: Option<Arc<Terms>>) {
-        let config = terms.as_ref().and_then(|terms| terms.config.as_ref());
+    fn set(&mut self, standing: Standing) {
+        let config = standing.terms().and_then(|terms| terms.config.as_ref());
         let named = config.and_then(ServiceConfig::named);
         let is_same = match (&self.balance, named) {
             (Some(last), Some(named)) => named.text.is_some() && last.text == named.text,
@@ -91,7 +88,7 @@ impl InForce {
         if !is_same {
             self.balance = named.cloned();
         }
-        self.terms = Some(terms);
+        self.standing = standing;
     }
 
     /// The policy to use.
@@ -100,8 +97,8 @@ impl InForce {
         Arc::clone(named.unwrap_or(&self.configs.balance))
     }
 
-    /// What calls are held to; `None` before that is known.
-    pub(crate) fn terms(&self) -> Option<&Option<Arc<Terms>>> {
-        self.terms.as_ref()
+    /// What calls are held to.
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 }

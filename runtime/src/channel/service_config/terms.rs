@@ -7,6 +7,36 @@ use crate::channel::config::method_config::{MethodConfig, Repeats};
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::method::Method;
 
+/// Whether there are terms.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    /// It is the resolver's to say, and it has not yet.
+    Unknown,
+    None,
+    Some(Arc<Terms>),
+}
+
+impl Standing {
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
+    pub(crate) fn terms(&self) -> Option<&Arc<Terms>> {
+        match self {
+            Self::Some(terms) => Some(terms),
+            Self::Unknown | Self::None => None,
+        }
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unknown, Self::Unknown) | (Self::None, Self::None) => true,
+            (Self::Some(one), Self::Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// What a channel's calls are held to besides their own options.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {

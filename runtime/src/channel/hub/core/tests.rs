@@ -1,6 +1,7 @@
 //! Tests of `core.rs`, with a policy that does what the test says.
 
 mod around;
+mod configured;
 
 use std::sync::Mutex;
 use std::time::Duration;

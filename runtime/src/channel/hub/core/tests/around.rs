@@ -17,7 +17,7 @@ use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::Picks;
 use crate::channel::service_config::in_force::{Configs, InForce};
-use crate::channel::service_config::terms::Terms;
+use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::status::{Code, Status};
@@ -102,7 +102,7 @@ pub(super) struct Around {
     pub(super) published: Vec<ConnectivityState>,
     pub(super) resolves: usize,
     /// What calls are held to, as the core last said it.
-    pub(super) terms: Option<Option<Arc<Terms>>>,
+    pub(super) standing: Standing,
 }
 
 impl Around {
@@ -118,8 +118,8 @@ impl Around {
             balance: Arc::new(script.clone()),
             ..said
         };
-        let terms = configs.at_first(asks_resolver);
-        let in_force = InForce::new(Arc::new(configs), terms);
+        let standing = configs.at_first(asks_resolver);
+        let in_force = InForce::new(Arc::new(configs), standing);
         let mut core = Core::new(Inbox::new(asks), "the.target".into(), in_force);
         core.begin();
         Self {
@@ -130,7 +130,7 @@ impl Around {
             subchannels: Vec::new(),
             published: Vec::new(),
             resolves: 0,
-            terms: None,
+            standing: Standing::Unknown,
         }
     }
 
@@ -155,7 +155,9 @@ impl Around {
         self.published
             .extend(effects.publish.map(|(state, _)| state));
         self.resolves += usize::from(effects.resolve);
-        self.terms = effects.terms.or(self.terms.take());
+        if let Some(standing) = effects.standing {
+            self.standing = standing;
+        }
         self.core.settle(cx.waker());
     }
 
