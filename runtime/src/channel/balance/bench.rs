@@ -90,6 +90,16 @@ impl Bench {
         self.changed(&subchannel, SubchannelState::Ready(first));
     }
 
+    /// All these are, which the policy hears at once.
+    pub(in crate::channel) fn ready_all(&mut self, all: &[Subchannel]) {
+        self.tell(|policy, control| {
+            for subchannel in all {
+                let first = subchannel.endpoint().addresses()[0].clone();
+                policy.changed(subchannel, SubchannelState::Ready(first), control);
+            }
+        });
+    }
+
     pub(in crate::channel) fn fails(&mut self, name: &str, text: &str) {
         let state = SubchannelState::TransientFailure(failure(text));
         self.changed(&self.subchannel(name), state);
@@ -206,6 +216,18 @@ impl Bench {
         self.picks(1).remove(0)
     }
 
+    /// How long so many picks take, and the calls' ends.
+    pub(in crate::channel) fn time_of(&self, calls: u32, metadata: Metadata) -> Duration {
+        let (_, picks) = self.published.as_ref().expect("something is published");
+        let (_caller, mut open) = Trial::call(false, None);
+        open.options.metadata = metadata;
+        let began = Instant::now();
+        for _ in 0..calls {
+            assert!(matches!(picks.pick(&open), Pick::Use(..)));
+        }
+        began.elapsed()
+    }
+
     /// How many of so many calls each endpoint has.
     pub(in crate::channel) fn shares(&self, calls: usize) -> BTreeMap<String, usize> {
         let mut shares = BTreeMap::new();
@@ -231,13 +253,13 @@ pub(in crate::channel) fn endpoints(names: &str) -> Vec<Endpoint> {
 
 /// `10.0.0.1:1` for `1`.
 pub(in crate::channel) fn address(name: &str) -> Address {
-    let last: u8 = name.parse().expect("a small number");
-    SocketAddr::from(([10, 0, 0, last], 1)).into()
+    let [high, low] = name.parse::<u16>().expect("a small number").to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 1)).into()
 }
 
 pub(in crate::channel) fn names_of(addresses: &[Address]) -> String {
     let name = |address: &Address| match address {
-        Address::Tcp(SocketAddr::V4(it)) => it.ip().octets()[3].to_string(),
+        Address::Tcp(SocketAddr::V4(it)) => (it.ip().to_bits() & 0xffff).to_string(),
         other => other.to_string(),
     };
     addresses.iter().map(name).collect::<Vec<_>>().join("+")

@@ -5,6 +5,8 @@
 pub(in crate::channel) mod bench;
 pub(crate) mod child;
 pub(crate) mod control;
+#[cfg(test)]
+mod costs;
 pub(crate) mod ejections;
 pub(crate) mod least_request;
 mod members;
