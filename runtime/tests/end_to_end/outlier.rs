@@ -19,14 +19,14 @@ const BOUND: Duration = Duration::from_secs(30);
 /// Says who it is, but for each second call while it is ill.
 struct Ill {
     name: &'static str,
-    is_ill: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
     calls: AtomicUsize,
 }
 
 impl EchoServicer for Ill {
     async fn unary(&self, _request: Echo, _context: &mut Context) -> Result<Echo, Status> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
-        if self.is_ill.load(Ordering::Relaxed) && calls % 2 == 0 {
+        if self.fails.load(Ordering::Relaxed) && calls.is_multiple_of(2) {
             return Err(Status::unavailable(self.name));
         }
         Ok(Echo::text(self.name))
@@ -51,17 +51,13 @@ async fn leaves_and_comes_back(by: impl Fn(OutlierDetection) -> OutlierDetection
     let is_ill = Arc::new(AtomicBool::new(true));
     let mut servers = Vec::new();
     for name in ["a", "b", "c"] {
-        let is_ill = if name == "b" {
+        let fails = if name == "b" {
             Arc::clone(&is_ill)
         } else {
             Arc::default()
         };
         let calls = AtomicUsize::new(0);
-        let server = Server::builder().add_service(service(Ill {
-            name,
-            is_ill,
-            calls,
-        }));
+        let server = Server::builder().add_service(service(Ill { name, fails, calls }));
         servers.push(server.listen("127.0.0.1:0").start().await.unwrap());
     }
     let addresses = servers.iter().map(|server| server.addresses()[0].as_str());

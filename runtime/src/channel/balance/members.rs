@@ -40,7 +40,7 @@ pub(super) trait Spread: Send {
 #[derive(Debug)]
 pub(super) struct Members<S: Spread> {
     spread: S,
-    members: Vec<Member<S::Kept>>,
+    all: Vec<Member<S::Kept>>,
     /// Where among them each subchannel is, by its number.
     places: HashMap<u64, usize>,
     /// What is published is not what is so.
@@ -71,7 +71,7 @@ impl<S: Spread> Policy for Members<S> {
         let mut endpoints = resolved.endpoints.iter();
         if endpoints.all(|endpoint| endpoint.addresses.is_empty()) {
             let status = empty();
-            for member in self.members.drain(..) {
+            for member in self.all.drain(..) {
                 control.remove(member.subchannel);
             }
             self.places.clear();
@@ -79,7 +79,7 @@ impl<S: Spread> Policy for Members<S> {
             self.has_news = true;
             return Err(status);
         }
-        let before = std::mem::take(&mut self.members).into_iter();
+        let before = std::mem::take(&mut self.all).into_iter();
         let mut before: HashMap<_, _> = before.map(|it| (it.addresses.clone(), it)).collect();
         let mut known = HashSet::new();
         let mut new = Vec::new();
@@ -89,7 +89,7 @@ impl<S: Spread> Policy for Members<S> {
                 continue;
             }
             match before.remove(&addresses) {
-                Some(member) => self.members.push(member),
+                Some(member) => self.all.push(member),
                 None => new.push((addresses, endpoint)),
             }
         }
@@ -100,7 +100,7 @@ impl<S: Spread> Policy for Members<S> {
         for (addresses, endpoint) in new {
             self.join(addresses, endpoint, control);
         }
-        let members = self.members.iter().enumerate();
+        let members = self.all.iter().enumerate();
         self.places = members
             .map(|(place, member)| (member.subchannel.number(), place))
             .collect();
@@ -109,7 +109,7 @@ impl<S: Spread> Policy for Members<S> {
     }
 
     fn resolution_failed(&mut self, status: Status, _control: &mut Control<'_>) {
-        if self.members.is_empty() {
+        if self.all.is_empty() {
             self.last_failure = Some(status);
             self.has_news = true;
         }
@@ -122,7 +122,7 @@ impl<S: Spread> Policy for Members<S> {
         control: &mut Control<'_>,
     ) {
         let place = self.places.get(&subchannel.number());
-        let Some(member) = place.and_then(|place| self.members.get_mut(*place)) else {
+        let Some(member) = place.and_then(|place| self.all.get_mut(*place)) else {
             return;
         };
         let before = member.state;
@@ -170,7 +170,7 @@ impl<S: Spread> Policy for Members<S> {
     }
 
     fn connect(&mut self, _control: &mut Control<'_>) {
-        for member in &self.members {
+        for member in &self.all {
             if member.state != MemberState::Ready {
                 member.subchannel.connect();
             }
@@ -182,7 +182,7 @@ impl<S: Spread> Members<S> {
     pub(super) fn new(spread: S) -> Self {
         Self {
             spread,
-            members: Vec::new(),
+            all: Vec::new(),
             places: HashMap::new(),
             has_news: false,
             last_failure: None,
@@ -197,7 +197,7 @@ impl<S: Spread> Members<S> {
     ) {
         let subchannel = control.subchannel(endpoint);
         subchannel.connect();
-        self.members.push(Member {
+        self.all.push(Member {
             addresses,
             subchannel,
             state: MemberState::Connecting,
@@ -206,7 +206,7 @@ impl<S: Spread> Members<S> {
     }
 
     fn publish(&mut self, control: &mut Control<'_>) {
-        let of = |state| self.members.iter().filter(move |it| it.state == state);
+        let of = |state| self.all.iter().filter(move |it| it.state == state);
         let ready: Vec<_> = of(MemberState::Ready)
             .map(|member| (&member.subchannel, &member.kept))
             .collect();

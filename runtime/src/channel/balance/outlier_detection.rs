@@ -247,7 +247,7 @@ impl Policy for Detection {
     }
 
     fn connect(&mut self, control: &mut Control<'_>) {
-        self.tell(control, |children, control| children.connect(control));
+        self.tell(control, Switch::connect);
     }
 
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
@@ -266,14 +266,14 @@ impl Policy for Detection {
             self.look(control);
             self.apply(control);
         }
-        self.tell(control, |children, control| children.timer(control));
+        self.tell(control, Switch::timer);
     }
 
     fn settled(&mut self, control: &mut Control<'_>) {
-        self.tell(control, |children, control| children.settled(control));
+        self.tell(control, Switch::settled);
         // A subchannel that was begun anew may be of an endpoint that is left out.
         self.apply(control);
-        self.tell(control, |children, control| children.settled(control));
+        self.tell(control, Switch::settled);
         if std::mem::take(&mut self.has_news)
             && let Some((state, picks)) = &self.said
         {

@@ -158,21 +158,25 @@ mod tests {
             .set_named_metric("a.b", 10.0)
             .set_named_metric("below", -1.0)
             .set_named_metric("none", f64::NAN);
-        let of = |names: &[&str]| 100.0 / rules(names).weight(&full).unwrap();
-        assert_eq!(of(&["mem_utilization"]), 0.2);
-        assert_eq!(of(&["cpu_utilization"]), 0.5);
-        assert_eq!(of(&["application_utilization"]), 0.8);
-        assert_eq!(of(&["utilization.disk", "mem_utilization"]), 0.4);
-        assert_eq!(of(&["named_metrics.queue", "utilization.disk"]), 5.0);
-        assert_eq!(of(&["named_metrics.a.b"]), 10.0, "the first period counts");
+        let of = |names: &[&str]| format!("{:.1}", 100.0 / rules(names).weight(&full).unwrap());
+        assert_eq!(of(&["mem_utilization"]), "0.2");
+        assert_eq!(of(&["cpu_utilization"]), "0.5");
+        assert_eq!(of(&["application_utilization"]), "0.8");
+        assert_eq!(of(&["utilization.disk", "mem_utilization"]), "0.4");
+        assert_eq!(of(&["named_metrics.queue", "utilization.disk"]), "5.0");
+        assert_eq!(
+            of(&["named_metrics.a.b"]),
+            "10.0",
+            "the first period counts"
+        );
         // What is not there, or cannot be, leaves the usual ones.
         let useless = [
             "named_metrics.below",
             "named_metrics.none",
             "utilization.queue",
         ];
-        assert_eq!(of(&useless), 0.8);
-        assert_eq!(of(&["rps", "request_cost.x", "queue", ""]), 0.8);
+        assert_eq!(of(&useless), "0.8");
+        assert_eq!(of(&["rps", "request_cost.x", "queue", ""]), "0.8");
     }
 
     #[test]

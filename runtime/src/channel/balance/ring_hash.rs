@@ -17,7 +17,7 @@ use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
-use crate::metadata::{Metadata, MetadataError};
+use crate::metadata::{Metadata, MetadataError, MetadataValue};
 use crate::status::Status;
 
 /// gRFC A42: a larger ring is a mistake.
@@ -373,7 +373,7 @@ impl Walk {
     fn key<'a>(&self, metadata: &'a Metadata) -> Option<Cow<'a, str>> {
         let mut values = metadata
             .get_all(self.header.as_deref()?)
-            .filter_map(|value| value.as_str());
+            .filter_map(MetadataValue::as_str);
         let first = values.next()?;
         let key = values.fold(Cow::Borrowed(first), |key, value| {
             Cow::Owned(format!("{key},{value}"))

@@ -69,6 +69,7 @@ impl Stride {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "they are few")]
 mod tests {
     use proptest::prelude::*;
 
@@ -123,9 +124,8 @@ mod tests {
         // The mean is a hundredth of the one: it counts as ten means.
         let stride = Stride::new(&weights);
         assert_eq!(stride.shares[99], u16::MAX);
-        let least = (LEAST_MEANS / MOST_MEANS * f64::from(u16::MAX)).round();
-        assert_eq!(f64::from(stride.shares[0]), least);
-        assert!(stride.shares.iter().all(|share| *share > 0));
+        // And the others as a hundredth of it: a thousandth of that.
+        assert_eq!(stride.shares[0], 66);
     }
 
     #[test]

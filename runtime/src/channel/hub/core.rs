@@ -234,7 +234,7 @@ impl Core {
         let waiting = &mut self.inbox.waiting;
         waiting.expire(now, || connecting(target, failure.as_ref()));
         if self.wishes.take_due(now) {
-            self.tell(now, |policy, control| policy.timer(control));
+            self.tell(now, Switch::timer);
         }
     }
 

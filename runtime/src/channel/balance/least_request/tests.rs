@@ -78,6 +78,7 @@ fn fewest(loads: &[usize], choices: usize) -> (Bench, Fewest) {
 }
 
 /// Who is chosen when these places are drawn.
+#[expect(clippy::cast_precision_loss, reason = "they are few")]
 fn choose(fewest: &Fewest, places: &[usize]) -> usize {
     let mut drawn = places.iter();
     let all = fewest.ready.len() as f64;
