@@ -189,9 +189,14 @@ fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
     let (_, option) = name.rsplit_once("::").unwrap();
     match (option, call) {
         _ if !is_least => &[Code::Ok],
-        ("max_receive_message_size" | "max_send_message_size" | "max_header_list_size", _) => {
-            &[Code::ResourceExhausted]
-        }
+        (
+            "max_receive_message_size"
+            | "max_send_message_size"
+            | "max_response_message_size"
+            | "max_request_message_size"
+            | "max_header_list_size",
+            _,
+        ) => &[Code::ResourceExhausted],
         // No time passes on pipes until all wait.
         ("default_timeout" | "timeout" | "deadline" | "set_timeout" | "set_deadline", _) => {
             &[Code::DeadlineExceeded, Code::Ok]

@@ -158,7 +158,7 @@ pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
     ServerInterceptor, Service, ServiceBuilder, ShutdownReport,
 };
-pub use status::{Phase, Status, rpc};
+pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,
     ClientStreamingCall, Response, ResponseFuture, ServerStreamingCall, UnaryCall, UnaryFuture,

@@ -29,7 +29,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
-use super::command::{Link, Progress};
+use super::command::{Command, Link, Progress};
 use super::early_head::{EarlyHead, Look};
 use super::ledger::Ledger;
 use super::response_head::Coding;
@@ -133,6 +133,38 @@ impl CallState {
         state.early = early;
     }
 
+    /// An attempt that may have others beside it has a stream: its call has none of its
+    /// own before it [`settle`](Self::settle)s on one. `false` if it ended meanwhile.
+    pub(crate) fn vie(&self, number: u8, link: Link) -> bool {
+        let mut state = self.lock();
+        let over = self.is_over();
+        if !over {
+            state.before().vie(number, link);
+        }
+        !over
+    }
+
+    /// The call is this attempt's from now on, which is told to send what there is; the
+    /// others are given up.
+    pub(crate) fn settle(&self, number: u8) {
+        let mut state = self.lock();
+        if self.is_over() {
+            return;
+        }
+        let Some(mut before) = state.before.take() else {
+            return;
+        };
+        let link = before.win(number);
+        if link.is_some() {
+            state.link.clone_from(&link);
+        }
+        drop(state);
+        before.ended();
+        if let Some(link) = link {
+            link.send(Command::Send(link.stream));
+        }
+    }
+
     /// `task` makes the call ready for a stream; it is stopped if the call ends
     /// before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
@@ -142,25 +174,35 @@ impl CallState {
             task.abort();
         } else if state.before.is_none() {
             // A task that is done has passed the call on.
-            state.before = Some(Box::new(Before::Prepares(task)));
+            state.before().prepares = Some(task);
         }
     }
 
     /// The call waits in the queue of the task that `waker` wakes: it is woken if the
-    /// call ends there.
-    pub(crate) fn queued(&self, waker: Waker) {
+    /// call ends there. `is_alone` says that it waits nowhere else.
+    pub(crate) fn queued(&self, waker: Waker, is_alone: bool) {
         let mut state = self.lock();
         if self.is_over() {
             drop(state);
             waker.wake();
         } else {
-            state.before = Some(Box::new(Before::Queues(waker)));
+            if is_alone {
+                state.before = None;
+            }
+            state.before().queue(waker);
         }
     }
 
     /// The call leaves its connection unprocessed and waits for another.
     pub(crate) fn detach(&self) {
         self.lock().link = None;
+    }
+
+    /// The same for an attempt that vies with others.
+    pub(crate) fn give_way(&self, number: u8) {
+        if let Some(before) = &mut self.lock().before {
+            before.give_way(number);
+        }
     }
 
     /// Whether the application has given the call up, or it ended otherwise.
@@ -286,6 +328,10 @@ impl CallState {
 impl State {
     fn outbound(&mut self) -> &mut Outbound {
         self.outbound.get_or_insert_default()
+    }
+
+    fn before(&mut self) -> &mut Before {
+        self.before.get_or_insert_default()
     }
 
     fn has_begun(&self) -> bool {

@@ -8,6 +8,7 @@ use super::backoff::Waits;
 use super::balance::pick_first::PickFirst;
 use super::balance::policy::Balance;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::call::plan::AttemptLimits;
 use super::config::method_config::Repeats;
 use super::error::ChannelError;
 use super::handle::Channel;
@@ -82,6 +83,7 @@ pub struct ChannelBuilder {
     balance: Arc<dyn Balance>,
     pub(super) config: Option<ServiceConfig>,
     pub(super) default_config: Option<ServiceConfig>,
+    pub(super) attempts: AttemptLimits,
     pub(super) repeats: Option<Arc<Repeats>>,
     connects: Connects,
     authority: Option<String>,
@@ -124,6 +126,7 @@ impl ChannelBuilder {
             balance: Arc::new(PickFirst::new()),
             config: None,
             default_config: None,
+            attempts: AttemptLimits::default(),
             repeats: None,
             connects,
             authority: None,
@@ -403,6 +406,7 @@ impl ChannelBuilder {
             timeout: self.default_timeout,
             limits: self.limits,
             compression: self.compression,
+            attempts: self.attempts,
             credentials,
         };
         let configs = Configs {

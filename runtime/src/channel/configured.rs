@@ -66,4 +66,22 @@ impl ChannelBuilder {
         self.repeats = Some(Arc::new(Repeats::Retry(policy)));
         self
     }
+
+    /// How many attempts a call may have in all, whatever its policy says; 5 unless set
+    /// (gRFC A6). 1 and 0 make none but the first.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.attempts.attempts = attempts;
+        self
+    }
+
+    /// How many bytes of requests are kept for further attempts: `call` for one call, 256
+    /// KiB unless set, and `channel` for all calls of the channel that stream, 16 MiB
+    /// unless set. A call whose request is larger has no further attempts from then on.
+    #[must_use]
+    pub fn attempt_buffer(mut self, call: usize, channel: usize) -> Self {
+        self.attempts.call_buffer = call;
+        self.attempts.channel_buffer = channel;
+        self
+    }
 }

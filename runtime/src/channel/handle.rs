@@ -2,11 +2,11 @@
 //! blocks and does no I/O on the caller's thread.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::Open;
-use super::config::method_config::MethodConfig;
+use super::config::method_config::{MethodConfig, Repeats};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Unknown;
 use super::prepare::prepare;
@@ -111,12 +111,25 @@ impl Channel {
         &self.shared.common.http2
     }
 
+    /// Has the call attempted more than once, as its method's config says.
+    #[inline]
+    pub(crate) fn repeat(&self, open: &mut Open, repeats: Option<Arc<Repeats>>) {
+        if let Some(repeats) = repeats {
+            open.repeat(repeats, self.shared.base());
+        }
+    }
+
+    /// Has the config's say in a call that began at `start` once it is known.
+    pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
+        open.await_config(start, self.shared.base());
+    }
+
     /// Starts a call: with its interceptors and its credentials, if it has any,
     /// and then on a connection.
     pub(crate) fn open(&self, mut open: Box<Open>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
-            (None, None) if self.interceptors.is_empty() => return self.shared.enqueue(open),
+            (None, None) if self.interceptors.is_empty() => return self.shared.begin(open),
             (Some(shared), Some(own)) => Some(shared.clone().and(own)),
             (Some(shared), None) => Some(shared.clone()),
             (None, own) => own,

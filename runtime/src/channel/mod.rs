@@ -13,6 +13,7 @@ mod carrier;
 pub(crate) mod config;
 mod configured;
 mod connectivity;
+mod deferred;
 mod error;
 mod handle;
 mod hub;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::call::open::Open;
+use super::call::plan::{AttemptLimits, Purse};
 use super::config::method_config::MethodConfig;
+use super::config::retry_policy::RetryThrottling;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::pick::Picks;
 use super::service_config::terms::{Standing, Terms};
@@ -26,6 +28,7 @@ pub(super) struct Outlook {
     terms: ArcSwapOption<Terms>,
     /// Whether there are, so that calls of a channel without look no further.
     mark: AtomicU8,
+    purse: Arc<Purse>,
     /// The number of the latest hub; held while anything is written.
     latest: Mutex<u64>,
 }
@@ -37,7 +40,9 @@ const UNKNOWN: u8 = 2;
 
 impl Outlook {
     /// Calls are held to this until a hub says otherwise.
-    pub(super) fn new(standing: &Standing) -> Self {
+    pub(super) fn new(standing: &Standing, limits: AttemptLimits) -> Self {
+        let purse = Purse::new(limits);
+        purse.throttle(throttling(standing));
         Self {
             connectivity: Arc::new(Connectivity::new()),
             picks: ArcSwap::from_pointee(Picks::wait()),
@@ -45,8 +50,14 @@ impl Outlook {
             terms: ArcSwapOption::new(standing.terms().cloned()),
             sole: OnceLock::new(),
             is_sole: AtomicBool::new(false),
+            purse: Arc::new(purse),
             latest: Mutex::new(0),
         }
+    }
+
+    /// What calls share for their further attempts.
+    pub(super) fn purse(&self) -> &Arc<Purse> {
+        &self.purse
     }
 
     pub(super) fn connectivity(&self) -> Arc<Connectivity> {
@@ -92,6 +103,7 @@ impl Outlook {
     pub(super) fn hold_to(&self, number: u64, standing: &Standing) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number {
+            self.purse.throttle(throttling(standing));
             let last = self.terms.swap(standing.terms().cloned());
             self.mark.store(mark(standing), Ordering::Relaxed);
             drop(latest);
@@ -143,6 +155,10 @@ impl Outlook {
 /// It is the resolver's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown;
+
+fn throttling(standing: &Standing) -> Option<RetryThrottling> {
+    standing.terms()?.retry_throttling()
+}
 
 fn mark(standing: &Standing) -> u8 {
     match standing {

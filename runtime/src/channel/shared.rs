@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::background;
-use super::call::open::{self, Open};
+use super::call::open::{self, Base, Home, Open};
+use super::call::plan::AttemptLimits;
 use super::carrier::{self, Carrier};
 use super::connectivity::ConnectivityState;
 use super::hub::Hub;
@@ -42,6 +43,8 @@ pub(super) struct CallDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: CallLimits,
     pub(super) compression: Compression,
+    /// How much further attempts may take.
+    pub(super) attempts: AttemptLimits,
     /// What every call carries.
     pub(super) credentials: Option<CallCredentials>,
 }
@@ -54,6 +57,14 @@ struct Hubs {
     left: Option<QueueSender<Ask>>,
 }
 
+impl Home for Shared {
+    fn attempt(&self, open: Box<Open>) {
+        if let Err((Ask::Open(open), status)) = self.ask(Ask::Open(open)) {
+            open.fail(status, clock::now());
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn new(
         source: Source,
@@ -63,7 +74,10 @@ impl Shared {
         in_background: bool,
     ) -> Self {
         Self {
-            outlook: Arc::new(Outlook::new(&configs.at_first(source.is_own()))),
+            outlook: Arc::new(Outlook::new(
+                &configs.at_first(source.is_own()),
+                calls.attempts,
+            )),
             carrier: Carrier::default(),
             calls,
             common: Arc::new(common),
@@ -98,6 +112,25 @@ impl Shared {
         {
             open.fail(status, clock::now());
         }
+    }
+
+    /// What this lends to calls that may have several attempts.
+    pub(super) fn base(self: &Arc<Self>) -> Base {
+        let home: Arc<Self> = Arc::clone(self);
+        Base {
+            purse: Arc::clone(self.outlook.purse()),
+            home,
+        }
+    }
+
+    /// Begins a call, and has its hedge wait for its time.
+    pub(super) fn begin(&self, open: Box<Open>) {
+        if open.is_hedged()
+            && let Some(hedge) = open.hedge(clock::now())
+        {
+            self.attempt(hedge);
+        }
+        self.enqueue(open);
     }
 
     /// Whether what the channel's state says is more than a memory here.

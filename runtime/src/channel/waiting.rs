@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::call::open::Open;
+use super::call::open::{Attempts, Open};
+use super::deferred::Deferred;
 use crate::call::state::CallState;
 use crate::status::Status;
 
@@ -16,10 +17,27 @@ const PRUNE_MIN: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     queue: VecDeque<(u64, Box<Open>)>,
-    deadlines: BTreeMap<(Instant, u64), Arc<CallState>>,
+    deadlines: BTreeMap<(Instant, u64), Caller>,
+    /// Those whose time has not come.
+    deferred: Deferred,
     next: u64,
     /// At this length the queue is cleared of calls that are over.
     prune_at: usize,
+}
+
+/// Who hears that a call's deadline has passed.
+#[derive(Debug)]
+struct Caller {
+    state: Arc<CallState>,
+    attempts: Option<Arc<Attempts>>,
+}
+
+impl Caller {
+    fn fail(self, status: Status) {
+        let failures = self.attempts.map(|attempts| attempts.failures());
+        let status = status.with_attempts(failures.unwrap_or_default());
+        self.state.deliver_end(Err(status));
+    }
 }
 
 /// What becomes of a call that [`Waiting::route`] shows.
@@ -39,6 +57,13 @@ impl Waiting {
     }
 
     pub(crate) fn push(&mut self, open: Box<Open>) {
+        match open.due() {
+            None => self.put_last(open),
+            Some(due) => self.deferred.push(open, due),
+        }
+    }
+
+    fn put_last(&mut self, open: Box<Open>) {
         let key = self.key_of(&open);
         self.queue.push_back((key, open));
         self.prune();
@@ -53,10 +78,7 @@ impl Waiting {
     fn key_of(&mut self, open: &Open) -> u64 {
         let key = self.next;
         self.next += 1;
-        if let Some(deadline) = open.options.deadline {
-            self.deadlines
-                .insert((deadline, key), Arc::clone(&open.state));
-        }
+        self.watch(key, open);
         key
     }
 
@@ -70,8 +92,9 @@ impl Waiting {
     }
 
     pub(crate) fn forget_ended(&mut self) {
-        self.queue.retain(|(_, open)| !open.state.is_over());
-        self.deadlines.retain(|_, state| !state.is_over());
+        self.queue.retain(|(_, open)| !open.is_moot());
+        self.deadlines.retain(|_, caller| !caller.state.is_over());
+        self.deferred.forget_ended();
     }
 
     /// Has the task woken when a call ends here, so that calls that are over keep
@@ -85,8 +108,9 @@ impl Waiting {
             if std::mem::replace(&mut open.attempt.is_queued, true) {
                 break;
             }
-            open.state.queued(waker.clone());
+            open.state.queued(waker.clone(), !open.is_hedged());
         }
+        self.deferred.settle(waker);
     }
 
     /// The oldest call that is still wanted; only one that does not wait for
@@ -102,7 +126,7 @@ impl Waiting {
                 self.queue.pop_front()?
             };
             self.leaves(key, &mut open);
-            if !open.state.is_over() {
+            if !open.is_moot() {
                 return Some(open);
             }
         }
@@ -127,16 +151,17 @@ impl Waiting {
             None => 0,
         };
         for (key, mut open) in self.queue.split_off(first) {
-            if open.state.is_over() {
+            if open.is_moot() {
                 self.leaves(key, &mut open);
                 continue;
             }
             let (deadline, was_queued) = (open.options.deadline, open.attempt.is_queued);
+            let was_settled = open.unsettled.is_none();
             open.attempt.is_queued = false;
             match route(open) {
                 Routed::Stays(mut open) => {
                     open.attempt.is_queued = was_queued;
-                    if open.options.deadline != deadline {
+                    if was_settled != open.unsettled.is_none() {
                         self.moves(key, deadline, &open);
                     }
                     self.queue.push_back((key, open));
@@ -151,19 +176,26 @@ impl Waiting {
         self.next.checked_sub(1)
     }
 
-    /// A call's deadline is another.
+    /// A call's deadline is `before` no more.
     fn moves(&mut self, key: u64, before: Option<Instant>, open: &Open) {
         if let Some(before) = before {
             self.deadlines.remove(&(before, key));
         }
+        self.watch(key, open);
+    }
+
+    fn watch(&mut self, key: u64, open: &Open) {
         if let Some(deadline) = open.options.deadline {
-            let state = Arc::clone(&open.state);
-            self.deadlines.insert((deadline, key), state);
+            let caller = Caller {
+                state: Arc::clone(&open.state),
+                attempts: open.attempts.clone(),
+            };
+            self.deadlines.insert((deadline, key), caller);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.deferred.is_empty()
     }
 
     /// Ends every call.
@@ -172,22 +204,31 @@ impl Waiting {
         for (_, open) in self.queue.drain(..) {
             open.fail(status.clone(), now);
         }
+        for open in self.deferred.take_all() {
+            open.fail(status.clone(), now);
+        }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines
-            .first_key_value()
-            .map(|((deadline, _), _)| *deadline)
+        let first = self.deadlines.first_key_value();
+        let deadline = first.map(|((deadline, _), _)| *deadline);
+        [deadline, self.deferred.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends the calls whose time is up, with the status that `expired` makes; their
-    /// places in the queue are skipped later.
+    /// places in the queue are skipped later. Those that were to wait till now are here.
     pub(crate) fn expire(&mut self, now: Instant, expired: impl Fn() -> Status) {
         while let Some(entry) = self.deadlines.first_entry() {
             if entry.key().0 > now {
-                return;
+                break;
             }
-            entry.remove().deliver_end(Err(expired()));
+            entry.remove().fail(expired());
+        }
+        while let Some(open) = self.deferred.pop(now) {
+            self.put_last(open);
         }
     }
 }

@@ -399,6 +399,14 @@ table! {
     setter!(Channel, "ChannelBuilder", connect_timeout, HOUR),
     setter!(Channel, "ChannelBuilder", default_timeout, HOUR),
     setter!(Channel, "ChannelBuilder", max_resolution_age, HOUR),
+    setter!(Channel, "ChannelBuilder", max_attempts, 3),
+    (
+        "ChannelBuilder::attempt_buffer",
+        Change::Channel(|it, value| {
+            let (call, channel) = (Extreme::at(value, SIZE)?, Extreme::at(value, SIZE)?);
+            Some(it.attempt_buffer(call, channel))
+        }),
+    ),
     (
         "ChannelBuilder::reconnect_backoff",
         Change::Channel(|it, value| {

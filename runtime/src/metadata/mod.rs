@@ -24,7 +24,9 @@ pub(crate) use self::reserved::is_reserved;
 /// Keys are made of `0-9 a-z _ - .`; uppercase letters are taken and lowered. A
 /// key that ends in `-bin` holds bytes, any other key holds printable ASCII.
 /// Keys that gRPC or HTTP/2 use themselves (`grpc-…`, `content-type`, `te`,
-/// `host`, `user-agent`, `connection` and its kin) are refused.
+/// `host`, `user-agent`, `connection` and its kin) are refused, but for
+/// `grpc-retry-pushback-ms`, which a handler's trailing metadata may hold: after how
+/// many milliseconds a failed call may be attempted again, or `-1` for never (gRFC A6).
 ///
 /// ```
 /// use grpc_runtime::Metadata;

@@ -4,7 +4,8 @@
 /// Whether `name`, in lowercase, is not the application's to send.
 pub(crate) fn is_reserved(name: &[u8]) -> bool {
     if name.starts_with(b":") || name.starts_with(b"grpc-") {
-        return true;
+        // gRFC A6: a server's word on when a call may be attempted again.
+        return name != b"grpc-retry-pushback-ms";
     }
     matches!(
         name,

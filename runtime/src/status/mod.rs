@@ -1,6 +1,7 @@
 //! How a call failed. A status must stay one pointer wide, since every `Result`
 //! on the way carries room for it, and must never lose the error it came from.
 
+mod attempt;
 mod constructors;
 mod details;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use self::attempt::FailedAttempt;
 pub use self::phase::Phase;
 pub(crate) use crate::code::Code;
 use crate::deadline::MalformedTimeout;
@@ -73,6 +75,7 @@ struct Content {
     /// Of the response that ended with this, where it has no other place.
     initial_metadata: Metadata,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    attempts: Option<Arc<[FailedAttempt]>>,
 }
 
 impl Status {
@@ -90,6 +93,7 @@ impl Status {
             metadata: Metadata::new(),
             initial_metadata: Metadata::new(),
             source: None,
+            attempts: None,
         }))
     }
 
@@ -127,6 +131,21 @@ impl Status {
     pub fn with_phase(mut self, phase: Phase) -> Self {
         self.0.phase = Some(phase);
         self
+    }
+
+    /// The same status of a call that was attempted so often.
+    pub(crate) fn with_attempts(mut self, attempts: Vec<FailedAttempt>) -> Self {
+        if !attempts.is_empty() {
+            self.0.attempts = Some(attempts.into());
+        }
+        self
+    }
+
+    /// The attempts of a call that had several, under a
+    /// [`RetryPolicy`](crate::RetryPolicy) or a [`HedgingPolicy`](crate::HedgingPolicy),
+    /// oldest first; empty for a call that had one. They stay on this side.
+    pub fn attempts(&self) -> &[FailedAttempt] {
+        self.0.attempts.as_deref().unwrap_or_default()
     }
 
     /// The code.
@@ -186,9 +205,16 @@ impl fmt::Display for Status {
             write!(f, ": {}", self.0.message)?;
         }
         match self.0.phase {
-            Some(phase) => write!(f, " ({phase})"),
-            None => Ok(()),
+            Some(phase) => write!(f, " ({phase})")?,
+            None => {}
         }
+        let mut number = 0;
+        self.attempts().iter().try_for_each(|attempt| {
+            number += 1;
+            let mark = if number == 1 { " [" } else { "; " };
+            write!(f, "{mark}attempt {number}, {attempt}")
+        })?;
+        f.write_str(if number > 0 { "]" } else { "" })
     }
 }
 
@@ -213,6 +239,9 @@ impl fmt::Debug for Status {
         }
         if let Some(source) = &content.source {
             out.field("source", source);
+        }
+        if let Some(attempts) = &content.attempts {
+            out.field("attempts", attempts);
         }
         out.finish()
     }

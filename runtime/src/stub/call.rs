@@ -193,8 +193,10 @@ impl Call {
             return started;
         }
         let mut open = Open::boxed(state, self.method, self.options, self.request);
-        open.repeats = repeats;
-        open.unsettled = unsettled;
+        self.channel.repeat(&mut open, repeats);
+        if let Some(start) = unsettled {
+            self.channel.await_config(&mut open, start);
+        }
         self.channel.open(open);
         if let Some((outer, _)) = self.outer {
             outer.adopt(&started.state);

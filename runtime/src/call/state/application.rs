@@ -293,13 +293,27 @@ fn answered() -> Status {
 /// Tells the connection once that there is something to take, and frees the lock. A
 /// call with no stream yet is looked at when it gets one.
 fn announce(mut state: MutexGuard<'_, State>) {
-    let State { link, outbound, .. } = &mut *state;
-    if let (Some(link), Some(outbound)) = (link, outbound)
-        && outbound.announce()
-    {
-        let wake_up = link.push(Command::Send(link.stream));
+    let State {
+        link,
+        outbound,
+        before,
+        ..
+    } = &mut *state;
+    let Some(outbound) = outbound else {
+        return;
+    };
+    if let Some(link) = link {
+        if outbound.announce() {
+            let wake_up = link.push(Command::Send(link.stream));
+            drop(state);
+            wake_up.now();
+        }
+    } else if let Some(before) = before {
+        let rivals = before.announce();
         drop(state);
-        wake_up.now();
+        for rival in rivals {
+            rival.send(Command::Send(rival.stream));
+        }
     }
 }
 

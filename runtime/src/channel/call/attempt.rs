@@ -17,18 +17,21 @@ pub(crate) struct Attempt {
     pub(crate) ticket: Option<Ticket>,
     /// The task in whose queue the call waits hears if it ends there.
     pub(crate) is_queued: bool,
-    /// How many there were before it that the server never looked at.
+    /// Its place among the call's attempts, from 0.
     pub(crate) number: u8,
+    /// A server has refused the call before it looked at it.
+    pub(crate) was_refused: bool,
 }
 
 impl Attempt {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(number: u8) -> Self {
         Self {
             response: Response::Awaited,
             untouched: true,
             ticket: None,
             is_queued: false,
-            number: 0,
+            number,
+            was_refused: false,
         }
     }
 

@@ -2,23 +2,58 @@
 //! the call: dropped, it ends the call, so that no caller ever waits for a
 //! connection that is no more.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::attempt::Attempt;
+use super::attempts::{self, After};
 use super::call_options::CallOptions;
+use super::course::{HEDGE, Hedge};
+use super::plan::{Plan, Purse};
 use super::response::Response;
-use crate::call::state::CallState;
+use crate::call::command::Link;
+use crate::call::state::{CallState, Outgoing};
 use crate::channel::config::method_config::{MethodConfig, Repeats};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
+use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
+use crate::transport::PeerAddress;
+use crate::transport::http2::credit::Reports;
 
-/// Attempts of one call that the server never looked at: beyond these it is the
-/// server that is at fault.
-const MAX_ATTEMPTS: u8 = 5;
+/// Where a call's further attempts begin. It keeps the channel there until the call is
+/// over.
+pub(crate) trait Home: Send + Sync {
+    /// Has the call wait for its time, and for a pick.
+    fn attempt(&self, open: Box<Open>);
+}
+
+/// What the attempts of one call share.
+pub(crate) type Attempts = attempts::Attempts<Arc<dyn Home>>;
+
+/// What becomes of a call that waited for its time.
+pub(crate) enum Due {
+    /// It begins; the hedge behind it waits, if there is one.
+    Begins(Box<Open>, Option<Box<Open>>),
+    Waits(Box<Open>),
+    Never,
+}
+
+/// What a call needs that began before the service config was known.
+pub(crate) struct Unsettled {
+    start: Instant,
+    base: Base,
+}
+
+/// What a channel lends to the calls that may have several attempts.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(crate) purse: Arc<Purse>,
+    pub(crate) home: Arc<dyn Home>,
+}
 
 /// A call that waits for a stream, or runs on one.
 #[derive(Debug)]
@@ -29,10 +64,10 @@ pub(crate) struct Open {
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
-    /// How it is attempted more than once, if it is.
-    pub(crate) repeats: Option<Arc<Repeats>>,
-    /// When it began, if the service config was not known yet and has a say still.
-    pub(crate) unsettled: Option<Instant>,
+    /// What it shares with the call's other attempts, where its method may have several.
+    pub(crate) attempts: Option<Arc<Attempts>>,
+    /// Set where the service config was not known yet and has a say still.
+    pub(crate) unsettled: Option<Box<Unsettled>>,
 }
 
 impl Open {
@@ -49,10 +84,24 @@ impl Open {
             method,
             options,
             request,
-            attempt: Attempt::new(),
-            repeats: None,
+            attempt: Attempt::new(0),
+            attempts: None,
             unsettled: None,
         })
+    }
+
+    /// The service config is to have its say once it is known.
+    pub(crate) fn await_config(&mut self, start: Instant, base: Base) {
+        self.unsettled = Some(Box::new(Unsettled { start, base }));
+    }
+
+    /// It may have several attempts, unless its request is too large to be kept for them.
+    pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, base: Base) {
+        let plan = Plan::new(repeats, base.purse);
+        let size = self.request.as_ref().map_or(0, Bytes::len);
+        if plan.fits(size) {
+            self.attempts = Some(attempts::Attempts::new(plan, base.home));
+        }
     }
 
     /// Has the service config's say, as `config_of` knows it, in a call that began before
@@ -60,54 +109,267 @@ impl Open {
     pub(crate) fn settle(
         &mut self,
         config_of: impl FnOnce(&Method) -> Option<MethodConfig>,
+        now: Instant,
     ) -> Result<(), Status> {
-        let Some(start) = self.unsettled.take() else {
+        let Some(unsettled) = self.unsettled.take() else {
             return Ok(());
         };
         let Some(config) = config_of(&self.method) else {
             return Ok(());
         };
-        self.options.hold_to(&config, start);
-        self.repeats = config.repeats;
+        self.options.hold_to(&config, unsettled.start);
         let limit = self.options.limits.max_send_message_size;
         let size = self.request.as_ref().map_or(0, |it| it.len() - PREFIX_LEN);
         if size > limit {
             let error = FramingError::SendTooLarge { size, limit };
             return Err(error.into_status(Side::Client));
         }
+        if let Some(repeats) = config.repeats {
+            let home = Arc::clone(&unsettled.base.home);
+            self.repeat(repeats, unsettled.base);
+            if let Some(hedge) = self.hedge(now) {
+                home.attempt(hedge);
+            }
+        }
         Ok(())
+    }
+
+    /// Another attempt of the same call, to run beside this one.
+    fn beside(&self, number: u8) -> Box<Self> {
+        Box::new(Self {
+            state: Arc::clone(&self.state),
+            method: self.method,
+            options: self.options.clone(),
+            request: self.request.clone(),
+            attempt: Attempt::new(number),
+            attempts: self.attempts.clone(),
+            unsettled: None,
+        })
+    }
+
+    /// Whether the call has ended, or has gone to another attempt.
+    pub(crate) fn is_moot(&self) -> bool {
+        let is_lost = |attempts: &Arc<Attempts>| attempts.is_lost(self.attempt.number);
+        self.state.is_over() || self.attempts.as_ref().is_some_and(is_lost)
+    }
+
+    /// Whether its attempts may run beside each other.
+    #[inline]
+    pub(crate) fn is_hedged(&self) -> bool {
+        let is_hedged = |attempts: &Arc<Attempts>| attempts.is_hedged();
+        self.attempts.as_ref().is_some_and(is_hedged)
+    }
+
+    /// When it is to begin; `None` for now.
+    #[inline]
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let attempts = self.attempts.as_ref()?;
+        attempts.due(self.attempt.number)
+    }
+
+    /// The hedge that is to begin beside this attempt, if its method has any.
+    pub(crate) fn hedge(&self, now: Instant) -> Option<Box<Self>> {
+        let attempts = self.attempts.as_ref()?;
+        attempts.plan_hedge(now).then(|| self.beside(HEDGE))
+    }
+
+    /// It has waited for its time. `false` where it begins now, `true` where it is a
+    /// hedge that may not.
+    pub(crate) fn on_due(self: Box<Self>, now: Instant) -> Due {
+        let Some(attempts) = &self.attempts else {
+            return Due::Begins(self, None);
+        };
+        if self.attempt.number != HEDGE {
+            return Due::Begins(self, None);
+        }
+        match attempts.hedge(now) {
+            Hedge::Begins(number, true) => Due::Begins(self.beside(number), Some(self)),
+            Hedge::Begins(number, false) => Due::Begins(self.beside(number), None),
+            Hedge::Waits(_) => Due::Waits(self),
+            Hedge::Never => Due::Never,
+        }
+    }
+
+    /// It has a stream. `false` where nobody wants it any more.
+    #[inline]
+    pub(crate) fn attach(&self, link: Link, reports: Reports, now: Instant) -> bool {
+        let Some(attempts) = &self.attempts else {
+            return self.state.attach(link, reports);
+        };
+        let number = self.attempt.number;
+        attempts.begin(number, now);
+        if attempts.is_hedged() {
+            // A rival that wins meanwhile finds it among those to give up, or it finds
+            // that it has lost.
+            self.state.vie(number, link) && !attempts.is_lost(number)
+        } else {
+            self.state.attach(link, reports)
+        }
+    }
+
+    /// It leaves its stream; its call goes on.
+    pub(crate) fn detach(&self) {
+        if self.is_hedged() {
+            self.state.give_way(self.attempt.number);
+        } else {
+            self.state.detach();
+        }
+    }
+
+    /// The connection has framed so many bytes of what the call's sender gave.
+    #[inline]
+    pub(crate) fn sent(&self, bytes: usize) {
+        let bytes = match &self.attempts {
+            None => bytes,
+            Some(attempts) => attempts.framed(self.attempt.number, bytes),
+        };
+        self.state.sent(bytes);
+    }
+
+    /// What is to be sent next of a request that streams. `outgoing` gives what its sender
+    /// has, who may hold it back for a moment (`None`) unless it is told not to.
+    pub(crate) fn take(
+        &self,
+        outgoing: impl FnOnce(&CallState, bool) -> Option<Outgoing>,
+    ) -> Option<Outgoing> {
+        let Some(attempts) = &self.attempts else {
+            return outgoing(&self.state, false);
+        };
+        let number = self.attempt.number;
+        let taken = attempts.take(number, |at_once| outgoing(&self.state, at_once));
+        let (outgoing, committed) = taken?;
+        if let Some(committed) = committed
+            && attempts.is_hedged()
+        {
+            self.state.settle(committed);
+        }
+        Some(outgoing)
+    }
+
+    /// Whether the request can be sent again.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        let is_open = |attempts: &Arc<Attempts>| attempts.is_open();
+        self.request.is_some()
+            || self.attempt.untouched
+            || self.attempts.as_ref().is_some_and(is_open)
+    }
+
+    /// The head of a response has come. `false` where another attempt is the call's, and
+    /// nobody wants this one.
+    #[inline]
+    pub(crate) fn commit(&mut self) -> bool {
+        match &self.attempts {
+            None => true,
+            Some(attempts) => {
+                let is_its = attempts.commit(self.attempt.number);
+                if is_its && attempts.is_hedged() {
+                    self.state.settle(self.attempt.number);
+                }
+                is_its
+            }
+        }
+    }
+
+    /// Tells whoever counts that the call has succeeded. `false` where another attempt is
+    /// the call's.
+    #[inline]
+    pub(crate) fn succeed(&mut self, trailing: &Metadata) -> bool {
+        self.attempt.end(Code::Ok, Some(trailing));
+        let attempts = self.attempts.as_ref();
+        attempts.is_none_or(|attempts| attempts.succeed(self.attempt.number))
+    }
+
+    /// An attempt has failed, against `peer` if it had a stream: the call ends, or goes
+    /// on as its policy says.
+    pub(crate) fn fail_attempt(
+        mut self: Box<Self>,
+        status: Status,
+        peer: Option<&PeerAddress>,
+        now: Instant,
+    ) {
+        let Some(attempts) = self.attempts.as_ref().filter(|_| !self.is_late(now)) else {
+            return self.fail(status, now);
+        };
+        if self.state.is_over() {
+            return;
+        }
+        let attempts = Arc::clone(attempts);
+        let number = self.attempt.number;
+        let peer = peer.map(ToString::to_string);
+        self.attempt.end(status.code(), Some(status.metadata()));
+        match attempts.fail(number, status, peer, now) {
+            After::Ends(status) => self.end(status),
+            After::Again(next) => {
+                self.detach();
+                let was_refused = self.attempt.was_refused;
+                self.attempt = Attempt::new(next);
+                self.attempt.was_refused = was_refused;
+                attempts.home().attempt(self);
+            }
+            After::Others => {
+                self.detach();
+                // It is counted out, and no loss when it is dropped.
+                self.attempt.number = HEDGE;
+            }
+        }
+    }
+
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        let deadline = self.options.deadline;
+        deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// Ends the call with an error, unless it is over. What arrives when the
     /// deadline has passed is told as what it is: the other side's deadline and
     /// ours are one (gRPC's deadline rule).
     pub(crate) fn fail(mut self: Box<Self>, status: Status, now: Instant) {
-        let late = self
-            .options
-            .deadline
-            .is_some_and(|deadline| deadline <= now);
         let status = match status.code() {
-            Code::Cancelled | Code::Unavailable if late => expired().with_source(status),
+            Code::Cancelled | Code::Unavailable if self.is_late(now) => {
+                expired().with_source(status)
+            }
             _ => status,
         };
+        self.attempt.end(status.code(), Some(status.metadata()));
+        let status = match &self.attempts {
+            None => status,
+            Some(attempts) if attempts.finish(self.attempt.number) => {
+                status.with_attempts(attempts.failures())
+            }
+            Some(_) => return,
+        };
+        self.end(status);
+    }
+
+    /// Its time to begin lies behind the call's deadline. The attempts beside a hedge
+    /// say so themselves.
+    pub(crate) fn miss(self: Box<Self>, status: Status, now: Instant) {
+        if self.attempt.number != HEDGE {
+            self.fail(status, now);
+        }
+    }
+
+    fn end(self: Box<Self>, status: Status) {
         let status = match &self.attempt.response {
             Response::Whole { head, .. } => status.with_initial_metadata(head.clone()),
             Response::Awaited | Response::Stream => status,
         };
-        self.attempt.end(status.code(), Some(status.metadata()));
         self.state.deliver_end(Err(status));
     }
 
-    /// Whether a server that did not look at the call may be asked again.
+    /// Whether a server that did not look at the call may be asked again: once a call,
+    /// beside what its policy says (gRFC A6, "Transparent Retries").
     pub(crate) fn may_retry(&mut self) -> bool {
-        self.attempt.number += 1;
-        self.attempt.number < MAX_ATTEMPTS && !self.state.is_over()
+        !std::mem::replace(&mut self.attempt.was_refused, true) && !self.state.is_over()
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.state.is_over() {
+        if self.state.is_over() {
+            return;
+        }
+        let is_none = |attempts: &Arc<Attempts>| attempts.vanish(self.attempt.number);
+        if self.attempts.as_ref().is_none_or(is_none) {
             let text = "the tokio runtime that carried the channel's connection, that of its \
                         first call, was shut down (ChannelBuilder::background_connections \
                         keeps connections on a thread of their own)";
@@ -125,4 +387,12 @@ pub(crate) fn expired() -> Status {
 /// The channel was closed on this side.
 pub(crate) fn closed() -> Status {
     Status::new(Code::Cancelled, "the channel was closed").with_phase(Phase::Call)
+}
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsettled")
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
 }

@@ -311,7 +311,7 @@ impl Core {
             takes
         };
         self.routed = inbox.waiting.route(self.routed, |mut open| {
-            if let Err(status) = settle(&mut open, config) {
+            if let Err(status) = settle(&mut open, config, now) {
                 open.fail(status, now);
                 return Routed::Gone;
             }
@@ -333,7 +333,7 @@ impl Core {
                         *failure = Some(status);
                         return Routed::Stays(open);
                     }
-                    open.fail(status, now);
+                    open.fail_attempt(status, None, now);
                     Routed::Gone
                 }
                 Pick::Drop(status) => {
@@ -430,12 +430,15 @@ fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
 }
 
 /// Has the service config's say in a call that began before there was one.
-fn settle(open: &mut Open, config: &InForce) -> Result<(), Status> {
+fn settle(open: &mut Open, config: &InForce, now: Instant) -> Result<(), Status> {
     let standing = config.standing();
     if !standing.is_known() {
         return Ok(());
     }
-    open.settle(|method| standing.terms().and_then(|terms| terms.of(method)))
+    open.settle(
+        |method| standing.terms().and_then(|terms| terms.of(method)),
+        now,
+    )
 }
 
 fn panicked(text: &'static str) -> Status {

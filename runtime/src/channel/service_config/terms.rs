@@ -63,10 +63,6 @@ impl Terms {
     }
 
     /// Whether further attempts are held back while many fail.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the machine that makes them")
-    )]
     pub(crate) fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.config.as_ref()?.retry_throttling()
     }

@@ -93,7 +93,7 @@ impl ClientConnection {
         let go_away = self.go_away.as_deref();
         let status = reset::status_of_closed(closed, peer, go_away, established);
         for (_, open) in self.calls.drain() {
-            open.fail(status.clone(), now);
+            open.fail_attempt(status.clone(), self.peer.as_ref(), now);
         }
         status
     }
@@ -146,6 +146,10 @@ impl ClientConnection {
         self.identity
             .template
             .write(path, timeout, encoding, metadata, &mut fields);
+        if open.attempt.number > 0 {
+            let number = open.attempt.number.to_string();
+            fields.push(b"grpc-previous-rpc-attempts", number.as_bytes());
+        }
         if fields.size() > HEAD_UNASKED && !connection.is_established() {
             connection.recycle(fields);
             return Some(open);
@@ -177,7 +181,7 @@ impl ClientConnection {
             commands: self.sender.clone(),
             stream,
         };
-        if !open.state.attach(link, connection.reports()) {
+        if !open.attach(link, connection.reports(), now) {
             connection.reset(stream, ErrorCode::CANCEL);
             return None;
         }
@@ -192,8 +196,7 @@ impl ClientConnection {
         }
         if let Some(request) = &open.request {
             connection.send_whole(stream, request, true);
-        } else {
-            let outgoing = open.state.take_outbound();
+        } else if let Some(outgoing) = open.take(|state, _| Some(state.take_outbound())) {
             pass_on(connection, stream, &mut open, outgoing);
         }
         self.calls.insert(stream, open);
@@ -202,10 +205,11 @@ impl ClientConnection {
 
     /// A call that the server never looked at waits for another stream.
     fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
-        open.state.detach();
+        open.detach();
         open.attempt.end(Code::Unavailable, None);
         if let Err(open) = self.unopened.put_back(open) {
-            open.fail(reset::status_of(ResetCause::Unprocessed), now);
+            let status = reset::status_of(ResetCause::Unprocessed);
+            open.fail_attempt(status, self.peer.as_ref(), now);
         }
     }
 
@@ -271,7 +275,7 @@ impl Application for ClientConnection {
                 fields,
                 end_stream,
             } => {
-                let outcome = self.on_headers(stream, &fields, end_stream);
+                let outcome = self.on_headers(connection, stream, &fields, end_stream, now);
                 connection.recycle(fields);
                 self.apply_outcome(connection, stream, outcome, now);
             }
@@ -300,7 +304,7 @@ impl Application for ClientConnection {
                 if let Some(open) = self.calls.get(&stream)
                     && open.request.is_none()
                 {
-                    open.state.sent(bytes);
+                    open.sent(bytes);
                 }
             }
             // Both halves ended, so the trailers were an event before this one.
@@ -360,7 +364,11 @@ impl Application for ClientConnection {
             let Some(open) = self.calls.get_mut(&stream) else {
                 continue;
             };
-            match open.state.take_when_due(now) {
+            let taken = open.take(|state, at_once| match at_once {
+                true => Some(state.take_outbound()),
+                false => state.take_when_due(now),
+            });
+            match taken {
                 Some(outgoing) => pass_on(connection, stream, open, outgoing),
                 None => self.sends.hold(stream, now),
             }

@@ -13,6 +13,7 @@ use crate::call::{reset, response_head};
 use crate::channel::call::open::Open;
 use crate::channel::call::response::Response;
 use crate::framing::Side;
+use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Phase, Status};
 use crate::transport::http2::connection::Connection;
@@ -24,9 +25,11 @@ use crate::transport::http2::keepalive::TOO_MANY_PINGS;
 impl ClientConnection {
     pub(super) fn on_headers(
         &mut self,
+        connection: &mut Connection,
         stream: StreamId,
         fields: &Fields,
         end_stream: bool,
+        now: Instant,
     ) -> Outcome {
         let Some(open) = self.calls.get_mut(&stream) else {
             return Outcome::Goes;
@@ -41,6 +44,14 @@ impl ClientConnection {
             Err(status) => return Outcome::Fails(status),
         };
         // The server has looked at the call: there is no other attempt.
+        if !open.commit() {
+            return Outcome::Loses;
+        }
+        if open.is_hedged() {
+            // Its reader has not known of this stream.
+            let progress = open.state.set_reports(connection.reports());
+            progress.apply(connection, stream, now);
+        }
         if let Some(request) = open.request.take() {
             spare::keep_message(request);
         }
@@ -99,10 +110,24 @@ impl ClientConnection {
                 connection.reset(stream, ErrorCode::NO_ERROR);
                 if let Some(open) = self.remove(stream) {
                     forget_whole(connection, stream, &open);
-                    end(open, ended, now);
+                    match ended {
+                        Ok(trailing) => succeed(open, trailing, now),
+                        Err(status) => open.fail_attempt(status, self.peer.as_ref(), now),
+                    }
                 }
             }
-            Outcome::Fails(status) => self.fail(connection, stream, status, now),
+            Outcome::Fails(status) => {
+                connection.reset(stream, ErrorCode::CANCEL);
+                if let Some(open) = self.remove(stream) {
+                    forget_whole(connection, stream, &open);
+                    open.fail_attempt(status, self.peer.as_ref(), now);
+                }
+            }
+            Outcome::Loses => {
+                connection.reset(stream, ErrorCode::CANCEL);
+                connection.forget(stream);
+                self.remove(stream);
+            }
         }
     }
 
@@ -151,11 +176,11 @@ impl ClientConnection {
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
         ) && matches!(open.attempt.response, Response::Awaited)
-            && (open.request.is_some() || open.attempt.untouched);
+            && open.is_repeatable();
         if unprocessed && open.may_retry() {
             return self.open_again(open, now);
         }
-        open.fail(reset::status_of(cause), now);
+        open.fail_attempt(reset::status_of(cause), self.peer.as_ref(), now);
     }
 
     pub(super) fn on_go_away(
@@ -189,6 +214,8 @@ pub(super) enum Outcome {
     Ends(Ended),
     /// It ends by our judgement: the server must be told.
     Fails(Status),
+    /// Another attempt of the call has it.
+    Loses,
 }
 
 /// What came of a response that nobody reads in part is free.
@@ -198,22 +225,20 @@ fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
     }
 }
 
-/// The server ended the call in order.
-fn end(mut open: Box<Open>, ended: Ended, now: Instant) {
-    let trailing = match ended {
-        Ok(trailing) => trailing,
-        Err(status) => return open.fail(status, now),
-    };
+/// The server ended the call with OK.
+fn succeed(mut open: Box<Open>, trailing: Metadata, now: Instant) {
     match std::mem::take(&mut open.attempt.response) {
         Response::Awaited if !open.method.shape().server_streams => open.fail(no_message(), now),
         Response::Awaited | Response::Stream => {
-            open.attempt.end(Code::Ok, Some(&trailing));
-            open.state.deliver_end(Ok(trailing));
+            if open.succeed(&trailing) {
+                open.state.deliver_end(Ok(trailing));
+            }
         }
         Response::Whole { head, gather } => match gather.finish() {
             Ok(Some(message)) => {
-                open.attempt.end(Code::Ok, Some(&trailing));
-                open.state.deliver_response(head, message, Ok(trailing));
+                if open.succeed(&trailing) {
+                    open.state.deliver_response(head, message, Ok(trailing));
+                }
             }
             Ok(None) => open.fail(no_message().with_initial_metadata(head), now),
             Err(status) => open.fail(status.with_initial_metadata(head), now),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::balance::round_robin::RoundRobin;
+use crate::channel::call::open::{Base, Home, Open};
+use crate::channel::call::plan::{AttemptLimits, Purse};
 use crate::channel::call::trial::Trial;
 use crate::channel::config::method_config::{MethodConfig, Repeats};
 use crate::channel::config::retry_policy::{RetryPolicy, RetryThrottling};
@@ -67,11 +69,26 @@ impl Around {
     /// A call that began before the config was known.
     fn early_call(&mut self) -> Trial {
         let (trial, mut open) = Trial::call(false, None);
-        open.unsettled = Some(self.now);
+        open.await_config(self.now, base());
         let users = self.users.as_ref().unwrap();
         assert!(users.send(Ask::Open(open)).is_ok());
         self.turn();
         trial
+    }
+}
+
+struct Nowhere;
+
+impl Home for Nowhere {
+    fn attempt(&self, _open: Box<Open>) {
+        panic!("no attempt of these tests fails");
+    }
+}
+
+fn base() -> Base {
+    Base {
+        purse: Arc::new(Purse::new(AttemptLimits::default())),
+        home: Arc::new(Nowhere),
     }
 }
 
@@ -242,7 +259,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
     let open = &opens[0];
     assert_eq!(open.options.deadline, Some(deadline));
     assert_eq!(open.options.limits.max_receive_message_size, 10);
-    assert!(matches!(open.repeats.as_deref(), Some(Repeats::Retry(_))));
+    assert!(open.attempts.is_some());
     assert_eq!(around.core.next_timeout(), None);
 
     around.publish(Picks::wait());
@@ -256,7 +273,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
 fn a_request_that_turns_out_too_large_fails() {
     let mut around = Around::asking();
     let (trial, mut open) = Trial::call(true, None);
-    open.unsettled = Some(around.now);
+    open.await_config(around.now, base());
     open.request = Some(bytes::Bytes::from_static(&[0; 5 + 4]));
     let users = around.users.as_ref().unwrap();
     assert!(users.send(Ask::Open(open)).is_ok());

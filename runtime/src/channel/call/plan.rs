@@ -1,0 +1,173 @@
+//! What a method's calls may attempt again: its policy, and what the calls of its
+//! channel share for that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use super::throttle::Throttle;
+use crate::chance::Chance;
+use crate::channel::config::codes::Codes;
+use crate::channel::config::method_config::Repeats;
+use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
+use crate::code::Code;
+
+/// Attempts beyond these are not made, whatever a policy says (gRFC A6), unless the
+/// channel's builder says otherwise.
+pub(crate) const MAX_ATTEMPTS: u32 = 5;
+
+/// What one call keeps for further attempts: 256 KiB, as grpc-go and the C core.
+pub(crate) const CALL_BUFFER: usize = 256 << 10;
+
+/// What all calls of a channel keep: 16 MiB, as grpc-java.
+pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
+
+/// What the calls of one channel share for their further attempts.
+#[derive(Debug)]
+pub(crate) struct Purse {
+    limits: AttemptLimits,
+    throttle: ArcSwapOption<Throttle>,
+    /// Bytes that calls keep.
+    kept: AtomicUsize,
+    chance: Chance,
+}
+
+/// How much further attempts may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AttemptLimits {
+    pub(crate) attempts: u32,
+    pub(crate) call_buffer: usize,
+    pub(crate) channel_buffer: usize,
+}
+
+impl Default for AttemptLimits {
+    fn default() -> Self {
+        Self {
+            attempts: MAX_ATTEMPTS,
+            call_buffer: CALL_BUFFER,
+            channel_buffer: CHANNEL_BUFFER,
+        }
+    }
+}
+
+impl Purse {
+    pub(crate) fn new(limits: AttemptLimits) -> Self {
+        Self {
+            limits,
+            throttle: ArcSwapOption::empty(),
+            kept: AtomicUsize::new(0),
+            chance: Chance::default(),
+        }
+    }
+
+    /// What throttles from now on. It is as full as what did before.
+    pub(crate) fn throttle(&self, throttling: Option<RetryThrottling>) {
+        let before = self.throttle.load();
+        let throttle = throttling.map(|throttling| match &*before {
+            Some(before) => before.rescaled(throttling),
+            None => Throttle::new(throttling),
+        });
+        self.throttle.store(throttle.map(Arc::new));
+    }
+}
+
+/// A policy as a call follows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    repeats: Arc<Repeats>,
+    purse: Arc<Purse>,
+}
+
+impl Plan {
+    pub(crate) fn new(repeats: Arc<Repeats>, purse: Arc<Purse>) -> Self {
+        Self { repeats, purse }
+    }
+
+    pub(crate) fn max_attempts(&self) -> u8 {
+        let most = match &*self.repeats {
+            Repeats::Retry(policy) => policy.max_attempts,
+            Repeats::Hedging(policy) => policy.max_attempts,
+        };
+        let most = most.min(self.purse.limits.attempts);
+        // The last number has a meaning of its own.
+        u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1)
+    }
+
+    /// Whether a request of so many bytes can be kept for another attempt.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.purse.limits.call_buffer
+    }
+
+    /// The codes after which another attempt may follow.
+    pub(super) fn codes(&self) -> Codes {
+        match &*self.repeats {
+            Repeats::Retry(policy) => policy.codes,
+            Repeats::Hedging(policy) => policy.non_fatal_codes,
+        }
+    }
+
+    pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
+        match &*self.repeats {
+            Repeats::Retry(_) => None,
+            Repeats::Hedging(policy) => Some(policy),
+        }
+    }
+
+    /// The wait after so many failed attempts since the backoff began: ±20 %.
+    pub(super) fn backoff(&self, failed: u8) -> Duration {
+        let Repeats::Retry(policy) = &*self.repeats else {
+            return Duration::ZERO;
+        };
+        let grown = policy.initial_backoff.as_secs_f64()
+            * policy
+                .backoff_multiplier
+                .powi(i32::from(failed.saturating_sub(1)));
+        let nominal = grown.min(policy.max_backoff.as_secs_f64());
+        let spread = 0.8 + 0.4 * self.purse.chance.next();
+        Duration::try_from_secs_f64(nominal * spread).unwrap_or(policy.max_backoff)
+    }
+
+    pub(super) fn succeeded(&self) {
+        if let Some(throttle) = &*self.purse.throttle.load() {
+            throttle.succeeded();
+        }
+    }
+
+    /// A failed attempt, which may have another follow it, counts.
+    pub(super) fn failed(&self) {
+        if let Some(throttle) = &*self.purse.throttle.load() {
+            throttle.failed();
+        }
+    }
+
+    pub(super) fn is_throttled(&self) -> bool {
+        let throttle = self.purse.throttle.load();
+        throttle.as_ref().is_some_and(|throttle| !throttle.allows())
+    }
+
+    pub(super) fn is_repeatable(&self, code: Code) -> bool {
+        self.codes().contains(code)
+    }
+
+    /// Sets `bytes` aside; `false` where the channel's calls keep too many already.
+    pub(super) fn keep(&self, bytes: usize) -> bool {
+        let kept = self.purse.kept.fetch_add(bytes, Ordering::Relaxed);
+        let fits = kept.saturating_add(bytes) <= self.purse.limits.channel_buffer;
+        if !fits {
+            self.free(bytes);
+        }
+        fits
+    }
+
+    pub(super) fn free(&self, bytes: usize) {
+        self.purse.kept.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that the channel's calls keep.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.purse.kept.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,115 @@
+//! Tokens that a channel's further attempts need (gRFC A6, "Throttling Retry
+//! Attempts"). It must never hold back a call's first attempt.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::channel::config::retry_policy::RetryThrottling;
+
+/// Tokens are counted to three decimal places.
+const UNIT: u32 = 1_000;
+
+/// The tokens of one channel.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    most: u32,
+    ratio: u32,
+    tokens: AtomicU32,
+}
+
+impl Throttle {
+    pub(crate) fn new(throttling: RetryThrottling) -> Self {
+        let most = thousandths(throttling.max_tokens);
+        Self {
+            most,
+            ratio: thousandths(throttling.token_ratio),
+            tokens: AtomicU32::new(most),
+        }
+    }
+
+    /// Another one that is as full as this one.
+    pub(crate) fn rescaled(&self, throttling: RetryThrottling) -> Self {
+        let new = Self::new(throttling);
+        let share = u64::from(self.tokens.load(Ordering::Relaxed)) * u64::from(new.most);
+        let tokens = share / u64::from(self.most.max(1));
+        // A share of what fits, which fits.
+        new.tokens
+            .store(u32::try_from(tokens).unwrap_or(new.most), Ordering::Relaxed);
+        new
+    }
+
+    pub(crate) fn succeeded(&self) {
+        // Most calls find it full, and write nothing that others share.
+        if self.tokens.load(Ordering::Relaxed) < self.most {
+            self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
+        }
+    }
+
+    pub(crate) fn failed(&self) {
+        self.change(|tokens| tokens.saturating_sub(UNIT));
+    }
+
+    fn change(&self, to: impl Fn(u32) -> u32) {
+        let _ = self
+            .tokens
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
+                Some(to(tokens))
+            });
+    }
+
+    /// Whether further attempts may begin.
+    pub(crate) fn allows(&self) -> bool {
+        self.tokens.load(Ordering::Relaxed) > self.most / 2
+    }
+}
+
+/// What is above the range is as much as fits; config says what is.
+fn thousandths(number: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast keeps to the range"
+    )]
+    let thousandths = (number * f64::from(UNIT)) as u32;
+    thousandths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_blocks_at_half_and_recovers_by_the_ratio() {
+        let throttle = Throttle::new(RetryThrottling::new(10.0, 0.5));
+        for _ in 0..4 {
+            throttle.failed();
+        }
+        assert!(throttle.allows());
+        throttle.failed();
+        assert!(!throttle.allows());
+        throttle.succeeded();
+        assert!(throttle.allows());
+    }
+
+    #[test]
+    fn tokens_stay_within_their_bounds() {
+        let throttle = Throttle::new(RetryThrottling::new(1.0, 0.1239));
+        for _ in 0..5 {
+            throttle.failed();
+        }
+        assert_eq!(throttle.tokens.load(Ordering::Relaxed), 0);
+        throttle.succeeded();
+        assert_eq!(throttle.tokens.load(Ordering::Relaxed), 123);
+        for _ in 0..50 {
+            throttle.succeeded();
+        }
+        assert_eq!(throttle.tokens.load(Ordering::Relaxed), 1_000);
+    }
+
+    #[test]
+    fn a_new_config_keeps_how_full_it_is() {
+        let throttle = Throttle::new(RetryThrottling::new(10.0, 1.0));
+        throttle.failed();
+        let new = throttle.rescaled(RetryThrottling::new(1_000.0, 0.1));
+        assert_eq!(new.tokens.load(Ordering::Relaxed), 900_000);
+    }
+}

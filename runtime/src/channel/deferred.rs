@@ -1,0 +1,104 @@
+//! Calls whose next attempt has a time of its own: in backoff, or hedges. Sans-IO: it
+//! says when they are due, and its owner says when that is.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Instant;
+
+use super::call::open::{Due, Open};
+use crate::status::{Code, Phase, Status};
+
+/// The shortest list that is worth clearing.
+const PRUNE_MIN: usize = 256;
+
+/// Calls that wait for their time.
+#[derive(Debug, Default)]
+pub(crate) struct Deferred {
+    /// By when something happens: they are due, or their deadline passes.
+    calls: BTreeMap<(Instant, u64), Box<Open>>,
+    next: u64,
+    /// Those that came since the last [`settle`](Self::settle).
+    new: Vec<(Instant, u64)>,
+    prune_at: usize,
+}
+
+impl Deferred {
+    pub(crate) fn push(&mut self, open: Box<Open>, due: Instant) {
+        let at = open
+            .options
+            .deadline
+            .map_or(due, |deadline| due.min(deadline));
+        let key = (at, self.next);
+        self.next += 1;
+        self.new.push(key);
+        self.calls.insert(key, open);
+        if self.calls.len() >= self.prune_at.max(PRUNE_MIN) {
+            self.forget_ended();
+            self.prune_at = 2 * self.calls.len();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    pub(crate) fn forget_ended(&mut self) {
+        self.calls.retain(|_, open| !open.is_moot());
+    }
+
+    /// Has the task woken when a call ends here.
+    pub(crate) fn settle(&mut self, waker: &Waker) {
+        if self.calls.len() < PRUNE_MIN {
+            self.forget_ended();
+        }
+        for key in self.new.drain(..) {
+            if let Some(open) = self.calls.get(&key) {
+                open.state.queued(waker.clone(), !open.is_hedged());
+            }
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.calls.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The next that is due; those that are out of time end.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Box<Open>> {
+        loop {
+            let entry = self.calls.first_entry()?;
+            if entry.key().0 > now {
+                return None;
+            }
+            let open = entry.remove();
+            if open.is_moot() {
+                continue;
+            }
+            if open.is_late(now) {
+                let text = "the call's deadline passed before its next attempt was due";
+                let status = Status::new(Code::DeadlineExceeded, text);
+                open.miss(status.with_phase(Phase::Wait), now);
+                continue;
+            }
+            match open.on_due(now) {
+                Due::Begins(open, behind) => {
+                    if let Some(behind) = behind {
+                        self.push_back(behind, now);
+                    }
+                    return Some(open);
+                }
+                Due::Waits(open) => self.push_back(open, now),
+                Due::Never => {}
+            }
+        }
+    }
+
+    fn push_back(&mut self, open: Box<Open>, now: Instant) {
+        let due = open.due().unwrap_or(now);
+        self.push(open, due);
+    }
+
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Box<Open>> {
+        self.new.clear();
+        std::mem::take(&mut self.calls).into_values()
+    }
+}
