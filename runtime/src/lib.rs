@@ -133,16 +133,19 @@ mod upkeep_tests;
 
 pub use call::extensions::Extensions;
 pub use call::ledger::{EndedCall, Traffic};
+pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
-    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
-    MethodConfig, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
-    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
-    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelState, Target,
-    TargetError, Ticket, Updates,
+    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, FailurePercentageEjection,
+    HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, Pick, PickArgs,
+    PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling,
+    RoundRobin, ServiceConfig, ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel,
+    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
+#[cfg(feature = "ring-hash")]
+pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
 pub use code::Code;
 pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
 #[cfg(feature = "tls")]

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::extensions::Extensions;
+use super::load_report::LoadReport;
 use super::response_head::Coding;
 use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
@@ -36,6 +37,8 @@ pub(crate) struct Envelope {
     pub(crate) trailing: Metadata,
     pub(crate) compression: CallCompression,
     pub(crate) extensions: Extensions,
+    /// What the handler reports of the server's load, once it has begun to.
+    pub(crate) load: Option<Box<LoadReport>>,
     /// Somebody waits for it to come back from the handler, even if that panics.
     pub(crate) is_lent: bool,
 }
@@ -101,6 +104,13 @@ impl Envelope {
         catch_unwind(AssertUnwindSafe(poll)).map_err(|_| LOST.take())
     }
 
+    /// Has the trailing metadata carry the report, if there is one.
+    pub(crate) fn write_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.write(&mut self.trailing);
+        }
+    }
+
     /// Keeps it for a call to come.
     pub(crate) fn keep(mut self: Box<Self>) {
         self.request.clear();
@@ -108,6 +118,7 @@ impl Envelope {
         self.trailing.clear();
         self.compression = CallCompression::default();
         self.extensions = Extensions::default();
+        self.load = None;
         self.is_lent = false;
         spare::with(&SPARE, |spare| {
             if spare.len() < KEPT {

@@ -8,6 +8,7 @@ pub(crate) mod envelope;
 pub(crate) mod extensions;
 pub(crate) mod gather;
 pub(crate) mod ledger;
+pub(crate) mod load_report;
 pub(crate) mod queue;
 pub(crate) mod receiver;
 pub(crate) mod request_head;

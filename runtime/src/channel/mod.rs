@@ -32,9 +32,19 @@ mod waiting;
 
 pub use address::{Address, Attributes, Endpoint};
 pub use balance::control::Control;
+pub use balance::ejections::{FailurePercentageEjection, SuccessRateEjection};
+pub use balance::least_request::LeastRequest;
+pub use balance::outlier_detection::OutlierDetection;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
+#[cfg(feature = "ring-hash")]
+pub use balance::random_subsetting::RandomSubsetting;
+#[cfg(feature = "ring-hash")]
+pub use balance::ring::{EndpointWeight, HashKey};
+#[cfg(feature = "ring-hash")]
+pub use balance::ring_hash::RingHash;
 pub use balance::round_robin::RoundRobin;
+pub use balance::weighted_round_robin::WeightedRoundRobin;
 pub use builder::ChannelBuilder;
 pub use call::interceptor::{ClientInterceptor, OutgoingCall};
 pub use call::ticket::{AttemptEnd, AttemptEnds, Ticket};

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::{
-    ChannelBuilder, Code, Compression, Context, HedgingPolicy, Http2Options, MethodConfig,
-    OutgoingCall, RetryPolicy, RetryThrottling, ServerBuilder, Service, ServiceConfig,
-    ServiceConfigBuilder, Status,
+    ChannelBuilder, Code, Compression, Context, FailurePercentageEjection, HedgingPolicy,
+    Http2Options, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, RetryPolicy,
+    RetryThrottling, RoundRobin, ServerBuilder, Service, ServiceConfig, ServiceConfigBuilder,
+    Status, SuccessRateEjection, WeightedRoundRobin,
 };
 
 /// What an option is set to.
@@ -233,6 +234,70 @@ macro_rules! http2 {
     };
 }
 
+/// Of a policy.
+macro_rules! balance {
+    ($policy:ident, $method:ident, $usual:expr) => {
+        (
+            concat!(stringify!($policy), "::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let value = Extreme::at(value, $usual)?;
+                Some(it.balance($policy::new().$method(value)))
+            }),
+        )
+    };
+}
+
+/// Of outlier_detection, all of whose endpoints are found.
+macro_rules! outliers {
+    ($method:ident, $usual:expr) => {
+        (
+            concat!("OutlierDetection::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let by = FailurePercentageEjection::new()
+                    .minimum_hosts(1)
+                    .request_volume(1);
+                let detection = OutlierDetection::new(RoundRobin::new());
+                let detection = detection.failure_percentage(by.threshold(0));
+                Some(it.balance(detection.$method(Extreme::at(value, $usual)?)))
+            }),
+        )
+    };
+}
+
+macro_rules! found_by {
+    ($way:ident, $by:ident, $method:ident, $usual:expr) => {
+        (
+            concat!(stringify!($by), "::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let by = $by::new().$method(Extreme::at(value, $usual)?);
+                let detection = OutlierDetection::new(RoundRobin::new()).$way(by);
+                Some(it.balance(detection.interval(Duration::from_secs(1))))
+            }),
+        )
+    };
+}
+
+/// Of one that is there with the feature alone.
+macro_rules! hashed {
+    ($policy:ident, $method:ident, $usual:expr) => {
+        (
+            concat!(stringify!($policy), "::", stringify!($method)),
+            Change::Channel(|it, value| {
+                let value = Extreme::at(value, $usual)?;
+                #[cfg(feature = "ring-hash")]
+                {
+                    Some(it.balance(crate::$policy::new().$method(value)))
+                }
+                #[cfg(not(feature = "ring-hash"))]
+                {
+                    let _: (_, usize) = (it, value);
+                    None
+                }
+            }),
+        )
+    };
+}
+
 macro_rules! call {
     ($method:ident, $usual:expr) => {
         (
@@ -350,6 +415,40 @@ table! {
         }),
     ),
 
+    balance!(LeastRequest, choice_count, 3),
+    outliers!(interval, HOUR),
+    outliers!(base_ejection_time, HOUR),
+    outliers!(max_ejection_time, HOUR),
+    outliers!(max_ejection_percent, 50),
+    found_by!(success_rate, SuccessRateEjection, stdev_factor, 1_900),
+    found_by!(success_rate, SuccessRateEjection, enforcement_percentage, 50),
+    found_by!(success_rate, SuccessRateEjection, minimum_hosts, 1),
+    found_by!(success_rate, SuccessRateEjection, request_volume, 1),
+    found_by!(failure_percentage, FailurePercentageEjection, threshold, 50),
+    found_by!(failure_percentage, FailurePercentageEjection, enforcement_percentage, 50),
+    found_by!(failure_percentage, FailurePercentageEjection, minimum_hosts, 1),
+    found_by!(failure_percentage, FailurePercentageEjection, request_volume, 1),
+    (
+        "RandomSubsetting::new",
+        Change::Channel(|it, value| {
+            let size = Extreme::at(value, 2)?;
+            #[cfg(feature = "ring-hash")]
+            {
+                Some(it.balance(crate::RandomSubsetting::new(size, RoundRobin::new())))
+            }
+            #[cfg(not(feature = "ring-hash"))]
+            {
+                let _: (_, usize) = (it, size);
+                None
+            }
+        }),
+    ),
+    hashed!(RingHash, min_ring_size, 100),
+    hashed!(RingHash, max_ring_size, 100),
+    balance!(WeightedRoundRobin, blackout_period, HOUR),
+    balance!(WeightedRoundRobin, weight_expiration_period, HOUR),
+    balance!(WeightedRoundRobin, weight_update_period, HOUR),
+    balance!(WeightedRoundRobin, error_utilization_penalty, 1.0),
     config!("MethodConfig", timeout, |value| {
         MethodConfig::new().timeout(Extreme::at(value, HOUR)?)
     }),

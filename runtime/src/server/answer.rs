@@ -57,6 +57,9 @@ pub(super) fn end(
             *finished = Finished::failed(head_too_large());
         }
     }
+    if let Some(envelope) = &mut finished.envelope {
+        envelope.write_load();
+    }
     // Without a message the head and the trailers are one block: PROTOCOL-HTTP2's
     // Trailers-Only. Callers take all metadata in it for trailing, so that initial
     // metadata has a head of its own, if it fits.

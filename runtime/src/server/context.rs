@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::over::{Ending, Over};
 use crate::call::envelope::Envelope;
 use crate::call::extensions::Extensions;
+use crate::call::load_report::LoadReport;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -283,6 +284,26 @@ impl Context {
     /// succeeds or fails.
     pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
         &mut self.envelope.trailing
+    }
+
+    /// What the server reports of its load with this call (gRFC A51), to fill in. It
+    /// goes with the call's end, in the trailing metadata, and tells
+    /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) how much to send here. A call
+    /// whose handler never asks for it carries nothing.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Context, Status};
+    /// fn answer(context: &mut Context) -> Result<String, Status> {
+    ///     // As the server measures them, and not for each call.
+    ///     let (busy, calls_a_second) = (0.7, 1_200.0);
+    ///     let load = context.load();
+    ///     load.set_cpu_utilization(busy).set_qps(calls_a_second);
+    ///     load.set_request_cost("rows", 13.0);
+    ///     Ok("done".to_owned())
+    /// }
+    /// ```
+    pub fn load(&mut self) -> &mut LoadReport {
+        self.envelope.load.get_or_insert_default()
     }
 
     /// Whether the request came [compressed](Compression), where it is one

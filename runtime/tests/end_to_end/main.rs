@@ -24,6 +24,7 @@ mod inheritance;
 mod interceptors;
 mod lifecycle;
 mod options;
+mod outlier;
 mod proxies;
 mod reconnecting;
 mod service_config;
@@ -34,3 +35,4 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod unkind;
+mod weighted;

@@ -4,25 +4,28 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::control::{Control, Wishes};
 use super::policy::{Balance, Policy, Resolved};
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
 use crate::channel::address::{Address, Attributes, Endpoint};
+use crate::channel::call::ticket::Ticket;
 use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
 use crate::channel::pick::{Pick, Picks};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
+use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 
 pub(in crate::channel) struct Bench {
     policy: Box<dyn Policy>,
     wishes: Wishes,
     chance: Chance,
+    pub(in crate::channel) now: Instant,
     /// All that there ever were, and what each was asked.
     begun: Vec<(Subchannel, QueueReceiver<Ask>)>,
     published: Option<(ConnectivityState, Picks)>,
@@ -38,6 +41,7 @@ impl Bench {
             policy,
             wishes: Wishes::default(),
             chance: Chance::default(),
+            now: Instant::now(),
             begun: Vec::new(),
             published: None,
         }
@@ -49,7 +53,7 @@ impl Bench {
         &mut self,
         event: impl FnOnce(&mut dyn Policy, &mut Control<'_>),
     ) {
-        let mut control = Control::new(&mut self.wishes, &self.chance, Instant::now());
+        let mut control = Control::new(&mut self.wishes, &self.chance, self.now);
         event(&mut *self.policy, &mut control);
         self.policy.settled(&mut control);
     }
@@ -86,6 +90,16 @@ impl Bench {
         self.changed(&subchannel, SubchannelState::Ready(first));
     }
 
+    /// All these are, which the policy hears at once.
+    pub(in crate::channel) fn ready_all(&mut self, all: &[Subchannel]) {
+        self.tell(|policy, control| {
+            for subchannel in all {
+                let first = subchannel.endpoint().addresses()[0].clone();
+                policy.changed(subchannel, SubchannelState::Ready(first), control);
+            }
+        });
+    }
+
     pub(in crate::channel) fn fails(&mut self, name: &str, text: &str) {
         let state = SubchannelState::TransientFailure(failure(text));
         self.changed(&self.subchannel(name), state);
@@ -93,6 +107,22 @@ impl Bench {
 
     pub(in crate::channel) fn changed(&mut self, subchannel: &Subchannel, state: SubchannelState) {
         self.tell(|policy, control| policy.changed(subchannel, state, control));
+    }
+
+    /// Time passes, and the policy is woken at each moment that it asked for.
+    pub(in crate::channel) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.wishes.next_timeout().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            assert!(self.wishes.take_due(self.now));
+            self.tell(|policy, control| policy.timer(control));
+        }
+        self.now = end;
+    }
+
+    /// Whether it waits for a moment at all.
+    pub(in crate::channel) fn waits_for_time(&self) -> bool {
+        self.wishes.next_timeout().is_some()
     }
 
     // --- what became of it ------------------------------------------------------------
@@ -168,9 +198,34 @@ impl Bench {
         (0..calls).map(pick).collect()
     }
 
+    /// Begins a call with this metadata; where it went, and its way back.
+    pub(in crate::channel) fn begin(&self, metadata: Metadata) -> (String, Option<Ticket>) {
+        let (_, picks) = self.published.as_ref().expect("something is published");
+        let (_caller, mut open) = Trial::call(false, None);
+        open.options.metadata = metadata;
+        match picks.pick(&open) {
+            Pick::Use(subchannel, ticket) => (name_of(subchannel), ticket),
+            Pick::Wait => ("wait".to_owned(), None),
+            Pick::Fail(status) => (status.message().to_owned(), None),
+            Pick::Drop(status) => (format!("drop: {}", status.message()), None),
+        }
+    }
+
     /// Where the next call goes.
     pub(in crate::channel) fn pick(&self) -> String {
         self.picks(1).remove(0)
+    }
+
+    /// How long so many picks take, and the calls' ends.
+    pub(in crate::channel) fn time_of(&self, calls: u32, metadata: Metadata) -> Duration {
+        let (_, picks) = self.published.as_ref().expect("something is published");
+        let (_caller, mut open) = Trial::call(false, None);
+        open.options.metadata = metadata;
+        let began = Instant::now();
+        for _ in 0..calls {
+            assert!(matches!(picks.pick(&open), Pick::Use(..)));
+        }
+        began.elapsed()
     }
 
     /// How many of so many calls each endpoint has.
@@ -198,13 +253,13 @@ pub(in crate::channel) fn endpoints(names: &str) -> Vec<Endpoint> {
 
 /// `10.0.0.1:1` for `1`.
 pub(in crate::channel) fn address(name: &str) -> Address {
-    let last: u8 = name.parse().expect("a small number");
-    SocketAddr::from(([10, 0, 0, last], 1)).into()
+    let [high, low] = name.parse::<u16>().expect("a small number").to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 1)).into()
 }
 
 pub(in crate::channel) fn names_of(addresses: &[Address]) -> String {
     let name = |address: &Address| match address {
-        Address::Tcp(SocketAddr::V4(it)) => it.ip().octets()[3].to_string(),
+        Address::Tcp(SocketAddr::V4(it)) => (it.ip().to_bits() & 0xffff).to_string(),
         other => other.to_string(),
     };
     addresses.iter().map(name).collect::<Vec<_>>().join("+")

@@ -87,6 +87,11 @@ impl Child {
         self.tell(control, |policy, control| policy.connect(control));
     }
 
+    /// A moment has come that it may have asked for, or another policy has.
+    pub(in crate::channel) fn timer(&mut self, control: &mut Control<'_>) {
+        self.tell(control, |policy, control| policy.timer(control));
+    }
+
     pub(in crate::channel) fn settled(&mut self, control: &mut Control<'_>) {
         self.tell(control, |policy, control| policy.settled(control));
     }

@@ -1,5 +1,6 @@
 //! What a policy can do. It gathers what the policy wants; the hub does it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::call::queue::{QueueReceiver, queue};
@@ -36,8 +37,26 @@ pub(crate) struct Wishes {
     pub(crate) remove: Vec<Subchannel>,
     pub(crate) publish: Option<(ConnectivityState, Picks)>,
     pub(crate) resolve: bool,
+    /// When the policy wants to be woken.
+    pub(crate) wake: BTreeSet<Instant>,
     /// The policy has heard of something since it could settle.
     pub(crate) has_news: bool,
+}
+
+impl Wishes {
+    /// When the policy is to be woken next.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.wake.first().copied()
+    }
+
+    /// Whether it is to be woken now, which is once for all moments until now.
+    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+        let is_due = self.next_timeout().is_some_and(|at| at <= now);
+        while is_due && self.next_timeout().is_some_and(|at| at <= now) {
+            self.wake.pop_first();
+        }
+        is_due
+    }
 }
 
 impl<'a> Control<'a> {
@@ -86,6 +105,30 @@ impl<'a> Control<'a> {
     /// Has the target resolved again: its servers may have moved.
     pub fn resolve_again(&mut self) {
         self.wishes.resolve = true;
+    }
+
+    /// Has [`Policy::timer`](crate::Policy::timer) called once, at this moment or soon
+    /// after: a policy asks again each time that it wants more. What it asked for before
+    /// stays; a moment that it does not need any more it lets pass.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use grpc_runtime::Control;
+    ///
+    /// /// Of a policy that looks at its endpoints once a second.
+    /// fn timer(due: &mut Option<Instant>, control: &mut Control<'_>) {
+    ///     let now = control.now();
+    ///     if due.is_some_and(|due| due <= now) {
+    ///         // look at them
+    ///         let next = now + Duration::from_secs(1);
+    ///         *due = Some(next);
+    ///         control.wake_at(next);
+    ///     }
+    /// }
+    /// ```
+    pub fn wake_at(&mut self, at: Instant) {
+        self.wishes.wake.insert(at);
     }
 
     /// Has a child work on an event; what it publishes is its parent's to know alone.

@@ -70,6 +70,12 @@ pub trait Policy: Send {
     /// The program wants connections though no call needs one.
     fn connect(&mut self, control: &mut Control<'_>);
 
+    /// A moment has come that it asked to be woken at
+    /// ([`Control::wake_at`](crate::Control::wake_at)), or one that another policy
+    /// beside it in the same channel asked for: it looks at the time. It does nothing
+    /// unless it is written.
+    fn timer(&mut self, _control: &mut Control<'_>) {}
+
     /// The channel's service config names this policy again, and `balance` has its
     /// options, which may be others. `true` if it goes on with those and all that it
     /// has; an [`update`](Self::update) follows. `false`, unless it is written: another

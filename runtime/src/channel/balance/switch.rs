@@ -107,6 +107,14 @@ impl Switch {
         self.relay(control);
     }
 
+    /// A moment has come that one of them may have asked for.
+    pub(in crate::channel) fn timer(&mut self, control: &mut Control<'_>) {
+        for child in self.children() {
+            child.timer(control);
+        }
+        self.relay(control);
+    }
+
     pub(in crate::channel) fn settled(&mut self, control: &mut Control<'_>) {
         for child in self.children() {
             child.settled(control);

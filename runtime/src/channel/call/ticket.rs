@@ -33,13 +33,25 @@ struct Listener {
     /// Until it is told.
     ends: Option<Arc<dyn AttemptEnds>>,
     token: u64,
+    /// Of a policy that picked for the one that has this.
+    beside: Option<Ticket>,
 }
 
 impl Ticket {
     /// Has `ends` told of the attempt's end, with this `token`.
     pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
         let ends = Some(ends);
-        Self(Box::new(Listener { ends, token }))
+        Self(Box::new(Listener {
+            ends,
+            token,
+            beside: None,
+        }))
+    }
+
+    /// Tells this one too.
+    pub(in crate::channel) fn beside(mut self, other: Option<Self>) -> Self {
+        self.0.beside = other;
+        self
     }
 
     pub(crate) fn end(mut self, end: &AttemptEnd<'_>) {
@@ -50,6 +62,9 @@ impl Ticket {
         if let Some(ends) = self.0.ends.take() {
             // The panic hook has told of it; the connection is others' too.
             let _ = catch_unwind(AssertUnwindSafe(|| ends.ended(self.0.token, end)));
+        }
+        if let Some(mut other) = self.0.beside.take() {
+            other.tell(end);
         }
     }
 }
@@ -97,6 +112,22 @@ mod tests {
         ticket(13).end(&ok);
         let told = ends.0.lock().unwrap().clone();
         let expected = [(1, Code::Ok), (2, Code::Cancelled), (13, Code::Ok)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn one_beside_another_is_told_the_same() {
+        let ends = Arc::new(Ends(Mutex::default()));
+        let ticket = |token| Ticket::new(Arc::clone(&ends) as Arc<dyn AttemptEnds>, token);
+        let aborted = AttemptEnd {
+            code: Code::Aborted,
+            trailing_metadata: None,
+        };
+        ticket(1).beside(Some(ticket(2).beside(None))).end(&aborted);
+        drop(ticket(13).beside(Some(ticket(4))));
+        let told = ends.0.lock().unwrap().clone();
+        let (aborted, cancelled) = (Code::Aborted, Code::Cancelled);
+        let expected = [(1, aborted), (2, aborted), (13, cancelled), (4, cancelled)];
         assert_eq!(told, expected);
     }
 }

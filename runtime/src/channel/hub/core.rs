@@ -222,13 +222,20 @@ impl Core {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.inbox.waiting.next_timeout()
+        let due = [
+            self.inbox.waiting.next_timeout(),
+            self.wishes.next_timeout(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     pub(super) fn on_timeout(&mut self, now: Instant) {
         let (target, failure) = (&self.target, &self.failure);
         let waiting = &mut self.inbox.waiting;
         waiting.expire(now, || connecting(target, failure.as_ref()));
+        if self.wishes.take_due(now) {
+            self.tell(now, Switch::timer);
+        }
     }
 
     // --- what is to be done ---------------------------------------------------------

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::channel::balance::bench::{Bench, failure};
+use crate::channel::subchannel::report::SubchannelState;
 
 /// A policy whose endpoints have not connected yet.
 fn bench(endpoints: &str) -> Bench {

@@ -72,6 +72,49 @@ where
 }
 
 #[test]
+fn a_policy_is_woken_at_each_moment_that_it_asked_for() {
+    let mut around = Around::new();
+    let (first, second) = (
+        around.now + Duration::from_secs(1),
+        around.now + Duration::from_secs(2),
+    );
+    around.act(move |control| {
+        control.wake_at(second);
+        control.wake_at(first);
+        control.wake_at(first);
+    });
+    around.heard();
+    assert_eq!(around.core.next_timeout(), Some(first));
+    around.core.on_timeout(around.now);
+    assert_eq!(around.heard(), "", "it is too early");
+    around.core.on_timeout(first);
+    assert_eq!(around.heard(), "timer");
+    assert_eq!(around.core.next_timeout(), Some(second));
+    // Late, and a deadline is as near as ever.
+    let call = around.call_until(true, Some(first));
+    assert_eq!(around.core.next_timeout(), Some(first));
+    around.core.on_timeout(second + Duration::from_secs(1));
+    assert_eq!(around.heard(), "timer");
+    assert!(call.failure().is_some());
+    assert_eq!(around.core.next_timeout(), None);
+}
+
+/// What it wants then is done as after any other event.
+#[test]
+fn a_policy_that_is_woken_may_want_something() {
+    let mut around = Around::new();
+    let at = around.now + Duration::from_secs(1);
+    around.act(move |control| control.wake_at(at));
+    let act = Box::new(|control: &mut Control<'_>| {
+        control.publish(ConnectivityState::Connecting, Picks::wait());
+    });
+    *around.script.act.lock().unwrap() = Some(act);
+    around.core.on_timeout(at);
+    around.turn();
+    assert_eq!(around.published, [ConnectivityState::Connecting]);
+}
+
+#[test]
 fn a_drop_is_for_all() {
     let mut around = Around::new();
     let calls = [around.call(false), around.call(true)];

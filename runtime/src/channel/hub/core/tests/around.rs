@@ -22,13 +22,13 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::status::{Code, Status};
 
-type Act = Box<dyn FnOnce(&mut Control<'_>) + Send>;
+pub(super) type Act = Box<dyn FnOnce(&mut Control<'_>) + Send>;
 
 /// What the test and the policy have in common.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     /// What the policy does at its next event.
-    act: Arc<Mutex<Option<Act>>>,
+    pub(super) act: Arc<Mutex<Option<Act>>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -80,6 +80,10 @@ impl Policy for Script {
             SubchannelState::TransientFailure(_) => "failed",
         };
         self.hear(format!("{} {state}", name_of(subchannel)), control);
+    }
+
+    fn timer(&mut self, control: &mut Control<'_>) {
+        self.hear("timer".to_owned(), control);
     }
 
     fn connect(&mut self, control: &mut Control<'_>) {

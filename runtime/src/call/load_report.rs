@@ -1,0 +1,239 @@
+//! What a server reports of its load with a call (gRFC A51), and its way through the
+//! call's trailers.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use crate::metadata::Metadata;
+
+/// The trailing metadata that carry a report.
+const KEY: &str = "endpoint-load-metrics-bin";
+
+/// What a server reports of its load with a call (gRFC A51): the message
+/// `xds.data.orca.v3.OrcaLoadReport`. A handler fills it in by
+/// [`Context::load`](crate::Context::load);
+/// [`WeightedRoundRobin`](crate::WeightedRoundRobin) reads it, and everybody else by
+/// [`from_metadata`](Self::from_metadata).
+///
+/// A value that cannot be is left out: one that is negative or no number, and a share
+/// above 1.
+///
+/// ```
+/// use grpc_runtime::{LoadReport, Metadata};
+///
+/// fn is_busy(trailing_metadata: &Metadata) -> bool {
+///     let report = LoadReport::from_metadata(trailing_metadata);
+///     report.is_some_and(|report| report.cpu_utilization() > 0.9)
+/// }
+/// ```
+#[derive(Clone, PartialEq, Message)]
+pub struct LoadReport {
+    #[prost(double, tag = "1")]
+    cpu_utilization: f64,
+    #[prost(double, tag = "2")]
+    memory_utilization: f64,
+    #[prost(btree_map = "string, double", tag = "4")]
+    request_costs: BTreeMap<String, f64>,
+    #[prost(btree_map = "string, double", tag = "5")]
+    utilizations: BTreeMap<String, f64>,
+    #[prost(double, tag = "6")]
+    qps: f64,
+    #[prost(double, tag = "7")]
+    eps: f64,
+    #[prost(btree_map = "string, double", tag = "8")]
+    named_metrics: BTreeMap<String, f64>,
+    #[prost(double, tag = "9")]
+    application_utilization: f64,
+}
+
+/// Sets a field unless the value cannot be.
+fn set(field: &mut f64, value: f64, most: f64) {
+    if (0.0..=most).contains(&value) && value.is_finite() {
+        *field = value;
+    }
+}
+
+impl LoadReport {
+    /// One that says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The report in a call's trailing metadata, if there is one.
+    pub fn from_metadata(metadata: &Metadata) -> Option<Self> {
+        Self::decode(metadata.get_bin(KEY)?).ok()
+    }
+
+    /// Puts the report into a call's trailing metadata, in place of one that is there.
+    pub fn write(&self, metadata: &mut Metadata) {
+        // The key is a good one.
+        let _ = metadata.insert_bin(KEY, self.encode_to_vec());
+    }
+
+    /// Says how much of its processors the server uses; above 1 where it may use more
+    /// than it asked for.
+    pub fn set_cpu_utilization(&mut self, value: f64) -> &mut Self {
+        set(&mut self.cpu_utilization, value, f64::MAX);
+        self
+    }
+
+    /// Says how much of its memory the server uses, from 0 to 1.
+    pub fn set_memory_utilization(&mut self, value: f64) -> &mut Self {
+        set(&mut self.memory_utilization, value, 1.0);
+        self
+    }
+
+    /// Says how busy the server is in a measure of its own, where 1 is what it should
+    /// be at most. Balancing goes by it rather than by the processors' use.
+    pub fn set_application_utilization(&mut self, value: f64) -> &mut Self {
+        set(&mut self.application_utilization, value, f64::MAX);
+        self
+    }
+
+    /// Says how many calls a second the server has. Without it
+    /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) has no use for the report.
+    pub fn set_qps(&mut self, value: f64) -> &mut Self {
+        set(&mut self.qps, value, f64::MAX);
+        self
+    }
+
+    /// Says how many of its calls fail a second.
+    pub fn set_eps(&mut self, value: f64) -> &mut Self {
+        set(&mut self.eps, value, f64::MAX);
+        self
+    }
+
+    /// Says what this call has cost of something, in whatever unit.
+    pub fn set_request_cost(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
+        self.request_costs.insert(name.into(), value);
+        self
+    }
+
+    /// Says how much of something the server uses, from 0 to 1.
+    pub fn set_utilization(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
+        if (0.0..=1.0).contains(&value) {
+            self.utilizations.insert(name.into(), value);
+        }
+        self
+    }
+
+    /// Says anything else that is a number.
+    pub fn set_named_metric(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
+        self.named_metrics.insert(name.into(), value);
+        self
+    }
+
+    /// How much of its processors the server uses; 0 where it does not say.
+    pub fn cpu_utilization(&self) -> f64 {
+        self.cpu_utilization
+    }
+
+    /// How much of its memory the server uses; 0 where it does not say.
+    pub fn memory_utilization(&self) -> f64 {
+        self.memory_utilization
+    }
+
+    /// How busy the server is in a measure of its own; 0 where it does not say.
+    pub fn application_utilization(&self) -> f64 {
+        self.application_utilization
+    }
+
+    /// How many calls a second the server has; 0 where it does not say.
+    pub fn qps(&self) -> f64 {
+        self.qps
+    }
+
+    /// How many of its calls fail a second; 0 where it does not say.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
+    /// What the call has cost of each thing.
+    pub fn request_costs(&self) -> &BTreeMap<String, f64> {
+        &self.request_costs
+    }
+
+    /// How much of each thing the server uses.
+    pub fn utilizations(&self) -> &BTreeMap<String, f64> {
+        &self.utilizations
+    }
+
+    /// What else the server says.
+    pub fn named_metrics(&self) -> &BTreeMap<String, f64> {
+        &self.named_metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> LoadReport {
+        let mut report = LoadReport::new();
+        report
+            .set_cpu_utilization(0.5)
+            .set_memory_utilization(0.25)
+            .set_application_utilization(2.0)
+            .set_qps(100.0)
+            .set_eps(3.0)
+            .set_request_cost("a", 7.0)
+            .set_utilization("b", 1.0)
+            .set_named_metric("c", -1.0);
+        report
+    }
+
+    /// Each field with its number, as other implementations write them.
+    #[test]
+    fn a_report_is_the_message_of_others() {
+        let double = |tag: u8, value: f64| [&[tag << 3 | 1], &value.to_le_bytes()[..]].concat();
+        let entry = |tag: u8, name: &str, value: f64| {
+            let name = [&[0x0a, name.len() as u8], name.as_bytes()].concat();
+            let inner = [name, double(2, value)].concat();
+            [&[tag << 3 | 2, inner.len() as u8], &inner[..]].concat()
+        };
+        let expected = [
+            double(1, 0.5),
+            double(2, 0.25),
+            entry(4, "a", 7.0),
+            entry(5, "b", 1.0),
+            double(6, 100.0),
+            double(7, 3.0),
+            entry(8, "c", -1.0),
+            double(9, 2.0),
+        ];
+        assert_eq!(full().encode_to_vec(), expected.concat());
+        // The old field of whole requests a second is passed over.
+        let old = [&[3 << 3, 9][..], &double(1, 0.5)].concat();
+        let report = LoadReport::decode(&old[..]).unwrap();
+        assert_eq!((report.qps(), report.cpu_utilization()), (0.0, 0.5));
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else_is() {
+        let mut metadata = Metadata::new();
+        assert_eq!(LoadReport::from_metadata(&metadata), None);
+        LoadReport::new().write(&mut metadata);
+        full().write(&mut metadata);
+        assert_eq!(metadata.len(), 1);
+        assert_eq!(LoadReport::from_metadata(&metadata), Some(full()));
+        metadata.insert_bin(KEY, [0xff]).unwrap();
+        assert_eq!(LoadReport::from_metadata(&metadata), None);
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_left_out() {
+        let mut report = full();
+        for value in [-1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            report
+                .set_cpu_utilization(value)
+                .set_memory_utilization(value)
+                .set_application_utilization(value)
+                .set_qps(value)
+                .set_eps(value)
+                .set_utilization("b", value);
+        }
+        report.set_memory_utilization(1.1).set_utilization("b", 1.1);
+        assert_eq!(report, full());
+    }
+}

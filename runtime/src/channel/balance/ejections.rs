@@ -1,0 +1,493 @@
+//! Which endpoints are left out because of how their calls ended, and for how long (gRFC
+//! A50). Values: counts, the time and chance go in.
+
+use std::time::{Duration, Instant};
+
+/// What rounding does to a mean of shares, at most.
+const ROUNDING: f64 = 1e-9;
+
+/// When endpoints are left out, and for how long.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rules {
+    pub(super) base_time: Duration,
+    /// As it was given.
+    pub(super) max_time: Option<Duration>,
+    pub(super) max_percent: u32,
+    pub(super) success_rate: Option<SuccessRateEjection>,
+    pub(super) failure_percentage: Option<FailurePercentageEjection>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            base_time: Duration::from_secs(30),
+            max_time: None,
+            max_percent: 10,
+            success_rate: None,
+            failure_percentage: None,
+        }
+    }
+}
+
+impl Rules {
+    /// Whether there is anything to be counted.
+    pub(super) fn are_on(&self) -> bool {
+        self.success_rate.is_some() || self.failure_percentage.is_some()
+    }
+
+    fn longest(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(300);
+        self.max_time.unwrap_or(LONGEST).max(self.base_time)
+    }
+}
+
+/// What both ways of finding outliers have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bounds {
+    enforcement: u32,
+    hosts: usize,
+    volume: usize,
+}
+
+/// Leaves out endpoints whose share of calls that end well is far below that of the
+/// others (gRFC A50): below the mean by so many standard deviations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SuccessRateEjection {
+    factor: u32,
+    bounds: Bounds,
+}
+
+impl Default for SuccessRateEjection {
+    fn default() -> Self {
+        let bounds = Bounds {
+            enforcement: 100,
+            hosts: 5,
+            volume: 100,
+        };
+        Self {
+            factor: 1_900,
+            bounds,
+        }
+    }
+}
+
+impl SuccessRateEjection {
+    /// With what is usual in each point.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// So many thousandths of the standard deviation below the mean an endpoint may be.
+    /// 1,900 unless set.
+    #[must_use]
+    pub fn stdev_factor(mut self, thousandths: u32) -> Self {
+        self.factor = thousandths;
+        self
+    }
+
+    /// With which chance, in percent, an endpoint that is found is left out. 100 unless
+    /// set; lowered to 100 where it is more.
+    #[must_use]
+    pub fn enforcement_percentage(mut self, percent: u32) -> Self {
+        self.bounds.enforcement = percent.min(100);
+        self
+    }
+
+    /// How many endpoints have to have had enough calls. 5 unless set.
+    #[must_use]
+    pub fn minimum_hosts(mut self, hosts: usize) -> Self {
+        self.bounds.hosts = hosts;
+        self
+    }
+
+    /// How many calls an endpoint has to have had in an interval. 100 unless set.
+    #[must_use]
+    pub fn request_volume(mut self, calls: usize) -> Self {
+        self.bounds.volume = calls;
+        self
+    }
+}
+
+/// Leaves out endpoints of whose calls more than so many percent fail (gRFC A50).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FailurePercentageEjection {
+    threshold: u32,
+    bounds: Bounds,
+}
+
+impl Default for FailurePercentageEjection {
+    fn default() -> Self {
+        let bounds = Bounds {
+            enforcement: 100,
+            hosts: 5,
+            volume: 50,
+        };
+        Self {
+            threshold: 85,
+            bounds,
+        }
+    }
+}
+
+impl FailurePercentageEjection {
+    /// With what is usual in each point.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many percent of an endpoint's calls may fail. 85 unless set; lowered to 100,
+    /// which no endpoint is above, where it is more.
+    #[must_use]
+    pub fn threshold(mut self, percent: u32) -> Self {
+        self.threshold = percent.min(100);
+        self
+    }
+
+    /// With which chance, in percent, an endpoint that is found is left out. 100 unless
+    /// set; lowered to 100 where it is more.
+    #[must_use]
+    pub fn enforcement_percentage(mut self, percent: u32) -> Self {
+        self.bounds.enforcement = percent.min(100);
+        self
+    }
+
+    /// How many endpoints have to have had enough calls. 5 unless set.
+    #[must_use]
+    pub fn minimum_hosts(mut self, hosts: usize) -> Self {
+        self.bounds.hosts = hosts;
+        self
+    }
+
+    /// How many calls an endpoint has to have had in an interval. 50 unless set.
+    #[must_use]
+    pub fn request_volume(mut self, calls: usize) -> Self {
+        self.bounds.volume = calls;
+        self
+    }
+}
+
+/// How calls ended in an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) good: usize,
+    pub(super) bad: usize,
+}
+
+impl Counts {
+    fn all(self) -> usize {
+        self.good.saturating_add(self.bad)
+    }
+
+    /// From 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    fn success(self) -> f64 {
+        self.good as f64 / self.all().max(1) as f64
+    }
+}
+
+/// Whether an endpoint is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ejection {
+    since: Option<Instant>,
+    /// How often it was of late.
+    multiplier: u32,
+}
+
+impl Ejection {
+    pub(super) fn is_out(self) -> bool {
+        self.since.is_some()
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.since = Some(now);
+        self.multiplier = self.multiplier.saturating_add(1);
+    }
+
+    fn is_over(self, rules: &Rules, now: Instant) -> bool {
+        let time = rules.base_time.saturating_mul(self.multiplier);
+        let time = time.min(rules.longest());
+        self.since
+            .is_some_and(|since| now.saturating_duration_since(since) >= time)
+    }
+}
+
+/// What becomes of the endpoints at the end of an interval, in which their calls ended
+/// so. `draw` gives chance, from 0 up to, and without, 1.
+pub(super) fn sweep(
+    endpoints: &mut [(Counts, Ejection)],
+    rules: &Rules,
+    now: Instant,
+    mut draw: impl FnMut() -> f64,
+) {
+    if let Some(by) = &rules.success_rate {
+        let bounds = by.bounds;
+        if let Some(rates) = rates(endpoints, bounds) {
+            let (mean, deviation) = mean(&rates);
+            let least = mean - deviation * f64::from(by.factor) / 1_000.0;
+            // The mean of equals may be a little above them.
+            let is_outlier = |counts: Counts| counts.success() + ROUNDING < least;
+            eject(endpoints, rules, bounds, is_outlier, now, &mut draw);
+        }
+    }
+    if let Some(by) = &rules.failure_percentage {
+        let bounds = by.bounds;
+        if rates(endpoints, bounds).is_some() {
+            let most = by.threshold as usize;
+            let is_outlier =
+                |counts: Counts| counts.bad.saturating_mul(100) > counts.all().saturating_mul(most);
+            eject(endpoints, rules, bounds, is_outlier, now, &mut draw);
+        }
+    }
+    for (_, ejection) in endpoints {
+        if ejection.is_over(rules, now) {
+            ejection.since = None;
+        } else if !ejection.is_out() {
+            ejection.multiplier = ejection.multiplier.saturating_sub(1);
+        }
+    }
+}
+
+/// The success rates of those that had enough calls, where they are enough.
+fn rates(endpoints: &[(Counts, Ejection)], bounds: Bounds) -> Option<Vec<f64>> {
+    let counts = endpoints.iter().map(|(counts, _)| counts);
+    let counts = counts.filter(|counts| counts.all() >= bounds.volume);
+    let rates: Vec<_> = counts.map(|counts| counts.success()).collect();
+    (rates.len() >= bounds.hosts.max(1)).then_some(rates)
+}
+
+/// And the standard deviation, of these all there are.
+#[expect(clippy::cast_precision_loss, reason = "they are few")]
+fn mean(rates: &[f64]) -> (f64, f64) {
+    let count = rates.len() as f64;
+    let mean = rates.iter().sum::<f64>() / count;
+    let squares = rates.iter().map(|rate| (rate - mean).powi(2));
+    (mean, (squares.sum::<f64>() / count).sqrt())
+}
+
+fn eject(
+    endpoints: &mut [(Counts, Ejection)],
+    rules: &Rules,
+    bounds: Bounds,
+    is_outlier: impl Fn(Counts) -> bool,
+    now: Instant,
+    draw: &mut impl FnMut() -> f64,
+) {
+    let all = endpoints.len();
+    let is_out = |(_, ejection): &&(Counts, Ejection)| ejection.is_out();
+    let mut out = endpoints.iter().filter(is_out).count();
+    for (counts, ejection) in endpoints {
+        if out * 100 >= all.saturating_mul(rules.max_percent as usize) {
+            return;
+        }
+        let is_found = counts.all() >= bounds.volume && is_outlier(*counts);
+        if is_found && !ejection.is_out() && draw() * 100.0 < f64::from(bounds.enforcement) {
+            ejection.begin(now);
+            out += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(good: usize, bad: usize) -> (Counts, Ejection) {
+        (Counts { good, bad }, Ejection::default())
+    }
+
+    /// Any number of them may be out.
+    fn rules() -> Rules {
+        Rules {
+            max_percent: 100,
+            ..Rules::default()
+        }
+    }
+
+    fn by_rate(by: SuccessRateEjection) -> Rules {
+        Rules {
+            success_rate: Some(by),
+            ..rules()
+        }
+    }
+
+    fn by_failures(by: FailurePercentageEjection) -> Rules {
+        Rules {
+            failure_percentage: Some(by),
+            ..rules()
+        }
+    }
+
+    /// Who is out after an interval.
+    fn out(endpoints: &mut [(Counts, Ejection)], rules: &Rules, now: Instant) -> Vec<usize> {
+        sweep(endpoints, rules, now, || 0.5);
+        let places = endpoints.iter().enumerate();
+        let places = places.filter(|(_, (_, ejection))| ejection.is_out());
+        places.map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn success_far_below_the_others_is_an_outlier() {
+        let rules = by_rate(SuccessRateEjection::new());
+        let now = Instant::now();
+        let mut all = vec![counts(100, 0); 4];
+        all.push(counts(50, 50));
+        // Mean 0.9, deviation 0.2: below 0.52.
+        assert_eq!(out(&mut all, &rules, now), [4]);
+        let mut near = vec![counts(100, 0); 4];
+        near.push(counts(100, 0));
+        assert!(out(&mut near, &rules, now).is_empty(), "all are alike");
+        let mut lax = vec![counts(100, 0); 4];
+        lax.push(counts(50, 50));
+        let rules = by_rate(SuccessRateEjection::new().stdev_factor(2_001));
+        assert!(out(&mut lax, &rules, now).is_empty(), "just not below");
+    }
+
+    #[test]
+    fn equals_are_no_outliers_whatever_rounding_does() {
+        let rules = by_rate(SuccessRateEjection::new().minimum_hosts(1).stdev_factor(0));
+        for good in 0..=100 {
+            for hosts in 1..12 {
+                let mut all = vec![counts(good, 100 - good); hosts];
+                assert!(out(&mut all, &rules, Instant::now()).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn failures_above_the_threshold_are_an_outlier() {
+        let rules = by_failures(FailurePercentageEjection::new());
+        let now = Instant::now();
+        let mut all = vec![counts(50, 0), counts(50, 0), counts(50, 0)];
+        all.extend([counts(15, 85), counts(14, 86)]);
+        assert_eq!(out(&mut all, &rules, now), [4], "strictly above");
+        let none = by_failures(FailurePercentageEjection::new().threshold(500));
+        let mut all = vec![counts(0, 100); 5];
+        assert!(out(&mut all, &none, now).is_empty());
+        let zero = by_failures(FailurePercentageEjection::new().threshold(0));
+        let mut all = vec![counts(99, 1); 5];
+        assert_eq!(out(&mut all, &zero, now).len(), 5);
+    }
+
+    #[test]
+    fn both_ways_are_looked_at() {
+        let both = Rules {
+            failure_percentage: Some(FailurePercentageEjection::new()),
+            ..by_rate(SuccessRateEjection::new())
+        };
+        let mut all = vec![counts(100, 0); 5];
+        // Enough calls for the one way alone.
+        all.push(counts(0, 60));
+        all.push(counts(40, 60));
+        assert_eq!(out(&mut all, &both, Instant::now()), [5, 6]);
+    }
+
+    #[test]
+    fn too_few_endpoints_or_calls_tell_nothing() {
+        let now = Instant::now();
+        let rules = by_failures(FailurePercentageEjection::new());
+        let mut few = vec![counts(50, 0), counts(50, 0), counts(50, 0), counts(0, 50)];
+        assert!(out(&mut few, &rules, now).is_empty(), "four endpoints");
+        few.push(counts(49, 0));
+        assert!(
+            out(&mut few, &rules, now).is_empty(),
+            "four with enough calls"
+        );
+        few[4] = counts(50, 0);
+        few.push(counts(0, 49));
+        assert_eq!(
+            out(&mut few, &rules, now),
+            [3],
+            "one of them has too few calls"
+        );
+        let rules = by_failures(
+            FailurePercentageEjection::new()
+                .minimum_hosts(0)
+                .request_volume(0),
+        );
+        assert!(out(&mut [counts(0, 0)], &rules, now).is_empty());
+        assert_eq!(out(&mut [counts(0, 1)], &rules, now), [0]);
+        assert!(out(&mut [], &rules, now).is_empty());
+        let rules = by_rate(SuccessRateEjection::new().request_volume(51));
+        let mut few = vec![counts(50, 0); 5];
+        few.push(counts(0, 50));
+        assert!(out(&mut few, &rules, now).is_empty());
+    }
+
+    #[test]
+    fn only_so_many_are_out_and_one_at_least() {
+        let now = Instant::now();
+        let of = |percent| {
+            let mut all = vec![counts(0, 100); 10];
+            let rules = Rules {
+                max_percent: percent,
+                ..by_failures(FailurePercentageEjection::new())
+            };
+            out(&mut all, &rules, now).len()
+        };
+        // It is looked at before each.
+        assert_eq!([0, 1, 10, 11, 20, 100].map(of), [0, 1, 1, 2, 2, 10]);
+    }
+
+    #[test]
+    fn enforcement_is_by_chance() {
+        let now = Instant::now();
+        let of = |percent, drawn: f64| {
+            let by = FailurePercentageEjection::new().enforcement_percentage(percent);
+            let mut all = vec![counts(0, 100); 5];
+            sweep(&mut all, &by_failures(by), now, || drawn);
+            all.iter().any(|(_, ejection)| ejection.is_out())
+        };
+        assert!(of(50, 0.49) && !of(50, 0.5));
+        assert!(!of(0, 0.0) && of(100, 0.999) && of(1_000, 0.999));
+    }
+
+    #[test]
+    fn each_time_is_longer_and_a_good_while_makes_them_shorter() {
+        let rules = by_failures(FailurePercentageEjection::new());
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut all = vec![counts(100, 0); 5];
+        let mut turn = |is_bad: bool, seconds| {
+            all[4].0 = if is_bad {
+                Counts { good: 0, bad: 100 }
+            } else {
+                Counts::default()
+            };
+            !out(&mut all, &rules, at(seconds)).is_empty()
+        };
+        assert!(turn(true, 0));
+        assert!(turn(false, 10) && turn(false, 20));
+        assert!(!turn(false, 30), "30 s");
+        assert!(turn(true, 40));
+        assert!(turn(false, 70) && turn(false, 90));
+        assert!(!turn(false, 100), "60 s");
+        // Two intervals are one and two less.
+        assert!(!turn(false, 110) && !turn(false, 120));
+        assert!(turn(true, 130));
+        assert!(turn(false, 150) && !turn(false, 160), "30 s again");
+    }
+
+    #[test]
+    fn no_time_is_longer_than_the_longest() {
+        let of = |base, max: Option<u64>| {
+            let rules = Rules {
+                base_time: Duration::from_secs(base),
+                max_time: max.map(Duration::from_secs),
+                ..rules()
+            };
+            let begin = Instant::now();
+            let ejection = Ejection {
+                since: Some(begin),
+                multiplier: 100,
+            };
+            let is_over =
+                |seconds: &u64| ejection.is_over(&rules, begin + Duration::from_secs(*seconds));
+            (0..4_000).find(is_over).unwrap()
+        };
+        assert_eq!(of(30, None), 300);
+        assert_eq!(of(400, None), 400, "the base, where that is longer");
+        assert_eq!(of(30, Some(60)), 60);
+        assert_eq!(of(30, Some(10)), 30);
+        assert_eq!(of(1, None), 100);
+    }
+}

@@ -1,0 +1,155 @@
+//! least_request (gRFC A48): of a few endpoints drawn by chance, each call goes to the
+//! one that has the fewest.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::control::Control;
+use super::members::{Members, Spread};
+use super::policy::{Balance, Policy};
+use crate::chance::Chance;
+use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
+use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
+use crate::channel::subchannel::handle::Subchannel;
+
+const LEAST_CHOICES: usize = 2;
+const MOST_CHOICES: usize = 10;
+
+/// A connection to each endpoint, and each call to the one with the fewest calls of
+/// this channel among a few that are drawn by chance (gRFC A48). So a server that is
+/// slow has fewer of them, and needs to report nothing.
+///
+/// Connections are kept as [`RoundRobin`](crate::RoundRobin) keeps them.
+///
+/// ```
+/// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+/// use grpc_runtime::{Channel, ChannelCredentials, LeastRequest};
+///
+/// let channel = Channel::builder("dns:///shop.internal:50051")?
+///     .balance(LeastRequest::new())
+///     .build(ChannelCredentials::insecure())?;
+/// # drop(channel);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LeastRequest {
+    choices: usize,
+}
+
+impl Default for LeastRequest {
+    fn default() -> Self {
+        Self {
+            choices: LEAST_CHOICES,
+        }
+    }
+}
+
+impl LeastRequest {
+    /// One of two.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many endpoints are drawn for each call; one may be drawn more than once. 2
+    /// unless set; raised to 2 where it is less, and lowered to 10 where it is more.
+    #[must_use]
+    pub fn choice_count(mut self, choices: usize) -> Self {
+        self.choices = choices.clamp(LEAST_CHOICES, MOST_CHOICES);
+        self
+    }
+}
+
+impl Balance for LeastRequest {
+    fn name(&self) -> &'static str {
+        "least_request_experimental"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Members::new(Counts {
+            choices: self.choices,
+        }))
+    }
+}
+
+/// The calls that one endpoint has.
+#[derive(Debug, Default)]
+struct Load(AtomicUsize);
+
+impl AttemptEnds for Load {
+    fn ended(&self, _token: u64, _end: &AttemptEnd<'_>) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the number of each endpoint's calls.
+#[derive(Debug)]
+struct Counts {
+    choices: usize,
+}
+
+impl Spread for Counts {
+    type Kept = Arc<Load>;
+
+    fn joined(&mut self) -> Arc<Load> {
+        Arc::default()
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<LeastRequest>();
+        if let Some(options) = same {
+            self.choices = options.choices;
+        }
+        same.is_some()
+    }
+
+    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], _control: &mut Control<'_>) -> Picks {
+        let ready = ready.iter();
+        Picks::by(Fewest {
+            ready: ready
+                .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
+                .collect(),
+            choices: self.choices,
+            chance: Chance::default(),
+        })
+    }
+}
+
+struct Fewest {
+    ready: Vec<(Subchannel, Arc<Load>)>,
+    choices: usize,
+    chance: Chance,
+}
+
+impl Fewest {
+    /// The place of the one with the fewest calls of those that `draw` gives, each from
+    /// 0 up to, and without, 1.
+    fn choose(&self, mut draw: impl FnMut() -> f64) -> Option<&(Subchannel, Arc<Load>)> {
+        let drawn = (0..self.choices).filter_map(|_| {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "a share of a length"
+            )]
+            let place = (draw() * self.ready.len() as f64) as usize;
+            self.ready.get(place)
+        });
+        // The first of those that have as many.
+        drawn.min_by_key(|(_, load)| load.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Picker for Fewest {
+    fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
+        let Some((subchannel, load)) = self.choose(|| self.chance.next()) else {
+            return Pick::Wait;
+        };
+        load.0.fetch_add(1, Ordering::Relaxed);
+        let ends = Arc::clone(load) as Arc<dyn AttemptEnds>;
+        Pick::Use(subchannel, Some(Ticket::new(ends, 0)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

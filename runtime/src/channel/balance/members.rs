@@ -1,0 +1,223 @@
+//! The endpoints of a policy that connects to all of them: who is ready, and what the
+//! channel's state is. Which of them a call goes to is the policy's own.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::control::Control;
+use super::pick_first::{empty, shuffle};
+use super::policy::{Balance, Policy, Resolved};
+use crate::channel::address::{Address, Endpoint};
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::pick::Picks;
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::SubchannelState;
+use crate::status::Status;
+
+/// How calls are spread over the endpoints that are ready.
+pub(super) trait Spread: Send {
+    /// What is kept of an endpoint for as long as it is listed.
+    type Kept: Send;
+
+    /// For an endpoint that is new.
+    fn joined(&mut self) -> Self::Kept;
+
+    /// It has a connection that it did not have before.
+    fn connected(&mut self, _kept: &Self::Kept) {}
+
+    /// Where calls go while these are ready; there is one at least.
+    fn picks(&mut self, ready: &[(&Subchannel, &Self::Kept)], control: &mut Control<'_>) -> Picks;
+
+    /// As [`Policy::reconfigure`].
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool;
+
+    /// A moment has come that was waited for; `true` where calls go elsewhere now.
+    fn timer(&mut self, _control: &mut Control<'_>) -> bool {
+        false
+    }
+}
+
+/// The policy of one channel.
+#[derive(Debug)]
+pub(super) struct Members<S: Spread> {
+    spread: S,
+    all: Vec<Member<S::Kept>>,
+    /// Where among them each subchannel is, by its number.
+    places: HashMap<u64, usize>,
+    /// What is published is not what is so.
+    has_news: bool,
+    last_failure: Option<Status>,
+}
+
+/// One endpoint. It is known by its addresses, in whatever order they are.
+#[derive(Debug)]
+struct Member<K> {
+    addresses: BTreeSet<Address>,
+    subchannel: Subchannel,
+    state: MemberState,
+    kept: K,
+}
+
+/// A subchannel's state as the policy counts it: one that failed has failed until it
+/// is ready, and one that is idle connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MemberState {
+    Connecting,
+    Ready,
+    Failed,
+}
+
+impl<S: Spread> Policy for Members<S> {
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
+        let mut endpoints = resolved.endpoints.iter();
+        if endpoints.all(|endpoint| endpoint.addresses.is_empty()) {
+            let status = empty();
+            for member in self.all.drain(..) {
+                control.remove(member.subchannel);
+            }
+            self.places.clear();
+            self.last_failure = Some(status.clone());
+            self.has_news = true;
+            return Err(status);
+        }
+        let before = std::mem::take(&mut self.all).into_iter();
+        let mut before: HashMap<_, _> = before.map(|it| (it.addresses.clone(), it)).collect();
+        let mut known = HashSet::new();
+        let mut new = Vec::new();
+        for endpoint in resolved.endpoints {
+            let addresses: BTreeSet<Address> = endpoint.addresses.iter().cloned().collect();
+            if addresses.is_empty() || !known.insert(addresses.clone()) {
+                continue;
+            }
+            match before.remove(&addresses) {
+                Some(member) => self.all.push(member),
+                None => new.push((addresses, endpoint)),
+            }
+        }
+        for member in before.into_values() {
+            control.remove(member.subchannel);
+        }
+        shuffle(&mut new, control);
+        for (addresses, endpoint) in new {
+            self.join(addresses, endpoint, control);
+        }
+        let members = self.all.iter().enumerate();
+        self.places = members
+            .map(|(place, member)| (member.subchannel.number(), place))
+            .collect();
+        self.has_news = true;
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, status: Status, _control: &mut Control<'_>) {
+        if self.all.is_empty() {
+            self.last_failure = Some(status);
+            self.has_news = true;
+        }
+    }
+
+    fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        let place = self.places.get(&subchannel.number());
+        let Some(member) = place.and_then(|place| self.all.get_mut(*place)) else {
+            return;
+        };
+        let before = member.state;
+        let has_failed = matches!(state, SubchannelState::TransientFailure(_));
+        match state {
+            SubchannelState::Idle => {
+                if before == MemberState::Ready {
+                    member.state = MemberState::Connecting;
+                    control.resolve_again();
+                }
+                member.subchannel.connect();
+            }
+            SubchannelState::Connecting => {
+                if before == MemberState::Ready {
+                    member.state = MemberState::Connecting;
+                }
+            }
+            SubchannelState::Ready(_) => {
+                member.state = MemberState::Ready;
+                if before != MemberState::Ready {
+                    self.spread.connected(&member.kept);
+                }
+            }
+            SubchannelState::TransientFailure(status) => {
+                member.state = MemberState::Failed;
+                self.last_failure = Some(status);
+                control.resolve_again();
+            }
+        }
+        self.has_news |= member.state != before || has_failed;
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        self.spread.reconfigure(balance)
+    }
+
+    fn timer(&mut self, control: &mut Control<'_>) {
+        self.has_news |= self.spread.timer(control);
+    }
+
+    fn settled(&mut self, control: &mut Control<'_>) {
+        if std::mem::take(&mut self.has_news) {
+            self.publish(control);
+        }
+    }
+
+    fn connect(&mut self, _control: &mut Control<'_>) {
+        for member in &self.all {
+            if member.state != MemberState::Ready {
+                member.subchannel.connect();
+            }
+        }
+    }
+}
+
+impl<S: Spread> Members<S> {
+    pub(super) fn new(spread: S) -> Self {
+        Self {
+            spread,
+            all: Vec::new(),
+            places: HashMap::new(),
+            has_news: false,
+            last_failure: None,
+        }
+    }
+
+    fn join(
+        &mut self,
+        addresses: BTreeSet<Address>,
+        endpoint: Endpoint,
+        control: &mut Control<'_>,
+    ) {
+        let subchannel = control.subchannel(endpoint);
+        subchannel.connect();
+        self.all.push(Member {
+            addresses,
+            subchannel,
+            state: MemberState::Connecting,
+            kept: self.spread.joined(),
+        });
+    }
+
+    fn publish(&mut self, control: &mut Control<'_>) {
+        let of = |state| self.all.iter().filter(move |it| it.state == state);
+        let ready: Vec<_> = of(MemberState::Ready)
+            .map(|member| (&member.subchannel, &member.kept))
+            .collect();
+        if !ready.is_empty() {
+            let picks = self.spread.picks(&ready, control);
+            return control.publish(ConnectivityState::Ready, picks);
+        }
+        if of(MemberState::Connecting).next().is_some() {
+            return control.publish(ConnectivityState::Connecting, Picks::wait());
+        }
+        let status = self.last_failure.clone().unwrap_or_else(empty);
+        control.publish(ConnectivityState::TransientFailure, Picks::fail(status));
+    }
+}

@@ -1,0 +1,449 @@
+//! outlier_detection (gRFC A50): another policy, which endpoints that answer badly are
+//! withheld from for a while.
+
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::control::Control;
+use super::ejections::{
+    Counts, Ejection, FailurePercentageEjection, Rules, SuccessRateEjection, sweep,
+};
+use super::policy::{Balance, Policy, Resolved};
+use super::switch::Switch;
+use crate::channel::address::Address;
+use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::SubchannelState;
+use crate::code::Code;
+use crate::status::{Phase, Status};
+
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Has another policy do without endpoints whose calls end badly, for a while (gRFC
+/// A50): one that takes calls and fails them draws ever more, as it answers fast.
+///
+/// At the end of each interval the endpoints' calls are counted. One that is found to be
+/// an outlier is told to the other policy as failed, and its connection stays; after 30
+/// s it is back, and each time that it is found again takes 30 s longer. An endpoint is
+/// found by one or both of [`success_rate`](Self::success_rate) and
+/// [`failure_percentage`](Self::failure_percentage); without either nothing is.
+///
+/// Every call counts that ends with a status, however it came about, but for those that
+/// their caller gave up and those that no server looked at. [`PickFirst`](crate::PickFirst)
+/// has but one endpoint at a time and keeps it.
+///
+/// ```
+/// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+/// use grpc_runtime::{
+///     Channel, ChannelCredentials, FailurePercentageEjection, OutlierDetection, RoundRobin,
+///     SuccessRateEjection,
+/// };
+///
+/// let detection = OutlierDetection::new(RoundRobin::new())
+///     .success_rate(SuccessRateEjection::new())
+///     .failure_percentage(FailurePercentageEjection::new().threshold(50));
+/// let channel = Channel::builder("dns:///shop.internal:50051")?
+///     .balance(detection)
+///     .build(ChannelCredentials::insecure())?;
+/// # drop(channel);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OutlierDetection {
+    interval: Duration,
+    rules: Rules,
+    child: Arc<dyn Balance>,
+}
+
+impl OutlierDetection {
+    /// The policy that has the calls.
+    pub fn new(child: impl Balance) -> Self {
+        Self::over(Arc::new(child))
+    }
+
+    pub(crate) fn over(child: Arc<dyn Balance>) -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            rules: Rules::default(),
+            child,
+        }
+    }
+
+    /// How often endpoints are looked at. 10 s unless set; raised to 100 ms where it
+    /// is less.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(LEAST_INTERVAL);
+        self
+    }
+
+    /// For how long an endpoint is left out the first time; for as much longer each time
+    /// after that. 30 s unless set.
+    #[must_use]
+    pub fn base_ejection_time(mut self, time: Duration) -> Self {
+        self.rules.base_time = time;
+        self
+    }
+
+    /// For how long an endpoint is left out at most. 300 s unless set, or the
+    /// [`base_ejection_time`](Self::base_ejection_time) where that is longer.
+    #[must_use]
+    pub fn max_ejection_time(mut self, time: Duration) -> Self {
+        self.rules.max_time = Some(time);
+        self
+    }
+
+    /// Beyond how many percent of the endpoints no further one is left out. 10 unless
+    /// set, and one endpoint at least; none with zero. It is lowered to 100 where it is
+    /// more.
+    #[must_use]
+    pub fn max_ejection_percent(mut self, percent: u32) -> Self {
+        self.rules.max_percent = percent.min(100);
+        self
+    }
+
+    /// Finds endpoints whose calls succeed far more rarely than those of the others. Off
+    /// unless set.
+    #[must_use]
+    pub fn success_rate(mut self, by: SuccessRateEjection) -> Self {
+        self.rules.success_rate = Some(by);
+        self
+    }
+
+    /// Finds endpoints that fail too many of their calls. Off unless set.
+    #[must_use]
+    pub fn failure_percentage(mut self, by: FailurePercentageEjection) -> Self {
+        self.rules.failure_percentage = Some(by);
+        self
+    }
+}
+
+impl Balance for OutlierDetection {
+    fn name(&self) -> &'static str {
+        "outlier_detection_experimental"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Detection {
+            options: self.clone(),
+            children: Switch::new(Arc::clone(&self.child)),
+            endpoints: Vec::new(),
+            places: HashMap::new(),
+            subchannels: HashMap::new(),
+            began: None,
+            due: None,
+            said: None,
+            has_news: false,
+        })
+    }
+}
+
+/// How the calls of one endpoint ended since the last look.
+#[derive(Debug, Default)]
+struct Counter {
+    good: AtomicUsize,
+    bad: AtomicUsize,
+}
+
+impl Counter {
+    fn take(&self) -> Counts {
+        Counts {
+            good: self.good.swap(0, Ordering::Relaxed),
+            bad: self.bad.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl AttemptEnds for Counter {
+    fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
+        match (end.code, end.trailing_metadata) {
+            (Code::Ok, _) => self.good.fetch_add(1, Ordering::Relaxed),
+            // No word of the server's: it was given up, or goes elsewhere.
+            (Code::Cancelled | Code::Unavailable, None) => return,
+            _ => self.bad.fetch_add(1, Ordering::Relaxed),
+        };
+    }
+}
+
+type Addresses = BTreeSet<Address>;
+
+/// One endpoint of the list.
+#[derive(Debug, Default)]
+struct Watched {
+    counter: Arc<Counter>,
+    ejection: Ejection,
+}
+
+/// One subchannel of the other policy's.
+#[derive(Debug)]
+struct Held {
+    subchannel: Subchannel,
+    endpoint: Addresses,
+    /// Where its endpoint is, if it has one alone: that of pick_first has them all.
+    place: Option<usize>,
+    /// What is so, be it that the policy was told that it failed.
+    state: SubchannelState,
+    is_out: bool,
+}
+
+/// The policy of one channel.
+struct Detection {
+    options: OutlierDetection,
+    children: Switch,
+    endpoints: Vec<Watched>,
+    /// Where among them each is. It is known by its addresses, in whatever order.
+    places: HashMap<Addresses, usize>,
+    subchannels: HashMap<u64, Held>,
+    /// When the interval began, while there is one.
+    began: Option<Instant>,
+    due: Option<Instant>,
+    /// What the other policy has published.
+    said: Option<(ConnectivityState, Picks)>,
+    /// It is another than what this one has.
+    has_news: bool,
+}
+
+impl Policy for Detection {
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
+        self.list(&resolved);
+        self.set_timer(control);
+        let child = Arc::clone(&self.options.child);
+        let verdict = self.tell(control, |children, control| {
+            children.update(&child, resolved, control)
+        });
+        self.apply(control);
+        // Other subchannels may count, or none at all.
+        self.has_news = self.said.is_some();
+        verdict
+    }
+
+    fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>) {
+        self.tell(control, |children, control| {
+            children.resolution_failed(status, control);
+        });
+    }
+
+    fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        let Some(held) = self.subchannels.get_mut(&subchannel.number()) else {
+            return;
+        };
+        held.state = state.clone();
+        if !held.is_out {
+            self.tell(control, |children, control| {
+                children.changed(subchannel, state, control);
+            });
+        }
+    }
+
+    fn connect(&mut self, control: &mut Control<'_>) {
+        self.tell(control, Switch::connect);
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<OutlierDetection>();
+        if let Some(options) = same {
+            self.options = options.clone();
+        }
+        same.is_some()
+    }
+
+    fn timer(&mut self, control: &mut Control<'_>) {
+        let now = control.now();
+        if self.due.is_some_and(|due| due <= now) {
+            self.began = Some(now);
+            self.set_timer(control);
+            self.look(control);
+            self.apply(control);
+        }
+        self.tell(control, Switch::timer);
+    }
+
+    fn settled(&mut self, control: &mut Control<'_>) {
+        self.tell(control, Switch::settled);
+        // A subchannel that was begun anew may be of an endpoint that is left out.
+        self.apply(control);
+        self.tell(control, Switch::settled);
+        if std::mem::take(&mut self.has_news)
+            && let Some((state, picks)) = &self.said
+        {
+            control.publish(*state, self.counting(picks));
+        }
+    }
+}
+
+impl Detection {
+    /// Has the other policy work on an event, and learns what it did.
+    fn tell<T>(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut Switch, &mut Control<'_>) -> T,
+    ) -> T {
+        let children = &mut self.children;
+        let (told, seen) = control.watch(|control| event(children, control));
+        for subchannel in seen.begun {
+            let addresses = subchannel.endpoint().addresses().iter();
+            let endpoint: Addresses = addresses.cloned().collect();
+            let held = Held {
+                place: self.place(&subchannel, &endpoint),
+                endpoint,
+                state: SubchannelState::Idle,
+                is_out: false,
+                subchannel,
+            };
+            self.subchannels.insert(held.subchannel.number(), held);
+        }
+        for number in seen.removed {
+            self.subchannels.remove(&number);
+        }
+        if seen.published.is_some() {
+            self.said = seen.published;
+            self.has_news = true;
+        }
+        told
+    }
+
+    /// The endpoints of a list: those that it had before go on as they are.
+    fn list(&mut self, resolved: &Resolved) {
+        let mut before: Vec<_> = std::mem::take(&mut self.endpoints)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let places = std::mem::take(&mut self.places);
+        for endpoint in &resolved.endpoints {
+            let addresses: Addresses = endpoint.addresses().iter().cloned().collect();
+            if addresses.is_empty() || self.places.contains_key(&addresses) {
+                continue;
+            }
+            let last = places.get(&addresses).and_then(|at| before.get_mut(*at));
+            let watched = last.and_then(Option::take).unwrap_or_default();
+            self.places.insert(addresses, self.endpoints.len());
+            self.endpoints.push(watched);
+        }
+        let mut subchannels = std::mem::take(&mut self.subchannels);
+        for held in subchannels.values_mut() {
+            held.place = self.place(&held.subchannel, &held.endpoint);
+        }
+        self.subchannels = subchannels;
+    }
+
+    fn place(&self, subchannel: &Subchannel, endpoint: &Addresses) -> Option<usize> {
+        let is_own = !subchannel.is_sole();
+        self.places.get(endpoint).copied().filter(|_| is_own)
+    }
+
+    /// An interval that runs keeps the time that has passed of it.
+    fn set_timer(&mut self, control: &mut Control<'_>) {
+        if !self.options.rules.are_on() {
+            (self.began, self.due) = (None, None);
+            for watched in &mut self.endpoints {
+                watched.ejection = Ejection::default();
+            }
+            return;
+        }
+        if self.began.is_none() {
+            for watched in &self.endpoints {
+                watched.counter.take();
+            }
+        }
+        let began = *self.began.get_or_insert(control.now());
+        self.due = began.checked_add(self.options.interval);
+        if let Some(due) = self.due {
+            control.wake_at(due.max(control.now()));
+        }
+    }
+
+    /// The end of an interval.
+    fn look(&mut self, control: &Control<'_>) {
+        let endpoints = self.endpoints.iter();
+        let mut all: Vec<_> = endpoints
+            .map(|watched| (watched.counter.take(), watched.ejection))
+            .collect();
+        let (rules, now) = (&self.options.rules, control.now());
+        sweep(&mut all, rules, now, || control.random());
+        for (watched, (_, ejection)) in self.endpoints.iter_mut().zip(all) {
+            watched.ejection = ejection;
+        }
+    }
+
+    fn watched(&self, held: &Held) -> Option<&Watched> {
+        self.endpoints.get(held.place?)
+    }
+
+    /// Tells the other policy who is left out and who is back.
+    fn apply(&mut self, control: &mut Control<'_>) {
+        let is_other = |held: &&Held| {
+            let watched = self.watched(held);
+            watched.is_some_and(|it| it.ejection.is_out()) != held.is_out
+        };
+        let others = self.subchannels.values().filter(is_other);
+        let mut others: Vec<_> = others.map(|held| held.subchannel.clone()).collect();
+        others.sort_unstable_by_key(Subchannel::number);
+        for subchannel in others {
+            let Some(held) = self.subchannels.get_mut(&subchannel.number()) else {
+                continue;
+            };
+            held.is_out = !held.is_out;
+            let state = if held.is_out {
+                SubchannelState::TransientFailure(left_out())
+            } else {
+                held.state.clone()
+            };
+            self.tell(control, |children, control| {
+                children.changed(&subchannel, state, control);
+            });
+        }
+    }
+
+    /// The other policy's picks, whose calls are counted.
+    fn counting(&self, picks: &Picks) -> Picks {
+        let counter = |held: &Held| {
+            let counter = Arc::clone(&self.watched(held)?.counter);
+            Some((held.subchannel.number(), counter))
+        };
+        let counters: HashMap<_, _> = self.subchannels.values().filter_map(counter).collect();
+        if counters.is_empty() || !self.options.rules.are_on() {
+            return picks.clone();
+        }
+        let inner = picks.clone();
+        Picks::by(Counting { inner, counters })
+    }
+}
+
+fn left_out() -> Status {
+    let text = "too many of the server's calls failed: it is left out for a while";
+    Status::new(Code::Unavailable, text).with_phase(Phase::Wait)
+}
+
+struct Counting {
+    inner: Picks,
+    /// By the numbers of subchannels.
+    counters: HashMap<u64, Arc<Counter>>,
+}
+
+impl Picker for Counting {
+    fn pick(&self, args: &PickArgs<'_>) -> Pick<'_> {
+        let pick = self.inner.pick_by(*args);
+        let Pick::Use(subchannel, ticket) = pick else {
+            return pick;
+        };
+        let Some(counter) = self.counters.get(&subchannel.number()) else {
+            return Pick::Use(subchannel, ticket);
+        };
+        let counting = Ticket::new(Arc::clone(counter) as Arc<dyn AttemptEnds>, 0);
+        Pick::Use(subchannel, Some(counting.beside(ticket)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

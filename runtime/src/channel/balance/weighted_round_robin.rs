@@ -1,0 +1,256 @@
+//! weighted_round_robin (gRFC A58, A114): turns by the weights that servers' reports of
+//! their load give them.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::control::Control;
+use super::members::{Members, Spread};
+use super::policy::{Balance, Policy};
+use super::reported_weight::{ReportedWeight, Rules};
+use super::stride::Stride;
+use crate::call::load_report::LoadReport;
+use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
+use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
+use crate::channel::subchannel::handle::Subchannel;
+use crate::clock;
+
+const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
+
+/// A connection to each endpoint, and calls by turns, of which each endpoint has as many
+/// as it can do by what its server reports (gRFC A58): the calls that it has a second
+/// over how busy it is. A server on half the processors has half the calls.
+///
+/// Servers report with their calls' ends ([`LoadReport`](crate::LoadReport); in this
+/// runtime by [`Context::load`](crate::Context::load)). One that does not counts as the
+/// mean of those that do; with fewer than two that do, it is
+/// [`RoundRobin`](crate::RoundRobin), which keeps its connections in the same way.
+///
+/// ```
+/// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{Channel, ChannelCredentials, WeightedRoundRobin};
+///
+/// let channel = Channel::builder("dns:///shop.internal:50051")?
+///     .balance(WeightedRoundRobin::new().blackout_period(Duration::from_secs(5)))
+///     .build(ChannelCredentials::insecure())?;
+/// # drop(channel);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct WeightedRoundRobin {
+    rules: Rules,
+    update_period: Duration,
+}
+
+impl Default for WeightedRoundRobin {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            update_period: Duration::from_secs(1),
+        }
+    }
+}
+
+impl WeightedRoundRobin {
+    /// With what is usual in each point.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a server has to report before its weight counts, from its first report
+    /// after its connection was made or its weight was forgotten: the first calls of a
+    /// server say little. 10 s unless set; none with zero.
+    #[must_use]
+    pub fn blackout_period(mut self, period: Duration) -> Self {
+        self.rules.blackout = period;
+        self
+    }
+
+    /// After how long without a report a server's weight is forgotten. 180 s unless set.
+    #[must_use]
+    pub fn weight_expiration_period(mut self, period: Duration) -> Self {
+        self.rules.expiration = period;
+        self
+    }
+
+    /// How often the turns are made anew from the weights. 1 s unless set; raised to
+    /// 100 ms where it is less.
+    #[must_use]
+    pub fn weight_update_period(mut self, period: Duration) -> Self {
+        self.update_period = period.max(LEAST_UPDATE_PERIOD);
+        self
+    }
+
+    /// What a server that fails calls counts for: the share of them that fail, times
+    /// this, is added to how busy it is. 1 unless set; nothing is added with zero. It is
+    /// zero where it is less or no number.
+    #[must_use]
+    pub fn error_utilization_penalty(mut self, penalty: f64) -> Self {
+        self.rules.penalty = penalty.max(0.0);
+        self
+    }
+
+    /// By which of its metrics a server's use is told, the highest of them (gRFC A114):
+    /// `application_utilization`, `cpu_utilization`, `mem_utilization`, or
+    /// `named_metrics.NAME` and `utilization.NAME`. None unless set; a report that has
+    /// none of them counts by its application's use, or else by that of its processors.
+    #[must_use]
+    pub fn metric_names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.rules.metrics = names.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl Balance for WeightedRoundRobin {
+    fn name(&self) -> &'static str {
+        "weighted_round_robin"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Members::new(Weights {
+            rules: Arc::new(ArcSwap::from_pointee(self.rules.clone())),
+            update_period: self.update_period,
+            due: None,
+            sequence: None,
+            ready: Vec::new(),
+            stride: Stride::new(&[]),
+        }))
+    }
+}
+
+/// What is known of one endpoint. Its calls write it and the policy reads it.
+#[derive(Debug)]
+struct Load {
+    rules: Arc<ArcSwap<Rules>>,
+    weight: Mutex<ReportedWeight>,
+}
+
+impl Load {
+    fn with<T>(&self, read: impl FnOnce(&mut ReportedWeight) -> T) -> T {
+        read(&mut self.weight.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl AttemptEnds for Load {
+    fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
+        if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
+            let now = clock::now();
+            self.with(|weight| weight.report(&report, &self.rules.load(), now));
+        }
+    }
+}
+
+/// Keeps the weight of each endpoint.
+#[derive(Debug)]
+struct Weights {
+    rules: Arc<ArcSwap<Rules>>,
+    update_period: Duration,
+    /// When the turns are made anew.
+    due: Option<Instant>,
+    /// Goes on whatever becomes of the turns.
+    sequence: Option<Arc<AtomicU32>>,
+    /// Those that have calls now, and the turns that they have.
+    ready: Vec<Arc<Load>>,
+    stride: Stride,
+}
+
+impl Weights {
+    fn stride(&self, now: Instant) -> Stride {
+        let rules = self.rules.load();
+        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
+        let weights: Vec<_> = self.ready.iter().map(weight).collect();
+        Stride::new(&weights)
+    }
+
+    fn wait(&mut self, control: &mut Control<'_>) {
+        // One that has all calls needs no weight.
+        let next = control.now().checked_add(self.update_period);
+        self.due = next.filter(|_| self.ready.len() > 1);
+        if let Some(due) = self.due {
+            control.wake_at(due);
+        }
+    }
+}
+
+impl Spread for Weights {
+    type Kept = Arc<Load>;
+
+    fn joined(&mut self) -> Arc<Load> {
+        Arc::new(Load {
+            rules: Arc::clone(&self.rules),
+            weight: Mutex::default(),
+        })
+    }
+
+    /// Weights stay, and count by the new rules.
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<WeightedRoundRobin>();
+        if let Some(options) = same {
+            self.rules.store(Arc::new(options.rules.clone()));
+            self.update_period = options.update_period;
+            self.due = None;
+        }
+        same.is_some()
+    }
+
+    fn connected(&mut self, load: &Arc<Load>) {
+        load.with(ReportedWeight::connected);
+    }
+
+    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {
+        self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
+        self.stride = self.stride(control.now());
+        if self.due.is_none() {
+            self.wait(control);
+        }
+        #[expect(clippy::cast_sign_loss, reason = "a share of a length")]
+        let first = || (control.random() * f64::from(u32::MAX)) as u32;
+        let sequence = self
+            .sequence
+            .get_or_insert_with(|| Arc::new(first().into()));
+        let ready = ready.iter();
+        Picks::by(Turn {
+            ready: ready
+                .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
+                .collect(),
+            stride: self.stride.clone(),
+            sequence: Arc::clone(sequence),
+        })
+    }
+
+    fn timer(&mut self, control: &mut Control<'_>) -> bool {
+        let now = control.now();
+        if self.due.is_none_or(|due| due > now) {
+            return false;
+        }
+        self.wait(control);
+        self.stride(now) != self.stride
+    }
+}
+
+struct Turn {
+    ready: Vec<(Subchannel, Arc<Load>)>,
+    stride: Stride,
+    sequence: Arc<AtomicU32>,
+}
+
+impl Picker for Turn {
+    fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
+        let draw = || self.sequence.fetch_add(1, Ordering::Relaxed);
+        let Some((subchannel, load)) = self.ready.get(self.stride.next(draw)) else {
+            return Pick::Wait;
+        };
+        let ends = Arc::clone(load) as Arc<dyn AttemptEnds>;
+        Pick::Use(subchannel, Some(Ticket::new(ends, 0)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
