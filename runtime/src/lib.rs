@@ -139,7 +139,9 @@ pub use channel::{
     TargetError, Ticket, Updates,
 };
 pub use code::Code;
-pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
+pub use credentials::{
+    AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
+};
 #[cfg(feature = "tls")]
 pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;
