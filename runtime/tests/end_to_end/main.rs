@@ -32,4 +32,5 @@ mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod tokens;
 mod unkind;

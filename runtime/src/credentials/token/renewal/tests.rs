@@ -235,7 +235,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Never two fetches at once, never an expired token, by asking or by the view;
     /// no fetch within a second of a failure's first wait, and no call that waits for
