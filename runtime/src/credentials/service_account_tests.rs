@@ -8,8 +8,7 @@ use rustls::SignatureScheme;
 use rustls::sign::SigningKey;
 use serde_json::{Value, json};
 
-use super::{BASE64, Engine, ServiceAccount, pem};
-use crate::CallCredentials;
+use super::{BASE64, CallCredentials, Engine, ServiceAccount, pem};
 
 /// Ring makes no RSA keys, so it is the one that tests of TLS have.
 const KEY: &str = include_str!("../../tests/end_to_end/tls/rsa.key");
