@@ -134,8 +134,9 @@ pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
     ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, HedgingPolicy,
-    OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver,
-    RetryPolicy, RetryThrottling, RoundRobin, StateWatch, Subchannel, SubchannelState, Target,
+    MethodConfig, OutgoingCall, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
+    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
+    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelState, Target,
     TargetError, Ticket, Updates,
 };
 pub use code::Code;

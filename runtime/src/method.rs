@@ -48,6 +48,7 @@ pub struct Method {
     /// slashes, no other byte is, and each is followed by something.
     slash: usize,
     shape: Shape,
+    is_idempotent: bool,
 }
 
 impl Method {
@@ -82,7 +83,12 @@ impl Method {
             slash > 1 && slash + 1 < bytes.len(),
             "a method's path is /service/method"
         );
-        Self { path, slash, shape }
+        Self {
+            path,
+            slash,
+            shape,
+            is_idempotent: false,
+        }
     }
 
     /// A method that takes one message and answers with one, as [`new`](Self::new) makes it.
@@ -103,6 +109,26 @@ impl Method {
     /// A method with a stream each way, as [`new`](Self::new) makes it.
     pub const fn bidi_streaming(path: &'static str) -> Self {
         Self::new(path, Shape::BIDI_STREAMING)
+    }
+
+    /// The same, and a call that is carried out several times does no more than one that
+    /// is carried out once: the method's `idempotency_level` says so.
+    ///
+    /// ```
+    /// # use grpc_runtime::Method;
+    /// const GET: Method = Method::unary("/shop.Orders/Get").idempotent();
+    ///
+    /// assert!(GET.is_idempotent());
+    /// ```
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.is_idempotent = true;
+        self
+    }
+
+    /// Whether calls may be carried out several times.
+    pub const fn is_idempotent(&self) -> bool {
+        self.is_idempotent
     }
 
     /// The whole path, as it stands in a request's `:path`.

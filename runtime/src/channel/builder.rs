@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::Address;
 use super::backoff::Waits;
 use super::balance::pick_first::PickFirst;
 use super::balance::policy::Balance;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::call::plan::AttemptLimits;
+use super::config::method_config::Repeats;
 use super::error::ChannelError;
 use super::handle::Channel;
-use super::resolve::address::Address;
 use super::resolve::dns::{Lookup, Pace};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
-use super::resolve::target::Target;
+use super::service_config::content::ServiceConfig;
+use super::service_config::in_force::Configs;
 use super::shared::{CallDefaults, Shared};
 use super::subchannel::connector::Connector;
 use super::subchannel::identity::Identity;
@@ -21,6 +24,7 @@ use super::subchannel::lifecycle::Common;
 use super::subchannel::proxy::Proxy;
 use super::subchannel::security::Security;
 use super::subchannel::{CONNECT_TIMEOUT, Connects, Dial};
+use super::target::Target;
 use crate::call::request_head::{RequestTemplate, USER_AGENT};
 use crate::credentials::{CallCredentials, ChannelCredentials};
 use crate::framing::{Compression, Encodings};
@@ -77,6 +81,10 @@ pub struct ChannelBuilder {
     goal: Goal,
     resolvers: Vec<Arc<dyn Resolves>>,
     balance: Arc<dyn Balance>,
+    pub(super) config: Option<ServiceConfig>,
+    pub(super) default_config: Option<ServiceConfig>,
+    pub(super) attempts: AttemptLimits,
+    pub(super) repeats: Option<Arc<Repeats>>,
     connects: Connects,
     authority: Option<String>,
     user_agent: String,
@@ -116,6 +124,10 @@ impl ChannelBuilder {
             goal,
             resolvers: Vec::new(),
             balance: Arc::new(PickFirst::new()),
+            config: None,
+            default_config: None,
+            attempts: AttemptLimits::default(),
+            repeats: None,
             connects,
             authority: None,
             user_agent: USER_AGENT.to_owned(),
@@ -133,7 +145,8 @@ impl ChannelBuilder {
         }
     }
 
-    /// How calls are spread over the target's servers; [`PickFirst`] unless set.
+    /// How calls are spread over the target's servers, unless a
+    /// [service config](ServiceConfig) says it; [`PickFirst`] unless set.
     #[must_use]
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Arc::new(balance);
@@ -393,9 +406,16 @@ impl ChannelBuilder {
             timeout: self.default_timeout,
             limits: self.limits,
             compression: self.compression,
+            attempts: self.attempts,
             credentials,
         };
-        let shared = Shared::new(source, self.balance, common, calls, self.in_background);
+        let configs = Configs {
+            own: self.config,
+            default: self.default_config,
+            balance: self.balance,
+            repeats: self.repeats,
+        };
+        let shared = Shared::new(source, configs, common, calls, self.in_background);
         Channel::of(Arc::new(shared), self.interceptors)
     }
 }

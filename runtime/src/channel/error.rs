@@ -1,6 +1,6 @@
 //! Why a channel could not be made. Values only.
 
-use super::resolve::target::TargetError;
+use super::target::TargetError;
 
 /// Why a channel could not be made. Whether anything answers at its target shows
 /// in calls.

@@ -2,15 +2,18 @@
 //! blocks and does no I/O on the caller's thread.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::Open;
+use super::config::method_config::{MethodConfig, Repeats};
 use super::connectivity::{ConnectivityState, StateWatch};
+use super::outlook::Unknown;
 use super::prepare::prepare;
 use super::shared::Shared;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
+use crate::method::Method;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -89,6 +92,13 @@ impl Channel {
         self.shared.calls.timeout
     }
 
+    /// What a service config says of the calls of a method, if anything; `Err` where that
+    /// is not known yet.
+    #[inline]
+    pub(crate) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
+        self.shared.outlook.terms_of(method)
+    }
+
     pub(crate) fn limits(&self) -> CallLimits {
         self.shared.calls.limits
     }
@@ -99,6 +109,19 @@ impl Channel {
 
     pub(crate) fn http2(&self) -> &Http2Options {
         &self.shared.common.http2
+    }
+
+    /// Has the call attempted more than once, as its method's config says.
+    #[inline]
+    pub(crate) fn repeat(&self, open: &mut Open, repeats: Option<Arc<Repeats>>) {
+        if let Some(repeats) = repeats {
+            open.repeat(repeats, self.shared.base());
+        }
+    }
+
+    /// Has the config's say in a call that began at `start` once it is known.
+    pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
+        open.await_config(start, self.shared.base());
     }
 
     /// Starts a call: with its interceptors and its credentials, if it has any,

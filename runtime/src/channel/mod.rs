@@ -1,6 +1,7 @@
 //! The client's side of a connection: where it goes, how it is kept, and the
 //! calls on it. It never imports the server: the two sides share `call` and below.
 
+pub(crate) mod address;
 mod alarm;
 mod authenticate;
 mod background;
@@ -9,7 +10,8 @@ mod balance;
 mod builder;
 pub(crate) mod call;
 mod carrier;
-mod config;
+pub(crate) mod config;
+mod configured;
 mod connectivity;
 mod deferred;
 mod error;
@@ -21,11 +23,14 @@ mod pick;
 mod prepare;
 mod reconnect;
 mod resolve;
+mod service_config;
 mod shared;
 mod subchannel;
+pub(crate) mod target;
 mod upkeep;
 mod waiting;
 
+pub use address::{Address, Attributes, Endpoint};
 pub use balance::control::Control;
 pub use balance::pick_first::PickFirst;
 pub use balance::policy::{Balance, Policy, Resolved};
@@ -33,17 +38,20 @@ pub use balance::round_robin::RoundRobin;
 pub use builder::ChannelBuilder;
 pub use call::interceptor::{ClientInterceptor, OutgoingCall};
 pub use call::ticket::{AttemptEnd, AttemptEnds, Ticket};
+pub use config::error::ServiceConfigError;
+pub use config::method_config::MethodConfig;
 pub use config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 pub use connectivity::{ConnectivityState, StateWatch};
 pub use error::ChannelError;
 pub use handle::Channel;
 pub use pick::{Pick, PickArgs, Picker, Picks};
-pub use resolve::address::{Address, Attributes, Endpoint};
 pub use resolve::resolution::Resolution;
 pub use resolve::resolver::Resolver;
-pub use resolve::target::{Target, TargetError};
 pub use resolve::updates::Updates;
+pub use service_config::builder::ServiceConfigBuilder;
+pub use service_config::content::ServiceConfig;
 pub(crate) use subchannel::Connects;
 pub use subchannel::connector::Connector;
 pub use subchannel::handle::Subchannel;
 pub use subchannel::report::SubchannelState;
+pub use target::{Target, TargetError};

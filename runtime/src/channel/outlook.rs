@@ -1,15 +1,20 @@
-//! What all clones of a channel see of it: its state, and where calls go. The latest
-//! hub alone writes it.
+//! What all clones of a channel see of it: its state, where calls go, and what they are
+//! held to. The latest hub alone writes it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::call::open::Open;
+use super::call::plan::{AttemptLimits, Purse};
+use super::config::method_config::MethodConfig;
+use super::config::retry_policy::RetryThrottling;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::pick::Picks;
+use super::service_config::terms::Terms;
 use super::subchannel::handle::Subchannel;
+use crate::method::Method;
 
 #[derive(Debug)]
 pub(super) struct Outlook {
@@ -20,19 +25,40 @@ pub(super) struct Outlook {
     /// it has them (`is_sole`), a call need not look at the picks.
     sole: OnceLock<Subchannel>,
     is_sole: AtomicBool,
+    terms: ArcSwapOption<Terms>,
+    /// Whether there are terms, so that calls of a channel without look no further.
+    standing: AtomicU8,
+    purse: Arc<Purse>,
     /// The number of the latest hub; held while anything is written.
     latest: Mutex<u64>,
 }
 
+/// There are no terms.
+const NONE: u8 = 0;
+const SOME: u8 = 1;
+/// It is the resolver's to say, and it has not yet.
+const UNKNOWN: u8 = 2;
+
 impl Outlook {
-    pub(super) fn new() -> Self {
+    /// `terms` are in force until a hub says otherwise, if they are known.
+    pub(super) fn new(terms: Option<Option<Arc<Terms>>>, limits: AttemptLimits) -> Self {
+        let purse = Purse::new(limits);
+        purse.throttle(throttling(terms.as_ref().and_then(Option::as_ref)));
         Self {
             connectivity: Arc::new(Connectivity::new()),
             picks: ArcSwap::from_pointee(Picks::wait()),
+            standing: AtomicU8::new(terms.as_ref().map_or(UNKNOWN, standing)),
+            terms: ArcSwapOption::new(terms.flatten()),
             sole: OnceLock::new(),
             is_sole: AtomicBool::new(false),
+            purse: Arc::new(purse),
             latest: Mutex::new(0),
         }
+    }
+
+    /// What calls share for their further attempts.
+    pub(super) fn purse(&self) -> &Arc<Purse> {
+        &self.purse
     }
 
     pub(super) fn connectivity(&self) -> Arc<Connectivity> {
@@ -51,6 +77,36 @@ impl Outlook {
             // One that gives them up this moment gives the call back.
             Some(sole) if self.is_sole.load(Ordering::Relaxed) => sole.open(open),
             _ => self.picks.load().open(open),
+        }
+    }
+
+    /// What is said of the calls of a method, if anything is; `Err` where that is not
+    /// known yet.
+    #[inline]
+    pub(super) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
+        match self.standing.load(Ordering::Relaxed) {
+            NONE => Ok(None),
+            UNKNOWN => Err(Unknown),
+            _ => Ok(self.terms.load().as_ref().and_then(|it| it.of(method))),
+        }
+    }
+
+    /// What calls are held to; `None` where that is not known yet.
+    pub(super) fn terms(&self) -> Option<Option<Arc<Terms>>> {
+        let is_known = self.standing.load(Ordering::Relaxed) != UNKNOWN;
+        is_known.then(|| self.terms.load_full())
+    }
+
+    /// What calls are held to from now on, if the hub of this number is the latest.
+    pub(super) fn hold_to(&self, number: u64, terms: Option<Arc<Terms>>) {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *latest == number {
+            let standing = standing(&terms);
+            self.purse.throttle(throttling(terms.as_ref()));
+            let last = self.terms.swap(terms);
+            self.standing.store(standing, Ordering::Relaxed);
+            drop(latest);
+            drop(last);
         }
     }
 
@@ -93,4 +149,16 @@ impl Outlook {
         self.is_sole.store(is_sole, Ordering::Relaxed);
         self.picks.swap(Arc::new(picks))
     }
+}
+
+/// It is the resolver's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown;
+
+fn throttling(terms: Option<&Arc<Terms>>) -> Option<RetryThrottling> {
+    terms.and_then(|terms| terms.retry_throttling())
+}
+
+fn standing(terms: &Option<Arc<Terms>>) -> u8 {
+    if terms.is_some() { SOME } else { NONE }
 }

@@ -107,11 +107,16 @@ impl Picks {
     }
 
     pub(super) fn pick(&self, open: &Open) -> Pick<'_> {
+        self.pick_by(&PickArgs::of(open))
+    }
+
+    /// What a policy that owns another asks that one's picks.
+    pub(super) fn pick_by(&self, args: &PickArgs<'_>) -> Pick<'_> {
         match &self.0 {
             Choice::Wait => Pick::Wait,
             Choice::Fail(status) => Pick::Fail(status.clone()),
             Choice::One(subchannel) => Pick::Use(subchannel, None),
-            Choice::By(picker) => picker.pick(&PickArgs::of(open)),
+            Choice::By(picker) => picker.pick(args),
         }
     }
 

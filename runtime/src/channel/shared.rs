@@ -7,14 +7,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::background;
-use super::balance::policy::Balance;
-use super::call::open::{self, Home, Open};
+use super::call::open::{self, Base, Home, Open};
+use super::call::plan::AttemptLimits;
 use super::carrier::{self, Carrier};
 use super::connectivity::ConnectivityState;
 use super::hub::Hub;
 use super::inbox::Ask;
 use super::outlook::Outlook;
 use super::resolve::running::Source;
+use super::service_config::in_force::Configs;
 use super::subchannel::identity::Identity;
 use super::subchannel::lifecycle::Common;
 use crate::call::queue::{QueueSender, queue};
@@ -31,7 +32,7 @@ pub(super) struct Shared {
     pub(super) calls: CallDefaults,
     pub(super) common: Arc<Common>,
     source: Source,
-    balance: Arc<dyn Balance>,
+    configs: Arc<Configs>,
     in_background: bool,
     hubs: Mutex<Hubs>,
 }
@@ -42,6 +43,8 @@ pub(super) struct CallDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: CallLimits,
     pub(super) compression: Compression,
+    /// How much further attempts may take.
+    pub(super) attempts: AttemptLimits,
     /// What every call carries.
     pub(super) credentials: Option<CallCredentials>,
 }
@@ -65,18 +68,21 @@ impl Home for Shared {
 impl Shared {
     pub(super) fn new(
         source: Source,
-        balance: Arc<dyn Balance>,
+        configs: Configs,
         common: Common,
         calls: CallDefaults,
         in_background: bool,
     ) -> Self {
         Self {
-            outlook: Arc::new(Outlook::new()),
+            outlook: Arc::new(Outlook::new(
+                configs.at_first(source.is_own()),
+                calls.attempts,
+            )),
             carrier: Carrier::default(),
             calls,
             common: Arc::new(common),
             source,
-            balance,
+            configs: Arc::new(configs),
             in_background,
             hubs: Mutex::default(),
         }
@@ -92,7 +98,8 @@ impl Shared {
 
     /// Hands a call to the task of the connection that is picked for it.
     pub(super) fn enqueue(&self, open: Box<Open>) {
-        let open = if self.carrier.is_driven() {
+        // The hub has the service config's say in those that began without it.
+        let open = if open.unsettled.is_none() && self.carrier.is_driven() {
             match self.outlook.open(open) {
                 Ok(()) => return,
                 Err(open) => open,
@@ -104,6 +111,15 @@ impl Shared {
             && let Ask::Open(open) = ask
         {
             open.fail(status, clock::now());
+        }
+    }
+
+    /// What this lends to calls that may have several attempts.
+    pub(super) fn base(self: &Arc<Self>) -> Base {
+        let home: Arc<Self> = Arc::clone(self);
+        Base {
+            purse: Arc::clone(self.outlook.purse()),
+            home,
         }
     }
 
@@ -173,7 +189,7 @@ impl Shared {
         let (sender, receiver) = queue();
         let hub = Hub::new(
             self.source.clone(),
-            Arc::clone(&self.balance),
+            Arc::clone(&self.configs),
             Arc::clone(&self.common),
             Arc::clone(&self.outlook),
             receiver,

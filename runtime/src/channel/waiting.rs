@@ -78,13 +78,7 @@ impl Waiting {
     fn key_of(&mut self, open: &Open) -> u64 {
         let key = self.next;
         self.next += 1;
-        if let Some(deadline) = open.options.deadline {
-            let caller = Caller {
-                state: Arc::clone(&open.state),
-                attempts: open.attempts.clone(),
-            };
-            self.deadlines.insert((deadline, key), caller);
-        }
+        self.watch(key, open);
         key
     }
 
@@ -162,10 +156,14 @@ impl Waiting {
                 continue;
             }
             let (deadline, was_queued) = (open.options.deadline, open.attempt.is_queued);
+            let was_settled = open.unsettled.is_none();
             open.attempt.is_queued = false;
             match route(open) {
                 Routed::Stays(mut open) => {
                     open.attempt.is_queued = was_queued;
+                    if was_settled != open.unsettled.is_none() {
+                        self.moves(key, deadline, &open);
+                    }
                     self.queue.push_back((key, open));
                 }
                 Routed::Gone => {
@@ -176,6 +174,24 @@ impl Waiting {
             }
         }
         self.next.checked_sub(1)
+    }
+
+    /// A call's deadline is `before` no more.
+    fn moves(&mut self, key: u64, before: Option<Instant>, open: &Open) {
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, key));
+        }
+        self.watch(key, open);
+    }
+
+    fn watch(&mut self, key: u64, open: &Open) {
+        if let Some(deadline) = open.options.deadline {
+            let caller = Caller {
+                state: Arc::clone(&open.state),
+                attempts: open.attempts.clone(),
+            };
+            self.deadlines.insert((deadline, key), caller);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

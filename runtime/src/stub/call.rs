@@ -15,6 +15,7 @@ use crate::call::state::CallState;
 use crate::channel::Channel;
 use crate::channel::call::call_options::CallOptions;
 use crate::channel::call::open::Open;
+use crate::channel::config::method_config::Repeats;
 use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::deadline::Deadline;
@@ -107,6 +108,7 @@ impl Call {
 
     pub(crate) fn wait_for_ready(&mut self) {
         self.options.wait_for_ready = true;
+        self.options.is_ready_said = true;
     }
 
     pub(crate) fn max_receive_message_size(&mut self, bytes: usize) {
@@ -139,6 +141,21 @@ impl Call {
         Ok(())
     }
 
+    /// Has the service config's say. How the call is attempted more than once, and when
+    /// it began where the channel does not know its config yet.
+    #[inline]
+    fn settle(&mut self) -> (Option<Arc<Repeats>>, Option<Instant>) {
+        match self.channel.terms_of(&self.method) {
+            Ok(None) => (None, None),
+            Ok(Some(config)) => {
+                self.options.hold_to(&config, clock::now());
+                self.has_time &= config.timeout.is_none_or(|it| !it.is_zero());
+                (config.repeats, None)
+            }
+            Err(_) => (None, Some(clock::now())),
+        }
+    }
+
     /// Starts the call. It is under way when this returns; nothing has waited.
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
@@ -150,6 +167,7 @@ impl Call {
         {
             self.timeout(timeout);
         }
+        let (repeats, unsettled) = self.settle();
         let send_buffer = self.channel.http2().send_buffer;
         let sends = Coding {
             encoding: self.options.compression,
@@ -174,8 +192,12 @@ impl Call {
             state.deliver_end(Err(status));
             return started;
         }
-        self.channel
-            .open(Open::boxed(state, self.method, self.options, self.request));
+        let mut open = Open::boxed(state, self.method, self.options, self.request);
+        self.channel.repeat(&mut open, repeats);
+        if let Some(start) = unsettled {
+            self.channel.await_config(&mut open, start);
+        }
+        self.channel.open(open);
         if let Some((outer, _)) = self.outer {
             outer.adopt(&started.state);
         }

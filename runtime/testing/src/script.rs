@@ -210,7 +210,12 @@ async fn answer(
         ));
     };
     let reply = script.next_reply(call.method());
-    context.set_initial_metadata(reply.initial)?;
+    // On the wire the call is what its client says, whatever the service has it for.
+    context.hold_initial_metadata()?;
+    // What is set goes ahead of a failure too, and no client tries again after that.
+    if !reply.initial.is_empty() {
+        context.set_initial_metadata(reply.initial)?;
+    }
     context.trailing_metadata_mut().extend(&reply.trailing);
     let mut awaited = 0;
     while awaited < reply.after && read(requests, &call).await? {

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use crate::call::queue::{QueueReceiver, queue};
 use crate::chance::Chance;
+use crate::channel::address::Endpoint;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::Endpoint;
 use crate::channel::subchannel::handle::Subchannel;
 
 /// What a [`Policy`](crate::Policy) has at hand while it works on an event.
@@ -16,6 +16,15 @@ pub struct Control<'a> {
     wishes: &'a mut Wishes,
     chance: &'a Chance,
     now: Instant,
+}
+
+/// What a child of a policy did during one event.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) begun: Vec<Subchannel>,
+    /// Their numbers.
+    pub(super) removed: Vec<u64>,
+    pub(super) published: Option<(ConnectivityState, Picks)>,
 }
 
 /// What policies wanted and the hub has not done yet.
@@ -77,6 +86,21 @@ impl<'a> Control<'a> {
     /// Has the target resolved again: its servers may have moved.
     pub fn resolve_again(&mut self) {
         self.wishes.resolve = true;
+    }
+
+    /// Has a child work on an event; what it publishes is its parent's to know alone.
+    pub(super) fn watch<T>(&mut self, event: impl FnOnce(&mut Self) -> T) -> (T, Seen) {
+        let (begun, removed) = (self.wishes.begin.len(), self.wishes.remove.len());
+        let published = self.wishes.publish.take();
+        let told = event(self);
+        let begun = self.wishes.begin.iter().skip(begun);
+        let removed = self.wishes.remove.iter().skip(removed);
+        let seen = Seen {
+            begun: begun.map(|(subchannel, _)| subchannel.clone()).collect(),
+            removed: removed.map(Subchannel::number).collect(),
+            published: std::mem::replace(&mut self.wishes.publish, published),
+        };
+        (told, seen)
     }
 
     /// The time of this event.

@@ -3,7 +3,9 @@
 
 #[cfg(test)]
 pub(in crate::channel) mod bench;
+pub(crate) mod child;
 pub(crate) mod control;
 pub(crate) mod pick_first;
 pub(crate) mod policy;
 pub(crate) mod round_robin;
+pub(crate) mod switch;

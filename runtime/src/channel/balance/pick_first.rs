@@ -1,13 +1,14 @@
 //! pick_first (gRFC A62, A61): one connection, to the first address that answers. It
 //! is what a channel does unless it is told otherwise.
 
+use std::any::Any;
 use std::collections::HashSet;
 
 use super::control::Control;
 use super::policy::{Balance, Policy, Resolved};
+use crate::channel::address::{Address, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::{Address, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::{Code, Phase, Status};
@@ -177,6 +178,14 @@ impl Policy for First {
             }
         }
         current.is_asked = false;
+    }
+
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        let same = (balance as &dyn Any).downcast_ref::<PickFirst>();
+        if let Some(options) = same {
+            self.shuffles = options.shuffles;
+        }
+        same.is_some()
     }
 
     fn connect(&mut self, _control: &mut Control<'_>) {

@@ -1,9 +1,10 @@
 //! The seam for policies, the runtime's own and the user's.
 
+use std::any::Any;
 use std::fmt;
 
 use super::control::Control;
-use crate::channel::resolve::address::{Attributes, Endpoint};
+use crate::channel::address::{Attributes, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
@@ -29,7 +30,7 @@ impl Resolved {
 
 /// Makes a channel's [`Policy`];
 /// [`ChannelBuilder::balance`](crate::ChannelBuilder::balance) takes it.
-pub trait Balance: Send + Sync + 'static {
+pub trait Balance: Any + Send + Sync {
     /// What the policy is called, as `round_robin`.
     fn name(&self) -> &'static str;
 
@@ -68,6 +69,26 @@ pub trait Policy: Send {
 
     /// The program wants connections though no call needs one.
     fn connect(&mut self, control: &mut Control<'_>);
+
+    /// The channel's service config names this policy again, and `balance` has its
+    /// options, which may be others. `true` if it goes on with those and all that it
+    /// has; an [`update`](Self::update) follows. `false`, unless it is written: another
+    /// policy of `balance`'s is made, and takes over once it has a connection.
+    ///
+    /// ```
+    /// use std::any::Any;
+    ///
+    /// use grpc_runtime::{Balance, PickFirst};
+    ///
+    /// fn options(balance: &dyn Balance) -> Option<&PickFirst> {
+    ///     (balance as &dyn Any).downcast_ref()
+    /// }
+    ///
+    /// assert!(options(&PickFirst::new()).is_some());
+    /// ```
+    fn reconfigure(&mut self, _balance: &dyn Balance) -> bool {
+        false
+    }
 
     /// There is no more to hear for now. One that publishes a picker over very many
     /// endpoints does so here, once for all that it heard. It does nothing unless it is

@@ -1,15 +1,16 @@
 //! round_robin: a connection to each endpoint, and calls by turns over those that are
 //! ready.
 
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::control::Control;
 use super::pick_first::{empty, shuffle};
 use super::policy::{Balance, Policy, Resolved};
+use crate::channel::address::{Address, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
-use crate::channel::resolve::address::{Address, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
@@ -180,6 +181,11 @@ impl Policy for Turns {
             }
         }
         self.has_news |= member.state != before || has_failed;
+    }
+
+    /// It has no options.
+    fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
+        (balance as &dyn Any).is::<RoundRobin>()
     }
 
     fn settled(&mut self, control: &mut Control<'_>) {

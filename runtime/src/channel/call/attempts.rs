@@ -14,7 +14,7 @@ use crate::status::{FailedAttempt, Status};
 
 /// The attempts of one call, and where they begin (`H`).
 pub(crate) struct Attempts<H> {
-    plan: Arc<Plan>,
+    plan: Plan,
     home: H,
     held: Mutex<Held>,
 }
@@ -53,7 +53,7 @@ pub(super) enum After {
 }
 
 impl<H> Attempts<H> {
-    pub(crate) fn new(plan: Arc<Plan>, home: H) -> Arc<Self> {
+    pub(crate) fn new(plan: Plan, home: H) -> Arc<Self> {
         Arc::new(Self {
             plan,
             home,
@@ -267,7 +267,7 @@ impl Held {
     /// Sets aside what the replay holds; `false` where that is too much.
     fn keep(&mut self, plan: &Plan) -> bool {
         let bytes = self.replay.bytes();
-        let fits = bytes <= plan.call_buffer() && plan.keep(bytes - self.kept);
+        let fits = plan.fits(bytes) && plan.keep(bytes - self.kept);
         if fits {
             self.kept = bytes;
         }

@@ -1,7 +1,9 @@
-//! What a caller may say about one call. A value; it must never do anything.
+//! What is said about one call, by its caller and by the service config. A value; it
+//! must never do anything.
 
 use std::time::Instant;
 
+use crate::channel::config::method_config::MethodConfig;
 use crate::credentials::CallCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
@@ -14,6 +16,8 @@ pub(crate) struct CallOptions {
     pub(crate) deadline: Option<Instant>,
     pub(crate) metadata: Metadata,
     pub(crate) wait_for_ready: bool,
+    /// It is the program's word, which a service config does not change.
+    pub(crate) is_ready_said: bool,
     pub(crate) limits: CallLimits,
     /// What the request's messages are compressed with.
     pub(crate) compression: Compression,
@@ -21,4 +25,30 @@ pub(crate) struct CallOptions {
     pub(crate) credentials: Option<CallCredentials>,
     /// The first thing that was wrong with an option: the call fails with it.
     pub(crate) error: Option<Status>,
+}
+
+impl CallOptions {
+    /// What a service config says of a call that began at `start`: the shorter time and
+    /// the smaller messages count, and whether it waits for readiness unless the program
+    /// has said so.
+    pub(crate) fn hold_to(&mut self, config: &MethodConfig, start: Instant) {
+        // A timeout beyond what the clock can count is none.
+        let latest = config
+            .timeout
+            .and_then(|timeout| start.checked_add(timeout));
+        self.deadline = [self.deadline, latest].into_iter().flatten().min();
+        if let Some(bytes) = config.max_request_message_size {
+            let limit = &mut self.limits.max_send_message_size;
+            *limit = bytes.min(*limit);
+        }
+        if let Some(bytes) = config.max_response_message_size {
+            let limit = &mut self.limits.max_receive_message_size;
+            *limit = bytes.min(*limit);
+        }
+        if let Some(wait) = config.wait_for_ready
+            && !self.is_ready_said
+        {
+            self.wait_for_ready = wait;
+        }
+    }
 }

@@ -136,6 +136,7 @@ impl OutgoingCall {
     /// Says whether it does.
     pub fn set_wait_for_ready(&mut self, wait: bool) {
         self.open.options.wait_for_ready = wait;
+        self.open.options.is_ready_said = true;
     }
 
     /// Calls `listener` once when the call has ended, in whatever way, and its

@@ -2,6 +2,7 @@
 //! the call: dropped, it ends the call, so that no caller ever waits for a
 //! connection that is no more.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,9 +12,12 @@ use super::attempt::Attempt;
 use super::attempts::{self, After};
 use super::call_options::CallOptions;
 use super::course::{HEDGE, Hedge};
+use super::plan::{Plan, Purse};
 use super::response::Response;
 use crate::call::command::Link;
 use crate::call::state::{CallState, Outgoing};
+use crate::channel::config::method_config::{MethodConfig, Repeats};
+use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Phase, Status};
@@ -38,6 +42,19 @@ pub(crate) enum Due {
     Never,
 }
 
+/// What a call needs that began before the service config was known.
+pub(crate) struct Unsettled {
+    start: Instant,
+    base: Base,
+}
+
+/// What a channel lends to the calls that may have several attempts.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(crate) purse: Arc<Purse>,
+    pub(crate) home: Arc<dyn Home>,
+}
+
 /// A call that waits for a stream, or runs on one.
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -49,6 +66,8 @@ pub(crate) struct Open {
     pub(crate) attempt: Attempt,
     /// What it shares with the call's other attempts, where its method may have several.
     pub(crate) attempts: Option<Arc<Attempts>>,
+    /// Set where the service config was not known yet and has a say still.
+    pub(crate) unsettled: Option<Box<Unsettled>>,
 }
 
 impl Open {
@@ -67,7 +86,52 @@ impl Open {
             request,
             attempt: Attempt::new(0),
             attempts: None,
+            unsettled: None,
         })
+    }
+
+    /// The service config is to have its say once it is known.
+    pub(crate) fn await_config(&mut self, start: Instant, base: Base) {
+        self.unsettled = Some(Box::new(Unsettled { start, base }));
+    }
+
+    /// It may have several attempts, unless its request is too large to be kept for them.
+    pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, base: Base) {
+        let plan = Plan::new(repeats, base.purse);
+        let size = self.request.as_ref().map_or(0, Bytes::len);
+        if plan.fits(size) {
+            self.attempts = Some(attempts::Attempts::new(plan, base.home));
+        }
+    }
+
+    /// Has the service config's say, as `config_of` knows it, in a call that began before
+    /// it was known. What is wrong with the call then.
+    pub(crate) fn settle(
+        &mut self,
+        config_of: impl FnOnce(&Method) -> Option<MethodConfig>,
+        now: Instant,
+    ) -> Result<(), Status> {
+        let Some(unsettled) = self.unsettled.take() else {
+            return Ok(());
+        };
+        let Some(config) = config_of(&self.method) else {
+            return Ok(());
+        };
+        self.options.hold_to(&config, unsettled.start);
+        let limit = self.options.limits.max_send_message_size;
+        let size = self.request.as_ref().map_or(0, |it| it.len() - PREFIX_LEN);
+        if size > limit {
+            let error = FramingError::SendTooLarge { size, limit };
+            return Err(error.into_status(Side::Client));
+        }
+        if let Some(repeats) = config.repeats {
+            let home = Arc::clone(&unsettled.base.home);
+            self.repeat(repeats, unsettled.base);
+            if let Some(hedge) = self.hedge(now) {
+                home.attempt(hedge);
+            }
+        }
+        Ok(())
     }
 
     /// Another attempt of the same call, to run beside this one.
@@ -79,6 +143,7 @@ impl Open {
             request: self.request.clone(),
             attempt: Attempt::new(number),
             attempts: self.attempts.clone(),
+            unsettled: None,
         })
     }
 
@@ -241,7 +306,11 @@ impl Open {
                 self.attempt.was_refused = was_refused;
                 attempts.home().attempt(self);
             }
-            After::Others => self.detach(),
+            After::Others => {
+                self.detach();
+                // It is counted out, and no loss when it is dropped.
+                self.attempt.number = HEDGE;
+            }
         }
     }
 
@@ -325,4 +394,12 @@ pub(crate) fn expired() -> Status {
 /// The channel was closed on this side.
 pub(crate) fn closed() -> Status {
     Status::new(Code::Cancelled, "the channel was closed").with_phase(Phase::Call)
+}
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsettled")
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
 }

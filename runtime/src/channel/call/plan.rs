@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+
 use super::throttle::Throttle;
 use crate::chance::Chance;
 use crate::channel::config::codes::Codes;
-use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy};
+use crate::channel::config::method_config::Repeats;
+use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
 use crate::code::Code;
 
 /// Attempts beyond these are not made, whatever a policy says (gRFC A6), unless the
@@ -21,26 +24,11 @@ pub(crate) const CALL_BUFFER: usize = 256 << 10;
 /// What all calls of a channel keep: 16 MiB, as grpc-java.
 pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
 
-/// A method's policy.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum AttemptPolicy {
-    Retry(RetryPolicy),
-    Hedging(HedgingPolicy),
-}
-
-impl AttemptPolicy {
-    fn max_attempts(&self) -> u32 {
-        match self {
-            Self::Retry(policy) => policy.max_attempts,
-            Self::Hedging(policy) => policy.max_attempts,
-        }
-    }
-}
-
-/// What the calls of one channel share.
+/// What the calls of one channel share for their further attempts.
 #[derive(Debug)]
 pub(crate) struct Purse {
-    limits: Limits,
+    limits: AttemptLimits,
+    throttle: ArcSwapOption<Throttle>,
     /// Bytes that calls keep.
     kept: AtomicUsize,
     chance: Chance,
@@ -48,13 +36,13 @@ pub(crate) struct Purse {
 
 /// How much further attempts may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub(crate) struct AttemptLimits {
     pub(crate) attempts: u32,
     pub(crate) call_buffer: usize,
     pub(crate) channel_buffer: usize,
 }
 
-impl Default for Limits {
+impl Default for AttemptLimits {
     fn default() -> Self {
         Self {
             attempts: MAX_ATTEMPTS,
@@ -65,62 +53,71 @@ impl Default for Limits {
 }
 
 impl Purse {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: AttemptLimits) -> Self {
         Self {
             limits,
+            throttle: ArcSwapOption::empty(),
             kept: AtomicUsize::new(0),
             chance: Chance::default(),
         }
     }
+
+    /// What throttles from now on. It is as full as what did before.
+    pub(crate) fn throttle(&self, throttling: Option<RetryThrottling>) {
+        let before = self.throttle.load();
+        let throttle = throttling.map(|throttling| match &*before {
+            Some(before) => before.rescaled(throttling),
+            None => Throttle::new(throttling),
+        });
+        self.throttle.store(throttle.map(Arc::new));
+    }
 }
 
-/// A policy as calls follow it.
-#[derive(Debug)]
+/// A policy as a call follows it.
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    policy: AttemptPolicy,
-    max_attempts: u8,
-    throttle: Option<Arc<Throttle>>,
+    repeats: Arc<Repeats>,
     purse: Arc<Purse>,
 }
 
 impl Plan {
-    pub(crate) fn new(
-        policy: AttemptPolicy,
-        throttle: Option<Arc<Throttle>>,
-        purse: Arc<Purse>,
-    ) -> Self {
-        let most = policy.max_attempts().min(purse.limits.attempts);
-        Self {
-            policy,
-            // The last numbers have a meaning of their own.
-            max_attempts: u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1),
-            throttle,
-            purse,
-        }
+    pub(crate) fn new(repeats: Arc<Repeats>, purse: Arc<Purse>) -> Self {
+        Self { repeats, purse }
     }
 
     pub(crate) fn max_attempts(&self) -> u8 {
-        self.max_attempts
+        let most = match &*self.repeats {
+            Repeats::Retry(policy) => policy.max_attempts,
+            Repeats::Hedging(policy) => policy.max_attempts,
+        };
+        let most = most.min(self.purse.limits.attempts);
+        // The last number has a meaning of its own.
+        u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1)
+    }
+
+    /// Whether a request of so many bytes can be kept for another attempt.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.purse.limits.call_buffer
     }
 
     /// The codes after which another attempt may follow.
     pub(super) fn codes(&self) -> Codes {
-        match &self.policy {
-            AttemptPolicy::Retry(policy) => policy.codes,
-            AttemptPolicy::Hedging(policy) => policy.non_fatal_codes,
+        match &*self.repeats {
+            Repeats::Retry(policy) => policy.codes,
+            Repeats::Hedging(policy) => policy.non_fatal_codes,
         }
     }
 
     pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
-        match &self.policy {
-            AttemptPolicy::Retry(_) => None,
-            AttemptPolicy::Hedging(policy) => Some(policy),
+        match &*self.repeats {
+            Repeats::Retry(_) => None,
+            Repeats::Hedging(policy) => Some(policy),
         }
     }
 
     /// The wait after so many failed attempts since the backoff began: ±20 %.
     pub(super) fn backoff(&self, failed: u8) -> Duration {
-        let AttemptPolicy::Retry(policy) = &self.policy else {
+        let Repeats::Retry(policy) = &*self.repeats else {
             return Duration::ZERO;
         };
         let grown = policy.initial_backoff.as_secs_f64()
@@ -133,30 +130,25 @@ impl Plan {
     }
 
     pub(super) fn succeeded(&self) {
-        if let Some(throttle) = &self.throttle {
+        if let Some(throttle) = &*self.purse.throttle.load() {
             throttle.succeeded();
         }
     }
 
     /// A failed attempt, which may have another follow it, counts.
     pub(super) fn failed(&self) {
-        if let Some(throttle) = &self.throttle {
+        if let Some(throttle) = &*self.purse.throttle.load() {
             throttle.failed();
         }
     }
 
     pub(super) fn is_throttled(&self) -> bool {
-        self.throttle
-            .as_ref()
-            .is_some_and(|throttle| !throttle.allows())
+        let throttle = self.purse.throttle.load();
+        throttle.as_ref().is_some_and(|throttle| !throttle.allows())
     }
 
     pub(super) fn is_repeatable(&self, code: Code) -> bool {
         self.codes().contains(code)
-    }
-
-    pub(crate) fn call_buffer(&self) -> usize {
-        self.purse.limits.call_buffer
     }
 
     /// Sets `bytes` aside; `false` where the channel's calls keep too many already.

@@ -11,12 +11,16 @@ use std::time::Instant;
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
 use crate::channel::balance::control::{Control, Wishes};
-use crate::channel::balance::policy::{Balance, Policy, Resolved};
+use crate::channel::balance::policy::Resolved;
+use crate::channel::balance::switch::Switch;
 use crate::channel::call::open::{Open, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::resolve::resolution::Resolution;
+use crate::channel::service_config::content::ServiceConfig;
+use crate::channel::service_config::in_force::InForce;
+use crate::channel::service_config::terms::Terms;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
@@ -26,7 +30,10 @@ use crate::status::{Code, Phase, Status};
 /// The core of one channel.
 pub(super) struct Core {
     inbox: Inbox,
-    policy: Box<dyn Policy>,
+    policy: Switch,
+    config: InForce,
+    /// It is another than what the outlook has.
+    has_terms: bool,
     /// Those that the policy has, by number.
     members: HashMap<u64, Member>,
     picks: Picks,
@@ -63,13 +70,17 @@ pub(super) struct Effects {
     pub(super) publish: Option<(ConnectivityState, Picks)>,
     /// The target is to be resolved again.
     pub(super) resolve: bool,
+    /// What calls are held to from now on.
+    pub(super) terms: Option<Option<Arc<Terms>>>,
 }
 
 impl Core {
-    pub(super) fn new(inbox: Inbox, target: Arc<str>) -> Self {
+    pub(super) fn new(inbox: Inbox, target: Arc<str>, config: InForce) -> Self {
         Self {
             inbox,
-            policy: Box::new(Broken),
+            policy: Switch::over(),
+            config,
+            has_terms: false,
             members: HashMap::new(),
             picks: Picks::wait(),
             routed: None,
@@ -84,9 +95,10 @@ impl Core {
         }
     }
 
-    /// Has a policy of this kind from now on.
-    pub(super) fn begin(&mut self, balance: &dyn Balance) {
-        match catch_unwind(AssertUnwindSafe(|| balance.policy())) {
+    /// Has a policy from now on, be it that the resolver names another one.
+    pub(super) fn begin(&mut self) {
+        let balance = self.config.balance();
+        match catch_unwind(AssertUnwindSafe(|| Switch::new(balance))) {
             Ok(policy) => self.policy = policy,
             Err(_) => self.wishes.publish = Some(broken()),
         }
@@ -122,10 +134,20 @@ impl Core {
         self.is_resolved = true;
         match resolution.endpoints {
             Ok(endpoints) => {
-                let resolved = Resolved::new(endpoints, resolution.attributes);
-                self.tell(now, |policy, control| {
-                    verdict = policy.update(resolved, control);
-                });
+                let heard = self.hear(resolution.service_config);
+                if self.config.terms().is_some() {
+                    let balance = self.config.balance();
+                    let resolved = Resolved::new(endpoints, resolution.attributes);
+                    self.tell(now, |policy, control| {
+                        verdict = policy.update(&balance, resolved, control);
+                    });
+                } else if let Err(status) = &heard {
+                    // Nobody knows what these servers are to be used for.
+                    self.inbox.is_wanted = false;
+                    let picks = Picks::fail(status.clone());
+                    self.wishes.publish = Some((ConnectivityState::TransientFailure, picks));
+                }
+                verdict = verdict.and(heard);
             }
             Err(status) => {
                 let status = as_picked(status);
@@ -138,6 +160,23 @@ impl Core {
             }
         }
         verdict
+    }
+
+    /// The resolver's word on the service config.
+    fn hear(&mut self, word: Option<Result<ServiceConfig, Status>>) -> Result<(), Status> {
+        let before = self.config.terms().cloned();
+        self.config.hear(word).map_err(as_picked)?;
+        let is_same = match (before, self.config.terms()) {
+            (Some(None), Some(None)) => true,
+            (Some(Some(before)), Some(Some(after))) => Arc::ptr_eq(&before, after),
+            _ => false,
+        };
+        if !is_same {
+            self.has_terms = true;
+            // Calls that waited for it are shown again.
+            self.routed = None;
+        }
+        Ok(())
     }
 
     /// A subchannel's word.
@@ -207,11 +246,14 @@ impl Core {
             self.tell(now, |policy, control| policy.settled(control));
             self.wishes.has_news = false;
         }
+        let has_terms = std::mem::take(&mut self.has_terms);
+        let terms = self.config.terms().filter(|_| has_terms).cloned();
         let wishes = &mut self.wishes;
         let effects = Effects {
             begin: std::mem::take(&mut wishes.begin),
             publish: wishes.publish.take(),
             resolve: std::mem::take(&mut wishes.resolve),
+            terms,
         };
         for (subchannel, _) in &effects.begin {
             if self.is_retired {
@@ -248,6 +290,7 @@ impl Core {
             inbox,
             picks,
             members,
+            config,
             failure,
             is_retired,
             ..
@@ -266,9 +309,12 @@ impl Core {
             member.routed += u64::from(takes && *is_retired);
             takes
         };
-        self.routed = inbox
-            .waiting
-            .route(self.routed, |mut open| match pick(picks, &open) {
+        self.routed = inbox.waiting.route(self.routed, |mut open| {
+            if let Err(status) = settle(&mut open, config, now) {
+                open.fail(status, now);
+                return Routed::Gone;
+            }
+            match pick(picks, &open) {
                 Pick::Use(subchannel, ticket) if takes(subchannel) => {
                     open.attempt.ticket = ticket;
                     match subchannel.open(open) {
@@ -293,7 +339,8 @@ impl Core {
                     open.fail(as_picked(status), now);
                     Routed::Gone
                 }
-            });
+            }
+        });
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -347,14 +394,14 @@ impl Core {
 
     /// Has the policy work on an event. A panic in it is the policy's end: calls fail
     /// from then on.
-    fn tell(&mut self, now: Instant, event: impl FnOnce(&mut dyn Policy, &mut Control<'_>)) {
+    fn tell(&mut self, now: Instant, event: impl FnOnce(&mut Switch, &mut Control<'_>)) {
         self.wishes.has_news = true;
-        let policy = &mut *self.policy;
+        let policy = &mut self.policy;
         let mut control = Control::new(&mut self.wishes, &self.chance, now);
         let told = catch_unwind(AssertUnwindSafe(|| event(policy, &mut control)));
         if told.is_err() {
             self.wishes.publish = Some(broken());
-            let policy = std::mem::replace(&mut self.policy, Box::new(Broken));
+            let policy = std::mem::replace(&mut self.policy, Switch::over());
             let _ = catch_unwind(AssertUnwindSafe(|| drop(policy)));
         }
     }
@@ -366,26 +413,8 @@ fn broken() -> (ConnectivityState, Picks) {
     (ConnectivityState::TransientFailure, Picks::by(Broken))
 }
 
-/// In the place of a policy that panicked, or is not there yet.
+/// In the place of a policy's that panicked.
 struct Broken;
-
-impl Policy for Broken {
-    fn update(&mut self, _resolved: Resolved, _control: &mut Control<'_>) -> Result<(), Status> {
-        Ok(())
-    }
-
-    fn resolution_failed(&mut self, _status: Status, _control: &mut Control<'_>) {}
-
-    fn changed(
-        &mut self,
-        _subchannel: &Subchannel,
-        _state: SubchannelState,
-        _control: &mut Control<'_>,
-    ) {
-    }
-
-    fn connect(&mut self, _control: &mut Control<'_>) {}
-}
 
 impl Picker for Broken {
     fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
@@ -397,6 +426,14 @@ impl Picker for Broken {
 fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
     let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
+}
+
+/// Has the service config's say in a call that began before there was one.
+fn settle(open: &mut Open, config: &InForce, now: Instant) -> Result<(), Status> {
+    match config.terms() {
+        Some(terms) => open.settle(|method| terms.as_ref()?.of(method), now),
+        None => Ok(()),
+    }
 }
 
 fn panicked(text: &'static str) -> Status {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use self::core::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::channel::alarm::Alarm;
-use crate::channel::balance::policy::Balance;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::outlook::Outlook;
 use crate::channel::pick::Picks;
 use crate::channel::resolve::running::{Resolving, Source};
+use crate::channel::service_config::in_force::{Configs, InForce};
 use crate::channel::subchannel::lifecycle::{Common, Lifecycle};
 use crate::channel::subchannel::report::Report;
 use crate::clock;
@@ -27,7 +27,6 @@ const TURNS: usize = 32;
 /// The hub of one channel.
 pub(super) struct Hub {
     core: Core,
-    balance: Arc<dyn Balance>,
     resolving: Resolving,
     reports: QueueReceiver<Report>,
     /// For the subchannels.
@@ -106,7 +105,7 @@ impl Seat {
 impl Hub {
     pub(super) fn new(
         source: Source,
-        balance: Arc<dyn Balance>,
+        configs: Arc<Configs>,
         common: Arc<Common>,
         outlook: Arc<Outlook>,
         asks: QueueReceiver<Ask>,
@@ -114,9 +113,9 @@ impl Hub {
         let (reporter, reports) = queue();
         let target = Arc::from(common.dial.name());
         let number = outlook.succeed();
+        let in_force = InForce::new(configs, outlook.terms());
         Self {
-            core: Core::new(Inbox::new(asks), target),
-            balance,
+            core: Core::new(Inbox::new(asks), target, in_force),
             resolving: Resolving::begin(source),
             reports,
             reporter,
@@ -130,7 +129,7 @@ impl Hub {
     /// Runs until every handle of the channel is gone and its calls are done, or until
     /// the channel is closed.
     pub(super) async fn run(mut self) {
-        self.core.begin(&*self.balance);
+        self.core.begin();
         let mut is_told = false;
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
@@ -200,6 +199,9 @@ impl Hub {
             has_moved = true;
         }
         let effects = self.core.settle_calls(now);
+        if let Some(terms) = effects.terms {
+            self.seat.outlook.hold_to(self.seat.number, terms);
+        }
         if let Some((state, picks)) = effects.publish {
             self.seat.publish(state, picks);
         }

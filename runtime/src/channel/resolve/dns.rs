@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::address::Endpoint;
 use super::resolution::Resolution;
 use super::updates::Updates;
 use crate::chance::Chance;
+use crate::channel::address::Endpoint;
 use crate::channel::backoff::{Backoff, Waits};
 use crate::status::{Code, Phase, Status};
 

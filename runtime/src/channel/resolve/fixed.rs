@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use super::address::{Address, Endpoint};
 use super::resolution::Resolution;
+use crate::channel::address::{Address, Endpoint};
 
 /// Each address is a server of its own.
 pub(super) fn addresses(list: &[SocketAddr]) -> Resolution {

@@ -1,6 +1,7 @@
 //! What a resolver found out. A value.
 
-use super::address::{Attributes, Endpoint};
+use crate::channel::address::{Attributes, Endpoint};
+use crate::channel::service_config::content::ServiceConfig;
 use crate::status::Status;
 
 /// What a [`Resolver`](crate::Resolver) found out about a target.
@@ -8,6 +9,7 @@ use crate::status::Status;
 pub struct Resolution {
     pub(crate) endpoints: Result<Vec<Endpoint>, Status>,
     pub(crate) attributes: Attributes,
+    pub(crate) service_config: Option<Result<ServiceConfig, Status>>,
 }
 
 impl Resolution {
@@ -16,6 +18,7 @@ impl Resolution {
         Self {
             endpoints: Ok(endpoints.into_iter().collect()),
             attributes: Attributes::default(),
+            service_config: None,
         }
     }
 
@@ -25,7 +28,22 @@ impl Resolution {
         Self {
             endpoints: Err(status),
             attributes: Attributes::default(),
+            service_config: None,
         }
+    }
+
+    /// The target's service config, or why there is no good one. Unless it is given, the
+    /// target has none, and the channel's
+    /// [default](crate::ChannelBuilder::default_service_config) holds.
+    ///
+    /// With an error the channel goes on with the last that was good, and uses the
+    /// endpoints all the same. Where none was good yet, it uses nothing: calls fail with
+    /// the error, unless they wait for readiness. Either way
+    /// [`Updates::send`](crate::Updates::send) gives the error back.
+    #[must_use]
+    pub fn service_config(mut self, config: Result<ServiceConfig, Status>) -> Self {
+        self.service_config = Some(config);
+        self
     }
 
     /// What the policy shall know besides.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::target::Target;
 use super::updates::Updates;
+use crate::channel::target::Target;
 
 /// Finds out where the servers of a target are, and tells of every change.
 ///

@@ -9,13 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::address::Address;
 use super::dns::{self, Lookup};
+use super::fixed;
 use super::resolution::Resolution;
 use super::resolver::Resolves;
-use super::target::Target;
 use super::updates::{Requests, updates};
-use super::{fixed, target};
+use crate::channel::address::Address;
+use crate::channel::target::{self, Target};
 use crate::status::Status;
 
 /// How a channel finds its servers.
@@ -41,6 +41,11 @@ impl Source {
             target::Place::One(address) => Some(Self::Fixed(fixed::one(address.clone()))),
             target::Place::Other => None,
         }
+    }
+
+    /// Whether it may know of a service config.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(..))
     }
 
     pub(crate) fn one(address: Address) -> Self {

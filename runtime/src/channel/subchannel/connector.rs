@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-use crate::channel::resolve::address::Address;
+use crate::channel::address::Address;
 use crate::transport::ByteStream;
 
 /// Makes the byte streams of a channel, in place of the system's sockets: through a

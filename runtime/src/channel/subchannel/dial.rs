@@ -16,7 +16,7 @@ use super::greeting::{self, Greeting};
 use super::proxy::Proxy;
 use super::race::race;
 use super::security::Security;
-use crate::channel::resolve::address::Address;
+use crate::channel::address::Address;
 use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::io::Io;

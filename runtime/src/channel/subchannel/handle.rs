@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::queue::QueueSender;
+use crate::channel::address::{Address, Endpoint};
 use crate::channel::call::open::Open;
 use crate::channel::inbox::Ask;
-use crate::channel::resolve::address::{Address, Endpoint};
 
 /// One endpoint of a channel, and the connection to it while there is one.
 ///

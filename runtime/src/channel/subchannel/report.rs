@@ -1,7 +1,7 @@
 //! What a subchannel tells its channel's hub. Values.
 
+use crate::channel::address::Address;
 use crate::channel::call::open::Open;
-use crate::channel::resolve::address::Address;
 use crate::status::Status;
 
 /// What a subchannel's connection is doing.

@@ -35,7 +35,7 @@ impl Security {
             } => {
                 let authority = given.or_else(|| server_name.clone()).unwrap_or(default);
                 let host = server_name.as_deref().unwrap_or(&authority);
-                let name = crate::channel::resolve::target::host(host)
+                let name = crate::channel::target::host(host)
                     .unwrap_or(host)
                     .to_owned();
                 let name = name

@@ -7,31 +7,32 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::channel::call::plan::{AttemptPolicy, Limits, Purse};
-use crate::channel::call::throttle::Throttle;
+use crate::channel::call::plan::{AttemptLimits, Purse};
+use crate::channel::config::method_config::Repeats;
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn plan(policy: AttemptPolicy) -> Plan {
-    Plan::new(policy, None, Arc::new(Purse::new(Limits::default())))
+fn plan(policy: Repeats) -> Plan {
+    let purse = Purse::new(AttemptLimits::default());
+    Plan::new(Arc::new(policy), Arc::new(purse))
 }
 
 fn retry(attempts: u32) -> Plan {
     let policy = RetryPolicy::new([Code::Unavailable]).max_attempts(attempts);
-    plan(AttemptPolicy::Retry(policy))
+    plan(Repeats::Retry(policy))
 }
 
 fn hedging(attempts: u32, delay: Duration) -> Plan {
     let policy = HedgingPolicy::new(delay).max_attempts(attempts);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
-    plan(AttemptPolicy::Hedging(policy))
+    plan(Repeats::Hedging(policy))
 }
 
-fn throttled(plan: AttemptPolicy, tokens: f64) -> Plan {
-    let throttle = Throttle::new(RetryThrottling::new(tokens, 0.1));
-    let purse = Purse::new(Limits::default());
-    Plan::new(plan, Some(Arc::new(throttle)), Arc::new(purse))
+fn throttled(plan: Repeats, tokens: f64) -> Plan {
+    let purse = Purse::new(AttemptLimits::default());
+    purse.throttle(Some(RetryThrottling::new(tokens, 0.1)));
+    Plan::new(Arc::new(plan), Arc::new(purse))
 }
 
 fn fail(course: &mut Course, plan: &Plan, number: u8, now: Instant) -> Verdict {
@@ -77,7 +78,7 @@ fn retry_backoff_grows_within_its_spread() {
     let policy = RetryPolicy::new([Code::Unavailable])
         .max_attempts(5)
         .backoff(100 * MS, 2.0, 300 * MS);
-    let plan = plan(AttemptPolicy::Retry(policy));
+    let plan = plan(Repeats::Retry(policy));
     for _ in 0..200 {
         let (mut course, now) = (Course::new(), Instant::now());
         for (number, nominal) in [(0, 100), (1, 200), (2, 300), (3, 300)] {
@@ -117,7 +118,8 @@ fn pushback_garbage_is_a_no() {
     let read = |values: &[&str]| {
         let mut trailing = Metadata::new();
         for value in values {
-            trailing.append("grpc-retry-pushback-ms", value).unwrap();
+            let name = b"grpc-retry-pushback-ms";
+            trailing.append_wire(name, value.as_bytes()).unwrap();
         }
         Pushback::read(&trailing)
     };
@@ -140,7 +142,7 @@ fn retry_nothing_follows_on_a_commit() {
 
 #[test]
 fn retry_throttle_blocks_recovers_and_lets_the_first_attempt_go() {
-    let policy = AttemptPolicy::Retry(RetryPolicy::new([Code::Unavailable]));
+    let policy = Repeats::Retry(RetryPolicy::new([Code::Unavailable]));
     let (plan, now) = (throttled(policy, 4.0), Instant::now());
     let once = || fail(&mut Course::new(), &plan, 0, now);
     assert!(matches!(once(), Verdict::Next(..)));
@@ -250,7 +252,7 @@ fn hedging_pushback() {
 fn hedging_throttled_by_other_calls() {
     let policy = HedgingPolicy::new(MS).max_attempts(3);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
-    let plan = throttled(AttemptPolicy::Hedging(policy), 2.0);
+    let plan = throttled(Repeats::Hedging(policy), 2.0);
     let now = Instant::now();
     let mut course = Course::new();
     course.plan_hedge(&plan, now);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use self::around::{Around, code};
 use super::*;
+use crate::channel::address::Attributes;
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::call::trial::Trial;
-use crate::channel::resolve::address::Attributes;
 
 // --- picks ------------------------------------------------------------------------------
 

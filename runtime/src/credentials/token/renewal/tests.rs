@@ -66,14 +66,14 @@ fn the_next_token_is_fetched_ahead_while_calls_go_on_with_this_one() {
             let number = renewal.ask(begun, MIDDLE).fetch.unwrap();
             renewal.land(number, 1, Some(begun + life), begun, chance);
             assert_eq!(renewal.view(), Some((1, Some(begun + at))));
-            let before = renewal.ask(begun + (at - ms(1)), MIDDLE);
+            let before = renewal.ask(begun + at.saturating_sub(ms(1)), MIDDLE);
             assert_eq!((before.fetch, token(before)), (None, Some(1)));
             let turn = renewal.ask(begun + at, MIDDLE);
             assert_eq!((turn.fetch, token(turn)), (Some(2), Some(1)));
             // Nobody has to ask meanwhile, but that the token ends.
             let until = (begun + at + PATIENCE).min(begun + last);
             assert_eq!(renewal.view(), Some((1, Some(until))));
-            assert_eq!(token(renewal.ask(begun + (last - ms(1)), MIDDLE)), Some(1));
+            assert_eq!(token(renewal.ask(begun + last.saturating_sub(ms(1)), MIDDLE)), Some(1));
         }
     }
     let begun = Instant::now();

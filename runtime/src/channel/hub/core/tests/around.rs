@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::super::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::channel::address::Endpoint;
 use crate::channel::balance::bench::{address, endpoints, failure, name_of, names_of};
 use crate::channel::balance::control::Control;
 use crate::channel::balance::policy::{Balance, Policy, Resolved};
@@ -15,7 +16,8 @@ use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::Picks;
-use crate::channel::resolve::address::Endpoint;
+use crate::channel::service_config::in_force::{Configs, InForce};
+use crate::channel::service_config::terms::Terms;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::status::{Code, Status};
@@ -95,14 +97,27 @@ pub(super) struct Around {
     pub(super) subchannels: Vec<(Subchannel, QueueReceiver<Ask>)>,
     pub(super) published: Vec<ConnectivityState>,
     pub(super) resolves: usize,
+    /// What calls are held to, as the core last said it.
+    pub(super) terms: Option<Option<Arc<Terms>>>,
 }
 
 impl Around {
     pub(super) fn new() -> Self {
+        Self::said(nothing_said(), false)
+    }
+
+    /// One whose builder says this; whether its resolver may know of a service config.
+    pub(super) fn said(said: Configs, asks_resolver: bool) -> Self {
         let (users, asks) = queue();
         let script = Script::default();
-        let mut core = Core::new(Inbox::new(asks), "the.target".into());
-        core.begin(&script);
+        let configs = Configs {
+            balance: Arc::new(script.clone()),
+            ..said
+        };
+        let terms = configs.at_first(asks_resolver);
+        let in_force = InForce::new(Arc::new(configs), terms);
+        let mut core = Core::new(Inbox::new(asks), "the.target".into(), in_force);
+        core.begin();
         Self {
             core,
             script,
@@ -111,6 +126,7 @@ impl Around {
             subchannels: Vec::new(),
             published: Vec::new(),
             resolves: 0,
+            terms: None,
         }
     }
 
@@ -135,6 +151,7 @@ impl Around {
         self.published
             .extend(effects.publish.map(|(state, _)| state));
         self.resolves += usize::from(effects.resolve);
+        self.terms = effects.terms.or(self.terms.take());
         self.core.settle(cx.waker());
     }
 
@@ -219,6 +236,16 @@ impl Around {
         let heard = std::mem::take(&mut *self.script.heard.lock().unwrap());
         let heard = heard.iter().filter(|what| *what != "connect");
         heard.cloned().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A builder that says nothing of configs.
+pub(super) fn nothing_said() -> Configs {
+    Configs {
+        own: None,
+        default: None,
+        balance: Arc::new(Script::default()),
+        repeats: None,
     }
 }
 

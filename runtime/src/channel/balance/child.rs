@@ -1,0 +1,142 @@
+//! A policy that another one owns: what it publishes is caught, and its subchannels are
+//! known, so that what becomes of them finds its way to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::control::Control;
+use super::policy::{Balance, Policy, Resolved};
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::pick::Picks;
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::SubchannelState;
+use crate::status::Status;
+
+/// One policy within another. Its owner forwards the channel's events to it, and after
+/// each looks at what it [has published](Self::take_news).
+pub(in crate::channel) struct Child {
+    balance: Arc<dyn Balance>,
+    policy: Box<dyn Policy>,
+    subchannels: HashMap<u64, Subchannel>,
+    state: ConnectivityState,
+    picks: Picks,
+    has_news: bool,
+}
+
+impl Child {
+    /// Until it publishes anything it is connecting, and calls wait.
+    pub(in crate::channel) fn new(balance: Arc<dyn Balance>) -> Self {
+        Self {
+            policy: balance.policy(),
+            balance,
+            subchannels: HashMap::new(),
+            state: ConnectivityState::Connecting,
+            picks: Picks::wait(),
+            has_news: false,
+        }
+    }
+
+    // --- events ---------------------------------------------------------------------
+
+    /// Goes on as `balance` says, with all that it has; `false` where this needs a new
+    /// child.
+    pub(in crate::channel) fn reconfigure(&mut self, balance: &Arc<dyn Balance>) -> bool {
+        let is_same = Arc::ptr_eq(&self.balance, balance)
+            || self.balance.name() == balance.name() && self.policy.reconfigure(&**balance);
+        if is_same {
+            self.balance = Arc::clone(balance);
+        }
+        is_same
+    }
+
+    pub(in crate::channel) fn update(
+        &mut self,
+        resolved: Resolved,
+        control: &mut Control<'_>,
+    ) -> Result<(), Status> {
+        self.tell(control, |policy, control| policy.update(resolved, control))
+    }
+
+    pub(in crate::channel) fn resolution_failed(
+        &mut self,
+        status: Status,
+        control: &mut Control<'_>,
+    ) {
+        self.tell(control, |policy, control| {
+            policy.resolution_failed(status, control);
+        });
+    }
+
+    /// `false` where the subchannel is not the child's, which then hears nothing.
+    pub(in crate::channel) fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) -> bool {
+        let is_own = self.subchannels.contains_key(&subchannel.number());
+        if is_own {
+            self.tell(control, |policy, control| {
+                policy.changed(subchannel, state, control);
+            });
+        }
+        is_own
+    }
+
+    pub(in crate::channel) fn connect(&mut self, control: &mut Control<'_>) {
+        self.tell(control, |policy, control| policy.connect(control));
+    }
+
+    pub(in crate::channel) fn settled(&mut self, control: &mut Control<'_>) {
+        self.tell(control, |policy, control| policy.settled(control));
+    }
+
+    /// The child's end: its subchannels are given up.
+    pub(in crate::channel) fn close(self, control: &mut Control<'_>) {
+        for subchannel in self.subchannels() {
+            control.remove(subchannel.clone());
+        }
+    }
+
+    fn tell<T>(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut dyn Policy, &mut Control<'_>) -> T,
+    ) -> T {
+        let policy = &mut *self.policy;
+        let (told, seen) = control.watch(|control| event(policy, control));
+        for subchannel in seen.begun {
+            self.subchannels.insert(subchannel.number(), subchannel);
+        }
+        for number in seen.removed {
+            self.subchannels.remove(&number);
+        }
+        if let Some((state, picks)) = seen.published {
+            (self.state, self.picks) = (state, picks);
+            self.has_news = true;
+        }
+        told
+    }
+
+    // --- what is known of it -----------------------------------------------------------
+
+    /// What it published last, if that was after the last time this was asked.
+    pub(in crate::channel) fn take_news(&mut self) -> Option<(ConnectivityState, Picks)> {
+        std::mem::take(&mut self.has_news).then(|| (self.state, self.picks.clone()))
+    }
+
+    /// The state that it published last.
+    pub(in crate::channel) fn state(&self) -> ConnectivityState {
+        self.state
+    }
+
+    /// The picks that it published last.
+    pub(in crate::channel) fn picks(&self) -> &Picks {
+        &self.picks
+    }
+
+    /// Those that it has.
+    pub(in crate::channel) fn subchannels(&self) -> impl Iterator<Item = &Subchannel> {
+        self.subchannels.values()
+    }
+}

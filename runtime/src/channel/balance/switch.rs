@@ -1,0 +1,152 @@
+//! The policy in use and the one that is to follow it: a channel that is told of another
+//! policy goes on with the one that it has until the other has a connection.
+
+use std::sync::Arc;
+
+use super::child::Child;
+use super::control::Control;
+use super::policy::{Balance, Resolved};
+use crate::channel::connectivity::ConnectivityState;
+use crate::channel::subchannel::handle::Subchannel;
+use crate::channel::subchannel::report::SubchannelState;
+use crate::status::Status;
+
+/// The policies of one channel.
+pub(in crate::channel) struct Switch {
+    /// It serves. None once a policy has panicked.
+    current: Option<Child>,
+    /// It takes over once it is ready or has failed, or the other is not ready any more.
+    pending: Option<Child>,
+}
+
+impl Switch {
+    pub(in crate::channel) fn new(balance: Arc<dyn Balance>) -> Self {
+        Self {
+            current: Some(Child::new(balance)),
+            pending: None,
+        }
+    }
+
+    /// No policy: nothing is heard or said any more.
+    pub(in crate::channel) fn over() -> Self {
+        Self {
+            current: None,
+            pending: None,
+        }
+    }
+
+    /// The resolver found this, and `balance` is the policy for it.
+    pub(in crate::channel) fn update(
+        &mut self,
+        balance: &Arc<dyn Balance>,
+        resolved: Resolved,
+        control: &mut Control<'_>,
+    ) -> Result<(), Status> {
+        self.turn_to(balance, control);
+        let verdict = match self.latest() {
+            Some(latest) => latest.update(resolved, control),
+            None => Ok(()),
+        };
+        self.relay(control);
+        verdict
+    }
+
+    /// Has the latest policy be of this kind.
+    fn turn_to(&mut self, balance: &Arc<dyn Balance>, control: &mut Control<'_>) {
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        let pending = self.pending.as_mut();
+        if pending.is_some_and(|pending| pending.reconfigure(balance)) {
+            return;
+        }
+        // One that did not come to its turn has no more of one.
+        if let Some(pending) = self.pending.take() {
+            pending.close(control);
+        }
+        if current.reconfigure(balance) {
+            return;
+        }
+        let next = Child::new(Arc::clone(balance));
+        if current.state() == ConnectivityState::Ready {
+            self.pending = Some(next);
+        } else {
+            self.replace(next, control);
+        }
+    }
+
+    pub(in crate::channel) fn resolution_failed(
+        &mut self,
+        status: Status,
+        control: &mut Control<'_>,
+    ) {
+        if let Some(latest) = self.latest() {
+            latest.resolution_failed(status, control);
+        }
+        self.relay(control);
+    }
+
+    /// Of a subchannel that no policy has any more nobody hears.
+    pub(in crate::channel) fn changed(
+        &mut self,
+        subchannel: &Subchannel,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        for child in self.children() {
+            if child.changed(subchannel, state.clone(), control) {
+                break;
+            }
+        }
+        self.relay(control);
+    }
+
+    pub(in crate::channel) fn connect(&mut self, control: &mut Control<'_>) {
+        if let Some(latest) = self.latest() {
+            latest.connect(control);
+        }
+        self.relay(control);
+    }
+
+    pub(in crate::channel) fn settled(&mut self, control: &mut Control<'_>) {
+        for child in self.children() {
+            child.settled(control);
+        }
+        self.relay(control);
+    }
+
+    fn latest(&mut self) -> Option<&mut Child> {
+        self.pending.as_mut().or(self.current.as_mut())
+    }
+
+    fn children(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.current.iter_mut().chain(&mut self.pending)
+    }
+
+    /// Has the pending policy take over if it is time, and says what the one in use says.
+    fn relay(&mut self, control: &mut Control<'_>) {
+        let is_ready = |child: &Child| child.state() == ConnectivityState::Ready;
+        let has_decided =
+            |child: &Child| is_ready(child) || child.state() == ConnectivityState::TransientFailure;
+        let is_left = self.current.as_ref().is_some_and(|it| !is_ready(it));
+        let is_due = |child: &mut Child| is_left || has_decided(child);
+        if let Some(next) = self.pending.take_if(is_due) {
+            self.replace(next, control);
+        }
+        if let Some((state, picks)) = self.current.as_mut().and_then(Child::take_news) {
+            control.publish(state, picks);
+        }
+    }
+
+    /// The end of the policy in use.
+    fn replace(&mut self, next: Child, control: &mut Control<'_>) {
+        // It says nothing itself before it knows something.
+        control.publish(next.state(), next.picks().clone());
+        if let Some(last) = self.current.replace(next) {
+            last.close(control);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! What a service config says of the calls of some methods. Values.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{ConfigPath, ServiceConfigError};
+use super::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
+
+/// What a [`ServiceConfig`](crate::ServiceConfig) says of the calls of a method, a
+/// service, or all. What is not said is as it is without a config.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{Code, MethodConfig, RetryPolicy};
+///
+/// let reads = MethodConfig::new()
+///     .timeout(Duration::from_secs(5))
+///     .wait_for_ready(true)
+///     .retry(RetryPolicy::new([Code::Unavailable]));
+/// # drop(reads);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MethodConfig {
+    pub(crate) wait_for_ready: Option<bool>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_request_message_size: Option<usize>,
+    pub(crate) max_response_message_size: Option<usize>,
+    pub(crate) repeats: Option<Arc<Repeats>>,
+}
+
+/// How a call is attempted more than once.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Repeats {
+    Retry(RetryPolicy),
+    Hedging(HedgingPolicy),
+}
+
+impl MethodConfig {
+    /// One that says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether calls wait for a connection where there is none, unless they say it
+    /// themselves.
+    #[must_use]
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
+        self
+    }
+
+    /// How long a call may take, from its start on, unless its own timeout or deadline
+    /// comes first. 0 fails calls before they begin.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The largest request message, in bytes, unless the call's own limit is lower.
+    #[must_use]
+    pub fn max_request_message_size(mut self, bytes: usize) -> Self {
+        self.max_request_message_size = Some(bytes);
+        self
+    }
+
+    /// The largest response message, in bytes, unless the call's own limit is lower.
+    #[must_use]
+    pub fn max_response_message_size(mut self, bytes: usize) -> Self {
+        self.max_response_message_size = Some(bytes);
+        self
+    }
+
+    /// Attempts calls that failed again, in place of a policy that was given before.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.repeats = Some(Arc::new(Repeats::Retry(policy)));
+        self
+    }
+
+    /// Attempts calls that take long a second time beside the first, in place of a
+    /// policy that was given before.
+    #[must_use]
+    pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
+        self.repeats = Some(Arc::new(Repeats::Hedging(policy)));
+        self
+    }
+
+    /// Whether it can be carried out.
+    pub(crate) fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+        match self.repeats.as_deref() {
+            Some(Repeats::Retry(policy)) => policy.check(&path.field("retryPolicy")),
+            Some(Repeats::Hedging(policy)) => policy.check(&path.field("hedgingPolicy")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn holds(
+    holds: bool,
+    path: &ConfigPath,
+    field: &str,
+    told: impl FnOnce() -> String,
+) -> Result<(), ServiceConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ServiceConfigError::new(&path.field(field), told()))
+}
+
+fn several(attempts: u32, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+    holds(attempts >= 2, path, "maxAttempts", || {
+        format!("it is {attempts}; expected 2 or more")
+    })
+}
+
+impl RetryPolicy {
+    fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+        several(self.max_attempts, path)?;
+        let zero = || "it is 0; expected a time above 0".to_owned();
+        holds(
+            !self.initial_backoff.is_zero(),
+            path,
+            "initialBackoff",
+            zero,
+        )?;
+        holds(!self.max_backoff.is_zero(), path, "maxBackoff", zero)?;
+        let multiplier = self.backoff_multiplier;
+        let grows = multiplier.is_finite() && multiplier > 0.0;
+        holds(grows, path, "backoffMultiplier", || {
+            format!("it is {multiplier}; expected a number above 0")
+        })?;
+        holds(!self.codes.is_empty(), path, "retryableStatusCodes", || {
+            "it is empty; expected one code at least".to_owned()
+        })
+    }
+}
+
+impl HedgingPolicy {
+    fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+        several(self.max_attempts, path)
+    }
+}
+
+impl RetryThrottling {
+    pub(crate) fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+        let tokens = self.max_tokens;
+        let fits = tokens > 0.0 && tokens <= 1_000.0;
+        holds(fits, path, "maxTokens", || {
+            format!("it is {tokens}; expected a number above 0, 1000 at most")
+        })?;
+        let ratio = self.token_ratio;
+        let counts = ratio.is_finite() && ratio >= 0.001;
+        holds(counts, path, "tokenRatio", || {
+            format!("it is {ratio}; expected 0.001 or more")
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! A service config in the making, in whatever form it is given. Nothing here is in
+//! force before it is found valid.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use super::content::{Content, Named, ServiceConfig};
+use crate::channel::balance::policy::Balance;
+use crate::channel::config::error::{ConfigPath, ServiceConfigError};
+use crate::channel::config::method_config::MethodConfig;
+use crate::channel::config::retry_policy::RetryThrottling;
+
+/// gRFC A105: more would not help.
+const MAX_CONNECTIONS: u32 = 10;
+
+/// Makes a [`ServiceConfig`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a service config is made by `build`"]
+pub struct ServiceConfigBuilder {
+    entries: Vec<(Vec<Name>, MethodConfig)>,
+    pub(super) balance: Option<Named>,
+    retry_throttling: Option<RetryThrottling>,
+    health_check_service: Option<String>,
+    max_connections_per_subchannel: Option<u32>,
+}
+
+/// What an entry is for; an empty name is for all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Name {
+    pub(super) service: String,
+    pub(super) method: String,
+}
+
+impl ServiceConfigBuilder {
+    /// What holds for one method: `("shop.Orders", "Get", …)`. Nothing of what is said of
+    /// its service holds for it then.
+    pub fn method(
+        self,
+        service: impl Into<String>,
+        method: impl Into<String>,
+        config: MethodConfig,
+    ) -> Self {
+        let (service, method) = (service.into(), method.into());
+        self.entry(vec![Name { service, method }], config)
+    }
+
+    /// What holds for the methods of a service that have nothing of their own.
+    pub fn service(self, service: impl Into<String>, config: MethodConfig) -> Self {
+        self.method(service, "", config)
+    }
+
+    /// What holds for all other methods.
+    pub fn all(self, config: MethodConfig) -> Self {
+        self.method("", "", config)
+    }
+
+    pub(super) fn entry(mut self, names: Vec<Name>, config: MethodConfig) -> Self {
+        self.entries.push((names, config));
+        self
+    }
+
+    /// How calls are spread over the servers, in place of the channel's own
+    /// [`balance`](crate::ChannelBuilder::balance).
+    pub fn balance(mut self, balance: impl Balance) -> Self {
+        self.balance = Some(Named {
+            balance: Arc::new(balance),
+            text: None,
+        });
+        self
+    }
+
+    /// Holds further attempts back while many fail; not at all unless set.
+    pub fn retry_throttling(mut self, throttling: RetryThrottling) -> Self {
+        self.retry_throttling = Some(throttling);
+        self
+    }
+
+    /// The service whose health the servers are asked for (gRFC A17); they are not asked
+    /// unless set.
+    pub fn health_check_service(mut self, service: impl Into<String>) -> Self {
+        self.health_check_service = Some(service.into());
+        self
+    }
+
+    /// How many connections there may be to one endpoint (gRFC A105): 1 unless set, and
+    /// more than 10 are 10.
+    pub fn max_connections_per_subchannel(mut self, connections: u32) -> Self {
+        self.max_connections_per_subchannel = Some(connections);
+        self
+    }
+
+    /// The config.
+    ///
+    /// # Errors
+    /// Something in it cannot be carried out, as a retry policy of one attempt; two
+    /// entries for one method; a method without its service.
+    pub fn build(self) -> Result<ServiceConfig, ServiceConfigError> {
+        let root = ConfigPath::default();
+        let mut content = Content {
+            balance: self.balance,
+            retry_throttling: self.retry_throttling,
+            health_check_service: self.health_check_service,
+            ..Content::default()
+        };
+        let entries = root.field("methodConfig");
+        for (index, (names, config)) in self.entries.into_iter().enumerate() {
+            let path = entries.item(index);
+            config.check(&path)?;
+            for (index, name) in names.into_iter().enumerate() {
+                content.add(name, &config, &path.field("name").item(index))?;
+            }
+        }
+        if let Some(throttling) = &content.retry_throttling {
+            throttling.check(&root.field("retryThrottling"))?;
+        }
+        let connections = self.max_connections_per_subchannel.unwrap_or(1);
+        if connections == 0 {
+            let path = root.field("connectionScaling");
+            let path = path.field("maxConnectionsPerSubchannel");
+            let text = "it is 0; expected 1 or more";
+            return Err(ServiceConfigError::new(&path, text));
+        }
+        content.max_connections_per_subchannel = connections.min(MAX_CONNECTIONS);
+        Ok(ServiceConfig(Arc::new(content)))
+    }
+}
+
+impl Content {
+    fn add(
+        &mut self,
+        name: Name,
+        config: &MethodConfig,
+        path: &ConfigPath,
+    ) -> Result<(), ServiceConfigError> {
+        let Name { service, method } = name;
+        let (is_new, what) = match (service.is_empty(), method.is_empty()) {
+            (true, true) => {
+                let is_new = self.rest.is_none();
+                self.rest = Some(config.clone());
+                (is_new, "all methods".to_owned())
+            }
+            (false, true) => {
+                let what = format!("'{}'", service.escape_debug());
+                (put(&mut self.services, service, config), what)
+            }
+            (false, false) => {
+                let method = format!("/{service}/{method}");
+                let what = format!("'{}'", method[1..].escape_debug());
+                (put(&mut self.methods, method, config), what)
+            }
+            (true, false) => {
+                let method = method.escape_debug();
+                let text = format!("the method '{method}' has no service");
+                return Err(ServiceConfigError::new(path, text));
+            }
+        };
+        if is_new {
+            return Ok(());
+        }
+        let text = format!("another entry is for {what} too");
+        Err(ServiceConfigError::new(path, text))
+    }
+}
+
+fn put<H: BuildHasher>(
+    map: &mut HashMap<String, MethodConfig, H>,
+    key: String,
+    config: &MethodConfig,
+) -> bool {
+    match map.entry(key) {
+        Entry::Vacant(place) => {
+            place.insert(config.clone());
+            true
+        }
+        Entry::Occupied(_) => false,
+    }
+}

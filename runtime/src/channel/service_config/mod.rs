@@ -1,0 +1,12 @@
+//! Service configs: typed in Rust and the same as JSON, and which one is in force.
+
+pub(crate) mod builder;
+pub(crate) mod content;
+pub(crate) mod in_force;
+#[cfg(feature = "service-config")]
+mod json;
+#[cfg(feature = "service-config")]
+mod policies;
+pub(crate) mod terms;
+#[cfg(feature = "service-config")]
+mod text;
