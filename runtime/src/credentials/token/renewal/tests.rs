@@ -73,7 +73,10 @@ fn the_next_token_is_fetched_ahead_while_calls_go_on_with_this_one() {
             // Nobody has to ask meanwhile, but that the token ends.
             let until = (begun + at + PATIENCE).min(begun + last);
             assert_eq!(renewal.view(), Some((1, Some(until))));
-            assert_eq!(token(renewal.ask(begun + last.saturating_sub(ms(1)), MIDDLE)), Some(1));
+            assert_eq!(
+                token(renewal.ask(begun + last.saturating_sub(ms(1)), MIDDLE)),
+                Some(1)
+            );
         }
     }
     let begun = Instant::now();
