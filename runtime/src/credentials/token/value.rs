@@ -44,9 +44,9 @@ impl Token {
         Metadata::from_pairs([("authorization", value)]).map(Self::from_metadata)
     }
 
-    /// A token that is sent as this metadata, under keys of your own. What is not
-    /// under `authorization` is printed by the `Debug` of
-    /// [`Metadata`] in the handlers of a server of this crate.
+    /// A token that is sent as this metadata, under keys of your own. Of these the
+    /// `Debug` of [`Metadata`], which pickers and handlers see, hides `authorization`,
+    /// `proxy-authorization` and `cookie` alone.
     pub fn from_metadata(metadata: Metadata) -> Self {
         Self {
             metadata,
