@@ -93,6 +93,20 @@ fn interceptors_refuse_the_stranger_and_let_ada_in() {
 }
 
 #[test]
+fn token_gets_new_ones_in_time_and_a_stranger_is_refused() {
+    let printed = output(env!("CARGO_BIN_EXE_token"), &[]);
+    assert_eq!(
+        printed,
+        [
+            "Received: Hello with token-1",
+            "Received: Hello with token-2",
+            "Received: Hello with token-3",
+            "Refused: UNAUTHENTICATED: no token, or one that has expired",
+        ]
+    );
+}
+
+#[test]
 fn hello_client_and_hello_server_make_calls_of_all_four_kinds() {
     let server = Program::start(env!("CARGO_BIN_EXE_hello_server"), &["127.0.0.1:0"]);
     let line = server.line();

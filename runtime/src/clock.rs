@@ -1,10 +1,15 @@
 //! The one place that reads the time. It goes through tokio's clock, so that a
 //! test with paused time moves every deadline of the runtime with it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The time of the day, for what others say in it. No test moves it.
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// `at` as a moment for tokio's timers, whatever a user gave: they add to it, which

@@ -147,7 +147,9 @@ pub use channel::{
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
 pub use code::Code;
-pub use credentials::{AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials};
+pub use credentials::{
+    AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
+};
 #[cfg(feature = "tls")]
 pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;

@@ -3,12 +3,11 @@
 
 use super::call::open::Open;
 use super::shared::Shared;
-use crate::credentials::{AuthRequest, CallCredentials};
-use crate::method::Method;
+use crate::credentials::{CallCredentials, Callee};
 use crate::status::{Code, Phase, Status};
 
-/// Adds credentials that need not be made; `false` for those that do.
-pub(super) fn add_fixed(
+/// Adds credentials that need not be waited for; `false` for those that do.
+pub(super) fn add_at_hand(
     channel: &Shared,
     open: &mut Open,
     credentials: &CallCredentials,
@@ -16,7 +15,12 @@ pub(super) fn add_fixed(
     if credentials.needs_encryption() && !channel.is_encrypted() {
         return Err(unencrypted());
     }
-    Ok(credentials.add_fixed(&mut open.options.metadata))
+    let callee = Callee::new(&channel.identity().authority, open.method);
+    let is_added = credentials.add_at_hand(callee, &mut open.options.metadata);
+    if is_added {
+        remember(open, credentials);
+    }
+    Ok(is_added)
 }
 
 /// Makes credentials and adds them.
@@ -25,12 +29,17 @@ pub(super) async fn add_made(
     open: &mut Open,
     credentials: &CallCredentials,
 ) -> Result<(), Status> {
-    let request = AuthRequest {
-        service_url: service_url(&channel.identity().authority, open.method),
-        method: open.method,
-    };
-    let added = credentials.add(&request, &mut open.options.metadata).await;
+    let callee = Callee::new(&channel.identity().authority, open.method);
+    let added = credentials.add(callee, &mut open.options.metadata).await;
+    remember(open, credentials);
     added.map_err(failed)
+}
+
+/// The call tells them if the server refuses it.
+fn remember(open: &mut Open, credentials: &CallCredentials) {
+    if credentials.hear_refusals() {
+        open.options.credentials = Some(credentials.clone());
+    }
 }
 
 /// What a source fails with is seen as the call's own status, so it must not look
@@ -57,10 +66,4 @@ fn unencrypted() -> Status {
                 could read and use them: give the channel ChannelCredentials::tls(), or, where \
                 they cannot leak, call CallCredentials::allow_unencrypted()";
     Status::new(Code::Unauthenticated, text).with_phase(Phase::Call)
-}
-
-/// What tokens are made out to: gRPC's `service_url`.
-fn service_url(authority: &str, method: Method) -> String {
-    let host = authority.strip_suffix(":443").unwrap_or(authority);
-    format!("https://{host}/{}", method.service())
 }

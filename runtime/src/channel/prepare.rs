@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::authenticate::{add_fixed, add_made};
+use super::authenticate::{add_at_hand, add_made};
 use super::background;
 use super::call::interceptor::{Interceptors, OutgoingCall};
 use super::call::open::{Open, closed, expired};
@@ -28,7 +28,7 @@ pub(super) fn prepare(
     if interceptors.is_empty()
         && let Some(credentials) = &credentials
     {
-        match add_fixed(channel, &mut open, credentials) {
+        match add_at_hand(channel, &mut open, credentials) {
             Ok(true) => return channel.begin(open),
             Ok(false) => {}
             Err(status) => return open.fail(status, clock::now()),
@@ -91,7 +91,7 @@ async fn get_ready(
         return Ok(());
     };
     let open = &mut call.open;
-    if add_fixed(channel, open, &credentials)? {
+    if add_at_hand(channel, open, &credentials)? {
         return Ok(());
     }
     let deadline = open.options.deadline;

@@ -6,8 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::request::{AuthRequest, Callee};
+use super::token::TokenSource;
+use super::token::cache::Tokens;
 use crate::metadata::{Metadata, MetadataError};
-use crate::method::Method;
 use crate::status::Status;
 
 /// Who makes a call, as metadata of its request: a token, as a rule.
@@ -45,20 +47,10 @@ struct Content {
 enum Part {
     Fixed(Metadata),
     Source(Arc<dyn Fn(AuthRequest) -> Made + Send + Sync>),
+    Tokens(Arc<Tokens>),
 }
 
 type Made = Pin<Box<dyn Future<Output = Result<Metadata, Status>> + Send>>;
-
-/// What a source of credentials may know of a call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct AuthRequest {
-    /// The service's URL, `https://host/package.Service`: the audience that
-    /// tokens are made out to. The port is left out where it is 443.
-    pub service_url: String,
-    /// The method that is called.
-    pub method: Method,
-}
 
 impl CallCredentials {
     /// A token that does not change: `authorization: Bearer …` (RFC 6750).
@@ -79,9 +71,8 @@ impl CallCredentials {
         Self::of(Part::Fixed(metadata))
     }
 
-    /// Metadata that `source` makes for each call: a token that is fetched, is
-    /// refreshed, or depends on the service. It should keep what it can use
-    /// again.
+    /// Metadata that `source` makes for each call, such as a signature. It keeps nothing:
+    /// for tokens that live for a while there is [`from_tokens`](Self::from_tokens).
     ///
     /// It runs on the runtime of the call, or on the channels' own thread for a
     /// blocking one, within the call's deadline, and is dropped when the call is
@@ -117,6 +108,51 @@ impl CallCredentials {
         })))
     }
 
+    /// Tokens that expire. One is fetched when the first call wants it, and is used by
+    /// all calls of its service ([`TokenSource::is_for_all`]: by all calls), whichever
+    /// channels and clones of these credentials they have.
+    ///
+    /// - The next one is fetched ahead of the expiry, by a call that comes in the last
+    ///   tenth to fifth of the token's life, 5 to 10 minutes at most; when exactly is up
+    ///   to chance. Calls go on with the old one meanwhile, until the last 200th of its
+    ///   life, 15 s at most. A token that no call uses is not renewed.
+    /// - At most one is fetched at a time, however many calls wait for it. It is fetched
+    ///   by a task of its own, on the runtime of the call that came first: a call that
+    ///   is cancelled or late takes nothing from the others. The calls that wait do so
+    ///   within their own deadlines. A fetch is given up after 30 s (`UNAVAILABLE`), or
+    ///   when it panics (`INTERNAL`).
+    /// - After a failure nothing is fetched for a while: 1 s, growing by 1.6 to 120 s,
+    ///   ±20 %. Calls go on with the old token if that still lives; the others, those
+    ///   that wait for a connection (`wait_for_ready`) too, fail at once with what the
+    ///   source said last.
+    /// - A token that a server refused with `UNAUTHENTICATED` is dropped, so that the
+    ///   next call fetches another; this at most once in 60 s. The call that was refused
+    ///   ends with the refusal.
+    ///
+    /// A call whose token is at hand neither waits nor takes a lock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{AuthRequest, CallCredentials, Status, Token};
+    ///
+    /// async fn fetch(audience: &str) -> Result<(String, u64), Status> {
+    ///     # drop(audience);
+    ///     // Ask whoever makes out tokens.
+    ///     Ok(("mF_9.B5f-4.1JqM".to_owned(), 3_600))
+    /// }
+    ///
+    /// let credentials = CallCredentials::from_tokens(|request: AuthRequest| async move {
+    ///     let (text, seconds) = fetch(&request.service_url).await?;
+    ///     Ok(Token::bearer(&text)?.expires_in(Duration::from_secs(seconds)))
+    /// });
+    /// # drop(credentials);
+    /// ```
+    #[must_use]
+    pub fn from_tokens(source: impl TokenSource) -> Self {
+        Self::of(Part::Tokens(Arc::new(Tokens::new(source))))
+    }
+
     fn of(part: Part) -> Self {
         Self(Arc::new(Content {
             parts: vec![part],
@@ -149,34 +185,53 @@ impl CallCredentials {
         !self.0.allow_unencrypted
     }
 
-    /// Adds the metadata, if none of it has to be made; else adds nothing and
+    /// Adds the metadata, if nothing of it has to be waited for; else adds nothing and
     /// gives `false`.
-    pub(crate) fn add_fixed(&self, metadata: &mut Metadata) -> bool {
-        let fixed = |part: &Part| matches!(part, Part::Fixed(_));
-        if !self.0.parts.iter().all(fixed) {
-            return false;
-        }
-        for part in &self.0.parts {
-            if let Part::Fixed(fixed) = part {
+    pub(crate) fn add_at_hand(&self, callee: Callee<'_>, metadata: &mut Metadata) -> bool {
+        let before = metadata.mark();
+        let is_added = self.0.parts.iter().all(|part| match part {
+            Part::Fixed(fixed) => {
                 metadata.extend(fixed);
+                true
             }
+            Part::Tokens(tokens) => tokens.add_at_hand(callee, metadata),
+            Part::Source(_) => false,
+        });
+        if !is_added {
+            metadata.cut(before);
         }
-        true
+        is_added
     }
 
     /// Makes the metadata and adds it, one part after the other.
     pub(crate) async fn add(
         &self,
-        request: &AuthRequest,
+        callee: Callee<'_>,
         metadata: &mut Metadata,
     ) -> Result<(), Status> {
         for part in &self.0.parts {
             match part {
                 Part::Fixed(fixed) => metadata.extend(fixed),
-                Part::Source(source) => metadata.extend(&source(request.clone()).await?),
+                Part::Source(source) => metadata.extend(&source(callee.request()).await?),
+                Part::Tokens(tokens) => tokens.add(callee, metadata).await?,
             }
         }
         Ok(())
+    }
+
+    /// Whether a server's refusal is of use to them.
+    pub(crate) fn hear_refusals(&self) -> bool {
+        let hears = |part: &Part| matches!(part, Part::Tokens(_));
+        self.0.parts.iter().any(hears)
+    }
+
+    /// A server says `UNAUTHENTICATED` to a call that carried this.
+    pub(crate) fn refuse(&self, carried: &Metadata) {
+        for part in &self.0.parts {
+            if let Part::Tokens(tokens) = part {
+                tokens.refuse(carried);
+            }
+        }
     }
 }
 

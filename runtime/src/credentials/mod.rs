@@ -4,7 +4,9 @@
 
 mod call;
 mod channel;
+mod request;
 mod server;
+mod token;
 
 #[cfg(feature = "tls")]
 mod client_tls;
@@ -14,14 +16,19 @@ mod error;
 mod pem;
 #[cfg(feature = "tls")]
 mod server_tls;
+#[cfg(feature = "jwt")]
+mod service_account;
 #[cfg(not(feature = "tls"))]
 mod without_tls;
 
-pub use call::{AuthRequest, CallCredentials};
+pub use call::CallCredentials;
 pub use channel::ChannelCredentials;
 pub(crate) use channel::ClientSecurity;
+pub use request::AuthRequest;
+pub(crate) use request::Callee;
 pub use server::ServerCredentials;
 pub(crate) use server::ServerSecurity;
+pub use token::{Token, TokenSource};
 
 #[cfg(feature = "tls")]
 pub use {client_tls::ClientTls, error::CredentialsError, server_tls::ServerTls};

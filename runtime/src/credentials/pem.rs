@@ -36,7 +36,7 @@ fn certificates(
     Ok(certificates)
 }
 
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, CredentialsError> {
+pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, CredentialsError> {
     const INPUT: &str = "private key";
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(key) => Ok(key),

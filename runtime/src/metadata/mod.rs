@@ -232,6 +232,23 @@ impl Metadata {
         wire::size(self)
     }
 
+    /// Its end, for [`cut`](Self::cut).
+    pub(crate) fn mark(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Takes off what was added since it had this end.
+    pub(crate) fn cut(&mut self, mark: usize) {
+        self.arena.truncate(mark);
+    }
+
+    /// Whether each of `other`'s entries is here too.
+    pub(crate) fn has_all(&self, other: &Self) -> bool {
+        other
+            .raw()
+            .all(|theirs| self.raw().any(|own| own == theirs))
+    }
+
     /// Empties it and keeps the memory, unless that is much.
     pub(crate) fn clear(&mut self) {
         const KEPT_CAPACITY: usize = 1024;

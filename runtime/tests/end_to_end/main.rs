@@ -34,5 +34,6 @@ mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod tokens;
 mod unkind;
 mod weighted;

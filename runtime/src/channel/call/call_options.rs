@@ -21,6 +21,7 @@ pub(crate) struct CallOptions {
     pub(crate) limits: CallLimits,
     /// What the request's messages are compressed with.
     pub(crate) compression: Compression,
+    /// The caller's; once they have been added, those that want to hear of a refusal.
     pub(crate) credentials: Option<CallCredentials>,
     /// The first thing that was wrong with an option: the call fails with it.
     pub(crate) error: Option<Status>,

@@ -349,6 +349,13 @@ impl Open {
     }
 
     fn end(self: Box<Self>, status: Status) {
+        // Ahead of the call there was no server to refuse them.
+        if status.code() == Code::Unauthenticated
+            && status.phase() != Some(Phase::Call)
+            && let Some(credentials) = &self.options.credentials
+        {
+            credentials.refuse(&self.options.metadata);
+        }
         let status = match &self.attempt.response {
             Response::Whole { head, .. } => status.with_initial_metadata(head.clone()),
             Response::Awaited | Response::Stream => status,

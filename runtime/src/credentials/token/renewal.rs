@@ -1,0 +1,236 @@
+//! The tokens of one audience, one after the other: when the next is fetched, who may
+//! go on with the one that there is, and who has to wait or fails. It must never look
+//! at a clock, nor want two fetches at once.
+
+use std::time::{Duration, Instant};
+
+use crate::status::{Code, Status};
+
+/// A fetch that takes longer than this is given up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// The next token is fetched between one and two margins before this one expires: a
+/// tenth of its life, this at most. The spread keeps many clients that began together
+/// from coming together.
+const LONGEST_MARGIN: Duration = Duration::from_secs(5 * 60);
+/// This part of the margin before it expires a token is no longer handed out, so that
+/// it still lives when it arrives.
+const ON_THE_WAY: u32 = 20;
+/// The waits after failures: gRPC's backoff for connections.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const FACTOR: f64 = 1.6;
+const JITTER: f64 = 0.2;
+/// A server's refusals drop no second token within this.
+const REFUSAL_WAIT: Duration = Duration::from_secs(60);
+
+/// What a call gets that asks.
+#[derive(Debug)]
+pub(super) enum Answer<T> {
+    Token(T),
+    /// There is none yet: ask again when there is news, or at this moment.
+    Wait(Instant),
+    Failed(Status),
+}
+
+/// An answer, and whether whoever asked has to begin a fetch, of this number.
+#[derive(Debug)]
+pub(super) struct Turn<T> {
+    pub(super) answer: Answer<T>,
+    pub(super) fetch: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Renewal<T> {
+    held: Option<Held<T>>,
+    flight: Option<Flight>,
+    flights: u64,
+    failure: Option<Failure>,
+    /// Until then refusals are not heard.
+    deaf_until: Option<Instant>,
+}
+
+/// `None` of a time is never.
+#[derive(Debug)]
+struct Held<T> {
+    token: T,
+    renew_at: Option<Instant>,
+    usable_until: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    number: u64,
+    until: Instant,
+}
+
+/// The last of so many in a row, and how long nothing is fetched after it.
+#[derive(Debug)]
+struct Failure {
+    status: Status,
+    row: u32,
+    until: Instant,
+}
+
+/// Whether the moment has come.
+fn is_past(at: Option<Instant>, now: Instant) -> bool {
+    at.is_some_and(|at| at <= now)
+}
+
+impl<T: Clone> Renewal<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            held: None,
+            flight: None,
+            flights: 0,
+            failure: None,
+            deaf_until: None,
+        }
+    }
+
+    /// A call wants a token. `chance` is from 0 to 1, as everywhere here.
+    pub(super) fn ask(&mut self, now: Instant, chance: f64) -> Turn<T> {
+        if let Some(flight) = self.flight
+            && flight.until <= now
+        {
+            self.fail(flight.number, overdue(), now, chance);
+        }
+        self.held.take_if(|held| is_past(held.usable_until, now));
+        let is_due = |held: &Held<T>| is_past(held.renew_at, now);
+        let may_fetch = |failure: &Failure| failure.until <= now;
+        let begins = self.flight.is_none()
+            && self.held.as_ref().is_none_or(is_due)
+            && self.failure.as_ref().is_none_or(may_fetch);
+        let fetch = begins.then(|| {
+            self.flights += 1;
+            self.flights
+        });
+        if let Some(number) = fetch {
+            // A clock at its end has no patience.
+            let until = now.checked_add(PATIENCE).unwrap_or(now);
+            self.flight = Some(Flight { number, until });
+        }
+        let answer = match (&self.held, &self.flight, &self.failure) {
+            (Some(held), ..) => Answer::Token(held.token.clone()),
+            (None, None, Some(failure)) => Answer::Failed(failure.status.clone()),
+            (None, Some(flight), _) => Answer::Wait(flight.until),
+            // Not so: where nothing holds a fetch back, there is one.
+            (None, None, None) => Answer::Wait(now),
+        };
+        Turn { answer, fetch }
+    }
+
+    /// A fetch has brought a token. `false` where that one was given up.
+    pub(super) fn land(
+        &mut self,
+        number: u64,
+        token: T,
+        expires: Option<Instant>,
+        now: Instant,
+        chance: f64,
+    ) -> bool {
+        if !self.is_under_way(number) {
+            return false;
+        }
+        let life = expires.map(|at| at.saturating_duration_since(now));
+        if life.is_some_and(|life| life.is_zero()) {
+            return self.fail(number, stillborn(), now, chance);
+        }
+        let margin = life.map(|life| (life / 10).min(LONGEST_MARGIN));
+        let before = |part: Duration| expires.and_then(|at| at.checked_sub(part));
+        self.held = Some(Held {
+            token,
+            renew_at: margin.and_then(|margin| before(margin.mul_f64(1.0 + chance))),
+            usable_until: margin.and_then(|margin| before(margin / ON_THE_WAY)),
+        });
+        self.flight = None;
+        self.failure = None;
+        true
+    }
+
+    /// A fetch has failed. `false` where that one was given up.
+    pub(super) fn fail(&mut self, number: u64, status: Status, now: Instant, chance: f64) -> bool {
+        if !self.is_under_way(number) {
+            return false;
+        }
+        let row = self.failure.as_ref().map_or(0, |failure| failure.row);
+        let until = now.checked_add(wait(row, chance)).unwrap_or(now);
+        self.failure = Some(Failure {
+            status,
+            row: row.saturating_add(1),
+            until,
+        });
+        self.flight = None;
+        true
+    }
+
+    /// A fetch has come to nothing, by nobody's fault: the runtime that it ran on has
+    /// gone. The next call begins another.
+    pub(super) fn lose(&mut self, number: u64) {
+        if self.is_under_way(number) {
+            self.flight = None;
+        }
+    }
+
+    /// A server refuses the token that is held, by what `is_it` says. It is dropped,
+    /// unless another was a short while ago.
+    pub(super) fn refuse(&mut self, is_it: impl Fn(&T) -> bool, now: Instant) {
+        let is_deaf = self.deaf_until.is_some_and(|until| now < until);
+        if is_deaf || !self.held.as_ref().is_some_and(|held| is_it(&held.token)) {
+            return;
+        }
+        self.held = None;
+        self.deaf_until = now.checked_add(REFUSAL_WAIT);
+    }
+
+    /// The token that there is, and until when calls may take it without asking; `None`
+    /// of the latter is for ever.
+    pub(super) fn view(&self) -> Option<(T, Option<Instant>)> {
+        let held = self.held.as_ref()?;
+        let next = match (&self.flight, &self.failure) {
+            (Some(flight), _) => Some(flight.until),
+            (None, Some(failure)) => Some(failure.until),
+            (None, None) => held.renew_at,
+        };
+        let until = match (next, held.usable_until) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Some((held.token.clone(), until))
+    }
+
+    /// Whether nothing is lost with it.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let is_over = |held: &Held<T>| is_past(held.usable_until, now);
+        let may_fetch = |failure: &Failure| failure.until <= now;
+        self.flight.is_none()
+            && self.held.as_ref().is_none_or(is_over)
+            && self.failure.as_ref().is_none_or(may_fetch)
+    }
+
+    fn is_under_way(&self, number: u64) -> bool {
+        self.flight.is_some_and(|flight| flight.number == number)
+    }
+}
+
+/// How long to wait after one more failure, when there were `row` before it.
+fn wait(row: u32, chance: f64) -> Duration {
+    let exponent = i32::try_from(row.min(32)).unwrap_or(32);
+    let wait = FIRST_WAIT.as_secs_f64() * FACTOR.powi(exponent);
+    let spread = 1.0 + JITTER * (2.0 * chance - 1.0);
+    Duration::from_secs_f64(wait.min(LONGEST_WAIT.as_secs_f64()) * spread)
+}
+
+/// What a fetch ends with that is given up.
+pub(super) fn overdue() -> Status {
+    let text = format!("the token source gave nothing within {PATIENCE:?}");
+    Status::new(Code::Unavailable, text)
+}
+
+fn stillborn() -> Status {
+    let text = "the token source gave a token that has expired already; does this machine's \
+                clock go right?";
+    Status::new(Code::Unavailable, text)
+}
+
+#[cfg(test)]
+mod tests;

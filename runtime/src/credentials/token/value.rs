@@ -1,0 +1,99 @@
+//! A token and how long it lives. A value only; it must never be printed.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::metadata::{Metadata, MetadataError};
+
+/// What says who calls, for as long as it lives: what a
+/// [`TokenSource`](crate::TokenSource) gives.
+///
+/// One of which no expiry is said lives until a server refuses it with
+/// `UNAUTHENTICATED`. Its text is never printed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::Token;
+///
+/// let token = Token::bearer("mF_9.B5f-4.1JqM")?.expires_in(Duration::from_secs(3_600));
+/// assert!(!format!("{token:?}").contains("mF_9"));
+/// # Ok::<(), grpc_runtime::MetadataError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Token {
+    metadata: Metadata,
+    life: Life,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Life {
+    Unlimited,
+    For(Duration),
+    Until(SystemTime),
+}
+
+impl Token {
+    /// A token that is sent as `authorization: Bearer …` (RFC 6750).
+    ///
+    /// # Errors
+    /// `text` has a character outside printable ASCII.
+    pub fn bearer(text: &str) -> Result<Self, MetadataError> {
+        let value = format!("Bearer {text}");
+        Metadata::from_pairs([("authorization", value)]).map(Self::from_metadata)
+    }
+
+    /// A token that is sent as this metadata, under keys of your own. Of these the
+    /// `Debug` of [`Metadata`], which pickers and handlers see, hides `authorization`,
+    /// `proxy-authorization` and `cookie` alone.
+    pub fn from_metadata(metadata: Metadata) -> Self {
+        Self {
+            metadata,
+            life: Life::Unlimited,
+        }
+    }
+
+    /// It expires so long after it was asked for: OAuth's `expires_in`. A token that
+    /// lives for [`Duration::ZERO`] has expired and fails the calls that wait for it
+    /// with `UNAVAILABLE`; [`Duration::MAX`] is no expiry.
+    pub fn expires_in(mut self, life: Duration) -> Self {
+        self.life = Life::For(life);
+        self
+    }
+
+    /// It expires then, by this machine's clock. One that has expired already fails
+    /// the calls that wait for it with `UNAVAILABLE`.
+    pub fn expires_at(mut self, at: SystemTime) -> Self {
+        self.life = Life::Until(at);
+        self
+    }
+
+    /// What is sent, and when it expires, if it does. It was asked for at `asked`; `now`
+    /// and `wall` are the same moment.
+    pub(super) fn into_parts(
+        self,
+        asked: Instant,
+        now: Instant,
+        wall: SystemTime,
+    ) -> (Metadata, Option<Instant>) {
+        let expires = match self.life {
+            Life::Unlimited => None,
+            Life::For(life) => asked.checked_add(life),
+            Life::Until(at) => {
+                let rest = at.duration_since(wall).unwrap_or_default();
+                now.checked_add(rest)
+            }
+        };
+        (self.metadata, expires)
+    }
+}
+
+/// Without the text.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}
