@@ -22,12 +22,14 @@ sys.dont_write_bytecode = True
 
 import namespaces
 import process
-from fleet import Counting, client, expect
+from fleet import Counting, client, expect, run
 
 # The ends of the link, and who is there.
 NEAR, FAR = "near", "far"
-ADDRESSES = {NEAR: "10.99.0.1/24", FAR: "10.99.0.2/24"}
+ADDRESSES = {NEAR: ("10.99.0.1/24", "fe80::1/64"), FAR: ("10.99.0.2/24", "fe80::2/64")}
 TARGET = "ipv4:10.99.0.2:50051"
+# Of addresses of the link, which lead nowhere without a zone.
+LOCAL_TARGET = f"ipv6:[fe80::2%{NEAR}]:50051"
 # In seconds: when a silent connection is asked about and given up, and when a call is.
 KEEPALIVE, PATIENCE, DEADLINE = 10, 2, 1.5
 # What else a step may take on a machine that does other things too: lines come each second.
@@ -47,8 +49,10 @@ class Link:
         self.there = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
         namespaces.ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR)
         namespaces.ip("link", "set", FAR, "netns", str(holder.pid))
-        for end, address in ADDRESSES.items():
-            self.ip(end, "address", "add", address, "dev", end)
+        for end, addresses in ADDRESSES.items():
+            for address in addresses:
+                # Nobody else can have it.
+                self.ip(end, "address", "add", address, "dev", end, "nodad")
             self.set(end, "up")
 
     def ip(self, end, *arguments):
@@ -108,6 +112,9 @@ def case(binaries, whole):
         link = Link(stack)
         serve = [binaries / "interop_server", "--port=50051", "--tell_connections"]
         server = Counting(stack, [*link.there, *serve, "--delay_ms=5"])
+        local = [binaries / "fleet_client", f"--target={LOCAL_TARGET}", "--calls=10"]
+        _, total = run(local, STEP)
+        expect(total["codes"] == {"OK": 10}, f"{LOCAL_TARGET}: {total['codes']}")
         ours = stack.enter_context(client([*command, "--servers=1"]))
         ours.await_later(lambda line: set(line["codes"]) == {"OK"}, "the first calls", STEP)
         for end in [FAR, NEAR, FAR, NEAR] if whole else [FAR]:

@@ -8,3 +8,4 @@ pub(crate) mod resolver;
 pub(crate) mod running;
 pub(crate) mod target;
 pub(crate) mod updates;
+mod zone;
