@@ -51,8 +51,9 @@ class Link:
         namespaces.ip("link", "set", FAR, "netns", str(holder.pid))
         for end, addresses in ADDRESSES.items():
             for address in addresses:
-                # Nobody else can have it.
-                self.ip(end, "address", "add", address, "dev", end, "nodad")
+                # Nobody else can have one, so IPv6 need not ask around first.
+                at_once = ["nodad"] if ":" in address else []
+                self.ip(end, "address", "add", address, "dev", end, *at_once)
             self.set(end, "up")
 
     def ip(self, end, *arguments):
