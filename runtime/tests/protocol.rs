@@ -1,5 +1,5 @@
-//! `PROTOCOL.md` held against the source: every rule has its line, and every test
-//! that a line names exists. And rule 68, which is about the source itself.
+//! `PROTOCOL.md` and `CHANNELS.md` held against the source: every rule and case has its
+//! line, and every test that a line names exists. And rule 68, which is about the source itself.
 
 #![allow(
     missing_docs,
@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 const RULES: usize = 74;
+const CASES: usize = 51;
 
 /// All Rust files below a folder of this crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -44,8 +45,22 @@ fn has_test(text: &str, name: &str) -> bool {
 
 #[test]
 fn every_rule_has_its_line_and_every_test_exists() {
+    let (rules, wrong) = read(include_str!("PROTOCOL.md"), "not built yet");
+    assert_eq!(rules, RULES, "rules are missing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_case_of_channels_has_its_line_and_every_test_exists() {
+    let (cases, wrong) = read(include_str!("CHANNELS.md"), "none: ");
+    assert_eq!(cases, CASES, "cases are missing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// How many lines a table has, and what is wrong with them. A line names its tests, or
+/// begins its reason by these words.
+fn read(table: &str, reason: &str) -> (usize, Vec<String>) {
     let files = [sources("src"), sources("tests")].concat();
-    let table = include_str!("PROTOCOL.md");
     let mut next = 1;
     let mut wrong = Vec::new();
     for line in table.lines() {
@@ -59,7 +74,7 @@ fn every_rule_has_its_line_and_every_test_exists() {
         assert_eq!(number, next, "rules are told in order, each once");
         next += 1;
         let tests: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
-        if tests.is_empty() && !proof.starts_with("not built yet") {
+        if tests.is_empty() && !proof.starts_with(reason) {
             wrong.push(format!("{number} has neither a test nor a reason"));
         }
         for test in tests {
@@ -73,8 +88,7 @@ fn every_rule_has_its_line_and_every_test_exists() {
             }
         }
     }
-    assert_eq!(next, RULES + 1, "rules are missing");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    (next - 1, wrong)
 }
 
 /// gRPC's status codes document keeps these for applications, so that a client

@@ -10,11 +10,14 @@ import pathlib
 import socket
 import time
 
+import dns
+import link as drill
+import namespaces
 import peers
 from connections import Watch
 from fleet import client, expect, fleet, free_port, run, target
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
 # What one step may take, in seconds, on a machine that does other things too.
 STEP = 30
 # A run that is ended by its case.
@@ -348,3 +351,13 @@ def path(channel, count):
     """The states as far as that, once the client has ended."""
     channel.end()
     return [line["state"] for line in channel.lines[:count]]
+
+
+def names(bench):
+    """A name whose addresses change each second, and whose server is in trouble."""
+    return namespaces.run(HERE / "dns.py", bench.binaries, bench.whole, dns.BOUND)
+
+
+def link(bench):
+    """A link that fails without a word, and comes back."""
+    return namespaces.run(HERE / "link.py", bench.binaries, bench.whole, drill.BOUND)

@@ -70,6 +70,20 @@ class Server:
         os.kill(self.process.pid, signal.SIGCONT)
 
 
+class Counting:
+    """A server that tells of its connections, and how many it accepted."""
+
+    def __init__(self, stack, command, env=None):
+        self.accepted = 0
+        self.process, _ = stack.enter_context(process.listening(command, env))
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        with contextlib.suppress(ValueError):
+            for line in self.process.stdout:
+                self.accepted += line.startswith("accepted ")
+
+
 class Fleet(dict):
     """Servers by name."""
 

@@ -1,9 +1,9 @@
-//! A channel's target: gRPC's naming syntax, parsed once. It must never resolve
-//! anything.
+//! A channel's target: gRPC's naming syntax, parsed once. It must never look a name up.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::address::Address;
+use super::zone;
 
 /// Where a channel's connections go: a text in gRPC's naming syntax,
 /// `scheme:[//authority/]path`.
@@ -132,11 +132,10 @@ impl Target {
     /// What requests name as `:authority` unless the user says otherwise.
     pub(crate) fn default_authority(&self) -> String {
         match &self.place {
-            Place::Dns { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Place::Dns { host, port } => format!("{host}:{port}"),
-            Place::Addresses(addresses) => addresses
-                .first()
-                .map_or_else(String::new, SocketAddr::to_string),
+            Place::Dns { host, port } => joined(host, *port),
+            Place::Addresses(addresses) => addresses.first().map_or_else(String::new, |first| {
+                SocketAddr::new(first.ip(), first.port()).to_string()
+            }),
             Place::One(Address::Other(text)) => encoded(text),
             Place::One(_) => "localhost".to_owned(),
             Place::Other => encoded(&self.path),
@@ -147,7 +146,7 @@ impl Target {
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.place {
-            Place::Dns { .. } => f.write_str(&self.default_authority()),
+            Place::Dns { host, port } => f.write_str(&joined(host, *port)),
             Place::Addresses(addresses) => {
                 let texts: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
                 f.write_str(&texts.join(","))
@@ -155,6 +154,14 @@ impl std::fmt::Display for Target {
             Place::One(address) => address.fmt(f),
             Place::Other => write!(f, "{}://{}/{}", self.scheme, self.authority, self.path),
         }
+    }
+}
+
+fn joined(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
@@ -214,6 +221,9 @@ fn parse_host(text: &str) -> Result<Place, &'static str> {
     if host.contains(['/', '@', '?', '#', ' ']) {
         return Err("the host has a character that no host has");
     }
+    if zone::split(host).is_some() {
+        return parse_address(text, true).map(|address| Place::Addresses(vec![address]));
+    }
     Ok(Place::Dns {
         host: host.to_owned(),
         port,
@@ -243,6 +253,10 @@ fn encoded(path: &str) -> String {
 
 fn parse_address(text: &str, is_v6: bool) -> Result<SocketAddr, &'static str> {
     let (host, port) = split_port(text)?;
+    if is_v6 && zone::split(host).is_some() {
+        let address = zone::socket(host, port).map(SocketAddr::V6);
+        return address.ok_or("an address has a zone that is no interface of this machine");
+    }
     match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv6() == is_v6 => Ok(SocketAddr::new(ip, port)),
         _ if is_v6 => Err("an address is not one of IPv6"),

@@ -39,6 +39,15 @@ impl Peer {
     }
 }
 
+/// What goes along with a call to a method that the server does not have, whose route is
+/// the same for all.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) path: Box<str>,
+    /// The answer, which names the path.
+    pub(super) status: Status,
+}
+
 /// One call, as its handler sees it.
 ///
 /// When the caller cancels, its deadline passes or its connection is lost, the
@@ -108,6 +117,14 @@ impl Context {
     /// [`Method::UNKNOWN`].
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The path that was called, `/package.Service/Method`; of a method that the server
+    /// does not have, too. What counts by path lets callers make it count without end:
+    /// [`method`](Self::method) is for that.
+    pub fn path(&self) -> &str {
+        let unknown = self.extensions().get::<Unknown>();
+        unknown.map_or(self.method.path(), |unknown| &unknown.path)
     }
 
     /// What the caller sent beside the message.

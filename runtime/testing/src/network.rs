@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Address, ByteStream, Connector, Server, ServerBuilder, ServerError, ShutdownReport,
+    Address, ByteStream, Connector, Server, ServerBuilder, ServerCredentials, ServerError,
+    ShutdownReport,
 };
 
 use crate::leftovers::Leftovers;
@@ -66,11 +67,14 @@ struct Shared {
 
 /// Where a server of a network is, while it is.
 #[derive(Debug)]
-struct Seat(Mutex<Option<Server>>);
+struct Seat {
+    server: Mutex<Option<Server>>,
+    credentials: ServerCredentials,
+}
 
 impl Seat {
     fn server(&self) -> MutexGuard<'_, Option<Server>> {
-        lock(&self.0)
+        lock(&self.server)
     }
 }
 
@@ -94,9 +98,28 @@ impl Network {
     /// # Errors
     /// As [`ServerBuilder::start`].
     pub async fn bind(&self, name: &str, server: ServerBuilder) -> Result<Host, ServerError> {
-        let server = server.listen_nowhere().interceptor(self.watch(name));
+        let credentials = ServerCredentials::insecure();
+        self.bind_with(name, server, credentials).await
+    }
+
+    /// As [`bind`](Self::bind), secured as `credentials` say: with those of TLS (the
+    /// feature `tls` of grpc-runtime), channels need them too, and certificates are
+    /// checked against the server's name on the network unless the channel names another.
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::start`].
+    pub async fn bind_with(
+        &self,
+        name: &str,
+        server: ServerBuilder,
+        credentials: ServerCredentials,
+    ) -> Result<Host, ServerError> {
+        let server = server.listen_nowhere().interceptor(self.calls(name));
         let server = server.start().await?;
-        let seat = Arc::new(Seat(Mutex::new(Some(server))));
+        let seat = Arc::new(Seat {
+            server: Mutex::new(Some(server)),
+            credentials,
+        });
         lock(&self.0.seats).insert(name.to_owned(), Arc::clone(&seat));
         Ok(Host {
             network: self.clone(),
@@ -126,7 +149,9 @@ impl Network {
             .clone()
     }
 
-    fn watch(&self, name: &str) -> CallWatch {
+    /// The calls at the server of that name, which may have been bound several times or
+    /// not yet.
+    pub fn calls(&self, name: &str) -> CallWatch {
         let mut watches = lock(&self.0.watches);
         watches.entry(name.to_owned()).or_default().clone()
     }
@@ -244,7 +269,8 @@ impl Connector for NetworkConnector {
         let server = seat.server();
         let server = server.as_ref().ok_or_else(nobody)?;
         let (near, far) = link.connect();
-        server.serve_stream(ByteStream::new(far, self.from.as_str()));
+        let far = ByteStream::new(far, self.from.as_str());
+        server.serve_stream_with(far, seat.credentials.clone());
         Ok(ByteStream::new(near, to.as_str()))
     }
 }

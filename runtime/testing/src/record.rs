@@ -39,7 +39,9 @@ pub struct RecordedCall(Arc<Entry>);
 
 #[derive(Debug)]
 struct Entry {
-    path: &'static str,
+    /// Of a method that the script does not have, too.
+    path: Box<str>,
+    method: &'static str,
     metadata: Metadata,
     peer: PeerAddress,
     time_remaining: Option<Duration>,
@@ -57,7 +59,8 @@ struct Progress {
 impl RecordedCall {
     pub(crate) fn begin(context: &Context) -> Self {
         Self(Arc::new(Entry {
-            path: context.method().path(),
+            path: context.path().into(),
+            method: context.method().path(),
             metadata: context.metadata().clone(),
             peer: context.peer().clone(),
             time_remaining: context.time_remaining(),
@@ -85,7 +88,7 @@ impl RecordedCall {
 
     /// The call, where it has not ended, in the words of a failed assertion.
     pub(crate) fn leftover(&self) -> Option<String> {
-        let (path, peer, took) = (self.method(), self.peer(), self.0.began.elapsed());
+        let (path, peer, took) = (self.path(), self.peer(), self.0.began.elapsed());
         let is_left = self.code().is_none();
         is_left.then(|| format!("call {path} from {peer}, for {took:?}"))
     }
@@ -93,7 +96,12 @@ impl RecordedCall {
     /// The path of the method, `/package.Service/Method`; of one that the script does not
     /// have, [`Method::UNKNOWN`](grpc_runtime::Method::UNKNOWN)'s.
     pub fn method(&self) -> &'static str {
-        self.0.path
+        self.0.method
+    }
+
+    /// The path that the client asked for, also where the script does not have it.
+    pub fn path(&self) -> &str {
+        &self.0.path
     }
 
     /// The metadata that the client sent.

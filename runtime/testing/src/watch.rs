@@ -15,6 +15,9 @@ use crate::leftovers::Leftovers;
 /// It is an interceptor, and sees what interceptors see: add it first, so that calls which
 /// others hold up are among those it knows.
 ///
+/// What a test of a limit wants to know: [`running`](Self::running) calls, and the
+/// [`most`](Self::most) that ever ran at once.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,24 +41,57 @@ pub struct CallWatch(Arc<Mutex<Running>>);
 struct Running {
     next: u64,
     calls: BTreeMap<u64, Call>,
+    most: usize,
 }
 
 #[derive(Debug)]
 struct Call {
-    path: &'static str,
+    path: Box<str>,
     peer: PeerAddress,
     began: Instant,
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, peer, took) = (self.path, &self.peer, self.began.elapsed());
+        let (path, peer, took) = (&self.path, &self.peer, self.began.elapsed());
         write!(f, "call {path} from {peer}, for {took:?}")
     }
 }
 
 impl CallWatch {
-    fn running(&self) -> MutexGuard<'_, Running> {
+    /// How many calls run now.
+    pub fn running(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// How many calls ran at once, at the most.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{Channel, Method, UnaryCall};
+    /// use grpc_testing::{CallWatch, Reply, Script};
+    ///
+    /// const GET: Method = Method::unary("/shop.Orders/Get");
+    ///
+    /// let slow = Reply::message(&"a book".to_owned()).delay(Duration::from_secs(1));
+    /// let (script, watch) = (Script::new().on(GET.path(), slow), CallWatch::default());
+    /// let channel = Channel::in_process(script.server().interceptor(watch.clone()))?;
+    /// let get = || UnaryCall::<String>::new(&channel, GET, &()).response();
+    /// let (one, two) = tokio::join!(get(), get());
+    /// (one?, two?);
+    /// get().await?;
+    /// assert_eq!((watch.most(), watch.running()), (2, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn most(&self) -> usize {
+        self.lock().most
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,20 +99,21 @@ impl CallWatch {
 impl ServerInterceptor for CallWatch {
     async fn intercept(&self, context: &mut Context, mut next: Next<'_>) -> Outcome {
         let call = Call {
-            path: context.method().path(),
+            path: context.path().into(),
             peer: context.peer().clone(),
             began: Instant::now(),
         };
         let key = {
-            let mut running = self.running();
+            let mut running = self.lock();
             running.next += 1;
             let key = running.next;
             running.calls.insert(key, call);
+            running.most = running.most.max(running.calls.len());
             key
         };
         let watch = self.clone();
         next.on_end(move |_| {
-            watch.running().calls.remove(&key);
+            watch.lock().calls.remove(&key);
         });
         next.run(context).await
     }
@@ -85,7 +122,7 @@ impl ServerInterceptor for CallWatch {
 /// The calls whose handlers have not ended.
 impl Leftovers for CallWatch {
     fn leftovers(&self) -> Vec<String> {
-        let running = self.running();
+        let running = self.lock();
         running.calls.values().map(ToString::to_string).collect()
     }
 }

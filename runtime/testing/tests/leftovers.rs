@@ -95,11 +95,12 @@ async fn any_server_can_be_watched() {
     let replies = ServerStreamingCall::<String>::new(&channel, WATCH, &()).start();
     script.received(1).await;
     let left = watch.leftovers();
-    assert_eq!(left.len(), 1);
+    assert_eq!((left.len(), watch.running(), watch.most()), (1, 1, 1));
     assert!(
         left[0].starts_with("call /shop.Orders/Watch from in-process"),
         "{left:?}"
     );
     drop(replies);
     no_leftovers(&watch, SECOND).await;
+    assert_eq!((watch.running(), watch.most()), (0, 1));
 }

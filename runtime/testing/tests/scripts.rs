@@ -83,6 +83,7 @@ async fn a_method_without_an_answer_is_unimplemented_and_recorded() {
     assert_eq!(failure.code(), Code::Unimplemented);
     let call = &script.calls()[0];
     assert_eq!(call.method(), Method::UNKNOWN.path());
+    assert_eq!(call.path(), GET.path());
     let failure = call.failure().unwrap();
     assert!(
         failure.message().contains(GET.path()),

@@ -100,6 +100,29 @@ async fn lets_go(listener: TcpListener, go_away: bool) -> usize {
 }
 
 #[tokio::test]
+async fn a_connection_that_its_server_ended_is_ended_here_too() {
+    for policy in [0, 1] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let channel = &policies(&address, BOUND * 3)[policy];
+        let mut states = channel.watch_state();
+        channel.connect().unwrap();
+        let accepted = timeout(BOUND, listener.accept()).await.unwrap();
+        let (mut socket, _) = accepted.unwrap();
+        socket.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let ready = states.wait_for(ConnectivityState::Ready);
+        assert!(timeout(BOUND, ready).await.unwrap());
+        // The channel lives on, and its socket does not wait for another reason to go.
+        socket.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        timeout(BOUND, socket.read_to_end(&mut rest))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_lets_go_at_once_is_not_dialled_in_a_loop() {
     for go_away in [true, false] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -30,6 +30,7 @@ pub fn about(options: &Options, peers: &Peers, h2load: Option<&H2load>) -> About
     About {
         rounds: options.rounds(),
         quick: options.quick,
+        partial: options.only.is_some(),
         day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         machine: machine(),
         busy: busy(),

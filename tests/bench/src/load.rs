@@ -13,6 +13,8 @@ use crate::security::Security;
 pub enum Task {
     /// A unary call that answers at once.
     Hello,
+    /// The same, over one channel to three servers.
+    Balanced,
     /// A unary call whose handler awaits once.
     Yield,
     /// A unary call whose handler waits for a millisecond.
@@ -56,12 +58,22 @@ impl Task {
     /// What one of them is called.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Hello | Self::Yield | Self::Sleep | Self::Spin | Self::Echo(_) => "call",
+            Self::Hello
+            | Self::Balanced
+            | Self::Yield
+            | Self::Sleep
+            | Self::Spin
+            | Self::Echo(_) => "call",
             Self::Pull | Self::Push | Self::Chat => "message",
             Self::PingPong => "round trip",
             Self::Connect | Self::Connections => "connection",
             Self::Streams => "stream",
         }
+    }
+
+    /// How many servers a channel leads to.
+    pub fn servers(self) -> usize {
+        if self == Self::Balanced { 3 } else { 1 }
     }
 
     /// Whether a call has one message each way.
@@ -85,6 +97,7 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hello => "hello",
+            Self::Balanced => "balanced",
             Self::Yield => "yield",
             Self::Sleep => "sleep",
             Self::Spin => "spin",
@@ -109,6 +122,7 @@ impl FromStr for Task {
         }
         let all = [
             Self::Hello,
+            Self::Balanced,
             Self::Yield,
             Self::Sleep,
             Self::Spin,

@@ -139,9 +139,13 @@ impl<'a> Round<'a> {
             timed,
             ..self.load
         };
-        let command = self.peers.serve(server, setup, load.security);
-        let serving = Process::start(format!("{server}'s server"), setup, Role::Server, command)?;
-        let address = serving.line()?;
+        let start = |_| {
+            let command = self.peers.serve(server, setup, load.security);
+            Process::start(format!("{server}'s server"), setup, Role::Server, command)
+        };
+        let serving = (0..load.task.servers()).map(start);
+        let serving = Servers(serving.collect::<Result<_, _>>()?);
+        let address = serving.addresses()?;
         match (by, self.h2load) {
             (By::H2load, Some(h2load)) => {
                 drive_with_h2load(h2load, setup, load, &serving, &address)
@@ -157,11 +161,33 @@ impl<'a> Round<'a> {
     }
 }
 
+/// The servers of a load.
+struct Servers(Vec<Process>);
+
+impl Servers {
+    /// With commas between them.
+    fn addresses(&self) -> Result<String, Error> {
+        let lines = self.0.iter().map(Process::line);
+        Ok(lines.collect::<Result<Vec<_>, _>>()?.join(","))
+    }
+
+    fn usage(&self) -> Result<Usage, Error> {
+        let mut all = Usage::default();
+        for each in &self.0 {
+            let usage = each.usage()?;
+            all.cpu += usage.cpu;
+            all.resident += usage.resident;
+            all.peak += usage.peak;
+        }
+        Ok(all)
+    }
+}
+
 fn drive_with_h2load(
     h2load: &H2load,
     setup: Setup,
     load: Load,
-    serving: &Process,
+    serving: &Servers,
     address: &str,
 ) -> Result<Run, Error> {
     let warm_up = Load {
@@ -178,7 +204,7 @@ fn drive_with_h2load(
     })
 }
 
-fn drive_with_peer(load: Load, serving: &Process, mut driving: Process) -> Result<Run, Error> {
+fn drive_with_peer(load: Load, serving: &Servers, mut driving: Process) -> Result<Run, Error> {
     match driving.line()?.as_str() {
         "ready" => {}
         line => return Err(format!("a client said '{line}'").into()),

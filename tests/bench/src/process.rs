@@ -28,7 +28,7 @@ pub struct Process {
 }
 
 /// What a process has used up to a moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// User and system time of all its threads.
     pub cpu: Duration,

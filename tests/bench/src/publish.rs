@@ -1,5 +1,6 @@
 //! Puts a report's tables into `PERFORMANCE.md`, between its markers. All that
-//! stands between markers comes from one report; it must never touch the rest.
+//! stands between markers comes from one report, but for tables that say of which run
+//! of their own they are; it must never touch the rest.
 
 use std::path::Path;
 
@@ -14,6 +15,11 @@ const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.svg");
 /// Rewrites the page, and the plot beside this package's manifest.
 pub fn publish(report: &Report) -> Result<(), Error> {
     let mut page = std::fs::read_to_string(PAGE)?;
+    if report.about.partial {
+        std::fs::write(PAGE, with_part(&page, report)?)?;
+        println!("published: {}", Path::new(PAGE).canonicalize()?.display());
+        return Ok(());
+    }
     page = replace(&page, "run", &about(&report.about))?;
     let groups = Group::ALL.map(Group::name);
     for group in groups.into_iter().chain([build_cost::GROUP]) {
@@ -28,6 +34,18 @@ pub fn publish(report: &Report) -> Result<(), Error> {
         println!("published: {}", path.display());
     }
     Ok(())
+}
+
+/// The page with the tables of a run of some works, each of which says so.
+fn with_part(page: &str, report: &Report) -> Result<String, Error> {
+    let mut page = page.to_owned();
+    for group in Group::ALL.map(Group::name) {
+        if let Some(table) = table::table(report, group, Style::Markdown) {
+            let text = format!("{table}\n\nOf a run of its own. {}", about(&report.about));
+            page = replace(&page, group, &text)?;
+        }
+    }
+    Ok(page)
 }
 
 /// Replaces what stands between a part's markers.

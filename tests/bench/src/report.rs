@@ -21,6 +21,9 @@ pub struct Report {
 pub struct About {
     pub rounds: usize,
     pub quick: bool,
+    /// Whether only some works were measured.
+    #[serde(default)]
+    pub partial: bool,
     /// When it began, in UTC.
     pub day: String,
     pub machine: String,

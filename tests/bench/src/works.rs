@@ -52,6 +52,7 @@ pub enum Group {
     Streaming,
     Large,
     Handlers,
+    Balance,
     Memory,
     Tls,
 }
@@ -84,11 +85,12 @@ pub enum Arrangement {
 }
 
 impl Group {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unary,
         Self::Streaming,
         Self::Large,
         Self::Handlers,
+        Self::Balance,
         Self::Memory,
         Self::Tls,
     ];
@@ -99,6 +101,7 @@ impl Group {
             Self::Streaming => "streaming",
             Self::Large => "large",
             Self::Handlers => "handlers",
+            Self::Balance => "balance",
             Self::Memory => "memory",
             Self::Tls => "tls",
         }
@@ -333,6 +336,31 @@ pub const WORKS: &[Work] = &[
         load: Load::new(Task::Spin, 1, 16, 4_000),
         setup: Setup::Free,
         aspects: BESIDE,
+    },
+    Work {
+        name: "balanced-1x1",
+        group: Group::Balance,
+        title: "unary over three servers, 1 at a time",
+        load: Load::new(Task::Balanced, 1, 1, 20_000),
+        setup: Setup::Pinned,
+        aspects: &[
+            seen(Measure::ClientCpu),
+            seen(Measure::P50),
+            seen(Measure::P99),
+        ],
+    },
+    Work {
+        name: "balanced-1x100",
+        group: Group::Balance,
+        title: "unary over three servers, 100 at a time",
+        load: Load::new(Task::Balanced, 1, 100, 50_000),
+        setup: Setup::Pinned,
+        aspects: &[
+            seen(Measure::ClientCpu),
+            seen(Measure::Wall),
+            seen(Measure::P50),
+            seen(Measure::P99),
+        ],
     },
     Work {
         name: "connections",

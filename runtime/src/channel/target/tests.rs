@@ -61,6 +61,49 @@ fn every_form_of_target() {
 }
 
 #[test]
+fn a_zone_is_an_interface_of_this_machine_and_nobody_else_hears_of_it() {
+    for text in [
+        "ipv6:[fe80::1%7]:80",
+        "ipv6:fe80::1%7,[fe80::2%8]:81",
+        "[fe80::1%7]:80",
+        "dns:///[fe80::1%7]:80",
+    ] {
+        let target = Target::parse(text).unwrap();
+        let Place::Addresses(addresses) = target.place() else {
+            panic!("{text}: {target:?}");
+        };
+        let numbers = addresses.iter().map(|address| match address {
+            SocketAddr::V6(address) => address.scope_id(),
+            SocketAddr::V4(_) => 0,
+        });
+        let numbers: Vec<_> = numbers.collect();
+        assert_eq!(numbers[..], [7, 8][..addresses.len()], "{text}");
+        let authority = target.default_authority();
+        assert!(authority.starts_with("[fe80::1]:"), "{authority}");
+        assert!(target.to_string().starts_with("[fe80::1%7]:"), "{target}");
+    }
+    for text in [
+        "ipv6:[fe80::1%nowhere]:80",
+        "[fe80::1%nowhere]:80",
+        "ipv6:[fe80::1%7]:80,[fe80::2%nowhere]:80",
+    ] {
+        let error = Target::parse(text).expect_err(text).to_string();
+        assert!(error.contains("no interface"), "{error}");
+    }
+    assert!(Target::parse("ipv6:[fe80::1%]:80").is_err());
+    assert!(Target::parse("ipv4:[fe80::1%7]:80").is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_zone_may_be_a_name_and_its_percent_sign_that_of_a_uri() {
+    let by_number = Target::parse("ipv6:[fe80::1%1]:80").unwrap();
+    for text in ["ipv6:[fe80::1%lo]:80", "ipv6:[fe80::1%25lo]:80"] {
+        assert_eq!(Target::parse(text).unwrap().place(), by_number.place());
+    }
+}
+
+#[test]
 fn what_is_no_target_is_refused_with_a_reason() {
     for text in [
         "",

@@ -15,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::framing::{self, Side};
 use crate::server::answer;
 use crate::server::calls::{Call, Gathering, Request, Running, Stage};
-use crate::server::unimplemented::Unimplemented;
+use crate::server::context::Unknown;
 use crate::status::{Code, Status};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -55,7 +55,8 @@ impl ServerConnection {
                 let Some(unknown) = router.unknown() else {
                     return answer::refuse(connection, stream, status);
                 };
-                envelope.extensions.insert(Unimplemented(status));
+                let path = String::from_utf8_lossy(received.path).into();
+                envelope.extensions.insert(Unknown { path, status });
                 unknown
             }
         };

@@ -300,7 +300,8 @@ async fn a_servers_interceptors_see_calls_to_methods_that_it_does_not_have() {
                 return Status::unauthenticated("who are you?").into();
             }
             let outcome = next.run(context).await;
-            self.0.add(format!("{:?}", outcome.result().unwrap_err()));
+            let (path, failure) = (context.path(), outcome.result().unwrap_err());
+            self.0.add(format!("{path}: {failure:?}"));
             outcome
         }
     }
@@ -334,7 +335,10 @@ async fn a_servers_interceptors_see_calls_to_methods_that_it_does_not_have() {
 
     let lines = log.lines();
     assert_eq!(lines.len(), 3, "{lines:?}");
-    assert!(lines[0].contains("test.Elsewhere/Unary"), "{}", lines[0]);
+    let paths = [ELSEWHERE, ELSEWHERE, NEW].map(|method| format!("{}: ", method.path()));
+    for (line, path) in lines.iter().zip(&paths) {
+        assert!(line.starts_with(path), "{line}");
+    }
     let refused = elsewhere().metadata("x-refuse", "1");
     assert_eq!(refused.await.unwrap_err().code(), Code::Unauthenticated);
 }

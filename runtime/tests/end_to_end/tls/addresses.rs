@@ -1,6 +1,7 @@
 //! TLS with several addresses: one whose TLS is broken keeps nobody from the
 //! others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::certificates::Authority;
@@ -9,7 +10,7 @@ use super::{Who, serve, who};
 use crate::addresses::{Peer, call, nobody, peer, target};
 use crate::support::{Echo, EchoStub, service};
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, Phase, Server, ServerCredentials, ServerTls,
+    Channel, ChannelCredentials, Code, Phase, RoundRobin, Server, ServerCredentials, ServerTls,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -129,6 +130,27 @@ async fn one_name_holds_for_all_addresses() {
     let unnamed = authority.client().build().unwrap();
     let status = super::failure(&channel(&[nobody(), address(&server)], unnamed)).await;
     assert!(status.message().contains("shop.test"), "{status}");
+}
+
+#[tokio::test]
+async fn round_robin_secures_each_of_its_connections() {
+    let authority = Authority::new();
+    let servers = [
+        start(authority.server()).await,
+        start(authority.server()).await,
+    ];
+    let channel = Channel::builder(target(&[address(&servers[0]), address(&servers[1])]))
+        .unwrap()
+        .balance(RoundRobin::new())
+        .build(authority.client().build().unwrap())
+        .unwrap();
+    let (stub, began) = (EchoStub(channel), Instant::now());
+    // Who calls: a port for each connection.
+    let mut callers = BTreeSet::new();
+    while callers.len() < servers.len() {
+        assert!(began.elapsed().as_secs() < 20, "{callers:?}");
+        callers.insert(call(&stub).await.unwrap().text);
+    }
 }
 
 /// The second one begins beside the first, and both have their 20 s.

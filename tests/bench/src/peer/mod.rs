@@ -46,6 +46,8 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Where connections go, and with which credentials: made once.
     type Target: Clone + Send + Sync + 'static;
 
+    /// Takes several addresses, with commas between them, where a load has several
+    /// servers.
     fn target(address: &str, security: Security) -> Result<Self::Target, Error>;
 
     /// May leave the connecting to the first call.
@@ -86,18 +88,19 @@ impl Implementation {
 
     /// Whether its server can be asked for a load.
     pub fn serves(self, load: Load) -> bool {
-        self.secures(load) && !(self.is_foreign() && load.task.is_probed())
+        self.brings(load) && !(self.is_foreign() && load.task.is_probed())
     }
 
     /// Whether its client can do a load.
     pub fn drives(self, load: Load) -> bool {
         let task = load.task;
-        self.secures(load) && !(self.is_foreign() && (task.is_probed() || task.is_idle()))
+        self.brings(load) && !(self.is_foreign() && (task.is_probed() || task.is_idle()))
     }
 
-    /// TLS is between those that bring it.
-    fn secures(self, load: Load) -> bool {
-        load.security == Security::Plain || matches!(self, Self::Ours | Self::Tonic)
+    /// TLS and channels to several servers are between those that bring them.
+    fn brings(self, load: Load) -> bool {
+        let is_plain = load.security == Security::Plain && load.task.servers() == 1;
+        is_plain || matches!(self, Self::Ours | Self::Tonic)
     }
 
     /// It gets the load divided by this, so that a round ends in time.

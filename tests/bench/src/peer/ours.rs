@@ -5,7 +5,8 @@ pub(super) mod generated {
 }
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Context, Receiver, Sender, Server, ServerCredentials, Status,
+    Channel, ChannelCredentials, Context, Receiver, RoundRobin, Sender, Server, ServerCredentials,
+    Status,
 };
 
 use self::generated::{BenchServer, BenchServicer, BenchStub, Count, Payload, Reply, Request};
@@ -138,7 +139,13 @@ impl super::Client for Client {
     }
 
     async fn connect((address, credentials): &Self::Target) -> Result<Self, Error> {
-        let channel = Channel::new(address, credentials.clone())?;
+        let channel = if address.contains(',') {
+            Channel::builder(format!("ipv4:{address}"))?
+                .balance(RoundRobin::new())
+                .build(credentials.clone())?
+        } else {
+            Channel::new(address, credentials.clone())?
+        };
         Ok(Self(BenchStub::new(channel)))
     }
 

@@ -137,28 +137,39 @@ fn requests(count: usize) -> impl tokio_stream::Stream<Item = Request> + Send + 
     tokio_stream::iter((0..count).map(|_| request()))
 }
 
+fn endpoint(address: &str, security: Security) -> Result<Endpoint, Error> {
+    let scheme = match security {
+        Security::Plain => "http",
+        Security::Tls => "https",
+    };
+    let endpoint = Endpoint::try_from(format!("{scheme}://{address}"))?;
+    if security == Security::Plain {
+        return Ok(endpoint);
+    }
+    let config = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(security::roots()?))
+        .domain_name(SERVER_NAME);
+    Ok(endpoint.tls_config(config)?)
+}
+
 impl super::Client for Client {
     type Chat = (mpsc::Sender<Request>, Streaming<Reply>);
 
-    type Target = Endpoint;
+    type Target = Vec<Endpoint>;
 
-    fn target(address: &str, security: Security) -> Result<Endpoint, Error> {
-        let scheme = match security {
-            Security::Plain => "http",
-            Security::Tls => "https",
-        };
-        let endpoint = Endpoint::try_from(format!("{scheme}://{address}"))?;
-        if security == Security::Plain {
-            return Ok(endpoint);
-        }
-        let config = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(security::roots()?))
-            .domain_name(SERVER_NAME);
-        Ok(endpoint.tls_config(config)?)
+    fn target(addresses: &str, security: Security) -> Result<Vec<Endpoint>, Error> {
+        addresses
+            .split(',')
+            .map(|address| endpoint(address, security))
+            .collect()
     }
 
-    async fn connect(target: &Endpoint) -> Result<Self, Error> {
-        Ok(Self(BenchClient::new(target.connect_lazy())))
+    async fn connect(target: &Vec<Endpoint>) -> Result<Self, Error> {
+        let channel = match &target[..] {
+            [endpoint] => endpoint.connect_lazy(),
+            several => Channel::balance_list(several.iter().cloned()),
+        };
+        Ok(Self(BenchClient::new(channel)))
     }
 
     async fn greet(&self, task: Task) -> Result<String, Error> {

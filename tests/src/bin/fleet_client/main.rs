@@ -15,14 +15,17 @@
 //! - `--wait_for_ready`: calls wait for a connection.
 //! - `--keepalive_ms=MS` and `--keepalive_timeout_ms=MS`: as the channel's options, which
 //!   raise them to 10 s and to 1 s; no keepalive unless set.
+//! - `--max_resolution_age_ms=MS`: as the channel's option, which raises it to 1 s; none
+//!   unless set.
 //! - `--servers=N`: calls are made, and not counted, until as many different servers
 //!   have answered.
 //! - `--states`: makes no calls, but connects, and prints a line for each state of the
 //!   channel, until standard input has ended.
 //!
-//! A line: `{"servers":{"a":334},"codes":{"OK":334},"attempts":334,"p50_us":90,"p99_us":200}`.
-//! The times are those of the calls that ended with OK, in microseconds. Each is of
-//! the calls since the line before, and has their number as `"part"`; the last is of all.
+//! A line: `{"servers":{"a":334},"codes":{"OK":334},"attempts":334,"p50_us":90,"p99_us":200,
+//! "longest_us":400}`. The times are microseconds: the percentiles of the calls that ended
+//! with OK, the longest of all. Each line is of the calls since the line before, and has
+//! their number as `"part"`; the last is of all.
 
 mod tally;
 
@@ -59,8 +62,17 @@ struct Plan {
     wait_for_ready: bool,
     keepalive: Duration,
     keepalive_timeout: Duration,
+    max_resolution_age: Duration,
     servers: usize,
     states: bool,
+}
+
+/// A time in milliseconds, or without an end where it is not set.
+fn limit(flags: &mut Flags, name: &str) -> Result<Duration, Failure> {
+    Ok(match flags.take(name, 0)? {
+        0 => Duration::MAX,
+        time => Duration::from_millis(time),
+    })
 }
 
 impl Plan {
@@ -83,11 +95,9 @@ impl Plan {
             channels: flags.take("channels", 1)?,
             timeout: Duration::from_millis(flags.take("timeout_ms", 20_000)?),
             wait_for_ready: flags.take("wait_for_ready", false)?,
-            keepalive: match flags.take("keepalive_ms", 0)? {
-                0 => Duration::MAX,
-                time => Duration::from_millis(time),
-            },
+            keepalive: limit(flags, "keepalive_ms")?,
             keepalive_timeout: Duration::from_millis(flags.take("keepalive_timeout_ms", 20_000)?),
+            max_resolution_age: limit(flags, "max_resolution_age_ms")?,
             servers: flags.take("servers", 0)?,
             states: flags.take("states", false)?,
         };
@@ -100,7 +110,8 @@ impl Plan {
     fn channel(&self) -> Result<Channel, Failure> {
         let builder = Channel::builder(&self.target)?
             .keepalive_time(self.keepalive)
-            .keepalive_timeout(self.keepalive_timeout);
+            .keepalive_timeout(self.keepalive_timeout)
+            .max_resolution_age(self.max_resolution_age);
         let builder = match &*self.balance {
             "pick_first" => builder,
             "round_robin" => builder.balance(RoundRobin::new()),

@@ -15,6 +15,8 @@ struct Tally {
     calls: u64,
     /// How long those took that ended with OK, in microseconds.
     times: Vec<u64>,
+    /// How long the longest took, however it ended, in microseconds.
+    longest: u64,
 }
 
 /// What came of all calls, and of those since the last line.
@@ -64,11 +66,12 @@ impl Tallies {
 
 impl Tally {
     fn add(&mut self, answer: Result<String, Status>, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.longest = self.longest.max(took);
         let code = match answer {
             Ok(server) => {
                 *self.servers.entry(server).or_default() += 1;
-                self.times
-                    .push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+                self.times.push(took);
                 Code::Ok
             }
             Err(status) => status.code(),
@@ -86,6 +89,7 @@ impl Tally {
         }
         self.calls += other.calls;
         self.times.extend(other.times);
+        self.longest = self.longest.max(other.longest);
     }
 
     fn line(&mut self) -> Value {
@@ -97,6 +101,7 @@ impl Tally {
             "attempts": self.calls,
             "p50_us": self.percentile(50),
             "p99_us": self.percentile(99),
+            "longest_us": self.longest,
         })
     }
 
@@ -128,6 +133,7 @@ mod tests {
             "attempts": 101,
             "p50_us": 50,
             "p99_us": 99,
+            "longest_us": 9_000_000,
         });
         assert_eq!(tally.line(), expected);
     }

@@ -2,6 +2,8 @@
 //! then printed as `listening on ADDRESS`) and `--use_tls`, with the PEM files
 //! `--tls_cert_file` and `--tls_key_file`. For the tests of fleets it also takes
 //!
+//! - `--host=HOST`: where it listens; `[::]` unless set.
+//! - `--tell_connections`: a line is printed for each connection that it accepts.
 //! - `--server_id=NAME`: who answers, where a request asks for it; `rust-PID` unless set.
 //! - `--fail_percent=N`: that share of the unary calls fails with `UNAVAILABLE`; 0
 //!   unless set.
@@ -26,6 +28,8 @@ grpc_runtime::include_proto!("grpc.testing");
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut flags = Flags::parse(std::env::args().skip(1))?;
     let port: u16 = flags.take("port", 8080)?;
+    let host = flags.take("host", "[::]".to_owned())?;
+    let tells_connections = flags.take("tell_connections", false)?;
     let credentials = server_credentials(&mut flags)?;
     let member = fleet::Member::take(&mut flags)?;
     let mut http2 = Http2Options::default();
@@ -36,11 +40,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         age => Duration::from_millis(age),
     };
     flags.finish()?;
-    let server = Server::builder()
+    let mut builder = Server::builder();
+    if tells_connections {
+        builder = builder.on_accept(|incoming| {
+            println!("accepted {}", incoming.peer());
+            true
+        });
+    }
+    let server = builder
         .http2(http2)
         .max_connection_age(age)
         .add_service(TestServiceServer::new(service::Interop::new(member)))
-        .listen_with(format!("[::]:{port}"), credentials)
+        .listen_with(format!("{host}:{port}"), credentials)
         .start()
         .await?;
     println!("listening on {}", server.addresses()[0]);

@@ -159,9 +159,8 @@ async fn a_list_that_the_policy_refuses_is_looked_up_again_after_the_backoff() {
     assert!((0.8..1.3).contains(&elapsed), "{elapsed}");
 }
 
-#[tokio::test]
-async fn the_system_knows_localhost_and_not_what_cannot_be() {
-    let lookup = |host: &str| Lookup {
+fn lookup(host: &str) -> Lookup {
+    Lookup {
         host: host.to_owned(),
         port: 5,
         timeout: Duration::from_secs(20),
@@ -169,7 +168,28 @@ async fn the_system_knows_localhost_and_not_what_cannot_be() {
             waits: Waits::default(),
             max_age: None,
         },
-    };
+    }
+}
+
+#[test]
+fn a_lookup_without_an_answer_ends_when_its_time_is_over() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    let runtime = runtime.unwrap();
+    // The one thread for lookups has something else to do.
+    let (over, waits) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || waits.recv());
+    let mut slow = lookup("localhost");
+    slow.timeout = Duration::from_millis(50);
+    let status = runtime.block_on(slow.addresses()).unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    let text = "resolve 'localhost': no answer within 50ms";
+    assert_eq!(status.message(), text);
+    drop(over);
+}
+
+#[tokio::test]
+async fn the_system_knows_localhost_and_not_what_cannot_be() {
     let found = lookup("localhost").addresses().await.unwrap();
     assert!(
         found
