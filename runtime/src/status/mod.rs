@@ -204,9 +204,8 @@ impl fmt::Display for Status {
         if !self.0.message.is_empty() {
             write!(f, ": {}", self.0.message)?;
         }
-        match self.0.phase {
-            Some(phase) => write!(f, " ({phase})")?,
-            None => {}
+        if let Some(phase) = self.0.phase {
+            write!(f, " ({phase})")?;
         }
         let mut number = 0;
         self.attempts().iter().try_for_each(|attempt| {

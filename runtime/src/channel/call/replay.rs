@@ -19,7 +19,7 @@ pub(super) struct Replay {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Passed {
     /// Chunks that its connection has.
-    passed: usize,
+    chunks: usize,
     has_end: bool,
     framed: u64,
 }
@@ -27,12 +27,12 @@ pub(super) struct Passed {
 impl Passed {
     /// Of a replay that is cleared nothing is left to pass on.
     pub(super) fn restart(&mut self) {
-        self.passed = 0;
+        self.chunks = 0;
     }
 
     /// Of two attempts, the one with more is further on.
     pub(super) fn passed(&self) -> usize {
-        self.passed + usize::from(self.has_end)
+        self.chunks + usize::from(self.has_end)
     }
 }
 
@@ -51,20 +51,20 @@ impl Replay {
 
     /// What an attempt has not passed on yet.
     pub(super) fn next(&self, progress: &mut Passed) -> Outgoing {
-        let chunks = self.chunks.iter().skip(progress.passed).cloned();
+        let chunks = self.chunks.iter().skip(progress.chunks).cloned();
         let outgoing = Outgoing {
             chunks: chunks.collect(),
             end: self.has_end && !progress.has_end,
             ..Outgoing::default()
         };
-        progress.passed = self.chunks.len();
+        progress.chunks = self.chunks.len();
         progress.has_end = self.has_end;
         outgoing
     }
 
     /// Whether an attempt has passed everything on.
     pub(super) fn is_passed(&self, progress: &Passed) -> bool {
-        progress.passed == self.chunks.len() && progress.has_end == self.has_end
+        progress.chunks == self.chunks.len() && progress.has_end == self.has_end
     }
 
     /// An attempt framed so many bytes: those of them that no other did before.

@@ -6,4 +6,3 @@ pub(crate) mod resolution;
 pub(crate) mod resolver;
 pub(crate) mod running;
 pub(crate) mod updates;
-mod zone;

@@ -364,9 +364,12 @@ impl Application for ClientConnection {
             let Some(open) = self.calls.get_mut(&stream) else {
                 continue;
             };
-            let taken = open.take(|state, at_once| match at_once {
-                true => Some(state.take_outbound()),
-                false => state.take_when_due(now),
+            let taken = open.take(|state, at_once| {
+                if at_once {
+                    Some(state.take_outbound())
+                } else {
+                    state.take_when_due(now)
+                }
             });
             match taken {
                 Some(outgoing) => pass_on(connection, stream, open, outgoing),
