@@ -140,7 +140,7 @@ impl Connector for Counting {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-pub(crate) async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
+async fn servers_that_come_and_go_fail_no_call_and_touch_no_other_connection() {
     let servers = [serve("a").await, serve("b").await, serve("c").await];
     let (teller, builder) = told();
     let counting = Counting::default();
