@@ -46,7 +46,7 @@ pub struct Method {
     path: &'static str,
     /// Where the second slash stands. Invariant: `path[0]` and `path[slash]` are
     /// slashes, no other byte is, and each is followed by something.
-    slash: usize,
+    slash: u16,
     shape: Shape,
     is_idempotent: bool,
 }
@@ -62,7 +62,7 @@ impl Method {
     ///
     /// # Panics
     ///
-    /// If `path` is not of that form. In a constant, as in generated code, that
+    /// If `path` is not of that form, or longer than 65,535 bytes. In a constant, as in generated code, that
     /// is an error of compilation.
     pub const fn new(path: &'static str, shape: Shape) -> Self {
         let bytes = path.as_bytes();
@@ -83,6 +83,12 @@ impl Method {
             slash > 1 && slash + 1 < bytes.len(),
             "a method's path is /service/method"
         );
+        assert!(
+            bytes.len() <= u16::MAX as usize,
+            "a method's path is at most 65,535 bytes long"
+        );
+        #[expect(clippy::cast_possible_truncation, reason = "it is within the path")]
+        let slash = slash as u16;
         Self {
             path,
             slash,
@@ -138,12 +144,12 @@ impl Method {
 
     /// The service's full name, such as `example.HelloService`.
     pub const fn service(&self) -> &'static str {
-        self.path.split_at(self.slash).0.split_at(1).1
+        self.path.split_at(self.slash as usize).0.split_at(1).1
     }
 
     /// The method's own name, such as `SayHello`.
     pub const fn name(&self) -> &'static str {
-        self.path.split_at(self.slash + 1).1
+        self.path.split_at(self.slash as usize + 1).1
     }
 
     /// Which sides stream.

@@ -95,22 +95,31 @@ pub(crate) struct ReceivedHead {
 /// Reads a response's head that is not trailers-only, or says why this is no gRPC
 /// response. `encodings` are those that this side takes.
 pub(crate) fn read_head(fields: &Fields, encodings: Encodings) -> Result<ReceivedHead, Status> {
-    check_http(fields)?;
     if fields.overflowed() {
+        check_http(fields)?;
         return Err(too_large("response head"));
     }
+    let mut is_ok = false;
     let mut encoding = Compression::Identity;
     let mut metadata = Metadata::default();
+    // What is no gRPC is told as that, whatever else is wrong with it.
     for (name, value) in fields.iter() {
         match name {
-            [b':', ..] | b"content-type" | b"grpc-accept-encoding" | b"content-length" => {}
+            b":status" => is_ok = value == b"200",
+            b"content-type" => is_ok &= is_grpc(value),
+            [b':', ..] | b"grpc-accept-encoding" | b"content-length" => {}
             b"grpc-encoding" => {
-                encoding = encodings
-                    .read(value)
-                    .map_err(|text| Status::new(Code::Internal, text).with_phase(Phase::Receive))?;
+                encoding = encodings.read(value).map_err(|text| {
+                    let status = Status::new(Code::Internal, text).with_phase(Phase::Receive);
+                    check_http(fields).err().unwrap_or(status)
+                })?;
             }
-            _ => append(&mut metadata, name, value)?,
+            _ => append(&mut metadata, name, value)
+                .map_err(|status| check_http(fields).err().unwrap_or(status))?,
         }
+    }
+    if !is_ok {
+        check_http(fields)?;
     }
     Ok(ReceivedHead { encoding, metadata })
 }
@@ -123,12 +132,12 @@ pub(crate) fn read_trailers(fields: &Fields) -> Result<Metadata, Status> {
     let mut details = Bytes::new();
     for (name, value) in fields.iter() {
         match name {
+            b"grpc-status" => code = Some(Code::from_wire(value)),
             [b':', ..]
             | b"content-type"
             | b"grpc-encoding"
             | b"grpc-accept-encoding"
             | b"content-length" => {}
-            b"grpc-status" => code = Some(Code::from_wire(value)),
             b"grpc-message" => message = status::message::decode(value),
             b"grpc-status-details-bin" => {
                 // Details that cannot be read must not cost the caller the code.

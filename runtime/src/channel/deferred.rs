@@ -58,6 +58,7 @@ impl Deferred {
         }
     }
 
+    #[inline]
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.calls.first_key_value().map(|((at, _), _)| *at)
     }

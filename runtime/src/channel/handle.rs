@@ -94,7 +94,6 @@ impl Channel {
 
     /// What a service config says of the calls of a method, if anything; `Err` where that
     /// is not known yet.
-    #[inline]
     pub(crate) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
         self.shared.outlook.terms_of(method)
     }
@@ -111,12 +110,15 @@ impl Channel {
         &self.shared.common.http2
     }
 
-    /// Has the call attempted more than once, as its method's config says.
+    /// Whether a service config may have a say in calls.
     #[inline]
-    pub(crate) fn repeat(&self, open: &mut Open, repeats: Option<Arc<Repeats>>) {
-        if let Some(repeats) = repeats {
-            open.repeat(repeats, self.shared.base());
-        }
+    pub(crate) fn has_terms(&self) -> bool {
+        self.shared.outlook.has_terms()
+    }
+
+    /// Has the call attempted more than once, as its method's config says.
+    pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<Repeats>) {
+        open.repeat(repeats, self.shared.base());
     }
 
     /// Has the config's say in a call that began at `start` once it is known.

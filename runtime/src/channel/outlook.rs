@@ -79,9 +79,14 @@ impl Outlook {
         }
     }
 
+    /// Whether anything is said of calls, or may be.
+    #[inline]
+    pub(super) fn has_terms(&self) -> bool {
+        self.mark.load(Ordering::Relaxed) != NONE
+    }
+
     /// What is said of the calls of a method, if anything is; `Err` where that is not
     /// known yet.
-    #[inline]
     pub(super) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
         match self.mark.load(Ordering::Relaxed) {
             NONE => Ok(None),

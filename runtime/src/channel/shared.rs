@@ -124,6 +124,7 @@ impl Shared {
     }
 
     /// Begins a call, and has its hedge wait for its time.
+    #[inline]
     pub(super) fn begin(&self, open: Box<Open>) {
         if open.is_hedged()
             && let Some(hedge) = open.hedge(clock::now())

@@ -132,6 +132,7 @@ impl Waiting {
         }
     }
 
+    #[inline]
     fn leaves(&mut self, key: u64, open: &mut Open) {
         open.attempt.is_queued = false;
         if let Some(deadline) = open.options.deadline {
@@ -184,14 +185,19 @@ impl Waiting {
         self.watch(key, open);
     }
 
+    #[inline]
     fn watch(&mut self, key: u64, open: &Open) {
         if let Some(deadline) = open.options.deadline {
-            let caller = Caller {
-                state: Arc::clone(&open.state),
-                attempts: open.attempts.clone(),
-            };
-            self.deadlines.insert((deadline, key), caller);
+            self.watch_until(deadline, key, open);
         }
+    }
+
+    fn watch_until(&mut self, deadline: Instant, key: u64, open: &Open) {
+        let caller = Caller {
+            state: Arc::clone(&open.state),
+            attempts: open.attempts.clone(),
+        };
+        self.deadlines.insert((deadline, key), caller);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -212,10 +218,10 @@ impl Waiting {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let first = self.deadlines.first_key_value();
         let deadline = first.map(|((deadline, _), _)| *deadline);
-        [deadline, self.deferred.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        match (deadline, self.deferred.next_timeout()) {
+            (Some(deadline), Some(due)) => Some(deadline.min(due)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// Ends the calls whose time is up, with the status that `expired` makes; their

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -73,6 +74,11 @@ impl Drop for Over {
 }
 
 impl Ending {
+    /// When the call must have ended.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(Deadline::instant)
+    }
+
     /// Waits for the end; whether the call was broken off.
     pub(crate) fn cancelled(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
         let calls = self.lock();

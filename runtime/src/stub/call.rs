@@ -18,7 +18,6 @@ use crate::channel::call::open::Open;
 use crate::channel::config::method_config::Repeats;
 use crate::clock;
 use crate::credentials::CallCredentials;
-use crate::deadline::Deadline;
 use crate::framing::{self, Compression, FramingError, Side};
 use crate::metadata::{Metadata, MetadataError};
 use crate::method::Method;
@@ -31,14 +30,24 @@ pub(crate) struct Call {
     channel: Channel,
     method: Method,
     options: CallOptions,
-    /// The call that this one is made for, and when it must have ended.
-    outer: Option<(Arc<Ending>, Option<Instant>)>,
+    /// The call that this one is made for.
+    outer: Option<Arc<Ending>>,
     /// The whole request, where the method takes one message.
     request: Option<Bytes>,
+    /// The first thing that was wrong with an option: the call fails with it.
+    error: Option<Status>,
     /// It has no timeout of 0.
     has_time: bool,
     /// It says itself how long it may take, if only that this has no end.
     is_timed: bool,
+}
+
+/// What a service config has to say once the call has begun.
+enum Further {
+    /// It is attempted more than once.
+    Attempts(Arc<Repeats>),
+    /// The channel does not know its config yet; the call began then.
+    Unknown(Instant),
 }
 
 impl Call {
@@ -54,6 +63,7 @@ impl Call {
             options,
             outer: None,
             request: None,
+            error: None,
             has_time: true,
             is_timed: false,
         }
@@ -65,7 +75,7 @@ impl Call {
         // The limit may still be changed, so it is checked at the start.
         match framing::encode_message(message, usize::MAX, &mut buffer) {
             Ok(()) => call.request = Some(buffer.freeze()),
-            Err(error) => call.options.error = Some(error.into_status(Side::Client)),
+            Err(error) => call.error = Some(error.into_status(Side::Client)),
         }
         call
     }
@@ -84,8 +94,7 @@ impl Call {
     }
 
     pub(crate) fn inherit(&mut self, context: &Context) {
-        let deadline = context.deadline().map(Deadline::instant);
-        self.outer = Some((Arc::clone(context.ending()), deadline));
+        self.outer = Some(Arc::clone(context.ending()));
     }
 
     /// Applies a change to the metadata; what is wrong with it fails the call.
@@ -95,7 +104,7 @@ impl Call {
     ) {
         if let Err(error) = change(&mut self.options.metadata) {
             let error = Status::from(error).with_phase(Phase::Send);
-            self.options.error.get_or_insert(error);
+            self.error.get_or_insert(error);
         }
     }
 
@@ -141,25 +150,24 @@ impl Call {
         Ok(())
     }
 
-    /// Has the service config's say. How the call is attempted more than once, and when
-    /// it began where the channel does not know its config yet.
-    #[inline]
-    fn settle(&mut self) -> (Option<Arc<Repeats>>, Option<Instant>) {
+    /// Has the service config's say, which few channels have.
+    #[inline(never)]
+    fn settle(&mut self) -> Option<Further> {
         match self.channel.terms_of(&self.method) {
-            Ok(None) => (None, None),
+            Ok(None) => None,
             Ok(Some(config)) => {
                 self.options.hold_to(&config, clock::now());
                 self.has_time &= config.timeout.is_none_or(|it| !it.is_zero());
-                (config.repeats, None)
+                config.repeats.map(Further::Attempts)
             }
-            Err(_) => (None, Some(clock::now())),
+            Err(_) => Some(Further::Unknown(clock::now())),
         }
     }
 
     /// Starts the call. It is under way when this returns; nothing has waited.
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
-        let outer = self.outer.as_ref().and_then(|(_, deadline)| *deadline);
+        let outer = self.outer.as_ref().and_then(|outer| outer.deadline());
         self.options.deadline = [own, outer].into_iter().flatten().min();
         if self.options.deadline.is_none()
             && !self.is_timed
@@ -167,7 +175,11 @@ impl Call {
         {
             self.timeout(timeout);
         }
-        let (repeats, unsettled) = self.settle();
+        let further = if self.channel.has_terms() {
+            self.settle()
+        } else {
+            None
+        };
         let send_buffer = self.channel.http2().send_buffer;
         let sends = Coding {
             encoding: self.options.compression,
@@ -176,7 +188,7 @@ impl Call {
         let watched = self.channel.is_watched();
         let ledger = watched.then(|| Ledger::new(self.method, clock::now()));
         let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
-        let error = self.options.error.take().or_else(|| {
+        let error = self.error.take().or_else(|| {
             if !self.has_time {
                 return Some(no_time());
             }
@@ -193,12 +205,13 @@ impl Call {
             return started;
         }
         let mut open = Open::boxed(state, self.method, self.options, self.request);
-        self.channel.repeat(&mut open, repeats);
-        if let Some(start) = unsettled {
-            self.channel.await_config(&mut open, start);
+        match further {
+            None => {}
+            Some(Further::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),
+            Some(Further::Unknown(start)) => self.channel.await_config(&mut open, start),
         }
         self.channel.open(open);
-        if let Some((outer, _)) = self.outer {
+        if let Some(outer) = self.outer {
             outer.adopt(&started.state);
         }
         started

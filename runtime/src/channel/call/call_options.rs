@@ -8,7 +8,6 @@ use crate::credentials::CallCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::metadata::Metadata;
-use crate::status::Status;
 
 /// The options of one call.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +22,6 @@ pub(crate) struct CallOptions {
     pub(crate) compression: Compression,
     /// The caller's; once they have been added, those that want to hear of a refusal.
     pub(crate) credentials: Option<CallCredentials>,
-    /// The first thing that was wrong with an option: the call fails with it.
-    pub(crate) error: Option<Status>,
 }
 
 impl CallOptions {

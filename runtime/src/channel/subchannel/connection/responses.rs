@@ -102,32 +102,24 @@ impl ClientConnection {
         outcome: Outcome,
         now: Instant,
     ) {
+        let code = match &outcome {
+            Outcome::Goes => return,
+            // The server has said its last word; a request that still streams has no
+            // reader.
+            Outcome::Ends(_) => ErrorCode::NO_ERROR,
+            Outcome::Fails(_) | Outcome::Loses => ErrorCode::CANCEL,
+        };
+        connection.reset(stream, code);
+        let Some(open) = self.remove(stream) else {
+            return;
+        };
+        forget_whole(connection, stream, &open);
         match outcome {
-            Outcome::Goes => {}
-            Outcome::Ends(ended) => {
-                // The server has said its last word; a request that still
-                // streams has no reader.
-                connection.reset(stream, ErrorCode::NO_ERROR);
-                if let Some(open) = self.remove(stream) {
-                    forget_whole(connection, stream, &open);
-                    match ended {
-                        Ok(trailing) => succeed(open, trailing, now),
-                        Err(status) => open.fail_attempt(status, self.peer.as_ref(), now),
-                    }
-                }
+            Outcome::Ends(Ok(trailing)) => succeed(open, trailing, now),
+            Outcome::Ends(Err(status)) | Outcome::Fails(status) => {
+                open.fail_attempt(status, self.peer.as_ref(), now);
             }
-            Outcome::Fails(status) => {
-                connection.reset(stream, ErrorCode::CANCEL);
-                if let Some(open) = self.remove(stream) {
-                    forget_whole(connection, stream, &open);
-                    open.fail_attempt(status, self.peer.as_ref(), now);
-                }
-            }
-            Outcome::Loses => {
-                connection.reset(stream, ErrorCode::CANCEL);
-                connection.forget(stream);
-                self.remove(stream);
-            }
+            Outcome::Goes | Outcome::Loses => {}
         }
     }
 

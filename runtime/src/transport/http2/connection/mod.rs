@@ -283,7 +283,7 @@ impl Connection {
     }
 
     /// Gives a field list back, so that the next header block needs none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recycle(&mut self, mut fields: Fields) {
         const KEEP: usize = 4;
         if self.spare_fields.len() < KEEP {
