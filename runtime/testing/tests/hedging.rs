@@ -8,7 +8,7 @@ use grpc_runtime::{
     Channel, ChannelCredentials, ClientStreamingCall, Code, HedgingPolicy, Metadata, Method,
     MethodConfig, RetryThrottling, ServerStreamingCall, ServiceConfig, Status, UnaryCall,
 };
-use grpc_testing::{Host, Link, Network, Reply, Script, no_leftovers};
+use grpc_testing::{Host, Link, Network, RecordedCall, Reply, Script, no_leftovers};
 use tokio::time::Instant;
 
 const GET: Method = Method::unary("/shop.Orders/Get");
@@ -78,7 +78,7 @@ fn get(channel: &Channel) -> UnaryCall<String> {
 async fn codes(script: &Script) -> Vec<Option<Code>> {
     // Those that are cancelled hear of it a moment later.
     tokio::time::sleep(SECOND).await;
-    script.calls().iter().map(|call| call.code()).collect()
+    script.calls().iter().map(RecordedCall::code).collect()
 }
 
 #[tokio::test(start_paused = true)]
