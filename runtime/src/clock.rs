@@ -7,6 +7,15 @@ pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// The earlier of two moments, of which there may be one or none.
+#[inline]
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// The time of the day, for what others say in it. No test moves it.
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()

@@ -28,8 +28,8 @@ use crate::transport::http2::instructions_tests::rounds;
 use crate::transport::http2::options::Http2Options;
 use crate::transport::io::Io;
 use crate::{
-    Address, ByteStream, ChannelCredentials, Connector, Receiver, RoundRobin, Sender, Status,
-    clock, framing,
+    Address, ByteStream, ChannelCredentials, Code, Connector, MethodConfig, Receiver, RetryPolicy,
+    RetryThrottling, RoundRobin, Sender, ServiceConfig, Status, clock, framing,
 };
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -368,14 +368,18 @@ async fn call(channel: Channel, mut fars: Vec<DuplexStream>, calls: usize) {
     }
 }
 
-/// One connection, as channels have by default.
-async fn call_one(calls: usize) {
+/// One connection, as channels have by default, with what `configure` adds.
+async fn call_by(calls: usize, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) {
     let (near, far) = tokio::io::duplex(64 << 10);
     let near = Mutex::new(Some(Io::Memory(near)));
     let connect = move || near.lock().unwrap().take().unwrap();
     let connects = Connects::Function(Arc::new(connect));
-    let channel = ChannelBuilder::over(connects, "localhost:50051").build_plain();
-    call(channel, vec![far], calls).await;
+    let builder = ChannelBuilder::over(connects, "localhost:50051");
+    call(configure(builder).build_plain(), vec![far], calls).await;
+}
+
+async fn call_one(calls: usize) {
+    call_by(calls, |builder| builder).await;
 }
 
 /// What is left of the streams to connect by.
@@ -396,6 +400,22 @@ fn client_unary() {
 #[test]
 fn client_unary_of_ten() {
     runtime().block_on(call_one(BATCH));
+}
+
+/// A retry policy, with throttling, that no call needs.
+#[test]
+fn client_unary_retry() {
+    let policy = RetryPolicy::new([Code::Unavailable]);
+    let config = ServiceConfig::builder()
+        .method(
+            "helloworld.Greeter",
+            "SayHello",
+            MethodConfig::new().retry(policy),
+        )
+        .retry_throttling(RetryThrottling::new(10.0, 0.1))
+        .build()
+        .unwrap();
+    runtime().block_on(call_by(1, |builder| builder.service_config(config)));
 }
 
 /// Three connections, by turns.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::interceptor::{ClientInterceptor, Interceptors};
-use super::call::open::Open;
-use super::config::method_config::{MethodConfig, Repeats};
+use super::call::open::{Home, Open};
+use super::config::method_config::{MethodTerms, Repeats};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Unknown;
 use super::prepare::prepare;
@@ -92,10 +92,15 @@ impl Channel {
         self.shared.calls.timeout
     }
 
-    /// What a service config says of the calls of a method, if anything; `Err` where that
-    /// is not known yet.
-    pub(crate) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
-        self.shared.outlook.terms_of(method)
+    /// Shows `say` what a service config says of the calls of a method, if anything; `Err`
+    /// where that is not known yet.
+    #[inline]
+    pub(crate) fn terms_of<T>(
+        &self,
+        method: &Method,
+        say: impl FnOnce(MethodTerms<'_>) -> T,
+    ) -> Result<Option<T>, Unknown> {
+        self.shared.outlook.terms_of(method, say)
     }
 
     pub(crate) fn limits(&self) -> CallLimits {
@@ -116,14 +121,19 @@ impl Channel {
         self.shared.outlook.has_terms()
     }
 
+    fn home(&self) -> Arc<dyn Home> {
+        let shared: Arc<Shared> = Arc::clone(&self.shared);
+        shared
+    }
+
     /// Has the call attempted more than once, as its method's config says.
     pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<Repeats>) {
-        open.repeat(repeats, self.shared.base());
+        open.repeat(repeats, self.home());
     }
 
     /// Has the config's say in a call that began at `start` once it is known.
     pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
-        open.await_config(start, self.shared.base());
+        open.await_config(start, self.home());
     }
 
     /// Starts a call: with its interceptors and its credentials, if it has any,

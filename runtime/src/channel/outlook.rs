@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::call::open::Open;
 use super::call::plan::{AttemptLimits, Purse};
-use super::config::method_config::MethodConfig;
+use super::config::method_config::MethodTerms;
 use super::config::retry_policy::RetryThrottling;
 use super::connectivity::{Connectivity, ConnectivityState};
 use super::pick::Picks;
@@ -85,13 +85,21 @@ impl Outlook {
         self.mark.load(Ordering::Relaxed) != NONE
     }
 
-    /// What is said of the calls of a method, if anything is; `Err` where that is not
-    /// known yet.
-    pub(super) fn terms_of(&self, method: &Method) -> Result<Option<MethodConfig>, Unknown> {
+    /// Shows `say` what is said of the calls of a method, if anything is; `Err` where that
+    /// is not known yet.
+    #[inline]
+    pub(super) fn terms_of<T>(
+        &self,
+        method: &Method,
+        say: impl FnOnce(MethodTerms<'_>) -> T,
+    ) -> Result<Option<T>, Unknown> {
         match self.mark.load(Ordering::Relaxed) {
             NONE => Ok(None),
             UNKNOWN => Err(Unknown),
-            _ => Ok(self.terms.load().as_ref().and_then(|it| it.of(method))),
+            _ => {
+                let terms = self.terms.load();
+                Ok(terms.as_ref().and_then(|it| it.of(method)).map(say))
+            }
         }
     }
 

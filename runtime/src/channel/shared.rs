@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::background;
-use super::call::open::{self, Base, Home, Open};
-use super::call::plan::AttemptLimits;
+use super::call::open::{self, Home, Open};
+use super::call::plan::{AttemptLimits, Purse};
 use super::carrier::{self, Carrier};
 use super::connectivity::ConnectivityState;
 use super::hub::Hub;
@@ -63,6 +63,10 @@ impl Home for Shared {
             open.fail(status, clock::now());
         }
     }
+
+    fn purse(&self) -> &Arc<Purse> {
+        self.outlook.purse()
+    }
 }
 
 impl Shared {
@@ -99,7 +103,7 @@ impl Shared {
     /// Hands a call to the task of the connection that is picked for it.
     pub(super) fn enqueue(&self, open: Box<Open>) {
         // The hub has the service config's say in those that began without it.
-        let open = if open.unsettled.is_none() && self.carrier.is_driven() {
+        let open = if open.is_settled() && self.carrier.is_driven() {
             match self.outlook.open(open) {
                 Ok(()) => return,
                 Err(open) => open,
@@ -111,15 +115,6 @@ impl Shared {
             && let Ask::Open(open) = ask
         {
             open.fail(status, clock::now());
-        }
-    }
-
-    /// What this lends to calls that may have several attempts.
-    pub(super) fn base(self: &Arc<Self>) -> Base {
-        let home: Arc<Self> = Arc::clone(self);
-        Base {
-            purse: Arc::clone(self.outlook.purse()),
-            home,
         }
     }
 

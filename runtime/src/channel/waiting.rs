@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::call::open::{Attempts, Open};
 use super::deferred::Deferred;
 use crate::call::state::CallState;
+use crate::clock;
 use crate::status::Status;
 
 /// The shortest queue that is worth clearing.
@@ -157,12 +158,12 @@ impl Waiting {
                 continue;
             }
             let (deadline, was_queued) = (open.options.deadline, open.attempt.is_queued);
-            let was_settled = open.unsettled.is_none();
+            let was_settled = open.is_settled();
             open.attempt.is_queued = false;
             match route(open) {
                 Routed::Stays(mut open) => {
                     open.attempt.is_queued = was_queued;
-                    if was_settled != open.unsettled.is_none() {
+                    if was_settled != open.is_settled() {
                         self.moves(key, deadline, &open);
                     }
                     self.queue.push_back((key, open));
@@ -195,7 +196,7 @@ impl Waiting {
     fn watch_until(&mut self, deadline: Instant, key: u64, open: &Open) {
         let caller = Caller {
             state: Arc::clone(&open.state),
-            attempts: open.attempts.clone(),
+            attempts: open.attempts().cloned(),
         };
         self.deadlines.insert((deadline, key), caller);
     }
@@ -218,10 +219,7 @@ impl Waiting {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let first = self.deadlines.first_key_value();
         let deadline = first.map(|((deadline, _), _)| *deadline);
-        match (deadline, self.deferred.next_timeout()) {
-            (Some(deadline), Some(due)) => Some(deadline.min(due)),
-            (one, other) => one.or(other),
-        }
+        clock::earlier(deadline, self.deferred.next_timeout())
     }
 
     /// Ends the calls whose time is up, with the status that `expired` makes; their

@@ -153,13 +153,22 @@ impl Call {
     /// Has the service config's say, which few channels have.
     #[inline(never)]
     fn settle(&mut self) -> Option<Further> {
-        match self.channel.terms_of(&self.method) {
-            Ok(None) => None,
-            Ok(Some(config)) => {
-                self.options.hold_to(&config, clock::now());
-                self.has_time &= config.timeout.is_none_or(|it| !it.is_zero());
-                config.repeats.map(Further::Attempts)
+        let Self {
+            channel,
+            method,
+            options,
+            has_time,
+            ..
+        } = self;
+        let said = channel.terms_of(method, |terms| {
+            if let Some(config) = terms.config {
+                options.hold_to(config, clock::now);
+                *has_time &= config.timeout.is_none_or(|it| !it.is_zero());
             }
+            terms.repeats.map(Arc::clone)
+        });
+        match said {
+            Ok(repeats) => repeats.flatten().map(Further::Attempts),
             Err(_) => Some(Further::Unknown(clock::now())),
         }
     }
@@ -168,7 +177,7 @@ impl Call {
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
         let outer = self.outer.as_ref().and_then(|outer| outer.deadline());
-        self.options.deadline = [own, outer].into_iter().flatten().min();
+        self.options.deadline = clock::earlier(own, outer);
         if self.options.deadline.is_none()
             && !self.is_timed
             && let Some(timeout) = self.channel.default_timeout()

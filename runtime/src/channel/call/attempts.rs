@@ -277,7 +277,9 @@ impl Held {
 
     fn let_go(&mut self, plan: &Plan) {
         self.replay.clear();
-        plan.free(std::mem::take(&mut self.kept));
+        if self.kept > 0 {
+            plan.free(std::mem::take(&mut self.kept));
+        }
     }
 
     /// The attempt that has sent most; of several, `number` or the first.

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use crate::channel::config::method_config::MethodConfig;
+use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
@@ -25,15 +26,15 @@ pub(crate) struct CallOptions {
 }
 
 impl CallOptions {
-    /// What a service config says of a call that began at `start`: the shorter time and
+    /// What a service config says of a call that began at `start()`: the shorter time and
     /// the smaller messages count, and whether it waits for readiness unless the program
     /// has said so.
-    pub(crate) fn hold_to(&mut self, config: &MethodConfig, start: Instant) {
+    pub(crate) fn hold_to(&mut self, config: &MethodConfig, start: impl FnOnce() -> Instant) {
         // A timeout beyond what the clock can count is none.
         let latest = config
             .timeout
-            .and_then(|timeout| start.checked_add(timeout));
-        self.deadline = [self.deadline, latest].into_iter().flatten().min();
+            .and_then(|timeout| start().checked_add(timeout));
+        self.deadline = clock::earlier(self.deadline, latest);
         if let Some(bytes) = config.max_request_message_size {
             let limit = &mut self.limits.max_send_message_size;
             *limit = bytes.min(*limit);

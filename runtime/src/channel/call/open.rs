@@ -16,7 +16,7 @@ use super::plan::{Plan, Purse};
 use super::response::Response;
 use crate::call::command::Link;
 use crate::call::state::{CallState, Outgoing};
-use crate::channel::config::method_config::{MethodConfig, Repeats};
+use crate::channel::config::method_config::{MethodTerms, Repeats};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
 use crate::method::Method;
@@ -29,6 +29,9 @@ use crate::transport::http2::credit::Reports;
 pub(crate) trait Home: Send + Sync {
     /// Has the call wait for its time, and for a pick.
     fn attempt(&self, open: Box<Open>);
+
+    /// What its calls share for their further attempts.
+    fn purse(&self) -> &Arc<Purse>;
 }
 
 /// What the attempts of one call share.
@@ -42,17 +45,26 @@ pub(crate) enum Due {
     Never,
 }
 
-/// What a call needs that began before the service config was known.
-pub(crate) struct Unsettled {
-    start: Instant,
-    base: Base,
+/// What there is to a call beside its first attempt. Most calls have nothing.
+pub(crate) enum Further {
+    /// The service config was not known when the call began, and has a say still.
+    Unsettled(Box<Unsettled>),
+    /// Others may follow on the first attempt, which is all there is as yet.
+    First(First),
+    Attempts(Arc<Attempts>),
 }
 
-/// What a channel lends to the calls that may have several attempts.
-#[derive(Clone)]
-pub(crate) struct Base {
-    pub(crate) purse: Arc<Purse>,
-    pub(crate) home: Arc<dyn Home>,
+pub(crate) struct Unsettled {
+    start: Instant,
+    home: Arc<dyn Home>,
+}
+
+pub(crate) struct First {
+    repeats: Arc<Repeats>,
+    home: Arc<dyn Home>,
+    /// When it had its stream.
+    began: Option<Instant>,
+    is_committed: bool,
 }
 
 /// A call that waits for a stream, or runs on one.
@@ -64,10 +76,7 @@ pub(crate) struct Open {
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
-    /// What it shares with the call's other attempts, where its method may have several.
-    pub(crate) attempts: Option<Arc<Attempts>>,
-    /// Set where the service config was not known yet and has a say still.
-    pub(crate) unsettled: Option<Box<Unsettled>>,
+    pub(crate) further: Option<Further>,
 }
 
 impl Open {
@@ -85,50 +94,94 @@ impl Open {
             options,
             request,
             attempt: Attempt::new(0),
-            attempts: None,
-            unsettled: None,
+            further: None,
         })
     }
 
     /// The service config is to have its say once it is known.
-    pub(crate) fn await_config(&mut self, start: Instant, base: Base) {
-        self.unsettled = Some(Box::new(Unsettled { start, base }));
+    pub(crate) fn await_config(&mut self, start: Instant, home: Arc<dyn Home>) {
+        self.further = Some(Further::Unsettled(Box::new(Unsettled { start, home })));
+    }
+
+    /// Whether the service config has had its say.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        !matches!(self.further, Some(Further::Unsettled(_)))
     }
 
     /// It may have several attempts, unless its request is too large to be kept for them.
-    pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, base: Base) {
-        let plan = Plan::new(repeats, base.purse);
+    pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
-        if plan.fits(size) {
-            self.attempts = Some(attempts::Attempts::new(plan, base.home));
+        if !home.purse().fits(size) {
+            return;
+        }
+        let is_hedged = matches!(*repeats, Repeats::Hedging(_));
+        let first = First {
+            repeats,
+            home,
+            began: None,
+            is_committed: false,
+        };
+        self.further = Some(Further::First(first));
+        if is_hedged {
+            self.share();
         }
     }
 
-    /// Has the service config's say, as `config_of` knows it, in a call that began before
+    /// What the call's attempts share, once there may be another one.
+    pub(crate) fn attempts(&self) -> Option<&Arc<Attempts>> {
+        match &self.further {
+            Some(Further::Attempts(attempts)) => Some(attempts),
+            _ => None,
+        }
+    }
+
+    /// There may be another one from now on.
+    fn share(&mut self) {
+        if let Some(Further::First(first)) = &self.further {
+            let purse = Arc::clone(first.home.purse());
+            let plan = Plan::new(Arc::clone(&first.repeats), purse);
+            let attempts = attempts::Attempts::new(plan, Arc::clone(&first.home));
+            if let Some(began) = first.began {
+                attempts.begin(0, began);
+            }
+            if first.is_committed {
+                attempts.commit(0);
+            }
+            self.further = Some(Further::Attempts(attempts));
+        }
+    }
+
+    /// Has the service config's say, as `terms_of` knows it, in a call that began before
     /// it was known. What is wrong with the call then.
-    pub(crate) fn settle(
+    pub(crate) fn settle<'a>(
         &mut self,
-        config_of: impl FnOnce(&Method) -> Option<MethodConfig>,
+        terms_of: impl FnOnce(&Method) -> Option<MethodTerms<'a>>,
         now: Instant,
     ) -> Result<(), Status> {
-        let Some(unsettled) = self.unsettled.take() else {
+        let unsettled = match self.further.take() {
+            Some(Further::Unsettled(unsettled)) => *unsettled,
+            further => {
+                self.further = further;
+                return Ok(());
+            }
+        };
+        let Some(terms) = terms_of(&self.method) else {
             return Ok(());
         };
-        let Some(config) = config_of(&self.method) else {
-            return Ok(());
-        };
-        self.options.hold_to(&config, unsettled.start);
+        if let Some(config) = terms.config {
+            self.options.hold_to(config, || unsettled.start);
+        }
         let limit = self.options.limits.max_send_message_size;
         let size = self.request.as_ref().map_or(0, |it| it.len() - PREFIX_LEN);
         if size > limit {
             let error = FramingError::SendTooLarge { size, limit };
             return Err(error.into_status(Side::Client));
         }
-        if let Some(repeats) = config.repeats {
-            let home = Arc::clone(&unsettled.base.home);
-            self.repeat(repeats, unsettled.base);
+        if let Some(repeats) = terms.repeats {
+            self.repeat(Arc::clone(repeats), Arc::clone(&unsettled.home));
             if let Some(hedge) = self.hedge(now) {
-                home.attempt(hedge);
+                unsettled.home.attempt(hedge);
             }
         }
         Ok(())
@@ -142,41 +195,38 @@ impl Open {
             options: self.options.clone(),
             request: self.request.clone(),
             attempt: Attempt::new(number),
-            attempts: self.attempts.clone(),
-            unsettled: None,
+            further: self.attempts().cloned().map(Further::Attempts),
         })
     }
 
     /// Whether the call has ended, or has gone to another attempt.
     pub(crate) fn is_moot(&self) -> bool {
         let is_lost = |attempts: &Arc<Attempts>| attempts.is_lost(self.attempt.number);
-        self.state.is_over() || self.attempts.as_ref().is_some_and(is_lost)
+        self.state.is_over() || self.attempts().is_some_and(is_lost)
     }
 
     /// Whether its attempts may run beside each other.
     #[inline]
     pub(crate) fn is_hedged(&self) -> bool {
-        let is_hedged = |attempts: &Arc<Attempts>| attempts.is_hedged();
-        self.attempts.as_ref().is_some_and(is_hedged)
+        self.attempts().is_some_and(|attempts| attempts.is_hedged())
     }
 
     /// When it is to begin; `None` for now.
     #[inline]
     pub(crate) fn due(&self) -> Option<Instant> {
-        let attempts = self.attempts.as_ref()?;
-        attempts.due(self.attempt.number)
+        self.attempts()?.due(self.attempt.number)
     }
 
     /// The hedge that is to begin beside this attempt, if its method has any.
     pub(crate) fn hedge(&self, now: Instant) -> Option<Box<Self>> {
-        let attempts = self.attempts.as_ref()?;
+        let attempts = self.attempts()?;
         attempts.plan_hedge(now).then(|| self.beside(HEDGE))
     }
 
     /// It has waited for its time. `false` where it begins now, `true` where it is a
     /// hedge that may not.
     pub(crate) fn on_due(self: Box<Self>, now: Instant) -> Due {
-        let Some(attempts) = &self.attempts else {
+        let Some(attempts) = self.attempts() else {
             return Due::Begins(self, None);
         };
         if self.attempt.number != HEDGE {
@@ -192,9 +242,14 @@ impl Open {
 
     /// It has a stream. `false` where nobody wants it any more.
     #[inline]
-    pub(crate) fn attach(&self, link: Link, reports: Reports, now: Instant) -> bool {
-        let Some(attempts) = &self.attempts else {
-            return self.state.attach(link, reports);
+    pub(crate) fn attach(&mut self, link: Link, reports: Reports, now: Instant) -> bool {
+        let attempts = match &mut self.further {
+            Some(Further::Attempts(attempts)) => attempts,
+            Some(Further::First(first)) => {
+                first.began = Some(now);
+                return self.state.attach(link, reports);
+            }
+            _ => return self.state.attach(link, reports),
         };
         let number = self.attempt.number;
         attempts.begin(number, now);
@@ -219,7 +274,7 @@ impl Open {
     /// The connection has framed so many bytes of what the call's sender gave.
     #[inline]
     pub(crate) fn sent(&self, bytes: usize) {
-        let bytes = match &self.attempts {
+        let bytes = match self.attempts() {
             None => bytes,
             Some(attempts) => attempts.framed(self.attempt.number, bytes),
         };
@@ -229,10 +284,11 @@ impl Open {
     /// What is to be sent next of a request that streams. `outgoing` gives what its sender
     /// has, who may hold it back for a moment (`None`) unless it is told not to.
     pub(crate) fn take(
-        &self,
+        &mut self,
         outgoing: impl FnOnce(&CallState, bool) -> Option<Outgoing>,
     ) -> Option<Outgoing> {
-        let Some(attempts) = &self.attempts else {
+        self.share();
+        let Some(attempts) = self.attempts() else {
             return outgoing(&self.state, false);
         };
         let number = self.attempt.number;
@@ -248,25 +304,30 @@ impl Open {
 
     /// Whether the request can be sent again.
     pub(crate) fn is_repeatable(&self) -> bool {
-        let is_open = |attempts: &Arc<Attempts>| attempts.is_open();
-        self.request.is_some()
-            || self.attempt.untouched
-            || self.attempts.as_ref().is_some_and(is_open)
+        let is_open = match &self.further {
+            Some(Further::Attempts(attempts)) => attempts.is_open(),
+            _ => false,
+        };
+        self.request.is_some() || self.attempt.untouched || is_open
     }
 
     /// The head of a response has come. `false` where another attempt is the call's, and
     /// nobody wants this one.
     #[inline]
     pub(crate) fn commit(&mut self) -> bool {
-        match &self.attempts {
-            None => true,
-            Some(attempts) => {
+        match &mut self.further {
+            Some(Further::Attempts(attempts)) => {
                 let is_its = attempts.commit(self.attempt.number);
                 if is_its && attempts.is_hedged() {
                     self.state.settle(self.attempt.number);
                 }
                 is_its
             }
+            Some(Further::First(first)) => {
+                first.is_committed = true;
+                true
+            }
+            _ => true,
         }
     }
 
@@ -275,8 +336,14 @@ impl Open {
     #[inline]
     pub(crate) fn succeed(&mut self, trailing: &Metadata) -> bool {
         self.attempt.end(Code::Ok, Some(trailing));
-        let attempts = self.attempts.as_ref();
-        attempts.is_none_or(|attempts| attempts.succeed(self.attempt.number))
+        match &self.further {
+            Some(Further::Attempts(attempts)) => attempts.succeed(self.attempt.number),
+            Some(Further::First(first)) => {
+                first.home.purse().succeeded();
+                true
+            }
+            _ => true,
+        }
     }
 
     /// An attempt has failed, against `peer` if it had a stream: the call ends, or goes
@@ -287,13 +354,16 @@ impl Open {
         peer: Option<&PeerAddress>,
         now: Instant,
     ) {
-        let Some(attempts) = self.attempts.as_ref().filter(|_| !self.is_late(now)) else {
+        if self.is_late(now) {
+            return self.fail(status, now);
+        }
+        self.share();
+        let Some(attempts) = self.attempts().cloned() else {
             return self.fail(status, now);
         };
         if self.state.is_over() {
             return;
         }
-        let attempts = Arc::clone(attempts);
         let number = self.attempt.number;
         let peer = peer.map(ToString::to_string);
         self.attempt.end(status.code(), Some(status.metadata()));
@@ -330,7 +400,7 @@ impl Open {
             _ => status,
         };
         self.attempt.end(status.code(), Some(status.metadata()));
-        let status = match &self.attempts {
+        let status = match self.attempts() {
             None => status,
             Some(attempts) if attempts.finish(self.attempt.number) => {
                 status.with_attempts(attempts.failures())
@@ -376,7 +446,7 @@ impl Drop for Open {
             return;
         }
         let is_none = |attempts: &Arc<Attempts>| attempts.vanish(self.attempt.number);
-        if self.attempts.as_ref().is_none_or(is_none) {
+        if self.attempts().is_none_or(is_none) {
             let text = "the tokio runtime that carried the channel's connection, that of its \
                         first call, was shut down (ChannelBuilder::background_connections \
                         keeps connections on a thread of their own)";
@@ -396,10 +466,12 @@ pub(crate) fn closed() -> Status {
     Status::new(Code::Cancelled, "the channel was closed").with_phase(Phase::Call)
 }
 
-impl fmt::Debug for Unsettled {
+impl fmt::Debug for Further {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unsettled")
-            .field("start", &self.start)
-            .finish_non_exhaustive()
+        match self {
+            Self::Unsettled(unsettled) => write!(f, "Unsettled({:?})", unsettled.start),
+            Self::First(first) => write!(f, "First({:?})", first.repeats),
+            Self::Attempts(attempts) => attempts.fmt(f),
+        }
     }
 }

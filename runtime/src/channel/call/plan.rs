@@ -2,7 +2,7 @@
 //! channel share for that.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -29,6 +29,8 @@ pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
 pub(crate) struct Purse {
     limits: AttemptLimits,
     throttle: ArcSwapOption<Throttle>,
+    /// Tokens may be missing: while none are, calls that succeed look no further.
+    has_spent: AtomicBool,
     /// Bytes that calls keep.
     kept: AtomicUsize,
     chance: Chance,
@@ -57,6 +59,7 @@ impl Purse {
         Self {
             limits,
             throttle: ArcSwapOption::empty(),
+            has_spent: AtomicBool::new(false),
             kept: AtomicUsize::new(0),
             chance: Chance::default(),
         }
@@ -70,6 +73,39 @@ impl Purse {
             None => Throttle::new(throttling),
         });
         self.throttle.store(throttle.map(Arc::new));
+    }
+
+    /// Whether a request of so many bytes can be kept for another attempt.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.limits.call_buffer
+    }
+
+    /// A call has succeeded.
+    #[inline]
+    pub(super) fn succeeded(&self) {
+        if self.has_spent.load(Ordering::Acquire) {
+            self.give_back();
+        }
+    }
+
+    #[cold]
+    fn give_back(&self) {
+        let throttle = self.throttle.load();
+        if throttle.as_ref().is_none_or(|it| it.succeeded()) {
+            self.has_spent.store(false, Ordering::Release);
+            // One may have been spent between the two.
+            if throttle.as_ref().is_some_and(|it| !it.is_full()) {
+                self.has_spent.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    /// An attempt has failed that counts.
+    fn failed(&self) {
+        if let Some(throttle) = &*self.throttle.load() {
+            throttle.failed();
+            self.has_spent.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -95,9 +131,8 @@ impl Plan {
         u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1)
     }
 
-    /// Whether a request of so many bytes can be kept for another attempt.
-    pub(crate) fn fits(&self, bytes: usize) -> bool {
-        bytes <= self.purse.limits.call_buffer
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        self.purse.fits(bytes)
     }
 
     /// The codes after which another attempt may follow.
@@ -130,16 +165,12 @@ impl Plan {
     }
 
     pub(super) fn succeeded(&self) {
-        if let Some(throttle) = &*self.purse.throttle.load() {
-            throttle.succeeded();
-        }
+        self.purse.succeeded();
     }
 
     /// A failed attempt, which may have another follow it, counts.
     pub(super) fn failed(&self) {
-        if let Some(throttle) = &*self.purse.throttle.load() {
-            throttle.failed();
-        }
+        self.purse.failed();
     }
 
     pub(super) fn is_throttled(&self) -> bool {

@@ -37,11 +37,14 @@ impl Throttle {
         new
     }
 
-    pub(crate) fn succeeded(&self) {
-        // Most calls find it full, and write nothing that others share.
-        if self.tokens.load(Ordering::Relaxed) < self.most {
-            self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
-        }
+    /// `true` where all tokens are there again.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
+        self.is_full()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.tokens.load(Ordering::Relaxed) >= self.most
     }
 
     pub(crate) fn failed(&self) {

@@ -29,6 +29,14 @@ pub struct MethodConfig {
     pub(crate) repeats: Option<Arc<Repeats>>,
 }
 
+/// What is in force for the calls of one method.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MethodTerms<'a> {
+    pub(crate) config: Option<&'a MethodConfig>,
+    /// The config's own, or its channel's.
+    pub(crate) repeats: Option<&'a Arc<Repeats>>,
+}
+
 /// How a call is attempted more than once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Repeats {

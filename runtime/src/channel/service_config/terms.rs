@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::content::ServiceConfig;
-use crate::channel::config::method_config::{MethodConfig, Repeats};
+use crate::channel::config::method_config::{MethodTerms, Repeats};
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::method::Method;
 
@@ -47,19 +47,12 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// What is said of this method, if anything is.
-    pub(crate) fn of(&self, method: &Method) -> Option<MethodConfig> {
-        let config = self.config.as_ref().and_then(|it| it.of(method)).cloned();
-        match (&self.repeats, config) {
-            (Some(repeats), config)
-                if method.is_idempotent()
-                    && config.as_ref().is_none_or(|it| it.repeats.is_none()) =>
-            {
-                let mut config = config.unwrap_or_default();
-                config.repeats = Some(Arc::clone(repeats));
-                Some(config)
-            }
-            (_, config) => config,
-        }
+    pub(crate) fn of(&self, method: &Method) -> Option<MethodTerms<'_>> {
+        let config = self.config.as_ref().and_then(|it| it.of(method));
+        let named = config.and_then(|it| it.repeats.as_ref());
+        let default = self.repeats.as_ref().filter(|_| method.is_idempotent());
+        let repeats = named.or(default);
+        (config.is_some() || repeats.is_some()).then_some(MethodTerms { config, repeats })
     }
 
     /// Whether further attempts are held back while many fail.

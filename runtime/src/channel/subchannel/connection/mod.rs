@@ -22,6 +22,7 @@ use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
 use crate::channel::call::open::Open;
 use crate::channel::call::response::Response;
+use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
@@ -381,14 +382,8 @@ impl Application for ClientConnection {
 
     fn next_timeout(&self) -> Option<Instant> {
         let running = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [
-            running,
-            self.unopened.next_timeout(),
-            self.sends.next_timeout(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let unopened = self.unopened.next_timeout();
+        clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout())
     }
 
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {

@@ -103,13 +103,18 @@ impl Connection {
             && stream.sends_at_once(length)
         {
             stream.send.take(length);
+            // A request's last bytes, as a rule: there is no more to its end than this.
+            let is_request = end && self.role == Role::Client && stream.remote_open;
+            if is_request {
+                stream.local_open = false;
+            }
             self.send_window.take(length);
             self.budgets.sent_data(length);
             self.sent_since_ping = true;
             let out = self.output.buffer();
             frame::Data::encode_head(id, length as u32, end, out);
             out.extend_from_slice(data);
-            if end {
+            if end && !is_request {
                 self.end_local(id);
             }
         } else {

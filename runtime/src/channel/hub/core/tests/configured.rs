@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::balance::round_robin::RoundRobin;
-use crate::channel::call::open::{Base, Home, Open};
+use crate::channel::call::open::{Further, Home, Open};
 use crate::channel::call::plan::{AttemptLimits, Purse};
 use crate::channel::call::trial::Trial;
 use crate::channel::config::method_config::{MethodConfig, Repeats};
@@ -69,7 +69,7 @@ impl Around {
     /// A call that began before the config was known.
     fn early_call(&mut self) -> Trial {
         let (trial, mut open) = Trial::call(false, None);
-        open.await_config(self.now, base());
+        open.await_config(self.now, home());
         let users = self.users.as_ref().unwrap();
         assert!(users.send(Ask::Open(open)).is_ok());
         self.turn();
@@ -77,23 +77,24 @@ impl Around {
     }
 }
 
-struct Nowhere;
+struct Nowhere(Arc<Purse>);
 
 impl Home for Nowhere {
     fn attempt(&self, _open: Box<Open>) {
         panic!("no attempt of these tests fails");
     }
-}
 
-fn base() -> Base {
-    Base {
-        purse: Arc::new(Purse::new(AttemptLimits::default())),
-        home: Arc::new(Nowhere),
+    fn purse(&self) -> &Arc<Purse> {
+        &self.0
     }
 }
 
+fn home() -> Arc<dyn Home> {
+    Arc::new(Nowhere(Arc::new(Purse::new(AttemptLimits::default()))))
+}
+
 fn timeout_of(standing: &Standing) -> Option<Duration> {
-    standing.terms()?.of(&METHOD)?.timeout
+    standing.terms()?.of(&METHOD)?.config?.timeout
 }
 
 fn bad() -> Result<ServiceConfig, Status> {
@@ -259,7 +260,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
     let open = &opens[0];
     assert_eq!(open.options.deadline, Some(deadline));
     assert_eq!(open.options.limits.max_receive_message_size, 10);
-    assert!(open.attempts.is_some());
+    assert!(matches!(open.further, Some(Further::First(_))));
     assert_eq!(around.core.next_timeout(), None);
 
     around.publish(Picks::wait());
@@ -273,7 +274,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
 fn a_request_that_turns_out_too_large_fails() {
     let mut around = Around::asking();
     let (trial, mut open) = Trial::call(true, None);
-    open.await_config(around.now, base());
+    open.await_config(around.now, home());
     open.request = Some(bytes::Bytes::from_static(&[0; 5 + 4]));
     let users = around.users.as_ref().unwrap();
     assert!(users.send(Ask::Open(open)).is_ok());
@@ -305,10 +306,11 @@ fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
     let terms = standing.terms().unwrap();
     let of = |path| terms.of(&Method::unary(path).idempotent());
     let repeats = |path| of(path).unwrap().repeats.unwrap();
-    assert!(Arc::ptr_eq(&repeats("/a.B/Any"), &usual));
-    assert!(Arc::ptr_eq(&repeats("/a.B/Timed"), &usual));
-    assert!(of("/a.B/Timed").unwrap().timeout.is_some());
-    assert!(!Arc::ptr_eq(&repeats("/a.B/Own"), &usual));
+    assert!(Arc::ptr_eq(repeats("/a.B/Any"), &usual));
+    assert!(Arc::ptr_eq(repeats("/a.B/Timed"), &usual));
+    let timed = of("/a.B/Timed").unwrap().config.unwrap();
+    assert!(timed.timeout.is_some());
+    assert!(!Arc::ptr_eq(repeats("/a.B/Own"), &usual));
     assert!(terms.of(&Method::unary("/a.B/Any")).is_none());
     assert!(terms.retry_throttling().is_some());
     // Without any config too.
