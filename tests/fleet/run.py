@@ -24,6 +24,7 @@ import cases
 import fleet
 import namespaces
 import peers
+import policies
 import process
 import programs
 
@@ -38,12 +39,17 @@ CASES = {
     "asked_for": cases.asked_for,
     "with_grpcio": cases.with_grpcio,
     "states": cases.states,
+    "retried": policies.retried,
+    "hedged": policies.hedged,
+    "ejected": policies.ejected,
+    "slow": policies.slow,
+    "ring": policies.ring,
     "names": cases.names,
     "link": cases.link,
 }
 
 # Those that wait for most of their time.
-WAITING = {"hung", "all_gone", "queued", "names", "link"}
+WAITING = {"hung", "all_gone", "queued", "names", "link", "ejected"}
 
 
 def tried(names, bench):

@@ -3,6 +3,9 @@
 //!
 //! - `--target=T`: where to call.
 //! - `--balance=pick_first|round_robin`: the policy; `pick_first` unless set.
+//! - `--service_config_json=J`: the channel's service config, whose policy goes before
+//!   `--balance`.
+//! - `--hash_key_header=K`: call n carries the metadata K with `key-n`.
 //! - `--calls=N`: how many there are in all; 1000 unless set, and without an end with
 //!   `--seconds` or `--until_eof`.
 //! - `--seconds=S`: no call begins later; and a line is printed each second.
@@ -34,7 +37,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use grpc_runtime::{Channel, ChannelCredentials, ConnectivityState, RoundRobin, Status};
+use grpc_runtime::{
+    Channel, ChannelCredentials, ConnectivityState, RoundRobin, ServiceConfig, Status,
+};
 use grpc_tests::flags::Flags;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -52,6 +57,8 @@ const MEETING: Duration = Duration::from_secs(20);
 struct Plan {
     target: String,
     balance: String,
+    config: Option<ServiceConfig>,
+    hash_key_header: String,
     calls: u64,
     seconds: u64,
     until_eof: bool,
@@ -84,7 +91,13 @@ impl Plan {
         } else {
             1000
         };
+        let config = match flags.take("service_config_json", String::new())? {
+            json if json.is_empty() => None,
+            json => Some(ServiceConfig::from_json(&json)?),
+        };
         let plan = Self {
+            config,
+            hash_key_header: flags.take("hash_key_header", String::new())?,
             target: flags.take("target", String::new())?,
             balance: flags.take("balance", "pick_first".to_owned())?,
             calls: flags.take("calls", calls)?,
@@ -117,11 +130,15 @@ impl Plan {
             "round_robin" => builder.balance(RoundRobin::new()),
             other => return Err(format!("--balance={other}: not a policy").into()),
         };
+        let builder = match &self.config {
+            Some(config) => builder.service_config(config.clone()),
+            None => builder,
+        };
         Ok(builder.build(ChannelCredentials::insecure())?)
     }
 
-    /// Makes one call, and gives the name of the server.
-    async fn call(&self, channel: &Channel) -> Result<String, Status> {
+    /// Makes the call of this number, and gives the name of the server.
+    async fn call(&self, channel: &Channel, number: u64) -> Result<String, Status> {
         let request = SimpleRequest {
             fill_server_id: true,
             ..SimpleRequest::default()
@@ -130,6 +147,9 @@ impl Plan {
         let mut call = stub.unary_call(request).timeout(self.timeout);
         if self.wait_for_ready {
             call = call.wait_for_ready();
+        }
+        if !self.hash_key_header.is_empty() {
+            call = call.metadata(&self.hash_key_header, &format!("key-{number}"));
         }
         Ok(call.await?.server_id)
     }
@@ -142,7 +162,7 @@ impl Plan {
                 let count = self.servers;
                 return Err(format!("of {count} servers only {met:?} answered").into());
             }
-            match self.call(channel).await {
+            match self.call(channel, met.len() as u64).await {
                 Ok(server) => drop(met.insert(server)),
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
@@ -163,12 +183,16 @@ impl Plan {
             let (begun, over) = (Arc::clone(&begun), over.clone());
             let channel = channels[number % channels.len()].clone();
             callers.spawn(async move {
-                while begun.fetch_add(1, Ordering::Relaxed) < plan.calls && !*over.borrow() {
+                loop {
+                    let number = begun.fetch_add(1, Ordering::Relaxed);
+                    if number >= plan.calls || *over.borrow() {
+                        break;
+                    }
                     let before = Instant::now();
                     if plan.seconds > 0 && before - began >= Duration::from_secs(plan.seconds) {
                         break;
                     }
-                    let answer = plan.call(&channel).await;
+                    let answer = plan.call(&channel, number).await;
                     lock(&tallies).add(answer, before.elapsed());
                 }
             });
