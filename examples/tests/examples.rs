@@ -193,6 +193,26 @@ fn balance_gives_each_server_its_share_and_goes_on_without_one() {
 }
 
 #[test]
+fn retries_and_hedges_are_not_noticed() {
+    let printed = output(env!("CARGO_BIN_EXE_retries"), &[]);
+    let expected = [
+        "without a policy: UNAVAILABLE: busy",
+        "retried: answered, after 1 attempts",
+        "an attempt in vain: UNAVAILABLE: busy",
+        "an attempt in vain: UNAVAILABLE: busy",
+        "hedged: answered, after 1 attempts",
+    ];
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn weighted_gives_the_busy_server_a_quarter() {
+    let printed = output(env!("CARGO_BIN_EXE_weighted"), &[]);
+    let expected = "of 400 calls Ada answered 300, and Grace, who is three times as busy, 100";
+    assert_eq!(printed, [expected]);
+}
+
+#[test]
 fn custom_resolver_follows_its_file_and_prefers_its_zone() {
     let printed = output(env!("CARGO_BIN_EXE_custom_resolver"), &[]);
     let expected = [

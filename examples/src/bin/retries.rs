@@ -1,0 +1,97 @@
+//! Retries and hedging: a server that is busy, and one that hangs, which no caller notices.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use grpc_runtime::{
+    Channel, ChannelCredentials, Code, Context, HedgingPolicy, MethodConfig, RetryPolicy, Server,
+    ServiceConfig, Status,
+};
+
+grpc_runtime::include_proto!("example");
+
+/// Is busy for two calls of three, and hangs for the name that says so, once.
+#[derive(Default)]
+struct Greeter {
+    calls: AtomicU32,
+    has_hung: AtomicU32,
+}
+
+impl HelloServiceServicer for Greeter {
+    async fn say_hello(
+        &self,
+        request: HelloRequest,
+        context: &mut Context,
+    ) -> Result<HelloResponse, Status> {
+        if request.greeting == "hang" && self.has_hung.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Until it is cancelled: another attempt has won.
+            std::future::pending::<()>().await;
+        }
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if request.greeting == "busy" && call % 3 != 2 {
+            return Err(Status::unavailable("busy"));
+        }
+        let before = context.metadata().get("grpc-previous-rpc-attempts");
+        let before = before.unwrap_or("0");
+        Ok(HelloResponse {
+            reply: format!("answered, after {before} attempts"),
+        })
+    }
+}
+
+async fn channel(
+    to: &str,
+    method: MethodConfig,
+) -> Result<HelloServiceStub, Box<dyn std::error::Error>> {
+    let config = ServiceConfig::builder()
+        .method("example.HelloService", "SayHello", method)
+        .build()?;
+    let channel = Channel::builder(to)?
+        .service_config(config)
+        .build(ChannelCredentials::insecure())?;
+    Ok(HelloServiceStub::new(channel))
+}
+
+fn request(greeting: &str) -> HelloRequest {
+    HelloRequest {
+        greeting: greeting.to_owned(),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = Server::builder()
+        .add_service(HelloServiceServer::new(Greeter::default()))
+        .listen("127.0.0.1:0")
+        .start()
+        .await?;
+    let to = server.addresses()[0].to_string();
+
+    // Without a policy a call has one attempt.
+    let plain = HelloServiceStub::new(Channel::insecure(&to)?);
+    let failure = plain.say_hello(request("busy")).await.unwrap_err();
+    println!("without a policy: {failure}");
+
+    let patient = RetryPolicy::new([Code::Unavailable])
+        .max_attempts(4)
+        .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
+    let stub = channel(&to, MethodConfig::new().retry(patient)).await?;
+    println!("retried: {}", stub.say_hello(request("busy")).await?.reply);
+
+    // What it is tried in vain for is told attempt by attempt.
+    let hasty = RetryPolicy::new([Code::Unavailable])
+        .max_attempts(2)
+        .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
+    let stub = channel(&to, MethodConfig::new().retry(hasty)).await?;
+    let failure = stub.say_hello(request("busy")).await.unwrap_err();
+    for attempt in failure.attempts() {
+        let (code, message) = (attempt.code(), attempt.message());
+        println!("an attempt in vain: {code}: {message}");
+    }
+
+    // A second attempt beside the first one, if that has not answered within 50 ms.
+    let hedging = HedgingPolicy::new(Duration::from_millis(50)).max_attempts(2);
+    let stub = channel(&to, MethodConfig::new().hedging(hedging)).await?;
+    println!("hedged: {}", stub.say_hello(request("hang")).await?.reply);
+    Ok(())
+}
