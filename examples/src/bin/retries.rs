@@ -39,7 +39,7 @@ impl HelloServiceServicer for Greeter {
     }
 }
 
-async fn channel(
+fn channel(
     to: &str,
     method: MethodConfig,
 ) -> Result<HelloServiceStub, Box<dyn std::error::Error>> {
@@ -65,33 +65,35 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .listen("127.0.0.1:0")
         .start()
         .await?;
-    let to = server.addresses()[0].to_string();
+    let to = server.addresses()[0].clone();
 
     // Without a policy a call has one attempt.
     let plain = HelloServiceStub::new(Channel::insecure(&to)?);
-    let failure = plain.say_hello(request("busy")).await.unwrap_err();
-    println!("without a policy: {failure}");
+    if let Err(failure) = plain.say_hello(request("busy")).await {
+        println!("without a policy: {failure}");
+    }
 
     let patient = RetryPolicy::new([Code::Unavailable])
         .max_attempts(4)
         .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
-    let stub = channel(&to, MethodConfig::new().retry(patient)).await?;
+    let stub = channel(&to, MethodConfig::new().retry(patient)?;
     println!("retried: {}", stub.say_hello(request("busy")).await?.reply);
 
     // What it is tried in vain for is told attempt by attempt.
     let hasty = RetryPolicy::new([Code::Unavailable])
         .max_attempts(2)
         .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
-    let stub = channel(&to, MethodConfig::new().retry(hasty)).await?;
-    let failure = stub.say_hello(request("busy")).await.unwrap_err();
-    for attempt in failure.attempts() {
-        let (code, message) = (attempt.code(), attempt.message());
-        println!("an attempt in vain: {code}: {message}");
+    let stub = channel(&to, MethodConfig::new().retry(hasty))?;
+    if let Err(failure) = stub.say_hello(request("busy")).await {
+        for attempt in failure.attempts() {
+            let (code, message) = (attempt.code(), attempt.message());
+            println!("an attempt in vain: {code}: {message}");
+        }
     }
 
     // A second attempt beside the first one, if that has not answered within 50 ms.
     let hedging = HedgingPolicy::new(Duration::from_millis(50)).max_attempts(2);
-    let stub = channel(&to, MethodConfig::new().hedging(hedging)).await?;
+    let stub = channel(&to, MethodConfig::new().hedging(hedging)?;
     println!("hedged: {}", stub.say_hello(request("hang")).await?.reply);
     Ok(())
 }
