@@ -39,10 +39,7 @@ impl HelloServiceServicer for Greeter {
     }
 }
 
-fn channel(
-    to: &str,
-    method: MethodConfig,
-) -> Result<HelloServiceStub, Box<dyn std::error::Error>> {
+fn channel(to: &str, method: MethodConfig) -> Result<HelloServiceStub, Box<dyn std::error::Error>> {
     let config = ServiceConfig::builder()
         .method("example.HelloService", "SayHello", method)
         .build()?;
@@ -76,7 +73,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let patient = RetryPolicy::new([Code::Unavailable])
         .max_attempts(4)
         .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
-    let stub = channel(&to, MethodConfig::new().retry(patient)?;
+    let stub = channel(&to, MethodConfig::new().retry(patient))?;
     println!("retried: {}", stub.say_hello(request("busy")).await?.reply);
 
     // What it is tried in vain for is told attempt by attempt.
@@ -93,7 +90,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A second attempt beside the first one, if that has not answered within 50 ms.
     let hedging = HedgingPolicy::new(Duration::from_millis(50)).max_attempts(2);
-    let stub = channel(&to, MethodConfig::new().hedging(hedging)?;
+    let stub = channel(&to, MethodConfig::new().hedging(hedging))?;
     println!("hedged: {}", stub.say_hello(request("hang")).await?.reply);
     Ok(())
 }
