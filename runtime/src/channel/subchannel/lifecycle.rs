@@ -170,7 +170,8 @@ impl Lifecycle {
     ) -> (Unopened, Option<Status>) {
         let identity = Arc::clone(&self.common.identity);
         let application = ClientConnection::new(identity, greeting.peer(), calls);
-        let mut driver = greeting.hand_over(application);
+        // It is large, and this task has room for it in each of its turns otherwise.
+        let mut driver = Box::new(greeting.hand_over(application));
         let mut address = Some(address);
         let began = clock::now();
         driver.connection().keep_up(&self.keepalive, began);
@@ -207,7 +208,7 @@ impl Lifecycle {
                 let has_last_words = closed.has_last_words();
                 let status = driver.application.close(closed, &name, established, now);
                 if has_last_words {
-                    tokio::spawn(driver.leave());
+                    tokio::spawn((*driver).leave());
                 }
                 if established {
                     self.judge(began, has_answered, &name)
@@ -223,7 +224,7 @@ impl Lifecycle {
             }
             Left::Abandoned => {
                 calls.close(clock::now());
-                abandon(driver).await;
+                Box::pin(abandon(driver)).await;
                 None
             }
         };
@@ -266,7 +267,7 @@ impl Lifecycle {
 
 /// A connection that takes no more calls, until those it has are done or the
 /// channel is closed.
-async fn retire(mut driver: Driver<ClientConnection>, name: &str, closed: &Connectivity) {
+async fn retire(mut driver: Box<Driver<ClientConnection>>, name: &str, closed: &Connectivity) {
     let mut closing = pin!(closed.closed());
     let closed = poll_fn(|cx| match driver.poll_run(cx) {
         Poll::Ready(closed) => Poll::Ready(Some(closed)),
@@ -279,7 +280,7 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, closed: &Conne
             let has_last_words = closed.has_last_words();
             driver.application.close(closed, name, true, now);
             if has_last_words {
-                driver.leave().await;
+                (*driver).leave().await;
             }
         }
         None => abandon(driver).await,
@@ -287,10 +288,10 @@ async fn retire(mut driver: Driver<ClientConnection>, name: &str, closed: &Conne
 }
 
 /// Ends a connection and its calls, and tells the server.
-async fn abandon(mut driver: Driver<ClientConnection>) {
+async fn abandon(mut driver: Box<Driver<ClientConnection>>) {
     let (connection, application) = driver.parts();
     application.abandon(connection, &open::closed(), clock::now());
-    driver.leave().await;
+    (*driver).leave().await;
 }
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure
