@@ -92,7 +92,7 @@ impl Connections {
 
     /// Runs a connection on a task of its own. One that was accepted while the
     /// server was already leaving is drained from the start, or dropped.
-    pub(super) fn run(self: &Arc<Self>, runtime: &Handle, driver: Driver<ServerConnection>) {
+    pub(super) fn run(self: &Arc<Self>, runtime: &Handle, mut driver: Driver<ServerConnection>) {
         let Some(key) = self.enter(&driver.application) else {
             return;
         };
@@ -103,7 +103,10 @@ impl Connections {
         // Not under the lock: a runtime that is shutting down drops the task here.
         let task = runtime.spawn(async move {
             let _registered = registered;
-            driver.run().await;
+            // As its `run`, which would be one more place for the connection.
+            if (&mut driver).await.has_last_words() {
+                Box::pin(driver.leave()).await;
+            }
         });
         let mut open = self.lock();
         if open.stage == Stage::Gone {

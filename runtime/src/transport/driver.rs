@@ -500,13 +500,19 @@ impl<A: Application> Driver<A> {
     }
 
     /// Runs until the connection has ended and the peer knows.
-    pub(crate) async fn run(mut self)
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "its future would have room for the connection twice"
+    )]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()>
     where
         A: Unpin,
     {
-        if (&mut self).await.has_last_words() {
-            // Boxed, since a connection lives long and this is but its end.
-            Box::pin(self.leave()).await;
+        async move {
+            if (&mut self).await.has_last_words() {
+                // Boxed, since a connection lives long and this is but its end.
+                Box::pin(self.leave()).await;
+            }
         }
     }
 
