@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 const RULES: usize = 74;
-const CASES: usize = 71;
+const CASES: usize = 73;
 
 /// All Rust files below a folder of this crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

@@ -5,6 +5,7 @@ use std::task::Context;
 
 use super::call::open::Open;
 use super::waiting::Waiting;
+use super::watched::Watched;
 use crate::call::queue::QueueReceiver;
 
 /// What a channel's users ask of it, and the channel of its subchannels.
@@ -14,6 +15,8 @@ pub(crate) enum Ask {
     Open(Box<Open>),
     /// A connection, though no call needs it yet.
     Connect,
+    /// What a subchannel is to do besides calls.
+    Watch(Box<Watched>),
     /// The end once the calls that are there are over: no others come.
     Retire,
     /// To give back what has no stream, and to end once the rest is over: a
@@ -40,6 +43,8 @@ pub(crate) struct Inbox {
     batch: Vec<Ask>,
     /// A connection was asked for by itself.
     pub(crate) is_wanted: bool,
+    pub(crate) watched: Watched,
+    pub(crate) has_other_watched: bool,
     end: End,
     /// Calls since it was told to end.
     taken: u64,
@@ -50,8 +55,18 @@ impl Inbox {
     pub(crate) fn new(asks: QueueReceiver<Ask>) -> Self {
         Self {
             asks: Some(asks),
+            ..Self::nobodys()
+        }
+    }
+
+    /// One to which nothing comes.
+    pub(crate) fn nobodys() -> Self {
+        Self {
+            asks: None,
             batch: Vec::new(),
             is_wanted: false,
+            watched: Watched::default(),
+            has_other_watched: false,
             end: End::NotYet,
             taken: 0,
             waiting: Waiting::new(),
@@ -64,6 +79,9 @@ impl Inbox {
             asks: self.asks.take(),
             batch: Vec::new(),
             is_wanted: std::mem::take(&mut self.is_wanted),
+            watched: std::mem::take(&mut self.watched),
+            // Whoever holds it reads it first.
+            has_other_watched: false,
             end: self.end,
             taken: self.taken,
             waiting: std::mem::take(&mut self.waiting),
@@ -87,6 +105,10 @@ impl Inbox {
                     self.waiting.push(open);
                 }
                 Ask::Connect => self.is_wanted = true,
+                Ask::Watch(watched) => {
+                    self.watched = *watched;
+                    self.has_other_watched = true;
+                }
                 Ask::Retire => self.end = self.end.max(End::Retired),
                 Ask::Remove => self.end = self.end.max(End::Removed),
                 Ask::Close => self.end = self.end.max(End::Closing),

@@ -29,6 +29,7 @@ mod subchannel;
 pub(crate) mod target;
 mod upkeep;
 mod waiting;
+mod watched;
 mod zone;
 
 pub use address::{Address, Attributes, Endpoint};

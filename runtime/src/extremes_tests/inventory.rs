@@ -19,6 +19,7 @@ const NO_OPTIONS: &[&str] = &[
     "::quota_value",
     "Code::from_http_status",
     "Code::from_i32",
+    "Control::report_load",
     "Control::wake_at",
     "Deadline::after",
     "Deadline::at",

@@ -449,6 +449,7 @@ table! {
     balance!(WeightedRoundRobin, weight_expiration_period, HOUR),
     balance!(WeightedRoundRobin, weight_update_period, HOUR),
     balance!(WeightedRoundRobin, error_utilization_penalty, 1.0),
+    balance!(WeightedRoundRobin, oob_reporting_period, HOUR),
     config!("MethodConfig", timeout, |value| {
         MethodConfig::new().timeout(Extreme::at(value, HOUR)?)
     }),

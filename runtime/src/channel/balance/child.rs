@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::policy::{Balance, Policy, Resolved};
+use crate::call::load_report::LoadReport;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
@@ -81,6 +82,17 @@ impl Child {
             });
         }
         is_own
+    }
+
+    pub(in crate::channel) fn load_reported(
+        &mut self,
+        subchannel: &Subchannel,
+        report: &LoadReport,
+        control: &mut Control<'_>,
+    ) {
+        self.tell(control, |policy, control| {
+            policy.load_reported(subchannel, report, control);
+        });
     }
 
     pub(in crate::channel) fn connect(&mut self, control: &mut Control<'_>) {

@@ -1,7 +1,7 @@
 //! What a policy can do. It gathers what the policy wants; the hub does it.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::call::queue::{QueueReceiver, queue};
 use crate::chance::Chance;
@@ -37,6 +37,8 @@ pub(crate) struct Wishes {
     pub(crate) remove: Vec<Subchannel>,
     pub(crate) publish: Option<(ConnectivityState, Picks)>,
     pub(crate) resolve: bool,
+    /// How often servers are to report their load, by their subchannels' numbers.
+    pub(crate) loads: Vec<(u64, Option<Duration>)>,
     /// When the policy wants to be woken.
     pub(crate) wake: BTreeSet<Instant>,
     /// The policy has heard of something since it could settle.
@@ -105,6 +107,16 @@ impl<'a> Control<'a> {
     /// Has the target resolved again: its servers may have moved.
     pub fn resolve_again(&mut self) {
         self.wishes.resolve = true;
+    }
+
+    /// Has the subchannel's server report its load by itself, this often
+    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51), for as long as there is a
+    /// connection; a server may do so less often, at each 30 s most of them. Each report
+    /// comes by [`Policy::load_reported`](crate::Policy::load_reported). What was asked
+    /// for last counts; `None` asks for no more. A server without that service is asked
+    /// once for each connection.
+    pub fn report_load(&mut self, subchannel: &Subchannel, interval: Option<Duration>) {
+        self.wishes.loads.push((subchannel.number(), interval));
     }
 
     /// Has [`Policy::timer`](crate::Policy::timer) called once, at this moment or soon

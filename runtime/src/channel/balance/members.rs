@@ -2,10 +2,12 @@
 //! channel's state is. Which of them a call goes to is the policy's own.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use super::control::Control;
 use super::pick_first::{empty, shuffle};
 use super::policy::{Balance, Policy, Resolved};
+use crate::call::load_report::LoadReport;
 use crate::channel::address::{Address, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
@@ -20,6 +22,12 @@ pub(super) trait Spread: Send {
 
     /// For an endpoint that is new.
     fn joined(&mut self) -> Self::Kept;
+
+    /// A list names it, again or for the first time.
+    fn listed(&mut self, _subchannel: &Subchannel, _control: &mut Control<'_>) {}
+
+    /// Its server has reported its load by itself.
+    fn load_reported(&mut self, _kept: &Self::Kept, _report: &LoadReport, _now: Instant) {}
 
     /// It has a connection that it did not have before.
     fn connected(&mut self, _kept: &Self::Kept) {}
@@ -100,6 +108,9 @@ impl<S: Spread> Policy for Members<S> {
         for (addresses, endpoint) in new {
             self.join(addresses, endpoint, control);
         }
+        for member in &self.all {
+            self.spread.listed(&member.subchannel, control);
+        }
         let members = self.all.iter().enumerate();
         self.places = members
             .map(|(place, member)| (member.subchannel.number(), place))
@@ -153,6 +164,19 @@ impl<S: Spread> Policy for Members<S> {
             }
         }
         self.has_news |= member.state != before || has_failed;
+    }
+
+    fn load_reported(
+        &mut self,
+        subchannel: &Subchannel,
+        report: &LoadReport,
+        control: &mut Control<'_>,
+    ) {
+        let place = self.places.get(&subchannel.number());
+        if let Some(member) = place.and_then(|place| self.all.get(*place)) {
+            let now = control.now();
+            self.spread.load_reported(&member.kept, report, now);
+        }
     }
 
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool {

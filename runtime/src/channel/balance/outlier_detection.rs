@@ -13,6 +13,7 @@ use super::ejections::{
 };
 use super::policy::{Balance, Policy, Resolved};
 use super::switch::Switch;
+use crate::call::load_report::LoadReport;
 use crate::channel::address::Address;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
 use crate::channel::connectivity::ConnectivityState;
@@ -244,6 +245,17 @@ impl Policy for Detection {
                 children.changed(subchannel, state, control);
             });
         }
+    }
+
+    fn load_reported(
+        &mut self,
+        subchannel: &Subchannel,
+        report: &LoadReport,
+        control: &mut Control<'_>,
+    ) {
+        self.tell(control, |children, control| {
+            children.load_reported(subchannel, report, control);
+        });
     }
 
     fn connect(&mut self, control: &mut Control<'_>) {

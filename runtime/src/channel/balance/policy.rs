@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use super::control::Control;
+use crate::call::load_report::LoadReport;
 use crate::channel::address::{Attributes, Endpoint};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
@@ -75,6 +76,17 @@ pub trait Policy: Send {
     /// beside it in the same channel asked for: it looks at the time. It does nothing
     /// unless it is written.
     fn timer(&mut self, _control: &mut Control<'_>) {}
+
+    /// A subchannel's server has reported its load, which
+    /// [`Control::report_load`](crate::Control::report_load) asked for. It does nothing
+    /// unless it is written.
+    fn load_reported(
+        &mut self,
+        _subchannel: &Subchannel,
+        _report: &LoadReport,
+        _control: &mut Control<'_>,
+    ) {
+    }
 
     /// The channel's service config names this policy again, and `balance` has its
     /// options, which may be others. `true` if it goes on with those and all that it

@@ -9,6 +9,7 @@ use super::control::Control;
 use super::policy::{Balance, Policy, Resolved};
 use super::ring::hash;
 use super::switch::Switch;
+use crate::call::load_report::LoadReport;
 use crate::channel::address::Endpoint;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
@@ -109,6 +110,15 @@ impl Policy for Subset {
         control: &mut Control<'_>,
     ) {
         self.children.changed(subchannel, state, control);
+    }
+
+    fn load_reported(
+        &mut self,
+        subchannel: &Subchannel,
+        report: &LoadReport,
+        control: &mut Control<'_>,
+    ) {
+        self.children.load_reported(subchannel, report, control);
     }
 
     fn connect(&mut self, control: &mut Control<'_>) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::child::Child;
 use super::control::Control;
 use super::policy::{Balance, Resolved};
+use crate::call::load_report::LoadReport;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
@@ -96,6 +97,20 @@ impl Switch {
         let owner = self.children().find(|child| child.has(subchannel));
         if let Some(owner) = owner {
             owner.changed(subchannel, state, control);
+            self.relay(control);
+        }
+    }
+
+    /// As [`changed`](Self::changed).
+    pub(in crate::channel) fn load_reported(
+        &mut self,
+        subchannel: &Subchannel,
+        report: &LoadReport,
+        control: &mut Control<'_>,
+    ) {
+        let owner = self.children().find(|child| child.has(subchannel));
+        if let Some(owner) = owner {
+            owner.load_reported(subchannel, report, control);
             self.relay(control);
         }
     }

@@ -26,7 +26,9 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// over how busy it is. A server on half the processors has half the calls.
 ///
 /// Servers report with their calls' ends ([`LoadReport`](crate::LoadReport); in this
-/// runtime by [`Context::load`](crate::Context::load)). One that does not counts as the
+/// runtime by [`Context::load`](crate::Context::load)), or, if asked
+/// ([`oob_reporting_period`](Self::oob_reporting_period)), by themselves. One that does
+/// not counts as the
 /// mean of those that do; with fewer than two that do, it is
 /// [`RoundRobin`](crate::RoundRobin), which keeps its connections in the same way.
 ///
@@ -47,6 +49,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 pub struct WeightedRoundRobin {
     rules: Rules,
     update_period: Duration,
+    oob_period: Option<Duration>,
 }
 
 impl Default for WeightedRoundRobin {
@@ -54,6 +57,7 @@ impl Default for WeightedRoundRobin {
         Self {
             rules: Rules::default(),
             update_period: Duration::from_secs(1),
+            oob_period: None,
         }
     }
 }
@@ -97,6 +101,15 @@ impl WeightedRoundRobin {
         self
     }
 
+    /// Has each server report its load by itself, this often, and not with each call
+    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51); a server may do so less often, at
+    /// each 30 s most of them. Off unless set. It is of use where calls are long or few.
+    #[must_use]
+    pub fn oob_reporting_period(mut self, period: Duration) -> Self {
+        self.oob_period = Some(period);
+        self
+    }
+
     /// By which of its metrics a server's use is told, the highest of them (gRFC A114):
     /// `application_utilization`, `cpu_utilization`, `mem_utilization`, or
     /// `named_metrics.NAME` and `utilization.NAME`. None unless set; a report that has
@@ -117,6 +130,7 @@ impl Balance for WeightedRoundRobin {
         Box::new(Members::new(Weights {
             rules: Arc::new(ArcSwap::from_pointee(self.rules.clone())),
             update_period: self.update_period,
+            oob_period: self.oob_period,
             due: None,
             sequence: None,
             ready: Vec::new(),
@@ -133,6 +147,10 @@ struct Load {
 }
 
 impl Load {
+    fn report(&self, report: &LoadReport, now: Instant) {
+        self.with(|weight| weight.report(report, &self.rules.load(), now));
+    }
+
     fn with<T>(&self, read: impl FnOnce(&mut ReportedWeight) -> T) -> T {
         read(&mut self.weight.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -141,8 +159,7 @@ impl Load {
 impl AttemptEnds for Load {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
-            let now = clock::now();
-            self.with(|weight| weight.report(&report, &self.rules.load(), now));
+            self.report(&report, clock::now());
         }
     }
 }
@@ -152,6 +169,7 @@ impl AttemptEnds for Load {
 struct Weights {
     rules: Arc<ArcSwap<Rules>>,
     update_period: Duration,
+    oob_period: Option<Duration>,
     /// When the turns are made anew.
     due: Option<Instant>,
     /// Goes on whatever becomes of the turns.
@@ -195,9 +213,20 @@ impl Spread for Weights {
         if let Some(options) = same {
             self.rules.store(Arc::new(options.rules.clone()));
             self.update_period = options.update_period;
+            self.oob_period = options.oob_period;
             self.due = None;
         }
         same.is_some()
+    }
+
+    fn listed(&mut self, subchannel: &Subchannel, control: &mut Control<'_>) {
+        control.report_load(subchannel, self.oob_period);
+    }
+
+    fn load_reported(&mut self, load: &Arc<Load>, report: &LoadReport, now: Instant) {
+        if self.oob_period.is_some() {
+            load.report(report, now);
+        }
     }
 
     fn connected(&mut self, load: &Arc<Load>) {
@@ -221,6 +250,7 @@ impl Spread for Weights {
                 .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
                 .collect(),
             stride: self.stride.clone(),
+            are_calls_read: self.oob_period.is_none(),
             sequence: Arc::clone(sequence),
         })
     }
@@ -238,6 +268,8 @@ impl Spread for Weights {
 struct Turn {
     ready: Vec<(Subchannel, Arc<Load>)>,
     stride: Stride,
+    /// Whether the reports of calls count.
+    are_calls_read: bool,
     sequence: Arc<AtomicU32>,
 }
 
@@ -247,8 +279,9 @@ impl Picker for Turn {
         let Some((subchannel, load)) = self.ready.get(self.stride.next(draw)) else {
             return Pick::Wait;
         };
-        let ends = Arc::clone(load) as Arc<dyn AttemptEnds>;
-        Pick::Use(subchannel, Some(Ticket::new(ends, 0)))
+        let ends = || Arc::clone(load) as Arc<dyn AttemptEnds>;
+        let ticket = self.are_calls_read.then(|| Ticket::new(ends(), 0));
+        Pick::Use(subchannel, ticket)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
 use crate::channel::waiting::Routed;
+use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
 /// The core of one channel.
@@ -58,9 +59,32 @@ pub(super) struct Core {
 struct Member {
     subchannel: Subchannel,
     state: SubchannelState,
+    watched: Watched,
     /// Calls that it was given since it was told that none come from outside.
     routed: u64,
     is_done: bool,
+}
+
+impl Member {
+    /// What the config in force says of every endpoint. No health is asked for where
+    /// there is no other endpoint to go to (A17, A61).
+    fn hold_to(&mut self, config: &InForce) {
+        let terms = config.standing().terms();
+        let health = terms.and_then(|terms| terms.health_check_service());
+        self.watch(Watched {
+            health: health.filter(|_| !self.subchannel.is_sole()),
+            connections: terms.map_or(1, |terms| terms.connections()),
+            ..self.watched.clone()
+        });
+    }
+
+    fn watch(&mut self, watched: Watched) {
+        if self.watched != watched {
+            self.watched = watched;
+            let watched = Box::new(self.watched.clone());
+            self.subchannel.ask(Ask::Watch(watched));
+        }
+    }
 }
 
 /// What the hub has to do for the core.
@@ -169,6 +193,9 @@ impl Core {
         let standing = self.config.standing();
         if !standing.is_same(&before) {
             self.standing = Some(standing.clone());
+            for member in self.members.values_mut() {
+                member.hold_to(&self.config);
+            }
             // Calls that waited for it are shown again.
             self.routed = None;
         }
@@ -189,6 +216,14 @@ impl Core {
                     return self.resting.push(number);
                 }
                 self.changed(number, state, now);
+            }
+            Report::Load(number, report) => {
+                if let Some(member) = self.members.get(&number) {
+                    let subchannel = member.subchannel.clone();
+                    self.tell(now, |policy, control| {
+                        policy.load_reported(&subchannel, &report, control);
+                    });
+                }
             }
             Report::Back(open) => self.inbox.waiting.push(open),
             Report::Done(number, taken) => {
@@ -260,13 +295,23 @@ impl Core {
             if self.is_retired {
                 subchannel.ask(Ask::Retire);
             }
-            let member = Member {
+            let mut member = Member {
                 subchannel: subchannel.clone(),
                 state: SubchannelState::Idle,
+                watched: Watched::default(),
                 routed: 0,
                 is_done: false,
             };
+            member.hold_to(&self.config);
             self.members.insert(subchannel.number(), member);
+        }
+        for (number, interval) in std::mem::take(&mut self.wishes.loads) {
+            if let Some(member) = self.members.get_mut(&number) {
+                member.watch(Watched {
+                    load: interval,
+                    ..member.watched.clone()
+                });
+            }
         }
         for subchannel in std::mem::take(&mut self.wishes.remove) {
             self.members.remove(&subchannel.number());

@@ -17,7 +17,8 @@ use crate::channel::outlook::Outlook;
 use crate::channel::pick::Picks;
 use crate::channel::resolve::running::{Resolving, Source};
 use crate::channel::service_config::in_force::{Configs, InForce};
-use crate::channel::subchannel::lifecycle::{Common, Lifecycle};
+use crate::channel::subchannel::common::Common;
+use crate::channel::subchannel::lifecycle::Lifecycle;
 use crate::channel::subchannel::report::Report;
 use crate::clock;
 

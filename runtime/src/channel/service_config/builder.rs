@@ -84,8 +84,33 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// The service whose health the servers are asked for (gRFC A17); they are not asked
-    /// unless set.
+    /// The service whose health each server is asked for by `grpc.health.v1.Health/Watch`
+    /// (gRFC A17); servers are not asked unless set. An empty name is the server as a whole.
+    ///
+    /// Calls go to servers that say `SERVING`, and to those without that service. A new
+    /// connection has no calls before it has answered; one whose server says anything else,
+    /// or ends the call, stays and has none until it says `SERVING`. Where no server is
+    /// left, calls end with `UNAVAILABLE`, and the text says what the servers said. Calls
+    /// for health carry no call credentials, and take one stream of each connection.
+    ///
+    /// It is not used where the policy has one connection for all calls, as
+    /// [`PickFirst`](crate::PickFirst) has: there is no other server to go to.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, RoundRobin, ServiceConfig};
+    ///
+    /// let config = ServiceConfig::builder()
+    ///     .balance(RoundRobin::new())
+    ///     .health_check_service("shop.Orders")
+    ///     .build()?;
+    /// let channel = Channel::builder("dns:///shop.internal:50051")?
+    ///     .default_service_config(config)
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn health_check_service(mut self, service: impl Into<String>) -> Self {
         self.health_check_service = Some(service.into());
         self
@@ -93,6 +118,11 @@ impl ServiceConfigBuilder {
 
     /// How many connections there may be to one endpoint (gRFC A105): 1 unless set, and
     /// more than 10 are 10.
+    ///
+    /// Another one is made while a call waits and every connection has as many calls as its
+    /// server permits (`SETTINGS_MAX_CONCURRENT_STREAMS`). Calls go to the oldest that has
+    /// room. One that could not be made is tried again after the channel's backoff, and
+    /// calls wait for those that there are; one that is needed no more stays.
     pub fn max_connections_per_subchannel(mut self, connections: u32) -> Self {
         self.max_connections_per_subchannel = Some(connections);
         self

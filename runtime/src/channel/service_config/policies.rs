@@ -2,6 +2,7 @@
 //! one is a line of the table.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::content::Named;
 use super::json::Json;
@@ -39,6 +40,9 @@ const MOST_PLACES: usize = 8 << 20;
 #[cfg(feature = "ring-hash")]
 const PLACES_MADE: usize = 4_096;
 
+/// How often servers report their load by themselves (A58).
+const OOB_PERIOD: Duration = Duration::from_secs(10);
+
 fn pick_first(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
     let shuffles = options.field("shuffleAddressList")?;
     let shuffles = shuffles.map(|it| it.switch()).transpose()?;
@@ -56,16 +60,15 @@ fn round_robin(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigErro
     Ok(Arc::new(RoundRobin::new()))
 }
 
-/// Reports that servers send by themselves (`enableOobLoadReport`) are not asked for:
-/// those of calls are read in any case.
 fn weighted_round_robin(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
-    if let Some(is_on) = options.field("enableOobLoadReport")? {
-        is_on.switch()?;
-    }
-    if let Some(period) = options.field("oobReportingPeriod")? {
-        period.time()?;
-    }
     let mut policy = WeightedRoundRobin::new();
+    let is_out_of_band = options.field("enableOobLoadReport")?;
+    let is_out_of_band = is_out_of_band.map(|it| it.switch()).transpose()?;
+    let period = options.field("oobReportingPeriod")?;
+    let period = period.map(|it| it.time()).transpose()?;
+    if is_out_of_band == Some(true) {
+        policy = policy.oob_reporting_period(period.unwrap_or(OOB_PERIOD));
+    }
     if let Some(period) = options.field("blackoutPeriod")? {
         policy = policy.blackout_period(period.time()?);
     }

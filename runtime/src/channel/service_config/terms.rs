@@ -55,6 +55,18 @@ impl Terms {
         (config.is_some() || repeats.is_some()).then_some(MethodTerms { config, repeats })
     }
 
+    /// The service whose health servers are asked for, if any is.
+    pub(crate) fn health_check_service(&self) -> Option<Arc<str>> {
+        let service = self.config.as_ref()?.health_check_service()?;
+        Some(Arc::from(service))
+    }
+
+    /// How many connections there may be to one endpoint.
+    pub(crate) fn connections(&self) -> u32 {
+        let config = self.config.as_ref();
+        config.map_or(1, ServiceConfig::max_connections_per_subchannel)
+    }
+
     /// Whether further attempts are held back while many fail.
     pub(crate) fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.config.as_ref()?.retry_throttling()

@@ -12,42 +12,31 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::common::Common;
 use super::connection::ClientConnection;
-use super::dial::Dial;
 use super::greeting::Greeting;
 use super::handle::Subchannel;
-use super::identity::Identity;
 use super::report::{Report, SubchannelState};
+use super::retired::{abandon, retire};
+use super::scaling::Scaling;
 use super::unopened::Unopened;
 use crate::call::queue::{QueueReceiver, QueueSender};
 use crate::channel::address::Address;
 use crate::channel::alarm::Alarm;
-use crate::channel::backoff::{Backoff, Waits};
-use crate::channel::call::open;
+use crate::channel::backoff::Backoff;
 use crate::channel::connectivity::Connectivity;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::clock;
 use crate::status::{Code, Phase, Status};
-use crate::transport::Http2Options;
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
 
 /// A connection that lived for less, and answered no call, is of no use to anyone.
 const FLEETING: Duration = Duration::from_secs(1);
-
-/// What all subchannels of a channel have in common.
-#[derive(Debug)]
-pub(crate) struct Common {
-    pub(crate) dial: Dial,
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) http2: Http2Options,
-    pub(crate) upkeep: UpkeepOptions,
-    pub(crate) backoff: Waits,
-}
 
 /// One endpoint's connection.
 #[derive(Debug)]
@@ -59,6 +48,8 @@ pub(crate) struct Lifecycle {
     backoff: Backoff,
     /// Connections in a row that left at once and had not answered a call.
     fleeting: u32,
+    /// The connections beside the first, if a service config permits any.
+    scaling: Option<Box<Scaling>>,
     /// Tells when the channel is closed.
     closed: Arc<Connectivity>,
 }
@@ -89,6 +80,7 @@ impl Lifecycle {
             keepalive: upkeep,
             backoff: Backoff::new(common.backoff),
             fleeting: 0,
+            scaling: None,
             closed,
             common,
         }
@@ -131,8 +123,7 @@ impl Lifecycle {
             }
             calls.tell(SubchannelState::Connecting);
             let began = clock::now();
-            let addresses = self.addresses.lock();
-            let addresses = addresses.unwrap_or_else(PoisonError::into_inner).to_vec();
+            let addresses = list(&self.addresses);
             // What a handshake needs is large, and this task lives as long as the
             // channel.
             let common = Arc::clone(&self.common);
@@ -160,42 +151,87 @@ impl Lifecycle {
         }
     }
 
-    /// Ready: one connection for as long as it takes calls. A connection that
-    /// failed before it was established counts as a failed attempt.
+    /// Ready: a connection for as long as it takes calls, and then another that stands
+    /// beside it, if there is one. A connection that failed before it was established
+    /// counts as a failed attempt.
     async fn serve(
         &mut self,
         greeting: Box<Driver<Greeting>>,
         address: Address,
-        calls: Unopened,
+        mut calls: Unopened,
     ) -> (Unopened, Option<Status>) {
         let identity = Arc::clone(&self.common.identity);
-        let application = ClientConnection::new(identity, greeting.peer(), calls);
+        let (peer, waits) = (greeting.peer(), self.common.backoff);
+        let application = ClientConnection::new(identity, peer, calls, waits);
         // It is large, and this task has room for it in each of its turns otherwise.
         let mut driver = Box::new(greeting.hand_over(application));
         let mut address = Some(address);
-        let began = clock::now();
-        driver.connection().keep_up(&self.keepalive, began);
-        let left = poll_fn(|cx| {
+        driver.connection().keep_up(&self.keepalive, clock::now());
+        loop {
+            let began = clock::now();
+            let left = poll_fn(|cx| self.poll_serve(&mut driver, &mut address, cx)).await;
+            let failed;
+            (calls, failed) = self.left(driver, left, began).await;
+            let Some(scaling) = &mut self.scaling else {
+                return (calls, failed);
+            };
+            if scaling.take_pinged_too_often() {
+                self.keepalive.keepalive.slow_down();
+            }
+            let Some(line) = scaling.take_oldest() else {
+                self.scaling = None;
+                return (calls, failed);
+            };
+            driver = line.stand(calls);
+        }
+    }
+
+    fn poll_serve(
+        &mut self,
+        driver: &mut Driver<ClientConnection>,
+        address: &mut Option<Address>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Left> {
+        loop {
             let closed = driver.poll_run(cx);
             let established = driver.connection().is_established();
             if let Poll::Ready(closed) = closed {
                 return Poll::Ready(Left::Closed(closed, established));
             }
-            let unopened = &mut driver.application.unopened;
-            if unopened.is_closing() {
+            if driver.application.unopened.is_closing() {
                 return Poll::Ready(Left::Abandoned);
             }
-            if established && let Some(address) = address.take() {
-                unopened.reached();
-                unopened.tell(SubchannelState::Ready(address));
-                unopened.tell_if_done();
+            if !established {
+                break;
             }
-            match driver.connection().can_open() {
-                Err(CannotOpen::Never) => Poll::Ready(Left::Retired),
-                Ok(()) | Err(CannotOpen::Later) => Poll::Pending,
-            }
-        })
-        .await;
+            let Some(address) = address.take() else {
+                break;
+            };
+            let (connection, application) = driver.parts();
+            application.stand(address, connection, clock::now());
+        }
+        if let Err(CannotOpen::Never) = driver.connection().can_open() {
+            return Poll::Ready(Left::Retired);
+        }
+        let most = driver.application.unopened.watched().connections;
+        if self.scaling.is_some() || (most > 1 && address.is_none()) {
+            let addresses = || list(&self.addresses);
+            let scaling = self.scaling.get_or_insert_with(|| {
+                let (common, closed) = (Arc::clone(&self.common), Arc::clone(&self.closed));
+                Box::new(Scaling::new(common, closed))
+            });
+            scaling.poll(driver, &self.keepalive, addresses, cx);
+        }
+        Poll::Pending
+    }
+
+    /// A connection has left: its calls, and why none is to be made at once, if so.
+    async fn left(
+        &mut self,
+        mut driver: Box<Driver<ClientConnection>>,
+        left: Left,
+        began: Instant,
+    ) -> (Unopened, Option<Status>) {
         if driver.application.pinged_too_often {
             self.keepalive.keepalive.slow_down();
         }
@@ -224,6 +260,9 @@ impl Lifecycle {
             }
             Left::Abandoned => {
                 calls.close(clock::now());
+                if let Some(scaling) = self.scaling.take() {
+                    scaling.abandon();
+                }
                 Box::pin(abandon(driver)).await;
                 None
             }
@@ -265,33 +304,10 @@ impl Lifecycle {
     }
 }
 
-/// A connection that takes no more calls, until those it has are done or the
-/// channel is closed.
-async fn retire(mut driver: Box<Driver<ClientConnection>>, name: &str, closed: &Connectivity) {
-    let mut closing = pin!(closed.closed());
-    let closed = poll_fn(|cx| match driver.poll_run(cx) {
-        Poll::Ready(closed) => Poll::Ready(Some(closed)),
-        Poll::Pending => closing.as_mut().poll(cx).map(|()| None),
-    })
-    .await;
-    match closed {
-        Some(closed) => {
-            let now = clock::now();
-            let has_last_words = closed.has_last_words();
-            driver.application.close(closed, name, true, now);
-            if has_last_words {
-                (*driver).leave().await;
-            }
-        }
-        None => abandon(driver).await,
-    }
-}
-
-/// Ends a connection and its calls, and tells the server.
-async fn abandon(mut driver: Box<Driver<ClientConnection>>) {
-    let (connection, application) = driver.parts();
-    application.abandon(connection, &open::closed(), clock::now());
-    (*driver).leave().await;
+/// What an attempt to connect tries.
+fn list(addresses: &Mutex<Arc<[Address]>>) -> Vec<Address> {
+    let addresses = addresses.lock();
+    addresses.unwrap_or_else(PoisonError::into_inner).to_vec()
 }
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure

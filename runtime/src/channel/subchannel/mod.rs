@@ -1,6 +1,7 @@
 //! One endpoint and the connection to it. Policies hold the handle; the lifecycle
 //! runs on a task of its own and tells the channel's hub what becomes of it.
 
+pub(crate) mod common;
 mod connection;
 pub(crate) mod connector;
 mod dial;
@@ -12,7 +13,10 @@ pub(crate) mod lifecycle;
 pub(crate) mod proxy;
 mod race;
 pub(crate) mod report;
+mod retired;
+mod scaling;
 pub(crate) mod security;
 pub(crate) mod unopened;
+pub(crate) mod watch;
 
 pub(crate) use dial::{CONNECT_TIMEOUT, Connects, Dial};

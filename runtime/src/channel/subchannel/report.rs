@@ -1,5 +1,6 @@
 //! What a subchannel tells its channel's hub. Values.
 
+use crate::call::load_report::LoadReport;
 use crate::channel::address::Address;
 use crate::channel::call::open::Open;
 use crate::status::Status;
@@ -30,6 +31,8 @@ impl SubchannelState {
 #[derive(Debug)]
 pub(crate) enum Report {
     State(u64, SubchannelState),
+    /// What its server says of its load by itself.
+    Load(u64, Box<LoadReport>),
     /// A call for which there is no stream here.
     Back(Box<Open>),
     /// The hub has said that no calls come from outside any more, and there is none

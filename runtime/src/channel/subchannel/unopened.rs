@@ -6,9 +6,11 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use super::report::{Report, SubchannelState};
+use crate::call::load_report::LoadReport;
 use crate::call::queue::QueueSender;
 use crate::channel::call::open::{Open, closed};
 use crate::channel::inbox::Inbox;
+use crate::channel::watched::Watched;
 use crate::clock;
 use crate::status::{Code, Phase, Status};
 
@@ -94,10 +96,40 @@ impl Unopened {
         }
     }
 
+    /// For a connection beside the one whose queue this is: a call that is put back
+    /// there goes to the hub.
+    pub(super) fn of_another(&self) -> Self {
+        Self {
+            inbox: Inbox::nobodys(),
+            number: self.number,
+            hub: self.hub.clone(),
+            is_sole: self.is_sole,
+            is_handed_on: true,
+            is_done: true,
+            target: Arc::clone(&self.target),
+            reach: Reach::Reached,
+        }
+    }
+
     pub(super) fn tell(&mut self, state: SubchannelState) {
         self.is_done = false;
         // A hub that is over needs to know nothing.
         let _ = self.hub.send(Report::State(self.number, state));
+    }
+
+    /// A report of the server's load, for the policy.
+    pub(super) fn tell_load(&self, report: LoadReport) {
+        let _ = self.hub.send(Report::Load(self.number, Box::new(report)));
+    }
+
+    /// What its connection is to do besides calls.
+    pub(super) fn watched(&self) -> &Watched {
+        &self.inbox.watched
+    }
+
+    /// Whether that is another than when this was asked last.
+    pub(super) fn take_watched_change(&mut self) -> bool {
+        std::mem::take(&mut self.inbox.has_other_watched)
     }
 
     /// There is a connection: what failed before it tells nothing any more.

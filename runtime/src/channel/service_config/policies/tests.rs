@@ -91,12 +91,17 @@ fn weighted_round_robin() {
     });
     let seconds = std::time::Duration::from_secs_f64;
     let policy = WeightedRoundRobin::new()
+        .oob_reporting_period(seconds(3.0))
         .blackout_period(seconds(1.5))
         .weight_expiration_period(seconds(20.0))
         .weight_update_period(seconds(0.1))
         .error_utilization_penalty(2.5)
         .metric_names(["named_metrics.a"]);
     is(name, &all, &policy);
+    let off = json!({"enableOobLoadReport": false, "oobReportingPeriod": "3s"});
+    is(name, &off, &WeightedRoundRobin::new());
+    let usual = WeightedRoundRobin::new().oob_reporting_period(seconds(10.0));
+    is(name, &json!({"enableOobLoadReport": true}), &usual);
     for field in [
         "oobReportingPeriod",
         "blackoutPeriod",

@@ -3,6 +3,7 @@
 //! never wait, and never dial.
 
 mod responses;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,12 +15,15 @@ use bytes::Bytes;
 use self::responses::{Outcome, no_trailers};
 use super::identity::Identity;
 use super::unopened::Unopened;
+use super::watch::watches::Watches;
 use crate::call::command::{Command, Link};
 use crate::call::gather::stalled;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
+use crate::channel::address::Address;
+use crate::channel::backoff::Waits;
 use crate::channel::call::open::Open;
 use crate::channel::call::response::Response;
 use crate::clock;
@@ -50,6 +54,9 @@ pub(crate) struct ClientConnection {
     calls: StreamMap<Box<Open>>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) unopened: Unopened,
+    watches: Watches,
+    /// Where it leads, once HTTP/2 is agreed on and it stands for its subchannel.
+    address: Option<Address>,
     /// What the server said when it left with an error.
     go_away: Option<String>,
     /// That it had too many of our PINGs, among it.
@@ -63,6 +70,7 @@ impl ClientConnection {
         identity: Arc<Identity>,
         peer: Option<PeerAddress>,
         unopened: Unopened,
+        waits: Waits,
     ) -> Self {
         let (sender, commands) = queue();
         Self {
@@ -75,6 +83,8 @@ impl ClientConnection {
             calls: StreamMap::default(),
             deadlines: BTreeSet::new(),
             unopened,
+            watches: Watches::new(waits),
+            address: None,
             go_away: None,
             pinged_too_often: false,
             has_answered: false,
@@ -122,7 +132,14 @@ impl ClientConnection {
             }
         }
         if self.unopened.is_closed() {
-            connection.drain(now);
+            self.leave(connection, now);
+        }
+    }
+
+    /// Takes a call that waited at another connection; this one is established.
+    pub(crate) fn adopt(&mut self, connection: &mut Connection, open: Box<Open>, now: Instant) {
+        if let Some(open) = self.open(connection, open, now) {
+            self.open_again(open, now);
         }
     }
 
@@ -314,9 +331,11 @@ impl Application for ClientConnection {
                 if !self.unopened.is_empty() {
                     self.open_waiting(connection, now);
                 }
+                self.watches.begin(connection, &self.identity, now);
             }
             Event::GoAway { code, debug } => {
                 self.on_go_away(connection.keepalive_time(), code, &debug);
+                self.end_watches(connection);
             }
             Event::Report => self.report(connection, now),
             Event::Granted { stream } => {
@@ -352,8 +371,11 @@ impl Application for ClientConnection {
                 self.unopened.settle(cx.waker());
                 // The last that waited for the server's word may have been given up.
                 if self.unopened.is_closed() {
-                    connection.drain(now);
+                    self.leave(connection, now);
                 }
+            }
+            if self.unopened.take_watched_change() {
+                self.watch(connection, now);
             }
         }
         came || taken.is_ready()
@@ -383,12 +405,14 @@ impl Application for ClientConnection {
     fn next_timeout(&self) -> Option<Instant> {
         let running = self.deadlines.first().map(|(deadline, _)| *deadline);
         let unopened = self.unopened.next_timeout();
-        clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout())
+        let calls = clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout());
+        clock::earlier(calls, self.watches.next_timeout())
     }
 
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.unopened.expire(now);
         self.sends.on_timeout(now);
+        self.watches.begin(connection, &self.identity, now);
         while let Some((deadline, stream)) = self.deadlines.first().copied() {
             if deadline > now {
                 return;

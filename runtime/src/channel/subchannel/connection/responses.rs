@@ -32,7 +32,7 @@ impl ClientConnection {
         now: Instant,
     ) -> Outcome {
         let Some(open) = self.calls.get_mut(&stream) else {
-            return Outcome::Goes;
+            return self.on_watch_headers(stream, fields, end_stream);
         };
         self.has_answered = true;
         if end_stream {
@@ -76,7 +76,7 @@ impl ClientConnection {
         now: Instant,
     ) -> Outcome {
         let Some(open) = self.calls.get_mut(&stream) else {
-            return Outcome::Goes;
+            return self.on_watch_data(connection, stream, data);
         };
         match &mut open.attempt.response {
             // The connection lets no DATA pass before a head.
@@ -111,7 +111,7 @@ impl ClientConnection {
         };
         connection.reset(stream, code);
         let Some(open) = self.remove(stream) else {
-            return;
+            return self.on_watch_end(stream, outcome, now);
         };
         forget_whole(connection, stream, &open);
         match outcome {
@@ -161,7 +161,8 @@ impl ClientConnection {
         now: Instant,
     ) {
         let Some(mut open) = self.remove(stream) else {
-            return;
+            let outcome = Outcome::Fails(reset::status_of(cause));
+            return self.on_watch_end(stream, outcome, now);
         };
         forget_whole(connection, stream, &open);
         let unprocessed = matches!(

@@ -20,6 +20,7 @@ use crate::channel::service_config::in_force::{Configs, InForce};
 use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
+use crate::channel::watched::Watched;
 use crate::status::{Code, Status};
 
 pub(super) type Act = Box<dyn FnOnce(&mut Control<'_>) + Send>;
@@ -227,12 +228,20 @@ impl Around {
             texts.push(match ask {
                 Ask::Open(open) => {
                     calls.push(open);
-                    "open"
+                    "open".to_owned()
                 }
-                Ask::Connect => "connect",
-                Ask::Retire => "retire",
-                Ask::Remove => "remove",
-                Ask::Close => "close",
+                Ask::Connect => "connect".to_owned(),
+                Ask::Watch(watched) => {
+                    let Watched {
+                        health,
+                        load,
+                        connections,
+                    } = *watched;
+                    format!("watch({health:?} {load:?} {connections})")
+                }
+                Ask::Retire => "retire".to_owned(),
+                Ask::Remove => "remove".to_owned(),
+                Ask::Close => "close".to_owned(),
             });
         }
         (texts.join(" "), calls)

@@ -1,0 +1,241 @@
+//! Further connections to an endpoint, where calls wait for no more than its limit of
+//! concurrent streams (gRFC A105). Off unless a service config permits more than one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::common::Common;
+use super::connection::ClientConnection;
+use super::greeting::Greeting;
+use super::retired::{abandon, retire};
+use super::unopened::Unopened;
+use crate::channel::address::Address;
+use crate::channel::alarm::Alarm;
+use crate::channel::backoff::Backoff;
+use crate::channel::connectivity::Connectivity;
+use crate::clock;
+use crate::status::Status;
+use crate::transport::driver::Driver;
+use crate::transport::http2::connection::CannotOpen;
+use crate::transport::http2::options::UpkeepOptions;
+
+type Dialled = Result<(Box<Driver<Greeting>>, Address), Status>;
+
+/// All connections of a subchannel but the first, in whose queue the calls wait.
+pub(super) struct Scaling {
+    common: Arc<Common>,
+    closed: Arc<Connectivity>,
+    /// The oldest first.
+    lines: Vec<Line>,
+    dial: Option<Pin<Box<dyn Future<Output = Dialled> + Send>>>,
+    began: Instant,
+    backoff: Backoff,
+    /// None is made before this.
+    not_before: Option<Instant>,
+    alarm: Alarm,
+    /// A server had too many PINGs of ours on one of them.
+    pinged_too_often: bool,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Line {
+    driver: Box<Driver<ClientConnection>>,
+    address: Address,
+    is_leaving: bool,
+}
+
+impl fmt::Debug for Scaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.lines).finish()
+    }
+}
+
+impl Line {
+    /// It is the first from now on, and has the calls that wait.
+    pub(super) fn stand(self, calls: Unopened) -> Box<Driver<ClientConnection>> {
+        let mut driver = self.driver;
+        driver.application.unopened = calls;
+        let (connection, application) = driver.parts();
+        application.stand(self.address, connection, clock::now());
+        driver
+    }
+
+    fn has_room(&mut self) -> bool {
+        let connection = self.driver.connection();
+        connection.is_established() && connection.can_open().is_ok()
+    }
+}
+
+impl Scaling {
+    pub(super) fn new(common: Arc<Common>, closed: Arc<Connectivity>) -> Self {
+        Self {
+            backoff: Backoff::new(common.backoff),
+            common,
+            closed,
+            lines: Vec::new(),
+            dial: None,
+            began: clock::now(),
+            not_before: None,
+            alarm: Alarm::default(),
+            pinged_too_often: false,
+        }
+    }
+
+    /// Runs them all, gives calls that wait at the first to whoever has room, the oldest
+    /// before others, and makes one more where none has.
+    pub(super) fn poll(
+        &mut self,
+        first: &mut Driver<ClientConnection>,
+        keepalive: &UpkeepOptions,
+        addresses: impl Fn() -> Vec<Address>,
+        cx: &mut Context<'_>,
+    ) {
+        if first.application.unopened.is_closed() {
+            self.leave();
+        }
+        loop {
+            self.run(cx);
+            self.poll_dial(&first.application.unopened, keepalive, cx);
+            if !self.hand_out(&mut first.application.unopened) {
+                break;
+            }
+        }
+        let most = first.application.unopened.watched().connections as usize;
+        let is_full = matches!(first.connection().can_open(), Err(CannotOpen::Later));
+        if first.application.unopened.is_empty() || !is_full || self.lines.len() + 1 >= most {
+            return;
+        }
+        let is_made = |line: &mut Line| line.driver.connection().is_established();
+        if self.dial.is_some() || !self.lines.iter_mut().all(is_made) {
+            return;
+        }
+        if self.not_before.is_some() && self.alarm.poll(self.not_before, cx).is_pending() {
+            return;
+        }
+        self.not_before = None;
+        self.began = clock::now();
+        let (common, addresses) = (Arc::clone(&self.common), addresses());
+        self.dial = Some(Box::pin(async move {
+            let dialled = common.dial.connect(addresses, &common.http2).await;
+            dialled.map(|(greeting, address)| (Box::new(greeting), address))
+        }));
+        self.poll_dial(&first.application.unopened, keepalive, cx);
+        self.run(cx);
+    }
+
+    fn poll_dial(&mut self, unopened: &Unopened, keepalive: &UpkeepOptions, cx: &mut Context<'_>) {
+        let Some(dial) = &mut self.dial else {
+            return;
+        };
+        let Poll::Ready(dialled) = dial.as_mut().poll(cx) else {
+            return;
+        };
+        self.dial = None;
+        match dialled {
+            Ok((greeting, address)) => {
+                let identity = Arc::clone(&self.common.identity);
+                let (peer, calls) = (greeting.peer(), unopened.of_another());
+                let waits = self.common.backoff;
+                let application = ClientConnection::new(identity, peer, calls, waits);
+                let mut driver = Box::new(greeting.hand_over(application));
+                driver.connection().keep_up(keepalive, clock::now());
+                self.lines.push(Line {
+                    driver,
+                    address,
+                    is_leaving: false,
+                });
+            }
+            Err(_) => self.pause(),
+        }
+    }
+
+    /// An attempt failed. Calls have the connections that there are.
+    fn pause(&mut self) {
+        self.not_before = self.began.checked_add(self.backoff.next());
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) {
+        for mut line in std::mem::take(&mut self.lines) {
+            let ran = line.driver.poll_run(cx);
+            let is_established = line.driver.connection().is_established();
+            self.pinged_too_often |= line.driver.application.pinged_too_often;
+            if is_established {
+                self.backoff.reset();
+            }
+            match ran {
+                Poll::Ready(closed) => {
+                    let name = self.common.dial.name();
+                    let has_last_words = closed.has_last_words();
+                    let application = &mut line.driver.application;
+                    application.close(closed, &name, is_established, clock::now());
+                    if has_last_words {
+                        tokio::spawn((*line.driver).leave());
+                    }
+                    if !is_established {
+                        self.pause();
+                    }
+                }
+                Poll::Pending => match line.driver.connection().can_open() {
+                    Err(CannotOpen::Never) if !line.is_leaving => self.retire(line),
+                    _ => self.lines.push(line),
+                },
+            }
+        }
+    }
+
+    fn retire(&self, line: Line) {
+        let (name, closed) = (self.common.dial.name(), Arc::clone(&self.closed));
+        tokio::spawn(async move { retire(line.driver, &name, &closed).await });
+    }
+
+    /// `true` where a call has found a stream.
+    fn hand_out(&mut self, unopened: &mut Unopened) -> bool {
+        let mut has_moved = false;
+        for line in &mut self.lines {
+            while line.has_room() {
+                let Some(open) = unopened.pop(true) else {
+                    return has_moved;
+                };
+                let (connection, application) = line.driver.parts();
+                application.adopt(connection, open, clock::now());
+                has_moved = true;
+            }
+        }
+        has_moved
+    }
+
+    /// No more calls will come.
+    fn leave(&mut self) {
+        self.dial = None;
+        for line in &mut self.lines {
+            if !std::mem::replace(&mut line.is_leaving, true) {
+                let (connection, application) = line.driver.parts();
+                application.leave(connection, clock::now());
+            }
+        }
+    }
+
+    /// The oldest that is established, now that the first is over.
+    pub(super) fn take_oldest(&mut self) -> Option<Line> {
+        let is_made = |line: &mut Line| line.driver.connection().is_established();
+        let place = self.lines.iter_mut().position(is_made)?;
+        Some(self.lines.remove(place))
+    }
+
+    /// Whether a server had too many of our PINGs.
+    pub(super) fn take_pinged_too_often(&mut self) -> bool {
+        std::mem::take(&mut self.pinged_too_often)
+    }
+
+    /// The channel was closed.
+    pub(super) fn abandon(self) {
+        for line in self.lines {
+            tokio::spawn(abandon(line.driver));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! More than one connection to a server whose limit of streams is what calls wait for
+//! (gRFC A105).
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use grpc_runtime::{
+    Channel, ChannelCredentials, Code, Http2Options, Method, PickFirst, RoundRobin, ServerBuilder,
+    ServiceConfig, Status, UnaryCall,
+};
+use grpc_testing::{Link, Reply, Script, no_leftovers};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use self::support::Fleet;
+
+const GET: Method = Method::unary("/shop.Orders/Get");
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A server with room for two calls on a connection, each of which takes 10 s.
+fn slow() -> Script {
+    Script::new().on(
+        GET.path(),
+        Reply::message(&"a book".to_owned()).delay(10 * SECOND),
+    )
+}
+
+fn config(connections: u32) -> ServiceConfig {
+    let config = ServiceConfig::builder().balance(RoundRobin::new());
+    config
+        .max_connections_per_subchannel(connections)
+        .build()
+        .unwrap()
+}
+
+async fn connect_with(server: ServerBuilder, config: ServiceConfig) -> (Fleet, Link, Channel) {
+    let mut options = Http2Options::default();
+    options.max_concurrent_streams = 2;
+    let (fleet, builder) = Fleet::of([("a", server.http2(options))], config).await;
+    let link = fleet.network.link("client", "a");
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    (fleet, link, channel)
+}
+
+async fn connect(script: &Script, connections: u32) -> (Fleet, Link, Channel) {
+    connect_with(script.server(), config(connections)).await
+}
+
+type Gets = Vec<JoinHandle<Result<String, Status>>>;
+
+fn get(channel: &Channel, count: usize) -> Gets {
+    let get = || UnaryCall::<String>::new(channel, GET, &"1".to_owned()).timeout(600 * SECOND);
+    (0..count)
+        .map(|_| tokio::spawn(get().into_future()))
+        .collect()
+}
+
+async fn all_good(gets: Gets) {
+    for get in gets {
+        assert_eq!(get.await.unwrap().unwrap(), "a book");
+    }
+}
+
+/// How many times 10 s they took.
+async fn turns(gets: Gets) -> u64 {
+    let began = Instant::now();
+    all_good(gets).await;
+    began.elapsed().as_secs() / 10
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_above_the_limit_of_streams_have_further_connections() {
+    let (fleet, link, channel) = connect(&slow(), 3).await;
+    assert_eq!(turns(get(&channel, 1)).await, 1);
+    assert_eq!(link.connections_made(), 1, "none before calls wait");
+    assert_eq!(turns(get(&channel, 3)).await, 1);
+    assert_eq!(link.connections_made(), 2);
+    assert_eq!(turns(get(&channel, 6)).await, 1);
+    assert_eq!(link.connections_made(), 3);
+    assert_eq!(turns(get(&channel, 7)).await, 2, "and then they wait");
+    sleep(600 * SECOND).await;
+    assert_eq!(turns(get(&channel, 6)).await, 1);
+    assert_eq!(link.connections_made(), 3, "those that there are stay");
+    drop(channel);
+    no_leftovers(&fleet.network, SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_one_connection_unless_a_config_permits_more() {
+    let script = slow();
+    let (_fleet, link, channel) = connect(&script, 1).await;
+    assert_eq!(turns(get(&channel, 6)).await, 3);
+    assert_eq!(link.connections_made(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pick_first_has_further_connections_too() {
+    let config = ServiceConfig::builder().balance(PickFirst::new());
+    let config = config.max_connections_per_subchannel(2).build().unwrap();
+    let (_fleet, link, channel) = connect_with(slow().server(), config).await;
+    assert_eq!(turns(get(&channel, 4)).await, 1);
+    assert_eq!(link.connections_made(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_there_may_be_can_change() {
+    let (fleet, link, channel) = connect(&slow(), 1).await;
+    assert_eq!(turns(get(&channel, 4)).await, 2);
+    fleet.configs.send_replace(config(2));
+    sleep(SECOND).await;
+    assert_eq!(turns(get(&channel, 4)).await, 1);
+    fleet.configs.send_replace(config(1));
+    sleep(SECOND).await;
+    assert_eq!(turns(get(&channel, 4)).await, 1, "what there is stays");
+    assert_eq!(link.connections_made(), 2);
+}
+
+/// Also the one that was first, whose place the next one takes.
+#[tokio::test(start_paused = true)]
+async fn connections_that_their_server_ends_one_by_one_fail_no_call() {
+    let server = slow().server().max_connection_age(25 * SECOND);
+    let (fleet, link, channel) = connect_with(server, config(3)).await;
+    let mut running = Vec::new();
+    for _ in 0..200 {
+        running.extend(get(&channel, 1));
+        sleep(2 * SECOND).await;
+    }
+    all_good(running).await;
+    let made = link.connections_made();
+    assert!((20..=80).contains(&made), "{made}");
+    drop(channel);
+    no_leftovers(&fleet.network, SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_connection_that_cannot_be_made_costs_no_call() {
+    let (_fleet, link, channel) = connect(&slow(), 3).await;
+    assert_eq!(turns(get(&channel, 1)).await, 1);
+    link.refuse();
+    assert_eq!(turns(get(&channel, 6)).await, 3);
+    link.restore();
+    // The last wait was 3 s at most.
+    assert!(turns(get(&channel, 6)).await <= 2);
+    assert!(link.connections_made() > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_are_lost_together_and_what_waited_goes_elsewhere() {
+    let (_fleet, link, channel) = connect(&slow(), 2).await;
+    let gets = get(&channel, 6);
+    sleep(5 * SECOND).await;
+    assert_eq!(link.connections(), 2);
+    link.cut();
+    let mut codes = Vec::new();
+    for get in gets {
+        codes.push(get.await.unwrap().map_or_else(|it| it.code(), |_| Code::Ok));
+    }
+    let ok = codes.iter().filter(|code| **code == Code::Ok).count();
+    assert_eq!(ok, 2, "{codes:?}");
+    assert!(
+        codes
+            .iter()
+            .all(|code| matches!(code, Code::Ok | Code::Unavailable))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_closed_ends_all_of_them() {
+    let (fleet, link, channel) = connect(&slow(), 3).await;
+    let gets = get(&channel, 8);
+    sleep(5 * SECOND).await;
+    assert_eq!(link.connections(), 3);
+    channel.close();
+    for get in gets {
+        assert_eq!(get.await.unwrap().unwrap_err().code(), Code::Cancelled);
+    }
+    no_leftovers(&fleet.network, SECOND).await;
+}
+
+/// Whoever holds no channel any more has its calls nevertheless.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_nobody_holds_ends_once_its_calls_have() {
+    let (fleet, _link, channel) = connect(&slow(), 2).await;
+    let gets = get(&channel, 5);
+    sleep(SECOND).await;
+    drop(channel);
+    assert_eq!(turns(gets).await, 1, "19 s of it");
+    no_leftovers(&fleet.network, SECOND).await;
+}
