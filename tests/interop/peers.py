@@ -15,6 +15,7 @@ import subprocess
 import process
 
 HERE = pathlib.Path(__file__).parent
+ORCA = HERE.parent / "proto/xds/data/orca/v3/orca_load_report.proto"
 PROTOS = HERE.parent / "proto/grpc/testing"
 HELLO = HERE.parents[1] / "examples/proto"
 GOCODE = pathlib.Path("/usr/share/gocode")
@@ -22,6 +23,9 @@ GOCODE = pathlib.Path("/usr/share/gocode")
 # A library that hides how a message came cannot probe its requests; one whose
 # compression is a whole call's cannot mix.
 HIDES_REQUESTS = {"client_compressed_unary", "client_compressed_streaming"}
+# Some have no server report its load. No library tells a client's user what one reported;
+# clients read it where it is, in the trailing metadata.
+REPORTS = {"orca_per_rpc"}
 
 
 class Missing(Exception):
@@ -80,17 +84,22 @@ def python(work):
         pip = [interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         install([*pip, "-r", requirements], "grpcio")
         (folder / "generated").mkdir()
-        for include, protos in ((PROTOS, PROTOS.glob("*.proto")), (HELLO, [HELLO / "hello.proto"])):
+        sources = [
+            (PROTOS, PROTOS.glob("*.proto")),
+            (HELLO, [HELLO / "hello.proto"]),
+            (HERE.parent / "proto", [ORCA]),
+        ]
+        for include, protos in sources:
             outputs = [f"--{kind}_out={folder / 'generated'}" for kind in ("python", "grpc_python")]
             process.must([interpreter, "-m", "grpc_tools.protoc", f"-I{include}", *outputs, *protos])
 
-    fresh(folder, [requirements, PROTOS, HELLO / "hello.proto"], make)
+    fresh(folder, [requirements, PROTOS, HELLO / "hello.proto", ORCA], make)
     return Peer(
         name="grpcio",
         version=re.search(r"^grpcio==(.*)$", requirements.read_text(), re.M)[1],
         server=[interpreter, HERE / "python/interop_server.py"],
         client=[interpreter, HERE / "python/interop_client.py"],
-        server_lacks=HIDES_REQUESTS,
+        server_lacks=HIDES_REQUESTS | REPORTS,
         client_lacks={"client_compressed_streaming"},
         env={"PYTHONPATH": str(folder / "generated"), "PYTHONDONTWRITEBYTECODE": "1"},
     )
@@ -131,17 +140,19 @@ def cpp(work):
         plugin = f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}"
         outputs = [f"--cpp_out={folder}", f"--grpc_out={folder}", plugin]
         process.must(["protoc", f"-I{PROTOS}", *outputs, *PROTOS.glob("*.proto")])
+        process.must(["protoc", f"-I{HERE.parent / 'proto'}", f"--cpp_out={folder}", ORCA])
         flags = process.must(["pkg-config", "--cflags", "--libs", *library]).split()
         compiler = ["g++", "-std=c++17", "-O1", f"-I{folder}"]
         objects = []
-        for source in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc"):
+        report = ORCA.relative_to(HERE.parent / "proto").with_suffix(".pb.cc")
+        for source in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc", report):
             objects.append(folder / f"{source}.o")
             process.must([*compiler, "-c", folder / source, "-o", objects[-1], *flags])
         for program in ("server", "client"):
             source = HERE / f"cpp/{program}.cc"
             process.must([*compiler, source, *objects, "-o", folder / program, *flags])
 
-    fresh(folder, [HERE / "cpp", PROTOS], make)
+    fresh(folder, [HERE / "cpp", PROTOS, ORCA], make)
     return Peer(
         name="grpc C++",
         version=process.must(["pkg-config", "--modversion", "grpc++"]).strip(),
@@ -188,8 +199,13 @@ def go(work):
         server=[folder / "peer", "server"],
         client=[folder / "peer", "client"],
         # It compresses an answer as the request was, whatever was asked for.
-        server_lacks={*HIDES_REQUESTS, "server_compressed_unary", "server_compressed_streaming"},
-        client_lacks={"client_compressed_streaming"},
+        server_lacks={
+            *HIDES_REQUESTS,
+            *REPORTS,
+            "server_compressed_unary",
+            "server_compressed_streaming",
+        },
+        client_lacks={"client_compressed_streaming", *REPORTS},
     )
 
 

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 use grpc_tests::certificates::{Authority, Files};
 
 /// What a well-behaved server passes.
-const CASES: [&str; 24] = [
+const CASES: [&str; 25] = [
     "empty_unary",
     "large_unary",
     "concurrent_large_unary",
@@ -40,6 +40,7 @@ const CASES: [&str; 24] = [
     "rpc_soak",
     "channel_soak",
     "long_lived_channel",
+    "orca_per_rpc",
 ];
 
 /// A server that ends with the test.

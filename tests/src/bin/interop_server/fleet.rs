@@ -1,11 +1,13 @@
-//! What makes a server one of a fleet: its name, and how slow and how unreliable its
-//! unary calls are. It must never leave a failure to chance.
+//! What makes a server one of a fleet: its name, how slow and how unreliable its unary
+//! calls are, and what load they report. It must never leave a failure to chance.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use grpc_runtime::Status;
+use grpc_runtime::{Context, Status};
 use grpc_tests::flags::{FlagError, Flags};
+
+use crate::orca::OutOfBand;
 
 /// One server of several that offer the same.
 pub(crate) struct Member {
@@ -13,6 +15,8 @@ pub(crate) struct Member {
     pub(crate) id: String,
     fail_percent: u64,
     delay: Duration,
+    qps: f64,
+    cpu_utilization: f64,
     /// How many unary calls there were.
     calls: AtomicU64,
 }
@@ -30,16 +34,28 @@ impl Member {
             id: flags.take("server_id", id)?,
             fail_percent,
             delay: Duration::from_millis(flags.take("delay_ms", 0)?),
+            qps: flags.take("orca_qps", 0.0)?,
+            cpu_utilization: flags.take("orca_cpu_utilization", 0.0)?,
             calls: AtomicU64::new(0),
         })
     }
 
-    /// Takes as long as a unary call is to take. Of any hundred calls in a row, those
-    /// that fail are as many as the flag says.
+    /// What it reports out of band.
+    pub(crate) fn out_of_band(&self) -> OutOfBand {
+        OutOfBand::new(self.qps, self.cpu_utilization)
+    }
+
+    /// Takes as long as a unary call is to take, and has it report the load. Of any
+    /// hundred calls in a row, those that fail are as many as the flag says.
     ///
     /// # Errors
     /// `UNAVAILABLE` for the share of the calls that is to fail.
-    pub(crate) async fn begin(&self) -> Result<(), Status> {
+    pub(crate) async fn begin(&self, context: &mut Context) -> Result<(), Status> {
+        if self.qps > 0.0 || self.cpu_utilization > 0.0 {
+            let load = context.load();
+            load.set_qps(self.qps)
+                .set_cpu_utilization(self.cpu_utilization);
+        }
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
         }

@@ -10,12 +10,17 @@
 //! - `--delay_ms=N`: how long each unary call takes, in milliseconds; 0 unless set.
 //! - `--max_concurrent_streams=N`: the calls that a connection may have at once; 256
 //!   unless set.
+//! - `--orca_qps=N` and `--orca_cpu_utilization=X`: the load that it reports with the end
+//!   of each unary call, and out of band until a client has it report something else;
+//!   none unless set.
 //! - `--max_connection_age_ms=N`: connections are drained at this age, in milliseconds,
 //!   and 1000 at the least; never with 0, or unless set.
 
 mod fleet;
+mod orca;
 mod service;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{Http2Options, Server};
@@ -47,10 +52,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             true
         });
     }
+    let out_of_band = Arc::new(member.out_of_band());
+    let interop = service::Interop::new(member, Arc::clone(&out_of_band));
     let server = builder
         .http2(http2)
         .max_connection_age(age)
-        .add_service(TestServiceServer::new(service::Interop::new(member)))
+        .add_service(TestServiceServer::new(interop))
+        .add_service(orca::OpenRcaServiceServer::from_arc(out_of_band))
         .listen_with(format!("{host}:{port}"), credentials)
         .start()
         .await?;
