@@ -15,7 +15,6 @@ import subprocess
 import process
 
 HERE = pathlib.Path(__file__).parent
-ORCA = HERE.parent / "proto/xds/data/orca/v3/orca_load_report.proto"
 PROTOS = HERE.parent / "proto/grpc/testing"
 HELLO = HERE.parents[1] / "examples/proto"
 GOCODE = pathlib.Path("/usr/share/gocode")
@@ -23,8 +22,9 @@ GOCODE = pathlib.Path("/usr/share/gocode")
 # A library that hides how a message came cannot probe its requests; one whose
 # compression is a whole call's cannot mix.
 HIDES_REQUESTS = {"client_compressed_unary", "client_compressed_streaming"}
-# Some have no server report its load. No library tells a client's user what one reported;
-# clients read it where it is, in the trailing metadata.
+# grpcio has no means for it, grpc C++ declares some that Debian's library does not have,
+# and grpc-go came to it later. As clients the first two take a report out of the trailing
+# metadata, for their own policies alone.
 REPORTS = {"orca_per_rpc"}
 
 
@@ -84,23 +84,18 @@ def python(work):
         pip = [interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         install([*pip, "-r", requirements], "grpcio")
         (folder / "generated").mkdir()
-        sources = [
-            (PROTOS, PROTOS.glob("*.proto")),
-            (HELLO, [HELLO / "hello.proto"]),
-            (HERE.parent / "proto", [ORCA]),
-        ]
-        for include, protos in sources:
+        for include, protos in ((PROTOS, PROTOS.glob("*.proto")), (HELLO, [HELLO / "hello.proto"])):
             outputs = [f"--{kind}_out={folder / 'generated'}" for kind in ("python", "grpc_python")]
             process.must([interpreter, "-m", "grpc_tools.protoc", f"-I{include}", *outputs, *protos])
 
-    fresh(folder, [requirements, PROTOS, HELLO / "hello.proto", ORCA], make)
+    fresh(folder, [requirements, PROTOS, HELLO / "hello.proto"], make)
     return Peer(
         name="grpcio",
         version=re.search(r"^grpcio==(.*)$", requirements.read_text(), re.M)[1],
         server=[interpreter, HERE / "python/interop_server.py"],
         client=[interpreter, HERE / "python/interop_client.py"],
         server_lacks=HIDES_REQUESTS | REPORTS,
-        client_lacks={"client_compressed_streaming"},
+        client_lacks={"client_compressed_streaming", *REPORTS},
         env={"PYTHONPATH": str(folder / "generated"), "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
@@ -140,25 +135,24 @@ def cpp(work):
         plugin = f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}"
         outputs = [f"--cpp_out={folder}", f"--grpc_out={folder}", plugin]
         process.must(["protoc", f"-I{PROTOS}", *outputs, *PROTOS.glob("*.proto")])
-        process.must(["protoc", f"-I{HERE.parent / 'proto'}", f"--cpp_out={folder}", ORCA])
         flags = process.must(["pkg-config", "--cflags", "--libs", *library]).split()
         compiler = ["g++", "-std=c++17", "-O1", f"-I{folder}"]
         objects = []
-        report = ORCA.relative_to(HERE.parent / "proto").with_suffix(".pb.cc")
-        for source in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc", report):
+        for source in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc"):
             objects.append(folder / f"{source}.o")
             process.must([*compiler, "-c", folder / source, "-o", objects[-1], *flags])
         for program in ("server", "client"):
             source = HERE / f"cpp/{program}.cc"
             process.must([*compiler, source, *objects, "-o", folder / program, *flags])
 
-    fresh(folder, [HERE / "cpp", PROTOS, ORCA], make)
+    fresh(folder, [HERE / "cpp", PROTOS], make)
     return Peer(
         name="grpc C++",
         version=process.must(["pkg-config", "--modversion", "grpc++"]).strip(),
         server=[folder / "server"],
         client=[folder / "client"],
-        server_lacks=HIDES_REQUESTS,
+        server_lacks=HIDES_REQUESTS | REPORTS,
+        client_lacks=REPORTS,
     )
 
 

@@ -11,7 +11,6 @@
 
 #include "flags.h"
 #include "test.grpc.pb.h"
-#include "xds/data/orca/v3/orca_load_report.pb.h"
 
 using namespace grpc::testing;
 using grpc::ClientContext;
@@ -410,28 +409,6 @@ void ServerCompressedStreaming(const Client& client) {
   Passed(stream->Finish());
 }
 
-// The library reads reports for its own policies alone: it is where every server puts it.
-void OrcaPerRpc(const Client& client) {
-  SimpleRequest request;
-  TestOrcaReport& asked = *request.mutable_orca_per_query_report();
-  asked.set_cpu_utilization(0.8210);
-  asked.set_memory_utilization(0.5847);
-  (*asked.mutable_request_cost())["cost"] = 3456.32;
-  (*asked.mutable_utilization())["util"] = 0.30499;
-  Call call;
-  SimpleResponse response;
-  Passed(client.Stub()->UnaryCall(&call, request, &response));
-  const auto& trailing = call.GetServerTrailingMetadata();
-  const auto bytes = trailing.find("endpoint-load-metrics-bin");
-  Equal("whether there is a report", bytes != trailing.end(), true);
-  xds::data::orca::v3::OrcaLoadReport report;
-  Equal("whether it can be read", report.ParseFromArray(bytes->second.data(), bytes->second.size()), true);
-  Equal("cpu", report.cpu_utilization(), 0.8210);
-  Equal("mem", report.mem_utilization(), 0.5847);
-  Equal("cost", report.request_cost().at("cost"), 3456.32);
-  Equal("util", report.utilization().at("util"), 0.30499);
-}
-
 const std::map<std::string, std::function<void(const Client&)>> kCases = {
     {"empty_unary", EmptyUnary},
     {"large_unary", LargeUnary},
@@ -455,7 +432,6 @@ const std::map<std::string, std::function<void(const Client&)>> kCases = {
     {"client_compressed_streaming", ClientCompressedStreaming},
     {"server_compressed_unary", ServerCompressedUnary},
     {"server_compressed_streaming", ServerCompressedStreaming},
-    {"orca_per_rpc", OrcaPerRpc},
 };
 
 }  // namespace

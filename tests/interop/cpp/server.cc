@@ -3,14 +3,11 @@
 // The library tells a servicer nothing of how a request was compressed, so the
 // cases that probe it are not for this server.
 
-#include <grpcpp/ext/call_metric_recorder.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <iostream>
-#include <mutex>
-#include <set>
 #include <thread>
 
 #include "flags.h"
@@ -41,22 +38,6 @@ Status EchoStatus(const Request& request) {
   return Status(static_cast<grpc::StatusCode>(status.code()), status.message());
 }
 
-// A text that outlives every call, as the recorder asks for.
-const std::string& Kept(const std::string& text) {
-  static std::mutex mutex;
-  static std::set<std::string> texts;
-  const std::lock_guard lock(mutex);
-  return *texts.insert(text).first;
-}
-
-// Has the call's end carry a load.
-void Report(const TestOrcaReport& load, grpc::experimental::CallMetricRecorder* recorder) {
-  recorder->RecordCpuUtilizationMetric(load.cpu_utilization());
-  recorder->RecordMemoryUtilizationMetric(load.memory_utilization());
-  for (const auto& [name, value] : load.request_cost()) recorder->RecordRequestCostMetric(Kept(name), value);
-  for (const auto& [name, value] : load.utilization()) recorder->RecordUtilizationMetric(Kept(name), value);
-}
-
 template <class Writer>
 Status Answer(const StreamingOutputCallRequest& request, Writer* writer) {
   if (const Status status = EchoStatus(request); !status.ok()) return status;
@@ -82,9 +63,6 @@ class Interop final : public TestService::Service {
     if (request->response_compressed().value()) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
     response->mutable_payload()->set_body(std::string(request->response_size(), '\0'));
     if (request->fill_server_id()) response->set_server_id("cpp-" + std::to_string(getpid()));
-    if (request->has_orca_per_query_report()) {
-      Report(request->orca_per_query_report(), context->ExperimentalGetCallMetricRecorder());
-    }
     return EchoStatus(*request);
   }
 
@@ -135,7 +113,6 @@ int main(int argc, char** argv) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:" + flags.at("port"), credentials, &port);
   builder.RegisterService(&interop);
-  grpc::experimental::EnableCallMetricRecording(&builder);
   const auto server = builder.BuildAndStart();
   if (!server) return 1;
   std::cout << "listening on 127.0.0.1:" << port << std::endl;

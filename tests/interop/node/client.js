@@ -233,7 +233,7 @@ const cases = {
     const call = stub().streamingOutputCall({ responseParameters }, bound());
     assert.deepEqual(await sizes(call), [31415, 92653]);
   },
-  // grpc-js tells nobody but its own policies what a server reported.
+  // grpc-js tells its own policies alone; the report stays where it was.
   async orca_per_rpc() {
     const same = { requestCost: { cost: 3456.32 }, utilization: { util: 0.30499 } };
     const asked = { cpuUtilization: 0.821, memoryUtilization: 0.5847, ...same };

@@ -13,7 +13,6 @@ import messages_pb2
 import test_pb2_grpc
 from empty_pb2 import Empty
 from messages_pb2 import ResponseParameters, SimpleRequest, StreamingOutputCallRequest
-from xds.data.orca.v3.orca_load_report_pb2 import OrcaLoadReport
 
 # What every call may take: long enough for anything that is not stuck.
 BOUND = 30
@@ -279,19 +278,6 @@ def server_compressed_streaming(client):
     request = StreamingOutputCallRequest(response_parameters=parameters)
     responses = client.stub().StreamingOutputCall(request, timeout=BOUND)
     equal("the sizes", list(map(size, responses)), [n for n, _ in sizes])
-
-
-@case
-def orca_per_rpc(client):
-    """grpcio reads no report itself: it is where every server puts it."""
-    shares = {"cpu_utilization": 0.8210, "utilization": {"util": 0.30499}}
-    costs = {"request_cost": {"cost": 3456.32}}
-    asked = messages_pb2.TestOrcaReport(memory_utilization=0.5847, **shares, **costs)
-    request = SimpleRequest(orca_per_query_report=asked)
-    _, call = client.stub().UnaryCall.with_call(request, timeout=BOUND)
-    report = dict(call.trailing_metadata())["endpoint-load-metrics-bin"]
-    expected = OrcaLoadReport(mem_utilization=0.5847, **shares, **costs)
-    equal("the report", OrcaLoadReport.FromString(report), expected)
 
 
 class Client:
