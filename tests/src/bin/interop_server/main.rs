@@ -8,6 +8,10 @@
 //! - `--fail_percent=N`: that share of the unary calls fails with `UNAVAILABLE`; 0
 //!   unless set.
 //! - `--delay_ms=N`: how long each unary call takes, in milliseconds; 0 unless set.
+//! - `--slow_percent=N` and `--slow_ms=N`: that share of them takes so long instead, in
+//!   milliseconds; none unless set.
+//! - `--tell_calls`: once standard input has ended, it prints how many unary calls there
+//!   were, as `calls N`, and ends.
 //! - `--max_concurrent_streams=N`: the calls that a connection may have at once; 256
 //!   unless set.
 //! - `--orca_qps=N` and `--orca_cpu_utilization=X`: the load that it reports with the end
@@ -35,6 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let port: u16 = flags.take("port", 8080)?;
     let host = flags.take("host", "[::]".to_owned())?;
     let tells_connections = flags.take("tell_connections", false)?;
+    let tells_calls = flags.take("tell_calls", false)?;
     let credentials = server_credentials(&mut flags)?;
     let member = fleet::Member::take(&mut flags)?;
     let mut http2 = Http2Options::default();
@@ -53,7 +58,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         });
     }
     let out_of_band = Arc::new(member.out_of_band());
-    let interop = service::Interop::new(member, Arc::clone(&out_of_band));
+    let member = Arc::new(member);
+    let interop = service::Interop::new(Arc::clone(&member), Arc::clone(&out_of_band));
     let server = builder
         .http2(http2)
         .max_connection_age(age)
@@ -63,6 +69,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         .start()
         .await?;
     println!("listening on {}", server.addresses()[0]);
+    if tells_calls {
+        std::thread::spawn(move || {
+            // What cannot be read has ended too.
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            println!("calls {}", member.calls());
+            std::process::exit(0);
+        });
+    }
     server.wait().await;
     Ok(())
 }

@@ -18,12 +18,12 @@ const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
 pub(crate) struct Interop {
-    member: Member,
+    member: Arc<Member>,
     out_of_band: Arc<OutOfBand>,
 }
 
 impl Interop {
-    pub(crate) fn new(member: Member, out_of_band: Arc<OutOfBand>) -> Self {
+    pub(crate) fn new(member: Arc<Member>, out_of_band: Arc<OutOfBand>) -> Self {
         Self {
             member,
             out_of_band,
