@@ -258,7 +258,7 @@ async fn a_load_is_reported_out_of_band_as_one_client_at_a_time_says() {
     let mut one = Says::start(&channel);
     one.send(0.25).await;
     let from = one.answered().await;
-    assert!(from.contains("127.0.0.1:"), "{from}");
+    assert!(from.contains("127.0.0.1"), "{from}");
     assert_eq!(now().await, of(0.25));
     // The next is not before its time, and has all there is by then.
     assert_eq!(all.next().await.unwrap(), Some(of(0.25)));
@@ -267,7 +267,7 @@ async fn a_load_is_reported_out_of_band_as_one_client_at_a_time_says() {
     let mut other = Says::start(&channel);
     other.send(0.75).await;
     one.send(0.125).await;
-    one.answered().await;
+    assert_eq!(one.answered().await, from);
     assert_eq!(now().await, of(0.125));
     one.requests.finish();
     assert_eq!(one.responses.next().await.unwrap(), None);
