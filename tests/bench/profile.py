@@ -14,10 +14,14 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+
+import page
+
 HERE = pathlib.Path(__file__).resolve().parent
-PERFORMANCE = HERE.parent.parent / "PERFORMANCE.md"
 
 MESSAGES = 40_000
 STREAMS = 4
@@ -120,16 +124,6 @@ def table(binary):
     return "\n".join(lines)
 
 
-def publish(text):
-    page = PERFORMANCE.read_text()
-    begin, end = "<!-- begin: profile -->", "<!-- end: profile -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PERFORMANCE.name} has no place for the profile")
-    PERFORMANCE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--publish", action="store_true", help="write it into PERFORMANCE.md")
@@ -137,7 +131,7 @@ def main():
     text = table(build())
     print(text)
     if publishes:
-        publish(text)
+        page.publish("profile", text)
 
 
 main()

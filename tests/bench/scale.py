@@ -24,9 +24,9 @@ HOUSE = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "interop")]
 sys.dont_write_bytecode = True
 
+import page
 import process
 
-PERFORMANCE = HOUSE / "PERFORMANCE.md"
 MANY, ENDPOINTS = 10_000, [10, 100, 1_000]
 BOUND = 120
 # What a connected channel needs of either process, and what they need besides.
@@ -72,16 +72,6 @@ def table(binaries, rounds):
     return "\n".join(lines)
 
 
-def publish(text):
-    page = PERFORMANCE.read_text()
-    begin, end = "<!-- begin: scale -->", "<!-- end: scale -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PERFORMANCE.name} has no place for the scale")
-    PERFORMANCE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--publish", action="store_true", help="write it into PERFORMANCE.md")
@@ -95,7 +85,7 @@ def main():
     text = table(build(), arguments.rounds)
     print(text)
     if arguments.publish:
-        publish(text)
+        page.publish("scale", text)
 
 
 main()

@@ -114,6 +114,39 @@ def slow(bench):
     return f"{shares}"
 
 
+def weighted(bench):
+    """A server that is three times slower, and says so, gets a third of the calls of each
+    other one by weighted_round_robin."""
+    seconds, concurrency = bench.pick(2, 30), 16
+    weights = {"blackoutPeriod": "0s", "weightUpdatePeriod": "0.1s"}
+    flags = [config([{"weighted_round_robin": weights}]), f"--concurrency={concurrency}"]
+    fast = ["--orca_qps=100", "--delay_ms=5", "--orca_cpu_utilization=0.3"]
+    slow = ["--delay_ms=15", "--orca_cpu_utilization=0.9"]
+
+    def off(shares):
+        """How far the farthest is from its share. Calls go by turns, so that only those
+        that are under way at either end of a line can make a difference."""
+        total = sum(shares.values())
+        of = {"a": 3 / 7, "b": 3 / 7, "c": 1 / 7}
+        return max(abs(shares.get(name, 0) - total * share) for name, share in of.items())
+
+    with fleet(bench.binaries, *fast) as servers:
+        servers["c"].kill()
+        servers["c"].command[-2:] = slow
+        servers["c"].start()
+        with client(bench.ours(servers.target, *flags, "--servers=3", *UNTIL_TOLD)) as ours:
+            fits = lambda line: answers(*servers)(line) and off(line["servers"]) <= concurrency + 2
+            place = ours.await_line(fits, "the reports count", STEP)
+            last = lambda line: line["part"] == place + seconds - 1
+            ours.await_line(last, "the last second", STEP + seconds, place)
+            ours.end()
+    lines = ours.lines[place : place + seconds]
+    shares = summed(lines, "servers")
+    expect(set(summed(lines, "codes")) == {"OK"}, f"{summed(lines, 'codes')}")
+    expect(off(shares) <= concurrency + 2, f"{dict(shares)}")
+    return f"{dict(shares)}"
+
+
 def ring(bench):
     """By ring_hash a key has its server, and another one only while that is away."""
     balance = [{"ring_hash_experimental": {"requestHashHeader": "x-key"}}]

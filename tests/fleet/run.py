@@ -43,6 +43,7 @@ CASES = {
     "hedged": policies.hedged,
     "ejected": policies.ejected,
     "slow": policies.slow,
+    "weighted": policies.weighted,
     "ring": policies.ring,
     "names": cases.names,
     "link": cases.link,

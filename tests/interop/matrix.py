@@ -46,6 +46,7 @@ CASES = [
     "timeout_on_sleeping_server",
     "rpc_soak",
     "channel_soak",
+    "orca_per_rpc",
 ]
 
 # What one case may take, in seconds; each call in it has a bound of its own.

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use grpc_runtime::{Channel, ChannelCredentials, ServerCredentials};
+use grpc_runtime::{Channel, ChannelBuilder, ChannelCredentials, ServerCredentials};
 
 use crate::flags::Flags;
 
@@ -59,11 +59,19 @@ impl ClientSecurity {
         target: &str,
         credentials: ChannelCredentials,
     ) -> Result<Channel, SecurityError> {
-        let mut builder = Channel::builder(target)?;
-        if let Some(authority) = &self.server_host_override {
-            builder = builder.authority(authority);
-        }
-        Ok(builder.build(credentials)?)
+        Ok(self.builder(target)?.build(credentials)?)
+    }
+
+    /// What such a channel is made of.
+    ///
+    /// # Errors
+    /// The target is none.
+    pub fn builder(&self, target: &str) -> Result<ChannelBuilder, SecurityError> {
+        let builder = Channel::builder(target)?;
+        Ok(match &self.server_host_override {
+            Some(authority) => builder.authority(authority),
+            None => builder,
+        })
     }
 }
 

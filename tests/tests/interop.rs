@@ -11,11 +11,25 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use grpc_runtime::{Channel, Receiver, Sender};
 use grpc_tests::certificates::{Authority, Files};
 
+grpc_runtime::include_proto!("grpc.testing");
+
+mod orca {
+    grpc_runtime::include_proto!("orca");
+}
+
+use orca::xds::data::orca::v3::OrcaLoadReport;
+use orca::xds::service::orca::v3::{OpenRcaServiceStub, OrcaLoadReportRequest};
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(20);
+
 /// What a well-behaved server passes.
-const CASES: [&str; 24] = [
+const CASES: [&str; 25] = [
     "empty_unary",
     "large_unary",
     "concurrent_large_unary",
@@ -40,6 +54,7 @@ const CASES: [&str; 24] = [
     "rpc_soak",
     "channel_soak",
     "long_lived_channel",
+    "orca_per_rpc",
 ];
 
 /// A server that ends with the test.
@@ -172,4 +187,94 @@ fn the_flags_are_followed_or_refused() {
         "{}",
         errors(&client)
     );
+}
+
+/// A call that says what the server reports out of band.
+struct Says {
+    requests: Sender<StreamingOutputCallRequest>,
+    responses: Receiver<StreamingOutputCallResponse>,
+}
+
+impl Says {
+    fn start(channel: &Channel) -> Self {
+        let stub = TestServiceStub::new(channel.clone());
+        let (requests, responses) = stub.full_duplex_call().timeout(BOUND).start();
+        Self {
+            requests,
+            responses,
+        }
+    }
+
+    async fn send(&mut self, cpu_utilization: f64) {
+        let report = TestOrcaReport {
+            cpu_utilization,
+            ..TestOrcaReport::default()
+        };
+        let request = StreamingOutputCallRequest {
+            response_parameters: vec![ResponseParameters {
+                fill_peer_socket_address: Some(BoolValue { value: true }),
+                ..ResponseParameters::default()
+            }],
+            orca_oob_report: Some(report),
+            ..StreamingOutputCallRequest::default()
+        };
+        self.requests.send(request).await.unwrap();
+    }
+
+    /// The server has heard it. Gives from where.
+    async fn answered(&mut self) -> String {
+        let response = self.responses.next().await.unwrap().unwrap();
+        response.peer_socket_address
+    }
+}
+
+#[tokio::test]
+async fn a_load_is_reported_out_of_band_as_one_client_at_a_time_says() {
+    let server = Server::start(&["--orca_qps=100", "--orca_cpu_utilization=0.5"]);
+    let target = format!("127.0.0.1:{}", server.port);
+    let channel = Channel::insecure(&target).unwrap();
+    let reports = || {
+        let stub = OpenRcaServiceStub::new(channel.clone());
+        let often = prost_types::Duration {
+            seconds: 0,
+            nanos: 1,
+        };
+        let request = OrcaLoadReportRequest {
+            report_interval: Some(often),
+            ..OrcaLoadReportRequest::default()
+        };
+        stub.stream_core_metrics(request).timeout(BOUND).start()
+    };
+    let now = async || reports().next().await.unwrap().unwrap();
+    let of = |cpu_utilization| OrcaLoadReport {
+        cpu_utilization,
+        ..OrcaLoadReport::default()
+    };
+
+    let began = Instant::now();
+    let mut all = reports();
+    let first = all.next().await.unwrap().unwrap();
+    assert_eq!((first.rps_fractional, first.cpu_utilization), (100.0, 0.5));
+    let mut one = Says::start(&channel);
+    one.send(0.25).await;
+    let from = one.answered().await;
+    assert!(from.contains("127.0.0.1"), "{from}");
+    assert_eq!(now().await, of(0.25));
+    // The next is not before its time, and has all there is by then.
+    assert_eq!(all.next().await.unwrap(), Some(of(0.25)));
+    assert!(began.elapsed() >= Duration::from_secs(1));
+
+    let mut other = Says::start(&channel);
+    other.send(0.75).await;
+    one.send(0.125).await;
+    assert_eq!(one.answered().await, from);
+    assert_eq!(now().await, of(0.125));
+    one.requests.finish();
+    assert_eq!(one.responses.next().await.unwrap(), None);
+    other.answered().await;
+    assert_eq!(now().await, of(0.75));
+    other.requests.finish();
+    assert_eq!(other.responses.next().await.unwrap(), None);
+    // What was said last goes on.
+    assert_eq!(now().await, of(0.75));
 }

@@ -5,7 +5,7 @@
 const assert = require('assert/strict');
 const { once } = require('events');
 const grpc = require('@grpc/grpc-js');
-const { INITIAL, TRAILING, flags, read, testing } = require('./contract');
+const { INITIAL, TRAILING, flags, read, report, testing } = require('./contract');
 
 const REQUESTS = [27182, 8, 1828, 45904];
 const RESPONSES = [31415, 9, 2653, 58979];
@@ -232,6 +232,19 @@ const cases = {
     ];
     const call = stub().streamingOutputCall({ responseParameters }, bound());
     assert.deepEqual(await sizes(call), [31415, 92653]);
+  },
+  // grpc-js tells its own policies alone; the report stays where it was.
+  async orca_per_rpc() {
+    const same = { requestCost: { cost: 3456.32 }, utilization: { util: 0.30499 } };
+    const asked = { cpuUtilization: 0.821, memoryUtilization: 0.5847, ...same };
+    let call;
+    const answer = new Promise((resolve, reject) => {
+      const done = (error, response) => (error ? reject(error) : resolve(response));
+      call = stub().unaryCall({ orcaPerQueryReport: asked }, bound(), done);
+    });
+    const [[status]] = await Promise.all([once(call, 'status'), answer]);
+    const [found] = status.metadata.get('endpoint-load-metrics-bin');
+    assert.deepEqual(report(found), { cpuUtilization: 0.821, memUtilization: 0.5847, ...same });
   },
 };
 

@@ -6,12 +6,19 @@ const path = require('path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const protos = path.join(__dirname, '../../proto/grpc/testing');
+const folder = path.join(__dirname, '../../proto');
+const protos = path.join(folder, 'grpc/testing');
 const definition = loader.loadSync(path.join(protos, 'test.proto'), {
   includeDirs: [protos],
   defaults: true,
 });
 
+const orca = loader.loadSync(path.join(folder, 'xds/service/orca/v3/orca.proto'), {
+  includeDirs: [folder],
+});
+
+// A report of a server's load, from its bytes.
+exports.report = orca['xds.service.orca.v3.OpenRcaService'].StreamCoreMetrics.responseDeserialize;
 exports.testing = grpc.loadPackageDefinition(definition).grpc.testing;
 exports.INITIAL = 'x-grpc-test-echo-initial';
 exports.TRAILING = 'x-grpc-test-echo-trailing-bin';

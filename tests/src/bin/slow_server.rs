@@ -23,7 +23,10 @@ async fn answer(
 ) -> Result<(), Status> {
     for parameters in request.response_parameters {
         let payload = Some(payload(parameters.size));
-        let response = StreamingOutputCallResponse { payload };
+        let response = StreamingOutputCallResponse {
+            payload,
+            ..StreamingOutputCallResponse::default()
+        };
         responses.send(response).await?;
     }
     Ok(())

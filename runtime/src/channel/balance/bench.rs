@@ -136,6 +136,12 @@ impl Bench {
         found.expect("a subchannel of this name").clone()
     }
 
+    /// All that there ever were, up to the last [`news`](Self::news).
+    pub(in crate::channel) fn all(&self) -> Vec<Subchannel> {
+        let all = self.begun.iter();
+        all.map(|(subchannel, _)| subchannel.clone()).collect()
+    }
+
     /// Who came first of those that were made since the last [`news`](Self::news).
     pub(in crate::channel) fn first_begun(&self) -> String {
         name_of(&self.wishes.begin[0].0)

@@ -97,18 +97,18 @@ impl Tally {
         json!({
             "servers": self.servers,
             "codes": self.codes,
-            // Until there are retries, each call is one.
-            "attempts": self.calls,
-            "p50_us": self.percentile(50),
-            "p99_us": self.percentile(99),
+            "calls": self.calls,
+            "p50_us": self.permille(500),
+            "p99_us": self.permille(990),
+            "p999_us": self.permille(999),
             "longest_us": self.longest,
         })
     }
 
-    /// Of times that are sorted: what that share of the calls took at most. 0 where
+    /// Of times that are sorted: what so many of a thousand calls took at most. 0 where
     /// there were none.
-    fn percentile(&self, percent: usize) -> u64 {
-        let rank = (self.times.len() * percent).div_ceil(100);
+    fn permille(&self, permille: usize) -> u64 {
+        let rank = (self.times.len() * permille).div_ceil(1000);
         self.times.get(rank.saturating_sub(1)).copied().unwrap_or(0)
     }
 }
@@ -130,9 +130,10 @@ mod tests {
         let expected = json!({
             "servers": {"a": 30, "b": 70},
             "codes": {"OK": 100, "UNAVAILABLE": 1},
-            "attempts": 101,
+            "calls": 101,
             "p50_us": 50,
             "p99_us": 99,
+            "p999_us": 100,
             "longest_us": 9_000_000,
         });
         assert_eq!(tally.line(), expected);

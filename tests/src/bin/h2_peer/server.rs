@@ -95,6 +95,7 @@ async fn stream(requests: &mut Messages, responses: &mut SendStream<Bytes>) -> R
         for parameters in &request.response_parameters {
             let response = StreamingOutputCallResponse {
                 payload: Some(payload(parameters.size)),
+                ..StreamingOutputCallResponse::default()
             };
             send(responses, framed(&response)).await?;
         }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{
-    BidiStreamingCall, Channel, ClientStreamingCall, MetadataValue, ServerStreamingCall, UnaryCall,
+    BidiStreamingCall, Channel, ClientStreamingCall, MetadataValue, ServerStreamingCall,
+    ServiceConfig, UnaryCall,
 };
 
+use crate::backend_metrics::{BackendMetrics, Reports};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::{
@@ -23,6 +25,8 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 pub(crate) struct Client {
     pub(crate) options: Arc<Options>,
     channel: Channel,
+    /// What the channel's policy hears, if it is `BackendMetrics`.
+    pub(crate) reports: Arc<Reports>,
 }
 
 /// A call with the command line's metadata, and a bound.
@@ -41,12 +45,9 @@ macro_rules! prepared {
 
 impl Client {
     /// # Errors
-    /// The host is not one.
+    /// The host is not one, or the service config.
     pub(crate) fn new(options: Options) -> Result<Self, Failure> {
-        Ok(Self {
-            channel: channel(&options)?,
-            options: Arc::new(options),
-        })
+        Self::over_a_channel(Arc::new(options))
     }
 
     /// The same over a channel of its own, which shares no connection.
@@ -54,9 +55,15 @@ impl Client {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn on_another_channel(&self) -> Result<Self, Failure> {
+        Self::over_a_channel(Arc::clone(&self.options))
+    }
+
+    fn over_a_channel(options: Arc<Options>) -> Result<Self, Failure> {
+        let (policy, reports) = BackendMetrics::new();
         Ok(Self {
-            channel: channel(&self.options)?,
-            options: Arc::clone(&self.options),
+            channel: channel(&options, policy)?,
+            options,
+            reports: Arc::new(reports),
         })
     }
 
@@ -107,7 +114,8 @@ impl Client {
     }
 }
 
-fn channel(options: &Options) -> Result<Channel, Failure> {
+/// A channel whose service config may name the policy.
+fn channel(options: &Options, policy: BackendMetrics) -> Result<Channel, Failure> {
     let host = &options.server_host;
     let port = options.server_port;
     let target = if host.contains(':') {
@@ -115,8 +123,11 @@ fn channel(options: &Options) -> Result<Channel, Failure> {
     } else {
         format!("{host}:{port}")
     };
+    let config = ServiceConfig::from_json_with(&options.service_config, &[Arc::new(policy)])
+        .map_err(|error| format!("--service_config_json: {error}"))?;
     let security = &options.security;
-    security.channel(&target, security.credentials()?)
+    let builder = security.builder(&target)?.service_config(config);
+    Ok(builder.build(security.credentials()?)?)
 }
 
 /// As many zeros as that.

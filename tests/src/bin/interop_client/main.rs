@@ -1,12 +1,14 @@
 //! gRPC's interop client, under its official flags: makes one case's calls of an
 //! interop server and ends with 0 if all went as the contract says. Without
 //! `--test_case`, or with one that is not known, it names the cases.
+//! `--service_config_json` may name the policies that the runtime has, and
+//! `test_backend_metrics_load_balancer`, which is that of the cases of ORCA unless set.
 
+mod backend_metrics;
 mod cases;
 mod client;
 mod failure;
 mod options;
-mod service_config;
 
 use std::process::ExitCode;
 

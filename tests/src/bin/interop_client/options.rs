@@ -6,8 +6,8 @@ use grpc_runtime::Metadata;
 use grpc_tests::flags::Flags;
 use grpc_tests::security::ClientSecurity;
 
+use crate::backend_metrics;
 use crate::failure::Failure;
-use crate::service_config;
 
 /// Where to call, and what.
 pub(crate) struct Options {
@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) server_port: u16,
     pub(crate) security: ClientSecurity,
     pub(crate) test_case: String,
+    /// In its JSON form.
+    pub(crate) service_config: String,
     /// Goes with every call.
     pub(crate) additional_metadata: Metadata,
     pub(crate) soak: Soak,
@@ -37,12 +39,19 @@ impl Options {
     /// A value is not one of its kind.
     pub(crate) fn take(flags: &mut Flags) -> Result<Self, Failure> {
         let metadata: String = flags.take("additional_metadata", String::new())?;
-        service_config::check(&flags.take("service_config_json", "{}".to_owned())?)?;
+        let test_case = flags.take("test_case", String::new())?;
+        // Those of ORCA are about what a policy hears.
+        let config = if test_case.starts_with("orca_") {
+            backend_metrics::SERVICE_CONFIG
+        } else {
+            "{}"
+        };
         Ok(Self {
             server_host: flags.take("server_host", "localhost".to_owned())?,
             server_port: flags.take("server_port", 8080)?,
             security: ClientSecurity::take(flags)?,
-            test_case: flags.take("test_case", String::new())?,
+            test_case,
+            service_config: flags.take("service_config_json", config.to_owned())?,
             additional_metadata: pairs(&metadata)?,
             soak: Soak::take(flags)?,
         })

@@ -8,14 +8,23 @@
 //! - `--fail_percent=N`: that share of the unary calls fails with `UNAVAILABLE`; 0
 //!   unless set.
 //! - `--delay_ms=N`: how long each unary call takes, in milliseconds; 0 unless set.
+//! - `--slow_percent=N` and `--slow_ms=N`: that share of them takes so long instead, in
+//!   milliseconds; none unless set.
+//! - `--tell_calls`: once standard input has ended, it prints how many unary calls there
+//!   were, as `calls N`, and ends.
 //! - `--max_concurrent_streams=N`: the calls that a connection may have at once; 256
 //!   unless set.
+//! - `--orca_qps=N` and `--orca_cpu_utilization=X`: the load that it reports with the end
+//!   of each unary call, and out of band until a client has it report something else;
+//!   none unless set.
 //! - `--max_connection_age_ms=N`: connections are drained at this age, in milliseconds,
 //!   and 1000 at the least; never with 0, or unless set.
 
 mod fleet;
+mod orca;
 mod service;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grpc_runtime::{Http2Options, Server};
@@ -30,6 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let port: u16 = flags.take("port", 8080)?;
     let host = flags.take("host", "[::]".to_owned())?;
     let tells_connections = flags.take("tell_connections", false)?;
+    let tells_calls = flags.take("tell_calls", false)?;
     let credentials = server_credentials(&mut flags)?;
     let member = fleet::Member::take(&mut flags)?;
     let mut http2 = Http2Options::default();
@@ -47,14 +57,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             true
         });
     }
+    let out_of_band = Arc::new(member.out_of_band());
+    let member = Arc::new(member);
+    let interop = service::Interop::new(Arc::clone(&member), Arc::clone(&out_of_band));
     let server = builder
         .http2(http2)
         .max_connection_age(age)
-        .add_service(TestServiceServer::new(service::Interop::new(member)))
+        .add_service(TestServiceServer::new(interop))
+        .add_service(orca::OpenRcaServiceServer::from_arc(out_of_band))
         .listen_with(format!("{host}:{port}"), credentials)
         .start()
         .await?;
     println!("listening on {}", server.addresses()[0]);
+    if tells_calls {
+        std::thread::spawn(move || {
+            // What cannot be read has ended too.
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            println!("calls {}", member.calls());
+            std::process::exit(0);
+        });
+    }
     server.wait().await;
     Ok(())
 }

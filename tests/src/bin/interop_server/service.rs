@@ -1,11 +1,13 @@
 //! What the interop contract asks of a server. It must never be lenient: what the
 //! contract calls an error is one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use grpc_runtime::{Code, Compression, Context, Metadata, Receiver, Sender, Status};
+use grpc_runtime::{Code, Compression, Context, Metadata, PeerAddress, Receiver, Sender, Status};
 
 use crate::fleet::Member;
+use crate::orca::{OutOfBand, report_with_end};
 use crate::{
     BoolValue, EchoStatus, Empty, Payload, PayloadType, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
@@ -16,12 +18,16 @@ const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
 pub(crate) struct Interop {
-    member: Member,
+    member: Arc<Member>,
+    out_of_band: Arc<OutOfBand>,
 }
 
 impl Interop {
-    pub(crate) fn new(member: Member) -> Self {
-        Self { member }
+    pub(crate) fn new(member: Arc<Member>, out_of_band: Arc<OutOfBand>) -> Self {
+        Self {
+            member,
+            out_of_band,
+        }
     }
 
     async fn unary(
@@ -29,7 +35,10 @@ impl Interop {
         request: &SimpleRequest,
         context: &mut Context,
     ) -> Result<SimpleResponse, Status> {
-        self.member.begin().await?;
+        self.member.begin(context).await?;
+        if let Some(report) = &request.orca_per_query_report {
+            report_with_end(report, context.load());
+        }
         echo_metadata(context)?;
         let compressed = context.request_was_compressed();
         expect_compressed(request.expect_compressed.as_ref(), compressed)?;
@@ -103,16 +112,20 @@ fn payload(kind: i32, size: i32) -> Result<Payload, Status> {
 async fn answer(
     request: &StreamingOutputCallRequest,
     responses: &mut Sender<StreamingOutputCallResponse>,
+    peer: &PeerAddress,
 ) -> Result<(), Status> {
     echo_status(request.response_status.as_ref())?;
     for parameters in &request.response_parameters {
         if let Ok(interval @ 1..) = u64::try_from(parameters.interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
-        let payload = payload(request.response_type, parameters.size)?;
-        let response = StreamingOutputCallResponse {
-            payload: Some(payload),
+        let mut response = StreamingOutputCallResponse {
+            payload: Some(payload(request.response_type, parameters.size)?),
+            ..StreamingOutputCallResponse::default()
         };
+        if wanted(parameters.fill_peer_socket_address.as_ref()) {
+            response.peer_socket_address = peer.to_string();
+        }
         if wanted(parameters.compressed.as_ref()) {
             responses.send(response).await?;
         } else {
@@ -152,7 +165,7 @@ impl TestServiceServicer for Interop {
     ) -> Result<(), Status> {
         echo_metadata(context)?;
         context.set_compression(Compression::Gzip)?;
-        answer(&request, responses).await
+        answer(&request, responses, context.peer()).await
     }
 
     async fn streaming_input_call(
@@ -183,8 +196,16 @@ impl TestServiceServicer for Interop {
     ) -> Result<(), Status> {
         echo_metadata(context)?;
         context.set_compression(Compression::Gzip)?;
-        while let Some(request) = requests.next().await? {
-            answer(&request, responses).await?;
+        let mut turn = None;
+        while let Some(mut request) = requests.next().await? {
+            if let Some(report) = request.orca_oob_report.take() {
+                let held = match turn.take() {
+                    Some(held) => held,
+                    None => self.out_of_band.turn().await,
+                };
+                turn.insert(held).report(report);
+            }
+            answer(&request, responses, context.peer()).await?;
         }
         Ok(())
     }
@@ -202,7 +223,7 @@ impl TestServiceServicer for Interop {
             all.push(request);
         }
         for request in &all {
-            answer(request, responses).await?;
+            answer(request, responses, context.peer()).await?;
         }
         Ok(())
     }

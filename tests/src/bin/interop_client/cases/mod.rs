@@ -4,6 +4,7 @@ mod cancel;
 mod compression;
 mod custom_metadata;
 mod negative;
+mod orca;
 mod soak;
 mod status;
 mod streaming;
@@ -51,6 +52,7 @@ const CASES: &[(&str, Case)] = cases! {
     "rpc_soak" => soak::rpc,
     "channel_soak" => soak::channel,
     "long_lived_channel" => soak::long_lived_channel,
+    "orca_per_rpc" => orca::per_rpc,
     // Of a server that misbehaves on the level of HTTP/2.
     "goaway" => negative::goaway,
     "rst_after_header" => negative::reset,

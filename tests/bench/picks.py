@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""What a pick costs by each policy of a channel, with few endpoints and with many.
+
+The ignored test `what_a_pick_costs` of the runtime times them one after the other, in one
+process. Ratios are to round_robin in the same run; the figures are those of the run of
+some whose round_robin was the quickest.
+
+`--publish` writes the table into PERFORMANCE.md.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+HOUSE = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+
+import page
+
+LINE = re.compile(r"^(.+?) +([\d.]+) ns of 3, +([\d.]+) ns of 1,000$", re.M)
+BASE = "round_robin"
+
+
+def measure():
+    """A policy's nanoseconds with few endpoints and with many, by its name."""
+    command = ["cargo", "test", "--quiet", "--release", "--locked", "--package", "grpc-runtime"]
+    command += ["--all-features", "--lib", "what_a_pick_costs", "--", "--ignored", "--nocapture"]
+    run = subprocess.run(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True, check=True)
+    found = {name: (float(few), float(many)) for name, few, many in LINE.findall(run.stdout)}
+    if BASE not in found:
+        raise SystemExit(f"no figures in: {run.stdout}")
+    return found
+
+
+def table(found):
+    lines = ["| policy | 3 endpoints | of round_robin's | 1,000 endpoints | of round_robin's |"]
+    lines.append("|---|--:|--:|--:|--:|")
+    for name, costs in found.items():
+        ratios = [cost / base for cost, base in zip(costs, found[BASE])]
+        cells = [f"{cost:.0f} ns | {ratio:.1f}" for cost, ratio in zip(costs, ratios)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--publish", action="store_true", help="write it into PERFORMANCE.md")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    rounds = [measure() for _ in range(arguments.rounds)]
+    text = table(min(rounds, key=lambda found: sum(found[BASE])))
+    print(text)
+    if arguments.publish:
+        page.publish("picks", text)
+
+
+main()
