@@ -29,7 +29,7 @@ use orca::xds::service::orca::v3::{OpenRcaServiceStub, OrcaLoadReportRequest};
 const BOUND: Duration = Duration::from_secs(20);
 
 /// What a well-behaved server passes.
-const CASES: [&str; 25] = [
+const CASES: [&str; 26] = [
     "empty_unary",
     "large_unary",
     "concurrent_large_unary",
@@ -55,6 +55,7 @@ const CASES: [&str; 25] = [
     "channel_soak",
     "long_lived_channel",
     "orca_per_rpc",
+    "orca_oob",
 ];
 
 /// A server that ends with the test.
@@ -116,6 +117,27 @@ fn every_case_passes(server: &Server, flags: &[&str]) {
 #[test]
 fn every_case_passes_between_our_own_ends() {
     every_case_passes(&Server::start(&[]), &[]);
+}
+
+/// And a call above the limit of one connection waits where there may be no other.
+#[test]
+fn connections_are_scaled_to_a_servers_limit_of_streams() {
+    let case = "max_concurrent_streams_connection_scaling";
+    let server = Server::start(&["--max_concurrent_streams=2"]);
+    for policy in ["pick_first", "round_robin"] {
+        let config = format!(
+            r#"{{"connectionScaling":{{"maxConnectionsPerSubchannel":2}},
+                "loadBalancingConfig":[{{"{policy}":{{}}}}]}}"#
+        );
+        let flag = format!("--service_config_json={config}");
+        for flags in [&[][..], &[flag.as_str()]] {
+            let client = server.client(case, flags);
+            assert!(client.status.success(), "{policy}: {}", errors(&client));
+        }
+    }
+    // With room for all three no call asks for another.
+    let client = Server::start(&[]).client(case, &[]);
+    assert!(errors(&client).contains("the third call's address is the first's"));
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Scaling {
         addresses: impl Fn() -> Vec<Address>,
         cx: &mut Context<'_>,
     ) {
-        if first.application.unopened.is_closed() {
+        if first.application.unopened.is_over() {
             self.leave();
         }
         loop {

@@ -1,7 +1,8 @@
 //! The policy of the cases of ORCA, by its official name: a connection to the target, and
 //! what its server reports of its load goes to the test. It must never leave a report out.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use grpc_runtime::{
     AttemptEnd, AttemptEnds, Balance, ConnectivityState, Control, Endpoint, LoadReport, Pick,
@@ -17,12 +18,19 @@ use crate::failure::Failure;
 pub(crate) const SERVICE_CONFIG: &str =
     r#"{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}"#;
 
+/// How often the server is to report its load out of band.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a server has reported last out of band.
+type OutOfBand = Arc<std::sync::Mutex<Option<LoadReport>>>;
+
 /// Makes the policy for a channel.
-pub(crate) struct BackendMetrics(Arc<CallEnds>);
+pub(crate) struct BackendMetrics(Arc<CallEnds>, OutOfBand);
 
 /// What the policy of a channel hears.
 pub(crate) struct Reports {
     with_ends: Mutex<mpsc::UnboundedReceiver<Option<LoadReport>>>,
+    out_of_band: OutOfBand,
 }
 
 impl BackendMetrics {
@@ -30,11 +38,22 @@ impl BackendMetrics {
     pub(crate) fn new() -> (Self, Reports) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let with_ends = Mutex::new(receiver);
-        (Self(Arc::new(CallEnds(sender))), Reports { with_ends })
+        let out_of_band = OutOfBand::default();
+        let reports = Reports {
+            with_ends,
+            out_of_band: Arc::clone(&out_of_band),
+        };
+        (Self(Arc::new(CallEnds(sender)), out_of_band), reports)
     }
 }
 
 impl Reports {
+    /// What the server has reported last by itself, if anything.
+    pub(crate) fn out_of_band(&self) -> Option<LoadReport> {
+        let last = self.out_of_band.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What the next call's end reported, if that was anything.
     ///
     /// # Errors
@@ -66,6 +85,7 @@ impl Balance for BackendMetrics {
     fn policy(&self) -> Box<dyn Policy> {
         Box::new(One {
             ends: Arc::clone(&self.0),
+            out_of_band: Arc::clone(&self.1),
             subchannel: None,
         })
     }
@@ -74,6 +94,7 @@ impl Balance for BackendMetrics {
 /// All addresses lead to one server.
 struct One {
     ends: Arc<CallEnds>,
+    out_of_band: OutOfBand,
     subchannel: Option<Subchannel>,
 }
 
@@ -89,6 +110,7 @@ impl Policy for One {
         let endpoint = addresses.fold(Endpoint::new(first), Endpoint::and);
         if self.subchannel.as_ref().map(Subchannel::endpoint) != Some(&endpoint) {
             let new = control.subchannel(endpoint);
+            control.report_load(&new, Some(INTERVAL));
             new.connect();
             if let Some(old) = self.subchannel.replace(new) {
                 control.remove(old);
@@ -124,6 +146,19 @@ impl Policy for One {
             }
             _ => control.publish(ConnectivityState::Connecting, Picks::wait()),
         }
+    }
+
+    fn load_reported(
+        &mut self,
+        _subchannel: &Subchannel,
+        report: &LoadReport,
+        _control: &mut Control<'_>,
+    ) {
+        let mut last = self
+            .out_of_band
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(report.clone());
     }
 
     fn connect(&mut self, _control: &mut Control<'_>) {

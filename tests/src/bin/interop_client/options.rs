@@ -7,6 +7,7 @@ use grpc_tests::flags::Flags;
 use grpc_tests::security::ClientSecurity;
 
 use crate::backend_metrics;
+use crate::cases::scaling;
 use crate::failure::Failure;
 
 /// Where to call, and what.
@@ -40,11 +41,11 @@ impl Options {
     pub(crate) fn take(flags: &mut Flags) -> Result<Self, Failure> {
         let metadata: String = flags.take("additional_metadata", String::new())?;
         let test_case = flags.take("test_case", String::new())?;
-        // Those of ORCA are about what a policy hears.
-        let config = if test_case.starts_with("orca_") {
-            backend_metrics::SERVICE_CONFIG
-        } else {
-            "{}"
+        let config = match test_case.as_str() {
+            // Those of ORCA are about what a policy hears.
+            "orca_per_rpc" | "orca_oob" => backend_metrics::SERVICE_CONFIG,
+            "max_concurrent_streams_connection_scaling" => scaling::SERVICE_CONFIG,
+            _ => "{}",
         };
         Ok(Self {
             server_host: flags.take("server_host", "localhost".to_owned())?,

@@ -25,7 +25,7 @@ impl ClientConnection {
         self.watches.await_health(self.unopened.watched());
         self.tell_state();
         self.watch(connection, now);
-        if self.unopened.is_closed() {
+        if self.unopened.is_over() {
             self.leave(connection, now);
         }
     }

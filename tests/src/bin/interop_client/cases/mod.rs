@@ -5,6 +5,7 @@ mod compression;
 mod custom_metadata;
 mod negative;
 mod orca;
+pub(crate) mod scaling;
 mod soak;
 mod status;
 mod streaming;
@@ -53,6 +54,8 @@ const CASES: &[(&str, Case)] = cases! {
     "channel_soak" => soak::channel,
     "long_lived_channel" => soak::long_lived_channel,
     "orca_per_rpc" => orca::per_rpc,
+    "orca_oob" => orca::out_of_band,
+    "max_concurrent_streams_connection_scaling" => scaling::connections,
     // Of a server that misbehaves on the level of HTTP/2.
     "goaway" => negative::goaway,
     "rst_after_header" => negative::reset,

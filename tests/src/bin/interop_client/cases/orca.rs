@@ -1,12 +1,13 @@
 //! What a server reports of its load (gRFC A51), as the channel's policy hears it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use grpc_runtime::LoadReport;
 
-use crate::client::Client;
+use crate::client::{BOUND, Client};
 use crate::failure::{Failure, equal};
-use crate::{SimpleRequest, TestOrcaReport};
+use crate::{ResponseParameters, SimpleRequest, StreamingOutputCallRequest, TestOrcaReport};
 
 /// With the end of each call.
 pub(super) async fn per_rpc(client: &Client) -> Result<(), Failure> {
@@ -35,4 +36,54 @@ pub(super) async fn per_rpc(client: &Client) -> Result<(), Failure> {
     let found = client.reports.with_next_end().await?;
     let none = LoadReport::new();
     equal("the next call's report", &found.unwrap_or_default(), &none)
+}
+
+/// By itself, whatever calls there are.
+pub(super) async fn out_of_band(client: &Client) -> Result<(), Failure> {
+    // The server has one client at a time say what it reports.
+    let (mut requests, mut responses) = client.full_duplex().timeout(10 * BOUND).start();
+    for (cpu, memory, util) in [(0.8210, 0.5847, 0.30499), (0.29309, 0.2, 0.2039)] {
+        let report = TestOrcaReport {
+            cpu_utilization: cpu,
+            memory_utilization: memory,
+            request_cost: HashMap::new(),
+            utilization: HashMap::from([("util".to_owned(), util)]),
+        };
+        let request = StreamingOutputCallRequest {
+            response_parameters: vec![ResponseParameters {
+                size: 1,
+                ..ResponseParameters::default()
+            }],
+            orca_oob_report: Some(report),
+            ..StreamingOutputCallRequest::default()
+        };
+        requests.send(request).await?;
+        if responses.next().await?.is_none() {
+            return Err("the server ended the call in place of an answer".into());
+        }
+        let mut expected = LoadReport::new();
+        expected
+            .set_cpu_utilization(cpu)
+            .set_memory_utilization(memory)
+            .set_utilization("util", util);
+        let told = tokio::time::timeout(BOUND, async {
+            loop {
+                // A call's own report would go first.
+                client.unary(SimpleRequest::default()).await?;
+                let own = client.reports.with_next_end().await?;
+                let found = own.or_else(|| client.reports.out_of_band());
+                if found.as_ref() == Some(&expected) {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let missing = |_| {
+            let last = client.reports.out_of_band();
+            format!("{expected:?} was not reported within {BOUND:?}, and last {last:?}")
+        };
+        told.await.map_err(missing)??;
+    }
+    drop(requests);
+    equal("what is left of the call", &responses.next().await?, &None)
 }
