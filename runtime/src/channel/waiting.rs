@@ -93,8 +93,14 @@ impl Waiting {
     }
 
     pub(crate) fn forget_ended(&mut self) {
-        self.queue.retain(|(_, open)| !open.is_moot());
-        self.deadlines.retain(|_, caller| !caller.state.is_over());
+        let deadlines = &mut self.deadlines;
+        self.queue.retain(|(key, open)| {
+            let stays = !open.is_moot();
+            if !stays && let Some(deadline) = open.options.deadline {
+                deadlines.remove(&(deadline, *key));
+            }
+            stays
+        });
         self.deferred.forget_ended();
     }
 
@@ -239,9 +245,12 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::call::response_head::Coding;
     use crate::channel::call::call_options::CallOptions;
+    use crate::channel::call::trial::Trial;
     use crate::framing::Compression;
     use crate::method::{Method, Shape};
     use crate::status::Code;
@@ -276,6 +285,23 @@ mod tests {
         assert_eq!(waiting.queue.len(), 1);
         assert_eq!(Arc::strong_count(&states[0]), 1);
         assert!(Arc::ptr_eq(&waiting.pop(false).unwrap().state, &states[1]));
+    }
+
+    /// A deadline that is far must not keep its call, and with it the channel.
+    #[test]
+    fn an_attempt_that_another_went_before_leaves_nothing() {
+        let mut waiting = Waiting::new();
+        let deadline = Instant::now() + Duration::from_secs(3_600);
+        let (_caller, mut first, hedge) = Trial::hedged(Duration::ZERO, Some(deadline));
+        waiting.push(hedge);
+        waiting.expire(Instant::now(), || unreachable!("no time is up"));
+        waiting.settle(Waker::noop());
+        assert_eq!(waiting.queue.len(), 1, "the second attempt");
+        assert_eq!(waiting.next_timeout(), Some(deadline));
+        assert!(first.commit());
+        waiting.settle(Waker::noop());
+        assert!(waiting.is_empty());
+        assert_eq!(waiting.next_timeout(), None);
     }
 
     #[test]
