@@ -77,7 +77,7 @@ impl Deferred {
             if open.is_late(now) {
                 let text = "the call's deadline passed before its next attempt was due";
                 let status = Status::new(Code::DeadlineExceeded, text);
-                open.miss(status.with_phase(Phase::Wait), now);
+                open.fail(status.with_phase(Phase::Wait), now);
                 continue;
             }
             match open.on_due(now) {

@@ -304,6 +304,19 @@ mod tests {
         assert_eq!(waiting.next_timeout(), None);
     }
 
+    /// Those beside it say so themselves.
+    #[test]
+    fn a_hedge_that_waits_does_not_end_its_call() {
+        let mut waiting = Waiting::new();
+        let (caller, first, hedge) = Trial::hedged(Duration::from_secs(1), None);
+        waiting.push(hedge);
+        let now = Instant::now();
+        waiting.fail(&Status::new(Code::Internal, "a panic"), now);
+        assert!(waiting.is_empty() && caller.failure().is_none());
+        first.fail(Status::new(Code::Unavailable, "gone"), now);
+        assert_eq!(caller.failure().unwrap().message(), "gone");
+    }
+
     #[test]
     fn only_calls_that_came_since_are_shown_again() {
         let mut waiting = Waiting::new();
