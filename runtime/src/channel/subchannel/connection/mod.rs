@@ -399,3 +399,6 @@ impl Application for ClientConnection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,8 @@ impl ClientConnection {
         let reports = connection.reports();
         for (stream, open) in &self.calls {
             match &open.attempt.response {
+                // The reader has no stream yet, or another attempt's.
+                Response::Awaited if open.is_hedged() => {}
                 Response::Awaited | Response::Stream => {
                     let progress = open.state.set_reports(reports);
                     progress.apply(connection, *stream, now);
