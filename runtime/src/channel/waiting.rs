@@ -93,6 +93,11 @@ impl Waiting {
     }
 
     pub(crate) fn forget_ended(&mut self) {
+        self.forget_queued();
+        self.deferred.forget_ended();
+    }
+
+    fn forget_queued(&mut self) {
         let deadlines = &mut self.deadlines;
         self.queue.retain(|(key, open)| {
             let stays = !open.is_moot();
@@ -101,14 +106,13 @@ impl Waiting {
             }
             stays
         });
-        self.deferred.forget_ended();
     }
 
     /// Has the task woken when a call ends here, so that calls that are over keep
     /// nothing alive: neither the channel nor their requests.
     pub(crate) fn settle(&mut self, waker: &Waker) {
         if self.queue.len() < PRUNE_MIN {
-            self.forget_ended();
+            self.forget_queued();
         }
         // Calls come in at the back.
         for (_, open) in self.queue.iter_mut().rev() {
@@ -315,6 +319,35 @@ mod tests {
         assert!(waiting.is_empty() && caller.failure().is_none());
         first.fail(Status::new(Code::Unavailable, "gone"), now);
         assert_eq!(caller.failure().unwrap().message(), "gone");
+    }
+
+    /// A look is at all that wait for their time, and there is a turn for each that comes.
+    #[test]
+    fn of_many_that_wait_for_their_time_those_that_ended_are_forgotten_once_a_second() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new();
+        let expire = |waiting: &mut Waiting, now| waiting.expire(now, || unreachable!());
+        expire(&mut waiting, now);
+        let hour = Duration::from_secs(3_600);
+        let mut calls: Vec<_> = (0..300).map(|_| Trial::hedged(hour, None)).collect();
+        let (caller, first, hedge) = calls.swap_remove(0);
+        waiting.push(hedge);
+        let _others: Vec<_> = calls
+            .into_iter()
+            .map(|(caller, first, hedge)| {
+                waiting.push(hedge);
+                (caller, first)
+            })
+            .collect();
+        waiting.settle(Waker::noop());
+        caller.cancel();
+        let held = Arc::strong_count(&first.state);
+        waiting.settle(Waker::noop());
+        assert_eq!(Arc::strong_count(&first.state), held, "nobody has looked");
+        let second = now + Duration::from_secs(1);
+        assert_eq!(waiting.next_timeout(), Some(second));
+        expire(&mut waiting, second);
+        assert_eq!(Arc::strong_count(&first.state), held - 1);
     }
 
     #[test]
