@@ -3,13 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call::open::{Due, Open};
+use crate::clock;
 use crate::status::{Code, Phase, Status};
 
 /// The shortest list that is worth clearing.
 const PRUNE_MIN: usize = 256;
+/// How often a longer list is looked through for calls that have ended: a look is at
+/// every call, and what ends or comes in an outage is many a millisecond.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Calls that wait for their time.
 #[derive(Debug, Default)]
@@ -20,6 +24,10 @@ pub(crate) struct Deferred {
     /// Those that came since the last [`settle`](Self::settle).
     new: Vec<(Instant, u64)>,
     prune_at: usize,
+    /// The time, as it was last told.
+    now: Option<Instant>,
+    /// When those that have ended meanwhile are forgotten.
+    look_at: Option<Instant>,
 }
 
 impl Deferred {
@@ -50,6 +58,8 @@ impl Deferred {
     pub(crate) fn settle(&mut self, waker: &Waker) {
         if self.calls.len() < PRUNE_MIN {
             self.forget_ended();
+        } else if self.look_at.is_none() {
+            self.look_at = self.now.and_then(|now| now.checked_add(LOOK_EVERY));
         }
         for key in self.new.drain(..) {
             if let Some(open) = self.calls.get(&key) {
@@ -60,11 +70,17 @@ impl Deferred {
 
     #[inline]
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.calls.first_key_value().map(|((at, _), _)| *at)
+        let ((first, _), _) = self.calls.first_key_value()?;
+        clock::earlier(Some(*first), self.look_at)
     }
 
     /// The next that is due; those that are out of time end.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Box<Open>> {
+        self.now = Some(now);
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = None;
+            self.forget_ended();
+        }
         loop {
             let entry = self.calls.first_entry()?;
             if entry.key().0 > now {
@@ -77,7 +93,7 @@ impl Deferred {
             if open.is_late(now) {
                 let text = "the call's deadline passed before its next attempt was due";
                 let status = Status::new(Code::DeadlineExceeded, text);
-                open.miss(status.with_phase(Phase::Wait), now);
+                open.fail(status.with_phase(Phase::Wait), now);
                 continue;
             }
             match open.on_due(now) {

@@ -93,16 +93,26 @@ impl Waiting {
     }
 
     pub(crate) fn forget_ended(&mut self) {
-        self.queue.retain(|(_, open)| !open.is_moot());
-        self.deadlines.retain(|_, caller| !caller.state.is_over());
+        self.forget_queued();
         self.deferred.forget_ended();
+    }
+
+    fn forget_queued(&mut self) {
+        let deadlines = &mut self.deadlines;
+        self.queue.retain(|(key, open)| {
+            let stays = !open.is_moot();
+            if !stays && let Some(deadline) = open.options.deadline {
+                deadlines.remove(&(deadline, *key));
+            }
+            stays
+        });
     }
 
     /// Has the task woken when a call ends here, so that calls that are over keep
     /// nothing alive: neither the channel nor their requests.
     pub(crate) fn settle(&mut self, waker: &Waker) {
         if self.queue.len() < PRUNE_MIN {
-            self.forget_ended();
+            self.forget_queued();
         }
         // Calls come in at the back.
         for (_, open) in self.queue.iter_mut().rev() {
@@ -239,9 +249,12 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::call::response_head::Coding;
     use crate::channel::call::call_options::CallOptions;
+    use crate::channel::call::trial::Trial;
     use crate::framing::Compression;
     use crate::method::{Method, Shape};
     use crate::status::Code;
@@ -276,6 +289,65 @@ mod tests {
         assert_eq!(waiting.queue.len(), 1);
         assert_eq!(Arc::strong_count(&states[0]), 1);
         assert!(Arc::ptr_eq(&waiting.pop(false).unwrap().state, &states[1]));
+    }
+
+    /// A deadline that is far must not keep its call, and with it the channel.
+    #[test]
+    fn an_attempt_that_another_went_before_leaves_nothing() {
+        let mut waiting = Waiting::new();
+        let deadline = Instant::now() + Duration::from_secs(3_600);
+        let (_caller, mut first, hedge) = Trial::hedged(Duration::ZERO, Some(deadline));
+        waiting.push(hedge);
+        waiting.expire(Instant::now(), || unreachable!("no time is up"));
+        waiting.settle(Waker::noop());
+        assert_eq!(waiting.queue.len(), 1, "the second attempt");
+        assert_eq!(waiting.next_timeout(), Some(deadline));
+        assert!(first.commit());
+        waiting.settle(Waker::noop());
+        assert!(waiting.is_empty());
+        assert_eq!(waiting.next_timeout(), None);
+    }
+
+    /// Those beside it say so themselves.
+    #[test]
+    fn a_hedge_that_waits_does_not_end_its_call() {
+        let mut waiting = Waiting::new();
+        let (caller, first, hedge) = Trial::hedged(Duration::from_secs(1), None);
+        waiting.push(hedge);
+        let now = Instant::now();
+        waiting.fail(&Status::new(Code::Internal, "a panic"), now);
+        assert!(waiting.is_empty() && caller.failure().is_none());
+        first.fail(Status::new(Code::Unavailable, "gone"), now);
+        assert_eq!(caller.failure().unwrap().message(), "gone");
+    }
+
+    /// A look is at all that wait for their time, and there is a turn for each that comes.
+    #[test]
+    fn of_many_that_wait_for_their_time_those_that_ended_are_forgotten_once_a_second() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new();
+        let expire = |waiting: &mut Waiting, now| waiting.expire(now, || unreachable!());
+        expire(&mut waiting, now);
+        let hour = Duration::from_secs(3_600);
+        let mut calls: Vec<_> = (0..300).map(|_| Trial::hedged(hour, None)).collect();
+        let (caller, first, hedge) = calls.swap_remove(0);
+        waiting.push(hedge);
+        let _others: Vec<_> = calls
+            .into_iter()
+            .map(|(caller, first, hedge)| {
+                waiting.push(hedge);
+                (caller, first)
+            })
+            .collect();
+        waiting.settle(Waker::noop());
+        caller.cancel();
+        let held = Arc::strong_count(&first.state);
+        waiting.settle(Waker::noop());
+        assert_eq!(Arc::strong_count(&first.state), held, "nobody has looked");
+        let second = now + Duration::from_secs(1);
+        assert_eq!(waiting.next_timeout(), Some(second));
+        expire(&mut waiting, second);
+        assert_eq!(Arc::strong_count(&first.state), held - 1);
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, ClientStreamingCall, Code, HedgingPolicy, Metadata, Method,
-    MethodConfig, RetryThrottling, ServerStreamingCall, ServiceConfig, Status, UnaryCall,
+    Address, Channel, ChannelCredentials, ClientStreamingCall, Code, EndedCall, Endpoint,
+    HedgingPolicy, Metadata, Method, MethodConfig, OutgoingCall, Resolution, Resolver,
+    RetryThrottling, RoundRobin, ServerStreamingCall, ServiceConfig, Status, Target, UnaryCall,
+    Updates,
 };
 use grpc_testing::{Host, Link, Network, RecordedCall, Reply, Script, no_leftovers};
 use tokio::time::Instant;
@@ -297,4 +300,58 @@ async fn a_connection_that_is_lost_takes_all_its_attempts_and_others_follow() {
     script.received(2).await;
     world.link.cut();
     assert_eq!(call.await.unwrap().unwrap().message, "a book");
+}
+
+/// The servers `a` and `b`.
+struct Both;
+
+impl Resolver for Both {
+    fn scheme(&self) -> &str {
+        "both"
+    }
+
+    async fn resolve(&self, _: &Target, mut updates: Updates) {
+        let both = ["a", "b"].map(|name| Endpoint::new(Address::Other(name.into())));
+        let _ = updates.send(Resolution::new(both)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn interceptors_hear_of_the_server_that_answered() {
+    let network = Network::new(7);
+    for reply in [book(), Reply::status(Status::not_found("no such book"))] {
+        let script = || Script::new().on(GET.path(), reply.clone().delay(150 * MS));
+        let (a, b) = (script(), script());
+        let _a = network.bind("a", a.server()).await.unwrap();
+        let _b = network.bind("b", b.server()).await.unwrap();
+        let all = MethodConfig::new().hedging(policy(2));
+        let config = ServiceConfig::builder().all(all).balance(RoundRobin::new());
+        let channel = Channel::builder("both:///shop")
+            .unwrap()
+            .resolver(Both)
+            .connector(network.connector("client"))
+            .service_config(config.build().unwrap())
+            .build(ChannelCredentials::insecure())
+            .unwrap();
+        channel.connect().unwrap();
+        tokio::time::sleep(SECOND).await;
+
+        let heard = Arc::new(Mutex::new(None));
+        let hears = Arc::clone(&heard);
+        let watched = channel.with_interceptor(move |call: &mut OutgoingCall| {
+            let hears = Arc::clone(&hears);
+            call.on_end(move |ended: &EndedCall<'_>| {
+                *hears.lock().unwrap() = ended.peer().map(ToString::to_string);
+            });
+            Ok(())
+        });
+        let _ = get(&watched).await;
+        let is_first = |script: &Script| {
+            let said = script.calls()[0].metadata().clone();
+            said.get("grpc-previous-rpc-attempts").is_none()
+        };
+        assert_ne!(is_first(&a), is_first(&b), "each has one attempt");
+        let first = if is_first(&a) { "a" } else { "b" };
+        assert_eq!(heard.lock().unwrap().as_deref(), Some(first));
+    }
 }

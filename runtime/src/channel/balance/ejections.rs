@@ -49,6 +49,13 @@ struct Bounds {
     volume: usize,
 }
 
+impl Bounds {
+    /// Whether these are calls enough: none tell nothing, however few are asked for.
+    fn are_met(self, counts: Counts) -> bool {
+        counts.all() >= self.volume.max(1)
+    }
+}
+
 /// Leaves out endpoints whose share of calls that end well is far below that of the
 /// others (gRFC A50): below the mean by so many standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -250,7 +257,7 @@ pub(super) fn sweep(
 /// The success rates of those that had enough calls, where they are enough.
 fn rates(endpoints: &[(Counts, Ejection)], bounds: Bounds) -> Option<Vec<f64>> {
     let counts = endpoints.iter().map(|(counts, _)| counts);
-    let counts = counts.filter(|counts| counts.all() >= bounds.volume);
+    let counts = counts.filter(|counts| bounds.are_met(**counts));
     let rates: Vec<_> = counts.map(|counts| counts.success()).collect();
     (rates.len() >= bounds.hosts.max(1)).then_some(rates)
 }
@@ -279,7 +286,7 @@ fn eject(
         if out * 100 >= all.saturating_mul(rules.max_percent as usize) {
             return;
         }
-        let is_found = counts.all() >= bounds.volume && is_outlier(*counts);
+        let is_found = bounds.are_met(*counts) && is_outlier(*counts);
         if is_found && !ejection.is_out() && draw() * 100.0 < f64::from(bounds.enforcement) {
             ejection.begin(now);
             out += 1;
@@ -411,6 +418,18 @@ mod tests {
         let mut few = vec![counts(50, 0); 5];
         few.push(counts(0, 50));
         assert!(out(&mut few, &rules, now).is_empty());
+    }
+
+    /// Its calls did not fail: there were none.
+    #[test]
+    fn an_endpoint_without_calls_is_no_outlier() {
+        let rules = by_rate(SuccessRateEjection::new().request_volume(0));
+        let mut all = vec![counts(100, 0); 5];
+        all.push(counts(0, 0));
+        assert!(out(&mut all, &rules, Instant::now()).is_empty());
+        let mut all = vec![counts(0, 0); 6];
+        all[0] = counts(100, 0);
+        assert!(out(&mut all, &rules, Instant::now()).is_empty());
     }
 
     #[test]

@@ -284,8 +284,9 @@ impl Policy for Detection {
     fn settled(&mut self, control: &mut Control<'_>) {
         self.tell(control, Switch::settled);
         // A subchannel that was begun anew may be of an endpoint that is left out.
-        self.apply(control);
-        self.tell(control, Switch::settled);
+        if self.apply(control) {
+            self.tell(control, Switch::settled);
+        }
         if std::mem::take(&mut self.has_news)
             && let Some((state, picks)) = &self.said
         {
@@ -392,8 +393,8 @@ impl Detection {
         self.endpoints.get(held.place?)
     }
 
-    /// Tells the other policy who is left out and who is back.
-    fn apply(&mut self, control: &mut Control<'_>) {
+    /// Tells the other policy who is left out and who is back; `false` if nobody is.
+    fn apply(&mut self, control: &mut Control<'_>) -> bool {
         let is_other = |held: &&Held| {
             let watched = self.watched(held);
             watched.is_some_and(|it| it.ejection.is_out()) != held.is_out
@@ -401,6 +402,7 @@ impl Detection {
         let others = self.subchannels.values().filter(is_other);
         let mut others: Vec<_> = others.map(|held| held.subchannel.clone()).collect();
         others.sort_unstable_by_key(Subchannel::number);
+        let is_told = !others.is_empty();
         for subchannel in others {
             let Some(held) = self.subchannels.get_mut(&subchannel.number()) else {
                 continue;
@@ -415,6 +417,7 @@ impl Detection {
                 children.changed(&subchannel, state, control);
             });
         }
+        is_told
     }
 
     /// The other policy's picks, whose calls are counted.

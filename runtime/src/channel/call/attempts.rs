@@ -205,7 +205,11 @@ impl<H> Attempts<H> {
 
     /// An attempt is no more, by nobody's word. `true` where its call is none either.
     pub(super) fn vanish(&self, number: u8) -> bool {
-        self.lock().course.vanish(number)
+        let mut held = self.lock();
+        if number != HEDGE {
+            held.of(number).is_live = false;
+        }
+        held.course.vanish(number)
     }
 
     /// An attempt has failed, against `peer` if it had a stream.
@@ -308,3 +312,6 @@ impl<H> fmt::Debug for Attempts<H> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

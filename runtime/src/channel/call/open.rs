@@ -391,8 +391,12 @@ impl Open {
 
     /// Ends the call with an error, unless it is over. What arrives when the
     /// deadline has passed is told as what it is: the other side's deadline and
-    /// ours are one (gRPC's deadline rule).
+    /// ours are one (gRPC's deadline rule). Of a hedge that waits for its time the
+    /// attempts beside it say so themselves.
     pub(crate) fn fail(mut self: Box<Self>, status: Status, now: Instant) {
+        if self.attempt.number == HEDGE {
+            return;
+        }
         let status = match status.code() {
             Code::Cancelled | Code::Unavailable if self.is_late(now) => {
                 expired().with_source(status)
@@ -408,14 +412,6 @@ impl Open {
             Some(_) => return,
         };
         self.end(status);
-    }
-
-    /// Its time to begin lies behind the call's deadline. The attempts beside a hedge
-    /// say so themselves.
-    pub(crate) fn miss(self: Box<Self>, status: Status, now: Instant) {
-        if self.attempt.number != HEDGE {
-            self.fail(status, now);
-        }
     }
 
     fn end(self: Box<Self>, status: Status) {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call_options::CallOptions;
-use super::open::Open;
+use super::open::{Home, Open};
+use super::plan::{AttemptLimits, Purse};
 use crate::call::response_head::Coding;
 use crate::call::state::CallState;
+use crate::channel::config::method_config::Repeats;
+use crate::channel::config::retry_policy::HedgingPolicy;
 use crate::framing::Compression;
 use crate::method::Method;
 use crate::status::Status;
@@ -33,6 +36,19 @@ impl Trial {
         (Self(state), open)
     }
 
+    /// A call that is attempted twice: its first attempt, and the hedge that waits for
+    /// its time.
+    pub(in crate::channel) fn hedged(
+        delay: Duration,
+        deadline: Option<Instant>,
+    ) -> (Self, Box<Open>, Box<Open>) {
+        let (trial, mut first) = Self::call(false, deadline);
+        let policy = HedgingPolicy::new(delay);
+        first.repeat(Arc::new(Repeats::Hedging(policy)), home());
+        let hedge = first.hedge(Instant::now());
+        (trial, first, hedge.expect("its policy has one"))
+    }
+
     /// What it failed with; `None` while it goes on.
     pub(in crate::channel) fn failure(&self) -> Option<Status> {
         let mut cx = Context::from_waker(Waker::noop());
@@ -46,4 +62,21 @@ impl Trial {
     pub(in crate::channel) fn cancel(&self) {
         self.0.cancel();
     }
+}
+
+struct Nowhere(Arc<Purse>);
+
+impl Home for Nowhere {
+    fn attempt(&self, _open: Box<Open>) {
+        panic!("no attempt of these tests fails");
+    }
+
+    fn purse(&self) -> &Arc<Purse> {
+        &self.0
+    }
+}
+
+/// The home of calls whose attempts do not fail.
+pub(in crate::channel) fn home() -> Arc<dyn Home> {
+    Arc::new(Nowhere(Arc::new(Purse::new(AttemptLimits::default()))))
 }

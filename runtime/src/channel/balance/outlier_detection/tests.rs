@@ -344,3 +344,45 @@ fn what_its_policy_says_of_a_list_is_said() {
     bench.connect();
     assert_eq!(bench.news(), "connect 1 2");
 }
+
+/// It publishes nothing, and counts how often it is told that there is no more to hear.
+struct Settles(Arc<AtomicUsize>);
+
+impl Balance for Settles {
+    fn name(&self) -> &'static str {
+        "settles"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Self(Arc::clone(&self.0)))
+    }
+}
+
+impl Policy for Settles {
+    fn update(&mut self, _: Resolved, _: &mut Control<'_>) -> Result<(), Status> {
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, _: Status, _: &mut Control<'_>) {}
+
+    fn changed(&mut self, _: &Subchannel, _: SubchannelState, _: &mut Control<'_>) {}
+
+    fn connect(&mut self, _: &mut Control<'_>) {}
+
+    fn settled(&mut self, _: &mut Control<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A config can nest 40 of them: twice for each would be for ever.
+#[test]
+fn the_innermost_of_many_is_told_once_that_there_is_no_more() {
+    let settled = Arc::new(AtomicUsize::new(0));
+    let mut balance: Arc<dyn Balance> = Arc::new(Settles(Arc::clone(&settled)));
+    for _ in 0..10 {
+        balance = Arc::new(OutlierDetection::over(balance));
+    }
+    let mut bench = Bench::new(&*balance);
+    bench.found("1").unwrap();
+    assert_eq!(settled.load(Ordering::Relaxed), 1);
+}

@@ -423,3 +423,6 @@ impl Application for ClientConnection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

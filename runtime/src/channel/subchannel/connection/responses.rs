@@ -16,6 +16,7 @@ use crate::framing::Side;
 use crate::metadata::Metadata;
 use crate::spare;
 use crate::status::{Code, Phase, Status};
+use crate::transport::PeerAddress;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ResetCause, StreamId};
@@ -37,6 +38,9 @@ impl ClientConnection {
         self.has_answered = true;
         if end_stream {
             // PROTOCOL-HTTP2's Trailers-Only.
+            if open.is_hedged() && !open.is_moot() {
+                tell_peer(open, self.peer.as_ref());
+            }
             return Outcome::Ends(response_head::read_trailers(fields));
         }
         let head = match response_head::read_head(fields, self.identity.encodings) {
@@ -48,6 +52,7 @@ impl ClientConnection {
             return Outcome::Loses;
         }
         if open.is_hedged() {
+            tell_peer(open, self.peer.as_ref());
             // Its reader has not known of this stream.
             let progress = open.state.set_reports(connection.reports());
             progress.apply(connection, stream, now);
@@ -144,6 +149,8 @@ impl ClientConnection {
         let reports = connection.reports();
         for (stream, open) in &self.calls {
             match &open.attempt.response {
+                // The reader has no stream yet, or another attempt's.
+                Response::Awaited if open.is_hedged() => {}
                 Response::Awaited | Response::Stream => {
                     let progress = open.state.set_reports(reports);
                     progress.apply(connection, *stream, now);
@@ -209,6 +216,13 @@ pub(super) enum Outcome {
     Fails(Status),
     /// Another attempt of the call has it.
     Loses,
+}
+
+/// Of several attempts this one has its server's word: a later one may have its stream.
+fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
+    if let Some(ledger) = open.state.ledger() {
+        ledger.set_peer(peer.cloned());
+    }
 }
 
 /// What came of a response that nobody reads in part is free.

@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::balance::round_robin::RoundRobin;
-use crate::channel::call::open::{Further, Home, Open};
-use crate::channel::call::plan::{AttemptLimits, Purse};
-use crate::channel::call::trial::Trial;
+use crate::channel::call::open::Further;
+use crate::channel::call::trial::{Trial, home};
 use crate::channel::config::method_config::{MethodConfig, Repeats};
 use crate::channel::config::retry_policy::{RetryPolicy, RetryThrottling};
 use crate::channel::connectivity::ConnectivityState;
@@ -75,22 +74,6 @@ impl Around {
         self.turn();
         trial
     }
-}
-
-struct Nowhere(Arc<Purse>);
-
-impl Home for Nowhere {
-    fn attempt(&self, _open: Box<Open>) {
-        panic!("no attempt of these tests fails");
-    }
-
-    fn purse(&self) -> &Arc<Purse> {
-        &self.0
-    }
-}
-
-fn home() -> Arc<dyn Home> {
-    Arc::new(Nowhere(Arc::new(Purse::new(AttemptLimits::default()))))
 }
 
 fn timeout_of(standing: &Standing) -> Option<Duration> {
