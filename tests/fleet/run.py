@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE.parent / "interop"), str(HERE.parent / "honest")]
 sys.dont_write_bytecode = True
 
 import cases
+import compare
 import fleet
 import namespaces
 import peers
@@ -44,6 +45,7 @@ CASES = {
     "ejected": policies.ejected,
     "slow": policies.slow,
     "ring": policies.ring,
+    "compared": compare.compared,
     "names": cases.names,
     "link": cases.link,
 }
