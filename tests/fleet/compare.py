@@ -189,18 +189,25 @@ def outcome(client, case, told, came):
         return str(reason)
 
 
-def judged(case, found):
+def times(client, case, came):
+    """When the attempts of a client came, call by call."""
+    count = sum(call["times"] for call in case.calls)
+    calls = [came[f"{client}/{case.name}/{number}"] for number in range(count)]
+    return "; ".join(", ".join(str(attempt["at_ms"]) for attempt in call) for call in calls)
+
+
+def judged(case, found, came):
     """What is wrong, and why others may do otherwise where they do."""
     wants = case.wants or found[OURS]
     wrong, reasons = [], []
-    if found[OURS] != wants:
-        wrong.append(f"ours has to be: {wants}")
-    for client in case.clients:
-        differs, reason = case.differs.get(client, (wants, None))
-        if found[client] != differs:
-            wrong.append(f"{client} has to be: {differs}")
+    for client, text in found.items():
+        due, reason = case.differs.get(client, (wants, None))
+        if text != due:
+            wrong.append(f"{client} has to be: {due}")
+            if case.view == "attempts":
+                wrong.append(f"{client}, at ms: {times(client, case, came)}")
         elif reason:
-            reasons.append(reason)
+            reasons.append(f"{client}: {reason}")
     return wrong, reasons
 
 
@@ -213,7 +220,7 @@ def rows(bench):
             client: outcome(client, case, told[client][case.name], came)
             for client in (OURS, *case.clients)
         }
-        yield case, found, *judged(case, found)
+        yield case, found, *judged(case, found, came)
 
 
 def show(case, found, wrong, reasons):
@@ -234,9 +241,9 @@ def compared(bench):
     print(f"\n{'case':32} {'with':16} {'':8} attempts and codes of ours, then of who differs")
     for row in table:
         show(*row)
-    wrong = [f"{case.name}: {text}" for case, _, texts, _ in table for text in texts]
+    wrong = [case.name for case, _, texts, _ in table if texts]
     if wrong:
-        raise Wrong(f"{len(wrong)} of {len(table)} cases: {'; '.join(wrong)}")
+        raise Wrong(f"{len(wrong)} of {len(table)} cases are wrong: {'; '.join(wrong)}")
     pairs = sum(len(case.clients) for case, *_ in table)
     differ = sum(len(reasons) for *_, reasons in table)
     return f"{len(table)} cases, {pairs} comparisons: {pairs - differ} the same, {differ} explained"

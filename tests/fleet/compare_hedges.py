@@ -21,10 +21,10 @@ from compare_cases import (
     tokens,
 )
 
-RING = {"ring_hash_experimental": {"requestHashHeader": "x-key"}}
 # Why grpc-js does otherwise, and what the gRFC says.
 ENDS = "a hedge's no ends the call; A6: no more hedges, and those that run go on"
 UNTHROTTLED = "hedges need no tokens; A6: throttling also applies to hedges"
+RING = {"ring_hash_experimental": {"requestHashHeader": "x-key"}}
 WEIGHTED = {"weighted_round_robin": {"blackoutPeriod": "0s", "weightUpdatePeriod": "0.1s"}}
 
 

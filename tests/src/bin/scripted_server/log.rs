@@ -61,7 +61,7 @@ impl Log {
         context: &Context,
         server: usize,
     ) -> Result<Attempt, Status> {
-        let mut steps = Step::all(context)?;
+        let steps = Step::all(context)?;
         let text = |key| context.metadata().get(key).map(str::to_owned);
         let call = text("x-call").unwrap_or_default();
         let entry = Entry {
@@ -78,15 +78,12 @@ impl Log {
             *count += 1;
             (seen.entries.len() - 1, *count - 1)
         });
-        let step = match before.min(steps.len().saturating_sub(1)) {
-            place if place < steps.len() => steps.swap_remove(place),
-            _ => Step::default(),
-        };
+        let step = steps.into_iter().take(before + 1).next_back();
         Ok(Attempt {
             log: Arc::clone(self),
             place,
             server,
-            step,
+            step: step.unwrap_or_default(),
         })
     }
 
