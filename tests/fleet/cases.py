@@ -38,6 +38,10 @@ class Bench:
     def python(self):
         return peers.python(self.work)
 
+    @functools.cached_property
+    def node(self):
+        return peers.node(self.work)
+
     def ours(self, where, *flags):
         return [self.binaries / "fleet_client", f"--target={where}", *flags]
 

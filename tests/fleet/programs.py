@@ -6,7 +6,7 @@ import subprocess
 
 HOUSE = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = {
-    "grpc-tests": ["interop_server", "fleet_client"],
+    "grpc-tests": ["interop_server", "fleet_client", "scripted_server", "scripted_client"],
     "examples": ["headless_service"],
 }
 

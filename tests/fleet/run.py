@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Our client in front of three servers that are killed, hang and drain, behind a name
-that changes and a link that fails, and grpcio in our client's place.
+that changes and a link that fails, and grpcio and grpc-js in our client's place.
 
 run.py [NAME …] [--whole] [--check]
 
 Each case is told with its numbers in a table at the end. NAMEs choose cases; `--whole`
-runs longer ones, and asks how long calls take while servers die. Needs cargo and python3
-with venv; grpcio is installed below target/. What a machine cannot do is told and left
-out; with `--check` that is a failure. Ends with 1 if anything failed.
+runs longer ones, and asks how long calls take while servers die. Needs cargo, python3
+with venv, node and npm; grpcio and grpc-js are installed below target/. What a machine
+cannot do is told and left out; with `--check` that is a failure. Ends with 1 if anything
+failed.
 """
 
 import argparse
@@ -21,6 +22,7 @@ sys.path[:0] = [str(HERE.parent / "interop"), str(HERE.parent / "honest")]
 sys.dont_write_bytecode = True
 
 import cases
+import compare
 import fleet
 import namespaces
 import peers
@@ -45,6 +47,7 @@ CASES = {
     "slow": policies.slow,
     "weighted": policies.weighted,
     "ring": policies.ring,
+    "compared": compare.compared,
     "names": cases.names,
     "link": cases.link,
 }

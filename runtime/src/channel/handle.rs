@@ -131,6 +131,11 @@ impl Channel {
         open.repeat(repeats, self.home());
     }
 
+    /// Has the call's end count for the further attempts of others.
+    pub(crate) fn count(&self, open: &mut Open) {
+        open.count(self.home());
+    }
+
     /// Has the config's say in a call that began at `start` once it is known.
     pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
         open.await_config(start, self.home());

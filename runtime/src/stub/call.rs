@@ -46,6 +46,8 @@ pub(crate) struct Call {
 enum Further {
     /// It is attempted more than once.
     Attempts(Arc<Repeats>),
+    /// It is not, and its end counts for those that are.
+    Counted,
     /// The channel does not know its config yet; the call began then.
     Unknown(Instant),
 }
@@ -165,10 +167,11 @@ impl Call {
                 options.hold_to(config, clock::now);
                 *has_time &= config.timeout.is_none_or(|it| !it.is_zero());
             }
-            terms.repeats.map(Arc::clone)
+            let counted = terms.is_counted.then_some(Further::Counted);
+            terms.repeats.cloned().map(Further::Attempts).or(counted)
         });
         match said {
-            Ok(repeats) => repeats.flatten().map(Further::Attempts),
+            Ok(further) => further.flatten(),
             Err(_) => Some(Further::Unknown(clock::now())),
         }
     }
@@ -217,6 +220,7 @@ impl Call {
         match further {
             None => {}
             Some(Further::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),
+            Some(Further::Counted) => self.channel.count(&mut open),
             Some(Further::Unknown(start)) => self.channel.await_config(&mut open, start),
         }
         self.channel.open(open);

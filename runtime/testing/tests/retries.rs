@@ -13,6 +13,7 @@ use grpc_testing::{Host, Link, Network, Reply, Script};
 use tokio::time::Instant;
 
 const GET: Method = Method::unary("/shop.Orders/Get");
+const READ: Method = Method::unary("/shop.Orders/Read");
 const LIST: Method = Method::server_streaming("/shop.Orders/List");
 const IMPORT: Method = Method::client_streaming("/shop.Orders/Import");
 
@@ -342,6 +343,39 @@ async fn throttling_blocks_and_recovers() {
     // 2.5 tokens, and one less leaves too few: none for the next, though.
     assert!(get(&channel).await.is_err());
     assert_eq!(script.calls().len(), 7);
+}
+
+/// Calls of methods without a policy give tokens back, and take one where they are told
+/// not to come again.
+#[tokio::test(start_paused = true)]
+async fn throttling_counts_calls_of_any_method() {
+    let mut script = Script::new().on(GET.path(), busy());
+    let ok = || Reply::message(&text("a book"));
+    for reply in [ok(), ok(), ok(), ok(), pushback("-1")] {
+        script = script.on(READ.path(), reply);
+    }
+    let (_host, builder, _) = shop(&script).await;
+    let config = ServiceConfig::builder()
+        .method("shop.Orders", "Get", MethodConfig::new().retry(policy()))
+        .retry_throttling(RetryThrottling::new(4.0, 1.0))
+        .build()
+        .unwrap();
+    let builder = builder.service_config(config);
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    let read = || UnaryCall::<String>::new(&channel, READ, &text("1"));
+    let attempts = || script.calls_to(GET.path()).len();
+    for attempted in [2, 4] {
+        // From 4 tokens to 2, and back.
+        assert!(get(&channel).await.is_err());
+        assert_eq!(attempts(), attempted);
+        for _ in 0..2 {
+            read().await.unwrap();
+        }
+    }
+    assert!(read().await.is_err());
+    // From 3 to 2, which are too few.
+    assert!(get(&channel).await.is_err());
+    assert_eq!(attempts(), 5);
 }
 
 #[tokio::test(start_paused = true)]

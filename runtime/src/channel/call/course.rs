@@ -65,7 +65,8 @@ pub(super) enum Pushback {
 }
 
 impl Pushback {
-    /// As trailing metadata say it. Twice, or unreadable, is a no (gRFC A6).
+    /// As trailing metadata say it. Twice, or what is no signed 32-bit number, is a no
+    /// (gRFC A6).
     pub(super) fn read(trailing: &Metadata) -> Self {
         let mut values = trailing.get_all("grpc-retry-pushback-ms");
         match (values.next(), values.next()) {
@@ -73,9 +74,9 @@ impl Pushback {
             (Some(value), None) => {
                 let text = value.as_str().unwrap_or_default();
                 let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-                match text.parse::<u32>() {
+                match text.parse::<i32>() {
                     Ok(milliseconds) if is_number => {
-                        Self::After(Duration::from_millis(milliseconds.into()))
+                        Self::After(Duration::from_millis(milliseconds.unsigned_abs().into()))
                     }
                     _ => Self::Stop,
                 }
@@ -229,11 +230,6 @@ impl Course {
         let wait = match pushback {
             Pushback::After(wait) => {
                 self.backoffs = 0;
-                if let (Some(next), Some(policy)) = (&mut self.next_hedge, plan.hedging())
-                    && let Some(postponed) = now.checked_add(wait.saturating_add(policy.delay))
-                {
-                    *next = (*next).max(postponed);
-                }
                 wait
             }
             Pushback::None | Pushback::Stop => {
@@ -241,6 +237,12 @@ impl Course {
                 plan.backoff(self.backoffs)
             }
         };
+        // It is the hedge that would have been next: the delay begins anew behind it.
+        if let (Some(next), Some(policy)) = (&mut self.next_hedge, plan.hedging())
+            && let Some(postponed) = now.checked_add(wait.saturating_add(policy.delay))
+        {
+            *next = (*next).max(postponed);
+        }
         // A wait beyond what the clock can count is over with the call's deadline.
         now.checked_add(wait).unwrap_or(now + FAR)
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::attempt::Attempt;
 use super::attempts::{self, After};
 use super::call_options::CallOptions;
-use super::course::{HEDGE, Hedge};
+use super::course::{HEDGE, Hedge, Pushback};
 use super::plan::{Plan, Purse};
 use super::response::Response;
 use crate::call::command::Link;
@@ -52,6 +52,9 @@ pub(crate) enum Further {
     /// Others may follow on the first attempt, which is all there is as yet.
     First(First),
     Attempts(Arc<Attempts>),
+    /// None follow, and how it ends counts for those of other calls (gRFC A6,
+    /// "Throttling").
+    Counted(Arc<dyn Home>),
 }
 
 pub(crate) struct Unsettled {
@@ -113,7 +116,7 @@ impl Open {
     pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
         if !home.purse().fits(size) {
-            return;
+            return self.count(home);
         }
         let is_hedged = matches!(*repeats, Repeats::Hedging(_));
         let first = First {
@@ -126,6 +129,11 @@ impl Open {
         if is_hedged {
             self.share();
         }
+    }
+
+    /// It has one attempt, whose end counts.
+    pub(crate) fn count(&mut self, home: Arc<dyn Home>) {
+        self.further = Some(Further::Counted(home));
     }
 
     /// What the call's attempts share, once there may be another one.
@@ -183,6 +191,8 @@ impl Open {
             if let Some(hedge) = self.hedge(now) {
                 unsettled.home.attempt(hedge);
             }
+        } else if terms.is_counted {
+            self.count(unsettled.home);
         }
         Ok(())
     }
@@ -342,6 +352,10 @@ impl Open {
                 first.home.purse().succeeded();
                 true
             }
+            Some(Further::Counted(home)) => {
+                home.purse().succeeded();
+                true
+            }
             _ => true,
         }
     }
@@ -359,6 +373,11 @@ impl Open {
         }
         self.share();
         let Some(attempts) = self.attempts().cloned() else {
+            if let Some(Further::Counted(home)) = &self.further
+                && Pushback::read(status.metadata()) == Pushback::Stop
+            {
+                home.purse().failed();
+            }
             return self.fail(status, now);
         };
         if self.state.is_over() {
@@ -468,6 +487,7 @@ impl fmt::Debug for Further {
             Self::Unsettled(unsettled) => write!(f, "Unsettled({:?})", unsettled.start),
             Self::First(first) => write!(f, "First({:?})", first.repeats),
             Self::Attempts(attempts) => attempts.fmt(f),
+            Self::Counted(_) => f.write_str("Counted"),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Purse {
     }
 
     /// An attempt has failed that counts.
-    fn failed(&self) {
+    pub(super) fn failed(&self) {
         if let Some(throttle) = &*self.throttle.load() {
             throttle.failed();
             self.has_spent.store(true, Ordering::Release);

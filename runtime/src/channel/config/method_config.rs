@@ -35,6 +35,8 @@ pub(crate) struct MethodTerms<'a> {
     pub(crate) config: Option<&'a MethodConfig>,
     /// The config's own, or its channel's.
     pub(crate) repeats: Option<&'a Arc<Repeats>>,
+    /// How a call ends counts for the further attempts of others.
+    pub(crate) is_counted: bool,
 }
 
 /// How a call is attempted more than once.

@@ -81,7 +81,8 @@ impl HedgingPolicy {
     }
 
     /// An attempt that fails with one of these does not end the call: the next one begins
-    /// at once. Any other code does, and cancels the rest. None unless set.
+    /// at once, and the delay anew behind it. Any other code does, and cancels the rest.
+    /// None unless set.
     #[must_use]
     pub fn non_fatal_codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
         self.non_fatal_codes = codes.into_iter().collect();
@@ -91,8 +92,8 @@ impl HedgingPolicy {
 
 /// Holds a channel's further attempts back while many fail (gRFC A6). The channel has
 /// `max_tokens`; an attempt that fails with a code that its policy names, or is told not
-/// to be repeated, takes one, and a call that succeeds gives `token_ratio` back. At
-/// half of `max_tokens` and below no further attempts begin.
+/// to be repeated, takes one, and a call that succeeds, of whatever method, gives
+/// `token_ratio` back. At half of `max_tokens` and below no further attempts begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryThrottling {
     pub(crate) max_tokens: f64,

@@ -52,7 +52,12 @@ impl Terms {
         let named = config.and_then(|it| it.repeats.as_ref());
         let default = self.repeats.as_ref().filter(|_| method.is_idempotent());
         let repeats = named.or(default);
-        (config.is_some() || repeats.is_some()).then_some(MethodTerms { config, repeats })
+        let is_counted = self.retry_throttling().is_some();
+        (config.is_some() || repeats.is_some() || is_counted).then_some(MethodTerms {
+            config,
+            repeats,
+            is_counted,
+        })
     }
 
     /// The service whose health servers are asked for, if any is.

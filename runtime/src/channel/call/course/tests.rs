@@ -126,7 +126,17 @@ fn pushback_garbage_is_a_no() {
     assert_eq!(read(&[]), Pushback::None);
     assert_eq!(read(&["0"]), Pushback::After(Duration::ZERO));
     assert_eq!(read(&["1500"]), Pushback::After(1_500 * MS));
-    for garbage in ["-1", "+1", "1.5", "soon", "", "99999999999999999999"] {
+    let most = Duration::from_millis(2_147_483_647);
+    assert_eq!(read(&["2147483647"]), Pushback::After(most));
+    for garbage in [
+        "-1",
+        "+1",
+        "1.5",
+        "soon",
+        "",
+        "2147483648",
+        "99999999999999999999",
+    ] {
         assert_eq!(read(&[garbage]), Pushback::Stop, "{garbage}");
     }
     assert_eq!(read(&["1", "1"]), Pushback::Stop);
@@ -219,8 +229,12 @@ fn hedging_a_non_fatal_code_begins_the_next_now_and_the_last_is_the_calls() {
         fail(&mut course, &plan, 0, now + MS),
         Verdict::Next(1, now + MS)
     );
-    // The delay goes on.
-    assert_eq!(course.hedge(&plan, now + 10 * MS), Hedge::Begins(2, false));
+    // It was the next one, and the delay begins anew behind it.
+    assert_eq!(
+        course.hedge(&plan, now + 10 * MS),
+        Hedge::Waits(now + 11 * MS)
+    );
+    assert_eq!(course.hedge(&plan, now + 11 * MS), Hedge::Begins(2, false));
     assert_eq!(fail(&mut course, &plan, 1, now), Verdict::Others);
     assert_eq!(fail(&mut course, &plan, 2, now), Verdict::Final);
 }

@@ -294,7 +294,8 @@ fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
     let timed = of("/a.B/Timed").unwrap().config.unwrap();
     assert!(timed.timeout.is_some());
     assert!(!Arc::ptr_eq(repeats("/a.B/Own"), &usual));
-    assert!(terms.of(&Method::unary("/a.B/Any")).is_none());
+    let counted = terms.of(&Method::unary("/a.B/Any")).unwrap();
+    assert!(counted.is_counted && counted.repeats.is_none() && counted.config.is_none());
     assert!(terms.retry_throttling().is_some());
     // Without any config too.
     let said = Configs {
