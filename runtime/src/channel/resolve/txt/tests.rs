@@ -340,7 +340,7 @@ fn a_name_with_few_dots_is_tried_as_it_is_at_last() {
     assert_eq!(tried("_x.y", &domain, 5), [c, "_x.y."]);
     let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
     assert_eq!(tried("_x.y", &none, 5), ["_x.y."]);
-    let long = name(&(["abcdefg"; 31].join(".") + "."));
+    let long = name(&(["abcdefg"; 31].join(".") + ".abc."));
     let long = ResolverConfig::from_parts(None, vec![long], Vec::new());
     assert_eq!(tried("_x.y", &long, 1), ["_x.y.".to_owned()]);
 }
