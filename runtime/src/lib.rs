@@ -7,7 +7,7 @@
 //!
 //! What those who run a service want of its clients (timeouts, retries, how calls are
 //! spread) is a [`ServiceConfig`], typed or, with the feature `service-config`, read from
-//! JSON.
+//! JSON, and with the feature `dns-txt` from a target's TXT records.
 //!
 //! # Handlers that do several things at once
 //!

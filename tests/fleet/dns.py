@@ -6,11 +6,13 @@ dns.py [--whole]
 The name is that of a headless service of Kubernetes. Its addresses change each second
 under load, and between that the name server knows no such name, fails, is silent and is
 slow. No call may fail, and no connection to an address that stayed may be opened again.
-The whole changes them for a minute. It runs in namespaces of its own, with a name server
+The whole changes them for a minute. Then its service config changes, in a TXT record that
+comes late, is wrong, and goes. It runs in namespaces of its own, with a name server
 of its own at 127.0.0.1:53: it needs cargo, unshare and ip.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import random
@@ -144,6 +146,78 @@ def changing(names, binaries, whole):
     )
 
 
+def choices(policy):
+    """A record whose choice for this client names the policy."""
+    config = lambda policy: {"loadBalancingConfig": [{policy: {}}]}
+    return "grpc_config=" + json.dumps([
+        {"clientLanguage": ["go"], "serviceConfig": config("only_in_go")},
+        {"percentage": 0, "serviceConfig": config("pick_first")},
+        {"clientHostname": ["nobody"], "serviceConfig": config("pick_first")},
+        {"clientLanguage": ["Rust"], "percentage": 100, "serviceConfig": config(policy)},
+    ])
+
+
+def await_questions(names, count, what):
+    """Waits for so many questions for the config."""
+    asked = lambda: sum(times for (kind, _), times in list(names.asked.items()) if kind == name_server.TXT)
+    until, enough = time.monotonic() + STEP, asked() + count
+    while asked() < enough:
+        expect(time.monotonic() < until, f"{what}: nobody asked within {STEP} s")
+        time.sleep(0.05)
+
+
+def configured(names, binaries):
+    """A service config that comes late, changes, is wrong, and goes. By its policy calls go
+    to both servers; without one they go to one."""
+    late = 5
+    command = [binaries / "fleet_client", f"--target=dns:///{NAME}:{PORT}", "--concurrency=4"]
+    command += ["--service_config_from_dns", "--max_resolution_age_ms=1000"]
+    command += ["--seconds=3600", "--until_eof"]
+    with contextlib.ExitStack() as stack:
+        pods(stack, binaries)
+        names.addresses = [STAYS, OTHERS[0]]
+        names.text, names.configs.delay = choices("round_robin"), late
+        # That long an answer may take.
+        resolv_conf = pathlib.Path("/etc/resolv.conf")
+        resolv_conf.write_text(RESOLV_CONF.replace("timeout:1", f"timeout:{2 * late}"))
+        began = time.monotonic()
+        ours = stack.enter_context(client(command))
+        to = lambda count: lambda line: len(line["servers"]) == count
+        ours.await_line(to(1), "calls before there is a config", STEP)
+        early = time.monotonic() - began
+        expect(early < late, f"calls waited {early:.1f} s for a config that takes {late} s")
+        ours.await_line(to(2), "a config that comes late", STEP)
+        expect(time.monotonic() - began > late, "the config was there too soon")
+        names.configs.heal()
+        resolv_conf.write_text(RESOLV_CONF)
+        names.text = choices("pick_first")
+        ours.await_later(to(1), "another config", STEP)
+        names.text = choices("round_robin")
+        ours.await_later(to(2), "the config of before", STEP)
+        for what, text, trouble in [
+            ("text that is no JSON", "grpc_config=[{", {}),
+            ("a choice with a field that is unknown", 'grpc_config=[{"serviceConfig":{},"x":1}]', {}),
+            ("SERVFAIL", None, {"code": name_server.SERVFAIL}),
+            ("silence", None, {"is_silent": True}),
+        ]:
+            names.text = text
+            vars(names.configs).update(trouble)
+            place = len(ours.lines)
+            await_questions(names, 2, what)
+            # One more that was begun by then.
+            time.sleep(1.5)
+            lines = ours.lines[place:]
+            expect(lines and all(map(to(2), lines)), f"{what} took the config away: {lines}")
+            names.text = choices("round_robin")
+            names.configs.heal()
+            await_questions(names, 2, f"after {what}")
+        names.text = None
+        ours.await_later(to(1), "no config", STEP)
+        total = ours.end()
+        expect(set(total["codes"]) == {"OK"}, f"calls failed: {total['codes']}")
+    return f"{total['attempts']} calls, 0 failed, by configs from DNS; the first after {early:.1f} s"
+
+
 def example(names, binaries):
     """The example `headless_service`, as its text has it."""
     program = binaries / "headless_service"
@@ -173,7 +247,8 @@ def case(binaries, whole):
     with tempfile.TemporaryDirectory() as folder:
         arrange(folder)
         with name_server.NameServer(NAME) as names:
-            return f"{changing(names, binaries, whole)}; {example(names, binaries)}"
+            cases = changing(names, binaries, whole), configured(names, binaries)
+            return f"{'; '.join(cases)}; {example(names, binaries)}"
 
 
 if __name__ == "__main__":

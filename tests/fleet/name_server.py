@@ -1,7 +1,8 @@
 """A name server that answers as it is told to, and counts what it is asked.
 
 It knows one name, as the name servers of Kubernetes know those of services: by A
-records, in another order each time. AAAA questions have an empty answer.
+records, in another order each time. AAAA questions have an empty answer. It may have a
+service config too, in TXT records of another name (gRFC A2).
 """
 
 import collections
@@ -12,7 +13,7 @@ import threading
 import time
 
 PORT = 53
-A, AAAA = 1, 28
+A, TXT, AAAA = 1, 16, 28
 # RFC 1035 section 4.1.1.
 OK, SERVFAIL, NXDOMAIN = 0, 2, 3
 # It is an answer, with authority, and recursion is to be had.
@@ -31,29 +32,47 @@ def question(packet):
     return ".".join(labels).lower(), kind, place + 5
 
 
-def reply(packet, end, code, addresses):
+def reply(packet, end, code, kind, records):
+    """The records are the bytes of what they hold."""
     (number,) = struct.unpack_from("!H", packet)
-    head = struct.pack("!HHHHHH", number, ANSWER | code, 1, len(addresses), 0, 0)
-    record = lambda address: struct.pack("!HHHIH", 0xC00C, A, 1, TTL, 4) + socket.inet_aton(address)
-    return head + packet[12:end] + b"".join(record(address) for address in addresses)
+    head = struct.pack("!HHHHHH", number, ANSWER | code, 1, len(records), 0, 0)
+    record = lambda data: struct.pack("!HHHIH", 0xC00C, kind, 1, TTL, len(data)) + data
+    return head + packet[12:end] + b"".join(map(record, records))
 
 
-class NameServer:
-    """Answers while its block runs, once in a program. `addresses`, `code`, `delay` in seconds and `is_silent`
-    may be set at any time."""
+def strings(text):
+    """A text as a TXT record has it: in strings of 255 bytes at most, here of fewer."""
+    parts = [text[place : place + 100].encode() for place in range(0, len(text), 100)]
+    return b"".join(bytes([len(part)]) + part for part in parts)
 
-    def __init__(self, name):
-        self.name = name
-        self.addresses = []
+
+class Trouble:
+    """What is wrong with the answers to a name."""
+
+    def __init__(self):
         self.heal()
-        # What was asked, by type and by the code of the answer.
-        self.asked = collections.Counter()
 
     def heal(self):
-        """Nothing is wrong with it."""
+        """Nothing is."""
         self.code = OK
         self.delay = 0
         self.is_silent = False
+
+
+class NameServer(Trouble):
+    """Answers while its block runs, once in a program. `addresses`, `code`, `delay` in
+    seconds and `is_silent` may be set at any time, and so may `text` and what is wrong
+    with its `configs`."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+        self.addresses = []
+        # The one TXT record beneath the name of its service config, if there is one.
+        self.text = None
+        self.configs = Trouble()
+        # What was asked, by type and by the code of the answer.
+        self.asked = collections.Counter()
 
     def __enter__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -71,12 +90,18 @@ class NameServer:
 
     def answer(self, packet, sender):
         name, kind, end = question(packet)
-        code = NXDOMAIN if name != self.name else self.code
-        addresses = self.addresses if kind == A and code == OK else []
-        self.asked[kind, "silence" if self.is_silent else code] += 1
-        if self.is_silent:
+        trouble = {self.name: self, f"_grpc_config.{self.name}": self.configs}.get(name)
+        code = NXDOMAIN if trouble is None else trouble.code
+        records = []
+        if code == OK and trouble is self and kind == A:
+            records = [socket.inet_aton(address) for address in self.addresses]
+        if code == OK and trouble is self.configs and kind == TXT and self.text is not None:
+            records = [strings(self.text)]
+        is_silent = trouble is not None and trouble.is_silent
+        self.asked[kind, "silence" if is_silent else code] += 1
+        if is_silent:
             return
-        if name == self.name:
-            time.sleep(self.delay)
-        answer = reply(packet, end, code, random.sample(addresses, len(addresses)))
+        if trouble is not None:
+            time.sleep(trouble.delay)
+        answer = reply(packet, end, code, kind, random.sample(records, len(records)))
         self.socket.sendto(answer, sender)

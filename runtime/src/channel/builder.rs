@@ -12,7 +12,7 @@ use super::call::plan::AttemptLimits;
 use super::config::method_config::Repeats;
 use super::error::ChannelError;
 use super::handle::Channel;
-use super::resolve::dns::{Lookup, Pace};
+use super::resolve::dns::{Lookup, Pace, is_local};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
 use super::service_config::content::ServiceConfig;
@@ -83,6 +83,7 @@ pub struct ChannelBuilder {
     balance: Arc<dyn Balance>,
     pub(super) config: Option<ServiceConfig>,
     pub(super) default_config: Option<ServiceConfig>,
+    pub(super) config_from_dns: bool,
     pub(super) attempts: AttemptLimits,
     pub(super) repeats: Option<Arc<Repeats>>,
     connects: Connects,
@@ -126,6 +127,7 @@ impl ChannelBuilder {
             balance: Arc::new(PickFirst::new()),
             config: None,
             default_config: None,
+            config_from_dns: false,
             attempts: AttemptLimits::default(),
             repeats: None,
             connects,
@@ -348,6 +350,9 @@ impl ChannelBuilder {
                 waits: self.backoff,
                 max_age: self.max_resolution_age,
             },
+            // One that the builder has is in place of it.
+            wants_config: self.config_from_dns && self.config.is_none() && !is_local(host),
+            chance: Arc::default(),
         };
         if let (Connects::Proxy(_), Some(_)) = (&self.connects, target.host()) {
             let name = target.default_authority();

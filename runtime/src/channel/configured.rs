@@ -34,11 +34,75 @@ impl ChannelBuilder {
     }
 
     /// The channel's service config where its resolver says that the target has none, as
-    /// those of the runtime do. Where the resolver has one that is invalid, this does not
-    /// hold: see [`Resolution::service_config`](crate::Resolution::service_config).
+    /// those of the runtime do that do not look for one in DNS. Where the resolver has one
+    /// that is invalid, this does not hold: see
+    /// [`Resolution::service_config`](crate::Resolution::service_config).
     #[must_use]
     pub fn default_service_config(mut self, config: ServiceConfig) -> Self {
         self.default_config = Some(config);
+        self
+    }
+
+    /// Has a target that is a name look for its service config in DNS (gRFC A2), off unless
+    /// called: in the TXT record of `_grpc_config.` and the host that begins with
+    /// `grpc_config=`. Its strings are joined; the rest is a list of choices in JSON, of
+    /// which the first counts that this client meets:
+    ///
+    /// ```text
+    /// _grpc_config.shop.internal. TXT "grpc_config=[
+    ///     {\"percentage\": 10, \"serviceConfig\": {\"loadBalancingConfig\": [{\"round_robin\": {}}]}},
+    ///     {\"serviceConfig\": {}}]"
+    /// ```
+    ///
+    /// | field of a choice | this client meets it |
+    /// |---|---|
+    /// | `clientLanguage` | if the list has `rust`, in any case |
+    /// | `clientHostname` | if the list has this machine's name, to the letter |
+    /// | `percentage` | in so many of 100 channels, a whole number from 0 to 100; a channel draws once for each place in the list |
+    /// | `serviceConfig` | has to be there, as [`ServiceConfig::from_json`] has it |
+    ///
+    /// A criterion that is left out, null or an empty list is met by all. A field that is
+    /// not in the table makes the whole record invalid; what is wrong within a
+    /// `serviceConfig` concerns those alone who choose it.
+    ///
+    /// Addresses never wait for it. A config that comes after them holds for the calls
+    /// that begin from then on. It is looked up when addresses are, and may take
+    /// [`connect_timeout`](Self::connect_timeout).
+    ///
+    /// | what is found | what holds |
+    /// |---|---|
+    /// | nothing yet | the [default](Self::default_service_config), if there is one |
+    /// | a config | that config |
+    /// | no such name, no record, or no choice that this client meets | the default |
+    /// | a failure: no answer in time, an error of the name server, a record that is invalid, two records, name servers that the system does not tell | the config that was found last, else the default; after the [backoff](Self::reconnect_backoff) it is looked up again |
+    ///
+    /// The name servers are those that the system is set to: `/etc/resolv.conf`, with its
+    /// `search`, or the network's settings of Windows and macOS. None is asked for
+    /// `localhost` and for addresses, through a [`proxy`](Self::proxy), for targets of a
+    /// [`resolver`](Self::resolver), nor where the builder has a
+    /// [`service_config`](Self::service_config), which holds in any case.
+    ///
+    /// It needs the feature `dns-txt`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{Channel, ChannelCredentials};
+    ///
+    /// let channel = Channel::builder("dns:///shop.internal:50051")?
+    ///     .service_config_from_dns()
+    ///     // Without it a change is found when a connection is lost.
+    ///     .max_resolution_age(Duration::from_secs(60))
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "dns-txt")]
+    #[must_use]
+    pub fn service_config_from_dns(mut self) -> Self {
+        self.config_from_dns = true;
         self
     }
 

@@ -79,7 +79,7 @@ impl Shared {
     ) -> Self {
         Self {
             outlook: Arc::new(Outlook::new(
-                &configs.at_first(source.is_own()),
+                &configs.at_first(source.may_know_config()),
                 calls.attempts,
             )),
             carrier: Carrier::default(),

@@ -1,5 +1,8 @@
 //! Host names, by the system's resolver on a thread that may block.
 //!
+//! A name may be looked up for a service config too (`txt`), which is a lookup beside that
+//! of its addresses (`joined`), by the same rules.
+//!
 //! A name is looked up when the channel begins, and again when connections are lost or
 //! cannot be made: at most once in the interval since the last answer, whatever the
 //! number of requests. A lookup that fails is repeated after gRPC's backoff. With a
@@ -12,7 +15,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+#[cfg(feature = "dns-txt")]
+use super::joined::joined;
 use super::resolution::Resolution;
+#[cfg(feature = "dns-txt")]
+use super::txt;
 use super::updates::Updates;
 use crate::chance::Chance;
 use crate::channel::address::Endpoint;
@@ -31,6 +38,10 @@ pub(crate) struct Lookup {
     /// For one lookup.
     pub(crate) timeout: Duration,
     pub(crate) pace: Pace,
+    /// Whether a service config is looked up besides.
+    pub(crate) wants_config: bool,
+    /// The channel's own.
+    pub(crate) chance: Arc<Chance>,
 }
 
 /// How often a name is looked up.
@@ -44,29 +55,36 @@ pub(crate) struct Pace {
 
 pub(super) async fn resolve(lookup: Lookup, updates: Updates) {
     let lookup = Arc::new(lookup);
+    let chance = Arc::clone(&lookup.chance);
     let find = || {
         let lookup = Arc::clone(&lookup);
-        async move { lookup.addresses().await }
+        async move {
+            match lookup.addresses().await {
+                Ok(addresses) => Resolution::new(addresses.into_iter().map(Endpoint::new)),
+                Err(status) => Resolution::failed(status),
+            }
+        }
     };
-    repeat(lookup.pace, updates, find).await;
+    let addresses = |updates| repeat(lookup.pace, &chance, updates, find);
+    #[cfg(feature = "dns-txt")]
+    if lookup.wants_config {
+        let configs = txt::Configs::new(&lookup.host, lookup.timeout, &chance);
+        let configs = |updates| repeat(lookup.pace, &chance, updates, || configs.find());
+        return joined(addresses, configs, updates).await;
+    }
+    addresses(updates).await;
 }
 
 /// Looks up again and again by `find`.
-async fn repeat<F>(pace: Pace, mut updates: Updates, find: impl Fn() -> F)
+async fn repeat<F>(pace: Pace, chance: &Chance, mut updates: Updates, find: impl Fn() -> F)
 where
-    F: Future<Output = Result<Vec<SocketAddr>, Status>>,
+    F: Future<Output = Resolution>,
 {
     let mut backoff = Backoff::new(pace.waits);
-    let chance = Chance::default();
     loop {
         let began = Instant::now();
-        let (is_found, resolution) = match find().await {
-            Ok(addresses) => {
-                let endpoints = addresses.into_iter().map(Endpoint::new);
-                (true, Resolution::new(endpoints))
-            }
-            Err(status) => (false, Resolution::failed(status)),
-        };
+        let resolution = find().await;
+        let is_found = resolution.endpoints.is_ok();
         let is_accepted = updates.send(resolution).await.is_ok();
         if is_found && is_accepted {
             backoff.reset();
@@ -88,6 +106,14 @@ where
             backoff.reset();
         }
     }
+}
+
+/// Whether a name is this machine's own, of which no name server is asked (RFC 6761
+/// section 6.3, gRFC A10).
+pub(crate) fn is_local(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or(host);
+    last.eq_ignore_ascii_case("localhost")
 }
 
 impl Lookup {

@@ -2,7 +2,11 @@
 
 pub(crate) mod dns;
 mod fixed;
+#[cfg(feature = "dns-txt")]
+mod joined;
 pub(crate) mod resolution;
 pub(crate) mod resolver;
 pub(crate) mod running;
+#[cfg(feature = "dns-txt")]
+mod txt;
 pub(crate) mod updates;

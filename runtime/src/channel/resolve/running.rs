@@ -44,8 +44,12 @@ impl Source {
     }
 
     /// Whether it may know of a service config.
-    pub(crate) fn is_own(&self) -> bool {
-        matches!(self, Self::Own(..))
+    pub(crate) fn may_know_config(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Dns(lookup) => lookup.wants_config,
+            Self::Own(..) => true,
+        }
     }
 
     pub(crate) fn one(address: Address) -> Self {

@@ -37,6 +37,15 @@ enum Word {
     Missing,
 }
 
+/// What a channel said to its resolver.
+#[cfg(feature = "dns-txt")]
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) verdict: Option<Result<(), Status>>,
+    pub(super) is_requested: bool,
+    pub(super) is_urgent: bool,
+}
+
 pub(crate) fn updates() -> (Updates, Requests) {
     let mailbox = Arc::default();
     (Updates(Arc::clone(&mailbox)), Requests(mailbox))
@@ -54,6 +63,20 @@ impl Updates {
     ///
     /// Dropping the future loses nothing but the policy's word.
     pub async fn send(&mut self, resolution: Resolution) -> Result<(), Status> {
+        self.put(resolution);
+        poll_fn(|cx| {
+            let mut mailbox = lock(&self.0);
+            if let Some(verdict) = mailbox.verdict.take() {
+                return Poll::Ready(verdict);
+            }
+            mailbox.resolver = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Gives the channel what was found, and does not wait.
+    pub(super) fn put(&mut self, resolution: Resolution) {
         let hub = {
             let mut mailbox = lock(&self.0);
             mailbox.found = Some(resolution);
@@ -66,15 +89,18 @@ impl Updates {
         if let Some(hub) = hub {
             hub.wake();
         }
-        poll_fn(|cx| {
-            let mut mailbox = lock(&self.0);
-            if let Some(verdict) = mailbox.verdict.take() {
-                return Poll::Ready(verdict);
-            }
-            mailbox.resolver = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await
+    }
+
+    /// What the channel said since the last time; `resolver` is woken when it says more.
+    #[cfg(feature = "dns-txt")]
+    pub(super) fn take(&mut self, resolver: &Waker) -> Said {
+        let mut mailbox = lock(&self.0);
+        mailbox.resolver = Some(resolver.clone());
+        Said {
+            verdict: mailbox.verdict.take(),
+            is_requested: std::mem::take(&mut mailbox.is_requested),
+            is_urgent: std::mem::take(&mut mailbox.is_urgent),
+        }
     }
 
     /// Waits until the channel wants to know anew where its target is: a connection

@@ -73,6 +73,12 @@ impl ServiceConfig {
             .or(rest.as_ref())
     }
 
+    /// Whether it is a clone of the other.
+    #[cfg(feature = "dns-txt")]
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(super) fn named(&self) -> Option<&Named> {
         self.0.balance.as_ref()
     }

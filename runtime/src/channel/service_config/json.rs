@@ -44,7 +44,7 @@ impl<'a> Json<'a> {
         ServiceConfigError::new(&self.path, reason)
     }
 
-    fn expected<T>(&self, what: &str) -> Result<T, ServiceConfigError> {
+    pub(super) fn expected<T>(&self, what: &str) -> Result<T, ServiceConfigError> {
         let text = self.value.to_string();
         let mut shown: String = text.chars().take(SHOWN).collect();
         if shown.len() < text.len() {
@@ -53,7 +53,7 @@ impl<'a> Json<'a> {
         Err(self.wrong(format!("it is {shown}; expected {what}")))
     }
 
-    fn fields(&self) -> Result<&'a Map<String, Value>, ServiceConfigError> {
+    pub(super) fn fields(&self) -> Result<&'a Map<String, Value>, ServiceConfigError> {
         match self.value {
             Value::Object(fields) => Ok(fields),
             _ => self.expected("an object"),

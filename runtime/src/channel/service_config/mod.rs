@@ -1,6 +1,8 @@
 //! Service configs: typed in Rust and the same as JSON, and which one is in force.
 
 pub(crate) mod builder;
+#[cfg(feature = "dns-txt")]
+pub(crate) mod choices;
 pub(crate) mod content;
 pub(crate) mod in_force;
 #[cfg(feature = "service-config")]

@@ -87,15 +87,19 @@ impl ServiceConfig {
         json: &str,
         own: &[Arc<dyn Balance>],
     ) -> Result<Self, ServiceConfigError> {
-        let value: Value = serde_json::from_str(json).map_err(|error| {
-            let text = format!("the text is not JSON: {error}");
-            ServiceConfigError::new(&ConfigPath::default(), text).with_source(error)
-        })?;
+        let value = parse(json.as_bytes())?;
         read(&Json::new(&value, own))?.build()
     }
 }
 
-fn read(root: &Json<'_>) -> Result<ServiceConfigBuilder, ServiceConfigError> {
+pub(super) fn parse(json: &[u8]) -> Result<Value, ServiceConfigError> {
+    serde_json::from_slice(json).map_err(|error| {
+        let text = format!("the text is not JSON: {error}");
+        ServiceConfigError::new(&ConfigPath::default(), text).with_source(error)
+    })
+}
+
+pub(super) fn read(root: &Json<'_>) -> Result<ServiceConfigBuilder, ServiceConfigError> {
     let mut config = ServiceConfig::builder();
     if let Some(list) = root.field("loadBalancingConfig")? {
         config.balance = first_known(&list)?;

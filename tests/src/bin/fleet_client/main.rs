@@ -5,6 +5,7 @@
 //! - `--balance=pick_first|round_robin`: the policy; `pick_first` unless set.
 //! - `--service_config_json=J`: the channel's service config, whose policy goes before
 //!   `--balance`.
+//! - `--service_config_from_dns`: as the channel's option; off unless set.
 //! - `--hash_key_header=K`: call n carries the metadata K with `key-n`.
 //! - `--calls=N`: how many there are in all; 1000 unless set, and without an end with
 //!   `--seconds` or `--until_eof`.
@@ -58,6 +59,7 @@ struct Plan {
     target: String,
     balance: String,
     config: Option<ServiceConfig>,
+    config_from_dns: bool,
     hash_key_header: String,
     calls: u64,
     seconds: u64,
@@ -97,6 +99,7 @@ impl Plan {
         };
         let plan = Self {
             config,
+            config_from_dns: flags.take("service_config_from_dns", false)?,
             hash_key_header: flags.take("hash_key_header", String::new())?,
             target: flags.take("target", String::new())?,
             balance: flags.take("balance", "pick_first".to_owned())?,
@@ -129,6 +132,11 @@ impl Plan {
             "pick_first" => builder,
             "round_robin" => builder.balance(RoundRobin::new()),
             other => return Err(format!("--balance={other}: not a policy").into()),
+        };
+        let builder = if self.config_from_dns {
+            builder.service_config_from_dns()
+        } else {
+            builder
         };
         let builder = match &self.config {
             Some(config) => builder.service_config(config.clone()),

@@ -1,5 +1,8 @@
 //! Tests of `dns.rs`, in a time of their own, with lookups that a script answers.
 
+#[cfg(feature = "dns-txt")]
+mod txt;
+
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -33,15 +36,20 @@ impl Bench {
             log.borrow_mut().push(start.elapsed().as_secs_f64());
             let answer = answers[number.min(answers.len() - 1)].clone();
             async move {
-                let addresses: Result<Vec<_>, _> = answer.split(' ').map(str::parse).collect();
-                addresses.map_err(|_| Status::new(Code::Unavailable, answer))
+                let addresses: Result<Vec<SocketAddr>, _> =
+                    answer.split(' ').map(str::parse).collect();
+                match addresses {
+                    Ok(found) => Resolution::new(found.into_iter().map(Endpoint::new)),
+                    Err(_) => Resolution::failed(Status::new(Code::Unavailable, answer)),
+                }
             }
         };
         let pace = Pace {
             waits: Waits::default(),
             max_age,
         };
-        let resolver = Box::pin(repeat(pace, sender, find));
+        let chance = Chance::default();
+        let resolver = Box::pin(async move { repeat(pace, &chance, sender, find).await });
         Self {
             resolver,
             requests,
@@ -168,6 +176,18 @@ fn lookup(host: &str) -> Lookup {
             waits: Waits::default(),
             max_age: None,
         },
+        wants_config: false,
+        chance: Arc::default(),
+    }
+}
+
+#[test]
+fn this_machines_own_names_are_local() {
+    for host in ["localhost", "LOCALHOST", "localhost.", "app.localhost"] {
+        assert!(is_local(host), "{host}");
+    }
+    for host in ["localhost.test", "mylocalhost", "local", "", "."] {
+        assert!(!is_local(host), "{host}");
     }
 }
 
