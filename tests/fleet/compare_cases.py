@@ -55,6 +55,9 @@ def fails(code="UNAVAILABLE", **more):
 
 
 OK, HANGS, FAILS = {}, {"hangs": True}, fails()
+# A response's head by itself. The end is long after it: core takes a head that it reads
+# together with a failure for none, and retries.
+HEAD = {"headers": True, "delay_ms": 1_000}
 
 
 def call(*steps, method="UnaryCall", timeout=PATIENCE, times=1, least=0, **more):
@@ -168,11 +171,11 @@ def commits():
     output = {"method": "StreamingOutputCall"}
     alone = [call(FAILS, OK, **output)]
     yield Case("trailers only", config(retry()), alone, "2 OK with 0 responses")
-    head = [call(fails(headers=True), OK, **output)]
+    head = [call(fails(**HEAD), OK, **output)]
     yield Case("headers first", config(retry()), head, "1 UNAVAILABLE")
-    message = [call(fails(messages=1), OK, **output)]
+    message = [call(fails(messages=1, **HEAD), OK, **output)]
     yield Case("a message first", config(retry()), message, "1 UNAVAILABLE with 1 responses")
-    second = [call(FAILS, fails(headers=True), OK, **output)]
+    second = [call(FAILS, fails(**HEAD), OK, **output)]
     yield Case("headers of the second", config(retry()), second, "2 UNAVAILABLE")
 
 
@@ -237,7 +240,7 @@ def throttles():
     wants = "2 x 1 INTERNAL, 1 UNAVAILABLE"
     differs = {client: ("2 x 1 INTERNAL, 2 UNAVAILABLE", NO_TOKEN) for client in BOTH}
     yield Case("a no takes a token", free, calls, wants, differs=differs)
-    calls = [call(fails(headers=True), method="StreamingOutputCall", times=2), call(FAILS)]
+    calls = [call(fails(**HEAD), method="StreamingOutputCall", times=2), call(FAILS)]
     differs = {NODE: ("2 x 1 UNAVAILABLE, 2 UNAVAILABLE", COMMITTED)}
     wants = "3 x 1 UNAVAILABLE"
     yield Case("tokens of the committed", free, calls, wants, differs=differs)

@@ -6,6 +6,7 @@ from compare_cases import (
     FAILS,
     GRPCIO,
     HANGS,
+    HEAD,
     LOOSE,
     NODE,
     OK,
@@ -98,7 +99,7 @@ def throttled():
 
 def commits():
     output = {"method": "StreamingOutputCall"}
-    calls = [call(HANGS, fails(headers=True), **output)]
+    calls = [call(HANGS, fails(**HEAD), **output)]
     wants = "2 UNAVAILABLE (1 left)"
     yield case("headers of a hedge", config(hedge(2, "0.05s")), calls, wants)
     step = {"headers": True, "delay_ms": 2_500}

@@ -69,7 +69,8 @@ async function run(channel, client, { name, target, calls }) {
     await pause(call.pause_ms);
     for (let n = 0; n < call.times; n += 1) {
       const began = performance.now();
-      const { code, responses } = await make(target, channel, call, `${client}/${name}/${told.length}`);
+      const id = `${client}/${name}/${told.length}`;
+      const { code, responses } = await make(target, channel, call, id);
       told.push({ code, ms: performance.now() - began, responses });
     }
   }
