@@ -91,7 +91,7 @@ pub trait Policy: Send {
     /// The channel's service config names this policy again, and `balance` has its
     /// options, which may be others. `true` if it goes on with those and all that it
     /// has; an [`update`](Self::update) follows. `false`, unless it is written: another
-    /// policy of `balance`'s is made, and takes over once it has a connection.
+    /// policy of `balance`'s is made, and takes over once it is no longer connecting.
     ///
     /// ```
     /// use std::any::Any;

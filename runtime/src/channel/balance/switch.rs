@@ -1,5 +1,5 @@
 //! The policy in use and the one that is to follow it: a channel that is told of another
-//! policy goes on with the one that it has until the other has a connection.
+//! policy goes on with the one that it has while the other makes its first connection.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::status::Status;
 pub(in crate::channel) struct Switch {
     /// It serves. None once a policy has panicked.
     current: Option<Child>,
-    /// It takes over once it is ready or has failed, or the other is not ready any more.
+    /// It takes over once it is ready, has failed or rests, or the other is not ready any
+    /// more.
     pending: Option<Child>,
 }
 
@@ -148,8 +149,8 @@ impl Switch {
     /// Has the pending policy take over if it is time, and says what the one in use says.
     fn relay(&mut self, control: &mut Control<'_>) {
         let is_ready = |child: &Child| child.state() == ConnectivityState::Ready;
-        let has_decided =
-            |child: &Child| is_ready(child) || child.state() == ConnectivityState::TransientFailure;
+        // One that connects by need rests till it has calls.
+        let has_decided = |child: &Child| child.state() != ConnectivityState::Connecting;
         let is_left = self.current.as_ref().is_some_and(|it| !is_ready(it));
         let is_due = |child: &mut Child| is_left || has_decided(child);
         if let Some(next) = self.pending.take_if(is_due) {

@@ -125,6 +125,18 @@ fn switch_the_new_takes_over_once_the_old_has_no_connection() {
     assert_eq!(bench.pick(), "2");
 }
 
+/// One that connects by need would else never have its turn, and nobody the new list.
+#[cfg(feature = "ring-hash")]
+#[test]
+fn switch_one_that_rests_takes_over_at_once() {
+    let (mut bench, next) = ready(RoundRobin::new());
+    turn_to(&next, crate::channel::balance::ring_hash::RingHash::new());
+    bench.found("2").unwrap();
+    assert_eq!(bench.news(), "begin 2, remove 1, IDLE");
+    assert_eq!(bench.pick(), "wait");
+    assert_eq!(bench.news(), "connect 2");
+}
+
 #[test]
 fn switch_an_old_one_that_is_not_ready_is_replaced_at_once() {
     for state in ["connecting", "failed"] {
