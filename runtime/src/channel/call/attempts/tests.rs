@@ -129,11 +129,9 @@ proptest! {
                     prop_assert!(!(outgoing.end && stream.has_end));
                     stream.has_end |= outgoing.end;
                 }
-                Event::Head(number) if streams.contains_key(&number) => {
-                    if attempts.commit(number) {
-                        prop_assert!(winner.is_none_or(|winner| winner == number));
-                        winner = Some(number);
-                    }
+                Event::Head(number) if streams.contains_key(&number) && attempts.commit(number) => {
+                    prop_assert!(winner.is_none_or(|winner| winner == number));
+                    winner = Some(number);
                 }
                 Event::Refused(number) => if let Some(stream) = streams.get_mut(&number)
                     && winner.is_none()
