@@ -73,7 +73,7 @@ pub(super) async fn out_of_band(client: &Client) -> Result<(), Failure> {
                 let own = client.reports.with_next_end().await?;
                 let found = own.or_else(|| client.reports.out_of_band());
                 if found.as_ref() == Some(&expected) {
-                    return Ok(());
+                    return Ok::<(), Failure>(());
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
