@@ -130,10 +130,9 @@ proptest! {
                     stream.has_end |= outgoing.end;
                 }
                 Event::Head(number) if streams.contains_key(&number) => {
-                    if attempts.commit(number) {
-                        prop_assert!(winner.is_none_or(|winner| winner == number));
-                        winner = Some(number);
-                    }
+                    let is_its = attempts.commit(number);
+                    prop_assert!(!is_its || winner.is_none_or(|winner| winner == number));
+                    winner = winner.or(is_its.then_some(number));
                 }
                 Event::Refused(number) => if let Some(stream) = streams.get_mut(&number)
                     && winner.is_none()
