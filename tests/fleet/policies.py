@@ -46,7 +46,9 @@ def retried(bench):
 
 def hedged(bench):
     """A server that hangs costs hedged calls no more than the delay, and fails none."""
-    delay, concurrency = 0.1, 8
+    # One caller: by its turns a second attempt goes to another server. Beside other
+    # callers all attempts of a call may be picked to hang.
+    delay, concurrency = 0.1, 1
     policy = {"maxAttempts": 3, "hedgingDelay": f"{delay}s", "nonFatalStatusCodes": ["UNAVAILABLE"]}
     flags = ["--servers=3", f"--concurrency={concurrency}", config(hedgingPolicy=policy)]
     with fleet(bench.binaries, "--delay_ms=5") as servers:
@@ -61,9 +63,8 @@ def hedged(bench):
             ours.await_later(answers(*servers), "it goes on", STEP)
             total = ours.end()
     expect(set(total["codes"]) == {"OK"}, f"{total['codes']}")
-    # A second attempt may be picked to hang as well; the third is not.
     worst = max(line["p99_us"] for line in lines) / 1e6
-    expect(worst < 2 * delay + 0.5, f"p99 was {worst:.3f} s")
+    expect(worst < delay + 0.5, f"p99 was {worst:.3f} s")
     return f"delay {delay} s: p99 {worst:.3f} s at most while one hung, 0 failed"
 
 
