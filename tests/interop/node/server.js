@@ -26,18 +26,6 @@ function failure(status, trailing) {
 
 const payload = (kind, size) => ({ type: kind, body: Buffer.alloc(size) });
 
-// Has the call's end carry a load.
-function report(load, recorder) {
-  recorder.recordCPUUtilizationMetric(load.cpuUtilization);
-  recorder.recordMemoryUtilizationMetric(load.memoryUtilization);
-  for (const [name, value] of Object.entries(load.requestCost)) {
-    recorder.recordRequestCostMetric(name, value);
-  }
-  for (const [name, value] of Object.entries(load.utilization)) {
-    recorder.recordUtilizationMetric(name, value);
-  }
-}
-
 function unary(call, callback) {
   const trailing = echo(call);
   const request = call.request;
@@ -45,7 +33,6 @@ function unary(call, callback) {
     payload: payload(request.responseType, request.responseSize),
     serverId: request.fillServerId ? `node-${process.pid}` : '',
   };
-  if (request.orcaPerQueryReport) report(request.orcaPerQueryReport, call.getMetricsRecorder());
   const error = failure(request.responseStatus, trailing);
   callback(error, response, trailing);
 }
@@ -90,7 +77,7 @@ const service = {
   },
 };
 
-const server = new grpc.Server({ 'grpc.server_call_metric_recording': 1 });
+const server = new grpc.Server();
 // Without a handler of its own a method is UNIMPLEMENTED.
 server.addService(testing.TestService.service, service);
 const credentials =
