@@ -306,7 +306,7 @@ async fn a_connection_that_is_lost_takes_all_its_attempts_and_others_follow() {
 struct Both;
 
 impl Resolver for Both {
-    fn scheme(&self) -> &str {
+    fn scheme(&self) -> &'static str {
         "both"
     }
 

@@ -54,12 +54,18 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How long all servers may take until each has answered once.
 const MEETING: Duration = Duration::from_secs(20);
 
+/// Where the service config comes from.
+enum Config {
+    Nowhere,
+    Flag(ServiceConfig),
+    Dns,
+}
+
 /// What the flags ask for.
 struct Plan {
     target: String,
     balance: String,
-    config: Option<ServiceConfig>,
-    config_from_dns: bool,
+    config: Config,
     hash_key_header: String,
     calls: u64,
     seconds: u64,
@@ -93,13 +99,15 @@ impl Plan {
         } else {
             1000
         };
-        let config = match flags.take("service_config_json", String::new())? {
-            json if json.is_empty() => None,
-            json => Some(ServiceConfig::from_json(&json)?),
+        let json = flags.take("service_config_json", String::new())?;
+        let config = match (flags.take("service_config_from_dns", false)?, &*json) {
+            (false, "") => Config::Nowhere,
+            (false, json) => Config::Flag(ServiceConfig::from_json(json)?),
+            (true, "") => Config::Dns,
+            (true, _) => return Err("one service config: by JSON or from DNS".into()),
         };
         let plan = Self {
             config,
-            config_from_dns: flags.take("service_config_from_dns", false)?,
             hash_key_header: flags.take("hash_key_header", String::new())?,
             target: flags.take("target", String::new())?,
             balance: flags.take("balance", "pick_first".to_owned())?,
@@ -133,14 +141,10 @@ impl Plan {
             "round_robin" => builder.balance(RoundRobin::new()),
             other => return Err(format!("--balance={other}: not a policy").into()),
         };
-        let builder = if self.config_from_dns {
-            builder.service_config_from_dns()
-        } else {
-            builder
-        };
         let builder = match &self.config {
-            Some(config) => builder.service_config(config.clone()),
-            None => builder,
+            Config::Nowhere => builder,
+            Config::Flag(config) => builder.service_config(config.clone()),
+            Config::Dns => builder.service_config_from_dns(),
         };
         Ok(builder.build(ChannelCredentials::insecure())?)
     }
