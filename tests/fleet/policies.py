@@ -46,9 +46,8 @@ def retried(bench):
 
 def hedged(bench):
     """A server that hangs costs hedged calls no more than the delay, and fails none."""
-    # One caller: by its turns a second attempt goes to another server. Beside other
-    # callers all attempts of a call may be picked to hang.
-    delay, concurrency = 0.1, 1
+    # Of several callers' turns a call's attempts would else all go to the one that hangs.
+    delay, concurrency = 0.1, 8
     policy = {"maxAttempts": 3, "hedgingDelay": f"{delay}s", "nonFatalStatusCodes": ["UNAVAILABLE"]}
     flags = ["--servers=3", f"--concurrency={concurrency}", config(hedgingPolicy=policy)]
     with fleet(bench.binaries, "--delay_ms=5") as servers:

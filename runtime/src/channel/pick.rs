@@ -61,6 +61,9 @@ pub trait Picker: Send + Sync + 'static {
     fn pick(&self, args: &PickArgs<'_>) -> Pick<'_>;
 }
 
+/// How often a hedge is picked for anew that would go where the call is already.
+const OTHER_PICKS: usize = 4;
+
 /// What a policy publishes.
 #[derive(Clone, Default)]
 pub struct Picks(pub(super) Choice);
@@ -106,8 +109,19 @@ impl Picks {
         }
     }
 
+    /// A hedge goes to another server than the attempts that it runs beside, if one of a
+    /// few picks finds any.
     pub(super) fn pick(&self, open: &Open) -> Pick<'_> {
-        self.pick_by(PickArgs::of(open))
+        let mut pick = self.pick_by(PickArgs::of(open));
+        for _ in 0..OTHER_PICKS {
+            match &pick {
+                Pick::Use(subchannel, _) if open.is_beside(subchannel.number()) => {
+                    pick = self.pick_by(PickArgs::of(open));
+                }
+                _ => break,
+            }
+        }
+        pick
     }
 
     /// What a policy that owns another asks that one's picks.
@@ -126,13 +140,13 @@ impl Picks {
     pub(super) fn open(&self, mut open: Box<Open>) -> Result<(), Box<Open>> {
         match &self.0 {
             Choice::One(subchannel) => subchannel.open(open),
-            Choice::By(picker) => {
+            Choice::By(_) => {
                 // One that panics does so again where the hub asks it, which says so.
-                let pick = catch_unwind(AssertUnwindSafe(|| picker.pick(&PickArgs::of(&open))));
+                let pick = catch_unwind(AssertUnwindSafe(|| self.pick(&open)));
                 let Ok(Pick::Use(subchannel, ticket)) = pick else {
                     return Err(open);
                 };
-                open.attempt.ticket = ticket;
+                open.goes_to(subchannel.number(), ticket);
                 subchannel.open(open).map_err(|mut open| {
                     open.attempt.end(Code::Unavailable, None);
                     open

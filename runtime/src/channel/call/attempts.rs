@@ -39,6 +39,8 @@ struct Attempted {
     began: Option<Instant>,
     /// It has a stream.
     is_live: bool,
+    /// The number of the subchannel that was picked for it last.
+    subchannel: Option<u64>,
     progress: Passed,
 }
 
@@ -102,6 +104,19 @@ impl<H> Attempts<H> {
 
     pub(super) fn hedge(&self, now: Instant) -> Hedge {
         self.lock().course.hedge(&self.plan, now)
+    }
+
+    /// Whether another attempt than this one went to the subchannel of this number.
+    pub(super) fn have_been_at(&self, subchannel: u64, number: u8) -> bool {
+        let held = self.lock();
+        let all = (0_u8..).zip(std::iter::once(&held.first).chain(&held.others));
+        let mut others = all.filter(|(at, _)| *at != number);
+        others.any(|(_, it)| it.subchannel == Some(subchannel))
+    }
+
+    /// This attempt goes to the subchannel of this number.
+    pub(super) fn goes_to(&self, subchannel: u64, number: u8) {
+        self.lock().of(number).subchannel = Some(subchannel);
     }
 
     // --- on a stream -----------------------------------------------------------------

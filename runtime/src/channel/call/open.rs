@@ -14,6 +14,7 @@ use super::call_options::CallOptions;
 use super::course::{HEDGE, Hedge, Pushback};
 use super::plan::{Plan, Purse};
 use super::response::Response;
+use super::ticket::Ticket;
 use crate::call::command::Link;
 use crate::call::state::{CallState, Outgoing};
 use crate::channel::config::method_config::{MethodTerms, Repeats};
@@ -219,6 +220,23 @@ impl Open {
     #[inline]
     pub(crate) fn is_hedged(&self) -> bool {
         self.attempts().is_some_and(|attempts| attempts.is_hedged())
+    }
+
+    /// Whether an attempt beside this one went to the subchannel of this number.
+    pub(crate) fn is_beside(&self, subchannel: u64) -> bool {
+        let attempts = self.attempts().filter(|attempts| attempts.is_hedged());
+        attempts.is_some_and(|it| it.have_been_at(subchannel, self.attempt.number))
+    }
+
+    /// It goes to the subchannel of this number, with the policy's ticket.
+    #[inline]
+    pub(crate) fn goes_to(&mut self, subchannel: u64, ticket: Option<Ticket>) {
+        self.attempt.ticket = ticket;
+        if let Some(Further::Attempts(attempts)) = &self.further
+            && attempts.is_hedged()
+        {
+            attempts.goes_to(subchannel, self.attempt.number);
+        }
     }
 
     /// When it is to begin; `None` for now.

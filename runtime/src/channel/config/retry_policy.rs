@@ -55,6 +55,9 @@ impl RetryPolicy {
 /// and no response has come, another begins, and the first response wins. The others are
 /// cancelled. Attempts in all: 2.
 ///
+/// An attempt goes to another server than those before it, where the policy picks one
+/// within a few tries; with [`PickFirst`](crate::PickFirst) all go to the same.
+///
 /// It is for methods that may be carried out several times. More than 5 attempts are 5.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HedgingPolicy {

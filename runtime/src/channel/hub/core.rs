@@ -362,7 +362,7 @@ impl Core {
             }
             match pick(picks, &open) {
                 Pick::Use(subchannel, ticket) if takes(subchannel) => {
-                    open.attempt.ticket = ticket;
+                    open.goes_to(subchannel.number(), ticket);
                     match subchannel.open(open) {
                         Ok(()) => Routed::Gone,
                         Err(mut open) => {
