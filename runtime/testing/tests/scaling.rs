@@ -5,13 +5,16 @@
 
 mod support;
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, Http2Options, Method, PickFirst, RoundRobin, ServerBuilder,
-    ServiceConfig, Status, UnaryCall,
+    Address, ByteStream, Channel, ChannelCredentials, Code, Connector, Http2Options, Method,
+    PickFirst, RoundRobin, ServerBuilder, ServiceConfig, Status, UnaryCall,
 };
-use grpc_testing::{Link, Reply, Script, no_leftovers};
+use grpc_testing::{Link, NetworkConnector, Reply, Script, no_leftovers};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -37,10 +40,14 @@ fn config(connections: u32) -> ServiceConfig {
         .unwrap()
 }
 
-async fn connect_with(server: ServerBuilder, config: ServiceConfig) -> (Fleet, Link, Channel) {
+fn limited(server: ServerBuilder) -> ServerBuilder {
     let mut options = Http2Options::default();
     options.max_concurrent_streams = 2;
-    let (fleet, builder) = Fleet::of([("a", server.http2(options))], config).await;
+    server.http2(options)
+}
+
+async fn connect_with(server: ServerBuilder, config: ServiceConfig) -> (Fleet, Link, Channel) {
+    let (fleet, builder) = Fleet::of([("a", limited(server))], config).await;
     let link = fleet.network.link("client", "a");
     let channel = builder.build(ChannelCredentials::insecure()).unwrap();
     (fleet, link, channel)
@@ -136,12 +143,30 @@ async fn connections_that_their_server_ends_one_by_one_fail_no_call() {
     no_leftovers(&fleet.network, SECOND).await;
 }
 
+/// Counts how often a connection is asked for.
+struct Counts(NetworkConnector, Arc<AtomicUsize>);
+
+impl Connector for Counts {
+    async fn connect(&self, address: &Address) -> io::Result<ByteStream> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.connect(address).await
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_further_connection_that_cannot_be_made_costs_no_call() {
-    let (_fleet, link, channel) = connect(&slow(), 3).await;
+    let (fleet, builder) = Fleet::of([("a", limited(slow().server()))], config(3)).await;
+    let link = fleet.network.link("client", "a");
+    let dialled = Arc::new(AtomicUsize::new(0));
+    let connector = Counts(fleet.network.connector("client"), Arc::clone(&dialled));
+    let builder = builder.connector(connector);
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
     assert_eq!(turns(get(&channel, 1)).await, 1);
     link.refuse();
     assert_eq!(turns(get(&channel, 6)).await, 3);
+    // At 0, 1, 2.6, 5.2, 9.3 and 16 s, a fifth sooner or later.
+    let dialled = dialled.load(Ordering::Relaxed);
+    assert!((5..=9).contains(&dialled), "{dialled}");
     link.restore();
     // The last wait was 3 s at most.
     assert!(turns(get(&channel, 6)).await <= 2);
@@ -189,5 +214,22 @@ async fn a_channel_that_nobody_holds_ends_once_its_calls_have() {
     sleep(SECOND).await;
     drop(channel);
     assert_eq!(turns(gets).await, 1, "19 s of it");
+    no_leftovers(&fleet.network, SECOND).await;
+}
+
+/// And those that have no call end at once, however long another's call takes.
+#[tokio::test(start_paused = true)]
+async fn connections_without_calls_end_with_the_channel() {
+    let long = Reply::message(&"a book".to_owned()).delay(100 * SECOND);
+    let short = Reply::message(&"a book".to_owned()).delay(10 * SECOND);
+    let script = Script::new().on(GET.path(), long).on(GET.path(), short);
+    let (fleet, link, channel) = connect(&script, 3).await;
+    let gets = get(&channel, 5);
+    sleep(SECOND).await;
+    assert_eq!(link.connections(), 3);
+    drop(channel);
+    sleep(15 * SECOND).await;
+    assert_eq!(link.connections(), 1);
+    assert_eq!(turns(gets).await, 8, "the rest of 100 s");
     no_leftovers(&fleet.network, SECOND).await;
 }

@@ -46,7 +46,6 @@ pub(super) struct Scaling {
 pub(super) struct Line {
     driver: Box<Driver<ClientConnection>>,
     address: Address,
-    is_leaving: bool,
 }
 
 impl fmt::Debug for Scaling {
@@ -56,7 +55,8 @@ impl fmt::Debug for Scaling {
 }
 
 impl Line {
-    /// It is the first from now on, and has the calls that wait.
+    /// It is the first from now on, and has the calls that wait. Where none come any more,
+    /// it leaves, and the next one is the first.
     pub(super) fn stand(self, calls: Unopened) -> Box<Driver<ClientConnection>> {
         let mut driver = self.driver;
         driver.application.unopened = calls;
@@ -95,9 +95,6 @@ impl Scaling {
         addresses: impl Fn() -> Vec<Address>,
         cx: &mut Context<'_>,
     ) {
-        if first.application.unopened.is_over() {
-            self.leave();
-        }
         loop {
             self.run(cx);
             self.poll_dial(&first.application.unopened, keepalive, cx);
@@ -144,11 +141,7 @@ impl Scaling {
                 let application = ClientConnection::new(identity, peer, calls, waits);
                 let mut driver = Box::new(greeting.hand_over(application));
                 driver.connection().keep_up(keepalive, clock::now());
-                self.lines.push(Line {
-                    driver,
-                    address,
-                    is_leaving: false,
-                });
+                self.lines.push(Line { driver, address });
             }
             Err(_) => self.pause(),
         }
@@ -181,7 +174,7 @@ impl Scaling {
                     }
                 }
                 Poll::Pending => match line.driver.connection().can_open() {
-                    Err(CannotOpen::Never) if !line.is_leaving => self.retire(line),
+                    Err(CannotOpen::Never) => self.retire(line),
                     _ => self.lines.push(line),
                 },
             }
@@ -207,17 +200,6 @@ impl Scaling {
             }
         }
         has_moved
-    }
-
-    /// No more calls will come.
-    fn leave(&mut self) {
-        self.dial = None;
-        for line in &mut self.lines {
-            if !std::mem::replace(&mut line.is_leaving, true) {
-                let (connection, application) = line.driver.parts();
-                application.leave(connection, clock::now());
-            }
-        }
     }
 
     /// The oldest that is established, now that the first is over.

@@ -335,7 +335,6 @@ impl Application for ClientConnection {
             }
             Event::GoAway { code, debug } => {
                 self.on_go_away(connection.keepalive_time(), code, &debug);
-                self.end_watches(connection);
             }
             Event::Report => self.report(connection, now),
             Event::Granted { stream } => {
