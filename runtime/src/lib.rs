@@ -5,9 +5,22 @@
 //! The types between them are [`Status`], [`Metadata`], [`Context`], and the two
 //! halves of a stream, [`Sender`] and [`Receiver`].
 //!
-//! What those who run a service want of its clients (timeouts, retries, how calls are
-//! spread) is a [`ServiceConfig`], typed or, with the feature `service-config`, read from
-//! JSON, and with the feature `dns-txt` from a target's TXT records.
+//! What those who run a service want of its clients is a [`ServiceConfig`]: timeouts,
+//! retries ([`RetryPolicy`]), hedging ([`HedgingPolicy`]), how calls are spread
+//! ([`RoundRobin`], [`WeightedRoundRobin`], [`LeastRequest`]), servers that are left out
+//! ([`OutlierDetection`], [`ServiceConfigBuilder::health_check_service`]). A policy of one's
+//! own is a [`Policy`]; it hears how calls end by a [`Ticket`], and what servers report of
+//! their load by [`LoadReport::from_metadata`] there or by [`Policy::load_reported`].
+//!
+//! | feature | what it brings | default |
+//! |---|---|---|
+//! | `compression` | gzip and deflate | on |
+//! | `dns-txt` | `ChannelBuilder::service_config_from_dns`: service configs from TXT records | off |
+//! | `jwt` | `CallCredentials::service_account`: tokens of Google's service accounts | off |
+//! | `ring-hash` | the policies `RingHash` and `RandomSubsetting` | off |
+//! | `service-config` | `ServiceConfig::from_json` | off |
+//! | `tls` | TLS for channels and servers, by rustls | off |
+//! | `zstd` | the encoding zstd | off |
 //!
 //! # Handlers that do several things at once
 //!

@@ -76,19 +76,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stub = channel(&to, MethodConfig::new().retry(patient))?;
     println!("retried: {}", stub.say_hello(request("busy")).await?.reply);
 
-    // What it is tried in vain for is told attempt by attempt.
+    // An error tells of each attempt and its server.
     let hasty = RetryPolicy::new([Code::Unavailable])
         .max_attempts(2)
         .backoff(Duration::from_millis(10), 2.0, Duration::from_millis(100));
     let stub = channel(&to, MethodConfig::new().retry(hasty))?;
     if let Err(failure) = stub.say_hello(request("busy")).await {
         for attempt in failure.attempts() {
+            let server = attempt.peer().unwrap_or("no server");
             let (code, message) = (attempt.code(), attempt.message());
-            println!("an attempt in vain: {code}: {message}");
+            println!("the attempt at {server} failed: {code}: {message}");
         }
     }
 
-    // A second attempt beside the first one, if that has not answered within 50 ms.
+    // A second attempt beside the first one, if that has not answered within 50 ms. Behind
+    // a policy as `RoundRobin` it goes to another server; here there is one.
     let hedging = HedgingPolicy::new(Duration::from_millis(50)).max_attempts(2);
     let stub = channel(&to, MethodConfig::new().hedging(hedging))?;
     println!("hedged: {}", stub.say_hello(request("hang")).await?.reply);

@@ -16,8 +16,13 @@ const KEY: &str = "endpoint-load-metrics-bin";
 /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) reads it, and everybody else by
 /// [`from_metadata`](Self::from_metadata).
 ///
-/// A value that cannot be is left out: one that is negative or no number, and a share
-/// above 1.
+/// The runtime measures nothing: a server sets what it knows.
+/// [`WeightedRoundRobin`](crate::WeightedRoundRobin) needs [calls a second](Self::set_qps)
+/// and the use of the [application](Self::set_application_utilization) or of the
+/// [processors](Self::set_cpu_utilization), both above 0.
+///
+/// A rate or a share that cannot be is left out: one that is negative or no number, and a
+/// share above 1. Costs and named metrics are taken as they are.
 ///
 /// ```
 /// use grpc_runtime::{LoadReport, Metadata};

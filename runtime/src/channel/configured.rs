@@ -34,8 +34,8 @@ impl ChannelBuilder {
     }
 
     /// The channel's service config where its resolver says that the target has none, as
-    /// those of the runtime do that do not look for one in DNS. Where the resolver has one
-    /// that is invalid, this does not hold: see
+    /// those of the runtime do that do not look for one in DNS. Where a resolver of one's own
+    /// has one that is invalid, this does not hold: see
     /// [`Resolution::service_config`](crate::Resolution::service_config).
     #[must_use]
     pub fn default_service_config(mut self, config: ServiceConfig) -> Self {
@@ -44,7 +44,7 @@ impl ChannelBuilder {
     }
 
     /// Has a target that is a name look for its service config in DNS (gRFC A2), off unless
-    /// called: in the TXT record of `_grpc_config.` and the host that begins with
+    /// called: the name `_grpc_config.HOST` has a TXT record for it that begins with
     /// `grpc_config=`. Its strings are joined; the rest is a list of choices in JSON, of
     /// which the first counts that this client meets:
     ///
@@ -67,7 +67,7 @@ impl ChannelBuilder {
     ///
     /// Addresses never wait for it. A config that comes after them holds for the calls
     /// that begin from then on. It is looked up when addresses are, and may take
-    /// [`connect_timeout`](Self::connect_timeout).
+    /// [`connect_timeout`](Self::connect_timeout), 20 s unless set.
     ///
     /// | what is found | what holds |
     /// |---|---|

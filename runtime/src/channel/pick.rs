@@ -62,7 +62,7 @@ pub trait Picker: Send + Sync + 'static {
 }
 
 /// How often a hedge is picked for anew that would go where the call is already.
-const OTHER_PICKS: usize = 4;
+const OTHER_PICKS: usize = 8;
 
 /// What a policy publishes.
 #[derive(Clone, Default)]

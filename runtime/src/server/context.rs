@@ -306,12 +306,13 @@ impl Context {
     /// What the server reports of its load with this call (gRFC A51), to fill in. It
     /// goes with the call's end, in the trailing metadata, and tells
     /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) how much to send here. A call
-    /// whose handler never asks for it carries nothing.
+    /// whose handler never asks for it carries nothing. That policy needs calls a second and a
+    /// utilization, both above 0.
     ///
     /// ```
     /// # use grpc_runtime::{Context, Status};
     /// fn answer(context: &mut Context) -> Result<String, Status> {
-    ///     // As the server measures them, and not for each call.
+    ///     // The program measures these over some seconds; the runtime does not.
     ///     let (busy, calls_a_second) = (0.7, 1_200.0);
     ///     let load = context.load();
     ///     load.set_cpu_utilization(busy).set_qps(calls_a_second);

@@ -143,7 +143,9 @@ impl Status {
 
     /// The attempts of a call that had several, under a
     /// [`RetryPolicy`](crate::RetryPolicy) or a [`HedgingPolicy`](crate::HedgingPolicy),
-    /// oldest first; empty for a call that had one. They stay on this side.
+    /// oldest first, each with its server and its time; empty for a call that had one, whose
+    /// server an interceptor hears of ([`EndedCall::peer`](crate::EndedCall::peer)). The
+    /// status prints them as well. They stay on this side.
     pub fn attempts(&self) -> &[FailedAttempt] {
         self.0.attempts.as_deref().unwrap_or_default()
     }

@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, ConnectivityState, Method, PickFirst, RoundRobin,
-    ServiceConfig, Status, UnaryCall,
+    Channel, ChannelCredentials, Code, ConnectivityState, Http2Options, Method, PickFirst,
+    RoundRobin, ServerBuilder, ServiceConfig, Status, UnaryCall,
 };
 use grpc_testing::{Reply, Script, no_leftovers};
 use tokio::time::{Instant, sleep};
@@ -275,4 +275,57 @@ async fn the_channels_state_is_that_of_the_health() {
     channel.connect().unwrap();
     until(&channel, ConnectivityState::TransientFailure).await;
     until(&channel, ConnectivityState::Ready).await;
+}
+
+fn limited(script: &Script, streams: u32) -> ServerBuilder {
+    let mut options = Http2Options::default();
+    options.max_concurrent_streams = streams;
+    script.server().http2(options)
+}
+
+/// In whatever way the room came: calls that are cancelled here leave without a word of
+/// the server's.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_had_no_room_begins_once_there_is_some() {
+    let ends = Reply::bytes(SERVING.to_vec())
+        .then_delay(SECOND / 5)
+        .then_status(Status::unavailable("over"));
+    let script = Script::new()
+        .on(GET.path(), Reply::hang())
+        .on(GET.path(), Reply::hang())
+        .on(GET.path(), Reply::message(&"a book".to_owned()))
+        .on(WATCH, ends)
+        .on(WATCH, says(&[SERVING]));
+    let (_fleet, builder) = Fleet::of([("a", limited(&script, 2))], config(Some("shop"))).await;
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    let hanging = [(); 2].map(|()| tokio::spawn(get(&channel).timeout(600 * SECOND).into_future()));
+    sleep(10 * SECOND).await;
+    assert_eq!(
+        script.calls_to(GET.path()).len(),
+        2,
+        "both streams are theirs"
+    );
+    assert_eq!(channel.state(), ConnectivityState::TransientFailure);
+    for call in hanging {
+        call.abort();
+    }
+    sleep(SECOND).await;
+    get(&channel).await.unwrap();
+}
+
+/// A server that permits one stream has none for calls.
+#[tokio::test(start_paused = true)]
+async fn a_channel_ends_though_its_watch_has_the_only_stream() {
+    let script = server(says(&[SERVING]));
+    let (fleet, builder) = Fleet::of([("a", limited(&script, 1))], config(Some("shop"))).await;
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    assert_eq!(
+        get(&channel).await.unwrap_err().code(),
+        Code::DeadlineExceeded
+    );
+    let call = tokio::spawn(get(&channel).into_future());
+    sleep(SECOND).await;
+    call.abort();
+    drop(channel);
+    no_leftovers(&fleet.network, 10 * SECOND).await;
 }

@@ -143,6 +143,35 @@ async fn connections_that_their_server_ends_one_by_one_fail_no_call() {
     no_leftovers(&fleet.network, SECOND).await;
 }
 
+/// Also where a connection takes its time.
+#[tokio::test(start_paused = true)]
+async fn calls_need_nothing_else_to_happen_for_a_further_connection() {
+    let (_fleet, link, channel) = connect(&slow(), 2).await;
+    link.set_latency(Duration::from_millis(10));
+    assert_eq!(turns(get(&channel, 4)).await, 1);
+    assert_eq!(link.connections_made(), 2);
+}
+
+/// All connections of a subchannel lead to one of its addresses.
+#[tokio::test(start_paused = true)]
+async fn pick_first_has_further_connections_to_the_same_server() {
+    let (first, second) = (slow(), slow());
+    let config = ServiceConfig::builder().balance(PickFirst::new());
+    let config = config.max_connections_per_subchannel(2).build().unwrap();
+    let servers = [
+        ("a", limited(first.server())),
+        ("b", limited(second.server())),
+    ];
+    let (fleet, builder) = Fleet::of(servers, config).await;
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    let link = fleet.network.link("client", "a");
+    link.refuse();
+    assert_eq!(turns(get(&channel, 1)).await, 1);
+    link.restore();
+    assert_eq!(turns(get(&channel, 4)).await, 1);
+    assert_eq!((first.calls().len(), second.calls().len()), (0, 5));
+}
+
 /// Counts how often a connection is asked for.
 struct Counts(NetworkConnector, Arc<AtomicUsize>);
 
@@ -166,11 +195,49 @@ async fn a_further_connection_that_cannot_be_made_costs_no_call() {
     assert_eq!(turns(get(&channel, 6)).await, 3);
     // At 0, 1, 2.6, 5.2, 9.3 and 16 s, a fifth sooner or later.
     let dialled = dialled.load(Ordering::Relaxed);
-    assert!((5..=9).contains(&dialled), "{dialled}");
+    assert!((6..=9).contains(&dialled), "{dialled}");
     link.restore();
     // The last wait was 3 s at most.
     assert!(turns(get(&channel, 6)).await <= 2);
     assert!(link.connections_made() > 1);
+}
+
+/// The waits grow too where there is another connection already.
+#[tokio::test(start_paused = true)]
+async fn a_third_connection_that_cannot_be_made_is_tried_ever_more_rarely() {
+    let hang = Script::new().on(GET.path(), Reply::hang());
+    let (fleet, builder) = Fleet::of([("a", limited(hang.server()))], config(3)).await;
+    let link = fleet.network.link("client", "a");
+    let dialled = Arc::new(AtomicUsize::new(0));
+    let connector = Counts(fleet.network.connector("client"), Arc::clone(&dialled));
+    let builder = builder.connector(connector);
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    let gets = get(&channel, 4);
+    sleep(SECOND).await;
+    assert_eq!(link.connections(), 2);
+    link.refuse();
+    let more = get(&channel, 2);
+    sleep(300 * SECOND).await;
+    let dialled = dialled.load(Ordering::Relaxed);
+    // 1 s, 1.6 s, 2.6 s and so on to 120 s, after the two that there are.
+    assert!((10..=14).contains(&dialled), "{dialled}");
+    drop((gets, more));
+}
+
+/// One restart of a server is forgiven, however many connections it had.
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_lost_together_are_one_loss() {
+    let (_fleet, link, channel) = connect(&slow(), 3).await;
+    let gets = get(&channel, 6);
+    sleep(SECOND / 2).await;
+    assert_eq!(link.connections(), 3);
+    link.cut();
+    for get in gets {
+        assert_eq!(get.await.unwrap().unwrap_err().code(), Code::Unavailable);
+    }
+    let began = Instant::now();
+    all_good(get(&channel, 1)).await;
+    assert!(began.elapsed() < 11 * SECOND, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,4 +299,60 @@ async fn connections_without_calls_end_with_the_channel() {
     assert_eq!(link.connections(), 1);
     assert_eq!(turns(gets).await, 8, "the rest of 100 s");
     no_leftovers(&fleet.network, SECOND).await;
+}
+
+/// Be it that a further connection took the last call that waited.
+#[tokio::test(start_paused = true)]
+async fn a_channel_ends_whoever_took_its_last_call() {
+    let reply = |seconds: u32| Reply::message(&"a book".to_owned()).delay(seconds * SECOND);
+    let script = [100, 100, 10, 10, 10]
+        .into_iter()
+        .fold(Script::new(), |script, seconds| {
+            script.on(GET.path(), reply(seconds))
+        });
+    let (fleet, _link, channel) = connect(&script, 2).await;
+    let gets = get(&channel, 5);
+    sleep(SECOND).await;
+    drop(channel);
+    all_good(gets).await;
+    no_leftovers(&fleet.network, SECOND).await;
+}
+
+/// What is known of the server stays so: it serves all the time.
+#[tokio::test(start_paused = true)]
+async fn health_outlives_the_connection_that_asked_for_it() {
+    let watch = "/grpc.health.v1.Health/Watch";
+    let script = Script::new()
+        .on(GET.path(), Reply::message(&"a book".to_owned()).delay(2 * SECOND))
+        // The second time it takes an hour to say so.
+        .on(watch, Reply::bytes(vec![8, 1]).then_hang())
+        .on(watch, Reply::bytes(vec![8, 1]).delay(3_600 * SECOND).then_hang());
+    let server = limited(script.server()).max_connection_age(60 * SECOND);
+    let config = ServiceConfig::builder()
+        .balance(RoundRobin::new())
+        .max_connections_per_subchannel(3)
+        .health_check_service("shop")
+        .build();
+    let (fleet, builder) = Fleet::of([("a", server)], config.unwrap()).await;
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    // One of two streams is the watch's.
+    let mut running = Vec::new();
+    for _ in 0..40 {
+        running.extend(get(&channel, 1));
+        sleep(SECOND).await;
+    }
+    let began = Instant::now();
+    all_good(running).await;
+    assert!(began.elapsed() < 10 * SECOND);
+    // The first connection comes to its age, and another one is the first.
+    let mut running = Vec::new();
+    for _ in 0..40 {
+        running.extend(get(&channel, 2));
+        sleep(SECOND).await;
+    }
+    let began = Instant::now();
+    all_good(running).await;
+    assert!(began.elapsed() < 10 * SECOND, "{:?}", began.elapsed());
+    assert!(script.calls_to(watch).len() > 1);
+    drop(fleet);
 }

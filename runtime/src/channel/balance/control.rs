@@ -111,7 +111,7 @@ impl<'a> Control<'a> {
 
     /// Has the subchannel's server report its load by itself, this often
     /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51), for as long as there is a
-    /// connection; a server may do so less often, at each 30 s most of them. Each report
+    /// connection; a server may raise the interval, and most do so to 30 s. Each report
     /// comes by [`Policy::load_reported`](crate::Policy::load_reported). What was asked
     /// for last counts; `None` asks for no more. A server without that service is asked
     /// once for each connection.

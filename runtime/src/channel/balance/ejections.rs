@@ -79,7 +79,7 @@ impl Default for SuccessRateEjection {
 }
 
 impl SuccessRateEjection {
-    /// With what is usual in each point.
+    /// With the defaults.
     pub fn new() -> Self {
         Self::default()
     }
@@ -137,7 +137,7 @@ impl Default for FailurePercentageEjection {
 }
 
 impl FailurePercentageEjection {
-    /// With what is usual in each point.
+    /// With the defaults.
     pub fn new() -> Self {
         Self::default()
     }

@@ -32,10 +32,12 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 /// an outlier is told to the other policy as failed, and its connection stays; after 30
 /// s it is back, and each time that it is found again takes 30 s longer. An endpoint is
 /// found by one or both of [`success_rate`](Self::success_rate) and
-/// [`failure_percentage`](Self::failure_percentage); without either nothing is.
+/// [`failure_percentage`](Self::failure_percentage). With neither, no endpoint is left out.
+/// Both look at no fewer than 5 endpoints unless set: for a fleet of 3 set their
+/// `minimum_hosts`.
 ///
-/// Every call counts that ends with a status, however it came about, but for those that
-/// their caller gave up and those that no server looked at. [`PickFirst`](crate::PickFirst)
+/// A call fails that ends with any code but `OK`, `NOT_FOUND` among them, whoever made that
+/// status. Those do not count that their caller gave up, or that no server looked at. [`PickFirst`](crate::PickFirst)
 /// has but one endpoint at a time and keeps it.
 ///
 /// ```
@@ -100,8 +102,8 @@ impl OutlierDetection {
         self
     }
 
-    /// Beyond how many percent of the endpoints no further one is left out. 10 unless
-    /// set, and one endpoint at least; none with zero. It is lowered to 100 where it is
+    /// How many percent of the endpoints may be left out at once. 10 unless set, and one
+    /// endpoint at least; none with zero. It is lowered to 100 where it is
     /// more.
     #[must_use]
     pub fn max_ejection_percent(mut self, percent: u32) -> Self {

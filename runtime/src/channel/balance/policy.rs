@@ -73,13 +73,13 @@ pub trait Policy: Send {
 
     /// A moment has come that it asked to be woken at
     /// ([`Control::wake_at`](crate::Control::wake_at)), or one that another policy
-    /// beside it in the same channel asked for: it looks at the time. It does nothing
-    /// unless it is written.
+    /// beside it in the same channel asked for: it looks at the time. The default does
+    /// nothing.
     fn timer(&mut self, _control: &mut Control<'_>) {}
 
     /// A subchannel's server has reported its load, which
-    /// [`Control::report_load`](crate::Control::report_load) asked for. It does nothing
-    /// unless it is written.
+    /// [`Control::report_load`](crate::Control::report_load) asked for. The default does
+    /// nothing.
     fn load_reported(
         &mut self,
         _subchannel: &Subchannel,
@@ -109,7 +109,7 @@ pub trait Policy: Send {
     }
 
     /// There is no more to hear for now. One that publishes a picker over very many
-    /// endpoints does so here, once for all that it heard. It does nothing unless it is
-    /// written.
+    /// endpoints does so here, once for all that it heard. The default does
+    /// nothing.
     fn settled(&mut self, _control: &mut Control<'_>) {}
 }

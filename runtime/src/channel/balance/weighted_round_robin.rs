@@ -27,10 +27,10 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 ///
 /// Servers report with their calls' ends ([`LoadReport`](crate::LoadReport); in this
 /// runtime by [`Context::load`](crate::Context::load)), or, if asked
-/// ([`oob_reporting_period`](Self::oob_reporting_period)), by themselves. One that does
-/// not counts as the
-/// mean of those that do; with fewer than two that do, it is
-/// [`RoundRobin`](crate::RoundRobin), which keeps its connections in the same way.
+/// ([`oob_reporting_period`](Self::oob_reporting_period)), by themselves. A report is of
+/// use that has calls a second and a utilization, both above 0. A server without one counts
+/// as the mean of the others; while fewer than two have one, calls go by turns as
+/// [`RoundRobin`](crate::RoundRobin) sends them.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -63,7 +63,7 @@ impl Default for WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
-    /// With what is usual in each point.
+    /// With the defaults.
     pub fn new() -> Self {
         Self::default()
     }
@@ -102,8 +102,12 @@ impl WeightedRoundRobin {
     }
 
     /// Has each server report its load by itself, this often, and not with each call
-    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51); a server may do so less often, at
-    /// each 30 s most of them. Off unless set. It is of use where calls are long or few.
+    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51); a server may raise the interval, and
+    /// most do so to 30 s. Off unless set. It is of use where calls are long or few. In JSON
+    /// it is `enableOobLoadReport` and `oobReportingPeriod`.
+    ///
+    /// This runtime has no servicer of that service yet: one is written over a stub that is
+    /// generated from its `.proto`.
     #[must_use]
     pub fn oob_reporting_period(mut self, period: Duration) -> Self {
         self.oob_period = Some(period);

@@ -82,15 +82,16 @@ impl MethodConfig {
         self
     }
 
-    /// Attempts calls that failed again, in place of a policy that was given before.
+    /// Makes further attempts of a call after one has failed. It replaces a policy that was
+    /// given before.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.repeats = Some(Arc::new(Repeats::Retry(policy)));
         self
     }
 
-    /// Attempts calls that take long a second time beside the first, in place of a
-    /// policy that was given before.
+    /// Makes further attempts of a call beside one that takes long. It replaces a policy
+    /// that was given before.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
         self.repeats = Some(Arc::new(Repeats::Hedging(policy)));

@@ -7,11 +7,12 @@ use crate::code::Code;
 
 /// A call's further attempts, one after the other (gRFC A6): after one that fails with
 /// one of `codes`, as long as no response head has come, another begins when the backoff
-/// is over. Attempts in all: 4; backoff: 100 ms, growing by 2 to 1 s, ±20 %.
+/// is over. Attempts in all: 4; backoff: 100 ms, doubled each time, at most 1 s, ±20 %.
 ///
 /// One deadline holds for all attempts. The server's trailing metadata
 /// `grpc-retry-pushback-ms` has the last word on when the next attempt begins, and on
-/// whether there is one. More than 5 attempts are 5.
+/// whether there is one. There are 5 attempts at most, or as many as
+/// [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts) says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     pub(crate) max_attempts: u32,
@@ -55,10 +56,33 @@ impl RetryPolicy {
 /// and no response has come, another begins, and the first response wins. The others are
 /// cancelled. Attempts in all: 2.
 ///
-/// An attempt goes to another server than those before it, where the policy picks one
-/// within a few tries; with [`PickFirst`](crate::PickFirst) all go to the same.
+/// An attempt goes to another server than those before it, where the balancing policy
+/// picks one within a few tries. A channel's default policy,
+/// [`PickFirst`](crate::PickFirst), sends all to the same server.
 ///
-/// It is for methods that may be carried out several times. More than 5 attempts are 5.
+/// An attempt that fails ends the call and cancels the others, unless its code is one of
+/// the [`non_fatal_codes`](Self::non_fatal_codes), of which there are none unless set.
+///
+/// It is for methods that may be carried out several times. There are 5 attempts at most,
+/// or as many as [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts)
+/// says. Servers that are all slow have as many more calls;
+/// [`RetryThrottling`] holds hedges back while many fail, and is off unless set.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{Code, HedgingPolicy, MethodConfig, RoundRobin, ServiceConfig};
+///
+/// # fn main() -> Result<(), grpc_runtime::ServiceConfigError> {
+/// let policy = HedgingPolicy::new(Duration::from_millis(20)).non_fatal_codes([Code::Unavailable]);
+/// let config = ServiceConfig::builder()
+///     .balance(RoundRobin::new())
+///     .all(MethodConfig::new().hedging(policy))
+///     .build()?;
+/// # drop(config);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct HedgingPolicy {
     pub(crate) max_attempts: u32,
@@ -104,8 +128,8 @@ pub struct RetryThrottling {
 }
 
 impl RetryThrottling {
-    /// `max_tokens` is above 0 and at most 1,000; `token_ratio` is above 0, and counts to
-    /// three decimal places.
+    /// `max_tokens` is above 0 and at most 1,000; `token_ratio` is 0.001 at least, and
+    /// counts to three decimal places.
     pub fn new(max_tokens: f64, token_ratio: f64) -> Self {
         Self {
             max_tokens,

@@ -87,14 +87,22 @@ impl ServiceConfigBuilder {
     /// The service whose health each server is asked for by `grpc.health.v1.Health/Watch`
     /// (gRFC A17); servers are not asked unless set. An empty name is the server as a whole.
     ///
-    /// Calls go to servers that say `SERVING`, and to those without that service. A new
-    /// connection has no calls before it has answered; one whose server says anything else,
-    /// or ends the call, stays and has none until it says `SERVING`. Where no server is
-    /// left, calls end with `UNAVAILABLE`, and the text says what the servers said. Calls
-    /// for health carry no call credentials, and take one stream of each connection.
+    /// | what a server answers | whether it has calls |
+    /// |---|---|
+    /// | `SERVING` | yes |
+    /// | `UNIMPLEMENTED`: it has no health service | yes; it is not asked again on that connection |
+    /// | `NOT_SERVING`, `SERVICE_UNKNOWN` or anything else | no; its connection stays, and it has calls again once it says `SERVING` |
+    /// | the call for health ends | no; it is asked again after the channel's [backoff](crate::ChannelBuilder::reconnect_backoff) |
+    /// | nothing yet | calls wait for the first answer, as they do for a connection, until their deadlines |
     ///
-    /// It is not used where the policy has one connection for all calls, as
-    /// [`PickFirst`](crate::PickFirst) has: there is no other server to go to.
+    /// Where no server is left, calls end with `UNAVAILABLE`, and the text says what the
+    /// servers said; those that wait for readiness wait. Calls for health carry no call
+    /// credentials. They take a stream of a subchannel's connection, of its oldest if it has
+    /// several: a server that permits one stream has none left for calls. Keepalive counts
+    /// them as calls.
+    ///
+    /// It has no effect where the policy has one connection for all calls, as the default
+    /// policy [`PickFirst`](crate::PickFirst) has: there is no other server to go to.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -122,7 +130,20 @@ impl ServiceConfigBuilder {
     /// Another one is made while a call waits and every connection has as many calls as its
     /// server permits (`SETTINGS_MAX_CONCURRENT_STREAMS`). Calls go to the oldest that has
     /// room. One that could not be made is tried again after the channel's backoff, and
-    /// calls wait for those that there are; one that is needed no more stays.
+    /// calls wait for those that there are; one that is needed no more stays, unless the
+    /// channel has an `idle_timeout` for it. All lead to the same address. A server that
+    /// permits 100 streams has 300 calls of this channel at most with 3. It holds for every
+    /// policy.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ServiceConfigError> {
+    /// use grpc_runtime::ServiceConfig;
+    ///
+    /// let config = ServiceConfig::builder().max_connections_per_subchannel(3).build()?;
+    /// # drop(config);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_connections_per_subchannel(mut self, connections: u32) -> Self {
         self.max_connections_per_subchannel = Some(connections);
         self

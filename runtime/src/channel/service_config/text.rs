@@ -17,8 +17,7 @@ use crate::code::Code;
 
 impl ServiceConfig {
     /// Reads a service config from its JSON form. Fields that are not known are passed
-    /// over; one that is known and wrong makes all of it invalid. Of `loadBalancingConfig`
-    /// the first policy counts that the program has: `pick_first`, `round_robin`.
+    /// over; one that is known and wrong makes all of it invalid.
     ///
     /// It needs the feature `service-config`.
     ///
@@ -27,26 +26,54 @@ impl ServiceConfig {
     ///
     /// let text = r#"{
     ///     "loadBalancingConfig": [{"round_robin": {}}],
+    ///     "healthCheckConfig": {"serviceName": "shop.Orders"},
+    ///     "connectionScaling": {"maxConnectionsPerSubchannel": 2},
+    ///     "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
     ///     "methodConfig": [{
-    ///         "name": [{"service": "shop.Orders"}],
+    ///         "name": [{"service": "shop.Orders", "method": "Get"}],
     ///         "timeout": "1.5s",
     ///         "retryPolicy": {
-    ///             "maxAttempts": 1,
+    ///             "maxAttempts": 3,
     ///             "initialBackoff": "0.1s",
     ///             "maxBackoff": "1s",
     ///             "backoffMultiplier": 2,
     ///             "retryableStatusCodes": ["UNAVAILABLE"]
     ///         }
+    ///     }, {
+    ///         "name": [{"service": "shop.Search"}],
+    ///         "hedgingPolicy": {
+    ///             "maxAttempts": 2,
+    ///             "hedgingDelay": "0.02s",
+    ///             "nonFatalStatusCodes": ["UNAVAILABLE"]
+    ///         }
+    ///     }, {
+    ///         "name": [{}],
+    ///         "timeout": "10s"
     ///     }]
     /// }"#;
-    /// let error = ServiceConfig::from_json(text).unwrap_err();
+    /// assert!(ServiceConfig::from_json(text).is_ok());
+    ///
+    /// let wrong = text.replace(r#""maxAttempts": 3"#, r#""maxAttempts": 1"#);
+    /// let error = ServiceConfig::from_json(&wrong).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "the service config is invalid: methodConfig[0].retryPolicy.maxAttempts: \
     ///      it is 1; expected 2 or more"
     /// );
-    /// assert!(ServiceConfig::from_json(&text.replace(": 1,", ": 3,")).is_ok());
     /// ```
+    ///
+    /// A method has the config of its own name, else that of its service, else that of
+    /// `{}`. Of `loadBalancingConfig` the first policy counts that the program has:
+    ///
+    /// | name | its type | options |
+    /// |---|---|---|
+    /// | `pick_first` | [`PickFirst`](crate::PickFirst) | `shuffleAddressList` |
+    /// | `round_robin` | [`RoundRobin`](crate::RoundRobin) | |
+    /// | `weighted_round_robin` | [`WeightedRoundRobin`](crate::WeightedRoundRobin) | `enableOobLoadReport`, `oobReportingPeriod` (10 s), `blackoutPeriod`, `weightExpirationPeriod`, `weightUpdatePeriod`, `errorUtilizationPenalty`, `metricNamesForComputingUtilization` |
+    /// | `least_request_experimental` | [`LeastRequest`](crate::LeastRequest) | `choiceCount` |
+    /// | `outlier_detection_experimental` | [`OutlierDetection`](crate::OutlierDetection) | as gRFC A50 has them, with `childPolicy` |
+    /// | `ring_hash_experimental` | `RingHash`, feature `ring-hash` | `minRingSize`, `maxRingSize` (both 4,096 at most), `requestHashHeader` |
+    /// | `random_subsetting_experimental` | `RandomSubsetting`, feature `ring-hash` | `subsetSize`, `childPolicy` |
     ///
     /// # Errors
     /// The text is not JSON, or something in it is wrong: the error says what and where.

@@ -13,7 +13,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::common::Common;
 use super::connection::ClientConnection;
@@ -21,7 +21,7 @@ use super::greeting::Greeting;
 use super::handle::Subchannel;
 use super::report::{Report, SubchannelState};
 use super::retired::{abandon, retire};
-use super::scaling::Scaling;
+use super::scaling::{FLEETING, Scaling};
 use super::unopened::Unopened;
 use crate::call::queue::{QueueReceiver, QueueSender};
 use crate::channel::address::Address;
@@ -34,9 +34,6 @@ use crate::status::{Code, Phase, Status};
 use crate::transport::driver::{Closed, Driver};
 use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
-
-/// A connection that lived for less, and answered no call, is of no use to anyone.
-const FLEETING: Duration = Duration::from_secs(1);
 
 /// One endpoint's connection.
 #[derive(Debug)]
@@ -167,22 +164,26 @@ impl Lifecycle {
         let mut driver = Box::new(greeting.hand_over(application));
         let mut address = Some(address);
         driver.connection().keep_up(&self.keepalive, clock::now());
+        let mut began = clock::now();
         loop {
-            let began = clock::now();
             let left = poll_fn(|cx| self.poll_serve(&mut driver, &mut address, cx)).await;
+            let health = driver.application.health().clone();
             let failed;
             (calls, failed) = self.left(driver, left, began).await;
             let Some(scaling) = &mut self.scaling else {
                 return (calls, failed);
             };
-            if scaling.take_pinged_too_often() {
-                self.keepalive.keepalive.slow_down();
-            }
+            // Those that were lost together with it do not take its place.
+            poll_fn(|cx| {
+                scaling.run(cx);
+                Poll::Ready(())
+            })
+            .await;
             let Some(line) = scaling.take_oldest() else {
                 self.scaling = None;
                 return (calls, failed);
             };
-            driver = line.stand(calls);
+            (driver, began) = line.stand(calls, health);
         }
     }
 
@@ -208,19 +209,28 @@ impl Lifecycle {
                 break;
             };
             let (connection, application) = driver.parts();
-            application.stand(address, connection, clock::now());
+            let health = application.first_health();
+            application.stand(address, health, connection, clock::now());
         }
         if let Err(CannotOpen::Never) = driver.connection().can_open() {
             return Poll::Ready(Left::Retired);
         }
         let most = driver.application.unopened.watched().connections;
         if self.scaling.is_some() || (most > 1 && address.is_none()) {
-            let addresses = || list(&self.addresses);
             let scaling = self.scaling.get_or_insert_with(|| {
                 let (common, closed) = (Arc::clone(&self.common), Arc::clone(&self.closed));
                 Box::new(Scaling::new(common, closed))
             });
-            scaling.poll(driver, &self.keepalive, addresses, cx);
+            let has_given = scaling.poll(driver, &self.keepalive, cx);
+            if scaling.take_pinged_too_often() {
+                self.keepalive.keepalive.slow_down();
+            }
+            if has_given && driver.application.unopened.is_closed() {
+                // The last call that waited has gone.
+                let (connection, application) = driver.parts();
+                application.leave(connection, clock::now());
+                return Poll::Ready(Left::Retired);
+            }
         }
         Poll::Pending
     }

@@ -5,7 +5,10 @@ use crate::channel::address::Address;
 use crate::channel::call::open::Open;
 use crate::status::Status;
 
-/// What a subchannel's connection is doing.
+/// What a subchannel's connection is doing. Where its server is asked for its health
+/// ([`ServiceConfigBuilder::health_check_service`](crate::ServiceConfigBuilder::health_check_service)),
+/// one that has not answered yet counts as connecting, and one that does not serve as
+/// failed. Such a subchannel may go from any of the last three states to any other.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SubchannelState {

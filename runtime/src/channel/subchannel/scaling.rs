@@ -6,13 +6,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::common::Common;
 use super::connection::ClientConnection;
 use super::greeting::Greeting;
 use super::retired::{abandon, retire};
 use super::unopened::Unopened;
+use super::watch::health::Health;
 use crate::channel::address::Address;
 use crate::channel::alarm::Alarm;
 use crate::channel::backoff::Backoff;
@@ -22,6 +23,12 @@ use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
+
+/// A connection that lived for less, and answered no call, is as good as a failed attempt.
+pub(super) const FLEETING: Duration = Duration::from_secs(1);
+
+/// Turns of one poll, before others on this thread have theirs.
+const TURNS: usize = 32;
 
 type Dialled = Result<(Box<Driver<Greeting>>, Address), Status>;
 
@@ -46,6 +53,9 @@ pub(super) struct Scaling {
 pub(super) struct Line {
     driver: Box<Driver<ClientConnection>>,
     address: Address,
+    began: Instant,
+    /// It has answered a call.
+    is_good: bool,
 }
 
 impl fmt::Debug for Scaling {
@@ -55,14 +65,23 @@ impl fmt::Debug for Scaling {
 }
 
 impl Line {
-    /// It is the first from now on, and has the calls that wait. Where none come any more,
-    /// it leaves, and the next one is the first.
-    pub(super) fn stand(self, calls: Unopened) -> Box<Driver<ClientConnection>> {
+    /// It is the first from now on: it has the calls that wait, and what is known of the
+    /// server's health. Where no calls come any more it leaves, and the next one is the
+    /// first. It gives when it was made, too.
+    pub(super) fn stand(
+        self,
+        calls: Unopened,
+        health: Health,
+    ) -> (Box<Driver<ClientConnection>>, Instant) {
         let mut driver = self.driver;
         driver.application.unopened = calls;
         let (connection, application) = driver.parts();
-        application.stand(self.address, connection, clock::now());
-        driver
+        let now = clock::now();
+        application.stand(self.address, health, connection, now);
+        if application.unopened.is_closed() {
+            application.leave(connection, now);
+        }
+        (driver, self.began)
     }
 
     fn has_room(&mut self) -> bool {
@@ -87,42 +106,55 @@ impl Scaling {
     }
 
     /// Runs them all, gives calls that wait at the first to whoever has room, the oldest
-    /// before others, and makes one more where none has.
+    /// before others, and makes one more where none has. `true` if a call was given.
     pub(super) fn poll(
         &mut self,
         first: &mut Driver<ClientConnection>,
         keepalive: &UpkeepOptions,
-        addresses: impl Fn() -> Vec<Address>,
         cx: &mut Context<'_>,
-    ) {
-        loop {
-            self.run(cx);
+    ) -> bool {
+        let mut has_given = false;
+        for _ in 0..TURNS {
             self.poll_dial(&first.application.unopened, keepalive, cx);
-            if !self.hand_out(&mut first.application.unopened) {
-                break;
+            self.run(cx);
+            let gives = self.hand_out(&mut first.application.unopened);
+            has_given |= gives;
+            if !gives && !self.begin(first, cx) {
+                return has_given;
             }
         }
-        let most = first.application.unopened.watched().connections as usize;
-        let is_full = matches!(first.connection().can_open(), Err(CannotOpen::Later));
-        if first.application.unopened.is_empty() || !is_full || self.lines.len() + 1 >= most {
-            return;
-        }
+        // A backoff of zero has no end of attempts.
+        cx.waker().wake_by_ref();
+        has_given
+    }
+
+    /// Begins to make one more if one is needed, and may be made now.
+    fn begin(&mut self, first: &mut Driver<ClientConnection>, cx: &mut Context<'_>) -> bool {
+        let unopened = &mut first.application.unopened;
+        let has_place = self.lines.len() + 1 < unopened.watched().connections as usize;
         let is_made = |line: &mut Line| line.driver.connection().is_established();
-        if self.dial.is_some() || !self.lines.iter_mut().all(is_made) {
-            return;
+        let is_quiet = self.dial.is_none() && self.lines.iter_mut().all(is_made);
+        if unopened.is_empty() || !has_place || !is_quiet {
+            return false;
         }
         if self.not_before.is_some() && self.alarm.poll(self.not_before, cx).is_pending() {
-            return;
+            return false;
         }
+        unopened.forget_ended();
+        let is_needed = !unopened.is_empty();
+        let is_full = matches!(first.connection().can_open(), Err(CannotOpen::Later));
+        let Some(address) = first.application.address().filter(|_| is_needed && is_full) else {
+            return false;
+        };
         self.not_before = None;
         self.began = clock::now();
-        let (common, addresses) = (Arc::clone(&self.common), addresses());
+        // To the same server: the endpoint may have several.
+        let (common, addresses) = (Arc::clone(&self.common), vec![address.clone()]);
         self.dial = Some(Box::pin(async move {
             let dialled = common.dial.connect(addresses, &common.http2).await;
             dialled.map(|(greeting, address)| (Box::new(greeting), address))
         }));
-        self.poll_dial(&first.application.unopened, keepalive, cx);
-        self.run(cx);
+        true
     }
 
     fn poll_dial(&mut self, unopened: &Unopened, keepalive: &UpkeepOptions, cx: &mut Context<'_>) {
@@ -141,7 +173,12 @@ impl Scaling {
                 let application = ClientConnection::new(identity, peer, calls, waits);
                 let mut driver = Box::new(greeting.hand_over(application));
                 driver.connection().keep_up(keepalive, clock::now());
-                self.lines.push(Line { driver, address });
+                self.lines.push(Line {
+                    driver,
+                    address,
+                    began: clock::now(),
+                    is_good: false,
+                });
             }
             Err(_) => self.pause(),
         }
@@ -152,29 +189,37 @@ impl Scaling {
         self.not_before = self.began.checked_add(self.backoff.next());
     }
 
-    fn run(&mut self, cx: &mut Context<'_>) {
+    /// Runs them all.
+    pub(super) fn run(&mut self, cx: &mut Context<'_>) {
         for mut line in std::mem::take(&mut self.lines) {
             let ran = line.driver.poll_run(cx);
             let is_established = line.driver.connection().is_established();
-            self.pinged_too_often |= line.driver.application.pinged_too_often;
-            if is_established {
+            let application = &mut line.driver.application;
+            self.pinged_too_often |= application.pinged_too_often;
+            if application.has_answered && !std::mem::replace(&mut line.is_good, true) {
                 self.backoff.reset();
             }
+            let lived = clock::now().saturating_duration_since(line.began);
+            let is_fleeting = !line.is_good && lived < FLEETING;
             match ran {
                 Poll::Ready(closed) => {
                     let name = self.common.dial.name();
                     let has_last_words = closed.has_last_words();
-                    let application = &mut line.driver.application;
                     application.close(closed, &name, is_established, clock::now());
                     if has_last_words {
                         tokio::spawn((*line.driver).leave());
                     }
-                    if !is_established {
+                    if !is_established || is_fleeting {
                         self.pause();
                     }
                 }
                 Poll::Pending => match line.driver.connection().can_open() {
-                    Err(CannotOpen::Never) => self.retire(line),
+                    Err(CannotOpen::Never) => {
+                        self.retire(line);
+                        if is_fleeting {
+                            self.pause();
+                        }
+                    }
                     _ => self.lines.push(line),
                 },
             }

@@ -226,6 +226,16 @@ impl Unopened {
         self.inbox.waiting.put_first(open);
     }
 
+    /// Calls that ended while they waited are no reason for anything.
+    pub(super) fn forget_ended(&mut self) {
+        self.inbox.waiting.forget_ended();
+    }
+
+    /// No call will come from outside.
+    pub(super) fn is_left(&self) -> bool {
+        self.inbox.is_left()
+    }
+
     /// The oldest call that is still wanted; until the connection is `established`
     /// only one that does not wait for that.
     pub(super) fn pop(&mut self, established: bool) -> Option<Box<Open>> {

@@ -328,10 +328,11 @@ impl Application for ClientConnection {
             // Both halves ended, so the trailers were an event before this one.
             // There is room for another call.
             Event::Closed { .. } => {
+                // Calls that wait would else keep a watch from beginning.
+                self.watches.begin(connection, &self.identity, now);
                 if !self.unopened.is_empty() {
                     self.open_waiting(connection, now);
                 }
-                self.watches.begin(connection, &self.identity, now);
             }
             Event::GoAway { code, debug } => {
                 self.on_go_away(connection.keepalive_time(), code, &debug);
@@ -365,10 +366,15 @@ impl Application for ClientConnection {
         let came = self.unopened.poll(cx);
         if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
-            if !connection.is_established() && !self.unopened.is_empty() {
+            let waits = !self.unopened.is_empty();
+            if waits && !connection.is_established() {
                 self.unopened.give_back_unless_sole();
+            }
+            // The last that waited for the server's word, or for room on a connection
+            // that nobody else needs, may have been given up.
+            let may_end = !connection.is_established() || self.unopened.is_left();
+            if waits && may_end {
                 self.unopened.settle(cx.waker());
-                // The last that waited for the server's word may have been given up.
                 if self.unopened.is_closed() {
                     self.leave(connection, now);
                 }
@@ -376,6 +382,10 @@ impl Application for ClientConnection {
             if self.unopened.take_watched_change() {
                 self.watch(connection, now);
             }
+        }
+        // Room may have come in whatever way.
+        if !self.watches.is_empty() {
+            self.watches.begin(connection, &self.identity, now);
         }
         came || taken.is_ready()
     }
@@ -411,7 +421,6 @@ impl Application for ClientConnection {
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.unopened.expire(now);
         self.sends.on_timeout(now);
-        self.watches.begin(connection, &self.identity, now);
         while let Some((deadline, stream)) = self.deadlines.first().copied() {
             if deadline > now {
                 return;

@@ -116,7 +116,7 @@ impl ClientConnection {
         };
         connection.reset(stream, code);
         let Some(open) = self.remove(stream) else {
-            return self.on_watch_end(stream, outcome, now);
+            return self.on_watch_end(connection, stream, outcome, now);
         };
         forget_whole(connection, stream, &open);
         match outcome {
@@ -169,7 +169,7 @@ impl ClientConnection {
     ) {
         let Some(mut open) = self.remove(stream) else {
             let outcome = Outcome::Fails(reset::status_of(cause));
-            return self.on_watch_end(stream, outcome, now);
+            return self.on_watch_end(connection, stream, outcome, now);
         };
         forget_whole(connection, stream, &open);
         let unprocessed = matches!(

@@ -19,15 +19,40 @@ use crate::transport::http2::fields::Fields;
 
 impl ClientConnection {
     /// HTTP/2 is agreed on, and this connection stands for its subchannel from now on.
-    pub(crate) fn stand(&mut self, address: Address, connection: &mut Connection, now: Instant) {
+    /// `health` is what is known of its server.
+    pub(crate) fn stand(
+        &mut self,
+        address: Address,
+        health: Health,
+        connection: &mut Connection,
+        now: Instant,
+    ) {
         self.address = Some(address);
         self.unopened.reached();
-        self.watches.await_health(self.unopened.watched());
+        self.watches.set_health(health);
         self.tell_state();
         self.watch(connection, now);
         if self.unopened.is_over() {
             self.leave(connection, now);
         }
+    }
+
+    /// What is known of a server to which this is the only connection.
+    pub(crate) fn first_health(&self) -> Health {
+        match self.unopened.watched().health {
+            Some(_) => Health::Awaited,
+            None => Health::Serving,
+        }
+    }
+
+    /// What is known of the server.
+    pub(crate) fn health(&self) -> &Health {
+        self.watches.health()
+    }
+
+    /// Where it leads, once it stands for its subchannel.
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
     }
 
     /// What is to be watched may be another from now on.
@@ -125,7 +150,13 @@ impl ClientConnection {
     }
 
     /// Even OK is no good end of a call that is to stay open.
-    pub(super) fn on_watch_end(&mut self, stream: StreamId, outcome: Outcome, now: Instant) {
+    pub(super) fn on_watch_end(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        outcome: Outcome,
+        now: Instant,
+    ) {
         let status = match outcome {
             Outcome::Goes | Outcome::Loses => return,
             Outcome::Ends(Err(status)) | Outcome::Fails(status) => status,
@@ -134,7 +165,12 @@ impl ClientConnection {
                 Status::new(Code::Unavailable, text).with_phase(Phase::Receive)
             }
         };
-        let word = self.watches.on(stream).and_then(|it| it.end(status, now));
+        let Some(call) = self.watches.on(stream) else {
+            return;
+        };
+        // What came of it that is not read is free.
+        connection.forget(stream);
+        let word = call.end(status, now);
         self.take_word(word);
     }
 }

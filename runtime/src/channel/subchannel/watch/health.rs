@@ -25,7 +25,7 @@ const SERVING: i32 = 1;
 
 /// What is known of a server's health.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Health {
+pub(crate) enum Health {
     /// Nothing yet.
     Awaited,
     /// It takes calls, or does not say.

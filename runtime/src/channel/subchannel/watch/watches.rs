@@ -60,11 +60,13 @@ impl Watches {
         self.begin(connection, identity, now);
     }
 
-    /// A new connection knows nothing of its server's health until it is told.
-    pub(in super::super) fn await_health(&mut self, watched: &Watched) {
-        if watched.health.is_some() {
-            self.health = Health::Awaited;
-        }
+    /// What is known of the server before it says anything on this connection.
+    pub(in super::super) fn set_health(&mut self, health: Health) {
+        self.health = health;
+    }
+
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// What is known of the server.
