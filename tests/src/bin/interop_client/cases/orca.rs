@@ -84,6 +84,6 @@ pub(super) async fn out_of_band(client: &Client) -> Result<(), Failure> {
         };
         told.await.map_err(missing)??;
     }
-    drop(requests);
+    requests.finish();
     equal("what is left of the call", &responses.next().await?, &None)
 }

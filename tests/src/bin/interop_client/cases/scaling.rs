@@ -35,7 +35,7 @@ pub(super) async fn connections(client: &Client) -> Result<(), Failure> {
         return Err(format!("the third call's address is the first's: {}", addresses[0]).into());
     }
     for (requests, mut responses) in open {
-        drop(requests);
+        requests.finish();
         equal("what is left of a call", &responses.next().await?, &None)?;
     }
     Ok(())
