@@ -131,7 +131,7 @@ def killed(bench):
     expect(sum(lost) > 0, "no kill met a call")
     ratio = total["p99_us"] / before["p99_us"]
     numbers = (
-        f"{total['calls']} calls, lost by kill {lost}; p99 {before['p99_us']} us before, "
+        f"{total['attempts']} calls, lost by kill {lost}; p99 {before['p99_us']} us before, "
         f"{total['p99_us']} us with kills: x{ratio:.2f}"
     )
     expect(ratio <= 2 or not bench.whole, f"{numbers}, above x2")
@@ -228,7 +228,7 @@ def all_gone(bench):
                     server.kill()
                 fail = lambda line: set(line["codes"]) == {"UNAVAILABLE"}
                 hasty.await_later(fail, f"{policy}: calls fail", STEP)
-                stop = lambda line: line["calls"] == 0
+                stop = lambda line: line["attempts"] == 0
                 patient.await_later(stop, f"{policy}: calls wait", STEP)
                 servers["b"].start()
                 for ours in (hasty, patient):

@@ -140,7 +140,7 @@ def changing(names, binaries, whole):
     empty = names.asked[name_server.AAAA, name_server.OK]
     expect(empty > 0, "nobody asked for AAAA records, which are not there")
     return (
-        f"{total['calls']} calls, 0 failed, while addresses changed for {changed:.0f} s and in "
+        f"{total['attempts']} calls, 0 failed, while addresses changed for {changed:.0f} s and in "
         f"trouble; connections by address {'/'.join(map(str, accepted.values()))}, times in the "
         f"name {'/'.join(map(str, story.joined.values()))}"
     )

@@ -72,7 +72,7 @@ def main():
             codes[code] += 1
             if server is not None:
                 servers[server] += 1
-        tell({"servers": servers, "codes": codes, "calls": flags.calls})
+        tell({"servers": servers, "codes": codes, "attempts": flags.calls})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@
 //! - `--states`: makes no calls, but connects, and prints a line for each state of the
 //!   channel, until standard input has ended.
 //!
-//! A line: `{"servers":{"a":334},"codes":{"OK":334},"calls":334,"p50_us":90,"p99_us":200,
+//! A line: `{"servers":{"a":334},"codes":{"OK":334},"attempts":334,"p50_us":90,"p99_us":200,
 //! "p999_us":300,"longest_us":400}`. The times are microseconds: the percentiles of the calls that ended
 //! with OK, the longest of all. Each line is of the calls since the line before, and has
 //! their number as `"part"`; the last is of all.

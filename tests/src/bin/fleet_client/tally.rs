@@ -97,7 +97,7 @@ impl Tally {
         json!({
             "servers": self.servers,
             "codes": self.codes,
-            "calls": self.calls,
+            "attempts": self.calls,
             "p50_us": self.permille(500),
             "p99_us": self.permille(990),
             "p999_us": self.permille(999),
@@ -130,7 +130,7 @@ mod tests {
         let expected = json!({
             "servers": {"a": 30, "b": 70},
             "codes": {"OK": 100, "UNAVAILABLE": 1},
-            "calls": 101,
+            "attempts": 101,
             "p50_us": 50,
             "p99_us": 99,
             "p999_us": 100,
