@@ -221,6 +221,22 @@ impl ClientConnection {
         None
     }
 
+    /// Calls wait though there was a chance for them to begin.
+    #[cold]
+    fn look_at_waiting(&mut self, connection: &mut Connection, now: Instant, cx: &mut Context<'_>) {
+        if !connection.is_established() {
+            self.unopened.give_back_unless_sole();
+        } else if !self.unopened.is_left() {
+            return;
+        }
+        // The last that waited for the server's word, or for room on a connection that
+        // nobody else needs, may have been given up.
+        self.unopened.settle(cx.waker());
+        if self.unopened.is_closed() {
+            self.leave(connection, now);
+        }
+    }
+
     /// A call that the server never looked at waits for another stream.
     fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
         open.detach();
@@ -329,7 +345,9 @@ impl Application for ClientConnection {
             // There is room for another call.
             Event::Closed { .. } => {
                 // Calls that wait would else keep a watch from beginning.
-                self.watches.begin(connection, &self.identity, now);
+                if !self.watches.is_empty() {
+                    self.watches.begin(connection, &self.identity, now);
+                }
                 if !self.unopened.is_empty() {
                     self.open_waiting(connection, now);
                 }
@@ -366,18 +384,8 @@ impl Application for ClientConnection {
         let came = self.unopened.poll(cx);
         if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
-            let waits = !self.unopened.is_empty();
-            if waits && !connection.is_established() {
-                self.unopened.give_back_unless_sole();
-            }
-            // The last that waited for the server's word, or for room on a connection
-            // that nobody else needs, may have been given up.
-            let may_end = !connection.is_established() || self.unopened.is_left();
-            if waits && may_end {
-                self.unopened.settle(cx.waker());
-                if self.unopened.is_closed() {
-                    self.leave(connection, now);
-                }
+            if !self.unopened.is_empty() {
+                self.look_at_waiting(connection, now, cx);
             }
             if self.unopened.take_watched_change() {
                 self.watch(connection, now);
@@ -415,6 +423,9 @@ impl Application for ClientConnection {
         let running = self.deadlines.first().map(|(deadline, _)| *deadline);
         let unopened = self.unopened.next_timeout();
         let calls = clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout());
+        if self.watches.is_empty() {
+            return calls;
+        }
         clock::earlier(calls, self.watches.next_timeout())
     }
 

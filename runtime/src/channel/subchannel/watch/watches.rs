@@ -65,6 +65,7 @@ impl Watches {
         self.health = health;
     }
 
+    #[inline]
     pub(in super::super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
