@@ -112,6 +112,9 @@
 //! }
 //! ```
 
+// What the generator wrote names the runtime as any crate does.
+extern crate self as grpc_runtime;
+
 mod call;
 mod chance;
 mod channel;
@@ -150,12 +153,13 @@ pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
-    Address, AttemptEnd, AttemptEnds, Attributes, Balance, Channel, ChannelBuilder, ChannelError,
-    ClientInterceptor, ConnectivityState, Connector, Control, Endpoint, FailurePercentageEjection,
-    HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, Pick, PickArgs,
-    PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling,
-    RoundRobin, ServiceConfig, ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel,
-    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
+    Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
+    ChannelError, ClientInterceptor, ConfigSelector, ConnectivityState, Connector, Control,
+    Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall,
+    OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved,
+    Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig, ServiceConfigBuilder,
+    ServiceConfigError, StateWatch, Subchannel, SubchannelState, SuccessRateEjection, Target,
+    TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};

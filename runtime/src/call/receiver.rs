@@ -74,7 +74,8 @@ impl<M: Message + Default> Receiver<M> {
             if let Some(ended) = &self.ended {
                 return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
             }
-            match self.reader.next_message(self.max_message_size) {
+            let limit = self.max_message_size.min(self.state.late_receive_size());
+            match self.reader.next_message(limit) {
                 Ok(Some((message, size, was_compressed))) => {
                     self.was_compressed = was_compressed;
                     if let Some(ledger) = self.state.ledger() {

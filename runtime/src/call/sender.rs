@@ -109,18 +109,22 @@ impl<M: Message> Sender<M> {
         &self.state
     }
 
+    fn max_message_size(&self) -> usize {
+        self.max_message_size.min(self.state.late_send_size())
+    }
+
     pub(super) fn framed_len(&self, message: &M) -> Result<usize, Status> {
         if self.finished {
             let text = "the stream was finished: nothing more can be sent on it";
             return Err(Status::new(Code::Internal, text).with_phase(Phase::Send));
         }
-        framing::framed_len(message, self.max_message_size)
+        framing::framed_len(message, self.max_message_size())
             .map_err(|error| error.into_status(self.side))
     }
 
     /// The work is done here, in the sender's task, and under no lock.
     pub(super) fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
-        let encoded = framing::compress_message(message, self.max_message_size, encoding)
+        let encoded = framing::compress_message(message, self.max_message_size(), encoding)
             .map_err(|error| error.into_status(self.side))?;
         self.state.push_encoded(encoded);
         Ok(())

@@ -22,6 +22,7 @@ mod outbound;
 mod seen;
 mod waiter;
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -34,6 +35,7 @@ use super::early_head::{EarlyHead, Look};
 use super::ledger::Ledger;
 use super::response_head::Coding;
 use crate::framing::{Compression, Payload};
+use crate::limits::CallLimits;
 use crate::locks::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::metadata::Metadata;
 use crate::status::Status;
@@ -60,6 +62,9 @@ pub(crate) struct CallState {
     over: AtomicBool,
     state: Mutex<State>,
     send_limit: usize,
+    /// The largest messages, where that is said after the call has begun.
+    late_send_size: AtomicU32,
+    late_receive_size: AtomicU32,
     /// Present where interceptors watch the call.
     ledger: Option<Arc<Ledger>>,
 }
@@ -96,8 +101,28 @@ impl CallState {
             over: AtomicBool::new(false),
             state: Mutex::new(state),
             send_limit,
+            late_send_size: AtomicU32::new(u32::MAX),
+            late_receive_size: AtomicU32::new(u32::MAX),
             ledger,
         })
+    }
+
+    /// Messages that are sent and received from now on are no larger than this.
+    pub(crate) fn limit_messages(&self, limits: &CallLimits) {
+        // No message is larger than its prefix can say.
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let send = size(limits.max_send_message_size);
+        self.late_send_size.store(send, Ordering::Relaxed);
+        let receive = size(limits.max_receive_message_size);
+        self.late_receive_size.store(receive, Ordering::Relaxed);
+    }
+
+    pub(super) fn late_send_size(&self) -> usize {
+        self.late_send_size.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn late_receive_size(&self) -> usize {
+        self.late_receive_size.load(Ordering::Relaxed) as usize
     }
 
     pub(crate) fn ledger(&self) -> Option<&Ledger> {

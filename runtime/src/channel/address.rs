@@ -2,6 +2,7 @@
 //! them. Values.
 
 use std::any::{Any, TypeId};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,14 +46,41 @@ impl From<SocketAddr> for Address {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     pub(crate) addresses: Vec<Address>,
+    authority: Option<Arc<str>>,
     pub(crate) attributes: Attributes,
+}
+
+/// Where an attempt to connect leads, and by which authority, if not by the channel's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Destination {
+    pub(crate) address: Address,
+    pub(crate) authority: Option<Arc<str>>,
+}
+
+/// What tells an endpoint from others: its addresses, in whatever order they are, and its
+/// authority.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct EndpointKey {
+    addresses: BTreeSet<Address>,
+    authority: Option<Arc<str>>,
+}
+
+impl EndpointKey {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
 }
 
 impl Endpoint {
     /// A server at one address.
     pub fn new(address: impl Into<Address>) -> Self {
+        Self::of(vec![address.into()])
+    }
+
+    pub(crate) fn of(addresses: Vec<Address>) -> Self {
         Self {
-            addresses: vec![address.into()],
+            addresses,
+            authority: None,
             attributes: Attributes::default(),
         }
     }
@@ -61,6 +89,30 @@ impl Endpoint {
     #[must_use]
     pub fn and(mut self, address: impl Into<Address>) -> Self {
         self.addresses.push(address.into());
+        self
+    }
+
+    /// What requests to this endpoint name as `:authority`, in place of the channel's
+    /// target: a host name or an IP address, with a port or without. Over TLS its
+    /// certificate has to name this host. What the program says of its own goes first:
+    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority), and a server name
+    /// in its credentials.
+    ///
+    /// Call credentials are made out to the channel's authority all the same, as in all
+    /// of gRPC: they are asked for before the call has an endpoint. Whoever says this
+    /// chooses which certificates are good, so a resolver has to be as sure of it as of
+    /// the target. One that cannot be an authority has attempts to connect fail.
+    ///
+    /// ```
+    /// use grpc_runtime::{Address, Endpoint};
+    ///
+    /// let address = Address::Tcp(([10, 0, 0, 1], 443).into());
+    /// let endpoint = Endpoint::new(address).authority("a.shop.internal");
+    /// # drop(endpoint);
+    /// ```
+    #[must_use]
+    pub fn authority(mut self, authority: impl Into<Arc<str>>) -> Self {
+        self.authority = Some(authority.into());
         self
     }
 
@@ -75,6 +127,20 @@ impl Endpoint {
     /// Its addresses, in the order in which to try them.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    pub(crate) fn key(&self) -> EndpointKey {
+        EndpointKey {
+            addresses: self.addresses.iter().cloned().collect(),
+            authority: self.authority.clone(),
+        }
+    }
+
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = Destination> {
+        self.addresses.iter().map(|address| Destination {
+            address: address.clone(),
+            authority: self.authority.clone(),
+        })
     }
 
     /// Its attributes.

@@ -20,13 +20,12 @@ use super::service_config::in_force::Configs;
 use super::shared::{CallDefaults, Shared};
 use super::subchannel::common::Common;
 use super::subchannel::connector::Connector;
-use super::subchannel::identity::Identity;
+use super::subchannel::identity::Naming;
 use super::subchannel::proxy::Proxy;
-use super::subchannel::security::Security;
 use super::subchannel::{CONNECT_TIMEOUT, Connects, Dial};
 use super::target::Target;
-use crate::call::request_head::{RequestTemplate, USER_AGENT};
-use crate::credentials::{CallCredentials, ChannelCredentials};
+use crate::call::request_head::USER_AGENT;
+use crate::credentials::{CallCredentials, ChannelCredentials, ClientSecurity};
 use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::transport::Http2Options;
@@ -313,19 +312,17 @@ impl ChannelBuilder {
     /// # Errors
     /// An [`authority`](Self::authority) or a [`user_agent`](Self::user_agent) that
     /// is not one; a target whose scheme no [`resolver`](Self::resolver) has.
-    pub fn build(mut self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
+    pub fn build(self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
         if !self.user_agent.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             return Err(ChannelError::UserAgent(self.user_agent));
         }
         let (security, calls) = credentials.into_parts();
-        let given = self.authority.take();
         let default = match &self.goal {
             Goal::Target(target) => target.default_authority(),
             Goal::Connector(name) => (*name).to_owned(),
         };
-        let (security, authority) = Security::settle(&security, given, default)?;
         let source = self.source()?;
-        Ok(self.assemble(source, security, authority, calls))
+        self.assemble(source, security, &default, calls)
     }
 
     /// A channel to what [`over`](Self::over) names, without encryption.
@@ -334,7 +331,8 @@ impl ChannelBuilder {
             unreachable!("only `over` is built so");
         };
         let source = Source::one(Address::Other(name.into()));
-        self.assemble(source, Security::Insecure, name.to_owned(), None)
+        let channel = self.assemble(source, ClientSecurity::Insecure, name, None);
+        channel.unwrap_or_else(|_| unreachable!("names of our own are authorities"))
     }
 
     fn source(&self) -> Result<Source, ChannelError> {
@@ -372,37 +370,25 @@ impl ChannelBuilder {
         }
     }
 
-    /// A channel whose names are settled.
     fn assemble(
         self,
         source: Source,
-        security: Security,
-        authority: String,
+        security: ClientSecurity,
+        authority: &str,
         credentials: Option<CallCredentials>,
-    ) -> Channel {
-        let accept_encoding = if self.encodings.is_plain() {
-            String::new()
-        } else {
-            self.encodings.list()
-        };
-        let template = RequestTemplate::new(
-            security.scheme(),
-            &authority,
-            &accept_encoding,
-            &self.user_agent,
-        );
-        let identity = Identity {
-            authority: authority.into(),
-            template,
+    ) -> Result<Channel, ChannelError> {
+        let naming = Naming {
+            security,
+            authority: self.authority,
             encodings: self.encodings,
+            user_agent: self.user_agent,
         };
         let name = match &self.goal {
             Goal::Target(target) => (target.to_string(), target.is_name()),
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
         let common = Common {
-            dial: Dial::new(self.connects, security, self.connect_timeout, name),
-            identity: Arc::new(identity),
+            dial: Dial::new(self.connects, naming, authority, self.connect_timeout, name)?,
             http2: self.http2,
             upkeep: self.upkeep,
             backoff: self.backoff,
@@ -421,6 +407,6 @@ impl ChannelBuilder {
             repeats: self.repeats,
         };
         let shared = Shared::new(source, configs, common, calls, self.in_background);
-        Channel::of(Arc::new(shared), self.interceptors)
+        Ok(Channel::of(Arc::new(shared), self.interceptors))
     }
 }

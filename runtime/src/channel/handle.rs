@@ -8,7 +8,7 @@ use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::{Home, Open};
 use super::config::method_config::{MethodTerms, Repeats};
 use super::connectivity::{ConnectivityState, StateWatch};
-use super::outlook::Unknown;
+use super::outlook::Later;
 use super::prepare::prepare;
 use super::shared::Shared;
 use crate::framing::Compression;
@@ -93,13 +93,13 @@ impl Channel {
     }
 
     /// Shows `say` what a service config says of the calls of a method, if anything; `Err`
-    /// where that is not known yet.
+    /// where that cannot be said yet.
     #[inline]
     pub(crate) fn terms_of<T>(
         &self,
         method: &Method,
         say: impl FnOnce(MethodTerms<'_>) -> T,
-    ) -> Result<Option<T>, Unknown> {
+    ) -> Result<Option<T>, Later> {
         self.shared.outlook.terms_of(method, say)
     }
 

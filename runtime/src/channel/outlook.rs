@@ -36,7 +36,8 @@ pub(super) struct Outlook {
 /// A standing without its terms.
 const NONE: u8 = 0;
 const SOME: u8 = 1;
-const UNKNOWN: u8 = 2;
+/// It is the resolver's to say still, or calls are looked at once they are complete.
+const LATER: u8 = 2;
 
 impl Outlook {
     /// Calls are held to this until a hub says otherwise.
@@ -86,16 +87,16 @@ impl Outlook {
     }
 
     /// Shows `say` what is said of the calls of a method, if anything is; `Err` where that
-    /// is not known yet.
+    /// cannot be said yet.
     #[inline]
     pub(super) fn terms_of<T>(
         &self,
         method: &Method,
         say: impl FnOnce(MethodTerms<'_>) -> T,
-    ) -> Result<Option<T>, Unknown> {
+    ) -> Result<Option<T>, Later> {
         match self.mark.load(Ordering::Relaxed) {
             NONE => Ok(None),
-            UNKNOWN => Err(Unknown),
+            LATER => Err(Later),
             _ => {
                 let terms = self.terms.load();
                 Ok(terms.as_ref().and_then(|it| it.of(method)).map(say))
@@ -106,8 +107,8 @@ impl Outlook {
     /// What calls are held to.
     pub(super) fn standing(&self) -> Standing {
         match (self.mark.load(Ordering::Relaxed), self.terms.load_full()) {
-            (UNKNOWN, _) => Standing::Unknown,
             (_, Some(terms)) => Standing::Some(terms),
+            (LATER, None) => Standing::Unknown,
             (_, None) => Standing::None,
         }
     }
@@ -165,9 +166,9 @@ impl Outlook {
     }
 }
 
-/// It is the resolver's to say.
+/// What is said of a call is not known when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unknown;
+pub(crate) struct Later;
 
 fn throttling(standing: &Standing) -> Option<RetryThrottling> {
     standing.terms()?.retry_throttling()
@@ -176,7 +177,8 @@ fn throttling(standing: &Standing) -> Option<RetryThrottling> {
 fn mark(standing: &Standing) -> u8 {
     match standing {
         Standing::None => NONE,
+        Standing::Some(terms) if terms.selects() => LATER,
         Standing::Some(_) => SOME,
-        Standing::Unknown => UNKNOWN,
+        Standing::Unknown => LATER,
     }
 }

@@ -5,15 +5,16 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::address::Attributes;
 use super::call::open::Open;
 use super::call::ticket::Ticket;
 use super::subchannel::handle::Subchannel;
 use crate::code::Code;
 use crate::metadata::Metadata;
 use crate::method::Method;
-use crate::status::Status;
+use crate::status::{Phase, Status};
 
-/// What a picker may know of a call.
+/// What a picker, and a [`ConfigSelector`](crate::ConfigSelector), may know of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct PickArgs<'a> {
     open: &'a Open,
@@ -32,6 +33,12 @@ impl<'a> PickArgs<'a> {
     /// The request's metadata, with what interceptors and credentials added.
     pub fn metadata(&self) -> &'a Metadata {
         &self.open.options.metadata
+    }
+
+    /// What the resolver's [`ConfigSelector`](crate::ConfigSelector) says of the call
+    /// besides; nothing where there is none, and for that selector itself.
+    pub fn attributes(&self) -> &'a Attributes {
+        &self.open.attributes
     }
 }
 
@@ -166,4 +173,17 @@ impl fmt::Debug for Picks {
             Choice::By(_) => "Picks(by a picker)",
         })
     }
+}
+
+/// What resolvers, selectors and pickers fail with is seen as the call's own status, so it must
+/// not look like a server's verdict on the request (gRFC A54).
+pub(super) fn as_picked(status: Status) -> Status {
+    if !status.code().is_verdict() {
+        return status;
+    }
+    let name = status.code().name();
+    let text = format!("the channel: illegal status {name}: {}", status.message());
+    Status::new(Code::Internal, text)
+        .with_phase(Phase::Call)
+        .with_source(status)
 }

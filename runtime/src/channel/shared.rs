@@ -93,7 +93,7 @@ impl Shared {
     }
 
     pub(super) fn identity(&self) -> &Arc<Identity> {
-        &self.common.identity
+        self.common.dial.identity()
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
@@ -101,8 +101,13 @@ impl Shared {
     }
 
     /// Hands a call to the task of the connection that is picked for it.
-    pub(super) fn enqueue(&self, open: Box<Open>) {
-        // The hub has the service config's say in those that began without it.
+    pub(super) fn enqueue(&self, mut open: Box<Open>) {
+        if !open.is_settled()
+            && let Err(status) = self.settle(&mut open)
+        {
+            return open.fail(status, clock::now());
+        }
+        // The hub has the service config's say in those that are ahead of it.
         let open = if open.is_settled() && self.carrier.is_driven() {
             match self.outlook.open(open) {
                 Ok(()) => return,
@@ -116,6 +121,12 @@ impl Shared {
         {
             open.fail(status, clock::now());
         }
+    }
+
+    /// Has the service config's say, and a selector's, in a call that is complete.
+    #[cold]
+    fn settle(&self, open: &mut Open) -> Result<(), Status> {
+        self.outlook.standing().settle(open, clock::now())
     }
 
     /// Begins a call, and has its hedge wait for its time.

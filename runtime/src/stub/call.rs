@@ -48,8 +48,9 @@ enum Further {
     Attempts(Arc<Repeats>),
     /// It is not, and its end counts for those that are.
     Counted,
-    /// The channel does not know its config yet; the call began then.
-    Unknown(Instant),
+    /// It is said once the channel knows its config, or the call is complete; it began
+    /// then.
+    Later(Instant),
 }
 
 impl Call {
@@ -172,7 +173,7 @@ impl Call {
         });
         match said {
             Ok(further) => further.flatten(),
-            Err(_) => Some(Further::Unknown(clock::now())),
+            Err(_) => Some(Further::Later(clock::now())),
         }
     }
 
@@ -221,7 +222,7 @@ impl Call {
             None => {}
             Some(Further::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),
             Some(Further::Counted) => self.channel.count(&mut open),
-            Some(Further::Unknown(start)) => self.channel.await_config(&mut open, start),
+            Some(Further::Later(start)) => self.channel.await_config(&mut open, start),
         }
         self.channel.open(open);
         if let Some(outer) = self.outer {

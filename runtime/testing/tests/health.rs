@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, ConnectivityState, Http2Options, Method, PickFirst,
-    RoundRobin, ServerBuilder, ServiceConfig, Status, UnaryCall,
+    Balance, Channel, ChannelCredentials, Code, ConnectivityState, Control, Http2Options, Method,
+    PickFirst, Policy, Resolved, RoundRobin, ServerBuilder, ServiceConfig, Status, Subchannel,
+    SubchannelState, UnaryCall,
 };
 use grpc_testing::{Reply, Script, no_leftovers};
 use tokio::time::{Instant, sleep};
@@ -112,6 +115,82 @@ async fn calls_follow_what_a_server_says_later_and_its_connection_stays() {
     assert!(began.elapsed() > 3 * SECOND);
     get(&channel).await.unwrap();
     assert_eq!(fleet.network.link("client", "a").connections_made(), 1);
+}
+
+/// One connection, and what its policy hears of it.
+#[derive(Clone, Default)]
+struct Hears(Arc<Mutex<Vec<String>>>, Option<Subchannel>);
+
+impl Balance for Hears {
+    fn name(&self) -> &'static str {
+        "hears"
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+impl Policy for Hears {
+    fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
+        for endpoint in resolved.endpoints {
+            let subchannel = control.subchannel(endpoint);
+            subchannel.connect();
+            self.1 = Some(subchannel);
+        }
+        Ok(())
+    }
+
+    fn resolution_failed(&mut self, _status: Status, _control: &mut Control<'_>) {}
+
+    fn changed(
+        &mut self,
+        _subchannel: &Subchannel,
+        state: SubchannelState,
+        _control: &mut Control<'_>,
+    ) {
+        let word = match state {
+            SubchannelState::Idle => "idle",
+            SubchannelState::Connecting => "connecting",
+            SubchannelState::Ready(_) => "ready",
+            SubchannelState::TransientFailure(_) => "failing",
+            _ => "another",
+        };
+        self.0.lock().unwrap().push(word.to_owned());
+    }
+
+    fn connect(&mut self, _control: &mut Control<'_>) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_repeats_itself_is_heard_once() {
+    let repeats = [
+        SERVING,
+        SERVING,
+        NOT_SERVING,
+        NOT_SERVING,
+        SERVICE_UNKNOWN,
+        SERVING,
+        SERVING,
+    ];
+    let says = repeats.iter().fold(Reply::empty(), |reply, state| {
+        reply.then_bytes(state.to_vec()).then_delay(SECOND)
+    });
+    let only = server(says.then_hang());
+    let hears = Hears::default();
+    let config = ServiceConfig::builder().balance(hears.clone());
+    let config = config.health_check_service("shop").build().unwrap();
+    let (_fleet, builder) = Fleet::of([("a", only.server())], config).await;
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    let call = tokio::spawn(get(&channel).timeout(60 * SECOND).into_future());
+    sleep(10 * SECOND).await;
+    let heard = hears.0.lock().unwrap().join(", ");
+    // Connecting once more, as its health is not known yet.
+    assert_eq!(
+        heard,
+        "connecting, connecting, ready, failing, failing, ready"
+    );
+    call.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ mod options;
 mod outlier;
 mod proxies;
 mod reconnecting;
+mod selecting;
 mod service_config;
 mod statuses;
 mod streams;

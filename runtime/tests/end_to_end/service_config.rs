@@ -42,7 +42,7 @@ impl EchoServicer for Parrot {
     }
 }
 
-async fn parrot() -> Server {
+pub(crate) async fn parrot() -> Server {
     let server = Server::builder().add_service(service(Parrot));
     server.listen("127.0.0.1:0").start().await.unwrap()
 }
@@ -63,8 +63,8 @@ fn built(builder: ServiceConfigBuilder) -> Result<ServiceConfig, Status> {
     Ok(builder.build()?)
 }
 
-const LONG: i64 = 60_000;
-const SHORT: Duration = Duration::from_millis(50);
+pub(crate) const LONG: i64 = 60_000;
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn the_shorter_time_counts() {

@@ -1,7 +1,7 @@
 //! etcd's own server under a client that is generated from its interface: a real
 //! gRPC service that nobody wrote for us, on grpc-go. It has to be installed (Debian:
 //! etcd-server), so these tests run only where they are asked for:
-//! `cargo test -p grpc-tests --test etcd -- --ignored`, as CI does.
+//! `cargo test --workspace --test etcd -- --ignored`, as CI does.
 
 #![allow(
     missing_docs,

@@ -245,14 +245,18 @@ impl Bench {
 }
 
 /// Endpoints by their names, with spaces between them; a lone `-` is one without an
-/// address.
+/// address, and `1@a` has an authority.
 pub(in crate::channel) fn endpoints(names: &str) -> Vec<Endpoint> {
-    let endpoint = |name: &str| Endpoint {
-        addresses: match name {
+    let endpoint = |name: &str| {
+        let (addresses, authority) = name.split_once('@').unwrap_or((name, ""));
+        let endpoint = Endpoint::of(match addresses {
             "-" => Vec::new(),
-            _ => name.split('+').map(address).collect(),
-        },
-        attributes: Attributes::default(),
+            _ => addresses.split('+').map(address).collect(),
+        });
+        match authority {
+            "" => endpoint,
+            _ => endpoint.authority(authority),
+        }
     };
     names.split_whitespace().map(endpoint).collect()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::queue::{QueueReceiver, queue};
 use crate::chance::Chance;
-use crate::channel::address::Endpoint;
+use crate::channel::address::{Destination, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
 use crate::channel::pick::Picks;
@@ -79,8 +79,11 @@ impl<'a> Control<'a> {
 
     /// One in whose queue calls may wait for a connection, since there is no other: it
     /// connects when a call comes.
-    pub(crate) fn sole_subchannel(&mut self, endpoint: Endpoint) -> Subchannel {
-        self.begin(endpoint, true)
+    pub(crate) fn sole_subchannel(&mut self, list: Vec<Destination>) -> Subchannel {
+        let addresses = list.iter().map(|it| it.address.clone());
+        let subchannel = self.begin(Endpoint::of(addresses.collect()), true);
+        subchannel.set_destinations(list);
+        subchannel
     }
 
     fn begin(&mut self, endpoint: Endpoint, is_sole: bool) -> Subchannel {

@@ -1,14 +1,14 @@
 //! The endpoints of a policy that connects to all of them: who is ready, and what the
 //! channel's state is. Which of them a call goes to is the policy's own.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::control::Control;
 use super::pick_first::{empty, shuffle};
 use super::policy::{Balance, Policy, Resolved};
 use crate::call::load_report::LoadReport;
-use crate::channel::address::{Address, Endpoint};
+use crate::channel::address::{Endpoint, EndpointKey};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
@@ -56,10 +56,10 @@ pub(super) struct Members<S: Spread> {
     last_failure: Option<Status>,
 }
 
-/// One endpoint. It is known by its addresses, in whatever order they are.
+/// One endpoint.
 #[derive(Debug)]
 struct Member<K> {
-    addresses: BTreeSet<Address>,
+    key: EndpointKey,
     subchannel: Subchannel,
     state: MemberState,
     kept: K,
@@ -88,25 +88,25 @@ impl<S: Spread> Policy for Members<S> {
             return Err(status);
         }
         let before = std::mem::take(&mut self.all).into_iter();
-        let mut before: HashMap<_, _> = before.map(|it| (it.addresses.clone(), it)).collect();
+        let mut before: HashMap<_, _> = before.map(|it| (it.key.clone(), it)).collect();
         let mut known = HashSet::new();
         let mut new = Vec::new();
         for endpoint in resolved.endpoints {
-            let addresses: BTreeSet<Address> = endpoint.addresses.iter().cloned().collect();
-            if addresses.is_empty() || !known.insert(addresses.clone()) {
+            let key = endpoint.key();
+            if key.is_empty() || !known.insert(key.clone()) {
                 continue;
             }
-            match before.remove(&addresses) {
+            match before.remove(&key) {
                 Some(member) => self.all.push(member),
-                None => new.push((addresses, endpoint)),
+                None => new.push((key, endpoint)),
             }
         }
         for member in before.into_values() {
             control.remove(member.subchannel);
         }
         shuffle(&mut new, control);
-        for (addresses, endpoint) in new {
-            self.join(addresses, endpoint, control);
+        for (key, endpoint) in new {
+            self.join(key, endpoint, control);
         }
         for member in &self.all {
             self.spread.listed(&member.subchannel, control);
@@ -213,16 +213,11 @@ impl<S: Spread> Members<S> {
         }
     }
 
-    fn join(
-        &mut self,
-        addresses: BTreeSet<Address>,
-        endpoint: Endpoint,
-        control: &mut Control<'_>,
-    ) {
+    fn join(&mut self, key: EndpointKey, endpoint: Endpoint, control: &mut Control<'_>) {
         let subchannel = control.subchannel(endpoint);
         subchannel.connect();
         self.all.push(Member {
-            addresses,
+            key,
             subchannel,
             state: MemberState::Connecting,
             kept: self.spread.joined(),

@@ -2,7 +2,7 @@
 //! withheld from for a while.
 
 use std::any::Any;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::ejections::{
 use super::policy::{Balance, Policy, Resolved};
 use super::switch::Switch;
 use crate::call::load_report::LoadReport;
-use crate::channel::address::Address;
+use crate::channel::address::EndpointKey;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
@@ -174,8 +174,6 @@ impl AttemptEnds for Counter {
     }
 }
 
-type Addresses = BTreeSet<Address>;
-
 /// One endpoint of the list.
 #[derive(Debug, Default)]
 struct Watched {
@@ -187,7 +185,7 @@ struct Watched {
 #[derive(Debug)]
 struct Held {
     subchannel: Subchannel,
-    endpoint: Addresses,
+    endpoint: EndpointKey,
     /// Where its endpoint is, if it has one alone: that of pick_first has them all.
     place: Option<usize>,
     /// What is so, be it that the policy was told that it failed.
@@ -200,8 +198,8 @@ struct Detection {
     options: OutlierDetection,
     children: Switch,
     endpoints: Vec<Watched>,
-    /// Where among them each is. It is known by its addresses, in whatever order.
-    places: HashMap<Addresses, usize>,
+    /// Where among them each is.
+    places: HashMap<EndpointKey, usize>,
     subchannels: HashMap<u64, Held>,
     /// When the interval began, while there is one.
     began: Option<Instant>,
@@ -307,8 +305,7 @@ impl Detection {
         let children = &mut self.children;
         let (told, seen) = control.watch(|control| event(children, control));
         for subchannel in seen.begun {
-            let addresses = subchannel.endpoint().addresses().iter();
-            let endpoint: Addresses = addresses.cloned().collect();
+            let endpoint = subchannel.endpoint().key();
             let held = Held {
                 place: self.place(&subchannel, &endpoint),
                 endpoint,
@@ -336,13 +333,13 @@ impl Detection {
             .collect();
         let places = std::mem::take(&mut self.places);
         for endpoint in &resolved.endpoints {
-            let addresses: Addresses = endpoint.addresses().iter().cloned().collect();
-            if addresses.is_empty() || self.places.contains_key(&addresses) {
+            let key = endpoint.key();
+            if key.is_empty() || self.places.contains_key(&key) {
                 continue;
             }
-            let last = places.get(&addresses).and_then(|at| before.get_mut(*at));
+            let last = places.get(&key).and_then(|at| before.get_mut(*at));
             let watched = last.and_then(Option::take).unwrap_or_default();
-            self.places.insert(addresses, self.endpoints.len());
+            self.places.insert(key, self.endpoints.len());
             self.endpoints.push(watched);
         }
         let mut subchannels = std::mem::take(&mut self.subchannels);
@@ -352,7 +349,7 @@ impl Detection {
         self.subchannels = subchannels;
     }
 
-    fn place(&self, subchannel: &Subchannel, endpoint: &Addresses) -> Option<usize> {
+    fn place(&self, subchannel: &Subchannel, endpoint: &EndpointKey) -> Option<usize> {
         let is_own = !subchannel.is_sole();
         self.places.get(endpoint).copied().filter(|_| is_own)
     }

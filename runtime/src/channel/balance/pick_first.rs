@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::control::Control;
 use super::policy::{Balance, Policy, Resolved};
-use crate::channel::address::{Address, Endpoint};
+use crate::channel::address::{Address, Destination, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
@@ -70,7 +70,7 @@ struct First {
 #[derive(Debug)]
 struct Current {
     subchannel: Subchannel,
-    addresses: HashSet<Address>,
+    destinations: HashSet<Destination>,
     state: SubchannelState,
     /// It was told to connect and has not said yet that it does.
     is_asked: bool,
@@ -84,16 +84,20 @@ impl Current {
     }
 
     /// Whether it can go on with this list.
-    fn suits(&self, addresses: &[Address]) -> bool {
+    fn suits(&self, list: &[Destination]) -> bool {
         match &self.state {
-            SubchannelState::Ready(address) => addresses.contains(address),
+            SubchannelState::Ready(address) => {
+                let is_here = |it: &&Destination| it.address == *address;
+                let stays = |it: &Destination| self.destinations.contains(it);
+                list.iter().find(is_here).is_some_and(stays)
+            }
             // All of these have failed and would have to wait, in whatever order.
             SubchannelState::TransientFailure(_) => {
-                addresses.iter().all(|it| self.addresses.contains(it))
+                list.iter().all(|it| self.destinations.contains(it))
             }
             SubchannelState::Idle | SubchannelState::Connecting => {
-                addresses.len() == self.addresses.len()
-                    && addresses.iter().all(|it| self.addresses.contains(it))
+                list.len() == self.destinations.len()
+                    && list.iter().all(|it| self.destinations.contains(it))
             }
         }
     }
@@ -109,9 +113,8 @@ impl Policy for First {
         if self.shuffles {
             shuffle(&mut endpoints, control);
         }
-        let addresses = in_order(&endpoints);
-        let mut all = addresses.iter().cloned();
-        let Some(first) = all.next() else {
+        let destinations = in_order(&endpoints);
+        if destinations.is_empty() {
             let status = empty();
             if let Some(last) = self.current.take() {
                 control.remove(last.subchannel);
@@ -119,15 +122,15 @@ impl Policy for First {
             self.is_failing = false;
             fail(status.clone(), control);
             return Err(status);
-        };
+        }
         if let Some(current) = &mut self.current
-            && current.suits(&addresses)
+            && current.suits(&destinations)
         {
-            current.addresses = addresses.iter().cloned().collect();
-            current.subchannel.set_addresses(addresses);
+            current.destinations = destinations.iter().cloned().collect();
+            current.subchannel.set_destinations(destinations);
             return Ok(());
         }
-        self.begin(all.fold(Endpoint::new(first), Endpoint::and), control);
+        self.begin(destinations, control);
         Ok(())
     }
 
@@ -200,10 +203,10 @@ impl Policy for First {
 impl First {
     /// Goes on with this list, in place of what there was. It connects at once unless
     /// the one before rested: a first list was asked for by someone who needs it.
-    fn begin(&mut self, endpoint: Endpoint, control: &mut Control<'_>) {
+    fn begin(&mut self, list: Vec<Destination>, control: &mut Control<'_>) {
         let mut next = Current {
-            addresses: endpoint.addresses.iter().cloned().collect(),
-            subchannel: control.sole_subchannel(endpoint),
+            destinations: list.iter().cloned().collect(),
+            subchannel: control.sole_subchannel(list),
             state: SubchannelState::Idle,
             is_asked: false,
         };
@@ -248,23 +251,21 @@ pub(super) fn shuffle<T>(list: &mut [T], control: &Control<'_>) {
     }
 }
 
-/// All addresses, each once, both families by turns: where one of them leads nowhere,
+/// All addresses, each once with the authority that it has first, both families by turns: where one of them leads nowhere,
 /// the other is not tried last (RFC 8305 section 4).
-fn in_order(endpoints: &[Endpoint]) -> Vec<Address> {
+fn in_order(endpoints: &[Endpoint]) -> Vec<Destination> {
     let mut known = HashSet::new();
-    let all = endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
-    let all: Vec<&Address> = all.filter(|address| known.insert(*address)).collect();
-    let is_v6 = |address: &Address| matches!(address, Address::Tcp(ip) if ip.is_ipv6());
-    let v6_first = all.first().is_some_and(|first| is_v6(first));
-    let (first, second): (Vec<&Address>, Vec<&Address>) = all
-        .into_iter()
-        .partition(|address| is_v6(address) == v6_first);
+    let all = endpoints.iter().flat_map(Endpoint::destinations);
+    let all: Vec<Destination> = all.filter(|it| known.insert(it.address.clone())).collect();
+    let is_v6 = |it: &Destination| matches!(it.address, Address::Tcp(ip) if ip.is_ipv6());
+    let v6_first = all.first().is_some_and(is_v6);
+    let (first, second): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| is_v6(it) == v6_first);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let pairs = std::iter::from_fn(|| match (first.next(), second.next()) {
         (None, None) => None,
         pair => Some(pair),
     });
-    pairs.flat_map(|(a, b)| [a, b]).flatten().cloned().collect()
+    pairs.flat_map(|(a, b)| [a, b]).flatten().collect()
 }
 
 #[cfg(test)]

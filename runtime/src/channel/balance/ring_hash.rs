@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ use super::pick_first::empty;
 use super::policy::{Balance, Policy, Resolved};
 use super::ring::{Ring, Seat, Size, hash};
 use crate::chance::Chance;
-use crate::channel::address::Address;
+use crate::channel::address::EndpointKey;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::subchannel::handle::Subchannel;
@@ -127,10 +127,10 @@ struct Hashed {
     last_failure: Option<Status>,
 }
 
-/// One endpoint. It is known by its addresses, in whatever order they are.
+/// One endpoint.
 #[derive(Debug)]
 struct Member {
-    addresses: BTreeSet<Address>,
+    key: EndpointKey,
     seat: Seat,
     subchannel: Subchannel,
     state: MemberState,
@@ -167,27 +167,24 @@ impl Policy for Hashed {
     fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
         self.has_news = true;
         let before = std::mem::take(&mut self.members).into_iter();
-        let mut before: HashMap<_, _> = before.map(|it| (it.addresses.clone(), it)).collect();
-        let mut known: HashMap<BTreeSet<Address>, usize> = HashMap::new();
+        let mut before: HashMap<_, _> = before.map(|it| (it.key.clone(), it)).collect();
+        let mut known: HashMap<EndpointKey, usize> = HashMap::new();
         for endpoint in resolved.endpoints {
-            let addresses: BTreeSet<Address> = endpoint.addresses().iter().cloned().collect();
-            if addresses.is_empty() {
+            let key = endpoint.key();
+            if key.is_empty() {
                 continue;
             }
             let seat = Seat::of(&endpoint);
             // One that is listed twice weighs as much as both.
-            if let Some(member) = known
-                .get(&addresses)
-                .and_then(|at| self.members.get_mut(*at))
-            {
+            if let Some(member) = known.get(&key).and_then(|at| self.members.get_mut(*at)) {
                 member.seat.weight = member.seat.weight.saturating_add(seat.weight);
                 continue;
             }
-            known.insert(addresses.clone(), self.members.len());
-            let member = match before.remove(&addresses) {
+            known.insert(key.clone(), self.members.len());
+            let member = match before.remove(&key) {
                 Some(member) => Member { seat, ..member },
                 None => Member {
-                    addresses,
+                    key,
                     seat,
                     subchannel: control.subchannel(endpoint),
                     state: MemberState::idle(),

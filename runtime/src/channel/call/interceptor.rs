@@ -95,7 +95,8 @@ impl OutgoingCall {
         self.open.method
     }
 
-    /// What the request will name as `:authority`: the server's name, as a rule.
+    /// What the request will name as `:authority`: the server's name, as a rule. An
+    /// endpoint may have [another](crate::Endpoint::authority), which is not known yet.
     pub fn authority(&self) -> &str {
         &self.authority
     }

@@ -17,6 +17,7 @@ use super::response::Response;
 use super::ticket::Ticket;
 use crate::call::command::Link;
 use crate::call::state::{CallState, Outgoing};
+use crate::channel::address::Attributes;
 use crate::channel::config::method_config::{MethodTerms, Repeats};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
@@ -80,6 +81,8 @@ pub(crate) struct Open {
     /// The whole request where the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
+    /// What a config selector says of the call, for pickers.
+    pub(crate) attributes: Attributes,
     pub(crate) further: Option<Further>,
 }
 
@@ -98,6 +101,7 @@ impl Open {
             options,
             request,
             attempt: Attempt::new(0),
+            attributes: Attributes::default(),
             further: None,
         })
     }
@@ -161,11 +165,11 @@ impl Open {
         }
     }
 
-    /// Has the service config's say, as `terms_of` knows it, in a call that began before
-    /// it was known. What is wrong with the call then.
-    pub(crate) fn settle<'a>(
+    /// Has the service config's say in a call that began before it was known. What is wrong
+    /// with the call then.
+    pub(crate) fn settle(
         &mut self,
-        terms_of: impl FnOnce(&Method) -> Option<MethodTerms<'a>>,
+        terms: Option<MethodTerms<'_>>,
         now: Instant,
     ) -> Result<(), Status> {
         let unsettled = match self.further.take() {
@@ -175,11 +179,12 @@ impl Open {
                 return Ok(());
             }
         };
-        let Some(terms) = terms_of(&self.method) else {
+        let Some(terms) = terms else {
             return Ok(());
         };
         if let Some(config) = terms.config {
             self.options.hold_to(config, || unsettled.start);
+            self.state.limit_messages(&self.options.limits);
         }
         let limit = self.options.limits.max_send_message_size;
         let size = self.request.as_ref().map_or(0, |it| it.len() - PREFIX_LEN);
@@ -206,6 +211,7 @@ impl Open {
             options: self.options.clone(),
             request: self.request.clone(),
             attempt: Attempt::new(number),
+            attributes: self.attributes.clone(),
             further: self.attempts().cloned().map(Further::Attempts),
         })
     }

@@ -98,11 +98,11 @@ impl MethodConfig {
         self
     }
 
-    /// Whether it can be carried out.
-    pub(crate) fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+    /// Whether it can be carried out. `path` is where it is, for those where it cannot.
+    pub(crate) fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         match self.repeats.as_deref() {
-            Some(Repeats::Retry(policy)) => policy.check(&path.field("retryPolicy")),
-            Some(Repeats::Hedging(policy)) => policy.check(&path.field("hedgingPolicy")),
+            Some(Repeats::Retry(policy)) => policy.check(&|| path().field("retryPolicy")),
+            Some(Repeats::Hedging(policy)) => policy.check(&|| path().field("hedgingPolicy")),
             None => Ok(()),
         }
     }
@@ -110,24 +110,24 @@ impl MethodConfig {
 
 fn holds(
     holds: bool,
-    path: &ConfigPath,
+    path: &dyn Fn() -> ConfigPath,
     field: &str,
     told: impl FnOnce() -> String,
 ) -> Result<(), ServiceConfigError> {
     if holds {
         return Ok(());
     }
-    Err(ServiceConfigError::new(&path.field(field), told()))
+    Err(ServiceConfigError::new(&path().field(field), told()))
 }
 
-fn several(attempts: u32, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+fn several(attempts: u32, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
     holds(attempts >= 2, path, "maxAttempts", || {
         format!("it is {attempts}; expected 2 or more")
     })
 }
 
 impl RetryPolicy {
-    fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+    fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         several(self.max_attempts, path)?;
         let zero = || "it is 0; expected a time above 0".to_owned();
         holds(
@@ -149,13 +149,13 @@ impl RetryPolicy {
 }
 
 impl HedgingPolicy {
-    fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+    fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         several(self.max_attempts, path)
     }
 }
 
 impl RetryThrottling {
-    pub(crate) fn check(&self, path: &ConfigPath) -> Result<(), ServiceConfigError> {
+    pub(crate) fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         let tokens = self.max_tokens;
         let fits = tokens > 0.0 && tokens <= 1_000.0;
         holds(fits, path, "maxTokens", || {

@@ -16,8 +16,9 @@ use crate::channel::balance::switch::Switch;
 use crate::channel::call::open::{Open, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
-use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
+use crate::channel::pick::{Pick, PickArgs, Picker, Picks, as_picked};
 use crate::channel::resolve::resolution::Resolution;
+use crate::channel::selector::ConfigSelector;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::channel::service_config::in_force::InForce;
 use crate::channel::service_config::terms::Standing;
@@ -158,7 +159,7 @@ impl Core {
         self.is_resolved = true;
         match resolution.endpoints {
             Ok(endpoints) => {
-                let heard = self.hear(resolution.service_config);
+                let heard = self.hear(resolution.service_config, resolution.config_selector);
                 if self.config.standing().is_known() {
                     let balance = self.config.balance();
                     let resolved = Resolved::new(endpoints, resolution.attributes);
@@ -186,10 +187,14 @@ impl Core {
         verdict
     }
 
-    /// The resolver's word on the service config.
-    fn hear(&mut self, word: Option<Result<ServiceConfig, Status>>) -> Result<(), Status> {
+    /// The resolver's word on the service config, and on calls one by one.
+    fn hear(
+        &mut self,
+        word: Option<Result<ServiceConfig, Status>>,
+        selector: Option<Arc<dyn ConfigSelector>>,
+    ) -> Result<(), Status> {
         let before = self.config.standing().clone();
-        self.config.hear(word).map_err(as_picked)?;
+        self.config.hear(word, selector).map_err(as_picked)?;
         let standing = self.config.standing();
         if !standing.is_same(&before) {
             self.standing = Some(standing.clone());
@@ -356,7 +361,7 @@ impl Core {
             takes
         };
         self.routed = inbox.waiting.route(self.routed, |mut open| {
-            if let Err(status) = settle(&mut open, config, now) {
+            if let Err(status) = config.standing().settle(&mut open, now) {
                 open.fail(status, now);
                 return Routed::Gone;
             }
@@ -474,33 +479,8 @@ fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
 }
 
-/// Has the service config's say in a call that began before there was one.
-fn settle(open: &mut Open, config: &InForce, now: Instant) -> Result<(), Status> {
-    let standing = config.standing();
-    if !standing.is_known() {
-        return Ok(());
-    }
-    open.settle(
-        |method| standing.terms().and_then(|terms| terms.of(method)),
-        now,
-    )
-}
-
 fn panicked(text: &'static str) -> Status {
     Status::new(Code::Internal, text).with_phase(Phase::Call)
-}
-
-/// What resolvers and pickers fail with is seen as the call's own status, so it must
-/// not look like a server's verdict on the request (gRFC A54).
-fn as_picked(status: Status) -> Status {
-    if !status.code().is_verdict() {
-        return status;
-    }
-    let name = status.code().name();
-    let text = format!("the channel: illegal status {name}: {}", status.message());
-    Status::new(Code::Internal, text)
-        .with_phase(Phase::Call)
-        .with_source(status)
 }
 
 #[cfg(test)]

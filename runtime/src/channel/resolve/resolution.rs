@@ -1,6 +1,9 @@
 //! What a resolver found out. A value.
 
+use std::sync::Arc;
+
 use crate::channel::address::{Attributes, Endpoint};
+use crate::channel::selector::ConfigSelector;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::status::Status;
 
@@ -10,6 +13,7 @@ pub struct Resolution {
     pub(crate) endpoints: Result<Vec<Endpoint>, Status>,
     pub(crate) attributes: Attributes,
     pub(crate) service_config: Option<Result<ServiceConfig, Status>>,
+    pub(crate) config_selector: Option<Arc<dyn ConfigSelector>>,
 }
 
 impl Resolution {
@@ -19,6 +23,7 @@ impl Resolution {
             endpoints: Ok(endpoints.into_iter().collect()),
             attributes: Attributes::default(),
             service_config: None,
+            config_selector: None,
         }
     }
 
@@ -29,6 +34,7 @@ impl Resolution {
             endpoints: Err(status),
             attributes: Attributes::default(),
             service_config: None,
+            config_selector: None,
         }
     }
 
@@ -43,6 +49,18 @@ impl Resolution {
     #[must_use]
     pub fn service_config(mut self, config: Result<ServiceConfig, Status>) -> Self {
         self.service_config = Some(config);
+        self
+    }
+
+    /// Has this say what holds for calls one by one, in place of what the service config
+    /// says of their methods; how they are spread, and whether they are throttled, is the
+    /// service config's still. None unless it is given, with each resolution anew. It is not
+    /// asked where the channel's builder has a
+    /// [`service_config`](crate::ChannelBuilder::service_config), nor used with a service
+    /// config that is an error.
+    #[must_use]
+    pub fn config_selector(mut self, selector: impl ConfigSelector) -> Self {
+        self.config_selector = Some(Arc::new(selector));
         self
     }
 

@@ -165,13 +165,13 @@ impl ServiceConfigBuilder {
         let entries = root.field("methodConfig");
         for (index, (names, config)) in self.entries.into_iter().enumerate() {
             let path = entries.item(index);
-            config.check(&path)?;
+            config.check(&|| path.clone())?;
             for (index, name) in names.into_iter().enumerate() {
                 content.add(name, &config, &path.field("name").item(index))?;
             }
         }
         if let Some(throttling) = &content.retry_throttling {
-            throttling.check(&root.field("retryThrottling"))?;
+            throttling.check(&|| root.field("retryThrottling"))?;
         }
         let connections = self.max_connections_per_subchannel.unwrap_or(1);
         if connections == 0 {

@@ -7,6 +7,7 @@ use super::content::{Named, ServiceConfig};
 use super::terms::{Standing, Terms};
 use crate::channel::balance::policy::Balance;
 use crate::channel::config::method_config::Repeats;
+use crate::channel::selector::ConfigSelector;
 use crate::status::Status;
 
 /// What the channel's builder says.
@@ -29,15 +30,22 @@ impl Configs {
             return Standing::Unknown;
         }
         let config = self.own.as_ref().or(self.default.as_ref());
-        self.standing(config.cloned())
+        self.standing(config.cloned(), None)
     }
 
-    fn standing(&self, config: Option<ServiceConfig>) -> Standing {
-        if config.is_none() && self.repeats.is_none() {
+    fn standing(
+        &self,
+        config: Option<ServiceConfig>,
+        selector: Option<Arc<dyn ConfigSelector>>,
+    ) -> Standing {
+        if config.is_none() && self.repeats.is_none() && selector.is_none() {
             return Standing::None;
         }
-        let repeats = self.repeats.clone();
-        Standing::Some(Arc::new(Terms { config, repeats }))
+        Standing::Some(Arc::new(Terms {
+            config,
+            repeats: self.repeats.clone(),
+            selector,
+        }))
     }
 }
 
@@ -66,6 +74,7 @@ impl InForce {
     pub(crate) fn hear(
         &mut self,
         word: Option<Result<ServiceConfig, Status>>,
+        selector: Option<Arc<dyn ConfigSelector>>,
     ) -> Result<(), Status> {
         if self.configs.own.is_some() {
             return Ok(());
@@ -74,7 +83,7 @@ impl InForce {
             Some(config) => Some(config?),
             None => self.configs.default.clone(),
         };
-        self.set(self.configs.standing(config));
+        self.set(self.configs.standing(config, selector));
         Ok(())
     }
 

@@ -1,11 +1,16 @@
 //! What is in force for calls, by method. A value.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::content::ServiceConfig;
-use crate::channel::config::method_config::{MethodTerms, Repeats};
+use crate::channel::call::open::Open;
+use crate::channel::config::method_config::{MethodConfig, MethodTerms, Repeats};
 use crate::channel::config::retry_policy::RetryThrottling;
+use crate::channel::pick::PickArgs;
+use crate::channel::selector::{ConfigSelector, select};
 use crate::method::Method;
+use crate::status::Status;
 
 /// Whether there are terms.
 #[derive(Clone, Debug)]
@@ -28,6 +33,19 @@ impl Standing {
         }
     }
 
+    /// Has its say in a call that began before that could be; `Err` is what the call fails
+    /// with. A call stays as it is where nothing is known yet.
+    pub(crate) fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+        if open.is_settled() {
+            return Ok(());
+        }
+        match self {
+            Self::Unknown => Ok(()),
+            Self::None => open.settle(None, now),
+            Self::Some(terms) => terms.settle(open, now),
+        }
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unknown, Self::Unknown) | (Self::None, Self::None) => true,
@@ -43,12 +61,42 @@ pub(crate) struct Terms {
     pub(super) config: Option<ServiceConfig>,
     /// For idempotent methods of which the config says nothing of the kind.
     pub(super) repeats: Option<Arc<Repeats>>,
+    /// What says of calls one by one what the config says of methods.
+    pub(super) selector: Option<Arc<dyn ConfigSelector>>,
 }
 
 impl Terms {
+    /// Whether calls are looked at one by one, once they are complete.
+    pub(crate) fn selects(&self) -> bool {
+        self.selector.is_some()
+    }
+
+    fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+        let Some(selector) = &self.selector else {
+            return open.settle(self.of(&open.method), now);
+        };
+        let selected = select(&**selector, &PickArgs::of(open))?;
+        open.attributes = selected.attributes;
+        let method = open.method;
+        let terms = match &selected.method_config {
+            Some(config) => self.with(Some(config), &method),
+            None => self.of(&method),
+        };
+        open.settle(terms, now)
+    }
+
     /// What is said of this method, if anything is.
     pub(crate) fn of(&self, method: &Method) -> Option<MethodTerms<'_>> {
         let config = self.config.as_ref().and_then(|it| it.of(method));
+        self.with(config, method)
+    }
+
+    /// What is said of this method where this is its config.
+    fn with<'a>(
+        &'a self,
+        config: Option<&'a MethodConfig>,
+        method: &Method,
+    ) -> Option<MethodTerms<'a>> {
         let named = config.and_then(|it| it.repeats.as_ref());
         let default = self.repeats.as_ref().filter(|_| method.is_idempotent());
         let repeats = named.or(default);

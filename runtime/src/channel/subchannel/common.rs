@@ -1,9 +1,6 @@
 //! What all subchannels of a channel have in common. A value.
 
-use std::sync::Arc;
-
 use super::dial::Dial;
-use super::identity::Identity;
 use crate::channel::backoff::Waits;
 use crate::transport::Http2Options;
 use crate::transport::http2::options::UpkeepOptions;
@@ -11,7 +8,6 @@ use crate::transport::http2::options::UpkeepOptions;
 #[derive(Debug)]
 pub(crate) struct Common {
     pub(crate) dial: Dial,
-    pub(crate) identity: Arc<Identity>,
     pub(crate) http2: Http2Options,
     pub(crate) upkeep: UpkeepOptions,
     pub(crate) backoff: Waits,

@@ -13,10 +13,12 @@ use tokio::net::UnixStream;
 use super::connector::{self, ConnectsTo};
 use super::failure::{Failure, Step};
 use super::greeting::{self, Greeting};
+use super::identity::{Identity, Naming};
 use super::proxy::Proxy;
 use super::race::race;
 use super::security::Security;
-use crate::channel::address::Address;
+use crate::channel::address::{Address, Destination};
+use crate::channel::error::ChannelError;
 use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::io::Io;
@@ -56,7 +58,10 @@ impl fmt::Debug for Connects {
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
     connects: Connects,
+    naming: Naming,
+    /// Of the channel's own authority.
     security: Security,
+    identity: Arc<Identity>,
     /// For each address, TLS and HTTP/2 included.
     timeout: Duration,
     /// What errors and logs call the other side.
@@ -65,20 +70,38 @@ pub(crate) struct Dial {
     is_name: bool,
 }
 
+/// A connection that was made.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) greeting: Box<Driver<Greeting>>,
+    pub(super) destination: Destination,
+    pub(super) identity: Arc<Identity>,
+}
+
 impl Dial {
+    /// `authority` is the channel's, unless `naming` has another.
     pub(crate) fn new(
         connects: Connects,
-        security: Security,
+        naming: Naming,
+        authority: &str,
         timeout: Duration,
         (name, is_name): (String, bool),
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ChannelError> {
+        let (security, identity) = naming.settle(authority)?;
+        Ok(Self {
             connects,
+            naming,
             security,
+            identity,
             timeout,
             name,
             is_name,
-        }
+        })
+    }
+
+    /// Of those of its connections that lead to endpoints without an authority.
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     pub(crate) fn name(&self) -> String {
@@ -99,15 +122,19 @@ impl Dial {
     /// that of the attempt that came furthest as source.
     pub(super) async fn connect(
         &self,
-        addresses: Vec<Address>,
+        destinations: Vec<Destination>,
         http2: &Http2Options,
-    ) -> Result<(Driver<Greeting>, Address), Status> {
-        let has_others = addresses.len() > 1;
-        let attempts = addresses.into_iter().map(async |address| {
-            let attempt = self.attempt(&address, http2, has_others);
+    ) -> Result<Dialled, Status> {
+        let has_others = destinations.len() > 1;
+        let attempts = destinations.into_iter().map(async |destination| {
+            let attempt = self.attempt(&destination, http2, has_others);
             match attempt.await {
-                Ok(greeting) => Ok((greeting, address)),
-                Err(failure) => Err((address.to_string(), failure)),
+                Ok((greeting, identity)) => Ok(Dialled {
+                    greeting: Box::new(greeting),
+                    destination,
+                    identity,
+                }),
+                Err(failure) => Err((destination.address.to_string(), failure)),
             }
         });
         race(attempts)
@@ -118,14 +145,19 @@ impl Dial {
     /// With `greets` it waits until HTTP/2 is agreed on.
     async fn attempt(
         &self,
-        address: &Address,
+        destination: &Destination,
         http2: &Http2Options,
         greets: bool,
-    ) -> Result<Driver<Greeting>, Failure> {
+    ) -> Result<(Driver<Greeting>, Arc<Identity>), Failure> {
         let mut step = Step::Connect;
+        let (security, identity) = match &destination.authority {
+            None => (self.security.clone(), Arc::clone(&self.identity)),
+            Some(authority) => self.naming.settle(authority).map_err(Failure::authority)?,
+        };
         let attempt = async {
-            let io = self.stream(address).await.map_err(Failure::connect)?;
-            let io = match &self.security {
+            let stream = self.stream(&destination.address);
+            let io = stream.await.map_err(Failure::connect)?;
+            let io = match &security {
                 Security::Insecure => io,
                 #[cfg(feature = "tls")]
                 Security::Tls { config, name } => {
@@ -142,7 +174,8 @@ impl Dial {
             greeting::established(driver).await.map_err(Failure::closed)
         };
         let connected = tokio::time::timeout(self.timeout, attempt).await;
-        connected.unwrap_or_else(|_| Err(Failure::timeout(step, self.timeout)))
+        let driver = connected.unwrap_or_else(|_| Err(Failure::timeout(step, self.timeout)))?;
+        Ok((driver, identity))
     }
 
     async fn stream(&self, address: &Address) -> io::Result<Io> {

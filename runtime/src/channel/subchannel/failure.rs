@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
+use crate::channel::error::ChannelError;
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
@@ -55,6 +56,22 @@ impl Failure {
         Self {
             step: Step::Connect,
             reason: error.to_string(),
+            source: Some(error.into()),
+        }
+    }
+
+    /// The resolver gave the address an authority that is none.
+    pub(super) fn authority(error: ChannelError) -> Self {
+        let reason = match &error {
+            ChannelError::Authority { authority, reason } => format!(
+                "the resolver gave the endpoint the authority '{}', which is none: {reason}",
+                authority.escape_debug()
+            ),
+            error => error.to_string(),
+        };
+        Self {
+            step: Step::Connect,
+            reason,
             source: Some(error.into()),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::queue::QueueSender;
-use crate::channel::address::{Address, Endpoint};
+use crate::channel::address::{Destination, Endpoint};
 use crate::channel::call::open::Open;
 use crate::channel::inbox::Ask;
 
@@ -21,7 +21,7 @@ struct Held {
     asks: QueueSender<Ask>,
     endpoint: Endpoint,
     /// What the next attempt to connect tries.
-    addresses: Arc<Mutex<Arc<[Address]>>>,
+    destinations: Arc<Mutex<Arc<[Destination]>>>,
     /// Calls may wait here for a connection.
     is_sole: bool,
 }
@@ -33,12 +33,12 @@ impl Subchannel {
         endpoint: Endpoint,
         is_sole: bool,
     ) -> Self {
-        let addresses: Arc<[Address]> = endpoint.addresses.clone().into();
+        let destinations: Arc<[Destination]> = endpoint.destinations().collect();
         Self(Arc::new(Held {
             number,
             asks,
             endpoint,
-            addresses: Arc::new(Mutex::new(addresses)),
+            destinations: Arc::new(Mutex::new(destinations)),
             is_sole,
         }))
     }
@@ -64,17 +64,17 @@ impl Subchannel {
     }
 
     /// Where the next attempt to connect goes; the connection stays.
-    pub(crate) fn set_addresses(&self, addresses: Vec<Address>) {
+    pub(crate) fn set_destinations(&self, list: Vec<Destination>) {
         let mut current = self
             .0
-            .addresses
+            .destinations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *current = addresses.into();
+        *current = list.into();
     }
 
-    pub(crate) fn addresses(&self) -> Arc<Mutex<Arc<[Address]>>> {
-        Arc::clone(&self.0.addresses)
+    pub(crate) fn destinations(&self) -> Arc<Mutex<Arc<[Destination]>>> {
+        Arc::clone(&self.0.destinations)
     }
 
     /// Queues a call; `Err` gives it back where nobody takes any.

@@ -1,14 +1,54 @@
-//! What every connection of a channel says of itself in each request. A value.
+//! What the connections of a channel are called, and what they say of themselves in each
+//! request. Values.
 
 use std::sync::Arc;
 
+use super::security::Security;
 use crate::call::request_head::RequestTemplate;
+use crate::channel::error::ChannelError;
+use crate::credentials::ClientSecurity;
 use crate::framing::Encodings;
 
+/// What a connection says of itself in each request.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) authority: Arc<str>,
     pub(crate) template: RequestTemplate,
     /// What responses may be compressed with.
     pub(crate) encodings: Encodings,
+}
+
+/// What the program says of all connections of a channel, whatever they lead to.
+#[derive(Clone, Debug)]
+pub(crate) struct Naming {
+    pub(crate) security: ClientSecurity,
+    /// The program's own word.
+    pub(crate) authority: Option<String>,
+    pub(crate) encodings: Encodings,
+    pub(crate) user_agent: String,
+}
+
+impl Naming {
+    /// How a connection is secured, and what it says, whose authority is this unless the
+    /// program says another.
+    pub(crate) fn settle(&self, default: &str) -> Result<(Security, Arc<Identity>), ChannelError> {
+        let given = self.authority.clone();
+        let (security, authority) = Security::settle(&self.security, given, default)?;
+        let accept_encoding = if self.encodings.is_plain() {
+            String::new()
+        } else {
+            self.encodings.list()
+        };
+        let identity = Identity {
+            template: RequestTemplate::new(
+                security.scheme(),
+                &authority,
+                &accept_encoding,
+                &self.user_agent,
+            ),
+            authority: authority.into(),
+            encodings: self.encodings,
+        };
+        Ok((security, Arc::new(identity)))
+    }
 }

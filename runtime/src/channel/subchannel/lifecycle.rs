@@ -17,14 +17,14 @@ use std::time::Instant;
 
 use super::common::Common;
 use super::connection::ClientConnection;
-use super::greeting::Greeting;
+use super::dial::Dialled;
 use super::handle::Subchannel;
 use super::report::{Report, SubchannelState};
 use super::retired::{abandon, retire};
 use super::scaling::{FLEETING, Scaling};
 use super::unopened::Unopened;
 use crate::call::queue::{QueueReceiver, QueueSender};
-use crate::channel::address::Address;
+use crate::channel::address::Destination;
 use crate::channel::alarm::Alarm;
 use crate::channel::backoff::Backoff;
 use crate::channel::connectivity::Connectivity;
@@ -40,7 +40,7 @@ use crate::transport::http2::options::UpkeepOptions;
 pub(crate) struct Lifecycle {
     common: Arc<Common>,
     /// What the next attempt tries.
-    addresses: Arc<Mutex<Arc<[Address]>>>,
+    destinations: Arc<Mutex<Arc<[Destination]>>>,
     keepalive: UpkeepOptions,
     backoff: Backoff,
     /// Connections in a row that left at once and had not answered a call.
@@ -73,7 +73,7 @@ impl Lifecycle {
             upkeep.lifetime.max_idle = None;
         }
         Self {
-            addresses: subchannel.addresses(),
+            destinations: subchannel.destinations(),
             keepalive: upkeep,
             backoff: Backoff::new(common.backoff),
             fleeting: 0,
@@ -120,18 +120,16 @@ impl Lifecycle {
             }
             calls.tell(SubchannelState::Connecting);
             let began = clock::now();
-            let addresses = list(&self.addresses);
+            let destinations = list(&self.destinations);
             // What a handshake needs is large, and this task lives as long as the
             // channel.
             let common = Arc::clone(&self.common);
-            let dialled = Box::pin(async move {
-                let dialled = common.dial.connect(addresses, &common.http2).await;
-                dialled.map(|(greeting, address)| (Box::new(greeting), address))
-            });
+            let dialled =
+                Box::pin(async move { common.dial.connect(destinations, &common.http2).await });
             match attend(&mut calls, dialled, false).await {
-                Some(Ok((greeting, address))) => {
+                Some(Ok(dialled)) => {
                     let status;
-                    (calls, status) = self.serve(greeting, address, calls).await;
+                    (calls, status) = self.serve(dialled, calls).await;
                     if let Some(status) = status {
                         was_told = self.pause(&mut calls, &status, began).await;
                     }
@@ -151,22 +149,21 @@ impl Lifecycle {
     /// Ready: a connection for as long as it takes calls, and then another that stands
     /// beside it, if there is one. A connection that failed before it was established
     /// counts as a failed attempt.
-    async fn serve(
-        &mut self,
-        greeting: Box<Driver<Greeting>>,
-        address: Address,
-        mut calls: Unopened,
-    ) -> (Unopened, Option<Status>) {
-        let identity = Arc::clone(&self.common.identity);
+    async fn serve(&mut self, dialled: Dialled, mut calls: Unopened) -> (Unopened, Option<Status>) {
+        let Dialled {
+            greeting,
+            destination,
+            identity,
+        } = dialled;
         let (peer, waits) = (greeting.peer(), self.common.backoff);
         let application = ClientConnection::new(identity, peer, calls, waits);
         // It is large, and this task has room for it in each of its turns otherwise.
         let mut driver = Box::new(greeting.hand_over(application));
-        let mut address = Some(address);
+        let mut destination = Some(destination);
         driver.connection().keep_up(&self.keepalive, clock::now());
         let mut began = clock::now();
         loop {
-            let left = poll_fn(|cx| self.poll_serve(&mut driver, &mut address, cx)).await;
+            let left = poll_fn(|cx| self.poll_serve(&mut driver, &mut destination, cx)).await;
             let health = driver.application.health().clone();
             let failed;
             (calls, failed) = self.left(driver, left, began).await;
@@ -190,7 +187,7 @@ impl Lifecycle {
     fn poll_serve(
         &mut self,
         driver: &mut Driver<ClientConnection>,
-        address: &mut Option<Address>,
+        destination: &mut Option<Destination>,
         cx: &mut Context<'_>,
     ) -> Poll<Left> {
         loop {
@@ -205,18 +202,18 @@ impl Lifecycle {
             if !established {
                 break;
             }
-            let Some(address) = address.take() else {
+            let Some(destination) = destination.take() else {
                 break;
             };
             let (connection, application) = driver.parts();
             let health = application.first_health();
-            application.stand(address, health, connection, clock::now());
+            application.stand(destination, health, connection, clock::now());
         }
         if let Err(CannotOpen::Never) = driver.connection().can_open() {
             return Poll::Ready(Left::Retired);
         }
         let most = driver.application.unopened.watched().connections;
-        if self.scaling.is_some() || (most > 1 && address.is_none()) {
+        if self.scaling.is_some() || (most > 1 && destination.is_none()) {
             let scaling = self.scaling.get_or_insert_with(|| {
                 let (common, closed) = (Arc::clone(&self.common), Arc::clone(&self.closed));
                 Box::new(Scaling::new(common, closed))
@@ -315,9 +312,9 @@ impl Lifecycle {
 }
 
 /// What an attempt to connect tries.
-fn list(addresses: &Mutex<Arc<[Address]>>) -> Vec<Address> {
-    let addresses = addresses.lock();
-    addresses.unwrap_or_else(PoisonError::into_inner).to_vec()
+fn list(destinations: &Mutex<Arc<[Destination]>>) -> Vec<Destination> {
+    let list = destinations.lock();
+    list.unwrap_or_else(PoisonError::into_inner).to_vec()
 }
 
 /// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure

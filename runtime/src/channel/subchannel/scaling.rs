@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::common::Common;
 use super::connection::ClientConnection;
-use super::greeting::Greeting;
+use super::dial::Dialled;
 use super::retired::{abandon, retire};
 use super::unopened::Unopened;
 use super::watch::health::Health;
-use crate::channel::address::Address;
+use crate::channel::address::Destination;
 use crate::channel::alarm::Alarm;
 use crate::channel::backoff::Backoff;
 use crate::channel::connectivity::Connectivity;
@@ -30,15 +30,13 @@ pub(super) const FLEETING: Duration = Duration::from_secs(1);
 /// Turns of one poll, before others on this thread have theirs.
 const TURNS: usize = 32;
 
-type Dialled = Result<(Box<Driver<Greeting>>, Address), Status>;
-
 /// All connections of a subchannel but the first, in whose queue the calls wait.
 pub(super) struct Scaling {
     common: Arc<Common>,
     closed: Arc<Connectivity>,
     /// The oldest first.
     lines: Vec<Line>,
-    dial: Option<Pin<Box<dyn Future<Output = Dialled> + Send>>>,
+    dial: Option<Pin<Box<dyn Future<Output = Result<Dialled, Status>> + Send>>>,
     began: Instant,
     backoff: Backoff,
     /// None is made before this.
@@ -52,7 +50,7 @@ pub(super) struct Scaling {
 #[derive(Debug)]
 pub(super) struct Line {
     driver: Box<Driver<ClientConnection>>,
-    address: Address,
+    destination: Destination,
     began: Instant,
     /// It has answered a call.
     is_good: bool,
@@ -77,7 +75,7 @@ impl Line {
         driver.application.unopened = calls;
         let (connection, application) = driver.parts();
         let now = clock::now();
-        application.stand(self.address, health, connection, now);
+        application.stand(self.destination, health, connection, now);
         if application.unopened.is_closed() {
             application.leave(connection, now);
         }
@@ -143,16 +141,16 @@ impl Scaling {
         unopened.forget_ended();
         let is_needed = !unopened.is_empty();
         let is_full = matches!(first.connection().can_open(), Err(CannotOpen::Later));
-        let Some(address) = first.application.address().filter(|_| is_needed && is_full) else {
+        let destination = first.application.destination();
+        let Some(destination) = destination.filter(|_| is_needed && is_full) else {
             return false;
         };
         self.not_before = None;
         self.began = clock::now();
         // To the same server: the endpoint may have several.
-        let (common, addresses) = (Arc::clone(&self.common), vec![address.clone()]);
+        let (common, same) = (Arc::clone(&self.common), vec![destination.clone()]);
         self.dial = Some(Box::pin(async move {
-            let dialled = common.dial.connect(addresses, &common.http2).await;
-            dialled.map(|(greeting, address)| (Box::new(greeting), address))
+            common.dial.connect(same, &common.http2).await
         }));
         true
     }
@@ -166,8 +164,12 @@ impl Scaling {
         };
         self.dial = None;
         match dialled {
-            Ok((greeting, address)) => {
-                let identity = Arc::clone(&self.common.identity);
+            Ok(dialled) => {
+                let Dialled {
+                    greeting,
+                    destination,
+                    identity,
+                } = dialled;
                 let (peer, calls) = (greeting.peer(), unopened.of_another());
                 let waits = self.common.backoff;
                 let application = ClientConnection::new(identity, peer, calls, waits);
@@ -175,7 +177,7 @@ impl Scaling {
                 driver.connection().keep_up(keepalive, clock::now());
                 self.lines.push(Line {
                     driver,
-                    address,
+                    destination,
                     began: clock::now(),
                     is_good: false,
                 });

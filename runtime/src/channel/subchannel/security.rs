@@ -17,23 +17,26 @@ pub(crate) enum Security {
 }
 
 impl Security {
-    /// Settles the names of a channel: what it calls `:authority`, and whom it
+    /// Settles the names of a connection: what it calls `:authority`, and whom it
     /// verifies. An authority that the user gave goes before the credentials'
-    /// server name, and that before the target's host; the certificate has to
+    /// server name, and that before the `default`; the certificate has to
     /// name the credentials' server name, or else the authority's host.
     pub(crate) fn settle(
         security: &ClientSecurity,
         given: Option<String>,
-        default: String,
+        default: &str,
     ) -> Result<(Self, String), ChannelError> {
         let (security, authority) = match security {
-            ClientSecurity::Insecure => (Self::Insecure, given.unwrap_or(default)),
+            ClientSecurity::Insecure => {
+                (Self::Insecure, given.unwrap_or_else(|| default.to_owned()))
+            }
             #[cfg(feature = "tls")]
             ClientSecurity::Tls {
                 config,
                 server_name,
             } => {
-                let authority = given.or_else(|| server_name.clone()).unwrap_or(default);
+                let authority = given.or_else(|| server_name.clone());
+                let authority = authority.unwrap_or_else(|| default.to_owned());
                 let host = server_name.as_deref().unwrap_or(&authority);
                 let name = crate::channel::target::host(host)
                     .unwrap_or(host)

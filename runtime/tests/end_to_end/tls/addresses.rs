@@ -8,9 +8,11 @@ use super::certificates::Authority;
 use super::handshakes::server_config;
 use super::{Who, serve, who};
 use crate::addresses::{Peer, call, nobody, peer, target};
+use crate::balancing;
 use crate::support::{Echo, EchoStub, service};
 use grpc_runtime::{
-    Channel, ChannelCredentials, Code, Phase, RoundRobin, Server, ServerCredentials, ServerTls,
+    Channel, ChannelCredentials, ClientTls, Code, Endpoint, Phase, Resolution, RoundRobin, Server,
+    ServerCredentials, ServerTls,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -167,4 +169,45 @@ async fn each_address_has_the_connect_timeout_for_itself() {
     assert_eq!(status.message(), expected);
     let elapsed = began.elapsed().as_millis();
     assert!((20_250..20_300).contains(&elapsed), "{elapsed}");
+}
+
+/// The certificate of each has its own name alone.
+#[tokio::test]
+async fn a_server_proves_the_authority_that_its_endpoint_has() {
+    let authority = Authority::new();
+    let server = async |name: &str| {
+        let identity = authority.issue(&[name]);
+        start(ServerCredentials::tls(identity.chain, identity.key)).await
+    };
+    let (a, b) = (server("a.shop.test").await, server("b.shop.test").await);
+    let endpoint = |server: &Server, authority: &str| {
+        Endpoint::new(balancing::address(server)).authority(authority)
+    };
+    let stub_with = |endpoints: Vec<Endpoint>, credentials: ClientTls| {
+        let (teller, builder) = balancing::told();
+        teller.send(Resolution::new(endpoints)).unwrap();
+        let builder = builder.balance(RoundRobin::new());
+        EchoStub(builder.build(credentials.build().unwrap()).unwrap())
+    };
+    let stub_to = |endpoints| stub_with(endpoints, authority.client());
+    let stub = stub_to(vec![
+        endpoint(&a, "a.shop.test:443"),
+        endpoint(&b, "b.shop.test"),
+    ]);
+    let began = Instant::now();
+    let mut callers = BTreeSet::new();
+    while callers.len() < 2 {
+        assert!(began.elapsed().as_secs() < 20, "{callers:?}");
+        callers.insert(call(&stub).await.unwrap().text);
+    }
+
+    let mistaken = stub_to(vec![endpoint(&a, "b.shop.test")]);
+    let failure = call(&mistaken).await.unwrap_err();
+    assert_eq!(failure.code(), Code::Unavailable);
+    assert!(failure.message().contains("a.shop.test"), "{failure}");
+
+    // A name that the program gave is the one that counts.
+    let named = authority.client().server_name("a.shop.test");
+    let stub = stub_with(vec![endpoint(&a, "b.shop.test")], named);
+    call(&stub).await.unwrap();
 }

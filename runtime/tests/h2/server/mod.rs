@@ -1,5 +1,6 @@
 //! `h2` as the server of our channel, scripted by each test.
 
+mod authority;
 #[cfg(feature = "compression")]
 mod compression;
 mod endings;

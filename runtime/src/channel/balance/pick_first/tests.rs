@@ -35,8 +35,9 @@ fn joined(endpoints: &str) -> String {
 
 /// What the next attempt to connect tries.
 fn tried(bench: &Bench, name: &str) -> String {
-    let addresses = bench.subchannel(name).addresses();
-    let addresses = addresses.lock().unwrap();
+    let list = bench.subchannel(name).destinations();
+    let list = list.lock().unwrap();
+    let addresses: Vec<_> = list.iter().map(|it| it.address.clone()).collect();
     names_of(&addresses)
 }
 
@@ -47,7 +48,7 @@ fn both_families_come_by_turns() {
         let endpoints: Vec<_> = addresses.map(|it| Endpoint::new(it.unwrap())).collect();
         let texts: Vec<_> = in_order(&endpoints)
             .iter()
-            .map(Address::to_string)
+            .map(|it| it.address.to_string())
             .collect();
         texts.join(" ")
     };
@@ -87,6 +88,30 @@ fn an_address_that_is_listed_twice_is_tried_once() {
     let mut bench = Bench::new(&PickFirst::new());
     bench.found("1 2 1+3 - 2").unwrap();
     assert_eq!(bench.news(), "begin 1+2+3, connect 1+2+3, CONNECTING");
+}
+
+#[test]
+fn an_address_whose_authority_changes_is_connected_to_anew() {
+    let mut bench = Bench::new(&PickFirst::new());
+    bench.found("1@a 2@b").unwrap();
+    bench.ready("1+2");
+    bench.news();
+    // Not the one that there is a connection to.
+    bench.found("1@a 2@c").unwrap();
+    assert_eq!(bench.news(), "");
+    let list = bench.subchannel("1+2").destinations();
+    let authorities: Vec<_> = list
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|it| it.authority.clone())
+        .collect();
+    assert_eq!(authorities, [Some("a".into()), Some("c".into())]);
+    bench.found("1@d 2@c").unwrap();
+    assert_eq!(
+        bench.news(),
+        "begin 1+2, remove 1+2, connect 1+2, CONNECTING"
+    );
 }
 
 /// node#2570, node#2090: calls hung until their deadlines while nothing answered.

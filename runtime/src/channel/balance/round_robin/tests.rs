@@ -189,6 +189,17 @@ fn an_endpoint_that_is_listed_twice_is_one() {
 
 /// Which of them answers is the subchannel's: the calls of the endpoint are one share.
 #[test]
+fn an_endpoint_whose_authority_changes_is_another_one() {
+    let mut bench = bench("1@a");
+    bench.ready("1");
+    bench.news();
+    bench.found("1@a").unwrap();
+    assert_eq!(bench.news(), "READY");
+    bench.found("1@b").unwrap();
+    assert_eq!(bench.news(), "begin 1, remove 1, connect 1, CONNECTING");
+}
+
+#[test]
 fn an_endpoint_of_two_addresses_has_one_share() {
     let mut bench = ready("1+2 3");
     assert_eq!(

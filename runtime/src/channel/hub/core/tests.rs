@@ -200,7 +200,7 @@ fn a_subchannel_that_has_no_connection_is_not_used() {
 fn calls_wait_in_the_queue_of_a_sole_subchannel_unless_it_has_failed() {
     let mut around = Around::new();
     around.act(|control| {
-        let sole = control.sole_subchannel(endpoints("1").remove(0));
+        let sole = control.sole_subchannel(endpoints("1")[0].destinations().collect());
         control.publish(ConnectivityState::Idle, Picks::one(&sole));
     });
     let picks = Picks::one(&around.subchannel("1"));

@@ -22,7 +22,7 @@ use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
-use crate::channel::address::Address;
+use crate::channel::address::Destination;
 use crate::channel::backoff::Waits;
 use crate::channel::call::open::Open;
 use crate::channel::call::response::Response;
@@ -56,7 +56,7 @@ pub(crate) struct ClientConnection {
     pub(crate) unopened: Unopened,
     watches: Watches,
     /// Where it leads, once HTTP/2 is agreed on and it stands for its subchannel.
-    address: Option<Address>,
+    destination: Option<Destination>,
     /// What the server said when it left with an error.
     go_away: Option<String>,
     /// That it had too many of our PINGs, among it.
@@ -84,7 +84,7 @@ impl ClientConnection {
             deadlines: BTreeSet::new(),
             unopened,
             watches: Watches::new(waits),
-            address: None,
+            destination: None,
             go_away: None,
             pinged_too_often: false,
             has_answered: false,

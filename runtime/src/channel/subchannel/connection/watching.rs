@@ -8,10 +8,11 @@ use bytes::Bytes;
 use super::ClientConnection;
 use super::responses::Outcome;
 use crate::call::response_head;
-use crate::channel::address::Address;
+use crate::channel::address::Destination;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::channel::subchannel::watch::health::Health;
 use crate::channel::subchannel::watch::subject::Word;
+use crate::channel::subchannel::watch::watches::News;
 use crate::status::{Code, Phase, Status};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -22,12 +23,12 @@ impl ClientConnection {
     /// `health` is what is known of its server.
     pub(crate) fn stand(
         &mut self,
-        address: Address,
+        destination: Destination,
         health: Health,
         connection: &mut Connection,
         now: Instant,
     ) {
-        self.address = Some(address);
+        self.destination = Some(destination);
         self.unopened.reached();
         self.watches.set_health(health);
         self.tell_state();
@@ -51,13 +52,13 @@ impl ClientConnection {
     }
 
     /// Where it leads, once it stands for its subchannel.
-    pub(crate) fn address(&self) -> Option<&Address> {
-        self.address.as_ref()
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        self.destination.as_ref()
     }
 
     /// What is to be watched may be another from now on.
     pub(super) fn watch(&mut self, connection: &mut Connection, now: Instant) {
-        if self.address.is_none() {
+        if self.destination.is_none() {
             return;
         }
         let was_serving = matches!(self.watches.health(), Health::Serving);
@@ -80,7 +81,7 @@ impl ClientConnection {
     }
 
     fn tell_state(&mut self) {
-        let Some(address) = &self.address else {
+        let Some(Destination { address, .. }) = &self.destination else {
             return;
         };
         let state = match self.watches.health() {
@@ -99,9 +100,9 @@ impl ClientConnection {
 
     fn take_word(&mut self, word: Option<Word>) {
         match word.map(|word| self.watches.take_in(word)) {
-            None => {}
-            Some(None) => self.tell_state(),
-            Some(Some(report)) => self.unopened.tell_load(report),
+            None | Some(News::None) => {}
+            Some(News::State) => self.tell_state(),
+            Some(News::Load(report)) => self.unopened.tell_load(report),
         }
     }
 

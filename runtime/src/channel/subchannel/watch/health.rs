@@ -1,27 +1,17 @@
-//! `grpc.health.v1` as a client sees it (gRFC A17): its two messages, and what they make
-//! of a server. Values.
-
-use prost::Message;
+//! `grpc.health.v1` as a client sees it (gRFC A17): its messages, which our generator
+//! wrote, and what they make of a server. Values.
 
 use crate::status::{Code, Phase, Status};
 
+/// Without a stub, which calls a channel: this is below one.
+mod messages {
+    include!("../../../../proto/generated/grpc.health.v1.rs");
+}
+
+use messages::health_check_response::ServingStatus;
+pub(super) use messages::{HealthCheckRequest, HealthCheckResponse};
+
 pub(super) const PATH: &str = "/grpc.health.v1.Health/Watch";
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct HealthCheckRequest {
-    #[prost(string, tag = "1")]
-    pub(super) service: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct HealthCheckResponse {
-    /// Its enum, with states that are not known here yet.
-    #[prost(int32, tag = "1")]
-    status: i32,
-}
-
-/// `ServingStatus`' number of it.
-const SERVING: i32 = 1;
 
 /// What is known of a server's health.
 #[derive(Clone, Debug)]
@@ -35,13 +25,20 @@ pub(crate) enum Health {
 }
 
 impl Health {
+    /// Whether a policy would make anything else of the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Awaited, Self::Awaited) | (Self::Serving, Self::Serving) => true,
+            (Self::Failing(one), Self::Failing(other)) => one.message() == other.message(),
+            _ => false,
+        }
+    }
+
     pub(super) fn of(response: &HealthCheckResponse, service: &str) -> Self {
-        let said = match response.status {
-            SERVING => return Self::Serving,
-            0 => "UNKNOWN".to_owned(),
-            2 => "NOT_SERVING".to_owned(),
-            3 => "SERVICE_UNKNOWN".to_owned(),
-            other => format!("the unknown state {other}"),
+        let said = match ServingStatus::try_from(response.status) {
+            Ok(ServingStatus::Serving) => return Self::Serving,
+            Ok(status) => status.as_str_name().to_owned(),
+            Err(_) => format!("the unknown state {}", response.status),
         };
         failing(format!("the health of {} is {said}", named(service)))
     }

@@ -21,6 +21,14 @@ pub(in super::super) struct Watches {
     waits: Waits,
 }
 
+/// What is to be told of a server's word.
+pub(in super::super) enum News {
+    None,
+    /// Another state.
+    State,
+    Load(LoadReport),
+}
+
 impl Watches {
     pub(in super::super) fn new(waits: Waits) -> Self {
         Self {
@@ -92,15 +100,15 @@ impl Watches {
         self.all.iter_mut().find(|call| call.has(stream))
     }
 
-    /// What a server says of its health stands until it says another thing; its load is
-    /// given back.
-    pub(in super::super) fn take_in(&mut self, word: Word) -> Option<LoadReport> {
+    /// What a server says of its health stands until it says another thing.
+    pub(in super::super) fn take_in(&mut self, word: Word) -> News {
         match word {
+            Word::Health(health) if self.health.is_same(&health) => News::None,
             Word::Health(health) => {
                 self.health = health;
-                None
+                News::State
             }
-            Word::Load(report) => Some(report),
+            Word::Load(report) => News::Load(report),
         }
     }
 

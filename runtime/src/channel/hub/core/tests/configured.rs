@@ -235,7 +235,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
     around.publish(Picks::fail(failure("refused")));
     assert!(early.failure().is_none());
     around.act(|control| {
-        let sole = control.sole_subchannel(endpoints("1").remove(0));
+        let sole = control.sole_subchannel(endpoints("1")[0].destinations().collect());
         control.publish(ConnectivityState::Ready, Picks::one(&sole));
     });
     let (asked, opens) = around.asked("1");
