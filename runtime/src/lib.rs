@@ -139,6 +139,7 @@ mod locks;
 mod memory_tests;
 mod metadata;
 mod method;
+mod observe;
 mod server;
 mod spare;
 mod status;
@@ -173,6 +174,11 @@ pub use deadline::Deadline;
 pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
+pub use observe::close_reason::CloseReason;
+pub use observe::connection::{
+    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
+};
+pub use observe::observer::Observer;
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
     ServerInterceptor, Service, ServiceBuilder, ShutdownReport,

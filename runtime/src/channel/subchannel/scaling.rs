@@ -169,10 +169,11 @@ impl Scaling {
                     greeting,
                     destination,
                     identity,
+                    observation,
                 } = dialled;
                 let (peer, calls) = (greeting.peer(), unopened.of_another());
                 let waits = self.common.backoff;
-                let application = ClientConnection::new(identity, peer, calls, waits);
+                let application = ClientConnection::new(identity, peer, calls, waits, observation);
                 let mut driver = Box::new(greeting.hand_over(application));
                 driver.connection().keep_up(keepalive, clock::now());
                 self.lines.push(Line {

@@ -31,8 +31,10 @@ use crate::call::state::Outgoing;
 use crate::chance::Chance;
 use crate::clock;
 use crate::framing::{Encodings, Side};
+use crate::observe::observation::Observation;
+use crate::observe::observer::Observers;
 use crate::status::{Code, Status};
-use crate::transport::driver::Application;
+use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
@@ -53,6 +55,7 @@ pub(crate) struct ServerShared {
     pub(crate) chance: Chance,
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
+    pub(crate) observers: Observers,
 }
 
 /// The calls of one connection.
@@ -74,10 +77,17 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
+    /// Present where there are observers.
+    observation: Option<Box<Observation>>,
 }
 
 impl ServerConnection {
-    pub(crate) fn new(shared: Arc<ServerShared>, peer: Peer, now: Instant) -> Self {
+    pub(crate) fn new(
+        shared: Arc<ServerShared>,
+        peer: Peer,
+        observation: Option<Box<Observation>>,
+        now: Instant,
+    ) -> Self {
         let (sender, commands) = queue();
         Self {
             shared,
@@ -91,6 +101,7 @@ impl ServerConnection {
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
+            observation,
         }
     }
 
@@ -244,7 +255,11 @@ impl Application for ServerConnection {
                     state.sent(bytes);
                 }
             }
-            Event::GoAway { .. } => {}
+            Event::GoAway { code, debug } => {
+                if let Some(observation) = &mut self.observation {
+                    observation.hear_go_away(connection, code.0, &debug);
+                }
+            }
             Event::Report => {
                 self.settle();
                 self.calls.report(connection, now);
@@ -274,6 +289,9 @@ impl Application for ServerConnection {
         cx: &mut TaskContext<'_>,
     ) -> bool {
         self.settle();
+        if let Some(observation) = &mut self.observation {
+            observation.look(connection, now);
+        }
         self.call_count.set(self.calls.len());
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
@@ -320,6 +338,12 @@ impl Application for ServerConnection {
             } else {
                 self.finish(connection, stream, Finished::failed(expired()));
             }
+        }
+    }
+
+    fn on_closed(&mut self, connection: &mut Connection, closed: &Closed, now: Instant) {
+        if let Some(observation) = &mut self.observation {
+            observation.end(connection, closed, now);
         }
     }
 }

@@ -1,0 +1,7 @@
+//! What happens to the connections of a channel or a server, told to those who want to
+//! know. It must never change what happens.
+
+pub(crate) mod close_reason;
+pub(crate) mod connection;
+pub(crate) mod observation;
+pub(crate) mod observer;
