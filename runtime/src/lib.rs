@@ -149,7 +149,6 @@ mod transport;
 mod upkeep_tests;
 
 pub use call::extensions::Extensions;
-pub use call::ledger::{EndedCall, Traffic};
 pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
@@ -178,6 +177,7 @@ pub use observe::close_reason::CloseReason;
 pub use observe::connection::{
     ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
 };
+pub use observe::ended_call::{EndedCall, RefusedCall, Traffic};
 pub use observe::observer::Observer;
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,

@@ -6,14 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::connection::{ClosedConnection, FailedConnection, GoAway, ObservedConnection};
+use super::ended_call::{EndedCall, RefusedCall};
 
-/// Hears what happens to the connections of a channel
+/// Hears what happens to the connections and the calls of a channel
 /// ([`ChannelBuilder::observe`](crate::ChannelBuilder::observe)) or of a server
 /// ([`ServerBuilder::observe`](crate::ServerBuilder::observe)). Each method does nothing
 /// unless it is written; without an observer nothing is told, which costs one branch.
 ///
-/// They are called where it happens, in the connection's own task, between its calls: they
-/// must not block, and what takes time belongs to a task of its own. A panic in one is
+/// They are called where it happens, in the tasks of connections and of callers: they must
+/// not block, and what takes time belongs to a task of its own. A panic in one is
 /// dropped. Of several each is told, in the order in which they were added.
 ///
 /// | what happens | on a server | on a channel |
@@ -23,8 +24,9 @@ use super::connection::{ClosedConnection, FailedConnection, GoAway, ObservedConn
 /// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
 /// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | a call is over, in whatever way | [`call_ended`](Self::call_ended), or [`call_refused`](Self::call_refused) where it had no handler | [`call_ended`](Self::call_ended) |
 ///
-/// Every connection that was opened is closed once.
+/// Every connection that was opened is closed once, and every call is over once.
 ///
 /// ```
 /// use grpc_runtime::{FailedConnection, Observer, Server};
@@ -69,6 +71,23 @@ pub trait Observer: Send + Sync + 'static {
         let _ = go_away;
     }
 
+    /// A call is over. On a channel it is so when its caller has seen its end, or has left;
+    /// on a server when it was answered, or broken off. It is told after the
+    /// [interceptors](crate::ServerInterceptor) that wanted to know, and to those who watch
+    /// the whole call: the attempts of one that is retried are one call.
+    ///
+    /// On a server the time begins when the handler could begin.
+    fn call_ended(&self, call: &EndedCall<'_>) {
+        let _ = call;
+    }
+
+    /// A server has answered a call that had no handler, or such a call was broken off.
+    /// Where the server has interceptors, a method that it does not have is a call as any
+    /// other: they see it, and it ends.
+    fn call_refused(&self, call: &RefusedCall<'_>) {
+        let _ = call;
+    }
+
     /// A listener of the server got an error for a connection, as where the process has
     /// no descriptors left. It pauses and goes on.
     fn accept_failed(&self, error: &io::Error) {
@@ -85,6 +104,11 @@ impl Observers {
         let others = self.0.iter().flat_map(|all| all.iter().cloned());
         let last: Arc<dyn Observer> = Arc::new(observer);
         self.0 = Some(others.chain([last]).collect());
+    }
+
+    /// The same, counted apart: for a connection, whose calls each count themselves.
+    pub(crate) fn apart(&self) -> Self {
+        Self(self.0.as_ref().map(|all| all.iter().cloned().collect()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -116,6 +116,10 @@ impl Dial {
         self.name.clone()
     }
 
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
     pub(crate) fn is_encrypted(&self) -> bool {
         self.security.is_encrypted()
     }

@@ -8,8 +8,10 @@
 //! passes: the handler's task is aborted, which drops its future.
 
 mod handlers;
+mod refused;
 mod requests;
 
+use self::handlers::end;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,7 +79,9 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
-    /// Present where there are observers.
+    /// They hear of its calls.
+    observers: Observers,
+    /// Present where there are any.
     observation: Option<Box<Observation>>,
 }
 
@@ -89,6 +93,7 @@ impl ServerConnection {
         now: Instant,
     ) -> Self {
         let (sender, commands) = queue();
+        let observers = shared.observers.apart();
         Self {
             shared,
             peer,
@@ -101,6 +106,7 @@ impl ServerConnection {
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
+            observers,
             observation,
         }
     }
@@ -144,24 +150,28 @@ impl ServerConnection {
     }
 
     /// The end of a call in the table, from its handler or in its place.
-    fn finish(&mut self, connection: &mut Connection, stream: StreamId, mut finished: Finished) {
+    fn finish(&mut self, connection: &mut Connection, stream: StreamId, finished: Finished) {
         self.send(connection, stream);
         let Some(call) = self.calls.get_mut(stream) else {
             return;
         };
-        let head_sent = match std::mem::replace(&mut call.stage, Stage::Ending) {
+        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, Stage::Ending) {
             Stage::Ending => return,
-            Stage::Gathering(_) => false,
+            Stage::Gathering(gathering) => {
+                if let Err(status) = &finished.result {
+                    self.tell_unbegun(&gathering.request, status);
+                }
+                (false, None)
+            }
             Stage::Running(running) => {
                 if let Some(state) = &running.state {
                     state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
                 }
                 self.end_turn(running.turn);
-                running.head_sent
+                (running.head_sent, running.ledger)
             }
         };
-        answer::end(connection, stream, head_sent, &mut finished);
-        finished.end();
+        end(connection, stream, head_sent, finished, ledger.as_deref());
     }
 
     /// Ends a call's handler and leaves the call its place.
@@ -174,13 +184,13 @@ impl ServerConnection {
 
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
-        if let Some(Call {
-            stage: Stage::Running(running),
-            ..
-        }) = self.calls.remove(stream)
-        {
-            let turn = running.stop(why);
-            self.end_turn(turn);
+        match self.calls.remove(stream).map(|call| call.stage) {
+            Some(Stage::Running(running)) => {
+                let turn = running.stop(why);
+                self.end_turn(turn);
+            }
+            Some(Stage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
+            Some(Stage::Ending) | None => {}
         }
     }
 
@@ -246,7 +256,9 @@ impl Application for ServerConnection {
                 self.end_of_request(connection, stream, now);
             }
             Event::Reset { stream, .. } => {
-                self.take_fresh(stream);
+                if let Some(request) = self.take_fresh(stream) {
+                    self.tell_unbegun(&request, &cancelled());
+                }
                 self.remove(stream, cancelled);
             }
             Event::Closed { stream } => self.remove(stream, cancelled),
@@ -351,9 +363,14 @@ impl Application for ServerConnection {
 impl Drop for ServerConnection {
     /// A connection that is gone takes its calls with it.
     fn drop(&mut self) {
-        for call in self.calls.drain() {
-            if let Stage::Running(running) = call.stage {
-                running.stop(cancelled);
+        let calls: Vec<Call> = self.calls.drain().collect();
+        for call in calls {
+            match call.stage {
+                Stage::Running(running) => {
+                    running.stop(cancelled);
+                }
+                Stage::Gathering(gathering) => self.tell_unbegun(&gathering.request, &cancelled()),
+                Stage::Ending => {}
             }
         }
     }

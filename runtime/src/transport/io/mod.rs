@@ -47,11 +47,11 @@ impl Io {
 
     /// Whether TLS protects it.
     pub(crate) fn is_encrypted(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if let Self::Tls(_) = self {
-            return true;
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+            _ => false,
         }
-        false
     }
 
     /// Whether bytes that were written wait here for a flush: sockets keep none,
