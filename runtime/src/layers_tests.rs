@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["metadata"],
     &["status"],
     &["framing", "transport"],
+    &["observe"],
     &["call", "credentials"],
     &["channel", "server"],
     &["stub", "in_process", "codegen"],

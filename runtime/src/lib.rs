@@ -139,6 +139,7 @@ mod locks;
 mod memory_tests;
 mod metadata;
 mod method;
+mod observe;
 mod server;
 mod spare;
 mod status;
@@ -148,7 +149,6 @@ mod transport;
 mod upkeep_tests;
 
 pub use call::extensions::Extensions;
-pub use call::ledger::{EndedCall, Traffic};
 pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
@@ -173,6 +173,12 @@ pub use deadline::Deadline;
 pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
+pub use observe::close_reason::CloseReason;
+pub use observe::connection::{
+    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
+};
+pub use observe::ended_call::{EndedCall, RefusedCall, Traffic};
+pub use observe::observer::Observer;
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
     ServerInterceptor, Service, ServiceBuilder, ShutdownReport,

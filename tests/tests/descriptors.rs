@@ -36,12 +36,13 @@ impl Drop for Server {
     }
 }
 
-fn serve() -> (Server, String) {
+/// The server, its address, and what it prints.
+fn serve() -> (Server, String, impl BufRead) {
     let server = env!("CARGO_BIN_EXE_interop_server");
     let child = Command::new("sh")
         .args([
             "-c",
-            &format!("ulimit -n {DESCRIPTORS}; exec '{server}' --port=0"),
+            &format!("ulimit -n {DESCRIPTORS}; exec '{server}' --port=0 --tell_connections"),
         ])
         .stdout(Stdio::piped())
         .spawn()
@@ -52,7 +53,7 @@ fn serve() -> (Server, String) {
     printed.read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on ").unwrap();
     let address = address.to_owned();
-    (server, address)
+    (server, address, printed)
 }
 
 async fn call(stub: &TestServiceStub) -> Result<Empty, grpc_runtime::Status> {
@@ -62,7 +63,7 @@ async fn call(stub: &TestServiceStub) -> Result<Empty, grpc_runtime::Status> {
 
 #[tokio::test]
 async fn a_server_without_descriptors_serves_whom_it_has_and_later_the_others() {
-    let (server, address) = serve();
+    let (server, address, printed) = serve();
     let before = TestServiceStub::new(Channel::insecure(&address).unwrap());
     call(&before).await.unwrap();
     // The system accepts for the server, as many as its queue holds.
@@ -83,6 +84,10 @@ async fn a_server_without_descriptors_serves_whom_it_has_and_later_the_others() 
     for _ in 0..10 {
         call(&before).await.unwrap();
     }
+    // Its observers heard of it.
+    let mut lines = printed.lines().map_while(Result::ok);
+    let told = lines.find(|line| line.starts_with("cannot accept: "));
+    assert!(told.unwrap().contains("Too many open files"));
     drop(crowd);
     let after = TestServiceStub::new(Channel::insecure(&address).unwrap());
     call(&after).await.unwrap();

@@ -1,28 +1,20 @@
 //! What passed in one call, and who wants to hear of its end. Only a call that
-//! interceptors watch has one. It must never decide anything about its call.
+//! interceptors or observers watch has one. It must never decide anything about its call.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::command::Finished;
 use crate::clock;
 use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::observe::ended_call::{EndedCall, Traffic};
+use crate::observe::observer::Observers;
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
-
-/// What passed one way in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Traffic {
-    /// Messages.
-    pub messages: u64,
-    /// The bytes of their bodies, compressed where they were, without gRPC's
-    /// prefixes.
-    pub bytes: u64,
-}
 
 /// Traffic as it grows: written by the half that it counts, read by anyone.
 #[derive(Debug, Default)]
@@ -61,6 +53,8 @@ pub(crate) struct Ledger {
     pub(crate) received: Counter,
     method: Method,
     began: Instant,
+    /// They hear of it last.
+    observers: Observers,
     end: Mutex<End>,
 }
 
@@ -74,75 +68,14 @@ struct End {
     told: bool,
 }
 
-/// A call that has ended, as its caller saw it, or as its server left it.
-#[derive(Debug)]
-pub struct EndedCall<'a> {
-    method: Method,
-    peer: Option<&'a PeerAddress>,
-    elapsed: Duration,
-    result: Result<(), &'a Status>,
-    initial_metadata: &'a Metadata,
-    trailing_metadata: &'a Metadata,
-    sent: Traffic,
-    received: Traffic,
-}
-
-impl EndedCall<'_> {
-    /// The method that was called.
-    pub fn method(&self) -> Method {
-        self.method
-    }
-
-    /// Where the call went, or came from; `None` if it never left. Behind a proxy
-    /// that is the proxy.
-    pub fn peer(&self) -> Option<&PeerAddress> {
-        self.peer
-    }
-
-    /// The time from the start of the call to the moment when its caller saw the
-    /// end; on a server, from when the request was there until the handler had ended.
-    pub fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
-
-    /// How the call ended.
-    pub fn result(&self) -> Result<(), &Status> {
-        self.result
-    }
-
-    /// The code of [`result`](Self::result).
-    pub fn code(&self) -> Code {
-        self.result.err().map_or(Code::Ok, Status::code)
-    }
-
-    /// What the server sent ahead of its messages.
-    pub fn initial_metadata(&self) -> &Metadata {
-        self.initial_metadata
-    }
-
-    /// What the server sent behind its messages, or with its error.
-    pub fn trailing_metadata(&self) -> &Metadata {
-        self.trailing_metadata
-    }
-
-    /// The messages that this side sent.
-    pub fn sent(&self) -> Traffic {
-        self.sent
-    }
-
-    /// The messages that this side received.
-    pub fn received(&self) -> Traffic {
-        self.received
-    }
-}
-
 impl Ledger {
-    pub(crate) fn new(method: Method, now: Instant) -> Arc<Self> {
+    pub(crate) fn new(method: Method, now: Instant, observers: Observers) -> Arc<Self> {
         Arc::new(Self {
             sent: Counter::default(),
             received: Counter::default(),
             method,
             began: now,
+            observers,
             end: Mutex::default(),
         })
     }
@@ -167,7 +100,8 @@ impl Ledger {
         }
         drop(end);
         let status = Status::new(Code::Cancelled, "the call was cancelled by its caller");
-        self.tell(vec![listener], None, &Metadata::new(), Err(&status));
+        let none = Metadata::new();
+        tell(vec![listener], &self.ended(None, &none, Err(&status)));
     }
 
     /// The call ends, whatever its handler does.
@@ -187,6 +121,15 @@ impl Ledger {
         self.close(&Metadata::new(), Err(&status));
     }
 
+    /// It was answered with this.
+    pub(crate) fn close_answered(&self, finished: &Finished) {
+        let none = Metadata::new();
+        let metadata = finished.envelope.as_ref();
+        let initial = metadata.map_or(&none, |envelope| &envelope.initial);
+        let trailing = metadata.map_or(&none, |envelope| &envelope.trailing);
+        self.close(initial, finished.result.as_ref().map(|()| trailing));
+    }
+
     /// The caller has the call's end; who wanted to know hears of it once.
     pub(crate) fn close(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         let mut end = self.end();
@@ -195,18 +138,18 @@ impl Ledger {
         }
         let (listeners, peer) = (std::mem::take(&mut end.listeners), end.peer.take());
         drop(end);
-        self.tell(listeners, peer.as_ref(), initial, result);
+        let ended = self.ended(peer.as_ref(), initial, result);
+        tell(listeners, &ended);
+        self.observers.tell(|it| it.call_ended(&ended));
     }
 
-    /// The one that was added last hears first, as if they stood around the call.
-    fn tell(
+    fn ended<'a>(
         &self,
-        listeners: Vec<OnEnd>,
-        peer: Option<&PeerAddress>,
-        initial_metadata: &Metadata,
-        result: Result<&Metadata, &Status>,
-    ) {
-        let ended = EndedCall {
+        peer: Option<&'a PeerAddress>,
+        initial_metadata: &'a Metadata,
+        result: Result<&'a Metadata, &'a Status>,
+    ) -> EndedCall<'a> {
+        EndedCall {
             method: self.method,
             peer,
             elapsed: clock::now().saturating_duration_since(self.began),
@@ -215,10 +158,25 @@ impl Ledger {
             trailing_metadata: result.unwrap_or_else(Status::metadata),
             sent: self.sent.traffic(),
             received: self.received.traffic(),
-        };
-        for listener in listeners.into_iter().rev() {
-            // This may run in a destructor. The panic hook has told of it.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener(&ended)));
+        }
+    }
+}
+
+/// The one that was added last hears first, as if they stood around the call.
+fn tell(listeners: Vec<OnEnd>, ended: &EndedCall<'_>) {
+    for listener in listeners.into_iter().rev() {
+        // This may run in a destructor. The panic hook has told of it.
+        let _ = catch_unwind(AssertUnwindSafe(|| listener(ended)));
+    }
+}
+
+/// One that nobody has closed was broken off, with its handler or before it: its observers
+/// hear of every call.
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if !self.observers.is_empty() {
+            let text = "the call was cancelled, or its connection was lost";
+            self.close_broken_off(|| Status::new(Code::Cancelled, text));
         }
     }
 }

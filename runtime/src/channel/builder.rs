@@ -28,6 +28,7 @@ use crate::call::request_head::USER_AGENT;
 use crate::credentials::{CallCredentials, ChannelCredentials, ClientSecurity};
 use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
+use crate::observe::observer::{Observer, Observers};
 use crate::transport::Http2Options;
 use crate::transport::http2::options::UpkeepOptions;
 
@@ -99,6 +100,7 @@ pub struct ChannelBuilder {
     compression: Compression,
     encodings: Encodings,
     interceptors: Interceptors,
+    observers: Observers,
 }
 
 /// Where a channel is to lead.
@@ -143,6 +145,7 @@ impl ChannelBuilder {
             compression: Compression::Identity,
             encodings: Encodings::all(),
             interceptors: Interceptors::default(),
+            observers: Observers::default(),
         }
     }
 
@@ -208,6 +211,34 @@ impl ChannelBuilder {
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
         self.interceptors.push(interceptor);
+        self
+    }
+
+    /// Adds an [observer](Observer), which hears what happens to the channel's connections;
+    /// none unless called.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
+    /// use grpc_runtime::{Channel, ChannelCredentials, FailedConnection, Observer};
+    ///
+    /// struct Log;
+    ///
+    /// impl Observer for Log {
+    ///     fn connection_failed(&self, failed: &FailedConnection<'_>) {
+    ///         println!("{failed}");
+    ///     }
+    /// }
+    ///
+    /// let channel = Channel::builder("localhost:50051")?
+    ///     .observe(Log)
+    ///     .build(ChannelCredentials::insecure())?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(observer);
         self
     }
 
@@ -388,7 +419,14 @@ impl ChannelBuilder {
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
         let common = Common {
-            dial: Dial::new(self.connects, naming, authority, self.connect_timeout, name)?,
+            dial: Dial::new(
+                self.connects,
+                naming,
+                authority,
+                self.connect_timeout,
+                name,
+                self.observers,
+            )?,
             http2: self.http2,
             upkeep: self.upkeep,
             backoff: self.backoff,

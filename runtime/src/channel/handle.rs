@@ -14,6 +14,7 @@ use super::shared::Shared;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::method::Method;
+use crate::observe::observer::Observers;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -84,7 +85,11 @@ impl Channel {
 
     /// Whether calls have to keep a ledger.
     pub(crate) fn is_watched(&self) -> bool {
-        !self.interceptors.is_empty()
+        !self.interceptors.is_empty() || !self.observers().is_empty()
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        self.shared.common.dial.observers()
     }
 
     /// For calls that have no deadline.

@@ -96,9 +96,9 @@ impl CallConfig {
 /// Asks a selector, whatever it does.
 pub(super) fn select(
     selector: &dyn ConfigSelector,
-    call: &PickArgs<'_>,
+    call: PickArgs<'_>,
 ) -> Result<CallConfig, Status> {
-    let selected = catch_unwind(AssertUnwindSafe(|| selector.select(call)));
+    let selected = catch_unwind(AssertUnwindSafe(|| selector.select(&call)));
     let selected = selected
         .unwrap_or_else(|_| {
             let text = "the config selector of the channel's resolver panicked";

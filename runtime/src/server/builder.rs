@@ -17,6 +17,7 @@ use super::service::Service;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
+use crate::observe::observer::{Observer, Observers};
 use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
@@ -34,6 +35,7 @@ pub struct ServerBuilder {
     encodings: Encodings,
     memory_limit: usize,
     guards: Guards,
+    observers: Observers,
     needs_address: bool,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
@@ -49,6 +51,7 @@ impl Default for ServerBuilder {
             encodings: Encodings::all(),
             memory_limit: MEMORY_LIMIT,
             guards: Guards::default(),
+            observers: Observers::default(),
             needs_address: true,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
@@ -157,6 +160,29 @@ impl ServerBuilder {
         ask: impl Fn(&Incoming<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.guards.push(ask);
+        self
+    }
+
+    /// Adds an [observer](Observer), which hears what happens to the server's connections,
+    /// those [in process](crate::Channel::in_process) among them; none unless called.
+    ///
+    /// ```
+    /// use grpc_runtime::{ClosedConnection, Observer, Server};
+    ///
+    /// struct Log;
+    ///
+    /// impl Observer for Log {
+    ///     fn connection_closed(&self, closed: &ClosedConnection<'_>) {
+    ///         println!("{} {}", closed.connection().peer(), closed.reason());
+    ///     }
+    /// }
+    ///
+    /// let server = Server::builder().observe(Log);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(observer);
         self
     }
 
@@ -319,6 +345,7 @@ impl ServerBuilder {
             upkeep: self.upkeep,
             chance: Chance::default(),
             calls_cut: AtomicUsize::new(0),
+            observers: self.observers,
         };
         Ok((Arc::new(shared), self.http2))
     }

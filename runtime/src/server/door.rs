@@ -4,6 +4,7 @@
 use std::fmt;
 #[cfg(feature = "tls")]
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "tls")]
 use std::pin::pin;
@@ -22,6 +23,8 @@ use super::context::Peer;
 use super::incoming::Incoming;
 use crate::clock;
 use crate::credentials::ServerSecurity;
+use crate::observe::connection::{ConnectionRole, ConnectionStep};
+use crate::observe::observation::{self, Failure, Observation};
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
@@ -83,11 +86,21 @@ impl Door {
     /// Lets a stream in, or drops it. Whatever panics here is about this stream alone:
     /// it is dropped, and whoever brought it goes on.
     pub(super) fn enter(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            if self.guards.let_in(&io, &address) {
-                self.secure(io, address, security);
-            }
-        }));
+        let guards = AssertUnwindSafe(|| self.guards.let_in(&io, &address));
+        if !catch_unwind(guards).unwrap_or(false) {
+            let refused = Failure {
+                step: ConnectionStep::Admission,
+                reason: "a function of ServerBuilder::on_accept refused it, or panicked",
+                source: None,
+            };
+            return fail(&self.shared, &address, &refused, clock::now());
+        }
+        let _ = catch_unwind(AssertUnwindSafe(|| self.secure(io, address, security)));
+    }
+
+    /// A listener has an error for a connection.
+    pub(super) fn cannot_accept(&self, error: &io::Error) {
+        self.shared.observers.tell(|it| it.accept_failed(error));
     }
 
     fn secure(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
@@ -111,12 +124,24 @@ impl Door {
                         Poll::Ready(_) => Poll::Ready(None),
                         Poll::Pending => secured.as_mut().poll(cx).map(Some),
                     });
-                    // A client that failed has been told by an alert.
-                    if let Some(Ok(Ok((io, identity)))) = secured.await {
-                        let peer = Peer { address, identity };
-                        let driver = serve_connection(io, peer, shared, http2, begun);
-                        connections.run(&runtime, driver);
-                    }
+                    let failed = match secured.await {
+                        Some(Ok(Ok((io, identity)))) => {
+                            let peer = Peer { address, identity };
+                            let driver = serve_connection(io, peer, shared, http2, begun);
+                            return connections.run(&runtime, driver);
+                        }
+                        // A client that failed has been told by an alert.
+                        Some(Ok(Err(error))) => error,
+                        Some(Err(_)) => tls::HandshakeError::of_silence(limit),
+                        None => tls::HandshakeError::of_ours("the server is shutting down"),
+                    };
+                    let (reason, source) = (failed.to_string(), failed.into_source());
+                    let failure = Failure {
+                        step: ConnectionStep::Tls,
+                        reason: &reason,
+                        source: source.as_deref(),
+                    };
+                    fail(&shared, &address, &failure, begun);
                 });
             }
         }
@@ -130,6 +155,15 @@ impl Door {
     pub(super) fn close(&self) {
         #[cfg(feature = "tls")]
         self.is_closed.send_replace(true);
+    }
+}
+
+/// Tells of a stream that came to no connection.
+fn fail(shared: &ServerShared, address: &PeerAddress, failure: &Failure<'_>, begun: Instant) {
+    let observers = &shared.observers;
+    if !observers.is_empty() {
+        let role = ConnectionRole::Server;
+        observation::failed(observers, role, address, failure, begun, clock::now());
     }
 }
 
@@ -149,6 +183,9 @@ pub(crate) fn serve_connection(
     let mut connection = Connection::new(Role::Server, http2, begun);
     connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
-    let calls = ServerConnection::new(shared, peer, clock::now());
+    let (address, is_encrypted) = (Some(peer.address.clone()), io.is_encrypted());
+    let role = ConnectionRole::Server;
+    let observation = Observation::begin(&shared.observers, role, address, is_encrypted, begun);
+    let calls = ServerConnection::new(shared, peer, observation, clock::now());
     Driver::new(io, connection, calls)
 }

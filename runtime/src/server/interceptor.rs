@@ -13,12 +13,12 @@ use super::context::Context;
 use super::handler::{Input, Invocation, Route, panic_of, panicked};
 use crate::call::command::Finished;
 use crate::call::envelope::Envelope;
-use crate::call::ledger::{EndedCall, Ledger, Traffic};
+use crate::call::ledger::Ledger;
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::framing::{PREFIX_LEN, Payload};
-use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::observe::ended_call::{EndedCall, Traffic};
 use crate::status::{Code, Status};
 
 /// Stands around the handlers of a server, or of one of its services: it sees
@@ -274,11 +274,7 @@ impl End {
         let Some(ledger) = self.ledger.take_if(|ledger| !ledger.is_broken_off()) else {
             return;
         };
-        let none = Metadata::new();
-        let metadata = finished.envelope.as_ref();
-        let initial = metadata.map_or(&none, |envelope| &envelope.initial);
-        let trailing = metadata.map_or(&none, |envelope| &envelope.trailing);
-        ledger.close(initial, finished.result.as_ref().map(|()| trailing));
+        ledger.close_answered(finished);
     }
 }
 

@@ -198,7 +198,10 @@ async fn accept(listener: Listener, security: ServerSecurity, door: Arc<Door>) {
             Ok((io, address)) => door.enter(io, address, &security),
             // The client left before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                door.cannot_accept(&error);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -199,7 +199,10 @@ impl Call {
             ..Coding::default()
         };
         let watched = self.channel.is_watched();
-        let ledger = watched.then(|| Ledger::new(self.method, clock::now()));
+        let ledger = watched.then(|| {
+            let observers = self.channel.observers().clone();
+            Ledger::new(self.method, clock::now(), observers)
+        });
         let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
         let error = self.error.take().or_else(|| {
             if !self.has_time {

@@ -93,6 +93,8 @@ pub(crate) trait Application {
     fn flush(&mut self, connection: &mut Connection, now: Instant);
     fn next_timeout(&self) -> Option<Instant>;
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant);
+    /// The connection has ended.
+    fn on_closed(&mut self, _connection: &mut Connection, _closed: &Closed, _now: Instant) {}
 }
 
 /// Why a connection ended.
@@ -204,6 +206,16 @@ impl<A: Application> Driver<A> {
 
     /// Runs until nothing moves or the connection ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        let polled = self.poll_turns(cx);
+        if let Poll::Ready(closed) = &polled {
+            let now = clock::now();
+            self.application
+                .on_closed(&mut self.connection, closed, now);
+        }
+        polled
+    }
+
+    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         if self.connection.output().is_bare() {
             let buffer = take_spare(&SPARE_OUTPUT).unwrap_or_default();
             self.connection.lend_output_buffer(buffer);

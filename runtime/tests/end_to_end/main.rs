@@ -23,6 +23,7 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod observers;
 mod options;
 mod outlier;
 mod proxies;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::open::Open;
-use crate::call::ledger::EndedCall;
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::observe::ended_call::EndedCall;
 use crate::status::Status;
 
 /// Sees each call of a channel before it goes out, may change or refuse it, and

@@ -75,7 +75,7 @@ impl Terms {
         let Some(selector) = &self.selector else {
             return open.settle(self.of(&open.method), now);
         };
-        let selected = select(&**selector, &PickArgs::of(open))?;
+        let selected = select(&**selector, PickArgs::of(open))?;
         open.attributes = selected.attributes;
         let method = open.method;
         let terms = match &selected.method_config {

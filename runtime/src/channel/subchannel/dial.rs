@@ -19,12 +19,16 @@ use super::race::race;
 use super::security::Security;
 use crate::channel::address::{Address, Destination};
 use crate::channel::error::ChannelError;
+use crate::clock;
+use crate::observe::connection::ConnectionRole;
+use crate::observe::observation::Observation;
+use crate::observe::observer::Observers;
 use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
 use crate::transport::io::tls;
-use crate::transport::{ByteStream, Http2Options};
+use crate::transport::{ByteStream, Http2Options, PeerAddress};
 
 /// An attempt to connect to an address may take so long unless it is said (gRPC's
 /// minimum connect timeout).
@@ -68,6 +72,7 @@ pub(crate) struct Dial {
     name: String,
     /// The name is not that of an address.
     is_name: bool,
+    observers: Observers,
 }
 
 /// A connection that was made.
@@ -76,6 +81,7 @@ pub(super) struct Dialled {
     pub(super) greeting: Box<Driver<Greeting>>,
     pub(super) destination: Destination,
     pub(super) identity: Arc<Identity>,
+    pub(super) observation: Option<Box<Observation>>,
 }
 
 impl Dial {
@@ -86,6 +92,7 @@ impl Dial {
         authority: &str,
         timeout: Duration,
         (name, is_name): (String, bool),
+        observers: Observers,
     ) -> Result<Self, ChannelError> {
         let (security, identity) = naming.settle(authority)?;
         Ok(Self {
@@ -96,6 +103,7 @@ impl Dial {
             timeout,
             name,
             is_name,
+            observers,
         })
     }
 
@@ -106,6 +114,10 @@ impl Dial {
 
     pub(crate) fn name(&self) -> String {
         self.name.clone()
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -127,14 +139,25 @@ impl Dial {
     ) -> Result<Dialled, Status> {
         let has_others = destinations.len() > 1;
         let attempts = destinations.into_iter().map(async |destination| {
+            let began = clock::now();
             let attempt = self.attempt(&destination, http2, has_others);
             match attempt.await {
-                Ok((greeting, identity)) => Ok(Dialled {
-                    greeting: Box::new(greeting),
-                    destination,
-                    identity,
-                }),
-                Err(failure) => Err((destination.address.to_string(), failure)),
+                Ok((greeting, identity)) => {
+                    let (peer, is_encrypted) = (greeting.peer(), self.is_encrypted());
+                    let (observers, role) = (&self.observers, ConnectionRole::Client);
+                    Ok(Dialled {
+                        observation: Observation::begin(observers, role, peer, is_encrypted, began),
+                        greeting: Box::new(greeting),
+                        destination,
+                        identity,
+                    })
+                }
+                Err(failure) => {
+                    if !self.observers.is_empty() {
+                        failure.tell(&self.observers, &peer_of(&destination.address), began);
+                    }
+                    Err((destination.address.to_string(), failure))
+                }
             }
         });
         race(attempts)
@@ -209,6 +232,15 @@ impl Dial {
             }
             _ => Err(unsupported(address)),
         }
+    }
+}
+
+/// As observers know it.
+fn peer_of(address: &Address) -> PeerAddress {
+    match address {
+        Address::Tcp(address) => PeerAddress::Tcp(*address),
+        Address::Unix(_) | Address::UnixAbstract(_) => PeerAddress::Unix,
+        Address::Other(name) => PeerAddress::Other(Arc::clone(name)),
     }
 }
 

@@ -4,10 +4,15 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::error::ChannelError;
+use crate::clock;
+use crate::observe::connection::{ConnectionRole, ConnectionStep};
+use crate::observe::observation;
+use crate::observe::observer::Observers;
 use crate::status::{Code, Phase, Status};
+use crate::transport::PeerAddress;
 use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
 use crate::transport::io::tls::HandshakeError;
@@ -30,6 +35,15 @@ impl Step {
             Phase::Connect
         } else {
             Phase::Handshake
+        }
+    }
+
+    fn observed(self) -> ConnectionStep {
+        match self {
+            Self::Connect => ConnectionStep::Connect,
+            #[cfg(feature = "tls")]
+            Self::Tls => ConnectionStep::Tls,
+            Self::Http2 => ConnectionStep::Http2,
         }
     }
 
@@ -108,6 +122,17 @@ impl Failure {
             reason,
             source,
         }
+    }
+
+    /// Tells observers of it.
+    pub(super) fn tell(&self, observers: &Observers, peer: &PeerAddress, began: Instant) {
+        let failure = observation::Failure {
+            step: self.step.observed(),
+            reason: &self.reason,
+            source: self.source.as_deref(),
+        };
+        let role = ConnectionRole::Client;
+        observation::failed(observers, role, peer, &failure, began, clock::now());
     }
 
     pub(super) fn timeout(step: Step, after: Duration) -> Self {

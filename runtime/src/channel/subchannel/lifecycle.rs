@@ -154,9 +154,10 @@ impl Lifecycle {
             greeting,
             destination,
             identity,
+            observation,
         } = dialled;
         let (peer, waits) = (greeting.peer(), self.common.backoff);
-        let application = ClientConnection::new(identity, peer, calls, waits);
+        let application = ClientConnection::new(identity, peer, calls, waits, observation);
         // It is large, and this task has room for it in each of its turns otherwise.
         let mut driver = Box::new(greeting.hand_over(application));
         let mut destination = Some(destination);

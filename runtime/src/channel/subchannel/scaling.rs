@@ -30,13 +30,15 @@ pub(super) const FLEETING: Duration = Duration::from_secs(1);
 /// Turns of one poll, before others on this thread have theirs.
 const TURNS: usize = 32;
 
+type Dialling = dyn Future<Output = Result<Dialled, Status>> + Send;
+
 /// All connections of a subchannel but the first, in whose queue the calls wait.
 pub(super) struct Scaling {
     common: Arc<Common>,
     closed: Arc<Connectivity>,
     /// The oldest first.
     lines: Vec<Line>,
-    dial: Option<Pin<Box<dyn Future<Output = Result<Dialled, Status>> + Send>>>,
+    dial: Option<Pin<Box<Dialling>>>,
     began: Instant,
     backoff: Backoff,
     /// None is made before this.
@@ -169,10 +171,11 @@ impl Scaling {
                     greeting,
                     destination,
                     identity,
+                    observation,
                 } = dialled;
                 let (peer, calls) = (greeting.peer(), unopened.of_another());
                 let waits = self.common.backoff;
-                let application = ClientConnection::new(identity, peer, calls, waits);
+                let application = ClientConnection::new(identity, peer, calls, waits, observation);
                 let mut driver = Box::new(greeting.hand_over(application));
                 driver.connection().keep_up(keepalive, clock::now());
                 self.lines.push(Line {

@@ -8,13 +8,13 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 use super::ServerConnection;
-use crate::call::command::Link;
+use crate::call::command::{Finished, Link};
 use crate::call::early_head::EarlyHead;
 use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
-use crate::framing::Payload;
+use crate::framing::{PREFIX_LEN, Payload};
 use crate::method::Shape;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
@@ -41,7 +41,15 @@ impl ServerConnection {
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let weight = route.weight();
-        let ledger = route.is_watched.then(|| Ledger::new(route.method, now));
+        let is_watched = route.is_watched || !self.observers.is_empty();
+        let ledger = is_watched.then(|| {
+            let ledger = Ledger::new(route.method, now, self.observers.clone());
+            ledger.set_peer(Some(self.peer.address.clone()));
+            if let Some(message) = &message {
+                ledger.received.set_one(message.len());
+            }
+            ledger
+        });
         let state = (shape.client_streams || shape.server_streams).then(|| {
             let send_buffer = connection.options().send_buffer;
             let state = CallState::new(send_buffer, sends, receives, ledger.clone());
@@ -104,9 +112,14 @@ impl ServerConnection {
         };
         match begun {
             // A unary response, so nobody else knows of the call.
-            Begun::Finished(mut finished) if running.state.is_none() => {
-                answer::end(connection, stream, false, &mut finished);
-                finished.end();
+            Begun::Finished(finished) if running.state.is_none() => {
+                end(
+                    connection,
+                    stream,
+                    false,
+                    finished,
+                    running.ledger.as_deref(),
+                );
                 if connection.has_queued(stream) {
                     self.calls.insert(stream, Stage::Ending, request.deadline);
                 }
@@ -168,6 +181,24 @@ impl ServerConnection {
             stream,
         }
     }
+}
+
+/// Ends a call with its handler's word, of which its observers hear as it was sent.
+pub(super) fn end(
+    connection: &mut Connection,
+    stream: StreamId,
+    head_sent: bool,
+    mut finished: Finished,
+    ledger: Option<&Ledger>,
+) {
+    if let (Some(ledger), Some(message)) = (ledger, &finished.message) {
+        ledger.sent.set_one(message.len() - PREFIX_LEN);
+    }
+    answer::end(connection, stream, head_sent, &mut finished);
+    if let Some(ledger) = ledger {
+        ledger.close_answered(&finished);
+    }
+    finished.end();
 }
 
 /// For a connection whose task runs, so that there is a runtime.

@@ -8,8 +8,10 @@
 //! passes: the handler's task is aborted, which drops its future.
 
 mod handlers;
+mod refused;
 mod requests;
 
+use self::handlers::end;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,8 +33,10 @@ use crate::call::state::Outgoing;
 use crate::chance::Chance;
 use crate::clock;
 use crate::framing::{Encodings, Side};
+use crate::observe::observation::Observation;
+use crate::observe::observer::Observers;
 use crate::status::{Code, Status};
-use crate::transport::driver::Application;
+use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
@@ -53,6 +57,7 @@ pub(crate) struct ServerShared {
     pub(crate) chance: Chance,
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
+    pub(crate) observers: Observers,
 }
 
 /// The calls of one connection.
@@ -74,11 +79,21 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
+    /// They hear of its calls.
+    observers: Observers,
+    /// Present where there are any.
+    observation: Option<Box<Observation>>,
 }
 
 impl ServerConnection {
-    pub(crate) fn new(shared: Arc<ServerShared>, peer: Peer, now: Instant) -> Self {
+    pub(crate) fn new(
+        shared: Arc<ServerShared>,
+        peer: Peer,
+        observation: Option<Box<Observation>>,
+        now: Instant,
+    ) -> Self {
         let (sender, commands) = queue();
+        let observers = shared.observers.apart();
         Self {
             shared,
             peer,
@@ -91,6 +106,8 @@ impl ServerConnection {
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
+            observers,
+            observation,
         }
     }
 
@@ -133,24 +150,28 @@ impl ServerConnection {
     }
 
     /// The end of a call in the table, from its handler or in its place.
-    fn finish(&mut self, connection: &mut Connection, stream: StreamId, mut finished: Finished) {
+    fn finish(&mut self, connection: &mut Connection, stream: StreamId, finished: Finished) {
         self.send(connection, stream);
         let Some(call) = self.calls.get_mut(stream) else {
             return;
         };
-        let head_sent = match std::mem::replace(&mut call.stage, Stage::Ending) {
+        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, Stage::Ending) {
             Stage::Ending => return,
-            Stage::Gathering(_) => false,
+            Stage::Gathering(gathering) => {
+                if let Err(status) = &finished.result {
+                    self.tell_unbegun(&gathering.request, status);
+                }
+                (false, None)
+            }
             Stage::Running(running) => {
                 if let Some(state) = &running.state {
                     state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
                 }
                 self.end_turn(running.turn);
-                running.head_sent
+                (running.head_sent, running.ledger)
             }
         };
-        answer::end(connection, stream, head_sent, &mut finished);
-        finished.end();
+        end(connection, stream, head_sent, finished, ledger.as_deref());
     }
 
     /// Ends a call's handler and leaves the call its place.
@@ -163,13 +184,13 @@ impl ServerConnection {
 
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
-        if let Some(Call {
-            stage: Stage::Running(running),
-            ..
-        }) = self.calls.remove(stream)
-        {
-            let turn = running.stop(why);
-            self.end_turn(turn);
+        match self.calls.remove(stream).map(|call| call.stage) {
+            Some(Stage::Running(running)) => {
+                let turn = running.stop(why);
+                self.end_turn(turn);
+            }
+            Some(Stage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
+            Some(Stage::Ending) | None => {}
         }
     }
 
@@ -235,7 +256,9 @@ impl Application for ServerConnection {
                 self.end_of_request(connection, stream, now);
             }
             Event::Reset { stream, .. } => {
-                self.take_fresh(stream);
+                if let Some(request) = self.take_fresh(stream) {
+                    self.tell_unbegun(&request, &cancelled());
+                }
                 self.remove(stream, cancelled);
             }
             Event::Closed { stream } => self.remove(stream, cancelled),
@@ -244,7 +267,11 @@ impl Application for ServerConnection {
                     state.sent(bytes);
                 }
             }
-            Event::GoAway { .. } => {}
+            Event::GoAway { code, debug } => {
+                if let Some(observation) = &mut self.observation {
+                    observation.hear_go_away(connection, code.0, &debug);
+                }
+            }
             Event::Report => {
                 self.settle();
                 self.calls.report(connection, now);
@@ -274,6 +301,9 @@ impl Application for ServerConnection {
         cx: &mut TaskContext<'_>,
     ) -> bool {
         self.settle();
+        if let Some(observation) = &mut self.observation {
+            observation.look(connection, now);
+        }
         self.call_count.set(self.calls.len());
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
@@ -322,14 +352,25 @@ impl Application for ServerConnection {
             }
         }
     }
+
+    fn on_closed(&mut self, connection: &mut Connection, closed: &Closed, now: Instant) {
+        if let Some(observation) = &mut self.observation {
+            observation.end(connection, closed, now);
+        }
+    }
 }
 
 impl Drop for ServerConnection {
     /// A connection that is gone takes its calls with it.
     fn drop(&mut self) {
-        for call in self.calls.drain() {
-            if let Stage::Running(running) = call.stage {
-                running.stop(cancelled);
+        let calls: Vec<Call> = self.calls.drain().collect();
+        for call in calls {
+            match call.stage {
+                Stage::Running(running) => {
+                    running.stop(cancelled);
+                }
+                Stage::Gathering(gathering) => self.tell_unbegun(&gathering.request, &cancelled()),
+                Stage::Ending => {}
             }
         }
     }

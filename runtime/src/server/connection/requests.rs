@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::refused::status_of_http;
 use super::{ServerConnection, expired};
 use crate::call::command::Finished;
 use crate::call::envelope::{CallCompression, Envelope};
@@ -34,17 +35,21 @@ impl ServerConnection {
             let text = "the request's metadata is above the server's limit \
                         (Http2Options::max_header_list_size)";
             let status = Status::new(Code::ResourceExhausted, text);
-            return answer::refuse(connection, stream, status);
+            return self.refuse_head(connection, stream, fields, status);
         }
         let mut envelope = Envelope::take();
         let takes = self.shared.encodings;
         let received = match ReceivedRequest::read(fields, takes, &mut envelope.request) {
             Ok(received) => received,
-            Err(Refusal::Grpc(status)) => return answer::refuse(connection, stream, status),
+            Err(Refusal::Grpc(status)) => {
+                return self.refuse_head(connection, stream, fields, status);
+            }
             Err(Refusal::Encoding(status)) => {
+                self.tell_head(fields, &status);
                 return answer::refuse_encoding(connection, stream, takes, status);
             }
             Err(Refusal::Http(http, text)) => {
+                self.tell_head(fields, &status_of_http(http, text));
                 return answer::refuse_http(connection, stream, http, text);
             }
         };
@@ -53,7 +58,7 @@ impl ServerConnection {
             Ok(route) => route,
             Err(status) => {
                 let Some(unknown) = router.unknown() else {
-                    return answer::refuse(connection, stream, status);
+                    return self.refuse_head(connection, stream, fields, status);
                 };
                 let path = String::from_utf8_lossy(received.path).into();
                 envelope.extensions.insert(Unknown { path, status });
@@ -64,7 +69,7 @@ impl ServerConnection {
             .timeout
             .and_then(|timeout| Deadline::after(now, timeout));
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
-            return answer::refuse(connection, stream, expired());
+            return self.refuse_head(connection, stream, fields, expired());
         }
         let wanted = router.compression(route);
         envelope.compression =
@@ -82,7 +87,7 @@ impl ServerConnection {
                 self.half_close(stream);
             }
         } else if end_stream {
-            answer::refuse(connection, stream, no_message());
+            self.refuse(connection, &request, no_message());
         } else {
             self.fresh.push_back(request);
         }
@@ -208,7 +213,7 @@ impl ServerConnection {
             .and_then(|message| message.ok_or_else(no_message))
         {
             Ok(message) => self.start(connection, request, Some(message), now),
-            Err(status) => answer::refuse(connection, stream, status),
+            Err(status) => self.refuse(connection, &request, status),
         }
     }
 

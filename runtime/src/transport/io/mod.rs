@@ -45,6 +45,15 @@ impl Io {
         }
     }
 
+    /// Whether TLS protects it.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether bytes that were written wait here for a flush: sockets keep none,
     /// TLS keeps records that its socket did not take, and of a user's stream nobody
     /// knows, so that each write to it wants one.

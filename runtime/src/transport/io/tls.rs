@@ -141,6 +141,19 @@ impl HandshakeError {
         })
     }
 
+    /// The peer did not come to an end in this time.
+    pub(crate) fn of_silence(limit: Duration) -> Self {
+        Self::of_ours(format!("the handshake did not end within {limit:?}"))
+    }
+
+    /// It is this side that has ended it.
+    pub(crate) fn of_ours(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+        }
+    }
+
     pub(crate) fn into_source(self) -> Option<Box<dyn Error + Send + Sync>> {
         self.source
     }

@@ -3,7 +3,8 @@
 //! `--tls_cert_file` and `--tls_key_file`. For the tests of fleets it also takes
 //!
 //! - `--host=HOST`: where it listens; `[::]` unless set.
-//! - `--tell_connections`: a line is printed for each connection that it accepts.
+//! - `--tell_connections`: a line is printed for each connection that it accepts, and for
+//!   each error of its listener.
 //! - `--server_id=NAME`: who answers, where a request asks for it; `rust-PID` unless set.
 //! - `--fail_percent=N`: that share of the unary calls fails with `UNAVAILABLE`; 0
 //!   unless set.
@@ -27,11 +28,20 @@ mod service;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grpc_runtime::{Http2Options, Server};
+use grpc_runtime::{Http2Options, Observer, Server};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
 grpc_runtime::include_proto!("grpc.testing");
+
+/// Tells what is wrong with the listener.
+struct Listening;
+
+impl Observer for Listening {
+    fn accept_failed(&self, error: &std::io::Error) {
+        println!("cannot accept: {error}");
+    }
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -56,6 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             println!("accepted {}", incoming.peer());
             true
         });
+        builder = builder.observe(Listening);
     }
     let out_of_band = Arc::new(member.out_of_band());
     let member = Arc::new(member);

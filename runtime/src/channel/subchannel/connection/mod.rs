@@ -28,6 +28,7 @@ use crate::channel::call::open::Open;
 use crate::channel::call::response::Response;
 use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
+use crate::observe::observation::Observation;
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
@@ -63,6 +64,8 @@ pub(crate) struct ClientConnection {
     pub(crate) pinged_too_often: bool,
     /// The server has answered a call.
     pub(crate) has_answered: bool,
+    /// Present where there are observers.
+    observation: Option<Box<Observation>>,
 }
 
 impl ClientConnection {
@@ -71,6 +74,7 @@ impl ClientConnection {
         peer: Option<PeerAddress>,
         unopened: Unopened,
         waits: Waits,
+        observation: Option<Box<Observation>>,
     ) -> Self {
         let (sender, commands) = queue();
         Self {
@@ -88,6 +92,7 @@ impl ClientConnection {
             go_away: None,
             pinged_too_often: false,
             has_answered: false,
+            observation,
         }
     }
 
@@ -117,6 +122,9 @@ impl ClientConnection {
             connection.reset(stream, ErrorCode::CANCEL);
         }
         connection.drain(now);
+        if let Some(observation) = &mut self.observation {
+            observation.look(connection, now);
+        }
     }
 
     // --- requests ----------------------------------------------------------------
@@ -353,6 +361,9 @@ impl Application for ClientConnection {
                 }
             }
             Event::GoAway { code, debug } => {
+                if let Some(observation) = &mut self.observation {
+                    observation.hear_go_away(connection, code.0, &debug);
+                }
                 self.on_go_away(connection.keepalive_time(), code, &debug);
             }
             Event::Report => self.report(connection, now),
@@ -375,6 +386,9 @@ impl Application for ClientConnection {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> bool {
+        if let Some(observation) = &mut self.observation {
+            observation.look(connection, now);
+        }
         let mut batch = std::mem::take(&mut self.batch);
         let taken = self.commands.poll_take(&mut batch, cx);
         for command in batch.drain(..) {
@@ -439,6 +453,12 @@ impl Application for ClientConnection {
             self.deadlines.remove(&(deadline, stream));
             let status = self.expired(stream, connection.is_established());
             self.fail(connection, stream, status, now);
+        }
+    }
+
+    fn on_closed(&mut self, connection: &mut Connection, closed: &Closed, now: Instant) {
+        if let Some(observation) = &mut self.observation {
+            observation.end(connection, closed, now);
         }
     }
 }

@@ -26,7 +26,7 @@ fn with(open: Box<Open>) -> (Connection, ClientConnection) {
     let (hub, _) = queue();
     let unopened = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into());
     let mut application =
-        ClientConnection::new(Arc::new(identity), None, unopened, Waits::default());
+        ClientConnection::new(Arc::new(identity), None, unopened, Waits::default(), None);
     assert!(asks.send(Ask::Open(open)).is_ok());
     let mut cx = Context::from_waker(Waker::noop());
     application.poll_commands(&mut connection, now, &mut cx);

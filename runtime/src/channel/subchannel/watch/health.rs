@@ -34,7 +34,7 @@ impl Health {
         }
     }
 
-    pub(super) fn of(response: &HealthCheckResponse, service: &str) -> Self {
+    pub(super) fn of(response: HealthCheckResponse, service: &str) -> Self {
         let said = match ServingStatus::try_from(response.status) {
             Ok(ServingStatus::Serving) => return Self::Serving,
             Ok(status) => status.as_str_name().to_owned(),

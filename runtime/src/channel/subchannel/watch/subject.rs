@@ -69,7 +69,7 @@ impl Subject {
         Ok(match self {
             Self::Health(service) => {
                 let next = reader.next_message::<HealthCheckResponse>(MOST)?;
-                next.map(|(response, ..)| Word::Health(Health::of(&response, service)))
+                next.map(|(response, ..)| Word::Health(Health::of(response, service)))
             }
             Self::Load(_) => {
                 let next = reader.next_message::<LoadReport>(MOST)?;

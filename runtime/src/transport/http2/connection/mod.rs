@@ -154,6 +154,8 @@ pub(crate) struct Connection {
     partial_block: Option<PartialBlock>,
     partial_data: Option<PartialData>,
     drain: Drain,
+    /// What the first GOAWAY of this side says.
+    said_go_away: Option<ConnectionError>,
     peer_going_away: bool,
     budgets: Budgets,
     /// Calls that were answered and cut before a byte of their body came, since the
@@ -206,6 +208,7 @@ impl Connection {
             partial_block: None,
             partial_data: None,
             drain: Drain::No,
+            said_go_away: None,
             peer_going_away: false,
             budgets: Budgets::new(options.control_burst, options.reset_burst, now),
             unpaid: 0,
@@ -390,7 +393,14 @@ impl Connection {
             && self.output.is_empty()
     }
 
-    fn go_away(&mut self, last_stream_id: StreamId, code: ErrorCode, reason: &str) {
+    /// What this side says in GOAWAY, from when it takes no more calls.
+    pub(crate) fn said_go_away(&self) -> Option<&ConnectionError> {
+        self.said_go_away.as_ref()
+    }
+
+    fn go_away(&mut self, last_stream_id: StreamId, code: ErrorCode, reason: &'static str) {
+        let said = ConnectionError::new(code, reason);
+        self.said_go_away.get_or_insert(said);
         frame::GoAway {
             last_stream_id,
             code,

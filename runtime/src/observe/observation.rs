@@ -1,0 +1,171 @@
+//! One connection and its observers, who hear of its beginning and of its end once. It
+//! tells what its owner says, and what it sees in the connection itself.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::close_reason::CloseReason;
+use super::connection::{
+    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
+};
+use super::observer::Observers;
+use crate::clock;
+use crate::transport::PeerAddress;
+use crate::transport::driver::Closed;
+use crate::transport::http2::connection::Connection;
+
+/// The next connection's number.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// What is told of one connection. Dropped while it is open, it was dropped.
+#[derive(Debug)]
+pub(crate) struct Observation {
+    observers: Observers,
+    connection: ObservedConnection,
+    /// When the attempt began, and then when it was opened.
+    since: Instant,
+    stage: Stage,
+    has_told_go_away: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// HTTP/2 is not agreed on.
+    Begins,
+    Open,
+    Over,
+}
+
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub(crate) struct Failure<'a> {
+    pub(crate) step: ConnectionStep,
+    pub(crate) reason: &'a str,
+    pub(crate) source: Option<&'a (dyn Error + Send + Sync + 'static)>,
+}
+
+impl Observation {
+    /// Of a connection whose byte stream is there since `began`; nothing where nobody
+    /// wants to know.
+    pub(crate) fn begin(
+        observers: &Observers,
+        role: ConnectionRole,
+        peer: Option<PeerAddress>,
+        is_encrypted: bool,
+        began: Instant,
+    ) -> Option<Box<Self>> {
+        if observers.is_empty() {
+            return None;
+        }
+        let connection = ObservedConnection {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            role,
+            // A socket that has no peer any more fails when it is read.
+            peer: peer.unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
+            is_encrypted,
+        };
+        Some(Box::new(Self {
+            observers: observers.clone(),
+            connection,
+            since: began,
+            stage: Stage::Begins,
+            has_told_go_away: false,
+        }))
+    }
+
+    /// Tells what has happened since the last look.
+    pub(crate) fn look(&mut self, connection: &Connection, now: Instant) {
+        if self.stage == Stage::Begins && connection.is_established() {
+            self.stage = Stage::Open;
+            self.since = now;
+            let opened = &self.connection;
+            self.observers.tell(|it| it.connection_opened(opened));
+        }
+        if self.stage == Stage::Open
+            && !self.has_told_go_away
+            && let Some(said) = connection.said_go_away()
+        {
+            self.has_told_go_away = true;
+            let go_away = self.go_away(said.code.0, said.reason.as_bytes());
+            self.observers.tell(|it| it.go_away_sent(&go_away));
+        }
+    }
+
+    /// The peer's.
+    pub(crate) fn hear_go_away(&mut self, connection: &Connection, code: u32, debug: &[u8]) {
+        self.look(connection, clock::now());
+        let go_away = self.go_away(code, debug);
+        self.observers.tell(|it| it.go_away_received(&go_away));
+    }
+
+    fn go_away<'a>(&'a self, code: u32, debug: &'a [u8]) -> GoAway<'a> {
+        GoAway {
+            connection: &self.connection,
+            code,
+            debug,
+        }
+    }
+
+    /// It has ended.
+    pub(crate) fn end(&mut self, connection: &Connection, closed: &Closed, now: Instant) {
+        self.look(connection, now);
+        match self.stage {
+            Stage::Open => self.close(CloseReason::of(closed), now),
+            Stage::Begins => {
+                self.stage = Stage::Over;
+                let reason = CloseReason::of(closed).to_string();
+                let source = match closed {
+                    Closed::Io(error) => Some(error as _),
+                    _ => None,
+                };
+                let failure = Failure {
+                    step: ConnectionStep::Http2,
+                    reason: &reason,
+                    source,
+                };
+                let (role, peer) = (self.connection.role, &self.connection.peer);
+                failed(&self.observers, role, peer, &failure, self.since, now);
+            }
+            Stage::Over => {}
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason<'_>, now: Instant) {
+        self.stage = Stage::Over;
+        let closed = ClosedConnection {
+            connection: &self.connection,
+            reason,
+            elapsed: now.saturating_duration_since(self.since),
+        };
+        self.observers.tell(|it| it.connection_closed(&closed));
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        if self.stage == Stage::Open {
+            self.close(CloseReason::Dropped, clock::now());
+        }
+    }
+}
+
+/// Tells of an attempt that came to no connection.
+pub(crate) fn failed(
+    observers: &Observers,
+    role: ConnectionRole,
+    peer: &PeerAddress,
+    failure: &Failure<'_>,
+    began: Instant,
+    now: Instant,
+) {
+    let failed = FailedConnection {
+        role,
+        peer,
+        step: failure.step,
+        reason: failure.reason,
+        source: failure.source,
+        elapsed: now.saturating_duration_since(began),
+    };
+    observers.tell(|it| it.connection_failed(&failed));
+}

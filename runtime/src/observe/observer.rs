@@ -1,0 +1,134 @@
+//! Those who want to know, and how they are told. It must never let a panic of theirs out.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::connection::{ClosedConnection, FailedConnection, GoAway, ObservedConnection};
+use super::ended_call::{EndedCall, RefusedCall};
+
+/// Hears what happens to the connections and the calls of a channel
+/// ([`ChannelBuilder::observe`](crate::ChannelBuilder::observe)) or of a server
+/// ([`ServerBuilder::observe`](crate::ServerBuilder::observe)). Each method does nothing
+/// unless it is written; without an observer nothing is told, which costs one branch.
+///
+/// They are called where it happens, in the tasks of connections and of callers: they must
+/// not block, and what takes time belongs to a task of its own. A panic in one is
+/// dropped. Of several each is told, in the order in which they were added.
+///
+/// | what happens | on a server | on a channel |
+/// |---|---|---|
+/// | HTTP/2 is agreed on | [`connection_opened`](Self::connection_opened) | the same |
+/// | it comes to no connection: the socket, TLS or HTTP/2 failed, or [`on_accept`](crate::ServerBuilder::on_accept) refused it | [`connection_failed`](Self::connection_failed) | the same, for each address that was tried |
+/// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
+/// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
+/// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | a call is over, in whatever way | [`call_ended`](Self::call_ended), or [`call_refused`](Self::call_refused) where it had no handler | [`call_ended`](Self::call_ended) |
+///
+/// Every connection that was opened is closed once, and every call is over once.
+///
+/// ```
+/// use grpc_runtime::{FailedConnection, Observer, Server};
+///
+/// /// Says who could not connect, and why.
+/// struct Failures;
+///
+/// impl Observer for Failures {
+///     fn connection_failed(&self, failed: &FailedConnection<'_>) {
+///         eprintln!("{failed}");
+///     }
+/// }
+///
+/// let server = Server::builder().observe(Failures);
+/// # drop(server);
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// HTTP/2 is agreed on with the peer: its SETTINGS have come.
+    fn connection_opened(&self, connection: &ObservedConnection) {
+        let _ = connection;
+    }
+
+    /// An attempt came to no connection. On a channel whose target has several addresses,
+    /// one that another address was faster than is not told.
+    fn connection_failed(&self, failed: &FailedConnection<'_>) {
+        let _ = failed;
+    }
+
+    /// A connection that was opened is no more.
+    fn connection_closed(&self, closed: &ClosedConnection<'_>) {
+        let _ = closed;
+    }
+
+    /// This side takes no more calls on the connection. Of the two GOAWAYs by which a
+    /// server leaves in order the first is told.
+    fn go_away_sent(&self, go_away: &GoAway<'_>) {
+        let _ = go_away;
+    }
+
+    /// The peer takes no more calls on the connection. Each GOAWAY is told.
+    fn go_away_received(&self, go_away: &GoAway<'_>) {
+        let _ = go_away;
+    }
+
+    /// A call is over. On a channel it is so when its caller has seen its end, or has left;
+    /// on a server when it was answered, or broken off. It is told after the
+    /// [interceptors](crate::ServerInterceptor) that wanted to know, and to those who watch
+    /// the whole call: the attempts of one that is retried are one call.
+    ///
+    /// On a server the time begins when the handler could begin.
+    fn call_ended(&self, call: &EndedCall<'_>) {
+        let _ = call;
+    }
+
+    /// A server has answered a call that had no handler, or such a call was broken off.
+    /// Where the server has interceptors, a method that it does not have is a call as any
+    /// other: they see it, and it ends.
+    fn call_refused(&self, call: &RefusedCall<'_>) {
+        let _ = call;
+    }
+
+    /// A listener of the server got an error for a connection, as where the process has
+    /// no descriptors left. It pauses and goes on.
+    fn accept_failed(&self, error: &io::Error) {
+        let _ = error;
+    }
+}
+
+/// The observers of a channel or a server.
+#[derive(Clone, Default)]
+pub(crate) struct Observers(Option<Arc<[Arc<dyn Observer>]>>);
+
+impl Observers {
+    pub(crate) fn push(&mut self, observer: impl Observer) {
+        let others = self.0.iter().flat_map(|all| all.iter().cloned());
+        let last: Arc<dyn Observer> = Arc::new(observer);
+        self.0 = Some(others.chain([last]).collect());
+    }
+
+    /// The same, counted apart: for a connection, whose calls each count themselves.
+    pub(crate) fn apart(&self) -> Self {
+        Self(self.0.as_ref().map(|all| all.iter().cloned().collect()))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Has each told. The panic hook has told of a panic.
+    pub(crate) fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in self.0.iter().flat_map(|all| all.iter()) {
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Observers({})",
+            self.0.as_ref().map_or(0, |all| all.len())
+        )
+    }
+}

@@ -1,0 +1,65 @@
+//! Calls that get no handler: how they are answered, and that observers hear of them. It
+//! must never begin one.
+
+use super::ServerConnection;
+use crate::code::Code;
+use crate::method::Method;
+use crate::observe::ended_call::RefusedCall;
+use crate::server::answer;
+use crate::server::calls::Request;
+use crate::status::Status;
+use crate::transport::http2::connection::Connection;
+use crate::transport::http2::event::StreamId;
+use crate::transport::http2::fields::Fields;
+
+impl ServerConnection {
+    /// Answers a call whose head is not what it has to be.
+    pub(super) fn refuse_head(
+        &self,
+        connection: &mut Connection,
+        stream: StreamId,
+        fields: &Fields,
+        status: Status,
+    ) {
+        self.tell_head(fields, &status);
+        answer::refuse(connection, stream, status);
+    }
+
+    /// Answers a call that got as far as its method.
+    pub(super) fn refuse(&self, connection: &mut Connection, request: &Request, status: Status) {
+        self.tell_unbegun(request, &status);
+        answer::refuse(connection, request.stream, status);
+    }
+
+    /// Observers hear of a call that has no method yet.
+    pub(super) fn tell_head(&self, fields: &Fields, status: &Status) {
+        if !self.observers.is_empty() {
+            let mut paths = fields.iter().filter(|(name, _)| *name == b":path");
+            let path = paths.next().map_or(&b""[..], |(_, value)| value);
+            self.tell_refused(&String::from_utf8_lossy(path), None, status);
+        }
+    }
+
+    /// Observers hear of a call whose handler was to begin.
+    pub(super) fn tell_unbegun(&self, request: &Request, status: &Status) {
+        if !self.observers.is_empty() {
+            let method = self.shared.router.route(request.route).method;
+            self.tell_refused(method.path(), Some(method), status);
+        }
+    }
+
+    fn tell_refused(&self, path: &str, method: Option<Method>, status: &Status) {
+        let call = RefusedCall {
+            path,
+            method,
+            peer: &self.peer.address,
+            status,
+        };
+        self.observers.tell(|it| it.call_refused(&call));
+    }
+}
+
+/// What a client makes of an HTTP status without one of gRPC's.
+pub(super) fn status_of_http(http: u16, text: &'static str) -> Status {
+    Status::new(Code::from_http_status(http), text)
+}

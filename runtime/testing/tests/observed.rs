@@ -1,0 +1,347 @@
+//! Every call is over once for the observers of its channel and of its server, with the
+//! code that it has there, however it ends: what holds for every seed. `SEEDS=10000` runs
+//! as many; a failure names its seed.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+use std::future::{IntoFuture, pending};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grpc_runtime::prost::Message;
+use grpc_runtime::{
+    Address, BidiStreamingCall, ByteStream, Channel, ChannelCredentials, Code, Connector, Context,
+    EndedCall, Method, Observer, Receiver, RefusedCall, Sender, Server, ServerBuilder, Service,
+    Status, UnaryCall,
+};
+use grpc_testing::{Host, Network, no_leftovers};
+
+const GET: Method = Method::unary("/shop.Orders/Get");
+const CHAT: Method = Method::bidi_streaming("/shop.Orders/Chat");
+const MISSING: Method = Method::unary("/shop.Orders/Missing");
+
+const MS: Duration = Duration::from_millis(1);
+/// What the server takes, and a client that is narrow.
+const LIMIT: usize = 1_000;
+
+/// Numbers that a seed foresees (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % sides
+    }
+}
+
+/// Which calls are over, and how: with a handler or without.
+#[derive(Clone, Default)]
+struct Hears(Arc<Mutex<Vec<(&'static str, Code)>>>);
+
+impl Hears {
+    fn sorted(&self) -> Vec<(&'static str, Code)> {
+        let mut heard = self.0.lock().unwrap().clone();
+        heard.sort_by_key(|(how, code)| (*how, *code as i32));
+        heard
+    }
+}
+
+impl Observer for Hears {
+    fn call_ended(&self, call: &EndedCall<'_>) {
+        self.0.lock().unwrap().push(("ended", call.code()));
+    }
+
+    fn call_refused(&self, call: &RefusedCall<'_>) {
+        let is_missing = call.path() == MISSING.path();
+        assert_eq!(call.method().is_none(), is_missing);
+        self.0
+            .lock()
+            .unwrap()
+            .push(("refused", call.status().code()));
+    }
+}
+
+/// Does what the request says.
+struct Obeys;
+
+async fn obey(order: &str) -> Result<(), Status> {
+    match order {
+        "fail" => Err(Status::not_found("no such order")),
+        "panic" => panic!("this panic is part of a test"),
+        "wait" => pending().await,
+        "rest" => {
+            tokio::time::sleep(5 * MS).await;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn get(_: &Obeys, order: String, _context: &mut Context) -> Result<String, Status> {
+    obey(&order).await?;
+    Ok("a book".repeat(if order == "much" { LIMIT } else { 1 }))
+}
+
+async fn chat(
+    _: &Obeys,
+    orders: &mut Receiver<String>,
+    replies: &mut Sender<String>,
+    _context: &mut Context,
+) -> Result<(), Status> {
+    while let Some(order) = orders.next().await? {
+        obey(&order).await?;
+        replies.send(order).await?;
+    }
+    Ok(())
+}
+
+fn server(hears: &Hears) -> ServerBuilder {
+    let service = Service::builder("shop.Orders", Arc::new(Obeys))
+        .unary(GET, get)
+        .bidi_streaming(CHAT, chat);
+    let server = Server::builder().max_receive_message_size(LIMIT);
+    server.add_service(service.build()).observe(hears.clone())
+}
+
+fn unary<R: Message + Default>(channel: &Channel, order: &str) -> UnaryCall<R> {
+    UnaryCall::new(channel, GET, &order.to_owned()).timeout(1_000 * MS)
+}
+
+fn code<T>(ended: Result<T, Status>) -> Code {
+    ended.err().map_or(Code::Ok, |status| status.code())
+}
+
+/// One conversation of two orders; the caller leaves after so long.
+async fn converse(channel: Channel, order: &'static str, leaves: Option<Duration>) -> Code {
+    let call = BidiStreamingCall::<String, String>::new(&channel, CHAT).timeout(100 * MS);
+    let (mut orders, mut replies) = call.start();
+    let conversation = async {
+        for order in ["go", order] {
+            if orders.send(order.to_owned()).await.is_err() {
+                break;
+            }
+        }
+        orders.finish();
+        loop {
+            match replies.next().await {
+                Ok(Some(_)) => {}
+                ended => return code(ended),
+            }
+        }
+    };
+    match leaves {
+        None => conversation.await,
+        Some(after) => tokio::time::timeout(after, conversation)
+            .await
+            .unwrap_or(Code::Cancelled),
+    }
+}
+
+/// What each observer has to hear of a call: of the channel, and of the server, if it has
+/// heard of it at all.
+type Heard = (Code, Option<(&'static str, Code)>);
+
+/// One call of a kind, what its caller saw, and what is heard of it where nothing breaks.
+async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
+    use Code::{
+        Cancelled, DeadlineExceeded, Internal, NotFound, Ok as Fine, ResourceExhausted,
+        Unimplemented,
+    };
+    let ended = |code| Some(("ended", code));
+    let refused = |code| Some(("refused", code));
+    let large = "x".repeat(2 * LIMIT);
+    let plain = |order: &str| unary::<String>(&channel, order).into_future();
+    match kind {
+        0 => (code(plain("go").await), (Fine, ended(Fine))),
+        1 => (code(plain("rest").await), (Fine, ended(Fine))),
+        2 => (code(plain("fail").await), (NotFound, ended(NotFound))),
+        3 => (code(plain("panic").await), (Internal, ended(Internal))),
+        4 => {
+            let missing = UnaryCall::<String>::new(&channel, MISSING, &());
+            (code(missing.await), (Unimplemented, refused(Unimplemented)))
+        }
+        5 => {
+            let late = unary::<String>(&channel, "wait").timeout(40 * MS);
+            (
+                code(late.await),
+                (DeadlineExceeded, ended(DeadlineExceeded)),
+            )
+        }
+        6 => {
+            let left = tokio::time::timeout(20 * MS, plain("wait")).await;
+            (left.map_or(Cancelled, code), (Cancelled, ended(Cancelled)))
+        }
+        7 => {
+            // A number where the method takes a text.
+            let call = UnaryCall::<String>::new(&channel, GET, &7_u64).timeout(1_000 * MS);
+            (code(call.await), (Internal, ended(Internal)))
+        }
+        8 => {
+            let call = unary::<u64>(&channel, "go");
+            (code(call.await), (Internal, ended(Fine)))
+        }
+        9 => (
+            code(plain(&large).await),
+            (ResourceExhausted, refused(ResourceExhausted)),
+        ),
+        10 => {
+            let call = unary::<String>(&channel, "much").max_receive_message_size(LIMIT);
+            (code(call.await), (ResourceExhausted, ended(Fine)))
+        }
+        11 => {
+            let call = unary::<String>(&channel, &large).max_send_message_size(LIMIT);
+            (code(call.await), (ResourceExhausted, None))
+        }
+        12 => {
+            let call = unary::<String>(&channel, "go").timeout(Duration::ZERO);
+            (code(call.await), (DeadlineExceeded, None))
+        }
+        13 => {
+            let call = unary::<String>(&channel, "go").metadata("x-\n", "bad");
+            (code(call.await), (Internal, None))
+        }
+        14 => (converse(channel, "go", None).await, (Fine, ended(Fine))),
+        15 => (
+            converse(channel, "fail", None).await,
+            (NotFound, ended(NotFound)),
+        ),
+        16 => (
+            converse(channel, "panic", None).await,
+            (Internal, ended(Internal)),
+        ),
+        17 => (
+            converse(channel, "wait", None).await,
+            (DeadlineExceeded, ended(DeadlineExceeded)),
+        ),
+        _ => (
+            converse(channel, "wait", Some(20 * MS)).await,
+            (Cancelled, ended(Cancelled)),
+        ),
+    }
+}
+
+const KINDS: u64 = 19;
+
+/// A server without an interceptor, to which each connection is a pipe.
+#[derive(Clone)]
+struct Direct(Arc<Mutex<Option<Server>>>);
+
+impl Connector for Direct {
+    async fn connect(&self, _address: &Address) -> io::Result<ByteStream> {
+        let (near, far) = tokio::io::duplex(4 << 10);
+        match &*self.0.lock().unwrap() {
+            Some(server) => server.serve_stream(ByteStream::new(far, "a pipe")),
+            None => return Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+        Ok(ByteStream::new(near, "a pipe"))
+    }
+}
+
+/// What the calls go to.
+enum Other {
+    /// What a network binds has an interceptor, by which it knows what is left over.
+    Intercepted(Network, Host),
+    Plain(Direct),
+}
+
+impl Other {
+    fn breaks(&self) {
+        match self {
+            Self::Intercepted(network, _) => network.link("client", "shop").cut(),
+            Self::Plain(direct) => drop(direct.0.lock().unwrap().take()),
+        }
+    }
+
+    async fn ends(self) {
+        match self {
+            Self::Intercepted(network, host) => {
+                drop(host);
+                no_leftovers(&network, Duration::from_secs(5)).await;
+            }
+            Self::Plain(direct) => {
+                let server = direct.0.lock().unwrap().take();
+                if let Some(server) = server {
+                    server.shutdown(Duration::from_secs(5)).await;
+                }
+                // What was dropped has its turn.
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
+async fn crowd(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let (at_client, at_server) = (Hears::default(), Hears::default());
+    let (is_intercepted, breaks) = (dice.roll(2) == 0, dice.roll(3) == 0);
+    let server = server(&at_server);
+    let builder = Channel::builder("passthrough:///shop").unwrap();
+    let (other, builder) = if is_intercepted {
+        let network = Network::new(seed);
+        let host = network.bind("shop", server).await.unwrap();
+        let builder = builder.connector(network.connector("client"));
+        (Other::Intercepted(network, host), builder)
+    } else {
+        let server = server.listen_nowhere().start().await.unwrap();
+        let direct = Direct(Arc::new(Mutex::new(Some(server))));
+        (Other::Plain(direct.clone()), builder.connector(direct))
+    };
+    let channel = builder
+        .observe(at_client.clone())
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..12 {
+        let kind = dice.roll(KINDS);
+        calls.push((kind, tokio::spawn(call(channel.clone(), kind))));
+        tokio::time::sleep(u32::try_from(dice.roll(8)).unwrap() * MS).await;
+        if breaks && dice.roll(6) == 0 {
+            other.breaks();
+        }
+    }
+    let (mut seen, mut client, mut server) = (Vec::new(), Vec::new(), Vec::new());
+    for (kind, call) in calls {
+        let (saw, (at_client, mut at_server)) = call.await.unwrap();
+        // Where a server has interceptors they see methods that it does not have.
+        if is_intercepted && kind == 4 {
+            at_server = Some(("ended", Code::Unimplemented));
+        }
+        seen.push(("ended", saw));
+        client.push(("ended", at_client));
+        server.extend(at_server);
+    }
+    drop(channel);
+    other.ends().await;
+    let sorted = |mut list: Vec<(&'static str, Code)>| {
+        list.sort_by_key(|(how, code)| (*how, *code as i32));
+        list
+    };
+    assert_eq!(at_client.sorted(), sorted(seen), "what callers saw");
+    if breaks {
+        // Some never came, others came and were lost; none is heard of twice.
+        assert!(at_server.sorted().len() <= server.len());
+    } else {
+        assert_eq!(at_client.sorted(), sorted(client));
+        assert_eq!(at_server.sorted(), sorted(server));
+    }
+}
+
+#[test]
+fn every_call_is_over_once_whatever_becomes_of_it() {
+    let seeds = std::env::var("SEEDS").map_or(100, |seeds| seeds.parse().unwrap());
+    for seed in 1..=seeds {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let crowd = std::panic::AssertUnwindSafe(|| runtime.block_on(crowd(seed)));
+        if let Err(panic) = std::panic::catch_unwind(crowd) {
+            eprintln!("seed {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

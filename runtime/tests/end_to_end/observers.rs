@@ -1,0 +1,356 @@
+//! What observers hear of connections: each that begins, fails or ends, once, with the
+//! peer and the cause.
+
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grpc_runtime::{
+    Channel, ChannelCredentials, CloseReason, ClosedConnection, ConnectionRole, ConnectionStep,
+    FailedConnection, GoAway, Http2Options, ObservedConnection, Observer, Server, ServerBuilder,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::addresses::{Peer, nobody, peer};
+use crate::calls::Echoes;
+use crate::support::{Echo, EchoStub, service};
+
+/// Long enough for anything that is not stuck.
+const BOUND: Duration = Duration::from_secs(20);
+/// The least that a handshake may take.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Writes down all that it hears, in a line each.
+#[derive(Clone, Default)]
+pub(crate) struct Hears(Arc<Mutex<Vec<String>>>);
+
+impl Hears {
+    fn push(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn so_far(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Waits until there are so many lines, and gives all.
+    pub(crate) async fn lines(&self, number: usize) -> Vec<String> {
+        self.lines_with("", number).await;
+        self.so_far()
+    }
+
+    /// Waits until there are so many lines with this text, and gives those.
+    pub(crate) async fn lines_with(&self, text: &str, number: usize) -> Vec<String> {
+        let with = || {
+            let mut lines = self.so_far();
+            lines.retain(|line| line.contains(text));
+            lines
+        };
+        let enough = async {
+            while with().len() < number {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let heard = timeout(BOUND, enough).await;
+        assert!(heard.is_ok(), "only {:?}", self.so_far());
+        with()
+    }
+}
+
+fn role(role: ConnectionRole) -> &'static str {
+    match role {
+        ConnectionRole::Client => "client",
+        ConnectionRole::Server => "server",
+    }
+}
+
+impl Observer for Hears {
+    fn connection_opened(&self, connection: &ObservedConnection) {
+        let tls = if connection.is_encrypted() {
+            " TLS"
+        } else {
+            ""
+        };
+        assert!(connection.id() > 0);
+        self.push(format!("{} opened{tls}", role(connection.role())));
+    }
+
+    fn connection_failed(&self, failed: &FailedConnection<'_>) {
+        let (role, step, peer) = (role(failed.role()), failed.step(), failed.peer());
+        let source = if failed.source().is_some() {
+            ", with a source"
+        } else {
+            ""
+        };
+        assert!(failed.to_string().contains(&peer.to_string()));
+        self.push(format!(
+            "{role} failed at {step} with {peer}: {}{source}",
+            failed.reason()
+        ));
+    }
+
+    fn connection_closed(&self, closed: &ClosedConnection<'_>) {
+        let reason = match closed.reason() {
+            // Each system has its own words.
+            CloseReason::Lost(_) => "it was lost".to_owned(),
+            reason => reason.to_string(),
+        };
+        self.push(format!(
+            "{} closed: {reason}",
+            role(closed.connection().role())
+        ));
+    }
+
+    fn go_away_sent(&self, go_away: &GoAway<'_>) {
+        let debug = String::from_utf8_lossy(go_away.debug_data());
+        let role = role(go_away.connection().role());
+        self.push(format!("{role} sent GOAWAY {} '{debug}'", go_away.code()));
+    }
+
+    fn go_away_received(&self, go_away: &GoAway<'_>) {
+        let debug = String::from_utf8_lossy(go_away.debug_data());
+        let role = role(go_away.connection().role());
+        self.push(format!(
+            "{role} received GOAWAY {} '{debug}'",
+            go_away.code()
+        ));
+    }
+}
+
+/// Of what one says alone.
+fn of(lines: &[String], role: &str) -> Vec<String> {
+    let own = lines.iter().filter_map(|line| line.strip_prefix(role));
+    own.map(|line| line.trim().to_owned()).collect()
+}
+
+fn echoes(hears: &Hears) -> ServerBuilder {
+    let server = Server::builder().add_service(service(Echoes));
+    server.observe(hears.clone()).listen("127.0.0.1:0")
+}
+
+fn stub(hears: &Hears, address: &str) -> (Channel, EchoStub) {
+    let builder = Channel::builder(address).unwrap().observe(hears.clone());
+    let channel = builder.build(ChannelCredentials::insecure()).unwrap();
+    (channel.clone(), EchoStub(channel))
+}
+
+async fn call(stub: &EchoStub) -> Result<Echo, grpc_runtime::Status> {
+    let call = stub.unary(Echo::text("hi")).timeout(BOUND).into_future();
+    timeout(2 * BOUND, call).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_is_opened_once_and_closed_once_at_both_ends() {
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let (channel, stub) = stub(&hears, &server.addresses()[0]);
+    for _ in 0..3 {
+        call(&stub).await.unwrap();
+    }
+    assert_eq!(hears.lines(2).await.len(), 2);
+    // The channel leaves in order.
+    drop((channel, stub));
+    let lines = hears.lines(6).await;
+    let client = ["opened", "sent GOAWAY 0 ''", "closed: it was drained"];
+    assert_eq!(of(&lines, "client"), client);
+    let server_saw = of(&lines, "server");
+    assert_eq!(server_saw[..2], ["opened", "received GOAWAY 0 ''"]);
+    let ends = ["closed: it was drained", "closed: the peer closed it"];
+    assert!(ends.contains(&server_saw[2].as_str()), "{server_saw:?}");
+    server.shutdown(BOUND).await;
+    assert_eq!(hears.so_far().len(), 6);
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_says_so_and_is_heard() {
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let (_channel, stub) = stub(&hears, &server.addresses()[0]);
+    call(&stub).await.unwrap();
+    server.shutdown(BOUND).await;
+    hears.lines_with("closed", 2).await;
+    let lines = hears.so_far();
+    let server = of(&lines, "server");
+    assert_eq!(server[..2], ["opened", "sent GOAWAY 0 ''"]);
+    assert_eq!(server.len(), 3);
+    let client = of(&lines, "client");
+    assert_eq!(client[..2], ["opened", "received GOAWAY 0 ''"]);
+    assert_eq!(
+        client
+            .iter()
+            .filter(|line| line.starts_with("closed"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_lost_connection_and_a_dropped_one_are_told_apart() {
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let (channel, stub) = stub(&Hears::default(), &server.addresses()[0]);
+    call(&stub).await.unwrap();
+    hears.lines(1).await;
+    drop(server);
+    let lines = hears.lines(2).await;
+    assert_eq!(
+        of(&lines, "server"),
+        ["opened", "closed: this side dropped it"]
+    );
+    drop((channel, stub));
+
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let (channel, stub) = self::stub(&hears, &server.addresses()[0]);
+    call(&stub).await.unwrap();
+    hears.lines(2).await;
+    channel.close();
+    hears.lines_with("closed", 2).await;
+    let client = of(&hears.so_far(), "client");
+    let expected = ["opened", "sent GOAWAY 0 ''", "closed: this side dropped it"];
+    assert_eq!(client, expected);
+    drop(stub);
+}
+
+#[tokio::test]
+async fn a_server_tells_of_each_who_came_to_no_connection() {
+    let hears = Hears::default();
+    let mut options = Http2Options::default();
+    options.handshake_timeout = SHORT;
+    let server = echoes(&hears).http2(options).start().await.unwrap();
+    let address = &server.addresses()[0];
+    let cases: [(&[u8], &str); 4] = [
+        (b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", "(PROTOCOL_ERROR)"),
+        // A ClientHello begins like this.
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            "(PROTOCOL_ERROR)",
+        ),
+        (b"", "handshake"),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\xff\0\0\0\0\0",
+            "PROTOCOL_ERROR",
+        ),
+    ];
+    for (number, (says, reason)) in cases.into_iter().enumerate() {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let own = client.local_addr().unwrap();
+        client.write_all(says).await.unwrap();
+        let line = hears.lines(number + 1).await.remove(number);
+        let begins = format!("server failed at HTTP/2 with {own}: ");
+        assert!(line.starts_with(&begins), "{line}");
+        assert!(line.contains(reason), "{line}");
+    }
+    // One that leaves at once, as load balancers do that look whether it listens.
+    let client = TcpStream::connect(address).await.unwrap();
+    let own = client.local_addr().unwrap();
+    drop(client);
+    let line = hears.lines(5).await.remove(4);
+    assert!(
+        line.starts_with(&format!("server failed at HTTP/2 with {own}: ")),
+        "{line}"
+    );
+    // And those who may come in come in.
+    call(&stub(&Hears::default(), address).1).await.unwrap();
+    assert_eq!(hears.lines(6).await[5], "server opened");
+}
+
+#[tokio::test]
+async fn who_is_refused_at_the_door_is_told() {
+    let hears = Hears::default();
+    let asked = Mutex::new(0);
+    let server = echoes(&hears).on_accept(move |_| {
+        *asked.lock().unwrap() += 1;
+        match *asked.lock().unwrap() {
+            1 => false,
+            2 => panic!("a guard's own"),
+            _ => true,
+        }
+    });
+    let server = server.start().await.unwrap();
+    for number in 0..2 {
+        let mut client = TcpStream::connect(&server.addresses()[0]).await.unwrap();
+        let own = client.local_addr().unwrap();
+        let _ = client.read_to_end(&mut Vec::new()).await;
+        let line = hears.lines(number + 1).await.remove(number);
+        assert!(
+            line.starts_with(&format!("server failed at admission with {own}: ")),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_channel_tells_of_each_address_that_led_nowhere() {
+    for (script, reason) in [
+        (
+            Peer::Answers(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            "it speaks HTTP/1.1",
+        ),
+        (Peer::HangsUp, "the peer closed it"),
+    ] {
+        let hears = Hears::default();
+        let address = peer(script).await;
+        let (channel, stub) = stub(&hears, &address);
+        call(&stub).await.unwrap_err();
+        drop((channel, stub));
+        let line = hears.lines(1).await.remove(0);
+        let begins = format!("client failed at HTTP/2 with {address}: ");
+        assert!(line.starts_with(&begins), "{line}");
+        assert!(line.contains(reason), "{line}");
+    }
+
+    // Of several each is told, and the one that leads there is opened.
+    let (hears, server) = (
+        Hears::default(),
+        echoes(&Hears::default()).start().await.unwrap(),
+    );
+    let target = format!("ipv4:{},{}", nobody(), server.addresses()[0]);
+    let (_channel, stub) = stub(&hears, &target);
+    call(&stub).await.unwrap();
+    let lines = hears.lines(2).await;
+    let begins = format!("client failed at connect with {}: ", nobody());
+    assert!(lines[0].starts_with(&begins), "{lines:?}");
+    assert!(lines[0].ends_with("with a source"), "{lines:?}");
+    assert_eq!(lines[1], "client opened");
+}
+
+/// What one observer does is no other's concern, nor the connection's.
+#[tokio::test]
+async fn an_observer_that_panics_stops_nothing() {
+    struct Panics;
+    impl Observer for Panics {
+        fn connection_opened(&self, _connection: &ObservedConnection) {
+            panic!("an observer's own");
+        }
+    }
+    let hears = Hears::default();
+    let server = Server::builder()
+        .add_service(service(Echoes))
+        .observe(Panics);
+    let server = server.observe(hears.clone()).listen("127.0.0.1:0");
+    let server = server.start().await.unwrap();
+    call(&stub(&Hears::default(), &server.addresses()[0]).1)
+        .await
+        .unwrap();
+    assert_eq!(hears.lines(1).await[0], "server opened");
+}
+
+#[tokio::test]
+async fn steps_are_told_apart_in_code() {
+    #[derive(Clone, Default)]
+    struct Step(Arc<Mutex<Option<ConnectionStep>>>);
+    impl Observer for Step {
+        fn connection_failed(&self, failed: &FailedConnection<'_>) {
+            *self.0.lock().unwrap() = Some(failed.step());
+            assert!(failed.elapsed() < BOUND);
+        }
+    }
+    let step = Step::default();
+    let builder = Channel::builder(nobody()).unwrap().observe(step.clone());
+    let stub = EchoStub(builder.build(ChannelCredentials::insecure()).unwrap());
+    call(&stub).await.unwrap_err();
+    assert_eq!(*step.0.lock().unwrap(), Some(ConnectionStep::Connect));
+}
