@@ -66,6 +66,8 @@ struct End {
     broken_off: Option<Status>,
     /// The listeners have been called.
     told: bool,
+    /// The observers have been told.
+    is_observed: bool,
 }
 
 impl Ledger {
@@ -114,33 +116,53 @@ impl Ledger {
         self.end().broken_off.is_some()
     }
 
-    /// The call was broken off, by `otherwise` unless somebody said why.
-    pub(crate) fn close_broken_off(&self, otherwise: impl FnOnce() -> Status) {
-        let why = self.end().broken_off.take();
+    /// The handler was broken off, by `otherwise` unless somebody said why: the listeners
+    /// hear of it.
+    pub(crate) fn tell_broken_off(&self, otherwise: impl FnOnce() -> Status) {
+        let why = self.end().broken_off.clone();
         let status = why.unwrap_or_else(otherwise);
-        self.close(&Metadata::new(), Err(&status));
+        self.break_off(status.clone());
+        self.tell(&Metadata::new(), Err(&status));
+    }
+
+    /// The handler has given this: the listeners hear of it.
+    pub(crate) fn tell_answered(&self, finished: &Finished) {
+        let (initial, result) = said(finished);
+        self.tell(initial, result);
     }
 
     /// It was answered with this.
     pub(crate) fn close_answered(&self, finished: &Finished) {
-        let none = Metadata::new();
-        let metadata = finished.envelope.as_ref();
-        let initial = metadata.map_or(&none, |envelope| &envelope.initial);
-        let trailing = metadata.map_or(&none, |envelope| &envelope.trailing);
-        self.close(initial, finished.result.as_ref().map(|()| trailing));
+        let (initial, result) = said(finished);
+        self.close(initial, result);
     }
 
     /// The caller has the call's end; who wanted to know hears of it once.
     pub(crate) fn close(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
+        self.tell(initial, result);
+        if self.observers.is_empty() {
+            return;
+        }
+        let mut end = self.end();
+        if std::mem::replace(&mut end.is_observed, true) {
+            return;
+        }
+        let peer = end.peer.take();
+        drop(end);
+        let ended = self.ended(peer.as_ref(), initial, result);
+        self.observers.tell(|it| it.call_ended(&ended));
+    }
+
+    fn tell(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         let mut end = self.end();
         if std::mem::replace(&mut end.told, true) {
             return;
         }
-        let (listeners, peer) = (std::mem::take(&mut end.listeners), end.peer.take());
+        let (listeners, peer) = (std::mem::take(&mut end.listeners), end.peer.clone());
         drop(end);
-        let ended = self.ended(peer.as_ref(), initial, result);
-        tell(listeners, &ended);
-        self.observers.tell(|it| it.call_ended(&ended));
+        if !listeners.is_empty() {
+            tell(listeners, &self.ended(peer.as_ref(), initial, result));
+        }
     }
 
     fn ended<'a>(
@@ -162,6 +184,15 @@ impl Ledger {
     }
 }
 
+/// What the caller is told.
+fn said(finished: &Finished) -> (&Metadata, Result<&Metadata, &Status>) {
+    static NONE: Metadata = Metadata::new();
+    let metadata = finished.envelope.as_ref();
+    let initial = metadata.map_or(&NONE, |envelope| &envelope.initial);
+    let trailing = metadata.map_or(&NONE, |envelope| &envelope.trailing);
+    (initial, finished.result.as_ref().map(|()| trailing))
+}
+
 /// The one that was added last hears first, as if they stood around the call.
 fn tell(listeners: Vec<OnEnd>, ended: &EndedCall<'_>) {
     for listener in listeners.into_iter().rev() {
@@ -176,7 +207,9 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         if !self.observers.is_empty() {
             let text = "the call was cancelled, or its connection was lost";
-            self.close_broken_off(|| Status::new(Code::Cancelled, text));
+            let why = self.end().broken_off.take();
+            let status = why.unwrap_or_else(|| Status::new(Code::Cancelled, text));
+            self.close(&Metadata::new(), Err(&status));
         }
     }
 }

@@ -103,6 +103,10 @@ impl Endpoint {
     /// chooses which certificates are good, so a resolver has to be as sure of it as of
     /// the target. One that cannot be an authority has attempts to connect fail.
     ///
+    /// Endpoints that differ in it alone are two, but for
+    /// [`PickFirst`](crate::PickFirst): it tries each address once, with the authority that
+    /// comes first.
+    ///
     /// ```
     /// use grpc_runtime::{Address, Endpoint};
     ///
@@ -127,6 +131,17 @@ impl Endpoint {
     /// Its addresses, in the order in which to try them.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// What tells it from others in a hash: its first address, and its authority, if it has
+    /// one of its own.
+    #[cfg(feature = "ring-hash")]
+    pub(crate) fn hash_name(&self) -> String {
+        let address = self.addresses.first().map(ToString::to_string);
+        match (address, &self.authority) {
+            (Some(address), Some(authority)) => format!("{address}@{authority}"),
+            (address, _) => address.unwrap_or_default(),
+        }
     }
 
     pub(crate) fn key(&self) -> EndpointKey {

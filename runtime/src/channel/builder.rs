@@ -214,8 +214,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Adds an [observer](Observer), which hears what happens to the channel's connections;
-    /// none unless called.
+    /// Adds an [observer](Observer), which hears what happens to the channel's connections
+    /// and calls; none unless called.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -418,6 +418,7 @@ impl ChannelBuilder {
             Goal::Target(target) => (target.to_string(), target.is_name()),
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
+        let is_observed = !self.observers.is_empty();
         let common = Common {
             dial: Dial::new(
                 self.connects,
@@ -435,6 +436,7 @@ impl ChannelBuilder {
             timeout: self.default_timeout,
             limits: self.limits,
             compression: self.compression,
+            is_observed,
             attempts: self.attempts,
             credentials,
         };

@@ -11,10 +11,11 @@ use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Later;
 use super::prepare::prepare;
 use super::shared::Shared;
+use crate::call::ledger::Ledger;
+use crate::clock;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
 use crate::method::Method;
-use crate::observe::observer::Observers;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -85,11 +86,14 @@ impl Channel {
 
     /// Whether calls have to keep a ledger.
     pub(crate) fn is_watched(&self) -> bool {
-        !self.interceptors.is_empty() || !self.observers().is_empty()
+        !self.interceptors.is_empty() || self.shared.calls.is_observed
     }
 
-    pub(crate) fn observers(&self) -> &Observers {
-        self.shared.common.dial.observers()
+    /// Where a call keeps what passes, for those who watch it.
+    #[cold]
+    pub(crate) fn ledger(&self, method: Method) -> Arc<Ledger> {
+        let observers = self.shared.common.dial.observers().clone();
+        Ledger::new(method, clock::now(), observers)
     }
 
     /// For calls that have no deadline.

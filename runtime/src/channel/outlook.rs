@@ -94,19 +94,23 @@ impl Outlook {
         method: &Method,
         say: impl FnOnce(MethodTerms<'_>) -> T,
     ) -> Result<Option<T>, Later> {
-        match self.mark.load(Ordering::Relaxed) {
+        match self.mark.load(Ordering::Acquire) {
             NONE => Ok(None),
             LATER => Err(Later),
             _ => {
                 let terms = self.terms.load();
-                Ok(terms.as_ref().and_then(|it| it.of(method)).map(say))
+                match terms.as_ref() {
+                    // They are newer than the mark.
+                    Some(terms) if terms.selects() => Err(Later),
+                    terms => Ok(terms.and_then(|it| it.of(method)).map(say)),
+                }
             }
         }
     }
 
     /// What calls are held to.
     pub(super) fn standing(&self) -> Standing {
-        match (self.mark.load(Ordering::Relaxed), self.terms.load_full()) {
+        match (self.mark.load(Ordering::Acquire), self.terms.load_full()) {
             (_, Some(terms)) => Standing::Some(terms),
             (LATER, None) => Standing::Unknown,
             (_, None) => Standing::None,
@@ -119,7 +123,7 @@ impl Outlook {
         if *latest == number {
             self.purse.throttle(throttling(standing));
             let last = self.terms.swap(standing.terms().cloned());
-            self.mark.store(mark(standing), Ordering::Relaxed);
+            self.mark.store(mark(standing), Ordering::Release);
             drop(latest);
             drop(last);
         }

@@ -179,7 +179,11 @@ impl fmt::Debug for Picks {
 /// not look like a server's verdict on the request (gRFC A54).
 pub(super) fn as_picked(status: Status) -> Status {
     if !status.code().is_verdict() {
-        return status;
+        // No server has said it.
+        return match status.phase() {
+            None => status.with_phase(Phase::Call),
+            Some(_) => status,
+        };
     }
     let name = status.code().name();
     let text = format!("the channel: illegal status {name}: {}", status.message());

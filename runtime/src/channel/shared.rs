@@ -43,6 +43,8 @@ pub(super) struct CallDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: CallLimits,
     pub(super) compression: Compression,
+    /// Observers hear of their ends.
+    pub(super) is_observed: bool,
     /// How much further attempts may take.
     pub(super) attempts: AttemptLimits,
     /// What every call carries.

@@ -26,7 +26,9 @@ use super::ended_call::{EndedCall, RefusedCall};
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
 /// | a call is over, in whatever way | [`call_ended`](Self::call_ended), or [`call_refused`](Self::call_refused) where it had no handler | [`call_ended`](Self::call_ended) |
 ///
-/// Every connection that was opened is closed once, and every call is over once.
+/// Every connection that was opened is closed once. Every call of a channel is over once,
+/// and so is every one that has come to a server's calls: not among them is what HTTP/2
+/// itself turns away, as a stream above `max_concurrent_streams`, or after GOAWAY.
 ///
 /// ```
 /// use grpc_runtime::{FailedConnection, Observer, Server};
@@ -60,8 +62,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = closed;
     }
 
-    /// This side takes no more calls on the connection. Of the two GOAWAYs by which a
-    /// server leaves in order the first is told.
+    /// This side takes no more calls on the connection: told once, with the reason. An error
+    /// that ends it later is the reason why it is closed.
     fn go_away_sent(&self, go_away: &GoAway<'_>) {
         let _ = go_away;
     }
@@ -76,7 +78,9 @@ pub trait Observer: Send + Sync + 'static {
     /// [interceptors](crate::ServerInterceptor) that wanted to know, and to those who watch
     /// the whole call: the attempts of one that is retried are one call.
     ///
-    /// On a server the time begins when the handler could begin.
+    /// On a server the time begins when the handler could begin, and OK says that it was
+    /// answered so: whether the caller got all of the answer is not known here. A call of a
+    /// heavy method that ends before its handler had its turn is told here too.
     fn call_ended(&self, call: &EndedCall<'_>) {
         let _ = call;
     }

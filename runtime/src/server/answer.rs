@@ -67,7 +67,7 @@ pub(super) fn end(
     if !head_sent && !initial.is_empty() {
         head_sent = send_head(connection, stream, Coding::default(), initial);
     }
-    with_fields(connection, |connection, fields| {
+    let is_above = with_fields(connection, |connection, fields| {
         let mut write = |result: &Result<(), Status>, trailing: &Metadata| {
             fields.clear();
             if !head_sent {
@@ -77,11 +77,16 @@ pub(super) fn end(
             fields.size()
         };
         let limit = connection.peer_header_list_limit();
-        if write(&finished.result, trailing) > limit {
+        let is_above = write(&finished.result, trailing) > limit;
+        if is_above {
             write_within(limit, &finished.result, trailing, write);
         }
         connection.send_trailers(stream, fields);
+        is_above
     });
+    if is_above && finished.result.is_ok() {
+        finished.result = Err(trailers_too_large());
+    }
 }
 
 /// Writes trailers that are above the caller's limit: the text of the status gives
@@ -93,10 +98,8 @@ fn write_within(
     trailing: &Metadata,
     mut write: impl FnMut(&Result<(), Status>, &Metadata) -> usize,
 ) {
-    let above = "the trailing metadata is above the caller's limit";
     let Err(status) = result else {
-        let above = Err(Status::new(Code::ResourceExhausted, above));
-        write(&above, &NONE);
+        write(&Err(trailers_too_large()), &NONE);
         return;
     };
     let bare = || Status::new(status.code(), "");
@@ -158,6 +161,11 @@ pub(super) fn send_head(
         }
         fits
     })
+}
+
+fn trailers_too_large() -> Status {
+    let text = "the trailing metadata is above the caller's limit";
+    Status::new(Code::ResourceExhausted, text)
 }
 
 pub(super) fn head_too_large() -> Status {

@@ -163,8 +163,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an [observer](Observer), which hears what happens to the server's connections,
-    /// those [in process](crate::Channel::in_process) among them; none unless called.
+    /// Adds an [observer](Observer), which hears what happens to the server's connections
+    /// and calls, those [in process](crate::Channel::in_process) among them; none unless
+    /// called.
     ///
     /// ```
     /// use grpc_runtime::{ClosedConnection, Observer, Server};

@@ -274,7 +274,7 @@ impl End {
         let Some(ledger) = self.ledger.take_if(|ledger| !ledger.is_broken_off()) else {
             return;
         };
-        ledger.close_answered(finished);
+        ledger.tell_answered(finished);
     }
 }
 
@@ -284,7 +284,7 @@ impl Drop for End {
             return;
         };
         let (method, deadline) = (self.method, self.deadline);
-        ledger.close_broken_off(|| {
+        ledger.tell_broken_off(|| {
             if std::thread::panicking() {
                 return panic_of(method);
             }

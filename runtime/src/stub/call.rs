@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
-use crate::call::ledger::Ledger;
 use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
@@ -199,10 +198,7 @@ impl Call {
             ..Coding::default()
         };
         let watched = self.channel.is_watched();
-        let ledger = watched.then(|| {
-            let observers = self.channel.observers().clone();
-            Ledger::new(self.method, clock::now(), observers)
-        });
+        let ledger = watched.then(|| self.channel.ledger(self.method));
         let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
         let error = self.error.take().or_else(|| {
             if !self.has_time {

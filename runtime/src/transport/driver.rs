@@ -206,16 +206,6 @@ impl<A: Application> Driver<A> {
 
     /// Runs until nothing moves or the connection ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
-        let polled = self.poll_turns(cx);
-        if let Poll::Ready(closed) = &polled {
-            let now = clock::now();
-            self.application
-                .on_closed(&mut self.connection, closed, now);
-        }
-        polled
-    }
-
-    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         if self.connection.output().is_bare() {
             let buffer = take_spare(&SPARE_OUTPUT).unwrap_or_default();
             self.connection.lend_output_buffer(buffer);
@@ -223,14 +213,14 @@ impl<A: Application> Driver<A> {
         let mut due = true;
         for _ in 0..TURNS {
             if let Some(error) = self.failed {
-                return Poll::Ready(Closed::Protocol(error));
+                return Poll::Ready(self.ended(Closed::Protocol(error)));
             }
             match self.turn(std::mem::take(&mut due), cx) {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Gathers) => break,
                 Ok(Turn::Still) => {
                     if self.connection.is_finished() && !self.io.wants_flush() {
-                        return Poll::Ready(Closed::Drained);
+                        return Poll::Ready(self.ended(Closed::Drained));
                     }
                     if self.poll_timer(cx) {
                         due = true;
@@ -243,11 +233,19 @@ impl<A: Application> Driver<A> {
                     self.connection.abort(error);
                     self.failed = Some(error);
                 }
-                Err(closed) => return Poll::Ready(closed),
+                Err(closed) => return Poll::Ready(self.ended(closed)),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    #[cold]
+    fn ended(&mut self, closed: Closed) -> Closed {
+        let now = clock::now();
+        self.application
+            .on_closed(&mut self.connection, &closed, now);
+        closed
     }
 
     /// With `due` it looks for timeouts first.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use grpc_runtime::{
     Channel, ChannelCredentials, CloseReason, ClosedConnection, ConnectionRole, ConnectionStep,
-    FailedConnection, GoAway, Http2Options, ObservedConnection, Observer, Server, ServerBuilder,
+    EndedCall, FailedConnection, GoAway, Http2Options, ObservedConnection, Observer, RefusedCall,
+    Server, ServerBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,13 +23,28 @@ const BOUND: Duration = Duration::from_secs(20);
 /// The least that a handshake may take.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Writes down all that it hears, in a line each.
+/// Writes down all that it hears, in a line each: of connections, and of calls.
 #[derive(Clone, Default)]
-pub(crate) struct Hears(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Hears(Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Hears {
     fn push(&self, line: String) {
         self.0.lock().unwrap().push(line);
+    }
+
+    fn push_call(&self, line: String) {
+        self.1.lock().unwrap().push(line);
+    }
+
+    /// Waits until a call is over, and gives all that are.
+    async fn calls(&self) -> Vec<String> {
+        let over = async {
+            while self.1.lock().unwrap().is_empty() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(BOUND, over).await.unwrap();
+        self.1.lock().unwrap().clone()
     }
 
     pub(crate) fn so_far(&self) -> Vec<String> {
@@ -100,6 +116,35 @@ impl Observer for Hears {
         self.push(format!(
             "{} closed: {reason}",
             role(closed.connection().role())
+        ));
+    }
+
+    fn call_ended(&self, call: &EndedCall<'_>) {
+        let peer = if call.peer().is_some() {
+            ""
+        } else {
+            " without a peer"
+        };
+        // A connection is open before a call on it is over.
+        let is_open = self.so_far().iter().any(|line| line.contains("opened"));
+        assert!(is_open || call.peer().is_none(), "{:?}", self.so_far());
+        self.push_call(format!(
+            "{} ended {:?}{peer}",
+            call.method().path(),
+            call.code()
+        ));
+    }
+
+    fn call_refused(&self, call: &RefusedCall<'_>) {
+        let known = if call.method().is_some() {
+            ""
+        } else {
+            " which is not there"
+        };
+        self.push_call(format!(
+            "{} refused {:?}{known}",
+            call.path(),
+            call.status().code()
         ));
     }
 
@@ -315,6 +360,52 @@ async fn a_channel_tells_of_each_address_that_led_nowhere() {
     assert!(lines[0].starts_with(&begins), "{lines:?}");
     assert!(lines[0].ends_with("with a source"), "{lines:?}");
     assert_eq!(lines[1], "client opened");
+}
+
+#[tokio::test]
+async fn a_connection_that_a_shutdown_cuts_was_not_drained() {
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let (_channel, stub) = stub(&Hears::default(), &server.addresses()[0]);
+    let (mut requests, mut replies) = stub.chat().start();
+    requests.send(Echo::text("hi")).await.unwrap();
+    replies.next().await.unwrap();
+    let report = server.shutdown(Duration::from_millis(10)).await;
+    assert_eq!(report.calls_cut, 1);
+    let closed = hears.lines_with("closed", 1).await;
+    assert_eq!(closed, ["server closed: the server is shutting down"]);
+    assert_eq!(hears.calls().await, ["/test.Echo/Chat ended Unavailable"]);
+}
+
+/// The head of a request, and in the same packet what ends its connection.
+#[tokio::test]
+async fn a_call_whose_connection_ends_before_its_message_is_told() {
+    let hears = Hears::default();
+    let server = echoes(&hears).start().await.unwrap();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    let (path, kind) = (b"/test.Echo/Unary", b"application/grpc");
+    let mut head = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    head.extend_from_slice(path);
+    // Index 31, with a prefix of four bits.
+    head.extend_from_slice(&[0x0f, 16, u8::try_from(kind.len()).unwrap()]);
+    head.extend_from_slice(kind);
+    // HEADERS with END_HEADERS on stream 1, and DATA on stream 0, which breaks HTTP/2.
+    bytes.extend_from_slice(&[0, 0, u8::try_from(head.len()).unwrap(), 1, 4, 0, 0, 0, 1]);
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let mut client = TcpStream::connect(&server.addresses()[0]).await.unwrap();
+    client.write_all(&bytes).await.unwrap();
+    let refused = hears.calls().await;
+    assert_eq!(refused, ["/test.Echo/Unary refused Cancelled"]);
+}
+
+#[tokio::test]
+async fn a_call_that_never_left_has_no_peer_and_is_told_once() {
+    let hears = Hears::default();
+    let (_channel, stub) = stub(&hears, nobody());
+    call(&stub).await.unwrap_err();
+    let ended = hears.calls().await;
+    assert_eq!(ended, ["/test.Echo/Unary ended Unavailable without a peer"]);
 }
 
 /// What one observer does is no other's concern, nor the connection's.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use grpc_runtime::{
     Address, AuthRequest, Balance, CallConfig, CallCredentials, Code, ConfigSelector,
-    ConnectivityState, Control, Endpoint, Metadata, MethodConfig, OutgoingCall, Pick, PickArgs,
-    Picker, Picks, Policy, Resolution, Resolved, RetryPolicy, Server, ServiceConfig, Status,
-    Subchannel, SubchannelState,
+    ConnectivityState, Control, Endpoint, Metadata, MethodConfig, OutgoingCall, Phase, Pick,
+    PickArgs, Picker, Picks, Policy, Resolution, Resolved, RetryPolicy, Server, ServiceConfig,
+    Status, Subchannel, SubchannelState,
 };
 use tokio::time::{sleep, timeout};
 
@@ -265,6 +265,7 @@ async fn a_selector_that_errs_or_panics_ends_the_call_alone() {
         &server,
         By(|call: &PickArgs<'_>| match call.metadata().get("x-do") {
             Some("refuse") => Err(Status::not_found("no such tenant")),
+            Some("distrust") => Err(Status::unauthenticated("no such token")),
             Some("panic") => panic!("a selector's own"),
             _ => Ok(CallConfig::new()),
         }),
@@ -280,6 +281,10 @@ async fn a_selector_that_errs_or_panics_ends_the_call_alone() {
         assert_eq!(refused.code(), Code::Internal);
         let text = "the channel: illegal status NOT_FOUND: no such tenant";
         assert_eq!(refused.message(), text);
+        // No server has said it, and no token is thrown away for it.
+        let distrusted = call("distrust").await.unwrap_err();
+        assert_eq!(distrusted.code(), Code::Unauthenticated);
+        assert_eq!(distrusted.phase(), Some(Phase::Call));
         let panicked = call("panic").wait_for_ready().await.unwrap_err();
         assert_eq!(panicked.code(), Code::Internal);
         let text = "the config selector of the channel's resolver panicked";

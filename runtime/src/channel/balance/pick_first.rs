@@ -19,7 +19,7 @@ use crate::status::{Code, Phase, Status};
 ///
 /// Where none answers, calls fail until one does, and all are tried again after each
 /// backoff. A connection that is lost is made again when a call needs it. A new list
-/// that has the address of the connection changes nothing for it.
+/// that has the address of the connection, with the same authority, changes nothing for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickFirst {
     shuffles: bool,
@@ -251,8 +251,8 @@ pub(super) fn shuffle<T>(list: &mut [T], control: &Control<'_>) {
     }
 }
 
-/// All addresses, each once with the authority that it has first, both families by turns: where one of them leads nowhere,
-/// the other is not tried last (RFC 8305 section 4).
+/// All addresses, each once with the authority that it has first, both families by turns:
+/// where one of them leads nowhere, the other is not tried last (RFC 8305 section 4).
 fn in_order(endpoints: &[Endpoint]) -> Vec<Destination> {
     let mut known = HashSet::new();
     let all = endpoints.iter().flat_map(Endpoint::destinations);

@@ -80,8 +80,7 @@ fn subset(endpoints: &mut Vec<Endpoint>, size: usize, seed: u64) {
     if endpoints.len() <= size {
         return;
     }
-    let first = |endpoint: &Endpoint| endpoint.addresses().first().map(ToString::to_string);
-    let place = |endpoint: &Endpoint| hash(seed, first(endpoint).unwrap_or_default().as_bytes());
+    let place = |endpoint: &Endpoint| hash(seed, endpoint.hash_name().as_bytes());
     endpoints.sort_by_cached_key(place);
     let mut known = HashSet::new();
     endpoints.retain(|endpoint| {

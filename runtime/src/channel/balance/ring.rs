@@ -40,7 +40,7 @@ pub struct EndpointWeight(pub u32);
 /// What an endpoint is on the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seat {
-    /// What is hashed: its first address, unless it has a key.
+    /// What is hashed: its key, or else its first address and its authority.
     pub(super) key: String,
     pub(super) weight: u64,
 }
@@ -49,10 +49,9 @@ impl Seat {
     pub(super) fn of(endpoint: &Endpoint) -> Self {
         let key = endpoint.attributes().get::<HashKey>();
         let key = key.filter(|HashKey(key)| !key.is_empty());
-        let key = match (key, endpoint.addresses().first()) {
-            (Some(HashKey(key)), _) => key.clone(),
-            (None, Some(address)) => address.to_string(),
-            (None, None) => String::new(),
+        let key = match key {
+            Some(HashKey(key)) => key.clone(),
+            None => endpoint.hash_name(),
         };
         let weight = endpoint.attributes().get::<EndpointWeight>();
         Self {

@@ -79,6 +79,8 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
+    /// Why its calls were cut, and it with them.
+    cut: Option<&'static str>,
     /// They hear of its calls.
     observers: Observers,
     /// Present where there are any.
@@ -106,6 +108,7 @@ impl ServerConnection {
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
+            cut: None,
             observers,
             observation,
         }
@@ -119,6 +122,14 @@ impl ServerConnection {
     /// How many calls it has, as its last turn began.
     pub(super) fn call_count(&self) -> &Arc<CallCount> {
         &self.call_count
+    }
+
+    /// Has observers told what is new of the connection.
+    #[inline]
+    fn look(&mut self, connection: &Connection, now: Instant) {
+        if let Some(observation) = &mut self.observation {
+            observation.look(connection, now);
+        }
     }
 
     // --- requests ----------------------------------------------------------------
@@ -219,6 +230,7 @@ impl ServerConnection {
 
     /// The grace is over: what still runs is cut. Returns how many calls that are.
     fn close(&mut self, connection: &mut Connection, why: &'static str) -> usize {
+        self.cut.get_or_insert(why);
         let open = self.calls.streams();
         let cut = open.len();
         let status = || Status::new(Code::Unavailable, why);
@@ -240,6 +252,8 @@ impl Application for ServerConnection {
                 fields,
                 end_stream,
             } => {
+                // Its first call may be over before the turn is.
+                self.look(connection, now);
                 self.on_headers(connection, stream, &fields, end_stream, now);
                 connection.recycle(fields);
             }
@@ -301,9 +315,7 @@ impl Application for ServerConnection {
         cx: &mut TaskContext<'_>,
     ) -> bool {
         self.settle();
-        if let Some(observation) = &mut self.observation {
-            observation.look(connection, now);
-        }
+        self.look(connection, now);
         self.call_count.set(self.calls.len());
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
@@ -354,8 +366,15 @@ impl Application for ServerConnection {
     }
 
     fn on_closed(&mut self, connection: &mut Connection, closed: &Closed, now: Instant) {
-        if let Some(observation) = &mut self.observation {
-            observation.end(connection, closed, now);
+        let Some(observation) = &mut self.observation else {
+            return;
+        };
+        match (closed, self.cut) {
+            (Closed::Drained, Some(why)) => {
+                let cut = ConnectionError::new(ErrorCode::NO_ERROR, why);
+                observation.end(connection, &Closed::Protocol(cut), now);
+            }
+            _ => observation.end(connection, closed, now),
         }
     }
 }
@@ -363,6 +382,7 @@ impl Application for ServerConnection {
 impl Drop for ServerConnection {
     /// A connection that is gone takes its calls with it.
     fn drop(&mut self) {
+        self.settle();
         let calls: Vec<Call> = self.calls.drain().collect();
         for call in calls {
             match call.stage {

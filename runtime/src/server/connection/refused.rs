@@ -31,12 +31,15 @@ impl ServerConnection {
         answer::refuse(connection, request.stream, status);
     }
 
-    /// Observers hear of a call that has no method yet.
+    /// Observers hear of a call that has no more than a head.
     pub(super) fn tell_head(&self, fields: &Fields, status: &Status) {
         if !self.observers.is_empty() {
             let mut paths = fields.iter().filter(|(name, _)| *name == b":path");
             let path = paths.next().map_or(&b""[..], |(_, value)| value);
-            self.tell_refused(&String::from_utf8_lossy(path), None, status);
+            let router = &self.shared.router;
+            let route = router.find(path).ok();
+            let method = route.map(|route| router.route(route).method);
+            self.tell_refused(&String::from_utf8_lossy(path), method, status);
         }
     }
 

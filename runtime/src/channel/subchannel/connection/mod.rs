@@ -122,6 +122,12 @@ impl ClientConnection {
             connection.reset(stream, ErrorCode::CANCEL);
         }
         connection.drain(now);
+        self.look(connection, now);
+    }
+
+    /// Has observers told what is new of the connection.
+    #[inline]
+    fn look(&mut self, connection: &Connection, now: Instant) {
         if let Some(observation) = &mut self.observation {
             observation.look(connection, now);
         }
@@ -317,6 +323,7 @@ impl Application for ClientConnection {
                 fields,
                 end_stream,
             } => {
+                self.look(connection, now);
                 let outcome = self.on_headers(connection, stream, &fields, end_stream, now);
                 connection.recycle(fields);
                 self.apply_outcome(connection, stream, outcome, now);
@@ -386,9 +393,7 @@ impl Application for ClientConnection {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> bool {
-        if let Some(observation) = &mut self.observation {
-            observation.look(connection, now);
-        }
+        self.look(connection, now);
         let mut batch = std::mem::take(&mut self.batch);
         let taken = self.commands.poll_take(&mut batch, cx);
         for command in batch.drain(..) {

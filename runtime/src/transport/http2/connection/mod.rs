@@ -361,6 +361,9 @@ impl Connection {
             self.drain_finally(reason);
             return;
         }
+        // The first GOAWAY says nothing of it to the peer.
+        let said = ConnectionError::new(ErrorCode::NO_ERROR, reason);
+        self.said_go_away.get_or_insert(said);
         self.go_away(StreamId::MAX >> 1, ErrorCode::NO_ERROR, "");
         frame::Ping {
             ack: false,
