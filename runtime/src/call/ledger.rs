@@ -137,7 +137,9 @@ impl Ledger {
         self.close(initial, result);
     }
 
-    /// The caller has the call's end; who wanted to know hears of it once.
+    /// The caller has the call's end; who wanted to know hears of it once. It stays out of
+    /// the way of calls that nobody watches.
+    #[inline(never)]
     pub(crate) fn close(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         self.tell(initial, result);
         if self.observers.is_empty() {

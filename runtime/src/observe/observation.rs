@@ -75,6 +75,7 @@ impl Observation {
     }
 
     /// Tells what has happened since the last look.
+    #[cold]
     pub(crate) fn look(&mut self, connection: &Connection, now: Instant) {
         if self.stage == Stage::Begins && connection.is_established() {
             self.stage = Stage::Open;
@@ -93,6 +94,7 @@ impl Observation {
     }
 
     /// The peer's.
+    #[cold]
     pub(crate) fn hear_go_away(&mut self, connection: &Connection, code: u32, debug: &[u8]) {
         self.look(connection, clock::now());
         let go_away = self.go_away(code, debug);

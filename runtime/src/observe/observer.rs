@@ -46,7 +46,8 @@ use super::ended_call::{EndedCall, RefusedCall};
 /// # drop(server);
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// HTTP/2 is agreed on with the peer: its SETTINGS have come.
+    /// HTTP/2 is agreed on with the peer: its SETTINGS have come. On a channel whose calls
+    /// are made on several threads, one that was over at once may be told before this.
     fn connection_opened(&self, connection: &ObservedConnection) {
         let _ = connection;
     }

@@ -279,6 +279,7 @@ impl ClientConnection {
         Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Call)
     }
 
+    #[inline]
     fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
         let open = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
@@ -323,7 +324,6 @@ impl Application for ClientConnection {
                 fields,
                 end_stream,
             } => {
-                self.look(connection, now);
                 let outcome = self.on_headers(connection, stream, &fields, end_stream, now);
                 connection.recycle(fields);
                 self.apply_outcome(connection, stream, outcome, now);

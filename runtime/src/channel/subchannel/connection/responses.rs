@@ -226,6 +226,7 @@ fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
 }
 
 /// What came of a response that nobody reads in part is free.
+#[inline]
 fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
     if !matches!(open.attempt.response, Response::Stream) {
         connection.forget(stream);
@@ -233,6 +234,7 @@ fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
 }
 
 /// The server ended the call with OK.
+#[inline]
 fn succeed(mut open: Box<Open>, trailing: Metadata, now: Instant) {
     match std::mem::take(&mut open.attempt.response) {
         Response::Awaited if !open.method.shape().server_streams => open.fail(no_message(), now),
