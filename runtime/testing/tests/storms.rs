@@ -16,6 +16,11 @@ use tokio::time::Instant;
 const GET: Method = Method::unary("/shop.Orders/Get");
 const IMPORT: Method = Method::client_streaming("/shop.Orders/Import");
 
+const PROBE: Method = Method::client_streaming("/shop.Orders/Probe");
+
+/// More than the calls of a storm send, which is 6 times 3 messages of 8 bytes.
+const BUFFER: usize = 200;
+
 const MS: Duration = Duration::from_millis(1);
 
 /// Numbers that a seed foresees (xorshift64*).
@@ -60,6 +65,7 @@ fn reply(dice: &mut Dice) -> Reply {
 
 struct Storm {
     most: usize,
+    is_throttled: bool,
     config: ServiceConfig,
 }
 
@@ -75,11 +81,14 @@ fn storm(dice: &mut Dice) -> Storm {
     let config = ServiceConfig::builder()
         .all(method)
         .balance(RoundRobin::new());
-    let config = match dice.roll(2) {
-        0 => config,
-        _ => config.retry_throttling(RetryThrottling::new(10.0, 0.5)),
+    let is_throttled = dice.roll(2) != 0;
+    let config = if is_throttled {
+        config.retry_throttling(RetryThrottling::new(10.0, 0.5))
+    } else {
+        config
     };
     Storm {
+        is_throttled,
         most: most.min(5) as usize,
         config: config.build().unwrap(),
     }
@@ -112,9 +121,23 @@ async fn call(channel: Channel, id: String, mut dice: Dice) {
     }
 }
 
+/// A call that needs all of what the channel keeps for further attempts: it has a second
+/// one only if nothing is left there of the calls before it.
+async fn probe(channel: &Channel) {
+    let call = ClientStreamingCall::<String, String>::new(channel, PROBE);
+    let mut upload = call.wait_for_ready().timeout(600_000 * MS).start();
+    let message = "x".repeat(BUFFER - 5 - 3);
+    upload.send(message).await.unwrap();
+    assert_eq!(upload.finish().await.unwrap(), "done");
+}
+
 async fn weather(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let Storm { most, config } = storm(&mut dice);
+    let Storm {
+        most,
+        is_throttled,
+        config,
+    } = storm(&mut dice);
     let network = Network::new(seed);
     let (mut hosts, mut scripts) = (Vec::new(), Vec::new());
     for name in ["a", "b"] {
@@ -123,6 +146,9 @@ async fn weather(seed: u64) {
             script = script.on(GET.path(), reply(&mut dice));
             script = script.on(IMPORT.path(), reply(&mut dice));
         }
+        let busy = Status::new(Code::Unavailable, "once");
+        script = script.on(PROBE.path(), Reply::status(busy).after_requests(1));
+        script = script.on(PROBE.path(), Reply::message(&"done".to_owned()));
         hosts.push(network.bind(name, script.server()).await.unwrap());
         scripts.push(script);
     }
@@ -130,6 +156,7 @@ async fn weather(seed: u64) {
         .unwrap()
         .connector(network.connector("client"))
         .service_config(config)
+        .attempt_buffer(BUFFER, BUFFER)
         .build(ChannelCredentials::insecure())
         .unwrap();
     let mut calls = Vec::new();
@@ -149,11 +176,15 @@ async fn weather(seed: u64) {
     for call in calls {
         call.await.unwrap();
     }
+    if !is_throttled {
+        probe(&channel).await;
+    }
     drop(channel);
     no_leftovers(&network, Duration::from_secs(5)).await;
 
     let mut attempts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for call in scripts.iter().flat_map(Script::calls) {
+    let calls = scripts.iter().flat_map(Script::calls);
+    for call in calls.filter(|call| call.method() != PROBE.path()) {
         let said = call.metadata().get("grpc-previous-rpc-attempts");
         let number = said.map_or(0, |said| said.parse().unwrap());
         if call.method() == IMPORT.path() {
