@@ -175,7 +175,8 @@ pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
 pub use observe::close_reason::CloseReason;
 pub use observe::connection::{
-    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
+    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, LeavingConnection,
+    ObservedConnection,
 };
 pub use observe::ended_call::{EndedCall, RefusedCall, Traffic};
 pub use observe::observer::Observer;

@@ -65,7 +65,7 @@ pub(crate) struct CallState {
     /// The largest messages, where that is said after the call has begun.
     late_send_size: AtomicU32,
     late_receive_size: AtomicU32,
-    /// Present where interceptors watch the call.
+    /// Present where interceptors or observers watch the call.
     ledger: Option<Arc<Ledger>>,
 }
 

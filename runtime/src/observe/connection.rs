@@ -157,13 +157,13 @@ impl ClosedConnection<'_> {
 
 /// One side takes no more calls on a connection (RFC 9113 section 6.8).
 #[derive(Debug)]
-pub struct GoAway<'a> {
+pub struct LeavingConnection<'a> {
     pub(super) connection: &'a ObservedConnection,
     pub(super) code: u32,
     pub(super) debug: &'a [u8],
 }
 
-impl GoAway<'_> {
+impl LeavingConnection<'_> {
     /// On which one.
     pub fn connection(&self) -> &ObservedConnection {
         self.connection

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::close_reason::CloseReason;
 use super::connection::{
-    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, GoAway, ObservedConnection,
+    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, LeavingConnection,
+    ObservedConnection,
 };
 use super::observer::Observers;
 use crate::clock;
@@ -39,7 +40,7 @@ enum Stage {
 
 /// Why an attempt came to nothing.
 #[derive(Debug)]
-pub(crate) struct Failure<'a> {
+pub(crate) struct FailedStep<'a> {
     pub(crate) step: ConnectionStep,
     pub(crate) reason: &'a str,
     pub(crate) source: Option<&'a (dyn Error + Send + Sync + 'static)>,
@@ -101,8 +102,8 @@ impl Observation {
         self.observers.tell(|it| it.go_away_received(&go_away));
     }
 
-    fn go_away<'a>(&'a self, code: u32, debug: &'a [u8]) -> GoAway<'a> {
-        GoAway {
+    fn go_away<'a>(&'a self, code: u32, debug: &'a [u8]) -> LeavingConnection<'a> {
+        LeavingConnection {
             connection: &self.connection,
             code,
             debug,
@@ -121,7 +122,7 @@ impl Observation {
                     Closed::Io(error) => Some(error as _),
                     _ => None,
                 };
-                let failure = Failure {
+                let failure = FailedStep {
                     step: ConnectionStep::Http2,
                     reason: &reason,
                     source,
@@ -157,7 +158,7 @@ pub(crate) fn failed(
     observers: &Observers,
     role: ConnectionRole,
     peer: &PeerAddress,
-    failure: &Failure<'_>,
+    failure: &FailedStep<'_>,
     began: Instant,
     now: Instant,
 ) {

@@ -5,7 +5,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::connection::{ClosedConnection, FailedConnection, GoAway, ObservedConnection};
+use super::connection::{
+    ClosedConnection, FailedConnection, LeavingConnection, ObservedConnection,
+};
 use super::ended_call::{EndedCall, RefusedCall};
 
 /// Hears what happens to the connections and the calls of a channel
@@ -65,12 +67,12 @@ pub trait Observer: Send + Sync + 'static {
 
     /// This side takes no more calls on the connection: told once, with the reason. An error
     /// that ends it later is the reason why it is closed.
-    fn go_away_sent(&self, go_away: &GoAway<'_>) {
+    fn go_away_sent(&self, go_away: &LeavingConnection<'_>) {
         let _ = go_away;
     }
 
     /// The peer takes no more calls on the connection. Each GOAWAY is told.
-    fn go_away_received(&self, go_away: &GoAway<'_>) {
+    fn go_away_received(&self, go_away: &LeavingConnection<'_>) {
         let _ = go_away;
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Gathering {
 pub(super) struct Running {
     /// Present where either half streams.
     pub(super) state: Option<Arc<CallState>>,
-    /// Present where interceptors watch the call.
+    /// Present where interceptors or observers watch the call.
     pub(super) ledger: Option<Arc<Ledger>>,
     pub(super) head_sent: bool,
     /// A heavy handler that waits for its turn.

@@ -24,7 +24,7 @@ use super::incoming::Incoming;
 use crate::clock;
 use crate::credentials::ServerSecurity;
 use crate::observe::connection::{ConnectionRole, ConnectionStep};
-use crate::observe::observation::{self, Failure, Observation};
+use crate::observe::observation::{self, FailedStep, Observation};
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
@@ -88,7 +88,7 @@ impl Door {
     pub(super) fn enter(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
         let guards = AssertUnwindSafe(|| self.guards.let_in(&io, &address));
         if !catch_unwind(guards).unwrap_or(false) {
-            let refused = Failure {
+            let refused = FailedStep {
                 step: ConnectionStep::Admission,
                 reason: "a function of ServerBuilder::on_accept refused it, or panicked",
                 source: None,
@@ -136,7 +136,7 @@ impl Door {
                         None => tls::HandshakeError::of_ours("the server is shutting down"),
                     };
                     let (reason, source) = (failed.to_string(), failed.into_source());
-                    let failure = Failure {
+                    let failure = FailedStep {
                         step: ConnectionStep::Tls,
                         reason: &reason,
                         source: source.as_deref(),
@@ -159,7 +159,7 @@ impl Door {
 }
 
 /// Tells of a stream that came to no connection.
-fn fail(shared: &ServerShared, address: &PeerAddress, failure: &Failure<'_>, begun: Instant) {
+fn fail(shared: &ServerShared, address: &PeerAddress, failure: &FailedStep<'_>, begun: Instant) {
     let observers = &shared.observers;
     if !observers.is_empty() {
         let role = ConnectionRole::Server;

@@ -36,7 +36,7 @@ pub(crate) struct Input {
     pub(crate) message: Option<Payload>,
     /// The streaming halves, where the method has any.
     pub(crate) state: Option<Arc<CallState>>,
-    /// Present where interceptors watch the call.
+    /// Present where interceptors or observers watch the call.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) limits: CallLimits,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     handler: Handler,
     /// Whether interceptors want to know what passes.
-    pub(super) is_watched: bool,
+    pub(super) is_intercepted: bool,
     weight: SharedWeight,
 }
 
@@ -73,15 +73,15 @@ impl Route {
         Self {
             method,
             handler,
-            is_watched: false,
+            is_intercepted: false,
             weight: SharedWeight::default(),
         }
     }
 
     /// A route with interceptors around its handler. Its weight is theirs too.
-    pub(super) fn watched(method: Method, handler: Handler) -> Self {
+    pub(super) fn intercepted(method: Method, handler: Handler) -> Self {
         Self {
-            is_watched: true,
+            is_intercepted: true,
             ..Self::new(method, handler)
         }
     }

@@ -258,9 +258,6 @@ struct End {
 
 impl End {
     fn new(context: &Context, input: &Input) -> Self {
-        if let Some(ledger) = &input.ledger {
-            ledger.set_peer(Some(context.peer().clone()));
-        }
         Self {
             ledger: input.ledger.clone(),
             method: context.method(),
@@ -369,6 +366,6 @@ impl Interceptors {
                 finished
             })
         };
-        Arc::new(Route::watched(route.method, Box::new(handler)))
+        Arc::new(Route::intercepted(route.method, Box::new(handler)))
     }
 }

@@ -4,6 +4,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::future::{IntoFuture, pending};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -17,6 +20,8 @@ use grpc_runtime::{
 };
 use grpc_testing::{Host, Network, no_leftovers};
 
+use self::seeds::Dice;
+
 const GET: Method = Method::unary("/shop.Orders/Get");
 const CHAT: Method = Method::bidi_streaming("/shop.Orders/Chat");
 const MISSING: Method = Method::unary("/shop.Orders/Missing");
@@ -24,18 +29,6 @@ const MISSING: Method = Method::unary("/shop.Orders/Missing");
 const MS: Duration = Duration::from_millis(1);
 /// What the server takes, and a client that is narrow.
 const LIMIT: usize = 1_000;
-
-/// Numbers that a seed foresees (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % sides
-    }
-}
 
 /// Which calls are over, and how: with a handler or without.
 #[derive(Clone, Default)]
@@ -274,7 +267,7 @@ impl Other {
 }
 
 async fn crowd(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::of(seed);
     let (at_client, at_server) = (Hears::default(), Hears::default());
     let (is_intercepted, breaks) = (dice.roll(2) == 0, dice.roll(3) == 0);
     let server = server(&at_server);
@@ -331,17 +324,5 @@ async fn crowd(seed: u64) {
 
 #[test]
 fn every_call_is_over_once_whatever_becomes_of_it() {
-    let seeds = std::env::var("SEEDS").map_or(100, |seeds| seeds.parse().unwrap());
-    for seed in 1..=seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let crowd = std::panic::AssertUnwindSafe(|| runtime.block_on(crowd(seed)));
-        if let Err(panic) = std::panic::catch_unwind(crowd) {
-            eprintln!("seed {seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
+    seeds::each(crowd);
 }

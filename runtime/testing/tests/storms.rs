@@ -3,6 +3,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use grpc_runtime::{
 };
 use grpc_testing::{Network, Reply, Script, no_leftovers};
 use tokio::time::Instant;
+
+use self::seeds::Dice;
 
 const GET: Method = Method::unary("/shop.Orders/Get");
 const IMPORT: Method = Method::client_streaming("/shop.Orders/Import");
@@ -23,20 +28,8 @@ const BUFFER: usize = 200;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Numbers that a seed foresees (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % sides
-    }
-
-    fn time(&mut self, longest: u64) -> Duration {
-        Duration::from_millis(self.roll(longest))
-    }
+fn time(dice: &mut Dice, longest: u64) -> Duration {
+    Duration::from_millis(dice.roll(longest))
 }
 
 fn failure(dice: &mut Dice) -> Status {
@@ -53,7 +46,7 @@ fn failure(dice: &mut Dice) -> Status {
 }
 
 fn reply(dice: &mut Dice) -> Reply {
-    let delay = dice.time(60);
+    let delay = time(dice, 60);
     let reply = match dice.roll(8) {
         0..=2 => Reply::message(&"done".to_owned()),
         3 => Reply::hang(),
@@ -75,7 +68,7 @@ fn storm(dice: &mut Dice) -> Storm {
         let policy = RetryPolicy::new([Code::Unavailable]).max_attempts(most);
         MethodConfig::new().retry(policy.backoff(10 * MS, 2.0, 100 * MS))
     } else {
-        let policy = HedgingPolicy::new(dice.time(40)).max_attempts(most);
+        let policy = HedgingPolicy::new(time(dice, 40)).max_attempts(most);
         MethodConfig::new().hedging(policy.non_fatal_codes([Code::Unavailable]))
     };
     let config = ServiceConfig::builder()
@@ -96,7 +89,7 @@ fn storm(dice: &mut Dice) -> Storm {
 
 /// One call, within its time, however it ends.
 async fn call(channel: Channel, id: String, mut dice: Dice) {
-    let timeout = 50 * MS + dice.time(400);
+    let timeout = 50 * MS + time(&mut dice, 400);
     let began = Instant::now();
     let ended = if dice.roll(2) == 0 {
         let get = UnaryCall::<String>::new(&channel, GET, &id).metadata("x-id", &id);
@@ -108,7 +101,7 @@ async fn call(channel: Channel, id: String, mut dice: Dice) {
             if upload.send(part.to_string()).await.is_err() {
                 break;
             }
-            tokio::time::sleep(dice.time(30)).await;
+            tokio::time::sleep(time(&mut dice, 30)).await;
         }
         upload.finish().await
     };
@@ -132,7 +125,7 @@ async fn probe(channel: &Channel) {
 }
 
 async fn weather(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::of(seed);
     let Storm {
         most,
         is_throttled,
@@ -161,7 +154,7 @@ async fn weather(seed: u64) {
         .unwrap();
     let mut calls = Vec::new();
     for number in 0..6 {
-        let dice = Dice(dice.roll(u64::from(u32::MAX)) | 1);
+        let dice = Dice::of(dice.roll(u64::from(u32::MAX)));
         calls.push(tokio::spawn(call(
             channel.clone(),
             format!("{number}"),
@@ -170,7 +163,7 @@ async fn weather(seed: u64) {
         tokio::time::sleep(number % 3 * 10 * MS).await;
     }
     for _ in 0..dice.roll(3) {
-        tokio::time::sleep(dice.time(60)).await;
+        tokio::time::sleep(time(&mut dice, 60)).await;
         network.link("client", "a").cut();
     }
     for call in calls {
@@ -213,17 +206,5 @@ async fn weather(seed: u64) {
 
 #[test]
 fn whatever_the_weather() {
-    let seeds = std::env::var("SEEDS").map_or(100, |seeds| seeds.parse().unwrap());
-    for seed in 1..=seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let storm = std::panic::AssertUnwindSafe(|| runtime.block_on(weather(seed)));
-        if let Err(panic) = std::panic::catch_unwind(storm) {
-            eprintln!("seed {seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
+    seeds::each(weather);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use grpc_runtime::{
     Channel, ChannelCredentials, CloseReason, ClosedConnection, ConnectionRole, ConnectionStep,
-    EndedCall, FailedConnection, GoAway, Http2Options, ObservedConnection, Observer, RefusedCall,
-    Server, ServerBuilder,
+    EndedCall, FailedConnection, Http2Options, LeavingConnection, ObservedConnection, Observer,
+    RefusedCall, Server, ServerBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -148,13 +148,13 @@ impl Observer for Hears {
         ));
     }
 
-    fn go_away_sent(&self, go_away: &GoAway<'_>) {
+    fn go_away_sent(&self, go_away: &LeavingConnection<'_>) {
         let debug = String::from_utf8_lossy(go_away.debug_data());
         let role = role(go_away.connection().role());
         self.push(format!("{role} sent GOAWAY {} '{debug}'", go_away.code()));
     }
 
-    fn go_away_received(&self, go_away: &GoAway<'_>) {
+    fn go_away_received(&self, go_away: &LeavingConnection<'_>) {
         let debug = String::from_utf8_lossy(go_away.debug_data());
         let role = role(go_away.connection().role());
         self.push(format!(

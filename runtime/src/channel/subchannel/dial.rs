@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::connection::ClientConnection;
 use super::connector::{self, ConnectsTo};
 use super::failure::{Failure, Step};
 use super::greeting::{self, Greeting};
@@ -17,7 +18,9 @@ use super::identity::{Identity, Naming};
 use super::proxy::Proxy;
 use super::race::race;
 use super::security::Security;
+use super::unopened::Unopened;
 use crate::channel::address::{Address, Destination};
+use crate::channel::backoff::Waits;
 use crate::channel::error::ChannelError;
 use crate::clock;
 use crate::observe::connection::ConnectionRole;
@@ -25,6 +28,7 @@ use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
 use crate::status::Status;
 use crate::transport::driver::Driver;
+use crate::transport::http2::options::UpkeepOptions;
 use crate::transport::io::Io;
 #[cfg(feature = "tls")]
 use crate::transport::io::tls;
@@ -78,10 +82,30 @@ pub(crate) struct Dial {
 /// A connection that was made.
 #[derive(Debug)]
 pub(super) struct Dialled {
-    pub(super) greeting: Box<Driver<Greeting>>,
-    pub(super) destination: Destination,
-    pub(super) identity: Arc<Identity>,
-    pub(super) observation: Option<Box<Observation>>,
+    greeting: Box<Driver<Greeting>>,
+    destination: Destination,
+    identity: Arc<Identity>,
+    observation: Option<Box<Observation>>,
+}
+
+impl Dialled {
+    /// The connection with its calls, kept up as it is said, and where it leads. Inlined:
+    /// where it is not, the compiler lays a call's road out worse.
+    #[inline]
+    pub(super) fn hand_over(
+        self,
+        calls: Unopened,
+        waits: Waits,
+        upkeep: &UpkeepOptions,
+    ) -> (Box<Driver<ClientConnection>>, Destination) {
+        let peer = self.greeting.peer();
+        let application =
+            ClientConnection::new(self.identity, peer, calls, waits, self.observation);
+        // It is large, and whoever drives it has room for it in each turn otherwise.
+        let mut driver = Box::new(self.greeting.hand_over(application));
+        driver.connection().keep_up(upkeep, clock::now());
+        (driver, self.destination)
+    }
 }
 
 impl Dial {

@@ -126,7 +126,7 @@ impl Failure {
 
     /// Tells observers of it.
     pub(super) fn tell(&self, observers: &Observers, peer: &PeerAddress, began: Instant) {
-        let failure = observation::Failure {
+        let failure = observation::FailedStep {
             step: self.step.observed(),
             reason: &self.reason,
             source: self.source.as_deref(),

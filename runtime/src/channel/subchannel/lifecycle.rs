@@ -150,18 +150,9 @@ impl Lifecycle {
     /// beside it, if there is one. A connection that failed before it was established
     /// counts as a failed attempt.
     async fn serve(&mut self, dialled: Dialled, mut calls: Unopened) -> (Unopened, Option<Status>) {
-        let Dialled {
-            greeting,
-            destination,
-            identity,
-            observation,
-        } = dialled;
-        let (peer, waits) = (greeting.peer(), self.common.backoff);
-        let application = ClientConnection::new(identity, peer, calls, waits, observation);
-        // It is large, and this task has room for it in each of its turns otherwise.
-        let mut driver = Box::new(greeting.hand_over(application));
+        let waits = self.common.backoff;
+        let (mut driver, destination) = dialled.hand_over(calls, waits, &self.keepalive);
         let mut destination = Some(destination);
-        driver.connection().keep_up(&self.keepalive, clock::now());
         let mut began = clock::now();
         loop {
             let left = poll_fn(|cx| self.poll_serve(&mut driver, &mut destination, cx)).await;

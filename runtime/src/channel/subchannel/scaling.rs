@@ -167,17 +167,8 @@ impl Scaling {
         self.dial = None;
         match dialled {
             Ok(dialled) => {
-                let Dialled {
-                    greeting,
-                    destination,
-                    identity,
-                    observation,
-                } = dialled;
-                let (peer, calls) = (greeting.peer(), unopened.of_another());
-                let waits = self.common.backoff;
-                let application = ClientConnection::new(identity, peer, calls, waits, observation);
-                let mut driver = Box::new(greeting.hand_over(application));
-                driver.connection().keep_up(keepalive, clock::now());
+                let (calls, waits) = (unopened.of_another(), self.common.backoff);
+                let (driver, destination) = dialled.hand_over(calls, waits, keepalive);
                 self.lines.push(Line {
                     driver,
                     destination,

@@ -41,11 +41,14 @@ impl ServerConnection {
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let weight = route.weight();
-        let is_watched = route.is_watched || !self.observers.is_empty();
+        let is_watched = route.is_intercepted || !self.observers.is_empty();
         let ledger = is_watched.then(|| {
             let ledger = Ledger::new(route.method, now, self.observers.clone());
             ledger.set_peer(Some(self.peer.address.clone()));
-            if let Some(message) = &message {
+            // Of a call that is intercepted it counts once its handler begins.
+            if let Some(message) = &message
+                && !route.is_intercepted
+            {
                 ledger.received.set_one(message.len());
             }
             ledger
