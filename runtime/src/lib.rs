@@ -182,7 +182,7 @@ pub use observe::ended_call::{EndedCall, RefusedCall, Traffic};
 pub use observe::observer::Observer;
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
-    ServerInterceptor, Service, ServiceBuilder, ShutdownReport,
+    ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
 };
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{

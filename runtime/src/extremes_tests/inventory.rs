@@ -8,7 +8,11 @@ use std::path::Path;
 use super::options::OPTIONS;
 
 /// Tried beside the table.
-const ELSEWHERE: &[&str] = &["Server::shutdown", "Token::expires_in"];
+const ELSEWHERE: &[&str] = &[
+    "Server::shutdown",
+    "TestContext::timeout",
+    "Token::expires_in",
+];
 
 /// What is told, or asked about a value, and changes nothing.
 const NO_OPTIONS: &[&str] = &[

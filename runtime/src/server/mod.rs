@@ -19,6 +19,7 @@ mod router;
 mod running;
 mod service;
 mod servicer;
+mod test_context;
 mod turns;
 mod unimplemented;
 mod upkeep;
@@ -40,3 +41,4 @@ pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
 };
+pub use test_context::TestContext;

@@ -1,0 +1,207 @@
+//! A context for a test that calls a handler itself. It must never reach a connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::context::{Context, Peer};
+use crate::call::envelope::Envelope;
+use crate::call::extensions::Extensions;
+use crate::clock;
+use crate::deadline::Deadline;
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::transport::PeerAddress;
+use crate::transport::peer_identity::PeerIdentity;
+
+/// What a test says of the call before it has its [`Context`]: made by
+/// [`Context::for_test`].
+///
+/// Unless it says more: a call of [`Method::UNKNOWN`], without metadata and deadline, of a
+/// peer in the same process that has no certificate.
+#[derive(Debug)]
+#[must_use = "`build` gives the context"]
+pub struct TestContext {
+    method: Method,
+    metadata: Metadata,
+    extensions: Extensions,
+    deadline: Option<Deadline>,
+    peer: PeerAddress,
+    identity: Option<PeerIdentity>,
+}
+
+impl Context {
+    /// A context for a test that calls a handler itself, without a server: what the call
+    /// is said to be comes from the test, and what the handler says stays in the context,
+    /// where the test reads it. To drop the context before the handler is done is to give the
+    /// call up ([`cancelled`](Self::cancelled)).
+    ///
+    /// A handler whose requests or replies are a stream needs a server: one in the same
+    /// process ([`Channel::in_process`](crate::Channel::in_process)) needs no socket.
+    ///
+    /// ```
+    /// use grpc_runtime::{Code, Context, Metadata, Status};
+    ///
+    /// /// What is tested: a method of a servicer.
+    /// async fn greet(name: String, context: &mut Context) -> Result<String, Status> {
+    ///     if context.peer_uri_names() != ["spiffe://shop.example/till"] {
+    ///         return Err(Status::permission_denied("for the till alone"));
+    ///     }
+    ///     context.trailing_metadata_mut().append("x-served-by", "me")?;
+    ///     Ok(format!("hello, {name}"))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Status> {
+    /// let mut stranger = Context::for_test().build();
+    /// let status = greet("ada".to_owned(), &mut stranger).await.unwrap_err();
+    /// assert_eq!(status.code(), Code::PermissionDenied);
+    ///
+    /// let mut till = Context::for_test()
+    ///     .metadata(Metadata::from_pairs([("x-user", "ada")])?)
+    ///     .peer_uri_names(["spiffe://shop.example/till"])
+    ///     .build();
+    /// assert_eq!(greet("ada".to_owned(), &mut till).await?, "hello, ada");
+    /// assert_eq!(till.trailing_metadata_mut().get("x-served-by"), Some("me"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_test() -> TestContext {
+        TestContext {
+            method: Method::UNKNOWN,
+            metadata: Metadata::new(),
+            extensions: Extensions::default(),
+            deadline: None,
+            peer: PeerAddress::InProcess,
+            identity: None,
+        }
+    }
+}
+
+impl TestContext {
+    /// The method that was called ([`Context::method`]).
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// What the caller sent beside the message ([`Context::metadata`]).
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// What an interceptor has left for the handler ([`Context::extensions`]). One value of
+    /// each type; a later one replaces an earlier one.
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
+    /// When the caller stops waiting ([`Context::deadline`]). Nothing drops the handler's
+    /// future then: that is the server's work.
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same, from now on. A time that is too long for the clock is none.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.deadline = Deadline::after(clock::now(), timeout);
+        self
+    }
+
+    /// Where the call came from ([`Context::peer`]).
+    pub fn peer(mut self, peer: PeerAddress) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// The caller's certificates in DER, its own first ([`Context::peer_certificates`]).
+    /// They are not read: say the [names](Self::peer_dns_names) in them too.
+    pub fn peer_certificates(mut self, certificates: impl IntoIterator<Item = Bytes>) -> Self {
+        self.identity().certificates = certificates.into_iter().collect();
+        self
+    }
+
+    /// The DNS names in the caller's certificate ([`Context::peer_dns_names`]).
+    pub fn peer_dns_names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.identity().dns_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The URIs in the caller's certificate ([`Context::peer_uri_names`]).
+    pub fn peer_uri_names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.identity().uri_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    fn identity(&mut self) -> &mut PeerIdentity {
+        self.identity.get_or_insert(PeerIdentity {
+            certificates: Vec::new(),
+            dns_names: Vec::new(),
+            uri_names: Vec::new(),
+        })
+    }
+
+    /// The context.
+    pub fn build(self) -> Context {
+        let mut envelope = Envelope::take();
+        envelope.request = self.metadata;
+        envelope.extensions = self.extensions;
+        let peer = Peer {
+            address: self.peer,
+            identity: self.identity.map(Arc::new),
+        };
+        Context::new(envelope, self.method, self.deadline, peer, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Status;
+
+    const SELL: Method = Method::unary("/shop.Orders/Sell");
+
+    #[test]
+    fn a_handler_sees_what_the_test_says() -> Result<(), Status> {
+        let mut context = Context::for_test()
+            .method(SELL)
+            .metadata(Metadata::from_pairs([("x-user", "ann")])?)
+            .extension(7_u32)
+            .deadline(Deadline::at(clock::now()))
+            .peer(PeerAddress::Unix)
+            .peer_certificates([Bytes::from_static(b"der")])
+            .peer_dns_names(["till.shop.example"])
+            .peer_uri_names(["spiffe://shop.example/till"])
+            .build();
+        assert_eq!(context.method(), SELL);
+        assert_eq!(context.path(), SELL.path());
+        assert_eq!(context.metadata().get("x-user"), Some("ann"));
+        assert_eq!(context.extensions().get(), Some(&7_u32));
+        assert_eq!(context.time_remaining(), Some(Duration::ZERO));
+        assert!(matches!(context.peer(), PeerAddress::Unix));
+        assert_eq!(context.peer_certificates(), [Bytes::from_static(b"der")]);
+        assert_eq!(context.peer_dns_names(), ["till.shop.example"]);
+        assert_eq!(context.peer_uri_names(), ["spiffe://shop.example/till"]);
+        // Those that tell a running call what to do have nobody to tell.
+        context.set_initial_metadata(Metadata::new())?;
+        context.hold_initial_metadata()?;
+        context.load().set_cpu_utilization(0.5);
+        Ok(())
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_is_none_and_calls_leave_nothing_to_the_next() {
+        let context = Context::for_test().timeout(Duration::MAX).extension(1_u8);
+        let context = context.build();
+        assert!(context.deadline().is_none());
+        let envelope = context.into_envelope();
+        envelope.keep();
+        let next = Context::for_test().build();
+        assert!(next.extensions().get::<u8>().is_none());
+        assert!(next.peer_certificates().is_empty());
+    }
+}
