@@ -170,15 +170,18 @@ pub use credentials::{
 #[cfg(feature = "tls")]
 pub use credentials::{ClientTls, CredentialsError, ServerTls};
 pub use deadline::Deadline;
+pub use framing::Side;
 pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
+pub use observe::attempt::{BegunAttempt, EndedAttempt};
+pub use observe::begun_call::BegunCall;
+pub use observe::call_observer::{CallObserver, ObservedMessage};
 pub use observe::close_reason::CloseReason;
 pub use observe::connection::{
-    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, LeavingConnection,
-    ObservedConnection,
+    ClosedConnection, ConnectionStep, FailedConnection, LeavingConnection, ObservedConnection,
 };
-pub use observe::ended_call::{EndedCall, RefusedCall, Traffic};
+pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, RefusedCall, Traffic};
 pub use observe::observer::Observer;
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,

@@ -2,6 +2,7 @@
 //! one allocation that the thread's next call uses again. It must never carry
 //! anything from one call to the next.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -26,6 +27,9 @@ thread_local! {
     /// What a panic took away from a handler that had it on loan.
     static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }
+
+/// A panic, and what was on loan to whom it ended.
+pub(crate) type Lost = (Box<dyn Any + Send>, Option<Box<Envelope>>);
 
 /// What goes with a call beside its messages.
 #[derive(Debug, Default)]
@@ -56,6 +60,9 @@ pub(crate) struct CallCompression {
     pub(crate) response: Coding,
     /// The handler has ended, and its message is as it is.
     pub(crate) is_settled: bool,
+    /// The length of the response's one message before it was compressed, prefix included;
+    /// 0 where it was not.
+    pub(crate) plain: usize,
 }
 
 impl CallCompression {
@@ -82,6 +89,7 @@ impl CallCompression {
                 },
             },
             is_settled: false,
+            plain: 0,
         }
     }
 }
@@ -96,12 +104,12 @@ impl Envelope {
         spare::with(&SPARE, Vec::pop).flatten().unwrap_or_default()
     }
 
-    /// Runs `poll` and gives what it gave, unless it panicked: then what was on
-    /// loan to it, if that was dropped meanwhile.
-    pub(crate) fn salvage<T>(poll: impl FnOnce() -> T) -> Result<T, Option<Box<Self>>> {
+    /// Runs `poll` and gives what it gave, unless it panicked: then the panic, and what was
+    /// on loan to it, if that was dropped meanwhile.
+    pub(crate) fn salvage<T>(poll: impl FnOnce() -> T) -> Result<T, Lost> {
         // Of an earlier panic, whose call is not this one.
         drop(LOST.take());
-        catch_unwind(AssertUnwindSafe(poll)).map_err(|_| LOST.take())
+        catch_unwind(AssertUnwindSafe(poll)).map_err(|payload| (payload, LOST.take()))
     }
 
     /// Has the trailing metadata carry the report, if there is one.

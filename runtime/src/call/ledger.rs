@@ -1,20 +1,28 @@
 //! What passed in one call, and who wants to hear of its end. Only a call that
 //! interceptors or observers watch has one. It must never decide anything about its call.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use self::live_attempts::{LiveAttempt, LiveAttempts, Reason};
 use super::command::Finished;
 use crate::clock;
+use crate::framing::Side;
 use crate::metadata::Metadata;
 use crate::method::Method;
-use crate::observe::ended_call::{EndedCall, Traffic};
+use crate::observe::attempt::{BegunAttempt, EndedAttempt};
+use crate::observe::begun_call::BegunCall;
+use crate::observe::call_observer::{CallObserver, ObservedMessage};
+use crate::observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Traffic};
 use crate::observe::observer::Observers;
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
+
+pub(crate) mod live_attempts;
 
 /// Traffic as it grows: written by the half that it counts, read by anyone.
 #[derive(Debug, Default)]
@@ -24,10 +32,10 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Counts a message of so many bytes.
-    pub(crate) fn add(&self, bytes: usize) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
+    /// Counts a message of so many bytes; how many there were before it.
+    fn add(&self, bytes: usize) -> u64 {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.messages.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Counts the one message of a half that does not stream, once or again.
@@ -51,16 +59,25 @@ pub(crate) type OnEnd = Box<dyn FnOnce(&EndedCall<'_>) + Send>;
 pub(crate) struct Ledger {
     pub(crate) sent: Counter,
     pub(crate) received: Counter,
+    side: Side,
     method: Method,
     began: Instant,
     /// They hear of it last.
     observers: Observers,
+    /// Whether there are followers.
+    is_followed: bool,
+    followers: Mutex<Vec<Box<dyn CallObserver>>>,
     end: Mutex<End>,
 }
 
 #[derive(Default)]
 struct End {
     peer: Option<PeerAddress>,
+    attempts: LiveAttempts,
+    /// Since when it waits for what its next attempt needs.
+    waits_since: Option<Instant>,
+    /// The attempt that is the call's, by its place in the policy's count.
+    winner: Option<u8>,
     listeners: Vec<OnEnd>,
     /// Why the call was broken off, where that came from outside of its handler.
     broken_off: Option<Status>,
@@ -71,14 +88,23 @@ struct End {
 }
 
 impl Ledger {
-    pub(crate) fn new(method: Method, now: Instant, observers: Observers) -> Arc<Self> {
+    /// Of a call that begins at `now`; its observers hear of it.
+    pub(crate) fn begin(observers: Observers, call: &BegunCall<'_>, now: Instant) -> Arc<Self> {
+        let followers = observers.begin(call);
+        let end = End {
+            peer: call.peer.cloned(),
+            ..End::default()
+        };
         Arc::new(Self {
             sent: Counter::default(),
             received: Counter::default(),
-            method,
+            side: call.side,
+            method: call.method,
             began: now,
             observers,
-            end: Mutex::default(),
+            is_followed: !followers.is_empty(),
+            followers: Mutex::new(followers),
+            end: Mutex::new(end),
         })
     }
 
@@ -86,11 +112,173 @@ impl Ledger {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call has a stream to this peer. It may get another if this one does
-    /// not look at it.
-    pub(crate) fn set_peer(&self, peer: Option<PeerAddress>) {
-        self.end().peer = peer;
+    /// Has those told who follow the call.
+    pub(crate) fn follow(&self, tell: impl FnMut(&mut dyn CallObserver)) {
+        if self.is_followed {
+            self.follow_on(tell);
+        }
     }
+
+    #[cold]
+    fn follow_on(&self, mut tell: impl FnMut(&mut dyn CallObserver)) {
+        let followers = self.followers.lock();
+        for follower in &mut *followers.unwrap_or_else(PoisonError::into_inner) {
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(&mut **follower)));
+        }
+    }
+
+    // --- messages ------------------------------------------------------------------
+
+    /// This side has given a message of `size` bytes to be sent.
+    pub(crate) fn count_sent(&self, size: usize, wire_size: usize) {
+        let number = self.sent.add(wire_size);
+        let message = ObservedMessage {
+            number,
+            size,
+            wire_size,
+        };
+        self.follow(|it| it.message_sent(&message));
+    }
+
+    /// As [`count_sent`](Self::count_sent), the one message of a half that does not stream;
+    /// it may have been counted before.
+    pub(crate) fn count_sent_one(&self, size: usize, wire_size: usize) {
+        self.sent.set_one(wire_size);
+        let message = ObservedMessage {
+            number: 0,
+            size,
+            wire_size,
+        };
+        self.follow(|it| it.message_sent(&message));
+    }
+
+    /// This side has taken a message.
+    pub(crate) fn count_received(&self, size: usize, wire_size: usize) {
+        let number = self.received.add(wire_size);
+        let message = ObservedMessage {
+            number,
+            size,
+            wire_size,
+        };
+        self.follow(|it| it.message_received(&message));
+    }
+
+    /// As [`count_sent_one`](Self::count_sent_one), of one that was taken.
+    pub(crate) fn count_received_one(&self, size: usize, wire_size: usize) {
+        self.received.set_one(wire_size);
+        let message = ObservedMessage {
+            number: 0,
+            size,
+            wire_size,
+        };
+        self.follow(|it| it.message_received(&message));
+    }
+
+    // --- attempts ------------------------------------------------------------------
+
+    /// An attempt begins that has so many before it which count.
+    #[cold]
+    pub(crate) fn begin_attempt(&self, previous: u8, reason: Reason, now: Instant) {
+        if self.observers.is_empty() {
+            return;
+        }
+        let attempt = self.end().attempts.begin(previous, reason, now);
+        let begun = self.begun(&attempt);
+        self.observers.tell(|it| it.attempt_begun(&begun));
+        self.follow(|it| it.attempt_begun(&begun));
+    }
+
+    fn begun(&self, attempt: &LiveAttempt) -> BegunAttempt<'_> {
+        BegunAttempt {
+            method: self.method,
+            target: self.observers.target().unwrap_or_default(),
+            number: attempt.number,
+            previous: attempt.previous.into(),
+            is_transparent: attempt.reason == Reason::Transparent,
+            is_hedge: attempt.reason == Reason::Hedge,
+        }
+    }
+
+    /// What those who follow the call put into the head of an attempt.
+    pub(crate) fn attempt_metadata(&self, previous: u8) -> Metadata {
+        let mut metadata = Metadata::new();
+        if self.is_followed {
+            let attempt = self.end().attempts.get_mut(previous).map(|it| it.number);
+            let number = attempt.unwrap_or_default();
+            self.follow_on(|it| it.attempt_metadata(number, &mut metadata));
+        }
+        metadata
+    }
+
+    /// An attempt has a stream to this peer. It may get another if this one does not look
+    /// at it.
+    pub(crate) fn attempt_goes_to(&self, previous: u8, peer: Option<&PeerAddress>, now: Instant) {
+        let mut end = self.end();
+        end.peer = peer.cloned();
+        if let Some(attempt) = end.attempts.get_mut(previous) {
+            attempt.peer = peer.cloned();
+        }
+        if let Some(since) = end.waits_since.take() {
+            drop(end);
+            let waited = now.saturating_duration_since(since);
+            self.follow(|it| it.picked(waited));
+        }
+    }
+
+    /// It cannot go on at once.
+    #[cold]
+    pub(crate) fn waits(&self, now: Instant) {
+        self.end().waits_since.get_or_insert(now);
+    }
+
+    /// If it waits, it was for this too.
+    #[cold]
+    pub(crate) fn name_resolved(&self, now: Instant) {
+        if let Some(since) = self.end().waits_since.replace(now) {
+            let waited = now.saturating_duration_since(since);
+            self.follow(|it| it.name_resolved(waited));
+        }
+    }
+
+    /// Of several attempts this one is the call's.
+    pub(crate) fn wins(&self, previous: u8, peer: Option<&PeerAddress>) {
+        let mut end = self.end();
+        end.winner = Some(previous);
+        end.peer = peer.cloned();
+    }
+
+    /// An attempt has ended, and its call goes on.
+    #[cold]
+    pub(crate) fn end_attempt(&self, previous: u8, status: &Status, now: Instant) {
+        let mut end = self.end();
+        end.winner.take_if(|winner| *winner == previous);
+        let ended = end.attempts.end(previous, now);
+        drop(end);
+        if let Some(attempt) = ended {
+            self.tell_attempt(&attempt, Err(status), Traffic::default(), now);
+        }
+    }
+
+    fn tell_attempt(
+        &self,
+        attempt: &LiveAttempt,
+        result: Result<(), &Status>,
+        received: Traffic,
+        now: Instant,
+    ) {
+        let ended = EndedAttempt {
+            attempt: self.begun(attempt),
+            peer: attempt.peer.as_ref(),
+            elapsed: attempt.elapsed(now),
+            result,
+            sent: self.sent.traffic(),
+            received,
+        };
+        self.observers.tell(|it| it.attempt_ended(&ended));
+        self.follow(|it| it.attempt_ended(&ended));
+    }
+
+    // --- the end -------------------------------------------------------------------
 
     /// Calls `listener` when the call has ended. One that comes later than that
     /// can only be late for a caller who gave up.
@@ -100,10 +288,12 @@ impl Ledger {
             end.listeners.push(listener);
             return;
         }
+        let counts = end.attempts.counts();
         drop(end);
         let status = Status::new(Code::Cancelled, "the call was cancelled by its caller");
         let none = Metadata::new();
-        tell(vec![listener], &self.ended(None, &none, Err(&status)));
+        let ended = self.ended(None, &none, Err(&status), counts, clock::now());
+        tell(vec![listener], &ended);
     }
 
     /// The call ends, whatever its handler does.
@@ -137,46 +327,93 @@ impl Ledger {
         self.close(initial, result);
     }
 
+    /// The handler has panicked.
+    #[cold]
+    pub(crate) fn panicked(&self, payload: &(dyn Any + Send)) {
+        let owned = payload.downcast_ref::<String>().map(String::as_str);
+        let peer = self.end().peer.clone();
+        let panicked = PanickedHandler {
+            method: self.method,
+            peer: peer.as_ref(),
+            text: owned.or_else(|| payload.downcast_ref::<&str>().copied()),
+        };
+        self.observers.tell(|it| it.handler_panicked(&panicked));
+    }
+
     /// The caller has the call's end; who wanted to know hears of it once. It stays out of
     /// the way of calls that nobody watches.
     #[inline(never)]
     pub(crate) fn close(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
-        self.tell(initial, result);
-        if self.observers.is_empty() {
-            return;
-        }
+        let now = clock::now();
         let mut end = self.end();
-        if std::mem::replace(&mut end.is_observed, true) {
+        let is_told = std::mem::replace(&mut end.told, true);
+        let is_observed = std::mem::replace(&mut end.is_observed, true);
+        if is_told && (is_observed || self.observers.is_empty()) {
             return;
         }
-        let peer = end.peer.take();
+        let listeners = std::mem::take(&mut end.listeners);
+        let peer = end.peer.clone();
+        let (winner, attempts) = (end.winner, end.attempts.end_all());
+        let counts = end.attempts.counts();
         drop(end);
-        let ended = self.ended(peer.as_ref(), initial, result);
+        let ended = self.ended(peer.as_ref(), initial, result, counts, now);
+        tell(listeners, &ended);
+        if is_observed || self.observers.is_empty() {
+            return;
+        }
+        for attempt in attempts {
+            self.close_attempt(&attempt, winner, &ended, now);
+        }
         self.observers.tell(|it| it.call_ended(&ended));
+        self.follow(|it| it.ended(&ended));
     }
 
+    /// The call ends with this attempt, or has gone to another.
+    fn close_attempt(
+        &self,
+        attempt: &LiveAttempt,
+        winner: Option<u8>,
+        ended: &EndedCall<'_>,
+        now: Instant,
+    ) {
+        if winner.is_none_or(|winner| winner == attempt.previous) {
+            return self.tell_attempt(attempt, ended.result, ended.received, now);
+        }
+        let status = Status::new(Code::Cancelled, "another attempt became the call's");
+        self.tell_attempt(attempt, Err(&status), Traffic::default(), now);
+    }
+
+    /// The listeners hear of the end.
     fn tell(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         let mut end = self.end();
         if std::mem::replace(&mut end.told, true) {
             return;
         }
         let (listeners, peer) = (std::mem::take(&mut end.listeners), end.peer.clone());
+        let counts = end.attempts.counts();
         drop(end);
         if !listeners.is_empty() {
-            tell(listeners, &self.ended(peer.as_ref(), initial, result));
+            let now = clock::now();
+            let ended = self.ended(peer.as_ref(), initial, result, counts, now);
+            tell(listeners, &ended);
         }
     }
 
     fn ended<'a>(
-        &self,
+        &'a self,
         peer: Option<&'a PeerAddress>,
         initial_metadata: &'a Metadata,
         result: Result<&'a Metadata, &'a Status>,
+        further_attempts: FurtherAttempts,
+        now: Instant,
     ) -> EndedCall<'a> {
         EndedCall {
+            side: self.side,
             method: self.method,
+            target: self.observers.target(),
+            further_attempts,
             peer,
-            elapsed: clock::now().saturating_duration_since(self.began),
+            elapsed: now.saturating_duration_since(self.began),
             result: result.map(|_| ()),
             initial_metadata,
             trailing_metadata: result.unwrap_or_else(Status::metadata),

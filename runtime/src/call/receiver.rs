@@ -76,10 +76,10 @@ impl<M: Message + Default> Receiver<M> {
             }
             let limit = self.max_message_size.min(self.state.late_receive_size());
             match self.reader.next_message(limit) {
-                Ok(Some((message, size, was_compressed))) => {
-                    self.was_compressed = was_compressed;
+                Ok(Some((message, wire_size, decompressed))) => {
+                    self.was_compressed = decompressed.is_some();
                     if let Some(ledger) = self.state.ledger() {
-                        ledger.received.add(size);
+                        ledger.count_received(decompressed.unwrap_or(wire_size), wire_size);
                     }
                     self.consume(self.reader.buffered());
                     return Poll::Ready(Ok(Some(message)));

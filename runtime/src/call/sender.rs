@@ -124,9 +124,10 @@ impl<M: Message> Sender<M> {
 
     /// The work is done here, in the sender's task, and under no lock.
     pub(super) fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
-        let encoded = framing::compress_message(message, self.max_message_size(), encoding)
-            .map_err(|error| error.into_status(self.side))?;
-        self.state.push_encoded(encoded);
+        let (encoded, plain) =
+            framing::compress_message(message, self.max_message_size(), encoding)
+                .map_err(|error| error.into_status(self.side))?;
+        self.state.push_encoded(encoded, plain);
         Ok(())
     }
 

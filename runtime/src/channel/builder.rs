@@ -419,6 +419,7 @@ impl ChannelBuilder {
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
         let is_observed = !self.observers.is_empty();
+        let observers = self.observers.of_target(&name.0);
         let common = Common {
             dial: Dial::new(
                 self.connects,
@@ -426,7 +427,7 @@ impl ChannelBuilder {
                 authority,
                 self.connect_timeout,
                 name,
-                self.observers,
+                observers,
             )?,
             http2: self.http2,
             upkeep: self.upkeep,

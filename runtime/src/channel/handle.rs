@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::call::call_options::CallOptions;
 use super::call::interceptor::{ClientInterceptor, Interceptors};
 use super::call::open::{Home, Open};
 use super::config::method_config::{MethodTerms, Repeats};
@@ -13,9 +14,11 @@ use super::prepare::prepare;
 use super::shared::Shared;
 use crate::call::ledger::Ledger;
 use crate::clock;
-use crate::framing::Compression;
+use crate::deadline::Deadline;
+use crate::framing::{Compression, Side};
 use crate::limits::CallLimits;
 use crate::method::Method;
+use crate::observe::begun_call::BegunCall;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -91,9 +94,17 @@ impl Channel {
 
     /// Where a call keeps what passes, for those who watch it.
     #[cold]
-    pub(crate) fn ledger(&self, method: Method) -> Arc<Ledger> {
+    pub(crate) fn ledger(&self, method: Method, options: &CallOptions) -> Arc<Ledger> {
         let observers = self.shared.common.dial.observers().clone();
-        Ledger::new(method, clock::now(), observers)
+        let call = BegunCall {
+            side: Side::Client,
+            method,
+            target: self.shared.common.dial.observers().target(),
+            peer: None,
+            metadata: &options.metadata,
+            deadline: options.deadline.map(Deadline::at),
+        };
+        Ledger::begin(observers, &call, clock::now())
     }
 
     /// For calls that have no deadline.

@@ -18,6 +18,7 @@ use super::resolve::running::Source;
 use super::service_config::in_force::Configs;
 use super::subchannel::common::Common;
 use super::subchannel::identity::Identity;
+use crate::call::ledger::live_attempts::Reason;
 use crate::call::queue::{QueueSender, queue};
 use crate::clock;
 use crate::credentials::CallCredentials;
@@ -134,6 +135,9 @@ impl Shared {
     /// Begins a call, and has its hedge wait for its time.
     #[inline]
     pub(super) fn begin(&self, open: Box<Open>) {
+        if let Some(ledger) = open.state.ledger() {
+            ledger.begin_attempt(0, Reason::First, clock::now());
+        }
         if open.is_hedged()
             && let Some(hedge) = open.hedge(clock::now())
         {

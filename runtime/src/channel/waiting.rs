@@ -119,9 +119,23 @@ impl Waiting {
             if std::mem::replace(&mut open.attempt.is_queued, true) {
                 break;
             }
+            if let Some(ledger) = open.state.ledger() {
+                ledger.waits(clock::now());
+            }
             open.state.queued(waker.clone(), !open.is_hedged());
         }
         self.deferred.settle(waker);
+    }
+
+    /// The channel's name is resolved, for which the calls may have waited.
+    pub(crate) fn name_resolved(&self, now: Instant) {
+        for ledger in self
+            .queue
+            .iter()
+            .filter_map(|(_, open)| open.state.ledger())
+        {
+            ledger.name_resolved(now);
+        }
     }
 
     /// The oldest call that is still wanted; only one that does not wait for

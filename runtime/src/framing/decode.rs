@@ -11,16 +11,17 @@ use super::payload::{Payload, PayloadReader};
 use crate::spare;
 
 /// Decodes a message, decompressed first where it needs to be, which is work for
-/// the receiver's task. prost bounds how deep it may nest.
+/// the receiver's task; its bytes then. prost bounds how deep it may nest.
 pub(crate) fn decode_message<M: Message + Default>(
     mut payload: Payload,
-) -> Result<M, FramingError> {
+) -> Result<(M, usize), FramingError> {
     if payload.is_compressed() {
         payload = decompress(&payload)?;
     }
+    let size = payload.len();
     let decoded = M::decode(payload.reader());
     spare::keep_message(payload.into_front());
-    decoded.map_err(FramingError::Decode)
+    Ok((decoded.map_err(FramingError::Decode)?, size))
 }
 
 /// Decodes the message that lies in `range` of `piece`.

@@ -11,10 +11,12 @@ use super::Compression;
 use crate::code::Code;
 use crate::status::{Phase, Status};
 
-/// The side of a call that this process is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+/// The side of a connection or of a call that this process is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// A channel's.
     Client,
+    /// A server's.
     Server,
 }
 

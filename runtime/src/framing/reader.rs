@@ -117,20 +117,21 @@ impl MessageReader {
     pub(crate) fn next_message<M: Message + Default>(
         &mut self,
         limit: usize,
-    ) -> Result<Option<(M, usize, bool)>, FramingError> {
+    ) -> Result<Option<(M, usize, Option<usize>)>, FramingError> {
         if let Some(size) = self.whole_at_front(limit) {
             let body = PREFIX_LEN..PREFIX_LEN + size;
             let message = decode_slice(&self.front, body)?;
             self.front.advance(PREFIX_LEN + size);
             self.buffered -= PREFIX_LEN + size;
             self.refill_front();
-            return Ok(Some((message, size, false)));
+            return Ok(Some((message, size, None)));
         }
         let Some(payload) = self.next(limit)? else {
             return Ok(None);
         };
-        let (size, compressed) = (payload.len(), payload.is_compressed());
-        Ok(Some((decode_message(payload)?, size, compressed)))
+        let (wire_size, is_compressed) = (payload.len(), payload.is_compressed());
+        let (message, size) = decode_message(payload)?;
+        Ok(Some((message, wire_size, is_compressed.then_some(size))))
     }
 
     /// The size of the next body, where it lies in `front` with its prefix and is

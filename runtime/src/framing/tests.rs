@@ -190,7 +190,7 @@ proptest! {
         }
         let mut read = Vec::new();
         while let Some(payload) = reader.next(NO_LIMIT).unwrap() {
-            read.push(decode_message::<String>(payload).unwrap());
+            read.push(decode_message::<String>(payload).unwrap().0);
         }
         prop_assert_eq!(read, texts);
     }

@@ -54,14 +54,14 @@ pub(crate) fn put_message<M: Message>(message: &M, length: usize, out: &mut Byte
     );
 }
 
-/// `message` with its prefix, compressed. Over `limit` bytes before that, it is
-/// not.
+/// `message` with its prefix, compressed, and its length before that, prefix included.
+/// Over `limit` bytes before that, it is not.
 pub(crate) fn compress_message<M: Message>(
     message: &M,
     limit: usize,
     compression: Compression,
-) -> Result<Bytes, FramingError> {
+) -> Result<(Bytes, usize), FramingError> {
     let mut plain = BytesMut::new();
     encode_message(message, limit, &mut plain)?;
-    compress(compression, &plain[PREFIX_LEN..])
+    Ok((compress(compression, &plain[PREFIX_LEN..])?, plain.len()))
 }

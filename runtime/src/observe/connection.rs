@@ -5,22 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::close_reason::CloseReason;
+use crate::framing::Side;
 use crate::transport::PeerAddress;
-
-/// Whose end of a connection this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ConnectionRole {
-    /// A channel's.
-    Client,
-    /// A server's.
-    Server,
-}
 
 /// A connection that is, or was, open.
 #[derive(Clone, Debug)]
 pub struct ObservedConnection {
     pub(super) id: u64,
-    pub(super) role: ConnectionRole,
+    pub(super) side: Side,
     pub(super) peer: PeerAddress,
     pub(super) is_encrypted: bool,
 }
@@ -32,8 +24,8 @@ impl ObservedConnection {
     }
 
     /// Which end of it this is.
-    pub fn role(&self) -> ConnectionRole {
-        self.role
+    pub fn side(&self) -> Side {
+        self.side
     }
 
     /// Where its other end is. Behind a proxy that is the proxy.
@@ -76,7 +68,7 @@ impl fmt::Display for ConnectionStep {
 /// a line.
 #[derive(Debug)]
 pub struct FailedConnection<'a> {
-    pub(super) role: ConnectionRole,
+    pub(super) side: Side,
     pub(super) peer: &'a PeerAddress,
     pub(super) step: ConnectionStep,
     pub(super) reason: &'a str,
@@ -86,8 +78,8 @@ pub struct FailedConnection<'a> {
 
 impl FailedConnection<'_> {
     /// Which end of it this is.
-    pub fn role(&self) -> ConnectionRole {
-        self.role
+    pub fn side(&self) -> Side {
+        self.side
     }
 
     /// Where its other end is, or was to be.
@@ -118,9 +110,9 @@ impl FailedConnection<'_> {
 
 impl fmt::Display for FailedConnection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whom = match self.role {
-            ConnectionRole::Client => "to",
-            ConnectionRole::Server => "from",
+        let whom = match self.side {
+            Side::Client => "to",
+            Side::Server => "from",
         };
         write!(
             f,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::framing::Side;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
@@ -18,10 +19,27 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
+/// The attempts of a channel's call beside the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FurtherAttempts {
+    /// Those that followed on one that had failed, as the call's policy says.
+    pub retries: u32,
+    /// Those that repeated one which no server had looked at.
+    pub transparent_retries: u32,
+    /// Those that ran beside others.
+    pub hedges: u32,
+    /// How long the call had no attempt, since one had failed and the next was not due.
+    pub delay: Duration,
+}
+
 /// A call that has ended, as its caller saw it, or as its server left it.
 #[derive(Debug)]
 pub struct EndedCall<'a> {
+    pub(crate) side: Side,
     pub(crate) method: Method,
+    pub(crate) target: Option<&'a str>,
+    pub(crate) further_attempts: FurtherAttempts,
     pub(crate) peer: Option<&'a PeerAddress>,
     pub(crate) elapsed: Duration,
     pub(crate) result: Result<(), &'a Status>,
@@ -32,9 +50,25 @@ pub struct EndedCall<'a> {
 }
 
 impl EndedCall<'_> {
+    /// Which end of the call this is.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
     /// The method that was called.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The channel's target with its scheme, as `dns:///orders.example:443`; `None` on a
+    /// server.
+    pub fn target(&self) -> Option<&str> {
+        self.target
+    }
+
+    /// The attempts that a channel's call had beside the first one.
+    pub fn further_attempts(&self) -> FurtherAttempts {
+        self.further_attempts
     }
 
     /// Where the call went, or came from; `None` if it never left. Behind a proxy
@@ -113,5 +147,30 @@ impl RefusedCall<'_> {
     /// stands for.
     pub fn status(&self) -> &Status {
         self.status
+    }
+}
+
+/// A handler, or an interceptor around it, that has panicked. Its call ends with `INTERNAL`.
+#[derive(Debug)]
+pub struct PanickedHandler<'a> {
+    pub(crate) method: Method,
+    pub(crate) peer: Option<&'a PeerAddress>,
+    pub(crate) text: Option<&'a str>,
+}
+
+impl PanickedHandler<'_> {
+    /// The method that was called.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Where the call came from.
+    pub fn peer(&self) -> Option<&PeerAddress> {
+        self.peer
+    }
+
+    /// The panic's text, if it has one. No client is told of it.
+    pub fn text(&self) -> Option<&str> {
+        self.text
     }
 }

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use super::close_reason::CloseReason;
 use super::connection::{
-    ClosedConnection, ConnectionRole, ConnectionStep, FailedConnection, LeavingConnection,
-    ObservedConnection,
+    ClosedConnection, ConnectionStep, FailedConnection, LeavingConnection, ObservedConnection,
 };
 use super::observer::Observers;
 use crate::clock;
+use crate::framing::Side;
 use crate::transport::PeerAddress;
 use crate::transport::driver::Closed;
 use crate::transport::http2::connection::Connection;
@@ -51,7 +51,7 @@ impl Observation {
     /// wants to know.
     pub(crate) fn begin(
         observers: &Observers,
-        role: ConnectionRole,
+        side: Side,
         peer: Option<PeerAddress>,
         is_encrypted: bool,
         began: Instant,
@@ -61,7 +61,7 @@ impl Observation {
         }
         let connection = ObservedConnection {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            role,
+            side,
             // A socket that has no peer any more fails when it is read.
             peer: peer.unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
             is_encrypted,
@@ -127,8 +127,8 @@ impl Observation {
                     reason: &reason,
                     source,
                 };
-                let (role, peer) = (self.connection.role, &self.connection.peer);
-                failed(&self.observers, role, peer, &failure, self.since, now);
+                let (side, peer) = (self.connection.side, &self.connection.peer);
+                failed(&self.observers, side, peer, &failure, self.since, now);
             }
             Stage::Over => {}
         }
@@ -156,14 +156,14 @@ impl Drop for Observation {
 /// Tells of an attempt that came to no connection.
 pub(crate) fn failed(
     observers: &Observers,
-    role: ConnectionRole,
+    side: Side,
     peer: &PeerAddress,
     failure: &FailedStep<'_>,
     began: Instant,
     now: Instant,
 ) {
     let failed = FailedConnection {
-        role,
+        side,
         peer,
         step: failure.step,
         reason: failure.reason,

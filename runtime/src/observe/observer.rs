@@ -5,10 +5,13 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::attempt::{BegunAttempt, EndedAttempt};
+use super::begun_call::BegunCall;
+use super::call_observer::CallObserver;
 use super::connection::{
     ClosedConnection, FailedConnection, LeavingConnection, ObservedConnection,
 };
-use super::ended_call::{EndedCall, RefusedCall};
+use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
 
 /// Hears what happens to the connections and the calls of a channel
 /// ([`ChannelBuilder::observe`](crate::ChannelBuilder::observe)) or of a server
@@ -26,6 +29,10 @@ use super::ended_call::{EndedCall, RefusedCall};
 /// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
 /// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | a call begins | [`call_begun`](Self::call_begun) | the same |
+/// | an attempt of a call | | [`attempt_begun`](Self::attempt_begun), [`attempt_ended`](Self::attempt_ended) |
+/// | a handler panics | [`handler_panicked`](Self::handler_panicked) | |
+/// | what happens within a call | [`CallObserver`] | the same |
 /// | a call is over, in whatever way | [`call_ended`](Self::call_ended), or [`call_refused`](Self::call_refused) where it had no handler | [`call_ended`](Self::call_ended) |
 ///
 /// Every connection that was opened is closed once. Every call of a channel is over once,
@@ -76,6 +83,30 @@ pub trait Observer: Send + Sync + 'static {
         let _ = go_away;
     }
 
+    /// A call begins. One that wants to follow it, event by event, gives a [`CallObserver`].
+    /// Every call that has begun ends once.
+    fn call_begun(&self, call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+        let _ = call;
+        None
+    }
+
+    /// An attempt of a channel's call begins. A call that is refused before it looks for a
+    /// connection, as by an interceptor, has none.
+    fn attempt_begun(&self, attempt: &BegunAttempt<'_>) {
+        let _ = attempt;
+    }
+
+    /// An attempt of a channel's call is over; it is told ahead of the call's own end. A
+    /// hedge that has lost is told with the call's end at the latest.
+    fn attempt_ended(&self, attempt: &EndedAttempt<'_>) {
+        let _ = attempt;
+    }
+
+    /// A handler has panicked. Its call's end is told too.
+    fn handler_panicked(&self, panicked: &PanickedHandler<'_>) {
+        let _ = panicked;
+    }
+
     /// A call is over. On a channel it is so when its caller has seen its end, or has left;
     /// on a server when it was answered, or broken off. It is told after the
     /// [interceptors](crate::ServerInterceptor) that wanted to know, and to those who watch
@@ -104,38 +135,77 @@ pub trait Observer: Send + Sync + 'static {
 
 /// The observers of a channel or a server.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Option<Arc<[Arc<dyn Observer>]>>);
+pub(crate) struct Observers(Option<Arc<Audience>>);
+
+/// Those who are told, and of what.
+struct Audience {
+    observers: Vec<Arc<dyn Observer>>,
+    /// The channel's; a server has none.
+    target: Option<Box<str>>,
+}
 
 impl Observers {
     pub(crate) fn push(&mut self, observer: impl Observer) {
-        let others = self.0.iter().flat_map(|all| all.iter().cloned());
+        let others = self.all().cloned();
         let last: Arc<dyn Observer> = Arc::new(observer);
-        self.0 = Some(others.chain([last]).collect());
+        self.0 = Some(Arc::new(Audience {
+            observers: others.chain([last]).collect(),
+            target: self.target().map(Box::from),
+        }));
+    }
+
+    /// The same, of a channel that has this target.
+    pub(crate) fn of_target(&self, target: impl fmt::Display) -> Self {
+        Self(self.0.as_ref().map(|audience| {
+            Arc::new(Audience {
+                observers: audience.observers.clone(),
+                target: Some(target.to_string().into()),
+            })
+        }))
     }
 
     /// The same, counted apart: for a connection, whose calls each count themselves.
     pub(crate) fn apart(&self) -> Self {
-        Self(self.0.as_ref().map(|all| all.iter().cloned().collect()))
+        Self(self.0.as_ref().map(|audience| {
+            Arc::new(Audience {
+                observers: audience.observers.clone(),
+                target: audience.target.clone(),
+            })
+        }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
+    /// The channel's target, with its scheme.
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.0.as_ref()?.target.as_deref()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {
+        self.0.iter().flat_map(|audience| &audience.observers)
+    }
+
     /// Has each told. The panic hook has told of a panic.
     pub(crate) fn tell(&self, tell: impl Fn(&dyn Observer)) {
-        for observer in self.0.iter().flat_map(|all| all.iter()) {
+        for observer in self.all() {
             let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
         }
+    }
+
+    /// Has each told of a call that begins; those who follow it.
+    pub(crate) fn begin(&self, call: &BegunCall<'_>) -> Vec<Box<dyn CallObserver>> {
+        let begin = |observer: &Arc<dyn Observer>| {
+            let begun = catch_unwind(AssertUnwindSafe(|| observer.call_begun(call)));
+            begun.unwrap_or_default()
+        };
+        self.all().filter_map(begin).collect()
     }
 }
 
 impl fmt::Debug for Observers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Observers({})",
-            self.0.as_ref().map_or(0, |all| all.len())
-        )
+        write!(f, "Observers({})", self.all().count())
     }
 }

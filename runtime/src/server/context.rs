@@ -376,6 +376,12 @@ impl Context {
         self.envelope.compression.response.encoding
     }
 
+    /// The response's one message was compressed, and had so many bytes before that, prefix
+    /// included.
+    pub(super) fn compressed_from(&mut self, plain: usize) {
+        self.envelope.compression.plain = plain;
+    }
+
     /// The call's metadata, at its end.
     #[expect(
         clippy::unnecessary_box_returns,

@@ -23,7 +23,8 @@ use super::context::Peer;
 use super::incoming::Incoming;
 use crate::clock;
 use crate::credentials::ServerSecurity;
-use crate::observe::connection::{ConnectionRole, ConnectionStep};
+use crate::framing::Side;
+use crate::observe::connection::ConnectionStep;
 use crate::observe::observation::{self, FailedStep, Observation};
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
@@ -162,8 +163,8 @@ impl Door {
 fn fail(shared: &ServerShared, address: &PeerAddress, failure: &FailedStep<'_>, begun: Instant) {
     let observers = &shared.observers;
     if !observers.is_empty() {
-        let role = ConnectionRole::Server;
-        observation::failed(observers, role, address, failure, begun, clock::now());
+        let side = Side::Server;
+        observation::failed(observers, side, address, failure, begun, clock::now());
     }
 }
 
@@ -184,8 +185,8 @@ pub(crate) fn serve_connection(
     connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
     let (address, is_encrypted) = (Some(peer.address.clone()), io.is_encrypted());
-    let role = ConnectionRole::Server;
-    let observation = Observation::begin(&shared.observers, role, address, is_encrypted, begun);
+    let side = Side::Server;
+    let observation = Observation::begin(&shared.observers, side, address, is_encrypted, begun);
     let calls = ServerConnection::new(shared, peer, observation, clock::now());
     Driver::new(io, connection, calls)
 }

@@ -2,6 +2,7 @@
 //! where the call arrived, and on a task of its own if it did not finish there or
 //! its method is heavy. It must never let a panic out.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,6 +21,7 @@ use crate::clock;
 use crate::framing::Payload;
 use crate::limits::CallLimits;
 use crate::method::Method;
+use crate::observe::call_observer::CallObserver;
 use crate::status::{Code, Status};
 
 /// What a handler begins with.
@@ -106,14 +108,17 @@ impl Route {
         // The waker does nothing: a handler that waits is polled again by its own
         // task, whose waker then takes this one's place.
         let mut context = TaskContext::from_waker(Waker::noop());
+        let ledger = invocation.input.ledger.clone();
+        let ledger = ledger.as_deref();
         let begun = catch_unwind(AssertUnwindSafe(|| {
+            let _turn = ledger.map(Turn::begin);
             let mut future = self.handle(invocation);
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(finished) => Begun::Finished(finished),
                 Poll::Pending => Begun::Waits(future),
             }
         }));
-        begun.unwrap_or_else(|_| Begun::Finished(panicked(self.method)))
+        begun.unwrap_or_else(|payload| Begun::Finished(panicked(self.method, ledger, &*payload)))
     }
 
     /// Gives a heavy handler its first turn on a task of its own, where it also
@@ -130,13 +135,14 @@ impl Route {
                 // handler that began.
                 return;
             }
+            let ledger = invocation.input.ledger.clone();
             let begun = self.begin(invocation);
             self.weigh(clock::now().saturating_duration_since(began));
             match begun {
                 Begun::Finished(finished) => link.send(Command::Finish(link.stream, finished)),
                 Begun::Waits(future) => {
                     link.send(Command::Begun(link.stream));
-                    HandlerTask::new(future, link, self.method).await;
+                    HandlerTask::new(future, link, self.method, ledger).await;
                 }
             }
         };
@@ -144,7 +150,16 @@ impl Route {
     }
 }
 
-pub(super) fn panicked(method: Method) -> Finished {
+/// The handler has panicked: observers hear of it, and the call fails.
+#[cold]
+pub(super) fn panicked(
+    method: Method,
+    ledger: Option<&Ledger>,
+    payload: &(dyn Any + Send),
+) -> Finished {
+    if let Some(ledger) = ledger {
+        ledger.panicked(payload);
+    }
     Finished::failed(panic_of(method))
 }
 
@@ -160,15 +175,38 @@ pub(super) struct HandlerTask {
     future: HandlerFuture,
     link: Link,
     method: Method,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl HandlerTask {
-    pub(super) fn new(future: HandlerFuture, link: Link, method: Method) -> Self {
+    pub(super) fn new(
+        future: HandlerFuture,
+        link: Link,
+        method: Method,
+        ledger: Option<Arc<Ledger>>,
+    ) -> Self {
         Self {
             future,
             link,
             method,
+            ledger,
         }
+    }
+}
+
+/// A handler runs on this thread, as those who follow its call are told.
+struct Turn<'a>(&'a Ledger);
+
+impl<'a> Turn<'a> {
+    fn begin(ledger: &'a Ledger) -> Self {
+        ledger.follow(CallObserver::turn_began);
+        Self(ledger)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.follow(CallObserver::turn_ended);
     }
 }
 
@@ -176,12 +214,18 @@ impl Future for HandlerTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let finished = match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
+        let task = &mut *self;
+        let ledger = task.ledger.as_deref();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let _turn = ledger.map(Turn::begin);
+            task.future.as_mut().poll(cx)
+        }));
+        let finished = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(finished)) => finished,
-            Err(_) => panicked(self.method),
+            Err(payload) => panicked(task.method, ledger, &*payload),
         };
-        self.link.send(Command::Finish(self.link.stream, finished));
+        task.link.send(Command::Finish(task.link.stream, finished));
         Poll::Ready(())
     }
 }

@@ -222,10 +222,11 @@ async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
     };
     let mut handler = pin!(async move { route.handle(invocation).await });
     let finished = poll_fn(|cx| {
-        Envelope::salvage(|| handler.as_mut().poll(cx)).unwrap_or_else(|envelope| {
+        let polled = Envelope::salvage(|| handler.as_mut().poll(cx));
+        polled.unwrap_or_else(|(payload, envelope)| {
             Poll::Ready(Finished {
                 envelope,
-                ..panicked(route.method)
+                ..panicked(route.method, ledger.as_deref(), &*payload)
             })
         })
     })

@@ -17,7 +17,7 @@ use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
 use crate::call::state::CallState;
-use crate::framing::{self, Compression, FramingError, Payload, Side};
+use crate::framing::{self, Compression, FramingError, Side};
 use crate::limits::CallLimits;
 use crate::method::{Method, Shape};
 use crate::spare;
@@ -163,7 +163,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::UNARY, move |mut invocation| {
             let limit = invocation.input.limits.max_send_message_size;
-            let request: Q = match request(invocation.input.message.take()) {
+            let request: Q = match request(&mut invocation.input) {
                 Ok(request) => request,
                 Err(status) => return refused(status, invocation.context),
             };
@@ -186,7 +186,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         let servicer = Arc::clone(&self.servicer);
         self.route(method, Shape::SERVER_STREAMING, move |mut invocation| {
             let mut sender = sender(&invocation.input);
-            let request: Q = match request(invocation.input.message.take()) {
+            let request: Q = match request(&mut invocation.input) {
                 Ok(request) => request,
                 Err(status) => return refused(status, invocation.context),
             };
@@ -264,12 +264,18 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 }
 
 /// The one message of a request.
-fn request<Q: Message + Default>(message: Option<Payload>) -> Result<Q, Status> {
-    let Some(message) = message else {
+fn request<Q: Message + Default>(input: &mut Input) -> Result<Q, Status> {
+    let Some(message) = input.message.take() else {
         let text = "the request holds no message";
         return Err(Status::new(Code::Unimplemented, text));
     };
-    framing::decode_message(message).map_err(|error| error.into_status(Side::Server))
+    let wire_size = message.len();
+    let (message, size) =
+        framing::decode_message(message).map_err(|error| error.into_status(Side::Server))?;
+    if let Some(ledger) = &input.ledger {
+        ledger.count_received_one(size, wire_size);
+    }
+    Ok(message)
 }
 
 /// The end of a call whose handler was not even asked.
@@ -309,11 +315,11 @@ fn finished(result: Result<(), Status>, context: Context) -> Finished {
 
 fn finished_with<R: Message>(
     result: Result<R, Status>,
-    context: Context,
+    mut context: Context,
     limit: usize,
 ) -> Finished {
     let encoded = result.and_then(|message| {
-        encode(&message, limit, context.encoding()).map_err(|error| error.into_status(Side::Server))
+        encode(&message, limit, &mut context).map_err(|error| error.into_status(Side::Server))
     });
     let (result, message) = match encoded {
         Ok(message) => (Ok(()), Some(message)),
@@ -330,10 +336,13 @@ fn finished_with<R: Message>(
 fn encode<R: Message>(
     message: &R,
     limit: usize,
-    encoding: Compression,
+    context: &mut Context,
 ) -> Result<Bytes, FramingError> {
+    let encoding = context.encoding();
     if !encoding.is_identity() {
-        return framing::compress_message(message, limit, encoding);
+        let (compressed, plain) = framing::compress_message(message, limit, encoding)?;
+        context.compressed_from(plain);
+        return Ok(compressed);
     }
     let length = framing::framed_len(message, limit)?;
     let mut buffer = spare::take(length);

@@ -147,6 +147,8 @@ impl Call {
             return Err(FramingError::SendTooLarge { size, limit });
         }
         if !self.options.compression.is_identity() {
+            // No message is larger than its prefix can say.
+            self.options.plain_size = u32::try_from(body.len()).unwrap_or(u32::MAX);
             *request = framing::compress(self.options.compression, body)?;
         }
         Ok(())
@@ -198,7 +200,7 @@ impl Call {
             ..Coding::default()
         };
         let watched = self.channel.is_watched();
-        let ledger = watched.then(|| self.channel.ledger(self.method));
+        let ledger = watched.then(|| self.channel.ledger(self.method, &self.options));
         let state = CallState::new(send_buffer, sends, Compression::Identity, ledger);
         let error = self.error.take().or_else(|| {
             if !self.has_time {

@@ -116,13 +116,17 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (initial_metadata, payload, ended) = ready!(self.state.poll_response(cx));
         self.done = true;
-        let length = payload.as_ref().map(Payload::len);
+        let wire_size = payload.as_ref().map(Payload::len);
+        let mut size = None;
         let result = ended.and_then(|trailing_metadata| {
             let payload = payload
                 .ok_or_else(|| Status::new(Code::Internal, "the answer has already been taken"))?;
             let was_compressed = payload.is_compressed();
             let message = match framing::decode_message(payload) {
-                Ok(message) => message,
+                Ok((message, decoded)) => {
+                    size = Some(decoded);
+                    message
+                }
                 Err(error) => {
                     let status = error.into_status(Side::Client);
                     return Err(status.with_initial_metadata(initial_metadata));
@@ -136,8 +140,10 @@ impl<R: Message + Default> Future for ResponseFuture<R> {
             })
         });
         if let Some(ledger) = self.state.ledger() {
-            if let Some(length) = length {
-                ledger.received.set_one(length);
+            match (size, wire_size) {
+                (Some(size), Some(wire_size)) => ledger.count_received_one(size, wire_size),
+                (None, Some(wire_size)) => ledger.received.set_one(wire_size),
+                (_, None) => {}
             }
             match &result {
                 Ok(response) => {

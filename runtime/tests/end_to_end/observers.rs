@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    Channel, ChannelCredentials, CloseReason, ClosedConnection, ConnectionRole, ConnectionStep,
-    EndedCall, FailedConnection, Http2Options, LeavingConnection, ObservedConnection, Observer,
-    RefusedCall, Server, ServerBuilder,
+    Channel, ChannelCredentials, CloseReason, ClosedConnection, ConnectionStep, EndedCall,
+    FailedConnection, Http2Options, LeavingConnection, ObservedConnection, Observer, RefusedCall,
+    Server, ServerBuilder, Side,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -75,10 +75,10 @@ impl Hears {
     }
 }
 
-fn role(role: ConnectionRole) -> &'static str {
-    match role {
-        ConnectionRole::Client => "client",
-        ConnectionRole::Server => "server",
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
     }
 }
 
@@ -90,11 +90,11 @@ impl Observer for Hears {
             ""
         };
         assert!(connection.id() > 0);
-        self.push(format!("{} opened{tls}", role(connection.role())));
+        self.push(format!("{} opened{tls}", side(connection.side())));
     }
 
     fn connection_failed(&self, failed: &FailedConnection<'_>) {
-        let (role, step, peer) = (role(failed.role()), failed.step(), failed.peer());
+        let (side, step, peer) = (side(failed.side()), failed.step(), failed.peer());
         let source = if failed.source().is_some() {
             ", with a source"
         } else {
@@ -102,7 +102,7 @@ impl Observer for Hears {
         };
         assert!(failed.to_string().contains(&peer.to_string()));
         self.push(format!(
-            "{role} failed at {step} with {peer}: {}{source}",
+            "{side} failed at {step} with {peer}: {}{source}",
             failed.reason()
         ));
     }
@@ -115,7 +115,7 @@ impl Observer for Hears {
         };
         self.push(format!(
             "{} closed: {reason}",
-            role(closed.connection().role())
+            side(closed.connection().side())
         ));
     }
 
@@ -150,23 +150,23 @@ impl Observer for Hears {
 
     fn go_away_sent(&self, go_away: &LeavingConnection<'_>) {
         let debug = String::from_utf8_lossy(go_away.debug_data());
-        let role = role(go_away.connection().role());
-        self.push(format!("{role} sent GOAWAY {} '{debug}'", go_away.code()));
+        let side = side(go_away.connection().side());
+        self.push(format!("{side} sent GOAWAY {} '{debug}'", go_away.code()));
     }
 
     fn go_away_received(&self, go_away: &LeavingConnection<'_>) {
         let debug = String::from_utf8_lossy(go_away.debug_data());
-        let role = role(go_away.connection().role());
+        let side = side(go_away.connection().side());
         self.push(format!(
-            "{role} received GOAWAY {} '{debug}'",
+            "{side} received GOAWAY {} '{debug}'",
             go_away.code()
         ));
     }
 }
 
 /// Of what one says alone.
-fn of(lines: &[String], role: &str) -> Vec<String> {
-    let own = lines.iter().filter_map(|line| line.strip_prefix(role));
+fn of(lines: &[String], side: &str) -> Vec<String> {
+    let own = lines.iter().filter_map(|line| line.strip_prefix(side));
     own.map(|line| line.trim().to_owned()).collect()
 }
 

@@ -26,7 +26,7 @@ fn what_a_panic_drops_is_had_back_only_if_it_was_lent_to_it() {
             let _held = envelope;
             panic!("this panic is part of a test")
         });
-        lost.unwrap_err()
+        lost.unwrap_err().1
     };
     let lost = lose(true).unwrap();
     assert_eq!(lost.request.get("x-id"), Some("7"));

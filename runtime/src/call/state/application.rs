@@ -167,7 +167,7 @@ impl CallState {
         }
         if !self.is_over() {
             state.outbound().encode(length, encode);
-            self.count_sent(length);
+            self.count_sent(length, length);
             announce(state);
         }
         Poll::Ready(Ok(None))
@@ -178,38 +178,40 @@ impl CallState {
         if length > ENCODE_UNDER_LOCK {
             let mut buffer = spare::take(length);
             encode(&mut buffer);
-            self.push_encoded(buffer.freeze());
+            self.push_encoded(buffer.freeze(), length);
         } else {
-            self.push_with(length, |outbound| outbound.encode(length, encode));
+            self.push_with(length, length, |outbound| outbound.encode(length, encode));
         }
     }
 
-    /// Queues one message that is encoded already, prefix included.
-    pub(crate) fn push_encoded(&self, message: Bytes) {
+    /// Queues one message that is encoded already, prefix included; `plain` is its length
+    /// before it was compressed.
+    pub(crate) fn push_encoded(&self, message: Bytes, plain: usize) {
         let length = message.len();
         if length > ENCODE_UNDER_LOCK {
-            self.push_with(length, |outbound| outbound.put_chunk(message));
+            self.push_with(plain, length, |outbound| outbound.put_chunk(message));
         } else {
-            self.push_with(length, |outbound| {
+            self.push_with(plain, length, |outbound| {
                 outbound.encode(length, |buffer| buffer.extend_from_slice(&message));
             });
         }
     }
 
-    fn push_with(&self, length: usize, put: impl FnOnce(&mut Outbound)) {
+    fn push_with(&self, plain: usize, length: usize, put: impl FnOnce(&mut Outbound)) {
         let mut state = self.lock();
         if self.is_over() {
             return;
         }
         put(state.outbound());
-        self.count_sent(length);
+        self.count_sent(plain, length);
         announce(state);
     }
 
-    /// A message of `length` bytes, prefix included, is queued.
-    fn count_sent(&self, length: usize) {
+    /// A message is queued that has so many bytes, prefix included, before and after it
+    /// was compressed.
+    fn count_sent(&self, plain: usize, length: usize) {
         if let Some(ledger) = &self.ledger {
-            ledger.sent.add(length - PREFIX_LEN);
+            ledger.count_sent(plain - PREFIX_LEN, length - PREFIX_LEN);
         }
     }
 

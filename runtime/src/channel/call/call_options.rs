@@ -21,6 +21,8 @@ pub(crate) struct CallOptions {
     pub(crate) limits: CallLimits,
     /// What the request's messages are compressed with.
     pub(crate) compression: Compression,
+    /// The bytes of the request's one message before it was compressed; 0 where it was not.
+    pub(crate) plain_size: u32,
     /// The caller's; once they have been added, those that want to hear of a refusal.
     pub(crate) credentials: Option<CallCredentials>,
 }

@@ -16,6 +16,8 @@ use super::plan::{Plan, Purse};
 use super::response::Response;
 use super::ticket::Ticket;
 use crate::call::command::Link;
+use crate::call::ledger::live_attempts::Reason;
+use crate::call::reset;
 use crate::call::state::{CallState, Outgoing};
 use crate::channel::address::Attributes;
 use crate::channel::config::method_config::{MethodTerms, Repeats};
@@ -25,6 +27,7 @@ use crate::method::Method;
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::http2::credit::Reports;
+use crate::transport::http2::event::ResetCause;
 
 /// Where a call's further attempts begin. It keeps the channel there until the call is
 /// over.
@@ -264,13 +267,36 @@ impl Open {
             return Due::Begins(self, None);
         };
         if self.attempt.number != HEDGE {
+            self.tell_begun(Reason::Retry, now);
             return Due::Begins(self, None);
         }
+        let begin = |number| {
+            let hedge = self.beside(number);
+            hedge.tell_begun(Reason::Hedge, now);
+            hedge
+        };
         match attempts.hedge(now) {
-            Hedge::Begins(number, true) => Due::Begins(self.beside(number), Some(self)),
-            Hedge::Begins(number, false) => Due::Begins(self.beside(number), None),
+            Hedge::Begins(number, true) => Due::Begins(begin(number), Some(self)),
+            Hedge::Begins(number, false) => Due::Begins(begin(number), None),
             Hedge::Waits(_) => Due::Waits(self),
             Hedge::Never => Due::Never,
+        }
+    }
+
+    /// Observers hear of an attempt that begins.
+    fn tell_begun(&self, reason: Reason, now: Instant) {
+        if let Some(ledger) = self.state.ledger() {
+            ledger.begin_attempt(self.attempt.number, reason, now);
+        }
+    }
+
+    /// Observers hear that no server has looked at the attempt, and that another one takes
+    /// its place.
+    pub(crate) fn tell_unprocessed(&self, now: Instant) {
+        if let Some(ledger) = self.state.ledger() {
+            let status = reset::status_of(ResetCause::Unprocessed);
+            ledger.end_attempt(self.attempt.number, &status, now);
+            self.tell_begun(Reason::Transparent, now);
         }
     }
 
@@ -410,7 +436,14 @@ impl Open {
         let number = self.attempt.number;
         let peer = peer.map(ToString::to_string);
         self.attempt.end(status.code(), Some(status.metadata()));
-        match attempts.fail(number, status, peer, now) {
+        let told = self.state.ledger().is_some().then(|| status.clone());
+        let after = attempts.fail(number, status, peer, now);
+        if let (Some(ledger), Some(status)) = (self.state.ledger(), told)
+            && !matches!(after, After::Ends(_))
+        {
+            ledger.end_attempt(number, &status, now);
+        }
+        match after {
             After::Ends(status) => self.end(status),
             After::Again(next) => {
                 self.detach();

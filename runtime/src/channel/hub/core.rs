@@ -156,9 +156,11 @@ impl Core {
     /// The resolver's word; what the policy says of it.
     pub(super) fn resolved(&mut self, resolution: Resolution, now: Instant) -> Result<(), Status> {
         let mut verdict = Ok(());
-        self.is_resolved = true;
         match resolution.endpoints {
             Ok(endpoints) => {
+                if !std::mem::replace(&mut self.is_resolved, true) {
+                    self.inbox.waiting.name_resolved(now);
+                }
                 let heard = self.hear(resolution.service_config, resolution.config_selector);
                 if self.config.standing().is_known() {
                     let balance = self.config.balance();
@@ -175,6 +177,7 @@ impl Core {
                 verdict = verdict.and(heard);
             }
             Err(status) => {
+                self.is_resolved = true;
                 let status = as_picked(status);
                 verdict = Err(status.clone());
                 // It has had its attempt.

@@ -23,7 +23,7 @@ use crate::channel::address::{Address, Destination};
 use crate::channel::backoff::Waits;
 use crate::channel::error::ChannelError;
 use crate::clock;
-use crate::observe::connection::ConnectionRole;
+use crate::framing::Side;
 use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
 use crate::status::Status;
@@ -168,9 +168,9 @@ impl Dial {
             match attempt.await {
                 Ok((greeting, identity)) => {
                     let (peer, is_encrypted) = (greeting.peer(), self.is_encrypted());
-                    let (observers, role) = (&self.observers, ConnectionRole::Client);
+                    let (observers, side) = (&self.observers, Side::Client);
                     Ok(Dialled {
-                        observation: Observation::begin(observers, role, peer, is_encrypted, began),
+                        observation: Observation::begin(observers, side, peer, is_encrypted, began),
                         greeting: Box::new(greeting),
                         destination,
                         identity,

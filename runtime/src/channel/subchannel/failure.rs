@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::channel::error::ChannelError;
 use crate::clock;
-use crate::observe::connection::{ConnectionRole, ConnectionStep};
+use crate::framing::Side;
+use crate::observe::connection::ConnectionStep;
 use crate::observe::observation;
 use crate::observe::observer::Observers;
 use crate::status::{Code, Phase, Status};
@@ -131,8 +132,8 @@ impl Failure {
             reason: &self.reason,
             source: self.source.as_deref(),
         };
-        let role = ConnectionRole::Client;
-        observation::failed(observers, role, peer, &failure, began, clock::now());
+        let side = Side::Client;
+        observation::failed(observers, side, peer, &failure, began, clock::now());
     }
 
     pub(super) fn timeout(step: Step, after: Duration) -> Self {

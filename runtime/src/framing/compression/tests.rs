@@ -111,10 +111,12 @@ fn a_message_is_held_to_its_limit_before_it_is_compressed() {
     let message = "x".repeat(1_000);
     for compression in encodings() {
         let size = prost::Message::encoded_len(&message);
-        let framed = compress_message(&message, size, compression).unwrap();
+        let (framed, plain) = compress_message(&message, size, compression).unwrap();
+        assert_eq!(plain, size + PREFIX_LEN);
         assert!(framed.len() < 100);
         let payload = read(compression, [framed], NO_LIMIT).unwrap();
-        assert_eq!(decode_message::<String>(payload).unwrap(), message);
+        let (decoded, decompressed) = decode_message::<String>(payload).unwrap();
+        assert_eq!((decoded.as_str(), decompressed), (message.as_str(), size));
         let error = compress_message(&message, size - 1, compression).unwrap_err();
         assert!(matches!(error, FramingError::SendTooLarge { .. }));
     }

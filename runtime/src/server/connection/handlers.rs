@@ -14,8 +14,9 @@ use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
-use crate::framing::{PREFIX_LEN, Payload};
+use crate::framing::{PREFIX_LEN, Payload, Side};
 use crate::method::Shape;
+use crate::observe::begun_call::BegunCall;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
@@ -43,8 +44,15 @@ impl ServerConnection {
         let weight = route.weight();
         let is_watched = route.is_intercepted || !self.observers.is_empty();
         let ledger = is_watched.then(|| {
-            let ledger = Ledger::new(route.method, now, self.observers.clone());
-            ledger.set_peer(Some(self.peer.address.clone()));
+            let call = BegunCall {
+                side: Side::Server,
+                method: route.method,
+                target: None,
+                peer: Some(&self.peer.address),
+                metadata: &request.envelope.request,
+                deadline: request.deadline.map(Deadline::at),
+            };
+            let ledger = Ledger::begin(self.observers.clone(), &call, now);
             // Of a call that is intercepted it counts once its handler begins.
             if let Some(message) = &message
                 && !route.is_intercepted
@@ -137,7 +145,8 @@ impl ServerConnection {
                     // It may wait for a client that waits for its head.
                     self.sends.push(stream);
                 }
-                let task = HandlerTask::new(future, self.link(stream), route.method);
+                let ledger = running.ledger.clone();
+                let task = HandlerTask::new(future, self.link(stream), route.method, ledger);
                 running.task = Some(tokio::spawn(task).abort_handle());
                 let stage = Stage::Running(running);
                 self.calls.insert(stream, stage, request.deadline);
@@ -195,7 +204,15 @@ pub(super) fn end(
     ledger: Option<&Ledger>,
 ) {
     if let (Some(ledger), Some(message)) = (ledger, &finished.message) {
-        ledger.sent.set_one(message.len() - PREFIX_LEN);
+        if !head_sent && let Some(envelope) = &finished.envelope {
+            ledger.follow(|it| it.head_sent(&envelope.initial));
+        }
+        let plain = finished
+            .envelope
+            .as_ref()
+            .map_or(0, |it| it.compression.plain);
+        let plain = if plain == 0 { message.len() } else { plain };
+        ledger.count_sent_one(plain - PREFIX_LEN, message.len() - PREFIX_LEN);
     }
     answer::end(connection, stream, head_sent, &mut finished);
     if let Some(ledger) = ledger {

@@ -182,6 +182,10 @@ impl ClientConnection {
             let number = open.attempt.number.to_string();
             fields.push(b"grpc-previous-rpc-attempts", number.as_bytes());
         }
+        if let Some(ledger) = open.state.ledger() {
+            let metadata = ledger.attempt_metadata(open.attempt.number);
+            metadata.for_each_wire(|name, value| fields.push(name, value));
+        }
         if fields.size() > HEAD_UNASKED && !connection.is_established() {
             connection.recycle(fields);
             return Some(open);
@@ -221,9 +225,14 @@ impl ClientConnection {
             self.deadlines.insert((deadline, stream));
         }
         if let Some(ledger) = open.state.ledger() {
-            ledger.set_peer(self.peer.clone());
+            ledger.attempt_goes_to(open.attempt.number, self.peer.as_ref(), now);
             if let Some(request) = &open.request {
-                ledger.sent.set_one(request.len() - PREFIX_LEN);
+                let wire_size = request.len() - PREFIX_LEN;
+                let size = match open.options.plain_size {
+                    0 => wire_size,
+                    plain => plain as usize,
+                };
+                ledger.count_sent_one(size, wire_size);
             }
         }
         if let Some(request) = &open.request {
@@ -255,6 +264,7 @@ impl ClientConnection {
     fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
         open.detach();
         open.attempt.end(Code::Unavailable, None);
+        open.tell_unprocessed(now);
         if let Err(open) = self.unopened.put_back(open) {
             let status = reset::status_of(ResetCause::Unprocessed);
             open.fail_attempt(status, self.peer.as_ref(), now);

@@ -57,6 +57,9 @@ impl ClientConnection {
             let progress = open.state.set_reports(connection.reports());
             progress.apply(connection, stream, now);
         }
+        if let Some(ledger) = open.state.ledger() {
+            ledger.follow(|it| it.head_received(&head.metadata));
+        }
         if let Some(request) = open.request.take() {
             spare::keep_message(request);
         }
@@ -221,7 +224,7 @@ pub(super) enum Outcome {
 /// Of several attempts this one has its server's word: a later one may have its stream.
 fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
     if let Some(ledger) = open.state.ledger() {
-        ledger.set_peer(peer.cloned());
+        ledger.wins(open.attempt.number, peer);
     }
 }
 

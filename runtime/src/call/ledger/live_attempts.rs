@@ -1,0 +1,136 @@
+//! The attempts of one observed call that have not ended. It must never decide which of
+//! them is the call's.
+
+use std::time::{Duration, Instant};
+
+use crate::observe::ended_call::FurtherAttempts;
+use crate::transport::PeerAddress;
+
+/// Why there is an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It is the call's first one.
+    First,
+    /// One has failed, and the call's policy wants another.
+    Retry,
+    /// The call's policy wants one beside the others.
+    Hedge,
+    /// No server has looked at the one before.
+    Transparent,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveAttempt {
+    /// Among all of the call, from 0.
+    pub(crate) number: u32,
+    /// Those before it that count.
+    pub(crate) previous: u8,
+    pub(crate) reason: Reason,
+    pub(crate) began: Instant,
+    pub(crate) peer: Option<PeerAddress>,
+}
+
+/// Those that have not ended. The first has room of its own: most calls have one alone.
+#[derive(Debug, Default)]
+pub(super) struct LiveAttempts {
+    first: Option<LiveAttempt>,
+    others: Vec<LiveAttempt>,
+    begun: u32,
+    counts: FurtherAttempts,
+    /// Since when there is none.
+    none_since: Option<Instant>,
+}
+
+impl LiveAttempts {
+    /// One begins.
+    pub(super) fn begin(&mut self, previous: u8, reason: Reason, now: Instant) -> LiveAttempt {
+        let count = match reason {
+            Reason::First => None,
+            Reason::Retry => Some(&mut self.counts.retries),
+            Reason::Hedge => Some(&mut self.counts.hedges),
+            Reason::Transparent => Some(&mut self.counts.transparent_retries),
+        };
+        if let Some(count) = count {
+            *count += 1;
+        }
+        if let Some(since) = self.none_since.take() {
+            self.counts.delay += now.saturating_duration_since(since);
+        }
+        let attempt = LiveAttempt {
+            number: self.begun,
+            previous,
+            reason,
+            began: now,
+            peer: None,
+        };
+        self.begun += 1;
+        match &mut self.first {
+            first @ None if self.others.is_empty() => *first = Some(attempt.clone()),
+            _ => self.others.push(attempt.clone()),
+        }
+        attempt
+    }
+
+    /// The one that has so many before it.
+    pub(super) fn get_mut(&mut self, previous: u8) -> Option<&mut LiveAttempt> {
+        let mut all = self.first.iter_mut().chain(&mut self.others);
+        all.find(|attempt| attempt.previous == previous)
+    }
+
+    /// It is no more.
+    pub(super) fn end(&mut self, previous: u8, now: Instant) -> Option<LiveAttempt> {
+        let is_it = |attempt: &LiveAttempt| attempt.previous == previous;
+        let ended = self.first.take_if(|attempt| is_it(attempt)).or_else(|| {
+            let index = self.others.iter().position(is_it)?;
+            Some(self.others.remove(index))
+        });
+        if self.first.is_none() && self.others.is_empty() {
+            self.none_since = Some(now);
+        }
+        ended
+    }
+
+    /// None of them is any more: the call has ended.
+    pub(super) fn end_all(&mut self) -> impl Iterator<Item = LiveAttempt> + use<> {
+        let others = std::mem::take(&mut self.others);
+        self.first.take().into_iter().chain(others)
+    }
+
+    pub(super) fn counts(&self) -> FurtherAttempts {
+        self.counts
+    }
+}
+
+impl LiveAttempt {
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_beside_others_and_what_waited_is_counted() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut attempts = LiveAttempts::default();
+        assert_eq!(attempts.begin(0, Reason::First, at(0)).number, 0);
+        // The same place in the policy's count, and another attempt.
+        assert!(attempts.end(0, at(1)).is_some());
+        assert_eq!(attempts.begin(0, Reason::Transparent, at(1)).number, 1);
+        assert_eq!(attempts.begin(1, Reason::Hedge, at(2)).number, 2);
+        assert_eq!(attempts.end(0, at(5)).map(|it| it.number), Some(1));
+        assert!(attempts.end(0, at(5)).is_none());
+        assert!(attempts.end(1, at(6)).is_some());
+        assert_eq!(attempts.begin(2, Reason::Retry, at(9)).number, 3);
+        assert_eq!(attempts.get_mut(2).map(|it| it.number), Some(3));
+        let numbers: Vec<_> = attempts.end_all().map(|it| it.number).collect();
+        assert_eq!(numbers, [3]);
+        let counts = attempts.counts();
+        let all = (counts.retries, counts.hedges, counts.transparent_retries);
+        assert_eq!((all, counts.delay), ((1, 1, 1), Duration::from_millis(3)));
+    }
+}
