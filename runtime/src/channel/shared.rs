@@ -135,15 +135,21 @@ impl Shared {
     /// Begins a call, and has its hedge wait for its time.
     #[inline]
     pub(super) fn begin(&self, open: Box<Open>) {
-        if let Some(ledger) = open.state.ledger() {
-            ledger.begin_attempt(0, Reason::First, clock::now());
+        if open.state.ledger().is_some() || open.is_hedged() {
+            self.begin_first(&open);
         }
+        self.enqueue(open);
+    }
+
+    #[cold]
+    fn begin_first(&self, open: &Open) {
+        let now = clock::now();
+        open.tell_begun(Reason::First, now);
         if open.is_hedged()
-            && let Some(hedge) = open.hedge(clock::now())
+            && let Some(hedge) = open.hedge(now)
         {
             self.attempt(hedge);
         }
-        self.enqueue(open);
     }
 
     /// Whether what the channel's state says is more than a memory here.

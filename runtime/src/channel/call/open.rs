@@ -284,7 +284,7 @@ impl Open {
     }
 
     /// Observers hear of an attempt that begins.
-    fn tell_begun(&self, reason: Reason, now: Instant) {
+    pub(crate) fn tell_begun(&self, reason: Reason, now: Instant) {
         if let Some(ledger) = self.state.ledger() {
             ledger.begin_attempt(self.attempt.number, reason, now);
         }
@@ -513,10 +513,18 @@ impl Open {
 }
 
 impl Drop for Open {
+    #[inline]
     fn drop(&mut self) {
-        if self.state.is_over() {
-            return;
+        if !self.state.is_over() {
+            self.vanish();
         }
+    }
+}
+
+impl Open {
+    /// Whoever had it is gone.
+    #[cold]
+    fn vanish(&self) {
         let is_none = |attempts: &Arc<Attempts>| attempts.vanish(self.attempt.number);
         if self.attempts().is_none_or(is_none) {
             let text = "the tokio runtime that carried the channel's connection, that of its \

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::receive::Outcome;
 use super::{Connection, PartialData, Role};
@@ -135,17 +135,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn begin_data(
+    /// DATA whose head is the input's front.
+    pub(super) fn receive_data(
         &mut self,
         head: FrameHead,
         input: &mut BytesMut,
         now: Instant,
     ) -> Outcome {
         let length = head.length as usize;
-        if length <= input.len() {
-            let data = input.split_to(length).freeze();
+        let end = FrameHead::LEN + length;
+        if end <= input.len() {
+            // To move bytes on that are whole costs less than to move the input on.
+            let mut data = input.split_to(end).freeze();
+            data.advance(FrameHead::LEN);
             return self.account_data(head, Some(data), now).map(|_| ());
         }
+        input.advance(FrameHead::LEN);
         self.account_data(head, None, now)?;
         self.partial_data = Some(PartialData {
             stream: head.stream_id,
