@@ -210,6 +210,10 @@ fn requests_that_are_never_finished_hold_no_more_than_the_figure() {
                 begun.elapsed() < Duration::from_secs(60),
                 "only {taken} bytes"
             );
+            assert!(
+                !sender.is_told_to_leave(),
+                "told to leave after {taken} bytes"
+            );
             let mut sent = 0;
             for (number, left) in (0..).zip(&mut left) {
                 let from = SIZE + 5 - 100 - *left;

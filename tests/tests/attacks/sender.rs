@@ -2,7 +2,7 @@
 //! else: what it sends is never finished. It must never send more than it may.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -24,10 +24,23 @@ struct Windows {
     told_to_leave: bool,
 }
 
-pub(crate) struct Sender {
+/// What the thread that sends and the one that reads have together.
+struct Shared {
     socket: TcpStream,
-    windows: Arc<Mutex<Windows>>,
+    /// Held for a frame at a time: a write that the socket takes in parts lets another
+    /// thread's in between.
+    writing: Mutex<()>,
+    windows: Mutex<Windows>,
 }
+
+impl Shared {
+    fn write(&self, frame: &[u8]) -> io::Result<()> {
+        let _whole = self.writing.lock().unwrap();
+        (&self.socket).write_all(frame)
+    }
+}
+
+pub(crate) struct Sender(Arc<Shared>);
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
@@ -36,30 +49,30 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 impl Sender {
     pub(crate) fn connect(address: &str) -> Self {
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket
-            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .unwrap();
-        socket.write_all(&frame(SETTINGS, 0, 0, &[])).unwrap();
-        let windows = Arc::new(Mutex::new(Windows {
-            connection: 65_535,
-            initial: 65_535,
-            ..Windows::default()
-        }));
-        let mut input = socket.try_clone().unwrap();
-        let shared = Arc::clone(&windows);
-        thread::spawn(move || while read_frame(&mut input, &shared).is_ok() {});
-        Self { socket, windows }
+        let shared = Arc::new(Shared {
+            socket: TcpStream::connect(address).unwrap(),
+            writing: Mutex::default(),
+            windows: Mutex::new(Windows {
+                connection: 65_535,
+                initial: 65_535,
+                ..Windows::default()
+            }),
+        });
+        shared.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        shared.write(&frame(SETTINGS, 0, 0, &[])).unwrap();
+        let reader = Arc::clone(&shared);
+        thread::spawn(move || while read_frame(&reader).is_ok() {});
+        Self(shared)
     }
 
     pub(crate) fn open(&mut self, stream: u32, path: &str) {
         let head = frame(HEADERS, END_HEADERS, stream, &block(path));
-        self.socket.write_all(&head).unwrap();
+        self.0.write(&head).unwrap();
     }
 
     /// Sends at most `bytes` of `stream`; how many it was.
     pub(crate) fn send(&mut self, stream: u32, bytes: &[u8]) -> usize {
-        let mut windows = self.windows.lock().unwrap();
+        let mut windows = self.0.windows.lock().unwrap();
         let initial = windows.initial;
         let connection = windows.connection;
         let own = windows.streams.entry(stream).or_default();
@@ -71,17 +84,18 @@ impl Sender {
             windows.connection -= sent;
             drop(windows);
             let data = frame(DATA, 0, stream, &bytes[..length]);
-            self.socket.write_all(&data).unwrap();
+            self.0.write(&data).unwrap();
         }
         length
     }
 
     pub(crate) fn is_told_to_leave(&self) -> bool {
-        self.windows.lock().unwrap().told_to_leave
+        self.0.windows.lock().unwrap().told_to_leave
     }
 }
 
-fn read_frame(socket: &mut TcpStream, windows: &Mutex<Windows>) -> std::io::Result<()> {
+fn read_frame(shared: &Shared) -> io::Result<()> {
+    let mut socket = &shared.socket;
     let mut head = [0; 9];
     socket.read_exact(&mut head)?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
@@ -89,7 +103,7 @@ fn read_frame(socket: &mut TcpStream, windows: &Mutex<Windows>) -> std::io::Resu
     let mut payload = vec![0; length as usize];
     socket.read_exact(&mut payload)?;
     let number = |bytes: &[u8]| i64::from(u32::from_be_bytes(bytes.try_into().unwrap()));
-    let mut windows = windows.lock().unwrap();
+    let mut windows = shared.windows.lock().unwrap();
     match head[3] {
         SETTINGS if head[4] & ACK == 0 => {
             for setting in payload.chunks(6) {
@@ -97,8 +111,8 @@ fn read_frame(socket: &mut TcpStream, windows: &Mutex<Windows>) -> std::io::Resu
                     windows.initial = number(&setting[2..]);
                 }
             }
-            // Under the lock: what is sent after this keeps to it.
-            socket.write_all(&frame(SETTINGS, ACK, 0, &[]))?;
+            // Under the lock: what is taken from the windows after this keeps to it.
+            shared.write(&frame(SETTINGS, ACK, 0, &[]))?;
         }
         WINDOW_UPDATE if stream == 0 => windows.connection += number(&payload),
         WINDOW_UPDATE => *windows.streams.entry(stream).or_default() += number(&payload),
@@ -109,8 +123,8 @@ fn read_frame(socket: &mut TcpStream, windows: &Mutex<Windows>) -> std::io::Resu
 }
 
 impl Drop for Sender {
-    /// The thread that reads has a handle of its own.
+    /// The thread that reads has the socket too.
     fn drop(&mut self) {
-        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = self.0.socket.shutdown(Shutdown::Both);
     }
 }
