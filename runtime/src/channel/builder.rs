@@ -419,7 +419,10 @@ impl ChannelBuilder {
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
         let is_observed = !self.observers.is_empty();
-        let observers = self.observers.of_target(&name.0);
+        let observers = self.observers.of_target(match &self.goal {
+            Goal::Target(target) => target.canonical(),
+            Goal::Connector(name) => (*name).to_owned(),
+        });
         let common = Common {
             dial: Dial::new(
                 self.connects,

@@ -112,6 +112,24 @@ impl Target {
         &self.path
     }
 
+    /// All of it as one text, the scheme in front: what metrics call a channel by (gRFC
+    /// A66).
+    pub(crate) fn canonical(&self) -> String {
+        let Self {
+            scheme,
+            authority,
+            path,
+            place,
+        } = self;
+        match place {
+            Place::One(Address::Other(_)) | Place::Dns { .. } | Place::Other => {
+                format!("{scheme}://{authority}/{path}")
+            }
+            Place::Addresses(_) => format!("{scheme}:{self}"),
+            Place::One(_) => self.to_string(),
+        }
+    }
+
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }

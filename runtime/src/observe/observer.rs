@@ -155,11 +155,11 @@ impl Observers {
     }
 
     /// The same, of a channel that has this target.
-    pub(crate) fn of_target(&self, target: impl fmt::Display) -> Self {
+    pub(crate) fn of_target(&self, target: String) -> Self {
         Self(self.0.as_ref().map(|audience| {
             Arc::new(Audience {
                 observers: audience.observers.clone(),
-                target: Some(target.to_string().into()),
+                target: Some(target.into()),
             })
         }))
     }

@@ -9,14 +9,15 @@ mod seeds;
 
 use std::future::{IntoFuture, pending};
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::prost::Message;
 use grpc_runtime::{
-    Address, BidiStreamingCall, ByteStream, Channel, ChannelCredentials, Code, Connector, Context,
-    EndedCall, Method, Observer, Receiver, RefusedCall, Sender, Server, ServerBuilder, Service,
-    Status, UnaryCall,
+    Address, BegunAttempt, BegunCall, BidiStreamingCall, ByteStream, CallObserver, Channel,
+    ChannelCredentials, Code, Connector, Context, EndedAttempt, EndedCall, Method, Observer,
+    Receiver, RefusedCall, Sender, Server, ServerBuilder, Service, Status, UnaryCall,
 };
 use grpc_testing::{Host, Network, no_leftovers};
 
@@ -30,9 +31,46 @@ const MS: Duration = Duration::from_millis(1);
 /// What the server takes, and a client that is narrow.
 const LIMIT: usize = 1_000;
 
-/// Which calls are over, and how: with a handler or without.
+/// Which calls are over, and how: with a handler or without. What begins is balanced against
+/// what ends.
 #[derive(Clone, Default)]
-struct Hears(Arc<Mutex<Vec<(&'static str, Code)>>>);
+struct Hears(Arc<Mutex<Vec<(&'static str, Code)>>>, Balance);
+
+/// How many calls, attempts, followed calls and turns of handlers have begun and not ended.
+#[derive(Clone, Default)]
+struct Balance(Arc<[AtomicI64; 4]>);
+
+impl Balance {
+    fn change(&self, which: usize, by: i64) {
+        self.0[which].fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn left(&self) -> [i64; 4] {
+        [CALLS, ATTEMPTS, FOLLOWED, TURNS].map(|which| self.0[which].load(Ordering::Relaxed))
+    }
+}
+
+const CALLS: usize = 0;
+const ATTEMPTS: usize = 1;
+const FOLLOWED: usize = 2;
+const TURNS: usize = 3;
+
+/// Follows a call.
+struct Follows(Balance);
+
+impl CallObserver for Follows {
+    fn turn_began(&mut self) {
+        self.0.change(TURNS, 1);
+    }
+
+    fn turn_ended(&mut self) {
+        self.0.change(TURNS, -1);
+    }
+
+    fn ended(&mut self, _call: &EndedCall<'_>) {
+        self.0.change(FOLLOWED, -1);
+    }
+}
 
 impl Hears {
     fn sorted(&self) -> Vec<(&'static str, Code)> {
@@ -43,7 +81,22 @@ impl Hears {
 }
 
 impl Observer for Hears {
+    fn call_begun(&self, _call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+        self.1.change(CALLS, 1);
+        self.1.change(FOLLOWED, 1);
+        Some(Box::new(Follows(self.1.clone())))
+    }
+
+    fn attempt_begun(&self, _attempt: &BegunAttempt<'_>) {
+        self.1.change(ATTEMPTS, 1);
+    }
+
+    fn attempt_ended(&self, _ended: &EndedAttempt<'_>) {
+        self.1.change(ATTEMPTS, -1);
+    }
+
     fn call_ended(&self, call: &EndedCall<'_>) {
+        self.1.change(CALLS, -1);
         self.0.lock().unwrap().push(("ended", call.code()));
     }
 
@@ -313,6 +366,9 @@ async fn crowd(seed: u64) {
         list
     };
     assert_eq!(at_client.sorted(), sorted(seen), "what callers saw");
+    for hears in [&at_client, &at_server] {
+        assert_eq!(hears.1.left(), [0; 4], "what has begun has ended");
+    }
     if breaks {
         // Some never came, others came and were lost; none is heard of twice.
         assert!(at_server.sorted().len() <= server.len());

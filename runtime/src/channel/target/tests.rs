@@ -162,3 +162,22 @@ fn a_scheme_of_ones_own_has_an_authority_and_a_path() {
     let target = Target::parse("localhost:50051").unwrap();
     assert_eq!((target.scheme(), target.path()), ("dns", "localhost:50051"));
 }
+
+#[test]
+fn a_target_has_one_canonical_text() {
+    let canonical = |text: &str| Target::parse(text).unwrap().canonical();
+    for (text, expected) in [
+        ("localhost:50051", "dns:///localhost:50051"),
+        ("DNS:orders.example", "dns:///orders.example"),
+        ("dns:///orders.example:1", "dns:///orders.example:1"),
+        ("ipv4:1.2.3.4:5,1.2.3.4:6", "ipv4:1.2.3.4:5,1.2.3.4:6"),
+        ("ipv6:[::1]:5", "ipv6:[::1]:5"),
+        ("unix:/tmp/socket", "unix:/tmp/socket"),
+        ("unix:///tmp/socket", "unix:/tmp/socket"),
+        ("unix-abstract:name", "unix-abstract:name"),
+        ("passthrough:///shop", "passthrough:///shop"),
+        ("xds:///helloworld:8000", "xds:///helloworld:8000"),
+    ] {
+        assert_eq!(canonical(text), expected);
+    }
+}

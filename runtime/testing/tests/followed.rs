@@ -1,0 +1,517 @@
+//! What those hear who follow a call, event by event, on both sides.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+use std::future::{IntoFuture, pending};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grpc_runtime::{
+    BegunAttempt, BegunCall, BidiStreamingCall, CallObserver, Channel, ChannelBuilder,
+    ChannelCredentials, Code, Compression, Context, EndedAttempt, EndedCall, Endpoint,
+    HedgingPolicy, Metadata, Method, MethodConfig, ObservedMessage, Observer, PanickedHandler,
+    Receiver, Resolution, Resolver, RetryPolicy, Sender, Server, ServerBuilder, Service,
+    ServiceConfig, Side, Status, Target, UnaryCall, Updates,
+};
+use grpc_testing::{Host, Network, Reply, Script, no_leftovers};
+
+const GET: Method = Method::unary("/shop.Orders/Get");
+const CHAT: Method = Method::bidi_streaming("/shop.Orders/Chat");
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Writes down all that it hears of calls, in a line each.
+#[derive(Clone, Default)]
+struct Writes(Arc<Mutex<Vec<String>>>);
+
+impl Writes {
+    fn push(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn starting(&self, text: &str) -> Vec<String> {
+        let mut lines = self.lines();
+        lines.retain(|line| line.starts_with(text));
+        lines
+    }
+}
+
+impl Observer for Writes {
+    fn call_begun(&self, call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+        let (path, target) = (call.method().path(), call.target().unwrap_or("-"));
+        let user = call.metadata().get("x-user").unwrap_or("-");
+        let peer = call.peer().map_or("-".to_owned(), ToString::to_string);
+        let time = call.deadline().is_some();
+        self.push(format!("begun {path} {target} {user} {peer} {time}"));
+        assert_eq!(call.side() == Side::Client, call.target().is_some());
+        Some(Box::new(Follows(self.clone())))
+    }
+
+    fn attempt_begun(&self, attempt: &BegunAttempt<'_>) {
+        assert_eq!(attempt.target(), "passthrough:///shop");
+        self.push(format!("observer: attempt {} begun", attempt.number()));
+    }
+
+    fn attempt_ended(&self, ended: &EndedAttempt<'_>) {
+        let number = ended.attempt().number();
+        self.push(format!("observer: attempt {number} {:?}", ended.code()));
+    }
+
+    fn handler_panicked(&self, panicked: &PanickedHandler<'_>) {
+        let (path, text) = (panicked.method().path(), panicked.text());
+        self.push(format!(
+            "panicked {path} {text:?} {}",
+            panicked.peer().is_some()
+        ));
+    }
+
+    fn call_ended(&self, call: &EndedCall<'_>) {
+        self.push(format!("observer: ended {:?}", call.code()));
+    }
+}
+
+struct Follows(Writes);
+
+impl CallObserver for Follows {
+    fn name_resolved(&mut self, waited: Duration) {
+        self.0.push(format!("resolved after {waited:?}"));
+    }
+
+    fn picked(&mut self, waited: Duration) {
+        self.0.push(format!("picked after {waited:?}"));
+    }
+
+    fn attempt_begun(&mut self, attempt: &BegunAttempt<'_>) {
+        let (number, previous) = (attempt.number(), attempt.previous());
+        let kind = match (attempt.is_hedge(), attempt.is_transparent()) {
+            (true, _) => " hedge",
+            (_, true) => " transparent",
+            _ => "",
+        };
+        self.0
+            .push(format!("attempt {number} after {previous}{kind}"));
+    }
+
+    fn attempt_metadata(&mut self, number: u32, metadata: &mut Metadata) {
+        metadata.append("x-trace", &number.to_string()).unwrap();
+    }
+
+    fn attempt_ended(&mut self, ended: &EndedAttempt<'_>) {
+        let (number, code) = (ended.attempt().number(), ended.code());
+        let peer = ended.peer().is_some();
+        let (sent, received) = (ended.sent().messages, ended.received().messages);
+        let elapsed = ended.elapsed();
+        let line = format!("attempt {number} ended {code:?} {peer} {sent}/{received} {elapsed:?}");
+        self.0.push(line);
+    }
+
+    fn head_sent(&mut self, metadata: &Metadata) {
+        self.0
+            .push(format!("head sent {:?}", metadata.get("x-head")));
+    }
+
+    fn head_received(&mut self, metadata: &Metadata) {
+        self.0.push(format!("head {:?}", metadata.get("x-head")));
+    }
+
+    fn message_sent(&mut self, message: &ObservedMessage) {
+        let (number, size) = (message.number(), message.size());
+        let wire = message.wire_size();
+        self.0.push(format!("sent {number}: {size} as {wire}"));
+    }
+
+    fn message_received(&mut self, message: &ObservedMessage) {
+        let (number, size) = (message.number(), message.size());
+        let wire = message.wire_size();
+        self.0.push(format!("received {number}: {size} as {wire}"));
+    }
+
+    fn turn_began(&mut self) {
+        self.0.push("turn");
+    }
+
+    fn turn_ended(&mut self) {
+        self.0.push("turned");
+    }
+
+    fn ended(&mut self, call: &EndedCall<'_>) {
+        let further = call.further_attempts();
+        let counts = (further.retries, further.transparent_retries, further.hedges);
+        self.0.push(format!(
+            "ended {:?} {counts:?} {:?}",
+            call.code(),
+            further.delay
+        ));
+    }
+}
+
+struct Orders;
+
+impl Orders {
+    async fn get(&self, order: String, context: &mut Context) -> Result<String, Status> {
+        context.set_initial_metadata(Metadata::from_pairs([("x-head", "1")])?)?;
+        match order.as_str() {
+            "panic" => panic!("this panic is part of a test"),
+            "rest" => tokio::time::sleep(5 * MS).await,
+            "wait" => pending().await,
+            _ => {}
+        }
+        Ok("a book".to_owned())
+    }
+
+    async fn chat(
+        &self,
+        orders: &mut Receiver<String>,
+        replies: &mut Sender<String>,
+        _context: &mut Context,
+    ) -> Result<(), Status> {
+        while let Some(order) = orders.next().await? {
+            replies.send(order).await?;
+        }
+        Ok(())
+    }
+}
+
+fn orders(server: &Writes) -> ServerBuilder {
+    let service = Service::builder("shop.Orders", Arc::new(Orders))
+        .unary(GET, Orders::get)
+        .bidi_streaming(CHAT, Orders::chat);
+    Server::builder()
+        .add_service(service.build())
+        .observe(server.clone())
+}
+
+struct World {
+    network: Network,
+    host: Host,
+    client: Writes,
+}
+
+impl World {
+    async fn new(server: ServerBuilder) -> Self {
+        let network = Network::new(7);
+        let host = network.bind("shop", server).await.unwrap();
+        Self {
+            network,
+            host,
+            client: Writes::default(),
+        }
+    }
+
+    fn builder(&self) -> ChannelBuilder {
+        Channel::builder("passthrough:///shop")
+            .unwrap()
+            .connector(self.network.connector("client"))
+            .observe(self.client.clone())
+    }
+
+    async fn ends(self) {
+        drop(self.host);
+        no_leftovers(&self.network, Duration::from_secs(5)).await;
+    }
+}
+
+fn open(builder: ChannelBuilder) -> Channel {
+    builder.build(ChannelCredentials::insecure()).unwrap()
+}
+
+fn get(channel: &Channel, order: &str) -> UnaryCall<String> {
+    UnaryCall::new(channel, GET, &order.to_owned()).metadata("x-user", "ann")
+}
+
+/// Without what is told twice.
+fn followed(writes: &Writes) -> Vec<String> {
+    let mut lines = writes.lines();
+    lines.retain(|line| !line.starts_with("observer: "));
+    lines
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unary_call_is_told_from_its_beginning_to_its_end_on_both_sides() {
+    let server = Writes::default();
+    let world = World::new(orders(&server)).await;
+    let channel = open(world.builder());
+    get(&channel, "go").await.unwrap();
+    get(&channel, "rest").timeout(100 * MS).await.unwrap();
+    let one = |time, elapsed: &str| {
+        [
+            format!("begun /shop.Orders/Get passthrough:///shop ann - {time}"),
+            "attempt 0 after 0".to_owned(),
+            format!("sent 0: {0} as {0}", if time { 6 } else { 4 }),
+            "head Some(\"1\")".to_owned(),
+            "received 0: 8 as 8".to_owned(),
+            format!("attempt 0 ended Ok true 1/1 {elapsed}"),
+            "ended Ok (0, 0, 0) 0ns".to_owned(),
+        ]
+    };
+    let mut client = followed(&world.client);
+    // The first one finds no connection.
+    client.retain(|line| !line.starts_with("resolved") && !line.starts_with("picked"));
+    assert_eq!(client, [one(false, "0ns"), one(true, "5ms")].concat());
+    let first = [
+        "begun /shop.Orders/Get - ann client false",
+        "turn",
+        "received 0: 4 as 4",
+    ];
+    let second = [
+        "begun /shop.Orders/Get - ann client true",
+        "turn",
+        "received 0: 6 as 6",
+    ];
+    let end = [
+        "turned",
+        "head sent Some(\"1\")",
+        "sent 0: 8 as 8",
+        "ended Ok (0, 0, 0) 0ns",
+    ];
+    let waits = ["turned", "turn"];
+    let expected = [&first[..], &end, &second, &waits, &end].concat();
+    let expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
+    let mut lines = followed(&server);
+    // How often a handler that waits is polled is the runtime's affair.
+    let second = lines
+        .iter()
+        .position(|line| line.ends_with("client true"))
+        .unwrap();
+    while lines[second..]
+        .iter()
+        .filter(|line| *line == "turn")
+        .count()
+        > 2
+    {
+        let turn = lines.iter().rposition(|line| line == "turn").unwrap();
+        assert_eq!(lines.drain(turn - 1..=turn).next().unwrap(), "turned");
+    }
+    assert_eq!(lines, expected);
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_message_of_a_stream_is_told_with_both_of_its_sizes() {
+    let server = Writes::default();
+    let builder = orders(&server).compression(Compression::Gzip);
+    let world = World::new(builder).await;
+    let channel = open(world.builder().compression(Compression::Gzip));
+    let (mut sender, mut receiver) =
+        BidiStreamingCall::<String, String>::new(&channel, CHAT).start();
+    let long = "x".repeat(1_000);
+    for message in [long.as_str(), "y"] {
+        sender.send(message.to_owned()).await.unwrap();
+        assert_eq!(receiver.next().await.unwrap().unwrap(), message);
+    }
+    sender.finish();
+    assert!(receiver.next().await.unwrap().is_none());
+    for writes in [&server, &world.client] {
+        for way in ["sent", "received"] {
+            let lines = writes.starting(&format!("{way} "));
+            assert_eq!(lines.len(), 2, "{lines:?}");
+            assert!(
+                lines[0].starts_with(&format!("{way} 0: 1003 as ")),
+                "{lines:?}"
+            );
+            let wire: usize = lines[0].rsplit(' ').next().unwrap().parse().unwrap();
+            assert!(wire < 100, "{lines:?}");
+            assert!(
+                lines[1].starts_with(&format!("{way} 1: 3 as ")),
+                "{lines:?}"
+            );
+        }
+    }
+    // One message each way.
+    UnaryCall::<String>::new(&channel, GET, &long)
+        .await
+        .unwrap();
+    let sent = world.client.starting("sent 0: 1003 as ");
+    assert_eq!(sent.len(), 2);
+    let received = server.starting("received 0: 1003 as ");
+    assert_eq!(received.len(), 2);
+    assert_eq!(sent[1].rsplit(' ').next(), received[1].rsplit(' ').next());
+    let answer = world.client.starting("received 0: 8 as ");
+    let sent = server.starting("sent 0: 8 as ");
+    assert_eq!(
+        answer[0].strip_prefix("received"),
+        sent[0].strip_prefix("sent")
+    );
+    drop(channel);
+    world.ends().await;
+}
+
+fn busy() -> Reply {
+    Reply::status(Status::unavailable("busy"))
+}
+
+fn book() -> Reply {
+    Reply::message(&"a book".to_owned())
+}
+
+async fn under(config: MethodConfig, script: &Script) -> (World, Channel) {
+    let world = World::new(script.server()).await;
+    let config = ServiceConfig::builder().all(config).build().unwrap();
+    let channel = open(world.builder().service_config(config));
+    channel.connect().unwrap();
+    tokio::time::sleep(MS).await;
+    (world, channel)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_of_a_retried_call_is_told_and_has_a_context_of_its_own() {
+    let script = Script::new()
+        .on(GET.path(), busy().delay(3 * MS))
+        .on(GET.path(), book());
+    let policy = RetryPolicy::new([Code::Unavailable]).backoff(100 * MS, 1.0, 100 * MS);
+    let (world, channel) = under(MethodConfig::new().retry(policy), &script).await;
+    get(&channel, "go").await.unwrap();
+    let lines = followed(&world.client);
+    let delay = lines.last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let expected = [
+        "begun /shop.Orders/Get passthrough:///shop ann - false",
+        "attempt 0 after 0",
+        "sent 0: 4 as 4",
+        "attempt 0 ended Unavailable true 1/0 3ms",
+        "attempt 1 after 1",
+        "sent 0: 4 as 4",
+        "head None",
+        "received 0: 8 as 8",
+        "attempt 1 ended Ok true 1/1 0ns",
+        &format!("ended Ok (1, 0, 0) {delay}"),
+    ];
+    assert_eq!(lines, expected);
+    // gRFC A6's jitter is a fifth.
+    let delay: f64 = delay.strip_suffix("ms").unwrap().parse().unwrap();
+    assert!((80.0..=121.0).contains(&delay), "{delay}");
+    let traces: Vec<_> = script
+        .calls()
+        .iter()
+        .map(|call| call.metadata().get("x-trace").map(str::to_owned))
+        .collect();
+    assert_eq!(traces, [Some("0".to_owned()), Some("1".to_owned())]);
+    let heard = world.client.starting("observer: ");
+    let expected = [
+        "attempt 0 begun",
+        "attempt 0 Unavailable",
+        "attempt 1 begun",
+        "attempt 1 Ok",
+        "ended Ok",
+    ];
+    assert_eq!(heard, expected.map(|line| format!("observer: {line}")));
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn hedges_are_told_and_the_one_that_loses_is_cancelled() {
+    let script = Script::new()
+        .on(GET.path(), Reply::hang())
+        .on(GET.path(), book().delay(5 * MS));
+    let policy = HedgingPolicy::new(100 * MS).max_attempts(2);
+    let (world, channel) = under(MethodConfig::new().hedging(policy), &script).await;
+    get(&channel, "go").await.unwrap();
+    let lines = followed(&world.client);
+    let attempts: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("attempt") || line.starts_with("ended"))
+        .collect();
+    let expected = [
+        "attempt 0 after 0",
+        "attempt 1 after 1 hedge",
+        "attempt 0 ended Cancelled true 1/0 105ms",
+        "attempt 1 ended Ok true 1/1 5ms",
+        "ended Ok (0, 0, 1) 0ns",
+    ];
+    assert_eq!(attempts, expected.iter().collect::<Vec<_>>(), "{lines:?}");
+    drop(channel);
+    world.ends().await;
+}
+
+/// Gives the name's address after two seconds.
+struct Slow;
+
+impl Resolver for Slow {
+    fn scheme(&self) -> &'static str {
+        "slow"
+    }
+
+    async fn resolve(&self, _target: &Target, mut updates: Updates) {
+        tokio::time::sleep(2_000 * MS).await;
+        let address = grpc_runtime::Address::Other("shop".into());
+        let _ = updates
+            .send(Resolution::new([Endpoint::new(address)]))
+            .await;
+        pending::<()>().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_waited_for_is_told_apart() {
+    let world = World::new(orders(&Writes::default())).await;
+    let link = world.network.link("client", "shop");
+    link.refuse();
+    let builder = Channel::builder("slow:///shop").unwrap().resolver(Slow);
+    let waits = Waits::default();
+    let channel = open(
+        builder
+            .connector(world.network.connector("client"))
+            .observe(waits.clone()),
+    );
+    let call = tokio::spawn(get(&channel, "go").wait_for_ready().into_future());
+    tokio::time::sleep(2_500 * MS).await;
+    link.restore();
+    call.await.unwrap().unwrap();
+    // The next one finds a connection.
+    get(&channel, "go").await.unwrap();
+    let waits = waits.0.lock().unwrap().clone();
+    let [("name", name), ("connection", connection)] = waits[..] else {
+        panic!("{waits:?}");
+    };
+    assert_eq!(name, 2_000 * MS);
+    // The second attempt to connect comes after the backoff of a second.
+    assert!(
+        (500 * MS..=1_500 * MS).contains(&connection),
+        "{connection:?}"
+    );
+    drop(channel);
+    world.ends().await;
+}
+
+/// The waits alone: for the name, or for a connection.
+#[derive(Clone, Default)]
+struct Waits(Arc<Mutex<Vec<(&'static str, Duration)>>>);
+
+impl Observer for Waits {
+    fn call_begun(&self, _call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl CallObserver for Waits {
+    fn name_resolved(&mut self, waited: Duration) {
+        self.0.lock().unwrap().push(("name", waited));
+    }
+
+    fn picked(&mut self, waited: Duration) {
+        self.0.lock().unwrap().push(("connection", waited));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_told_with_its_method_and_its_text_and_ends_the_turn() {
+    let server = Writes::default();
+    let world = World::new(orders(&server)).await;
+    let channel = open(world.builder());
+    let status = get(&channel, "panic").await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    assert!(!status.message().contains("part of a test"));
+    let lines = followed(&server);
+    let panicked = "panicked /shop.Orders/Get Some(\"this panic is part of a test\") true";
+    assert!(lines.contains(&panicked.to_owned()), "{lines:?}");
+    let count = |what: &str| lines.iter().filter(|line| *line == what).count();
+    assert_eq!(count("turn"), count("turned"));
+    assert_eq!(lines.last().unwrap(), "ended Internal (0, 0, 0) 0ns");
+    drop(channel);
+    world.ends().await;
+}
