@@ -28,8 +28,8 @@ use crate::transport::http2::instructions_tests::rounds;
 use crate::transport::http2::options::Http2Options;
 use crate::transport::io::Io;
 use crate::{
-    Address, ByteStream, ChannelCredentials, Code, Connector, MethodConfig, Receiver, RetryPolicy,
-    RetryThrottling, RoundRobin, Sender, ServiceConfig, Status, clock, framing,
+    Address, ByteStream, ChannelCredentials, Code, Connector, MethodConfig, Observer, Receiver,
+    RetryPolicy, RetryThrottling, RoundRobin, Sender, ServiceConfig, Status, clock, framing,
 };
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -229,8 +229,8 @@ struct Served {
 }
 
 impl Served {
-    fn new() -> Self {
-        let (shared, options) = server().into_shared().unwrap();
+    fn new(server: ServerBuilder) -> Self {
+        let (shared, options) = server.into_shared().unwrap();
         let (near, far) = tokio::io::duplex(64 << 10);
         let (io, peer) = (Io::Memory(near), Peer::at(PeerAddress::InProcess));
         let connection = serve_connection(io, peer, shared, options, clock::now());
@@ -256,10 +256,10 @@ impl Served {
     }
 }
 
-fn serve(calls: usize) {
+fn serve(calls: usize, server: ServerBuilder) {
     let runtime = runtime();
     let _guard = runtime.enter();
-    let (mut served, mut client) = (Served::new(), Actor::new(Role::Client));
+    let (mut served, mut client) = (Served::new(server), Actor::new(Role::Client));
     let mut request = client.output();
     let mut last = 0;
     for _ in 0..PLAYED {
@@ -282,13 +282,23 @@ fn serve(calls: usize) {
 
 #[test]
 fn server_unary() {
-    serve(1);
+    serve(1, server());
+}
+
+/// Hears of everything and does nothing.
+struct Idle;
+
+impl Observer for Idle {}
+
+#[test]
+fn server_unary_observed() {
+    serve(1, server().observe(Idle));
 }
 
 /// A call of ten that arrive together.
 #[test]
 fn server_unary_of_ten() {
-    serve(BATCH);
+    serve(BATCH, server());
 }
 
 // --- a client before a scripted server -------------------------------------------
@@ -394,6 +404,11 @@ impl Connector for Streams {
 #[test]
 fn client_unary() {
     runtime().block_on(call_one(1));
+}
+
+#[test]
+fn client_unary_observed() {
+    runtime().block_on(call_by(1, |builder| builder.observe(Idle)));
 }
 
 /// A call of ten that are under way together.

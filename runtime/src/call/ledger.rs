@@ -2,12 +2,13 @@
 //! interceptors or observers watch has one. It must never decide anything about its call.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use self::counter::Counter;
 use self::live_attempts::{LiveAttempt, LiveAttempts, Reason};
 use super::command::Finished;
 use crate::clock;
@@ -19,37 +20,20 @@ use crate::observe::begun_call::BegunCall;
 use crate::observe::call_observer::{CallObserver, ObservedMessage};
 use crate::observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Traffic};
 use crate::observe::observer::Observers;
+use crate::spare;
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 
+mod counter;
 pub(crate) mod live_attempts;
 
-/// Traffic as it grows: written by the half that it counts, read by anyone.
-#[derive(Debug, Default)]
-pub(crate) struct Counter {
-    messages: AtomicU64,
-    bytes: AtomicU64,
-}
+/// Ledgers that a thread keeps: about the calls that one connection has in flight. They
+/// take some 400 bytes each.
+const KEPT: usize = 128;
 
-impl Counter {
-    /// Counts a message of so many bytes; how many there were before it.
-    fn add(&self, bytes: usize) -> u64 {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.messages.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Counts the one message of a half that does not stream, once or again.
-    pub(crate) fn set_one(&self, bytes: usize) {
-        self.messages.store(1, Ordering::Relaxed);
-        self.bytes.store(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn traffic(&self) -> Traffic {
-        Traffic {
-            messages: self.messages.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
-    }
+thread_local! {
+    /// Nobody else holds them, and they are of no call.
+    static SPARE: Cell<Vec<Arc<Ledger>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Wants to hear of a call's end.
@@ -95,7 +79,7 @@ impl Ledger {
             peer: call.peer.cloned(),
             ..End::default()
         };
-        Arc::new(Self {
+        let ledger = Self {
             sent: Counter::default(),
             received: Counter::default(),
             side: call.side,
@@ -105,7 +89,39 @@ impl Ledger {
             is_followed: !followers.is_empty(),
             followers: Mutex::new(followers),
             end: Mutex::new(end),
-        })
+        };
+        let mut spare = spare::with(&SPARE, Vec::pop).flatten();
+        match spare.as_mut().and_then(Arc::get_mut) {
+            Some(place) => *place = ledger,
+            None => return Arc::new(ledger),
+        }
+        spare.unwrap_or_else(|| unreachable!("it has just been written"))
+    }
+
+    /// Takes a holder's word that it is done with the call. The last one's memory is the
+    /// next call's.
+    pub(crate) fn give_back(mut ledger: Arc<Self>) {
+        if let Some(last) = Arc::get_mut(&mut ledger) {
+            last.finish();
+            last.observers = Observers::default();
+            spare::with(&SPARE, |spare| {
+                if spare.len() < KEPT {
+                    spare.push(ledger);
+                }
+            });
+        }
+    }
+
+    /// One that nobody has closed was broken off, with its handler or before it: its
+    /// observers hear of every call.
+    fn finish(&mut self) {
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !self.observers.is_empty() && !end.is_observed {
+            let text = "the call was cancelled, or its connection was lost";
+            let why = end.broken_off.take();
+            let status = why.unwrap_or_else(|| Status::new(Code::Cancelled, text));
+            self.close(&Metadata::new(), Err(&status));
+        }
     }
 
     fn end(&self) -> MutexGuard<'_, End> {
@@ -440,16 +456,9 @@ fn tell(listeners: Vec<OnEnd>, ended: &EndedCall<'_>) {
     }
 }
 
-/// One that nobody has closed was broken off, with its handler or before it: its observers
-/// hear of every call.
 impl Drop for Ledger {
     fn drop(&mut self) {
-        if !self.observers.is_empty() {
-            let text = "the call was cancelled, or its connection was lost";
-            let why = self.end().broken_off.take();
-            let status = why.unwrap_or_else(|| Status::new(Code::Cancelled, text));
-            self.close(&Metadata::new(), Err(&status));
-        }
+        self.finish();
     }
 }
 

@@ -83,6 +83,15 @@ struct State {
     outbound: Option<Box<Outbound>>,
 }
 
+impl Drop for CallState {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ledger) = self.ledger.take() {
+            Ledger::give_back(ledger);
+        }
+    }
+}
+
 impl CallState {
     /// The state of a call that sends as `sends` says, and receives with the encoding
     /// `receives` unless a head says otherwise.

@@ -68,6 +68,7 @@ pub(crate) enum Begun {
     Finished(Finished),
     /// It waits for something.
     Waits(HandlerFuture),
+    Panicked(Box<dyn Any + Send>),
 }
 
 impl Route {
@@ -108,17 +109,14 @@ impl Route {
         // The waker does nothing: a handler that waits is polled again by its own
         // task, whose waker then takes this one's place.
         let mut context = TaskContext::from_waker(Waker::noop());
-        let ledger = invocation.input.ledger.clone();
-        let ledger = ledger.as_deref();
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = ledger.map(Turn::begin);
             let mut future = self.handle(invocation);
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(finished) => Begun::Finished(finished),
                 Poll::Pending => Begun::Waits(future),
             }
         }));
-        begun.unwrap_or_else(|payload| Begun::Finished(panicked(self.method, ledger, &*payload)))
+        begun.unwrap_or_else(Begun::Panicked)
     }
 
     /// Gives a heavy handler its first turn on a task of its own, where it also
@@ -136,10 +134,16 @@ impl Route {
                 return;
             }
             let ledger = invocation.input.ledger.clone();
+            tell(ledger.as_deref(), CallObserver::turn_began);
             let begun = self.begin(invocation);
+            tell(ledger.as_deref(), CallObserver::turn_ended);
             self.weigh(clock::now().saturating_duration_since(began));
             match begun {
                 Begun::Finished(finished) => link.send(Command::Finish(link.stream, finished)),
+                Begun::Panicked(payload) => {
+                    let finished = panicked(self.method, ledger.as_deref(), &*payload);
+                    link.send(Command::Finish(link.stream, finished));
+                }
                 Begun::Waits(future) => {
                     link.send(Command::Begun(link.stream));
                     HandlerTask::new(future, link, self.method, ledger).await;
@@ -194,19 +198,11 @@ impl HandlerTask {
     }
 }
 
-/// A handler runs on this thread, as those who follow its call are told.
-struct Turn<'a>(&'a Ledger);
-
-impl<'a> Turn<'a> {
-    fn begin(ledger: &'a Ledger) -> Self {
-        ledger.follow(CallObserver::turn_began);
-        Self(ledger)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.follow(CallObserver::turn_ended);
+/// Those who follow the call are told of the handler's turns.
+#[inline]
+pub(super) fn tell(ledger: Option<&Ledger>, turn: fn(&mut dyn CallObserver)) {
+    if let Some(ledger) = ledger {
+        ledger.follow(turn);
     }
 }
 
@@ -216,10 +212,9 @@ impl Future for HandlerTask {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let task = &mut *self;
         let ledger = task.ledger.as_deref();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = ledger.map(Turn::begin);
-            task.future.as_mut().poll(cx)
-        }));
+        tell(ledger, CallObserver::turn_began);
+        let polled = catch_unwind(AssertUnwindSafe(|| task.future.as_mut().poll(cx)));
+        tell(ledger, CallObserver::turn_ended);
         let finished = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(finished)) => finished,

@@ -264,6 +264,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
 }
 
 /// The one message of a request.
+#[inline]
 fn request<Q: Message + Default>(input: &mut Input) -> Result<Q, Status> {
     let Some(message) = input.message.take() else {
         let text = "the request holds no message";

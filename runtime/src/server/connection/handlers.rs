@@ -17,10 +17,11 @@ use crate::deadline::Deadline;
 use crate::framing::{PREFIX_LEN, Payload, Side};
 use crate::method::Shape;
 use crate::observe::begun_call::BegunCall;
+use crate::observe::call_observer::CallObserver;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
-use crate::server::handler::{Begun, HandlerTask, Input, Invocation};
+use crate::server::handler::{self, Begun, HandlerTask, Input, Invocation};
 use crate::server::turns::Turns;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -107,6 +108,7 @@ impl ServerConnection {
         if invocation.input.message.is_some() {
             connection.release(stream, usize::MAX);
         }
+        handler::tell(running.ledger.as_deref(), CallObserver::turn_began);
         let begun = if self.watch.is_close() || !weight.is_known() {
             let began = clock::now();
             let begun = route.begin(invocation);
@@ -121,21 +123,23 @@ impl ServerConnection {
             }
             begun
         };
+        handler::tell(running.ledger.as_deref(), CallObserver::turn_ended);
         match begun {
             // A unary response, so nobody else knows of the call.
             Begun::Finished(finished) if running.state.is_none() => {
-                end(
-                    connection,
-                    stream,
-                    false,
-                    finished,
-                    running.ledger.as_deref(),
-                );
+                end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
                     self.calls.insert(stream, Stage::Ending, request.deadline);
                 }
             }
             Begun::Finished(finished) => {
+                let stage = Stage::Running(running);
+                self.calls.insert(stream, stage, request.deadline);
+                self.finish(connection, stream, finished);
+            }
+            Begun::Panicked(payload) => {
+                let finished =
+                    handler::panicked(route.method, running.ledger.as_deref(), &*payload);
                 let stage = Stage::Running(running);
                 self.calls.insert(stream, stage, request.deadline);
                 self.finish(connection, stream, finished);
@@ -201,9 +205,9 @@ pub(super) fn end(
     stream: StreamId,
     head_sent: bool,
     mut finished: Finished,
-    ledger: Option<&Ledger>,
+    ledger: Option<Arc<Ledger>>,
 ) {
-    if let (Some(ledger), Some(message)) = (ledger, &finished.message) {
+    if let (Some(ledger), Some(message)) = (&ledger, &finished.message) {
         if !head_sent && let Some(envelope) = &finished.envelope {
             ledger.follow(|it| it.head_sent(&envelope.initial));
         }
@@ -217,6 +221,7 @@ pub(super) fn end(
     answer::end(connection, stream, head_sent, &mut finished);
     if let Some(ledger) = ledger {
         ledger.close_answered(&finished);
+        Ledger::give_back(ledger);
     }
     finished.end();
 }

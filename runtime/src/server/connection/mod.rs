@@ -185,7 +185,7 @@ impl ServerConnection {
                 (running.head_sent, running.ledger)
             }
         };
-        end(connection, stream, head_sent, finished, ledger.as_deref());
+        end(connection, stream, head_sent, finished, ledger);
     }
 
     /// Ends a call's handler and leaves the call its place.

@@ -26,6 +26,7 @@ enum Delivered {
 }
 
 /// Passes a piece of the body on.
+#[inline]
 fn deliver(
     stream: &mut Stream,
     events: &mut VecDeque<Event>,
