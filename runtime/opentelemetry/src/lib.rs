@@ -1,0 +1,3 @@
+//! Metrics.
+mod metrics;
+pub use metrics::{Instrument, Metrics, MetricsBuilder, OptionalLabel, UnknownInstrument};
