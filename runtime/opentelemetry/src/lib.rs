@@ -1,3 +1,6 @@
-//! Metrics.
+//! x
 mod metrics;
+mod traces;
+
 pub use metrics::{Instrument, Metrics, MetricsBuilder, OptionalLabel, UnknownInstrument};
+pub use traces::{GrpcTraceBin, Traces};
