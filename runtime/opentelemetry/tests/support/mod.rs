@@ -1,6 +1,7 @@
 //! What the tests share: a shop that obeys, and what was collected of its calls.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
+#![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
 use std::collections::BTreeMap;
 use std::future::pending;
