@@ -1,4 +1,8 @@
-//! x
+//! OpenTelemetry of grpc-runtime's calls. It reaches the runtime through its public API
+//! alone, and what is collected through providers that it is given.
+//!
+#![doc = include_str!("../README.md")]
+
 mod metrics;
 mod traces;
 

@@ -18,6 +18,9 @@ pub(crate) const NAMES: usize = 1_000;
 pub(crate) struct Methods {
     /// What is written in code stays where it is: it is found by its address.
     by_address: Table<(&'static str, Arc<MethodSeries>)>,
+    /// Those of them that have no name here. Where there is no place for one it is looked
+    /// for by its name each time.
+    nameless: Table<&'static str>,
     by_name: Mutex<HashMap<Box<str>, Arc<MethodSeries>>>,
     target: Option<Arc<TargetLabels>>,
     other: OnceLock<Arc<MethodSeries>>,
@@ -27,6 +30,7 @@ impl Methods {
     pub(crate) fn of(target: Option<TargetLabels>) -> Self {
         Self {
             by_address: Table::new(),
+            nameless: Table::new(),
             by_name: Mutex::default(),
             target: target.map(Arc::new),
             other: OnceLock::new(),
@@ -47,11 +51,19 @@ impl Methods {
 
     #[cold]
     fn meet(&self, path: &'static str, hash: u64) -> &MethodSeries {
+        let is_it = |other: &&str| std::ptr::eq(*other, path);
+        if self.nameless.find(hash, is_it).is_some() {
+            return self.other();
+        }
         let series = if path == Method::UNKNOWN.path() {
             Arc::clone(self.other())
         } else {
             self.named(path)
         };
+        if Arc::ptr_eq(&series, self.other()) {
+            self.nameless.insert(hash, is_it, path);
+            return self.other();
+        }
         let is_it = |(other, _): &(&str, _)| std::ptr::eq(*other, path);
         let inserted = self.by_address.insert(hash, is_it, (path, series));
         inserted.map_or_else(|| &**self.other(), |(_, series)| series)
@@ -93,6 +105,8 @@ pub(crate) struct Targets {
     all: Table<(Box<str>, Arc<Methods>)>,
     /// How many have names.
     named: AtomicUsize,
+    /// Those that have none. Where there is no place for one, who names them is asked again.
+    nameless: Table<Arc<str>>,
     other: OnceLock<Arc<Methods>>,
 }
 
@@ -102,6 +116,7 @@ impl Targets {
             first: OnceLock::new(),
             all: Table::new(),
             named: AtomicUsize::new(0),
+            nameless: Table::new(),
             other: OnceLock::new(),
         }
     }
@@ -118,17 +133,21 @@ impl Targets {
         let hash = hash(target);
         match self.all.find(hash, |(other, _)| **other == *target) {
             Some((_, methods)) => methods,
-            None => self.meet(target, hash, is_named(target)),
+            None => self.meet(target, hash, is_named),
         }
     }
 
     #[cold]
-    fn meet(&self, target: &str, hash: u64, is_named: bool) -> &Methods {
-        let methods = if is_named && self.named.fetch_add(1, Ordering::Relaxed) < NAMES {
-            Arc::new(Methods::of(Some(TargetLabels::of(target))))
-        } else {
-            Arc::clone(self.other())
-        };
+    fn meet(&self, target: &str, hash: u64, is_named: impl FnOnce(&str) -> bool) -> &Methods {
+        let is_it = |other: &Arc<str>| **other == *target;
+        if self.nameless.find(hash, is_it).is_some() {
+            return self.other();
+        }
+        if !is_named(target) || self.named.fetch_add(1, Ordering::Relaxed) >= NAMES {
+            self.nameless.insert(hash, is_it, target.into());
+            return self.other();
+        }
+        let methods = Arc::new(Methods::of(Some(TargetLabels::of(target))));
         let is_it = |(other, _): &(Box<str>, _)| **other == *target;
         let inserted = self.all.insert(hash, is_it, (target.into(), methods));
         let Some((_, methods)) = inserted else {
