@@ -16,7 +16,7 @@ import sys
 import tomllib
 
 HOUSE = pathlib.Path(__file__).resolve().parents[2]
-CRATES = ["protoc-gen-rust-grpc", "grpc-build", "runtime"]
+CRATES = ["protoc-gen-rust-grpc", "grpc-build", "runtime", "runtime/opentelemetry"]
 TARGET = HOUSE / "target/versions"
 
 

@@ -26,7 +26,8 @@ pub(crate) use self::reserved::is_reserved;
 /// Keys that gRPC or HTTP/2 use themselves (`grpc-…`, `content-type`, `te`,
 /// `host`, `user-agent`, `connection` and its kin) are refused, but for
 /// `grpc-retry-pushback-ms`, which a handler's trailing metadata may hold: after how
-/// many milliseconds a failed call may be attempted again, or `-1` for never (gRFC A6).
+/// many milliseconds a failed call may be attempted again, or `-1` for never (gRFC A6);
+/// and for `grpc-trace-bin`, the context of a trace (gRFC A72).
 ///
 /// ```
 /// use grpc_runtime::Metadata;

@@ -4,8 +4,13 @@
 /// Whether `name`, in lowercase, is not the application's to send.
 pub(crate) fn is_reserved(name: &[u8]) -> bool {
     if name.starts_with(b":") || name.starts_with(b"grpc-") {
-        // gRFC A6: a server's word on when a call may be attempted again.
-        return name != b"grpc-retry-pushback-ms";
+        return !matches!(
+            name,
+            // gRFC A6: a server's word on when a call may be attempted again.
+            b"grpc-retry-pushback-ms"
+            // gRFC A72: the context of a trace, as a propagator writes it.
+            | b"grpc-trace-bin"
+        );
     }
     matches!(
         name,

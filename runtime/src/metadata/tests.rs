@@ -217,7 +217,14 @@ fn credentials_are_not_printed() {
 
 #[test]
 fn only_whole_names_are_reserved() {
-    for name in ["tex", "hosts", "x-grpc-test", "grpc", "content-types"] {
+    for name in [
+        "tex",
+        "hosts",
+        "x-grpc-test",
+        "grpc",
+        "content-types",
+        "grpc-trace-bin",
+    ] {
         assert!(!is_reserved(name.as_bytes()), "{name}");
     }
 }

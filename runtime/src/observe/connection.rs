@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::close_reason::CloseReason;
@@ -14,6 +15,7 @@ pub struct ObservedConnection {
     pub(super) id: u64,
     pub(super) side: Side,
     pub(super) peer: PeerAddress,
+    pub(super) target: Option<Arc<str>>,
     pub(super) is_encrypted: bool,
 }
 
@@ -31,6 +33,11 @@ impl ObservedConnection {
     /// Where its other end is. Behind a proxy that is the proxy.
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
+    }
+
+    /// The target of the channel whose it is, with its scheme; `None` on a server.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
     /// Whether TLS protects it.
@@ -70,6 +77,7 @@ impl fmt::Display for ConnectionStep {
 pub struct FailedConnection<'a> {
     pub(super) side: Side,
     pub(super) peer: &'a PeerAddress,
+    pub(super) target: Option<&'a str>,
     pub(super) step: ConnectionStep,
     pub(super) reason: &'a str,
     pub(super) source: Option<&'a (dyn Error + Send + Sync + 'static)>,
@@ -85,6 +93,11 @@ impl FailedConnection<'_> {
     /// Where its other end is, or was to be.
     pub fn peer(&self) -> &PeerAddress {
         self.peer
+    }
+
+    /// The target of the channel that made it, with its scheme; `None` on a server.
+    pub fn target(&self) -> Option<&str> {
+        self.target
     }
 
     /// What failed.

@@ -64,6 +64,7 @@ impl Observation {
             side,
             // A socket that has no peer any more fails when it is read.
             peer: peer.unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
+            target: observers.shared_target(),
             is_encrypted,
         };
         Some(Box::new(Self {
@@ -165,6 +166,7 @@ pub(crate) fn failed(
     let failed = FailedConnection {
         side,
         peer,
+        target: observers.target(),
         step: failure.step,
         reason: failure.reason,
         source: failure.source,

@@ -141,7 +141,7 @@ pub(crate) struct Observers(Option<Arc<Audience>>);
 struct Audience {
     observers: Vec<Arc<dyn Observer>>,
     /// The channel's; a server has none.
-    target: Option<Box<str>>,
+    target: Option<Arc<str>>,
 }
 
 impl Observers {
@@ -150,7 +150,7 @@ impl Observers {
         let last: Arc<dyn Observer> = Arc::new(observer);
         self.0 = Some(Arc::new(Audience {
             observers: others.chain([last]).collect(),
-            target: self.target().map(Box::from),
+            target: self.shared_target(),
         }));
     }
 
@@ -181,6 +181,11 @@ impl Observers {
     /// The channel's target, with its scheme.
     pub(crate) fn target(&self) -> Option<&str> {
         self.0.as_ref()?.target.as_deref()
+    }
+
+    /// The same, to keep.
+    pub(super) fn shared_target(&self) -> Option<Arc<str>> {
+        self.0.as_ref()?.target.clone()
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

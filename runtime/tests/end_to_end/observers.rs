@@ -90,6 +90,8 @@ impl Observer for Hears {
             ""
         };
         assert!(connection.id() > 0);
+        let is_client = connection.side() == Side::Client;
+        assert_eq!(connection.target().is_some(), is_client);
         self.push(format!("{} opened{tls}", side(connection.side())));
     }
 
@@ -101,6 +103,7 @@ impl Observer for Hears {
             ""
         };
         assert!(failed.to_string().contains(&peer.to_string()));
+        assert_eq!(failed.target().is_some(), failed.side() == Side::Client);
         self.push(format!(
             "{side} failed at {step} with {peer}: {}{source}",
             failed.reason()

@@ -1,0 +1,10 @@
+//! OpenTelemetry of grpc-runtime's calls. It reaches the runtime through its public API
+//! alone, and what is collected through providers that it is given.
+//!
+#![doc = include_str!("../README.md")]
+
+mod metrics;
+mod traces;
+
+pub use metrics::{Instrument, Metrics, MetricsBuilder, OptionalLabel, UnknownInstrument};
+pub use traces::{GrpcTraceBin, Traces};

@@ -1,0 +1,167 @@
+//! What stands beside a value: the method, the target, how it ended. It builds labels once
+//! for each set, never for a call.
+
+use std::sync::Arc;
+
+use grpc_runtime::Code;
+use opentelemetry::KeyValue;
+
+/// What stands for a method or a target whose name is not told.
+pub(crate) const OTHER: &str = "other";
+
+/// A method, and on a channel its target.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels {
+    /// `package.Service/Method`; `None` for one that is not told.
+    pub(crate) method: Option<Box<str>>,
+    pub(crate) target: Option<Arc<TargetLabels>>,
+}
+
+/// A channel's target.
+#[derive(Debug)]
+pub(crate) struct TargetLabels {
+    /// With its scheme, or `other`.
+    pub(crate) name: Arc<str>,
+    /// The host in it, and the port.
+    pub(crate) address: Option<(Arc<str>, Option<i64>)>,
+}
+
+impl TargetLabels {
+    pub(crate) fn of(target: &str) -> Self {
+        Self {
+            name: target.into(),
+            address: Some(address(target)),
+        }
+    }
+
+    pub(crate) fn other() -> Self {
+        Self {
+            name: OTHER.into(),
+            address: None,
+        }
+    }
+}
+
+/// In whose names a set of labels is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// gRPC's: A66.
+    Grpc,
+    /// OpenTelemetry's semantic conventions.
+    Conventions(grpc_runtime::Side),
+}
+
+impl Labels {
+    /// The text that stands for the method.
+    pub(crate) fn method(&self, names: Names) -> Arc<str> {
+        match (&self.method, names) {
+            (Some(method), _) => (&**method).into(),
+            (None, Names::Grpc) => OTHER.into(),
+            (None, Names::Conventions(_)) => "_OTHER".into(),
+        }
+    }
+
+    /// The labels, with [`method`](Self::method) in this very text.
+    pub(crate) fn set(&self, names: Names, method: Arc<str>, code: Option<Code>) -> Vec<KeyValue> {
+        match names {
+            Names::Grpc => {
+                let mut labels = vec![KeyValue::new("grpc.method", method)];
+                if let Some(target) = &self.target {
+                    labels.push(KeyValue::new("grpc.target", Arc::clone(&target.name)));
+                }
+                if let Some(code) = code {
+                    labels.push(KeyValue::new("grpc.status", code.to_string()));
+                }
+                labels
+            }
+            Names::Conventions(side) => {
+                let mut labels = vec![
+                    KeyValue::new("rpc.system.name", "grpc"),
+                    KeyValue::new("rpc.method", method),
+                ];
+                if let Some(code) = code {
+                    labels.push(KeyValue::new("rpc.response.status_code", code.to_string()));
+                    if is_error(side, code) {
+                        labels.push(KeyValue::new("error.type", code.to_string()));
+                    }
+                }
+                let target = self.target.as_ref();
+                if let Some((host, port)) = target.and_then(|target| target.address.as_ref()) {
+                    labels.push(KeyValue::new("server.address", Arc::clone(host)));
+                    labels.extend(port.map(|port| KeyValue::new("server.port", port)));
+                }
+                labels
+            }
+        }
+    }
+}
+
+/// Whether the semantic conventions see an error in it: on a channel in all but OK, on a
+/// server in what is the server's own failure.
+fn is_error(side: grpc_runtime::Side, code: Code) -> bool {
+    match side {
+        grpc_runtime::Side::Client => code != Code::Ok,
+        grpc_runtime::Side::Server => matches!(
+            code,
+            Code::Unknown
+                | Code::DeadlineExceeded
+                | Code::Unimplemented
+                | Code::Internal
+                | Code::Unavailable
+                | Code::DataLoss
+        ),
+    }
+}
+
+/// The host and the port in a target: what its scheme is followed by, without an authority
+/// (`dns://8.8.8.8/host:443`). A socket's path has no port.
+fn address(target: &str) -> (Arc<str>, Option<i64>) {
+    let (scheme, rest) = target.split_once(':').unwrap_or(("", target));
+    let rest = match rest.strip_prefix("//") {
+        Some(rest) if scheme.starts_with("unix") => rest,
+        Some(rest) => rest.split_once('/').map_or(rest, |(_, endpoint)| endpoint),
+        None => rest,
+    };
+    let port = |port: &str| port.parse::<u16>().ok().map(i64::from);
+    match rest.rsplit_once(':') {
+        Some((host, digits)) if !host.contains(':') || host.ends_with(']') => match port(digits) {
+            Some(port) => (
+                host.trim_start_matches('[').trim_end_matches(']').into(),
+                Some(port),
+            ),
+            None => (rest.into(), None),
+        },
+        _ => (
+            rest.trim_start_matches('[').trim_end_matches(']').into(),
+            None,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_and_the_port_are_the_targets() {
+        for (target, host, port) in [
+            ("dns:///orders.example:443", "orders.example", Some(443)),
+            (
+                "dns://8.8.8.8/orders.example:50051",
+                "orders.example",
+                Some(50051),
+            ),
+            ("dns:///orders.example", "orders.example", None),
+            ("dns:orders.example:443", "orders.example", Some(443)),
+            ("dns:///[::1]:443", "::1", Some(443)),
+            ("dns:///[::1]", "::1", None),
+            ("ipv6:///::1", "::1", None),
+            ("passthrough:///orders", "orders", None),
+            ("unix:///run/orders.sock", "/run/orders.sock", None),
+            ("unix:orders.sock", "orders.sock", None),
+            ("in-process", "in-process", None),
+        ] {
+            assert_eq!(address(target), (host.into(), port), "{target}");
+        }
+    }
+}

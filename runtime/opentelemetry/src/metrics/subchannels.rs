@@ -1,0 +1,182 @@
+//! What is counted of a channel's connections (gRFC A94). They come and go seldom: labels
+//! are made for each event, under a lock.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use grpc_runtime::{CloseReason, ClosedConnection, LeavingConnection, ObservedConnection};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
+
+use super::instrument::{Choice, Instrument};
+
+/// A label that its gRFC leaves to who collects: it makes series more numerous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OptionalLabel {
+    /// `grpc.disconnect_error` of [`Instrument::SubchannelDisconnections`]: why a connection
+    /// ended, as `GOAWAY NO_ERROR`, `connection reset` or `subchannel shutdown`.
+    DisconnectError,
+    /// `grpc.security_level` of [`Instrument::SubchannelOpenConnections`]:
+    /// `privacy_and_integrity` with TLS, else `none`.
+    SecurityLevel,
+}
+
+/// Counts them.
+pub(crate) struct Subchannels {
+    disconnections: Option<Counter<u64>>,
+    succeeded: Option<Counter<u64>>,
+    failed: Option<Counter<u64>>,
+    open: Option<UpDownCounter<i64>>,
+    has_disconnect_error: bool,
+    has_security_level: bool,
+    /// What each peer said first that has said GOAWAY, by the connection's number.
+    leaving: Mutex<HashMap<u64, String>>,
+}
+
+impl Subchannels {
+    /// Nothing where none of its instruments is on.
+    pub(crate) fn new(choice: &Choice, labels: &[OptionalLabel], meter: &Meter) -> Option<Self> {
+        let subchannels = Self {
+            disconnections: choice.counter(meter, Instrument::SubchannelDisconnections),
+            succeeded: choice.counter(meter, Instrument::SubchannelConnectionAttemptsSucceeded),
+            failed: choice.counter(meter, Instrument::SubchannelConnectionAttemptsFailed),
+            open: choice.up_down_counter(meter, Instrument::SubchannelOpenConnections),
+            has_disconnect_error: labels.contains(&OptionalLabel::DisconnectError),
+            has_security_level: labels.contains(&OptionalLabel::SecurityLevel),
+            leaving: Mutex::default(),
+        };
+        let counters = [
+            &subchannels.disconnections,
+            &subchannels.succeeded,
+            &subchannels.failed,
+        ];
+        let has_any = subchannels.open.is_some() || counters.iter().any(|it| it.is_some());
+        has_any.then_some(subchannels)
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, HashMap<u64, String>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn open(&self, target: String, connection: &ObservedConnection) {
+        if let Some(succeeded) = &self.succeeded {
+            succeeded.add(1, &[KeyValue::new("grpc.target", target.clone())]);
+        }
+        self.count_open(1, target, connection);
+    }
+
+    fn count_open(&self, change: i64, target: String, connection: &ObservedConnection) {
+        let Some(open) = &self.open else {
+            return;
+        };
+        let mut labels = vec![KeyValue::new("grpc.target", target)];
+        if self.has_security_level {
+            let level = if connection.is_encrypted() {
+                "privacy_and_integrity"
+            } else {
+                "none"
+            };
+            labels.push(KeyValue::new("grpc.security_level", level));
+        }
+        open.add(change, &labels);
+    }
+
+    pub(crate) fn fail(&self, target: String) {
+        if let Some(failed) = &self.failed {
+            failed.add(1, &[KeyValue::new("grpc.target", target)]);
+        }
+    }
+
+    /// The peer's.
+    pub(crate) fn leave(&self, go_away: &LeavingConnection<'_>) {
+        if self.disconnections.is_some() && self.has_disconnect_error {
+            let said = format!("GOAWAY {}", error_name(go_away.code()));
+            let mut leaving = self.leaving();
+            leaving.entry(go_away.connection().id()).or_insert(said);
+        }
+    }
+
+    pub(crate) fn close(&self, target: String, closed: &ClosedConnection<'_>) {
+        self.count_open(-1, target.clone(), closed.connection());
+        let Some(disconnections) = &self.disconnections else {
+            return;
+        };
+        let mut labels = vec![KeyValue::new("grpc.target", target)];
+        if self.has_disconnect_error {
+            let said = self.leaving().remove(&closed.connection().id());
+            let why = said.unwrap_or_else(|| disconnect_error(closed.reason()).to_owned());
+            labels.push(KeyValue::new("grpc.disconnect_error", why));
+        }
+        disconnections.add(1, &labels);
+    }
+}
+
+/// A94's word for it, where the peer has said nothing.
+fn disconnect_error(reason: &CloseReason<'_>) -> &'static str {
+    match reason {
+        // Without a GOAWAY of the peer's it was this side that left.
+        CloseReason::Drained | CloseReason::Dropped => "subchannel shutdown",
+        CloseReason::Lost(error) => match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset",
+            ErrorKind::TimedOut => "connection timed out",
+            ErrorKind::ConnectionAborted => "connection aborted",
+            _ => "socket error",
+        },
+        // A channel ends a connection by its own word where keepalive finds it dead.
+        CloseReason::Ended { .. } => "connection timed out",
+        _ => "unknown",
+    }
+}
+
+/// The name of an error code (RFC 9113 section 7).
+fn error_name(code: u32) -> String {
+    const NAMES: [&str; 14] = [
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    ];
+    // RFC 9113 section 7: one that is not known counts as this one, and a peer can make up
+    // four thousand million of them.
+    let known = NAMES.get(code as usize);
+    known.map_or("INTERNAL_ERROR", |name| name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_word_of_a94() {
+        for (kind, word) in [
+            (ErrorKind::ConnectionReset, "connection reset"),
+            (ErrorKind::TimedOut, "connection timed out"),
+            (ErrorKind::ConnectionAborted, "connection aborted"),
+            (ErrorKind::NetworkDown, "socket error"),
+        ] {
+            let error = io::Error::from(kind);
+            assert_eq!(disconnect_error(&CloseReason::Lost(&error)), word);
+        }
+        let shutdown = disconnect_error(&CloseReason::Dropped);
+        assert_eq!(shutdown, "subchannel shutdown");
+        let dead = CloseReason::Ended { text: "keepalive" };
+        assert_eq!(disconnect_error(&dead), "connection timed out");
+        assert_eq!(disconnect_error(&CloseReason::PeerClosed), "unknown");
+        assert_eq!(error_name(11), "ENHANCE_YOUR_CALM");
+        assert_eq!(error_name(u32::MAX), "INTERNAL_ERROR");
+    }
+}

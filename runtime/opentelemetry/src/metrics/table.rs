@@ -1,0 +1,153 @@
+//! A table that only grows, and is read without a lock. It has an end, whatever is put in.
+
+use std::sync::OnceLock;
+
+/// The slots of each part: a part that is full where a value belongs has a next one.
+const SLOTS: [usize; 3] = [32, 256, 2048];
+/// How far from its place in a part a value may be: so far that up to a thousand values all
+/// have a place.
+const WINDOW: usize = 16;
+
+/// Values that are found by a hash and by what they are. None is ever taken out, so a
+/// reader that meets an empty slot knows that there is no such value: it would be there.
+pub(crate) struct Table<T> {
+    slots: Box<[OnceLock<T>]>,
+    next: OnceLock<Box<Table<T>>>,
+    part: usize,
+}
+
+impl<T> Table<T> {
+    pub(crate) fn new() -> Self {
+        Self::part(0)
+    }
+
+    fn part(part: usize) -> Self {
+        Self {
+            slots: (0..SLOTS[part]).map(|_| OnceLock::new()).collect(),
+            next: OnceLock::new(),
+            part,
+        }
+    }
+
+    fn window(&self, hash: u64) -> impl Iterator<Item = &OnceLock<T>> {
+        let mask = self.slots.len() - 1;
+        let first = (hash >> 32) as usize;
+        (0..WINDOW).map(move |step| &self.slots[(first + step) & mask])
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
+        let mut table = self;
+        loop {
+            for slot in table.window(hash) {
+                let value = slot.get()?;
+                if is_it(value) {
+                    return Some(value);
+                }
+            }
+            table = table.next.get()?;
+        }
+    }
+
+    /// The value that is there, or else this one; `None` where there is no place.
+    pub(crate) fn insert(&self, hash: u64, is_it: impl Fn(&T) -> bool, value: T) -> Option<&T> {
+        let (mut table, mut value) = (self, value);
+        loop {
+            for slot in table.window(hash) {
+                match slot.set(value) {
+                    Ok(()) => return slot.get(),
+                    Err(mine) => value = mine,
+                }
+                if let Some(other) = slot.get().filter(|other| is_it(other)) {
+                    return Some(other);
+                }
+            }
+            let next = table.part + 1;
+            if next == SLOTS.len() {
+                return None;
+            }
+            table = table.next.get_or_init(|| Box::new(Self::part(next)));
+        }
+    }
+}
+
+/// Spreads a number over all bits; a table looks at the upper ones.
+pub(crate) fn mix(number: u64) -> u64 {
+    (number ^ (number >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The hash of a text.
+pub(crate) fn hash(text: &str) -> u64 {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let seed = mix(text.len() as u64);
+    let whole = words.iter().fold(seed, |hash, word| {
+        mix(hash.rotate_left(5) ^ u64::from_le_bytes(*word))
+    });
+    rest.iter().fold(whole, |hash, byte| {
+        (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(table: &Table<u64>, number: u64) -> Option<&u64> {
+        table.insert(mix(number), |it| *it == number, number)
+    }
+
+    #[test]
+    fn what_was_put_in_is_found_and_there_is_an_end() {
+        let table = Table::new();
+        assert_eq!(table.find(mix(1), |it| *it == 1), None);
+        let held: Vec<u64> = (0..10_000).filter(|n| put(&table, *n).is_some()).collect();
+        assert!((1_500..=2_336).contains(&held.len()), "{}", held.len());
+        assert!(held[..1_000].iter().eq(&(0..1_000).collect::<Vec<_>>()));
+        for number in 0..10_000 {
+            let is_held = held.binary_search(&number).is_ok();
+            let found = table.find(mix(number), |it| *it == number);
+            assert_eq!(found.is_some(), is_held);
+            assert_eq!(put(&table, number).is_some(), is_held);
+        }
+    }
+
+    #[test]
+    fn values_of_one_hash_stand_beside_each_other() {
+        let table = Table::new();
+        for number in 0..48_u64 {
+            assert_eq!(table.insert(7, |it| *it == number, number), Some(&number));
+        }
+        assert_eq!(table.insert(7, |it| *it == 48, 48), None);
+        assert_eq!(table.find(7, |it| *it == 47), Some(&47));
+    }
+
+    #[test]
+    fn threads_that_put_in_the_same_get_the_same() {
+        let table = Table::new();
+        let places: Vec<Vec<usize>> = std::thread::scope(|scope| {
+            let put = |_| {
+                scope.spawn(|| {
+                    let numbers = 0..1_000;
+                    let put = |n| std::ptr::from_ref(put(&table, n).unwrap()).addr();
+                    numbers.map(put).collect()
+                })
+            };
+            let threads: Vec<_> = (0..4).map(put).collect();
+            threads.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert!(places.iter().all(|own| *own == places[0]));
+    }
+
+    #[test]
+    fn texts_that_differ_in_a_byte_have_other_hashes() {
+        let texts = [
+            "dns:///a:443",
+            "dns:///b:443",
+            "dns:///a:444",
+            "dns:///a:44",
+        ];
+        for (at, text) in texts.iter().enumerate() {
+            assert!(texts[..at].iter().all(|other| hash(other) != hash(text)));
+        }
+    }
+}
