@@ -134,15 +134,14 @@ impl Route {
                 return;
             }
             let ledger = invocation.input.ledger.clone();
-            tell(ledger.as_deref(), CallObserver::turn_began);
+            begin_turn(ledger.as_deref());
             let begun = self.begin(invocation);
-            tell(ledger.as_deref(), CallObserver::turn_ended);
+            end_turn(ledger.as_deref(), &begun);
             self.weigh(clock::now().saturating_duration_since(began));
             match begun {
                 Begun::Finished(finished) => link.send(Command::Finish(link.stream, finished)),
-                Begun::Panicked(payload) => {
-                    let finished = panicked(self.method, ledger.as_deref(), &*payload);
-                    link.send(Command::Finish(link.stream, finished));
+                Begun::Panicked(_) => {
+                    link.send(Command::Finish(link.stream, panicked(self.method)));
                 }
                 Begun::Waits(future) => {
                     link.send(Command::Begun(link.stream));
@@ -154,16 +153,8 @@ impl Route {
     }
 }
 
-/// The handler has panicked: observers hear of it, and the call fails.
 #[cold]
-pub(super) fn panicked(
-    method: Method,
-    ledger: Option<&Ledger>,
-    payload: &(dyn Any + Send),
-) -> Finished {
-    if let Some(ledger) = ledger {
-        ledger.panicked(payload);
-    }
+pub(super) fn panicked(method: Method) -> Finished {
     Finished::failed(panic_of(method))
 }
 
@@ -198,11 +189,22 @@ impl HandlerTask {
     }
 }
 
-/// Those who follow the call are told of the handler's turns.
+/// Those who follow the call are told that its handler runs.
 #[inline]
-pub(super) fn tell(ledger: Option<&Ledger>, turn: fn(&mut dyn CallObserver)) {
+pub(super) fn begin_turn(ledger: Option<&Ledger>) {
     if let Some(ledger) = ledger {
-        ledger.follow(turn);
+        ledger.follow(CallObserver::turn_began);
+    }
+}
+
+/// The same of the end of its first turn, and observers of its panic.
+#[inline]
+pub(super) fn end_turn(ledger: Option<&Ledger>, begun: &Begun) {
+    if let Some(ledger) = ledger {
+        if let Begun::Panicked(payload) = begun {
+            ledger.panicked(&**payload);
+        }
+        ledger.follow(CallObserver::turn_ended);
     }
 }
 
@@ -212,13 +214,18 @@ impl Future for HandlerTask {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let task = &mut *self;
         let ledger = task.ledger.as_deref();
-        tell(ledger, CallObserver::turn_began);
+        begin_turn(ledger);
         let polled = catch_unwind(AssertUnwindSafe(|| task.future.as_mut().poll(cx)));
-        tell(ledger, CallObserver::turn_ended);
+        if let Some(ledger) = ledger {
+            if let Err(payload) = &polled {
+                ledger.panicked(&**payload);
+            }
+            ledger.follow(CallObserver::turn_ended);
+        }
         let finished = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(finished)) => finished,
-            Err(payload) => panicked(task.method, ledger, &*payload),
+            Err(_) => panicked(task.method),
         };
         task.link.send(Command::Finish(task.link.stream, finished));
         Poll::Ready(())

@@ -224,9 +224,12 @@ async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
     let finished = poll_fn(|cx| {
         let polled = Envelope::salvage(|| handler.as_mut().poll(cx));
         polled.unwrap_or_else(|(payload, envelope)| {
+            if let Some(ledger) = &ledger {
+                ledger.panicked(&*payload);
+            }
             Poll::Ready(Finished {
                 envelope,
-                ..panicked(route.method, ledger.as_deref(), &*payload)
+                ..panicked(route.method)
             })
         })
     })

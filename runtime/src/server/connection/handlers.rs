@@ -17,7 +17,6 @@ use crate::deadline::Deadline;
 use crate::framing::{PREFIX_LEN, Payload, Side};
 use crate::method::Shape;
 use crate::observe::begun_call::BegunCall;
-use crate::observe::call_observer::CallObserver;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
@@ -108,7 +107,7 @@ impl ServerConnection {
         if invocation.input.message.is_some() {
             connection.release(stream, usize::MAX);
         }
-        handler::tell(running.ledger.as_deref(), CallObserver::turn_began);
+        handler::begin_turn(running.ledger.as_deref());
         let begun = if self.watch.is_close() || !weight.is_known() {
             let began = clock::now();
             let begun = route.begin(invocation);
@@ -123,7 +122,7 @@ impl ServerConnection {
             }
             begun
         };
-        handler::tell(running.ledger.as_deref(), CallObserver::turn_ended);
+        handler::end_turn(running.ledger.as_deref(), &begun);
         match begun {
             // A unary response, so nobody else knows of the call.
             Begun::Finished(finished) if running.state.is_none() => {
@@ -137,9 +136,8 @@ impl ServerConnection {
                 self.calls.insert(stream, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
-            Begun::Panicked(payload) => {
-                let finished =
-                    handler::panicked(route.method, running.ledger.as_deref(), &*payload);
+            Begun::Panicked(_) => {
+                let finished = handler::panicked(route.method);
                 let stage = Stage::Running(running);
                 self.calls.insert(stream, stage, request.deadline);
                 self.finish(connection, stream, finished);
