@@ -110,8 +110,8 @@ impl Route {
         let mut context = TaskContext::from_waker(Waker::noop());
         let ledger = invocation.input.ledger.clone();
         let ledger = ledger.as_deref();
+        let _turn = ledger.map(Turn::begin);
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = ledger.map(Turn::begin);
             let mut future = self.handle(invocation);
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(finished) => Begun::Finished(finished),
@@ -216,15 +216,15 @@ impl Future for HandlerTask {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let task = &mut *self;
         let ledger = task.ledger.as_deref();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = ledger.map(Turn::begin);
-            task.future.as_mut().poll(cx)
-        }));
+        let turn = ledger.map(Turn::begin);
+        let polled = catch_unwind(AssertUnwindSafe(|| task.future.as_mut().poll(cx)));
         let finished = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(finished)) => finished,
             Err(payload) => panicked(task.method, ledger, &*payload),
         };
+        // The call may be over as soon as its connection has this.
+        drop(turn);
         task.link.send(Command::Finish(task.link.stream, finished));
         Poll::Ready(())
     }
