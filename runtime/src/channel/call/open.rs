@@ -18,6 +18,7 @@ use super::ticket::Ticket;
 use crate::call::command::Link;
 use crate::call::state::{CallState, Outgoing};
 use crate::channel::address::Attributes;
+use crate::channel::config::codes::Codes;
 use crate::channel::config::method_config::{MethodTerms, Repeats};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
@@ -55,8 +56,8 @@ pub(crate) enum Further {
     First(First),
     Attempts(Arc<Attempts>),
     /// None follow, and how it ends counts for those of other calls (gRFC A6,
-    /// "Throttling").
-    Counted(Arc<dyn Home>),
+    /// "Throttling"): its method's policy, if there is one, names these codes.
+    Counted(Arc<dyn Home>, Codes),
 }
 
 pub(crate) struct Unsettled {
@@ -121,7 +122,8 @@ impl Open {
     pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
         if !home.purse().fits(size) {
-            return self.count(home);
+            self.further = Some(Further::Counted(home, repeats.codes()));
+            return;
         }
         let is_hedged = matches!(*repeats, Repeats::Hedging(_));
         let first = First {
@@ -136,9 +138,9 @@ impl Open {
         }
     }
 
-    /// It has one attempt, whose end counts.
+    /// Its method has no policy, and its end counts.
     pub(crate) fn count(&mut self, home: Arc<dyn Home>) {
-        self.further = Some(Further::Counted(home));
+        self.further = Some(Further::Counted(home, Codes::default()));
     }
 
     /// What the call's attempts share, once there may be another one.
@@ -257,14 +259,20 @@ impl Open {
         attempts.plan_hedge(now).then(|| self.beside(HEDGE))
     }
 
-    /// It has waited for its time. `false` where it begins now, `true` where it is a
-    /// hedge that may not.
+    /// It has waited for its time.
     pub(crate) fn on_due(self: Box<Self>, now: Instant) -> Due {
         let Some(attempts) = self.attempts() else {
             return Due::Begins(self, None);
         };
         if self.attempt.number != HEDGE {
-            return Due::Begins(self, None);
+            return match attempts.on_due(self.attempt.number, now) {
+                After::Again(_) => Due::Begins(self, None),
+                After::Others => Due::Never,
+                After::Ends(status) => {
+                    self.end(status);
+                    Due::Never
+                }
+            };
         }
         match attempts.hedge(now) {
             Hedge::Begins(number, true) => Due::Begins(self.beside(number), Some(self)),
@@ -376,7 +384,7 @@ impl Open {
                 first.home.purse().succeeded();
                 true
             }
-            Some(Further::Counted(home)) => {
+            Some(Further::Counted(home, _)) => {
                 home.purse().succeeded();
                 true
             }
@@ -397,8 +405,9 @@ impl Open {
         }
         self.share();
         let Some(attempts) = self.attempts().cloned() else {
-            if let Some(Further::Counted(home)) = &self.further
-                && Pushback::read(status.metadata()) == Pushback::Stop
+            if let Some(Further::Counted(home, codes)) = &self.further
+                && (codes.contains(status.code())
+                    || Pushback::read(status.metadata()) == Pushback::Stop)
             {
                 home.purse().failed();
             }
@@ -511,7 +520,7 @@ impl fmt::Debug for Further {
             Self::Unsettled(unsettled) => write!(f, "Unsettled({:?})", unsettled.start),
             Self::First(first) => write!(f, "First({:?})", first.repeats),
             Self::Attempts(attempts) => attempts.fmt(f),
-            Self::Counted(_) => f.write_str("Counted"),
+            Self::Counted(..) => f.write_str("Counted"),
         }
     }
 }
