@@ -404,6 +404,21 @@ async fn each_attempt_of_a_retried_call_is_told_and_has_a_context_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_that_a_server_wants_at_once_is_told_too() {
+    let now = Metadata::from_pairs([("grpc-retry-pushback-ms", "0")]).unwrap();
+    let busy = Reply::status(Status::unavailable("busy").with_metadata(now));
+    let script = Script::new().on(GET.path(), busy).on(GET.path(), book());
+    let policy = RetryPolicy::new([Code::Unavailable]).backoff(100 * MS, 1.0, 100 * MS);
+    let (world, channel) = under(MethodConfig::new().retry(policy), &script).await;
+    get(&channel, "go").await.unwrap();
+    let lines = followed(&world.client);
+    assert_eq!(lines.last().unwrap(), "ended Ok (1, 0, 0) 0ns", "{lines:?}");
+    assert!(lines.contains(&"attempt 1 after 1".to_owned()), "{lines:?}");
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn hedges_are_told_and_the_one_that_loses_is_cancelled() {
     let script = Script::new()
         .on(GET.path(), Reply::hang())

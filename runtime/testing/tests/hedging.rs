@@ -220,6 +220,35 @@ async fn throttled_by_other_calls() {
     assert_eq!(script.calls().len(), 2);
 }
 
+/// What others spend meanwhile is missing when the next attempt is due, and the call ends
+/// as its last attempt did.
+#[tokio::test(start_paused = true)]
+async fn throttled_while_the_next_is_put_off() {
+    let script = Script::new()
+        .on(GET.path(), pushback("2000"))
+        .on(GET.path(), Reply::status(Status::unavailable("other")));
+    let config = ServiceConfig::builder()
+        .all(MethodConfig::new().hedging(policy(3)))
+        .retry_throttling(RetryThrottling::new(4.0, 0.1))
+        .build()
+        .unwrap();
+    let (_world, channel) = connect_with(&script, config).await;
+    let began = Instant::now();
+    let call = tokio::spawn(get(&channel).response());
+    script.received(1).await;
+    tokio::time::sleep(MS).await;
+    assert_eq!(get(&channel).await.unwrap_err().message(), "other");
+    let failure = call.await.unwrap().unwrap_err();
+    assert_eq!(failure.message(), "busy");
+    assert!(failure.attempts().is_empty(), "{failure}");
+    let took = began.elapsed();
+    assert!(
+        (2 * SECOND..2 * SECOND + 50 * MS).contains(&took),
+        "{took:?}"
+    );
+    assert_eq!(script.calls().len(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn cancel_stops_all() {
     let script = Script::new().on(GET.path(), Reply::hang());

@@ -10,7 +10,7 @@ use super::course::{Course, HEDGE, Hedge, Pushback, Verdict};
 use super::plan::Plan;
 use super::replay::{Passed, Replay};
 use crate::call::state::Outgoing;
-use crate::status::{FailedAttempt, Status};
+use crate::status::{Code, FailedAttempt, Status};
 
 /// The attempts of one call, and where they begin (`H`).
 pub(crate) struct Attempts<H> {
@@ -28,6 +28,8 @@ struct Held {
     kept: usize,
     /// Those that ended, for the call's error.
     failures: Vec<FailedAttempt>,
+    /// How the last of them did, where others ran beside it.
+    last: Option<Status>,
 }
 
 /// One attempt, known by its number.
@@ -66,6 +68,7 @@ impl<H> Attempts<H> {
                 replay: Replay::default(),
                 kept: 0,
                 failures: Vec::new(),
+                last: None,
             }),
         })
     }
@@ -92,7 +95,12 @@ impl<H> Attempts<H> {
         self.lock().course.plan_hedge(&self.plan, now)
     }
 
-    /// When this attempt is to begin; `None` for now.
+    /// Whether this attempt is to begin later.
+    pub(super) fn is_deferred(&self, number: u8) -> bool {
+        self.lock().of(number).due.is_some()
+    }
+
+    /// When this attempt is to begin; `None` for now. It is told once.
     pub(crate) fn due(&self, number: u8) -> Option<Instant> {
         let mut held = self.lock();
         if number == HEDGE {
@@ -104,6 +112,21 @@ impl<H> Attempts<H> {
 
     pub(super) fn hedge(&self, now: Instant) -> Hedge {
         self.lock().course.hedge(&self.plan, now)
+    }
+
+    /// What becomes of an attempt whose time has come.
+    pub(super) fn on_due(&self, number: u8, now: Instant) -> After {
+        let mut held = self.lock();
+        match held.course.on_due(&self.plan, number, now) {
+            Verdict::Next(number, _) => After::Again(number),
+            Verdict::Others => After::Others,
+            Verdict::Final => {
+                held.let_go(&self.plan);
+                let none = || Status::new(Code::Unavailable, "no further attempts may begin");
+                let status = held.last.take().unwrap_or_else(none);
+                After::Ends(held.tell(status))
+            }
+        }
     }
 
     /// Whether another attempt than this one went to the subchannel of this number.
@@ -247,21 +270,19 @@ impl<H> Attempts<H> {
         let failure = FailedAttempt::new(&status, peer, took);
         match verdict {
             Verdict::Final => {
+                held.failures.push(failure);
                 held.let_go(&self.plan);
-                let mut failures = std::mem::take(&mut held.failures);
-                if failures.is_empty() {
-                    return After::Ends(status);
-                }
-                failures.push(failure);
-                After::Ends(status.with_attempts(failures))
+                After::Ends(held.tell(status))
             }
             Verdict::Next(next, due) => {
                 held.failures.push(failure);
+                held.last = self.is_hedged().then_some(status);
                 held.of(next).due = (due > now).then_some(due);
                 After::Again(next)
             }
             Verdict::Others => {
                 held.failures.push(failure);
+                held.last = Some(status);
                 After::Others
             }
         }
@@ -274,6 +295,16 @@ impl<H> Attempts<H> {
 }
 
 impl Held {
+    /// The call ends with this: it tells of the attempts, if there were several.
+    fn tell(&mut self, status: Status) -> Status {
+        let failures = std::mem::take(&mut self.failures);
+        if failures.len() > 1 {
+            status.with_attempts(failures)
+        } else {
+            status
+        }
+    }
+
     fn of(&mut self, number: u8) -> &mut Attempted {
         let Some(place) = usize::from(number).checked_sub(1) else {
             return &mut self.first;

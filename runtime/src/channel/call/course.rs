@@ -24,6 +24,10 @@ pub(super) struct Course {
     backoffs: u8,
     /// When the next hedge begins.
     next_hedge: Option<Instant>,
+    /// Hedges that a server has put off: they have been promised, and are not sent yet.
+    put_off: Vec<u8>,
+    /// Those of them that are never sent.
+    withdrawn: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,8 @@ impl Course {
             is_stopped: false,
             backoffs: 0,
             next_hedge: None,
+            put_off: Vec::new(),
+            withdrawn: Vec::new(),
         }
     }
 
@@ -115,13 +121,16 @@ impl Course {
 
     /// The time of a hedge has come.
     pub(super) fn hedge(&mut self, plan: &Plan, now: Instant) -> Hedge {
-        self.is_stopped |= plan.is_throttled();
         let may_begin = self.phase == Phase::Open && !self.is_stopped;
         if !may_begin || self.begun >= plan.max_attempts() {
             return Hedge::Never;
         }
         match (self.next_hedge, plan.hedging()) {
             (Some(at), _) if at > now => Hedge::Waits(at),
+            (Some(_), Some(_)) if plan.is_throttled() => {
+                self.is_stopped = true;
+                Hedge::Never
+            }
             (Some(_), Some(policy)) => {
                 let number = self.begin();
                 self.next_hedge = now.checked_add(policy.delay);
@@ -129,6 +138,47 @@ impl Course {
                 Hedge::Begins(number, follows)
             }
             _ => Hedge::Never,
+        }
+    }
+
+    /// The time has come of an attempt that was promised. A retry had its tokens then; a
+    /// hedge must have them when it is sent.
+    pub(super) fn on_due(&mut self, plan: &Plan, number: u8, now: Instant) -> Verdict {
+        if self.is_lost(number) {
+            return Verdict::Others;
+        }
+        if self.put_off.contains(&number) {
+            self.is_stopped |= plan.is_throttled();
+            if self.is_stopped {
+                self.withdraw();
+                return self.go_on();
+            }
+            self.put_off.retain(|it| *it != number);
+        }
+        Verdict::Next(number, now)
+    }
+
+    /// No hedge is sent any more that was put off.
+    fn withdraw(&mut self) {
+        for number in std::mem::take(&mut self.put_off) {
+            self.leave(number);
+            self.withdrawn.push(number);
+        }
+    }
+
+    /// No others begin.
+    fn go_on(&mut self) -> Verdict {
+        if self.live > 0 {
+            return Verdict::Others;
+        }
+        self.phase = Phase::Over;
+        Verdict::Final
+    }
+
+    fn leave(&mut self, number: u8) {
+        if !self.withdrawn.contains(&number) {
+            self.put_off.retain(|it| *it != number);
+            self.live = self.live.saturating_sub(1);
         }
     }
 
@@ -158,7 +208,7 @@ impl Course {
 
     pub(super) fn is_lost(&self, number: u8) -> bool {
         match self.phase {
-            Phase::Open => false,
+            Phase::Open => self.withdrawn.contains(&number),
             Phase::Committed(winner) => winner != number,
             Phase::Over => true,
         }
@@ -167,7 +217,7 @@ impl Course {
     /// The call ends with this attempt, whatever its policy says. `false` where another
     /// one has it.
     pub(super) fn finish(&mut self, number: u8) -> bool {
-        self.live = self.live.saturating_sub(1);
+        self.leave(number);
         let is_its = !self.is_lost(number);
         if is_its {
             self.phase = Phase::Over;
@@ -180,7 +230,7 @@ impl Course {
         if number == HEDGE {
             return false;
         }
-        self.live = self.live.saturating_sub(1);
+        self.leave(number);
         let was_last = match self.phase {
             Phase::Open => self.live == 0,
             Phase::Committed(winner) => winner == number,
@@ -202,7 +252,7 @@ impl Course {
         now: Instant,
     ) -> Verdict {
         if self.is_lost(number) {
-            self.live = self.live.saturating_sub(1);
+            self.leave(number);
             return Verdict::Others;
         }
         let is_repeatable = plan.is_repeatable(code);
@@ -213,17 +263,20 @@ impl Course {
             self.finish(number);
             return Verdict::Final;
         }
-        self.live = self.live.saturating_sub(1);
+        self.leave(number);
         self.is_stopped |= pushback == Pushback::Stop || plan.is_throttled();
+        if self.is_stopped {
+            self.withdraw();
+        }
         if self.is_stopped || self.begun >= plan.max_attempts() {
-            if self.live > 0 {
-                return Verdict::Others;
-            }
-            self.phase = Phase::Over;
-            return Verdict::Final;
+            return self.go_on();
         }
         let number = self.begin();
-        Verdict::Next(number, self.next_attempt(plan, pushback, now))
+        let due = self.next_attempt(plan, pushback, now);
+        if due > now && plan.hedging().is_some() {
+            self.put_off.push(number);
+        }
+        Verdict::Next(number, due)
     }
 
     fn next_attempt(&mut self, plan: &Plan, pushback: Pushback, now: Instant) -> Instant {

@@ -20,6 +20,7 @@ use crate::call::ledger::live_attempts::Reason;
 use crate::call::reset;
 use crate::call::state::{CallState, Outgoing};
 use crate::channel::address::Attributes;
+use crate::channel::config::codes::Codes;
 use crate::channel::config::method_config::{MethodTerms, Repeats};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
@@ -58,8 +59,8 @@ pub(crate) enum Further {
     First(First),
     Attempts(Arc<Attempts>),
     /// None follow, and how it ends counts for those of other calls (gRFC A6,
-    /// "Throttling").
-    Counted(Arc<dyn Home>),
+    /// "Throttling"): its method's policy, if there is one, names these codes.
+    Counted(Arc<dyn Home>, Codes),
 }
 
 pub(crate) struct Unsettled {
@@ -124,7 +125,8 @@ impl Open {
     pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
         if !home.purse().fits(size) {
-            return self.count(home);
+            self.further = Some(Further::Counted(home, repeats.codes()));
+            return;
         }
         let is_hedged = matches!(*repeats, Repeats::Hedging(_));
         let first = First {
@@ -139,9 +141,9 @@ impl Open {
         }
     }
 
-    /// It has one attempt, whose end counts.
+    /// Its method has no policy, and its end counts.
     pub(crate) fn count(&mut self, home: Arc<dyn Home>) {
-        self.further = Some(Further::Counted(home));
+        self.further = Some(Further::Counted(home, Codes::default()));
     }
 
     /// What the call's attempts share, once there may be another one.
@@ -260,15 +262,23 @@ impl Open {
         attempts.plan_hedge(now).then(|| self.beside(HEDGE))
     }
 
-    /// It has waited for its time. `false` where it begins now, `true` where it is a
-    /// hedge that may not.
+    /// It has waited for its time.
     pub(crate) fn on_due(self: Box<Self>, now: Instant) -> Due {
         let Some(attempts) = self.attempts() else {
             return Due::Begins(self, None);
         };
         if self.attempt.number != HEDGE {
-            self.tell_begun(Reason::Retry, now);
-            return Due::Begins(self, None);
+            return match attempts.on_due(self.attempt.number, now) {
+                After::Again(_) => {
+                    self.tell_begun(Reason::Retry, now);
+                    Due::Begins(self, None)
+                }
+                After::Others => Due::Never,
+                After::Ends(status) => {
+                    self.end(status);
+                    Due::Never
+                }
+            };
         }
         let begin = |number| {
             let hedge = self.beside(number);
@@ -402,7 +412,7 @@ impl Open {
                 first.home.purse().succeeded();
                 true
             }
-            Some(Further::Counted(home)) => {
+            Some(Further::Counted(home, _)) => {
                 home.purse().succeeded();
                 true
             }
@@ -423,8 +433,9 @@ impl Open {
         }
         self.share();
         let Some(attempts) = self.attempts().cloned() else {
-            if let Some(Further::Counted(home)) = &self.further
-                && Pushback::read(status.metadata()) == Pushback::Stop
+            if let Some(Further::Counted(home, codes)) = &self.further
+                && (codes.contains(status.code())
+                    || Pushback::read(status.metadata()) == Pushback::Stop)
             {
                 home.purse().failed();
             }
@@ -450,6 +461,9 @@ impl Open {
                 let was_refused = self.attempt.was_refused;
                 self.attempt = Attempt::new(next);
                 self.attempt.was_refused = was_refused;
+                if !attempts.is_deferred(next) {
+                    self.tell_begun(Reason::Retry, now);
+                }
                 attempts.home().attempt(self);
             }
             After::Others => {
@@ -552,7 +566,7 @@ impl fmt::Debug for Further {
             Self::Unsettled(unsettled) => write!(f, "Unsettled({:?})", unsettled.start),
             Self::First(first) => write!(f, "First({:?})", first.repeats),
             Self::Attempts(attempts) => attempts.fmt(f),
-            Self::Counted(_) => f.write_str("Counted"),
+            Self::Counted(..) => f.write_str("Counted"),
         }
     }
 }

@@ -9,7 +9,6 @@ use arc_swap::ArcSwapOption;
 
 use super::throttle::Throttle;
 use crate::chance::Chance;
-use crate::channel::config::codes::Codes;
 use crate::channel::config::method_config::Repeats;
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
 use crate::code::Code;
@@ -135,14 +134,6 @@ impl Plan {
         self.purse.fits(bytes)
     }
 
-    /// The codes after which another attempt may follow.
-    pub(super) fn codes(&self) -> Codes {
-        match &*self.repeats {
-            Repeats::Retry(policy) => policy.codes,
-            Repeats::Hedging(policy) => policy.non_fatal_codes,
-        }
-    }
-
     pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
         match &*self.repeats {
             Repeats::Retry(_) => None,
@@ -179,7 +170,7 @@ impl Plan {
     }
 
     pub(super) fn is_repeatable(&self, code: Code) -> bool {
-        self.codes().contains(code)
+        self.repeats.codes().contains(code)
     }
 
     /// Sets `bytes` aside; `false` where the channel's calls keep too many already.

@@ -65,6 +65,10 @@ impl Throttle {
     }
 }
 
+/// More than what f64 is off by that is written with three decimal places (1.001 is
+/// 1000.9999999999999 thousandths), and less than any digit that counts.
+const SLACK: f64 = 1e-9;
+
 /// What is above the range is as much as fits; config says what is.
 fn thousandths(number: f64) -> u32 {
     #[expect(
@@ -72,7 +76,7 @@ fn thousandths(number: f64) -> u32 {
         clippy::cast_sign_loss,
         reason = "the cast keeps to the range"
     )]
-    let thousandths = (number * f64::from(UNIT)) as u32;
+    let thousandths = (number * f64::from(UNIT) + SLACK) as u32;
     thousandths
 }
 
@@ -106,6 +110,14 @@ mod tests {
             throttle.succeeded();
         }
         assert_eq!(throttle.tokens.load(Ordering::Relaxed), 1_000);
+    }
+
+    #[test]
+    fn three_decimal_places_count_and_no_more() {
+        for number in 1..=1_000_000_u32 {
+            assert_eq!(thousandths(f64::from(number) / 1e3), number);
+        }
+        assert_eq!(thousandths(0.123_999_9), 123);
     }
 
     #[test]

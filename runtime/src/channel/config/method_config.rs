@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::codes::Codes;
 use super::error::{ConfigPath, ServiceConfigError};
 use super::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
@@ -44,6 +45,16 @@ pub(crate) struct MethodTerms<'a> {
 pub(crate) enum Repeats {
     Retry(RetryPolicy),
     Hedging(HedgingPolicy),
+}
+
+impl Repeats {
+    /// The codes after which another attempt may follow.
+    pub(crate) fn codes(&self) -> Codes {
+        match self {
+            Self::Retry(policy) => policy.codes,
+            Self::Hedging(policy) => policy.non_fatal_codes,
+        }
+    }
 }
 
 impl MethodConfig {

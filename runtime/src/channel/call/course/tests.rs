@@ -263,6 +263,74 @@ fn hedging_pushback() {
 }
 
 #[test]
+fn hedging_a_stop_withdraws_what_was_put_off() {
+    for others in [0, 1] {
+        let (plan, now) = (hedging(5, 10 * MS), Instant::now());
+        let mut course = Course::new();
+        course.plan_hedge(&plan, now);
+        for begun in 1..=1 + others {
+            course.hedge(&plan, now + u32::from(begun) * 10 * MS);
+        }
+        let (now, pushback) = (now + 25 * MS, Pushback::After(50 * MS));
+        let verdict = course.fail(&plan, 0, Code::Unavailable, pushback, now);
+        let next = 2 + others;
+        assert_eq!(verdict, Verdict::Next(next, now + 50 * MS));
+        let verdict = course.fail(&plan, 1, Code::Unavailable, Pushback::Stop, now + MS);
+        let expected = [Verdict::Final, Verdict::Others][usize::from(others)];
+        assert_eq!(verdict, expected, "those that run go on");
+        assert!(course.is_lost(next));
+        assert!(!course.vanish(next));
+        let verdict = course.on_due(&plan, next, now + 50 * MS);
+        assert_eq!(verdict, Verdict::Others);
+        if others > 0 {
+            assert_eq!(fail(&mut course, &plan, 2, now), Verdict::Final);
+        }
+    }
+}
+
+#[test]
+fn hedging_throttled_by_other_calls_while_it_is_put_off() {
+    let policy = HedgingPolicy::new(10 * MS).max_attempts(4);
+    let policy = policy.non_fatal_codes([Code::Unavailable]);
+    for others in [0, 1] {
+        let plan = throttled(Repeats::Hedging(policy.clone()), 4.0);
+        let now = Instant::now();
+        let mut course = Course::new();
+        course.plan_hedge(&plan, now);
+        if others > 0 {
+            course.hedge(&plan, now + 10 * MS);
+        }
+        let pushback = Pushback::After(50 * MS);
+        let verdict = course.fail(&plan, 0, Code::Unavailable, pushback, now);
+        let (next, due) = begins(verdict);
+        fail(&mut Course::new(), &plan, 0, now);
+        let expected = [Verdict::Final, Verdict::Others][others];
+        assert_eq!(course.on_due(&plan, next, due), expected);
+        assert!(course.is_lost(next));
+    }
+}
+
+#[test]
+fn hedging_tokens_that_are_back_when_it_is_sent() {
+    let policy = HedgingPolicy::new(10 * MS).max_attempts(4);
+    let policy = policy.non_fatal_codes([Code::Unavailable]);
+    let plan = throttled(Repeats::Hedging(policy), 4.0);
+    let now = Instant::now();
+    let mut course = Course::new();
+    course.plan_hedge(&plan, now);
+    let pushback = Pushback::After(50 * MS);
+    let verdict = course.fail(&plan, 0, Code::Unavailable, pushback, now);
+    let (next, due) = begins(verdict);
+    fail(&mut Course::new(), &plan, 0, now);
+    let waits = Hedge::Waits(due + 10 * MS);
+    assert_eq!(course.hedge(&plan, now + 10 * MS), waits);
+    for _ in 0..10 {
+        plan.succeeded();
+    }
+    assert_eq!(course.on_due(&plan, next, due), Verdict::Next(next, due));
+}
+
+#[test]
 fn hedging_throttled_by_other_calls() {
     let policy = HedgingPolicy::new(MS).max_attempts(3);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
@@ -321,6 +389,7 @@ proptest! {
         let mut now = Instant::now();
         let mut course = Course::new();
         let mut live = BTreeSet::from([0]);
+        let mut put_off = Vec::new();
         let mut has_hedge = course.plan_hedge(&plan, now);
         let (mut begun, mut ends) = (1, 0);
         let mut winner = None;
@@ -329,6 +398,20 @@ proptest! {
             match event {
                 Event::Passes(wait) => {
                     now += Duration::from_millis(wait);
+                    for (number, _) in put_off.extract_if(.., |(_, due)| *due <= now) {
+                        if !live.contains(&number) {
+                            continue;
+                        }
+                        match course.on_due(&plan, number, now) {
+                            Verdict::Next(begins, _) => {
+                                prop_assert!(begins == number && winner.is_none() && ends == 0);
+                            }
+                            verdict => {
+                                live.remove(&number);
+                                ends += usize::from(verdict == Verdict::Final);
+                            }
+                        }
+                    }
                     while has_hedge {
                         match course.hedge(&plan, now) {
                             Hedge::Begins(number, follows) => {
@@ -343,6 +426,7 @@ proptest! {
                     }
                 }
                 Event::Head(place) => if let Some(number) = at(place, &live)
+                    && put_off.iter().all(|(it, _)| *it != number)
                     && course.commit(number)
                 {
                     prop_assert!(winner.is_none_or(|winner| winner == number) && ends == 0);
@@ -359,6 +443,9 @@ proptest! {
                             prop_assert!(winner.is_none() && ends == 0 && due >= now);
                             begun += 1;
                             prop_assert!(live.insert(next));
+                            if due > now {
+                                put_off.push((next, due));
+                            }
                         }
                         Verdict::Others => prop_assert!(ends > 0 || !live.is_empty()),
                     }
