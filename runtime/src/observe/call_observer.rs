@@ -13,8 +13,8 @@ use crate::metadata::Metadata;
 ///
 /// What holds for [`Observer`](crate::Observer) holds here: the methods do nothing unless
 /// they are written, must not block, and a panic in one is dropped. They are called one at
-/// a time, on whichever thread it happens. [`ended`](Self::ended) is the last one, and then
-/// it is dropped.
+/// a time, on whichever thread it happens. [`ended`](Self::ended) is the last one, but for
+/// the turn of a handler that has not noticed yet, and then it is dropped.
 ///
 /// | | on a server | on a channel |
 /// |---|---|---|
@@ -74,7 +74,8 @@ pub trait CallObserver: Send + 'static {
     }
 
     /// The handler runs on this thread until [`turn_ended`](Self::turn_ended): its future is
-    /// polled, or made.
+    /// polled, or made. Each turn that began ends on its thread, also where the handler
+    /// panics, and where the call is over before the turn is.
     fn turn_began(&mut self) {}
 
     /// The handler waits, or is done.

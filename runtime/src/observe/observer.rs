@@ -102,7 +102,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = attempt;
     }
 
-    /// A handler has panicked. Its call's end is told too.
+    /// A handler has panicked. It is told within the handler's turn, on its thread; its
+    /// call's end is told too.
     fn handler_panicked(&self, panicked: &PanickedHandler<'_>) {
         let _ = panicked;
     }
