@@ -20,6 +20,7 @@
 //! | `ring-hash` | the policies `RingHash` and `RandomSubsetting` | off |
 //! | `service-config` | `ServiceConfig::from_json` | off |
 //! | `tls` | TLS for channels and servers, by rustls | off |
+//! | `tracing` | `AccessLog::traced`: calls for the crate tracing | off |
 //! | `zstd` | the encoding zstd | off |
 //!
 //! # Handlers that do several things at once
@@ -174,6 +175,7 @@ pub use framing::Side;
 pub use framing::encoding::Compression;
 pub use metadata::{Metadata, MetadataError, MetadataIter, MetadataValue};
 pub use method::{Method, Shape};
+pub use observe::access_log::AccessLog;
 pub use observe::attempt::{BegunAttempt, EndedAttempt};
 pub use observe::begun_call::BegunCall;
 pub use observe::call_observer::{CallObserver, ObservedMessage};
@@ -201,6 +203,9 @@ pub use prost_types;
 /// The TLS library, for configurations of your own.
 #[cfg(feature = "tls")]
 pub use rustls;
+/// The library of spans and events, for levels and spans of your own.
+#[cfg(feature = "tracing")]
+pub use tracing;
 
 /// Includes the code that `grpc_build` generated for a package, in a build script
 /// that writes into `OUT_DIR`.

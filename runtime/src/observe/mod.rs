@@ -1,11 +1,13 @@
 //! What happens to the connections and the calls of a channel or a server, told to those who want to
 //! know. It must never change what happens.
 
+pub(crate) mod access_log;
 pub(crate) mod attempt;
 pub(crate) mod begun_call;
 pub(crate) mod call_observer;
 pub(crate) mod close_reason;
 pub(crate) mod connection;
 pub(crate) mod ended_call;
+mod excerpt;
 pub(crate) mod observation;
 pub(crate) mod observer;

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod access_log;
 mod addresses;
 mod balancing;
 mod blocking;

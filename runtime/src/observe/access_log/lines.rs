@@ -1,0 +1,161 @@
+//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that
+//! empties it. Who adds a line must never wait for the writer.
+
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// What waits for the writer is at most so much.
+pub(super) const BUFFER: usize = 1 << 20;
+/// A buffer that has grown beyond this is not kept.
+const KEPT: usize = 64 << 10;
+/// How long the last owner waits for what is not written.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The end of those who own the log. Dropped, it waits a little until all is written.
+pub(super) struct Lines(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// There are lines, or the owners leave: the thread looks.
+    changed: Condvar,
+    /// The thread has ended.
+    ended: Condvar,
+    /// Makes a line of how many are lost.
+    lost_line: fn(u64) -> String,
+}
+
+struct State {
+    text: String,
+    /// The lines in `text`.
+    number: u64,
+    /// Lines that are lost, and not told.
+    lost: u64,
+    /// There until the thread takes it.
+    writer: Option<Box<dyn Write + Send>>,
+    has_thread: bool,
+    /// The owners are gone: the thread writes what there is, and ends.
+    leaves: bool,
+    is_over: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    pub(super) fn new(writer: impl Write + Send + 'static, lost_line: fn(u64) -> String) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                text: String::new(),
+                number: 0,
+                lost: 0,
+                writer: Some(Box::new(writer)),
+                has_thread: false,
+                leaves: false,
+                is_over: false,
+            }),
+            changed: Condvar::new(),
+            ended: Condvar::new(),
+            lost_line,
+        }))
+    }
+
+    /// Adds a line, with its end, or counts it among the lost ones.
+    pub(super) fn add(&self, line: &str) {
+        let mut state = self.0.state();
+        if state.text.len() + line.len() > BUFFER {
+            state.lost += 1;
+            return;
+        }
+        let was_empty = state.text.is_empty();
+        state.text.push_str(line);
+        state.number += 1;
+        if !state.has_thread {
+            state.has_thread = begin(&self.0);
+        } else if was_empty {
+            drop(state);
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+/// Whether there is a thread now; if not, the next line tries again.
+#[cold]
+fn begin(shared: &Arc<Shared>) -> bool {
+    let shared = Arc::clone(shared);
+    let thread = thread::Builder::new().name("grpc-access-log".to_owned());
+    thread.spawn(move || run(&shared)).is_ok()
+}
+
+fn run(shared: &Shared) {
+    let mut state = shared.state();
+    let Some(mut writer) = state.writer.take() else {
+        return;
+    };
+    loop {
+        // Lost lines alone are told at the end only: a writer that has failed would be
+        // asked over and over.
+        if state.text.is_empty() && !(state.leaves && state.lost > 0) {
+            if state.leaves {
+                break;
+            }
+            let woken = shared.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let text = std::mem::take(&mut state.text);
+        let number = std::mem::take(&mut state.number);
+        let lost = std::mem::take(&mut state.lost);
+        let leaves = state.leaves;
+        drop(state);
+        let written = write(&mut *writer, &text, lost, shared.lost_line);
+        state = shared.state();
+        if written.is_err() && !leaves {
+            state.lost += number + lost;
+        }
+        if state.text.is_empty() && text.capacity() <= KEPT {
+            state.text = text;
+            state.text.clear();
+        }
+    }
+    state.is_over = true;
+    drop(state);
+    shared.ended.notify_all();
+}
+
+fn write(
+    writer: &mut (dyn Write + Send),
+    text: &str,
+    lost: u64,
+    lost_line: fn(u64) -> String,
+) -> io::Result<()> {
+    let write = AssertUnwindSafe(|| {
+        writer.write_all(text.as_bytes())?;
+        if lost > 0 {
+            writer.write_all(lost_line(lost).as_bytes())?;
+        }
+        writer.flush()
+    });
+    // The panic hook has told of a panic.
+    catch_unwind(write).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.leaves = true;
+        if state.has_thread {
+            self.0.changed.notify_one();
+            let wait = self
+                .0
+                .ended
+                .wait_timeout_while(state, PATIENCE, |it| !it.is_over);
+            drop(wait.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
