@@ -20,7 +20,7 @@
 //! | `ring-hash` | the policies `RingHash` and `RandomSubsetting` | off |
 //! | `service-config` | `ServiceConfig::from_json` | off |
 //! | `tls` | TLS for channels and servers, by rustls | off |
-//! | `tracing` | `AccessLog::traced`: calls for the crate tracing | off |
+//! | `tracing` | `Spans` and `AccessLog::traced`: calls and connections for the crate tracing | off |
 //! | `zstd` | the encoding zstd | off |
 //!
 //! # Handlers that do several things at once
@@ -185,6 +185,8 @@ pub use observe::connection::{
 };
 pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, RefusedCall, Traffic};
 pub use observe::observer::Observer;
+#[cfg(feature = "tracing")]
+pub use observe::spans::{Propagator, Spans};
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
     ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,

@@ -11,3 +11,5 @@ pub(crate) mod ended_call;
 mod excerpt;
 pub(crate) mod observation;
 pub(crate) mod observer;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;

@@ -31,6 +31,8 @@ mod proxies;
 mod reconnecting;
 mod selecting;
 mod service_config;
+#[cfg(feature = "tracing")]
+mod spans;
 mod statuses;
 mod streams;
 #[path = "../support/mod.rs"]

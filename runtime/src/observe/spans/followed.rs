@@ -1,0 +1,276 @@
+//! One call and its span: entered where the handler runs, left when the call is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{Level, Span, event};
+
+use super::propagator::Propagator;
+use super::{CLIENT, SERVER, recorded};
+use crate::framing::Side;
+use crate::metadata::Metadata;
+use crate::observe::attempt::{BegunAttempt, EndedAttempt};
+use crate::observe::call_observer::{CallObserver, ObservedMessage};
+use crate::observe::ended_call::EndedCall;
+use crate::observe::excerpt::{TEXT, excerpt};
+
+/// Follows one call.
+pub(super) struct FollowedCall {
+    side: Side,
+    /// Disabled once the call is over, or where only its trace goes on.
+    span: Span,
+    /// On a channel: what puts which trace into its attempts.
+    carrier: Option<(Arc<dyn Propagator>, Span)>,
+    /// A turn of the handler is within the span. It leaves on the thread that it entered on.
+    is_entered: bool,
+    /// The call is over, but not a turn of its handler.
+    is_over: bool,
+}
+
+/// An event in the call's span.
+macro_rules! tell {
+    ($call:expr, $level:expr, $($rest:tt)+) => {
+        if $call.span.is_disabled() {
+        } else if $call.side == Side::Client {
+            event!(target: CLIENT, parent: &$call.span, $level, $($rest)+);
+        } else {
+            event!(target: SERVER, parent: &$call.span, $level, $($rest)+);
+        }
+    };
+}
+
+impl FollowedCall {
+    pub(super) fn new(side: Side, span: Span) -> Self {
+        Self {
+            side,
+            span,
+            carrier: None,
+            is_entered: false,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn with_carrier(self, carrier: Option<(Arc<dyn Propagator>, Span)>) -> Self {
+        Self { carrier, ..self }
+    }
+}
+
+impl CallObserver for FollowedCall {
+    fn name_resolved(&mut self, waited: Duration) {
+        tell!(
+            self,
+            Level::DEBUG,
+            waited_ms = millis(waited),
+            "the name was waited for"
+        );
+    }
+
+    fn picked(&mut self, waited: Duration) {
+        tell!(
+            self,
+            Level::DEBUG,
+            waited_ms = millis(waited),
+            "a connection was waited for"
+        );
+    }
+
+    fn attempt_begun(&mut self, attempt: &BegunAttempt<'_>) {
+        if attempt.number() > 0 {
+            tell!(
+                self,
+                Level::DEBUG,
+                number = attempt.number(),
+                kind = kind(attempt),
+                "a further attempt begins"
+            );
+        }
+    }
+
+    fn attempt_metadata(&mut self, _number: u32, metadata: &mut Metadata) {
+        if let Some((propagator, span)) = &self.carrier {
+            propagator.inject(span, metadata);
+        }
+    }
+
+    fn attempt_ended(&mut self, attempt: &EndedAttempt<'_>) {
+        if let Err(status) = attempt.result() {
+            tell!(
+                self,
+                Level::DEBUG,
+                number = attempt.attempt().number(),
+                peer = attempt.peer().map(ToString::to_string),
+                code = status.code().name(),
+                error = excerpt(status.message(), TEXT),
+                elapsed_ms = millis(attempt.elapsed()),
+                "an attempt failed"
+            );
+        }
+    }
+
+    fn head_sent(&mut self, metadata: &Metadata) {
+        tell!(
+            self,
+            Level::TRACE,
+            entries = metadata.len(),
+            "initial metadata sent"
+        );
+    }
+
+    fn head_received(&mut self, metadata: &Metadata) {
+        tell!(
+            self,
+            Level::TRACE,
+            entries = metadata.len(),
+            "initial metadata received"
+        );
+    }
+
+    fn message_sent(&mut self, message: &ObservedMessage) {
+        tell!(
+            self,
+            Level::TRACE,
+            number = message.number(),
+            size = message.size(),
+            wire_size = message.wire_size(),
+            "message sent"
+        );
+    }
+
+    fn message_received(&mut self, message: &ObservedMessage) {
+        tell!(
+            self,
+            Level::TRACE,
+            number = message.number(),
+            size = message.size(),
+            wire_size = message.wire_size(),
+            "message received"
+        );
+    }
+
+    fn turn_began(&mut self) {
+        let entered = self
+            .span
+            .with_subscriber(|(id, dispatch)| dispatch.enter(id));
+        self.is_entered = entered.is_some();
+    }
+
+    fn turn_ended(&mut self) {
+        if std::mem::take(&mut self.is_entered) {
+            self.span
+                .with_subscriber(|(id, dispatch)| dispatch.exit(id));
+        }
+        if self.is_over {
+            self.span = Span::none();
+        }
+    }
+
+    fn ended(&mut self, call: &EndedCall<'_>) {
+        recorded::end(&self.span, call);
+        self.carrier = None;
+        self.is_over = true;
+        // The handler of a call that was broken off may be in its turn on another thread.
+        if !self.is_entered {
+            self.span = Span::none();
+        }
+    }
+}
+
+fn kind(attempt: &BegunAttempt<'_>) -> &'static str {
+    if attempt.is_hedge() {
+        "hedge"
+    } else if attempt.is_transparent() {
+        "transparent retry"
+    } else {
+        "retry"
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tracing::span::Id;
+    use tracing::subscriber::with_default;
+    use tracing::{Subscriber, info_span};
+    use tracing_subscriber::layer::{Context, SubscriberExt};
+    use tracing_subscriber::{Layer, Registry};
+
+    use super::*;
+    use crate::method::Method;
+    use crate::observe::ended_call::{FurtherAttempts, Traffic};
+
+    #[derive(Clone, Default)]
+    struct Hears(Arc<Mutex<Vec<&'static str>>>);
+
+    impl<S: Subscriber> Layer<S> for Hears {
+        fn on_enter(&self, _id: &Id, _context: Context<'_, S>) {
+            self.0.lock().unwrap().push("entered");
+        }
+
+        fn on_exit(&self, _id: &Id, _context: Context<'_, S>) {
+            self.0.lock().unwrap().push("left");
+        }
+
+        fn on_close(&self, _id: Id, _context: Context<'_, S>) {
+            self.0.lock().unwrap().push("closed");
+        }
+    }
+
+    fn end(call: &mut FollowedCall) {
+        let none = Metadata::new();
+        call.ended(&EndedCall {
+            side: Side::Server,
+            method: Method::UNKNOWN,
+            target: None,
+            further_attempts: FurtherAttempts::default(),
+            peer: None,
+            elapsed: Duration::ZERO,
+            result: Ok(()),
+            initial_metadata: &none,
+            trailing_metadata: &none,
+            sent: Traffic::default(),
+            received: Traffic::default(),
+        });
+    }
+
+    /// What a subscriber hears of one call, from its turns to its end.
+    fn hears(happens: impl Fn(&mut FollowedCall)) -> Hears {
+        let hears = Hears::default();
+        with_default(Registry::default().with(hears.clone()), || {
+            let mut call = FollowedCall::new(Side::Server, info_span!("call"));
+            happens(&mut call);
+            // The span is closed though the follower is still there.
+            assert_eq!(hears.0.lock().unwrap().last(), Some(&"closed"));
+            assert!(Span::current().is_none());
+        });
+        hears
+    }
+
+    #[test]
+    fn a_span_is_closed_with_its_call() {
+        let heard = hears(|call| {
+            call.turn_began();
+            call.turn_ended();
+            end(call);
+        });
+        assert_eq!(*heard.0.lock().unwrap(), ["entered", "left", "closed"]);
+    }
+
+    /// Its connection may end a call while the handler is in its turn on another thread.
+    #[test]
+    fn a_turn_that_outlives_its_call_is_left() {
+        let heard = hears(|call| {
+            call.turn_began();
+            end(call);
+            call.turn_ended();
+            // The handler's task has not been aborted yet.
+            call.turn_began();
+            call.turn_ended();
+        });
+        assert_eq!(*heard.0.lock().unwrap(), ["entered", "left", "closed"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The span of a call, unless the user makes it. Levels are part of the place where a span
+//! is made, so there is a place for each.
+
+use tracing::field::Empty;
+use tracing::{Level, Span, span};
+
+use super::{CLIENT, SERVER};
+use crate::framing::Side;
+use crate::method::Method;
+use crate::observe::begun_call::BegunCall;
+
+macro_rules! of_server {
+    ($level:expr, $call:expr) => {
+        span!(
+            target: SERVER,
+            parent: None,
+            $level,
+            "grpc.call",
+            otel.name = full_name($call.method()),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            rpc.system = "grpc",
+            rpc.service = service($call.method()),
+            rpc.method = name($call.method()),
+            rpc.grpc.status_code = Empty,
+            network.peer.address = Empty,
+            network.peer.port = Empty,
+        )
+    };
+}
+
+macro_rules! of_client {
+    ($level:expr, $call:expr) => {
+        span!(
+            target: CLIENT,
+            $level,
+            "grpc.call",
+            otel.name = full_name($call.method()),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            rpc.system = "grpc",
+            rpc.service = service($call.method()),
+            rpc.method = name($call.method()),
+            rpc.grpc.status_code = Empty,
+            network.peer.address = Empty,
+            network.peer.port = Empty,
+            server.address = $call.target().map(|target| server_of(target).0),
+            server.port = $call.target().and_then(|target| server_of(target).1),
+        )
+    };
+}
+
+macro_rules! at {
+    ($level:expr, $make:ident, $call:expr) => {
+        match $level {
+            Level::ERROR => $make!(Level::ERROR, $call),
+            Level::WARN => $make!(Level::WARN, $call),
+            Level::INFO => $make!(Level::INFO, $call),
+            Level::DEBUG => $make!(Level::DEBUG, $call),
+            Level::TRACE => $make!(Level::TRACE, $call),
+        }
+    };
+}
+
+pub(super) fn span(level: Level, call: &BegunCall<'_>) -> Span {
+    match call.side() {
+        Side::Server => at!(level, of_server, call),
+        Side::Client => at!(level, of_client, call),
+    }
+}
+
+/// What stands for all methods that a server does not have.
+const OTHER: &str = "_OTHER";
+
+fn full_name(method: Method) -> &'static str {
+    if method == Method::UNKNOWN {
+        return OTHER;
+    }
+    method.path().split_at(1).1
+}
+
+fn service(method: Method) -> Option<&'static str> {
+    (method != Method::UNKNOWN).then(|| method.service())
+}
+
+fn name(method: Method) -> &'static str {
+    if method == Method::UNKNOWN {
+        return OTHER;
+    }
+    method.name()
+}
+
+/// The host and the port that a target with its scheme names. What is not of that form, as a
+/// list or a path, is a name by itself.
+fn server_of(target: &str) -> (&str, Option<u16>) {
+    let (scheme, rest) = target.split_once(':').unwrap_or(("", target));
+    let rest = match rest.strip_prefix("//") {
+        // Behind the authority of who resolves it.
+        Some(rest) => rest.find('/').map_or(rest, |slash| rest.split_at(slash).1),
+        None => rest,
+    };
+    if scheme == "unix" {
+        return (rest, None);
+    }
+    let name = rest.strip_prefix('/').unwrap_or(rest);
+    let Some((host, port)) = name.rsplit_once(':') else {
+        return (name, None);
+    };
+    let is_list = name.contains(',');
+    let in_brackets = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let is_host = in_brackets.is_some() || !host.contains(':');
+    match port.parse() {
+        Ok(port) if is_host && !is_list => (in_brackets.unwrap_or(host), Some(port)),
+        _ => (name, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_a_server() {
+        for (target, expected) in [
+            ("dns:///orders.example:443", ("orders.example", Some(443))),
+            (
+                "dns://1.1.1.1/orders.example:443",
+                ("orders.example", Some(443)),
+            ),
+            ("dns:orders.example", ("orders.example", None)),
+            ("ipv4:10.0.0.1:80", ("10.0.0.1", Some(80))),
+            (
+                "ipv4:10.0.0.1:80,10.0.0.2:80",
+                ("10.0.0.1:80,10.0.0.2:80", None),
+            ),
+            ("ipv6:[::1]:80", ("::1", Some(80))),
+            ("ipv6:::1", ("::1", None)),
+            ("unix:/run/orders", ("/run/orders", None)),
+            ("unix:///run/orders", ("/run/orders", None)),
+            ("passthrough:///a:99999", ("a:99999", None)),
+            // A connector's name, which has no scheme.
+            ("in-process", ("in-process", None)),
+            ("", ("", None)),
+        ] {
+            assert_eq!(server_of(target), expected, "{target}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a span is told that it could not know when it was made: fields that it declares.
+
+use tracing::Span;
+use tracing::field::display;
+
+use crate::framing::Side;
+use crate::observe::ended_call::{EndedCall, Traffic};
+use crate::observe::excerpt::{TEXT, excerpt};
+use crate::status::Code;
+use crate::transport::PeerAddress;
+
+/// Where the other end is.
+pub(super) fn peer(span: &Span, peer: &PeerAddress) {
+    if let PeerAddress::Tcp(address) = peer {
+        span.record("network.peer.address", display(address.ip()));
+        span.record("network.peer.port", address.port());
+    } else {
+        span.record("network.peer.address", peer.to_string());
+    }
+}
+
+/// How the call ended.
+pub(super) fn end(span: &Span, call: &EndedCall<'_>) {
+    let code = call.code();
+    span.record("rpc.grpc.status_code", code.as_i32());
+    span.record("rpc.response.status_code", code.name());
+    if call.side() == Side::Client {
+        if let Some(address) = call.peer() {
+            peer(span, address);
+        }
+        let further = call.further_attempts();
+        let attempts = 1 + further.retries + further.transparent_retries + further.hedges;
+        span.record("grpc.attempts", attempts);
+    }
+    traffic(span, "grpc.sent.messages", "grpc.sent.bytes", call.sent());
+    let received = call.received();
+    traffic(
+        span,
+        "grpc.received.messages",
+        "grpc.received.bytes",
+        received,
+    );
+    if let Err(status) = call.result()
+        && is_error(call.side(), code)
+    {
+        span.record("error.type", code.name());
+        // The order matters: some take a description alone for an error of their own.
+        span.record("otel.status_code", "ERROR");
+        let text = status.to_string();
+        span.record("otel.status_description", excerpt(&text, TEXT));
+    }
+}
+
+fn traffic(span: &Span, messages: &str, bytes: &str, traffic: Traffic) {
+    span.record(messages, traffic.messages);
+    span.record(bytes, traffic.bytes);
+}
+
+/// OpenTelemetry's rule: what a caller did wrong is no error of the server.
+fn is_error(side: Side, code: Code) -> bool {
+    match side {
+        Side::Client => code != Code::Ok,
+        Side::Server => matches!(
+            code,
+            Code::Unknown
+                | Code::DeadlineExceeded
+                | Code::Unimplemented
+                | Code::Internal
+                | Code::Unavailable
+                | Code::DataLoss
+        ),
+    }
+}
