@@ -104,8 +104,8 @@ mod fragments {
     use std::time::Duration;
 
     use grpc_runtime::{
-        CallCredentials, Channel, ChannelCredentials, Compression, Context, Sender, Server,
-        ServerCredentials, Service,
+        AccessLog, CallCredentials, Channel, ChannelCredentials, Compression, Context, Sender,
+        Server, ServerCredentials, Service,
     };
 
     grpc_runtime::include_proto!("example");
@@ -122,8 +122,8 @@ mod fragments {
     fn all_of_them_compile() {
         let fragments = FRAGMENTS;
         assert_eq!(
-            fragments, 4,
-            "of compression, connections, TLS and promises"
+            fragments, 5,
+            "of compression, connections, TLS, the access log and promises"
         );
     }
 }
