@@ -7,6 +7,7 @@ use super::entry::{Entry, PATH};
 use super::{quoted, timestamp};
 use crate::clock;
 use crate::observe::excerpt::TEXT;
+use crate::transport::PeerAddress;
 
 /// Most lines fit into so many bytes.
 const USUAL: usize = 384;
@@ -18,7 +19,11 @@ pub(super) fn line(entry: &Entry<'_>, time: SystemTime) -> String {
     // A String takes whatever is written, here and below.
     let _ = write!(line, "\",\"side\":\"{}\"", entry.side);
     if let Some(peer) = entry.peer {
-        push(&mut line, "peer", &peer.to_string(), PATH);
+        if let PeerAddress::Other(name) = peer {
+            push(&mut line, "peer", name, PATH);
+        } else {
+            let _ = write!(line, ",\"peer\":\"{peer}\"");
+        }
     }
     if let Some(target) = entry.target {
         push(&mut line, "target", target, PATH);
@@ -28,9 +33,10 @@ pub(super) fn line(entry: &Entry<'_>, time: SystemTime) -> String {
     if let Some(passed) = &entry.passed {
         let _ = write!(
             line,
-            ",\"elapsed_ms\":{:.3},\"received_messages\":{},\"received_bytes\":{},\
+            ",\"elapsed_ms\":{}.{:03},\"received_messages\":{},\"received_bytes\":{},\
              \"sent_messages\":{},\"sent_bytes\":{}",
-            passed.elapsed.as_secs_f64() * 1e3,
+            passed.elapsed.as_millis(),
+            passed.elapsed.subsec_micros() % 1_000,
             passed.received.messages,
             passed.received.bytes,
             passed.sent.messages,

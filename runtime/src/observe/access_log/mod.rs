@@ -72,8 +72,8 @@ use crate::clock;
 ///
 /// # What it costs
 ///
-/// The call is observed, and its line takes an allocation, about a microsecond to write it
-/// down, and a short lock that all calls of the log share; where the thread sleeps, it is
+/// The call is observed, and its line takes an allocation, one to two microseconds to write
+/// it down, and a short lock that all calls of the log share; where the thread sleeps, it is
 /// woken. Nothing else is allocated per call.
 #[derive(Clone)]
 pub struct AccessLog(Sink);

@@ -7,6 +7,7 @@ use super::entry::{Entry, PATH};
 use super::{quoted, timestamp};
 use crate::clock;
 use crate::observe::excerpt::TEXT;
+use crate::transport::PeerAddress;
 
 /// Most lines fit into so many bytes.
 const USUAL: usize = 256;
@@ -16,14 +17,13 @@ pub(super) fn line(entry: &Entry<'_>, time: SystemTime) -> String {
     timestamp::push(&mut line, time);
     line.push(' ');
     line.push_str(entry.side);
-    // A String takes whatever is written, here and below.
     if let Some(peer) = entry.peer {
         line.push_str(" peer=");
-        let begins = line.len();
-        let _ = write!(line, "{peer}");
-        if !is_bare(line.split_at(begins).1) {
-            let name = line.split_off(begins);
-            push(&mut line, &name, PATH);
+        if let PeerAddress::Other(name) = peer {
+            push(&mut line, name, PATH);
+        } else {
+            // A String takes whatever is written, here and below.
+            let _ = write!(line, "{peer}");
         }
     }
     if let Some(target) = entry.target {
@@ -37,8 +37,9 @@ pub(super) fn line(entry: &Entry<'_>, time: SystemTime) -> String {
     if let Some(passed) = &entry.passed {
         let _ = write!(
             line,
-            " elapsed={:.3}ms received={}/{} sent={}/{}",
-            passed.elapsed.as_secs_f64() * 1e3,
+            " elapsed={}.{:03}ms received={}/{} sent={}/{}",
+            passed.elapsed.as_millis(),
+            passed.elapsed.subsec_micros() % 1_000,
             passed.received.messages,
             passed.received.bytes,
             passed.sent.messages,

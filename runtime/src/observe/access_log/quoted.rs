@@ -10,7 +10,7 @@ pub(super) fn push(line: &mut String, text: &str, most: usize, escape: fn(&mut S
     for c in told.chars() {
         match c {
             '"' | '\\' => line.extend(['\\', c]),
-            '\'' => line.push(c),
+            ' '..='~' => line.push(c),
             _ if c.escape_debug().len() == 1 => line.push(c),
             _ => escape(line, c),
         }
