@@ -1,5 +1,6 @@
-//! `PROTOCOL.md` and `CHANNELS.md` held against the source: every rule and case has its
-//! line, and every test that a line names exists. And rule 68, which is about the source itself.
+//! `PROTOCOL.md`, `CHANNELS.md` and `OBSERVERS.md` held against the source: every rule, case,
+//! event and metric has its line, and every test that a line names exists. And rule 68, which
+//! is about the source itself.
 
 #![allow(
     missing_docs,
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 const RULES: usize = 74;
 const CASES: usize = 73;
+const EVENTS: usize = 36;
 
 /// All Rust files below a folder of this crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -57,10 +59,39 @@ fn every_case_of_channels_has_its_line_and_every_test_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_event_and_every_metric_has_its_line_and_every_test_exists() {
+    let table = include_str!("OBSERVERS.md");
+    let (events, wrong) = read(table, "none: ");
+    assert_eq!(events, EVENTS, "events are missing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    let words: Vec<&str> = table.split([' ', ',', ':', '|', '\n']).collect();
+    let is_named = |name: &str| words.contains(&name);
+    let traits = [
+        include_str!("../src/observe/observer.rs"),
+        include_str!("../src/observe/call_observer.rs"),
+    ];
+    let methods = traits.iter().flat_map(|text| {
+        let body = text.split("pub trait ").nth(1).unwrap();
+        let body = body.split("\n}").next().unwrap();
+        let heads = body.lines().filter_map(|line| line.strip_prefix("    fn "));
+        heads.map(|head| head.split('(').next().unwrap())
+    });
+    let instruments = include_str!("../opentelemetry/src/metrics/instrument.rs");
+    let names = instruments.split('"').skip(1).step_by(2);
+    let metrics = names.filter(|name| name.starts_with("grpc.") || name.starts_with("rpc."));
+    let all: Vec<&str> = methods.chain(metrics).collect();
+    assert!(all.len() > 40, "{all:?}");
+    let missing: Vec<_> = all.iter().filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// How many lines a table has, and what is wrong with them. A line names its tests, or
 /// begins its reason by these words.
 fn read(table: &str, reason: &str) -> (usize, Vec<String>) {
-    let files = [sources("src"), sources("tests"), sources("testing/tests")].concat();
+    let folders = ["src", "tests", "testing/tests", "opentelemetry/tests"];
+    let files = folders.map(sources).concat();
     let mut next = 1;
     let mut wrong = Vec::new();
     for line in table.lines() {
@@ -105,9 +136,13 @@ const OF_APPLICATIONS: [&str; 7] = [
 
 #[test]
 fn codes_of_applications_are_not_ours_to_make() {
-    // What makes them for applications, and what turns away a source of
-    // credentials that gives them.
-    let allowed = ["/status/constructors.rs", "/channel/authenticate.rs"];
+    // What makes them for applications, what turns away a source of credentials that gives
+    // them, and what tells a server's errors apart.
+    let allowed = [
+        "/status/constructors.rs",
+        "/channel/authenticate.rs",
+        "/observe/spans/recorded.rs",
+    ];
     for (path, text) in sources("src") {
         let path = path.to_string_lossy().replace('\\', "/");
         let is_test = path.rsplit("/src/").next().unwrap().contains("tests");
