@@ -406,6 +406,25 @@ fn client_unary() {
     runtime().block_on(call_one(1));
 }
 
+/// Wants to hear of no call: one of spans, without anybody who collects them.
+struct Rests;
+
+impl Observer for Rests {
+    fn wants_calls(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn client_unary_unwanted() {
+    runtime().block_on(call_by(1, |builder| builder.observe(Rests)));
+}
+
+#[test]
+fn server_unary_unwanted() {
+    serve(1, server().observe(Rests));
+}
+
 #[test]
 fn client_unary_observed() {
     runtime().block_on(call_by(1, |builder| builder.observe(Idle)));

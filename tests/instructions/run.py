@@ -60,6 +60,9 @@ COUNTERS = {
 AT_MOST = {
     ("client_unary_round_robin", "client_unary"): 1.05,
     ("client_unary_retry", "client_unary"): 1.03,
+    # An observer that wants to hear of no call, as one of spans that nobody collects.
+    ("client_unary_unwanted", "client_unary"): 1.02,
+    ("server_unary_unwanted", "server_unary"): 1.02,
     # An observer that does nothing.
     ("client_unary_observed", "client_unary"): 1.15,
     ("server_unary_observed", "server_unary"): 1.16,

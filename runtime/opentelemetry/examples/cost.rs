@@ -46,7 +46,9 @@ fn metrics() -> Metrics {
         SdkMeterProvider::builder().with_reader(reader()).build(),
     ));
     if std::env::args().any(|argument| argument == "--none") {
-        return Metrics::builder().disable(Instrument::ALL).build(provider);
+        return Metrics::builder()
+            .disable(Instrument::all())
+            .build(provider);
     }
     Metrics::new(provider)
 }

@@ -74,7 +74,7 @@ async fn calls(channel: &Channel, number: u32) {
 
 #[tokio::test]
 async fn what_is_told_of_a_call_allocates_nothing() {
-    let collected = Collected::new(Metrics::builder().enable(Instrument::ALL));
+    let collected = Collected::new(Metrics::builder().enable(Instrument::all()));
     let counts = Counts {
         inner: collected.metrics.clone(),
         allocations: Arc::default(),

@@ -145,7 +145,7 @@ async fn what_is_told_is_what_the_documents_have() {
         assert!(instrument.is_on_by_default());
         assert_eq!(description, instrument.description());
     }
-    for instrument in Instrument::ALL {
+    for instrument in Instrument::all() {
         assert_eq!(instrument.name().parse(), Ok(instrument));
         let is_a66 = all.contains_key(instrument.name());
         assert_eq!(instrument.is_on_by_default(), is_a66, "{instrument}");

@@ -116,7 +116,7 @@ async fn what_is_off_tells_nothing_and_so_does_a_call_with_one_attempt() {
     assert_eq!(by_default.all().len(), 5);
     let (script, method) = retries();
     let one = Metrics::builder()
-        .disable(Instrument::ALL)
+        .disable(Instrument::all())
         .enable(["grpc.client.call.retries".parse().unwrap()]);
     let one = collect(script, method, one).await;
     assert_eq!(

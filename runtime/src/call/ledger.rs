@@ -50,8 +50,16 @@ pub(crate) struct Ledger {
     observers: Observers,
     /// Whether there are followers.
     is_followed: bool,
-    followers: Mutex<Vec<Box<dyn CallObserver>>>,
+    followers: Mutex<Followers>,
     end: Mutex<End>,
+}
+
+/// Those who follow the call.
+#[derive(Default)]
+struct Followers {
+    all: Vec<Box<dyn CallObserver>>,
+    /// They have heard of its end, and hear nothing more but of turns that end.
+    are_done: bool,
 }
 
 #[derive(Default)]
@@ -87,7 +95,10 @@ impl Ledger {
             began: now,
             observers,
             is_followed: !followers.is_empty(),
-            followers: Mutex::new(followers),
+            followers: Mutex::new(Followers {
+                all: followers,
+                are_done: false,
+            }),
             end: Mutex::new(end),
         };
         let mut spare = spare::with(&SPARE, Vec::pop).flatten();
@@ -104,6 +115,7 @@ impl Ledger {
         if let Some(last) = Arc::get_mut(&mut ledger) {
             last.finish();
             last.observers = Observers::default();
+            last.end = Mutex::default();
             spare::with(&SPARE, |spare| {
                 if spare.len() < KEPT {
                     spare.push(ledger);
@@ -122,25 +134,40 @@ impl Ledger {
             let status = why.unwrap_or_else(|| Status::new(Code::Cancelled, text));
             self.close(&Metadata::new(), Err(&status));
         }
+        let followers = self.followers.get_mut();
+        for follower in std::mem::take(followers.unwrap_or_else(PoisonError::into_inner)).all {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(follower)));
+        }
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     fn end(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has those told who follow the call.
+    /// Has those told who follow the call, unless it has ended for them.
     pub(crate) fn follow(&self, tell: impl FnMut(&mut dyn CallObserver)) {
         if self.is_followed {
-            self.follow_on(tell);
+            self.followers().tell(tell);
         }
     }
 
-    #[cold]
-    fn follow_on(&self, mut tell: impl FnMut(&mut dyn CallObserver)) {
-        let followers = self.followers.lock();
-        for follower in &mut *followers.unwrap_or_else(PoisonError::into_inner) {
-            let _ = catch_unwind(AssertUnwindSafe(|| tell(&mut **follower)));
+    /// The handler of a call that is followed waits, or is done; its call may be over.
+    pub(crate) fn end_turn(&self) {
+        if self.is_followed {
+            let mut followers = self.followers();
+            let are_done = std::mem::take(&mut followers.are_done);
+            followers.tell(CallObserver::turn_ended);
+            followers.are_done = are_done;
         }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Followers> {
+        let followers = self.followers.lock();
+        followers.unwrap_or_else(PoisonError::into_inner)
     }
 
     // --- messages ------------------------------------------------------------------
@@ -192,13 +219,19 @@ impl Ledger {
 
     // --- attempts ------------------------------------------------------------------
 
-    /// An attempt begins that has so many before it which count.
+    /// An attempt begins that has so many before it which count, unless its call has ended
+    /// meanwhile.
     #[cold]
     pub(crate) fn begin_attempt(&self, previous: u8, reason: Reason, now: Instant) {
         if self.observers.is_empty() {
             return;
         }
-        let attempt = self.end().attempts.begin(previous, reason, now);
+        let mut end = self.end();
+        if end.is_observed {
+            return;
+        }
+        let attempt = end.attempts.begin(previous, reason, now);
+        drop(end);
         let begun = self.begun(&attempt);
         self.observers.tell(|it| it.attempt_begun(&begun));
         self.follow(|it| it.attempt_begun(&begun));
@@ -215,15 +248,24 @@ impl Ledger {
         }
     }
 
-    /// What those who follow the call put into the head of an attempt.
-    pub(crate) fn attempt_metadata(&self, previous: u8) -> Metadata {
-        let mut metadata = Metadata::new();
-        if self.is_followed {
-            let attempt = self.end().attempts.get_mut(previous).map(|it| it.number);
-            let number = attempt.unwrap_or_default();
-            self.follow_on(|it| it.attempt_metadata(number, &mut metadata));
+    /// The metadata of an attempt, where those who follow the call add to the call's `own`:
+    /// what they say takes the place of what it has by that name.
+    pub(crate) fn attempt_metadata(&self, own: &Metadata, previous: u8) -> Option<Metadata> {
+        if !self.is_followed {
+            return None;
         }
-        metadata
+        let attempt = self.end().attempts.get_mut(previous).map(|it| it.number);
+        let (number, mut added) = (attempt.unwrap_or_default(), Metadata::new());
+        self.follow(|it| it.attempt_metadata(number, &mut added));
+        if added.is_empty() {
+            return None;
+        }
+        let mut all = own.clone();
+        for (key, _) in &added {
+            all.remove(key);
+        }
+        all.extend(&added);
+        Some(all)
     }
 
     /// An attempt has a stream to this peer. It may get another if this one does not look
@@ -233,6 +275,7 @@ impl Ledger {
         end.peer = peer.cloned();
         if let Some(attempt) = end.attempts.get_mut(previous) {
             attempt.peer = peer.cloned();
+            attempt.has_stream = true;
         }
         if let Some(since) = end.waits_since.take() {
             drop(end);
@@ -250,7 +293,11 @@ impl Ledger {
     /// If it waits, it was for this too.
     #[cold]
     pub(crate) fn name_resolved(&self, now: Instant) {
-        if let Some(since) = self.end().waits_since.replace(now) {
+        let mut end = self.end();
+        let since = end.waits_since.as_mut();
+        let since = since.map(|since| std::mem::replace(since, now));
+        drop(end);
+        if let Some(since) = since {
             let waited = now.saturating_duration_since(since);
             self.follow(|it| it.name_resolved(waited));
         }
@@ -268,6 +315,7 @@ impl Ledger {
     pub(crate) fn end_attempt(&self, previous: u8, status: &Status, now: Instant) {
         let mut end = self.end();
         end.winner.take_if(|winner| *winner == previous);
+        end.waits_since = None;
         let ended = end.attempts.end(previous, now);
         drop(end);
         if let Some(attempt) = ended {
@@ -287,7 +335,11 @@ impl Ledger {
             peer: attempt.peer.as_ref(),
             elapsed: attempt.elapsed(now),
             result,
-            sent: self.sent.traffic(),
+            sent: if attempt.has_stream {
+                self.sent.traffic()
+            } else {
+                Traffic::default()
+            },
             received,
         };
         self.observers.tell(|it| it.attempt_ended(&ended));
@@ -304,7 +356,7 @@ impl Ledger {
             end.listeners.push(listener);
             return;
         }
-        let counts = end.attempts.counts();
+        let counts = (end.attempts.begun(), end.attempts.counts());
         drop(end);
         let status = Status::new(Code::Cancelled, "the call was cancelled by its caller");
         let none = Metadata::new();
@@ -370,7 +422,7 @@ impl Ledger {
         let listeners = std::mem::take(&mut end.listeners);
         let peer = end.peer.clone();
         let (winner, attempts) = (end.winner, end.attempts.end_all());
-        let counts = end.attempts.counts();
+        let counts = (end.attempts.begun(), end.attempts.counts());
         drop(end);
         let ended = self.ended(peer.as_ref(), initial, result, counts, now);
         tell(listeners, &ended);
@@ -381,7 +433,11 @@ impl Ledger {
             self.close_attempt(&attempt, winner, &ended, now);
         }
         self.observers.tell(|it| it.call_ended(&ended));
-        self.follow(|it| it.ended(&ended));
+        if self.is_followed {
+            let mut followers = self.followers();
+            followers.tell(|it| it.ended(&ended));
+            followers.are_done = true;
+        }
     }
 
     /// The call ends with this attempt, or has gone to another.
@@ -406,7 +462,7 @@ impl Ledger {
             return;
         }
         let (listeners, peer) = (std::mem::take(&mut end.listeners), end.peer.clone());
-        let counts = end.attempts.counts();
+        let counts = (end.attempts.begun(), end.attempts.counts());
         drop(end);
         if !listeners.is_empty() {
             let now = clock::now();
@@ -420,13 +476,14 @@ impl Ledger {
         peer: Option<&'a PeerAddress>,
         initial_metadata: &'a Metadata,
         result: Result<&'a Metadata, &'a Status>,
-        further_attempts: FurtherAttempts,
+        (attempts, further_attempts): (u32, FurtherAttempts),
         now: Instant,
     ) -> EndedCall<'a> {
         EndedCall {
             side: self.side,
             method: self.method,
             target: self.observers.target(),
+            attempts,
             further_attempts,
             peer,
             elapsed: now.saturating_duration_since(self.began),
@@ -435,6 +492,17 @@ impl Ledger {
             trailing_metadata: result.unwrap_or_else(Status::metadata),
             sent: self.sent.traffic(),
             received: self.received.traffic(),
+        }
+    }
+}
+
+impl Followers {
+    fn tell(&mut self, mut tell: impl FnMut(&mut dyn CallObserver)) {
+        if self.are_done {
+            return;
+        }
+        for follower in &mut self.all {
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(&mut **follower)));
         }
     }
 }

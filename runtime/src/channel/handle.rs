@@ -89,7 +89,8 @@ impl Channel {
 
     /// Whether calls have to keep a ledger.
     pub(crate) fn is_watched(&self) -> bool {
-        !self.interceptors.is_empty() || self.shared.calls.is_observed
+        !self.interceptors.is_empty()
+            || self.shared.calls.is_observed && self.shared.common.dial.observers().want_calls()
     }
 
     /// Where a call keeps what passes, for those who watch it.
@@ -166,7 +167,7 @@ impl Channel {
     pub(crate) fn open(&self, mut open: Box<Open>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
-            (None, None) if self.interceptors.is_empty() => return self.shared.begin(open),
+            (None, None) if self.interceptors.is_empty() => return self.shared.begin(open, false),
             (Some(shared), Some(own)) => Some(shared.clone().and(own)),
             (Some(shared), None) => Some(shared.clone()),
             (None, own) => own,

@@ -29,7 +29,7 @@ pub(super) fn prepare(
         && let Some(credentials) = &credentials
     {
         match add_at_hand(channel, &mut open, credentials) {
-            Ok(true) => return channel.begin(open),
+            Ok(true) => return channel.begin(open, true),
             Ok(false) => {}
             Err(status) => return open.fail(status, clock::now()),
         }
@@ -71,7 +71,7 @@ async fn run(
     };
     let ready = get_ready(&channel, &interceptors, &mut call, credentials).await;
     match ready {
-        Ok(()) => channel.begin(call.open),
+        Ok(()) => channel.begin(call.open, true),
         Err(status) => call.open.fail(status, clock::now()),
     }
 }

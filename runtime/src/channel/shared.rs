@@ -18,6 +18,7 @@ use super::resolve::running::Source;
 use super::service_config::in_force::Configs;
 use super::subchannel::common::Common;
 use super::subchannel::identity::Identity;
+use crate::call::ledger::Ledger;
 use crate::call::ledger::live_attempts::Reason;
 use crate::call::queue::{QueueSender, queue};
 use crate::clock;
@@ -132,18 +133,21 @@ impl Shared {
         self.outlook.standing().settle(open, clock::now())
     }
 
-    /// Begins a call, and has its hedge wait for its time.
+    /// Begins a call, and has its hedge wait for its time. One that `is_prepared` may have
+    /// waited for that.
     #[inline]
-    pub(super) fn begin(&self, open: Box<Open>) {
+    pub(super) fn begin(&self, open: Box<Open>, is_prepared: bool) {
         if open.state.ledger().is_some() || open.is_hedged() {
-            self.begin_first(&open);
+            self.begin_first(&open, is_prepared);
         }
         self.enqueue(open);
     }
 
     #[cold]
-    fn begin_first(&self, open: &Open) {
-        let now = clock::now();
+    fn begin_first(&self, open: &Open, is_prepared: bool) {
+        // The clock costs more than all else here.
+        let began = open.state.ledger().filter(|_| !is_prepared);
+        let now = began.map_or_else(clock::now, Ledger::began);
         open.tell_begun(Reason::First, now);
         if open.is_hedged()
             && let Some(hedge) = open.hedge(now)

@@ -12,8 +12,9 @@ use crate::metadata::Metadata;
 /// each event; other calls pay nothing for it.
 ///
 /// What holds for [`Observer`](crate::Observer) holds here: the methods do nothing unless
-/// they are written, must not block, and a panic in one is dropped. They are called one at
-/// a time, on whichever thread it happens. [`ended`](Self::ended) is the last one, but for
+/// they are written, must not block, and a panic in one is dropped. They must not use or drop
+/// the call that they follow, nor wait for a lock that is held where it is. They are called
+/// one at a time, on whichever thread it happens. [`ended`](Self::ended) is the last one, but for
 /// the turn of a handler that has not noticed yet, and then it is dropped.
 ///
 /// | | on a server | on a channel |
@@ -41,8 +42,9 @@ pub trait CallObserver: Send + 'static {
     }
 
     /// The head of the attempt with this [number](BegunAttempt::number) is about to go out:
-    /// what is put into `metadata` goes along with the call's own. It is for the context of
-    /// a trace, and all that an observer can do to a call.
+    /// what is put into `metadata` goes along with the call's own, in the place of what that has
+    /// by the same name. It is for the context of a trace, and all that an observer can do to
+    /// a call.
     fn attempt_metadata(&mut self, number: u32, metadata: &mut Metadata) {
         let _ = (number, metadata);
     }

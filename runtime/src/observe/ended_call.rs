@@ -39,6 +39,7 @@ pub struct EndedCall<'a> {
     pub(crate) side: Side,
     pub(crate) method: Method,
     pub(crate) target: Option<&'a str>,
+    pub(crate) attempts: u32,
     pub(crate) further_attempts: FurtherAttempts,
     pub(crate) peer: Option<&'a PeerAddress>,
     pub(crate) elapsed: Duration,
@@ -66,7 +67,13 @@ impl EndedCall<'_> {
         self.target
     }
 
-    /// The attempts that a channel's call had beside the first one.
+    /// The attempts that a channel's call had: 0 where it ended before it looked for a
+    /// connection.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Those of them beside the first one.
     pub fn further_attempts(&self) -> FurtherAttempts {
         self.further_attempts
     }
@@ -78,7 +85,7 @@ impl EndedCall<'_> {
     }
 
     /// The time from the start of the call to the moment when its caller saw the
-    /// end; on a server, from when the request was there until the handler had ended.
+    /// end; on a server, from when its head came until the handler had ended.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -122,6 +129,7 @@ pub struct RefusedCall<'a> {
     pub(crate) path: &'a str,
     pub(crate) method: Option<Method>,
     pub(crate) peer: &'a PeerAddress,
+    pub(crate) elapsed: Duration,
     pub(crate) status: &'a Status,
 }
 
@@ -140,6 +148,11 @@ impl RefusedCall<'_> {
     /// Where the call came from. Behind a proxy that is the proxy.
     pub fn peer(&self) -> &PeerAddress {
         self.peer
+    }
+
+    /// The time since its head came.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
     /// What the client was told; `CANCELLED` where it gave the call up, or its connection

@@ -29,6 +29,7 @@ use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
 /// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
 /// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | a call is about to begin | [`wants_calls`](Self::wants_calls) | the same |
 /// | a call begins | [`call_begun`](Self::call_begun) | the same |
 /// | an attempt of a call | | [`attempt_begun`](Self::attempt_begun), [`attempt_ended`](Self::attempt_ended) |
 /// | a handler panics | [`handler_panicked`](Self::handler_panicked) | |
@@ -83,6 +84,14 @@ pub trait Observer: Send + Sync + 'static {
         let _ = go_away;
     }
 
+    /// Whether it wants to hear of a call that begins now; `true` unless it is written. Where
+    /// no observer does, and no interceptor stands around the call, nothing is told of it
+    /// but its refusal, and it costs hardly more than without observers. It is asked for each
+    /// call, and must be quick.
+    fn wants_calls(&self) -> bool {
+        true
+    }
+
     /// A call begins. One that wants to follow it, event by event, gives a [`CallObserver`].
     /// Every call that has begun ends once.
     fn call_begun(&self, call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
@@ -96,8 +105,10 @@ pub trait Observer: Send + Sync + 'static {
         let _ = attempt;
     }
 
-    /// An attempt of a channel's call is over; it is told ahead of the call's own end. A
-    /// hedge that has lost is told with the call's end at the latest.
+    /// An attempt of a channel's call is over. As a rule it is told ahead of the call's own end;
+    /// where several threads tell of one call, as when its caller leaves while an attempt
+    /// begins, their order is not kept. A hedge that has lost is told with the call's end at the
+    /// latest.
     fn attempt_ended(&self, attempt: &EndedAttempt<'_>) {
         let _ = attempt;
     }
@@ -113,8 +124,8 @@ pub trait Observer: Send + Sync + 'static {
     /// [interceptors](crate::ServerInterceptor) that wanted to know, and to those who watch
     /// the whole call: the attempts of one that is retried are one call.
     ///
-    /// On a server the time begins when the handler could begin, and OK says that it was
-    /// answered so: whether the caller got all of the answer is not known here. A call of a
+    /// On a server the time begins with the call's head, and OK says that it was answered so:
+    /// whether the caller got all of the answer is not known here. A call of a
     /// heavy method that ends before its handler had its turn is told here too.
     fn call_ended(&self, call: &EndedCall<'_>) {
         let _ = call;
@@ -177,6 +188,21 @@ impl Observers {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether there is one that wants to hear of a call.
+    #[inline]
+    pub(crate) fn want_calls(&self) -> bool {
+        !self.is_empty() && self.ask_for_calls()
+    }
+
+    #[cold]
+    fn ask_for_calls(&self) -> bool {
+        let wants = |observer: &Arc<dyn Observer>| {
+            let wants = catch_unwind(AssertUnwindSafe(|| observer.wants_calls()));
+            wants.unwrap_or(true)
+        };
+        self.all().any(wants)
     }
 
     /// The channel's target, with its scheme.

@@ -28,6 +28,7 @@ use crate::transport::http2::stream::{self, StreamMap};
 pub(super) struct Request {
     pub(super) stream: StreamId,
     pub(super) route: RouteId,
+    pub(super) began: Instant,
     pub(super) deadline: Option<Instant>,
     pub(super) envelope: Box<Envelope>,
 }

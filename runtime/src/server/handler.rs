@@ -204,7 +204,7 @@ pub(super) fn end_turn(ledger: Option<&Ledger>, begun: &Begun) {
         if let Begun::Panicked(payload) = begun {
             ledger.panicked(&**payload);
         }
-        ledger.follow(CallObserver::turn_ended);
+        ledger.end_turn();
     }
 }
 
@@ -220,7 +220,7 @@ impl Future for HandlerTask {
             if let Err(payload) = &polled {
                 ledger.panicked(&**payload);
             }
-            ledger.follow(CallObserver::turn_ended);
+            ledger.end_turn();
         }
         let finished = match polled {
             Ok(Poll::Pending) => return Poll::Pending,

@@ -3,15 +3,16 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::future::{IntoFuture, pending};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    BegunAttempt, BegunCall, BidiStreamingCall, CallObserver, Channel, ChannelBuilder,
-    ChannelCredentials, Code, Compression, Context, EndedAttempt, EndedCall, Endpoint,
-    HedgingPolicy, Metadata, Method, MethodConfig, ObservedMessage, Observer, PanickedHandler,
-    Receiver, Resolution, Resolver, RetryPolicy, Sender, Server, ServerBuilder, Service,
-    ServiceConfig, Side, Status, Target, UnaryCall, Updates,
+    Address, BegunAttempt, BegunCall, BidiStreamingCall, ByteStream, CallObserver, Channel,
+    ChannelBuilder, ChannelCredentials, Code, Compression, Connector, Context, EndedAttempt,
+    EndedCall, Endpoint, HedgingPolicy, Metadata, Method, MethodConfig, ObservedMessage, Observer,
+    OutgoingCall, PanickedHandler, Receiver, Resolution, Resolver, RetryPolicy, Sender, Server,
+    ServerBuilder, Service, ServiceConfig, Side, Status, Target, UnaryCall, Updates,
 };
 use grpc_testing::{Host, Network, Reply, Script, no_leftovers};
 
@@ -453,7 +454,7 @@ impl Resolver for Slow {
 
     async fn resolve(&self, _target: &Target, mut updates: Updates) {
         tokio::time::sleep(2_000 * MS).await;
-        let address = grpc_runtime::Address::Other("shop".into());
+        let address = Address::Other("shop".into());
         let _ = updates
             .send(Resolution::new([Endpoint::new(address)]))
             .await;
@@ -529,4 +530,211 @@ async fn a_panic_is_told_with_its_method_and_its_text_and_ends_the_turn() {
     assert_eq!(lines.last().unwrap(), "ended Internal (0, 0, 0) 0ns");
     drop(channel);
     world.ends().await;
+}
+
+/// Says when it is dropped, and drops itself badly.
+struct Leaves(Writes);
+
+impl CallObserver for Leaves {
+    fn ended(&mut self, _call: &EndedCall<'_>) {
+        self.0.push("ended");
+    }
+
+    fn message_received(&mut self, _message: &ObservedMessage) {
+        self.0.push("received");
+    }
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.push("dropped");
+        panic!("this panic is part of a test");
+    }
+}
+
+struct Lets(Writes);
+
+impl Observer for Lets {
+    fn call_begun(&self, _call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+        Some(Box::new(Leaves(self.0.clone())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_are_dropped_with_their_call_whatever_that_does() {
+    let (at_client, at_server) = (Writes::default(), Writes::default());
+    let server = orders(&Writes::default()).observe(Lets(at_server.clone()));
+    let world = World::new(server).await;
+    let builder = world.builder().observe(Lets(at_client.clone()));
+    let channel = open(builder);
+    for round in 1..3 {
+        get(&channel, "go").await.unwrap();
+        // No later call makes room for them.
+        for writes in [&at_client, &at_server] {
+            assert_eq!(writes.lines().len(), 3 * round, "{:?}", writes.lines());
+            assert_eq!(writes.lines()[3 * round - 1], "dropped");
+        }
+    }
+    drop(channel);
+    world.ends().await;
+}
+
+/// Ends while its client still sends.
+struct Hurries;
+
+impl Hurries {
+    async fn chat(
+        &self,
+        orders: &mut Receiver<String>,
+        _replies: &mut Sender<String>,
+        _context: &mut Context,
+    ) -> Result<(), Status> {
+        let _ = orders.next().await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_heard_after_the_end() {
+    let server = Writes::default();
+    let service = Service::builder("shop.Orders", Arc::new(Hurries));
+    let service = service.bidi_streaming(CHAT, Hurries::chat).build();
+    let world = World::new(
+        Server::builder()
+            .add_service(service)
+            .observe(server.clone()),
+    )
+    .await;
+    let channel = open(world.builder());
+    let (mut sender, mut receiver) =
+        BidiStreamingCall::<String, String>::new(&channel, CHAT).start();
+    sender.send("one".to_owned()).await.unwrap();
+    assert!(receiver.next().await.unwrap().is_none());
+    let _ = sender.send("two".to_owned()).await;
+    tokio::time::sleep(MS).await;
+    for writes in [&server, &world.client] {
+        let lines = followed(writes);
+        assert!(lines.last().unwrap().starts_with("ended Ok"), "{lines:?}");
+    }
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_followers_add_takes_the_place_of_the_calls_own() {
+    let script = Script::new().on(GET.path(), book());
+    let world = World::new(script.server()).await;
+    let channel = open(world.builder());
+    // As one has it that passes on what it was sent.
+    let call = get(&channel, "go").metadata("x-trace", "of another");
+    call.metadata("x-other", "1").await.unwrap();
+    let calls = script.calls();
+    let traces: Vec<_> = calls[0].metadata().get_all("x-trace").collect();
+    assert_eq!(traces.len(), 1, "{traces:?}");
+    assert_eq!(calls[0].metadata().get("x-trace"), Some("0"));
+    assert_eq!(calls[0].metadata().get("x-user"), Some("ann"));
+    assert_eq!(calls[0].metadata().get("x-other"), Some("1"));
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_follows_on_a_failure_is_a_hedge() {
+    let script = Script::new()
+        .on(GET.path(), Reply::hang())
+        .on(GET.path(), busy().delay(5 * MS))
+        .on(GET.path(), book());
+    let policy = HedgingPolicy::new(100 * MS).max_attempts(3);
+    let policy = policy.non_fatal_codes([Code::Unavailable]);
+    let (world, channel) = under(MethodConfig::new().hedging(policy), &script).await;
+    get(&channel, "go").await.unwrap();
+    let lines = followed(&world.client);
+    assert!(
+        lines.contains(&"attempt 2 after 2 hedge".to_owned()),
+        "{lines:?}"
+    );
+    assert_eq!(lines.last().unwrap(), "ended Ok (0, 0, 2) 0ns");
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_ahead_of_a_connection_has_no_attempt() {
+    struct Counts(Arc<Mutex<Vec<u32>>>);
+    impl Observer for Counts {
+        fn call_ended(&self, call: &EndedCall<'_>) {
+            self.0.lock().unwrap().push(call.attempts());
+        }
+    }
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let world = World::new(orders(&Writes::default())).await;
+    let builder = world.builder().observe(Counts(counts.clone()));
+    let refuses = |call: &mut OutgoingCall| match call.metadata().get("x-bad") {
+        None => Ok(()),
+        Some(_) => Err(Status::permission_denied("no")),
+    };
+    let channel = open(builder.interceptor(refuses));
+    get(&channel, "go")
+        .metadata("x-bad", "1")
+        .await
+        .unwrap_err();
+    get(&channel, "go").await.unwrap();
+    assert_eq!(*counts.lock().unwrap(), [0, 1]);
+    drop(channel);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_no_observer_wants_are_not_told() {
+    /// Wants calls while it is told so.
+    #[derive(Clone, Default)]
+    struct Picky(Writes, Arc<AtomicBool>);
+
+    impl Observer for Picky {
+        fn wants_calls(&self) -> bool {
+            self.1.load(Ordering::Relaxed)
+        }
+
+        fn call_begun(&self, call: &BegunCall<'_>) -> Option<Box<dyn CallObserver>> {
+            self.0.push(format!("{:?} begun", call.side()));
+            None
+        }
+
+        fn call_ended(&self, call: &EndedCall<'_>) {
+            self.0.push(format!("{:?} ended", call.side()));
+        }
+    }
+
+    let picky = Picky::default();
+    let service = Service::builder("shop.Orders", Arc::new(Orders)).unary(GET, Orders::get);
+    let server = Server::builder()
+        .add_service(service.build())
+        .observe(picky.clone());
+    let channel = Channel::builder("passthrough:///shop").unwrap();
+    let direct = Pipe(server.listen_nowhere().start().await.unwrap());
+    let channel = open(channel.connector(direct).observe(picky.clone()));
+    get(&channel, "go").await.unwrap();
+    assert_eq!(picky.0.lines(), Vec::<String>::new());
+    picky.1.store(true, Ordering::Relaxed);
+    get(&channel, "go").await.unwrap();
+    let lines = picky.0.lines();
+    for line in [
+        "Client begun",
+        "Server begun",
+        "Server ended",
+        "Client ended",
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    }
+}
+
+/// A server without interceptors.
+struct Pipe(Server);
+
+impl Connector for Pipe {
+    async fn connect(&self, _address: &Address) -> std::io::Result<ByteStream> {
+        let (near, far) = tokio::io::duplex(4 << 10);
+        self.0.serve_stream(ByteStream::new(far, "a pipe"));
+        Ok(ByteStream::new(near, "a pipe"))
+    }
 }

@@ -8,7 +8,7 @@ use opentelemetry::metrics::MeterProvider;
 
 use super::instrument::{Choice, Instrument};
 use super::subchannels::{OptionalLabel, Subchannels};
-use super::{Filter, Inner, Metrics};
+use super::{Counted, Filter, Metrics};
 
 /// Says what [`Metrics`] count, and how: made by [`Metrics::builder`].
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl MetricsBuilder {
             Instrument::RpcClientCallDuration,
             Instrument::RpcServerCallDuration,
         ];
-        let others = Instrument::ALL.into_iter();
+        let others = Instrument::all();
         let others = others.filter(|instrument| instrument.is_on_by_default());
         self.disable(others).enable(those)
     }
@@ -78,7 +78,8 @@ impl MetricsBuilder {
 
     /// Which methods are told that a server does not have: of any other one `grpc.method`
     /// is `other`. By default none is, since clients can make up as many as they like. It
-    /// is asked for each such call, with the path that the client wrote.
+    /// is asked for each such call, with the path that the client wrote. Beyond 200 of them,
+    /// and beyond 256 bytes of a path, others are `other`.
     ///
     /// A method that the server has, or that a channel's caller has written in its code,
     /// is always told; beyond 1,000 methods of a server or a target all others are `other`.
@@ -93,7 +94,7 @@ impl MetricsBuilder {
         let scope = InstrumentationScope::builder("grpc-runtime");
         let scope = scope.with_version(env!("CARGO_PKG_VERSION")).build();
         let meter = provider.meter_with_scope(scope);
-        Metrics(Arc::new(Inner {
+        Metrics(Arc::new(Counted {
             subchannels: Subchannels::new(&self.choice, &self.labels, &meter),
             meter,
             choice: self.choice,

@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use grpc_runtime::Method;
 
-use super::labels::{Labels, TargetLabels};
+use super::labels::{Labels, OTHER, TargetLabels};
 use super::method_series::{CallInstruments, MethodSeries};
 use super::table::{Table, hash, mix};
 
 /// How many methods of a target have a name, and how many targets; others are `other`.
 pub(crate) const NAMES: usize = 1_000;
+
+/// How many of them clients may make up, and how long their paths may be, in bytes.
+const MADE_UP: usize = 200;
+const PATH: usize = 256;
 
 /// The methods of a server, or of the channels of one target.
 pub(crate) struct Methods {
@@ -22,6 +26,8 @@ pub(crate) struct Methods {
     /// for by its name each time.
     nameless: Table<&'static str>,
     by_name: Mutex<HashMap<Box<str>, Arc<MethodSeries>>>,
+    /// How many of the names clients have made up.
+    made_up: AtomicUsize,
     target: Option<Arc<TargetLabels>>,
     other: OnceLock<Arc<MethodSeries>>,
 }
@@ -32,9 +38,15 @@ impl Methods {
             by_address: Table::new(),
             nameless: Table::new(),
             by_name: Mutex::default(),
+            made_up: AtomicUsize::new(0),
             target: target.map(Arc::new),
             other: OnceLock::new(),
         }
+    }
+
+    /// What stands for the target.
+    pub(crate) fn target(&self) -> &str {
+        self.target.as_ref().map_or(OTHER, |target| &target.name)
     }
 
     /// A method of the program's.
@@ -69,8 +81,23 @@ impl Methods {
         inserted.map_or_else(|| &**self.other(), |(_, series)| series)
     }
 
-    /// A method by its path, whoever wrote it.
-    pub(crate) fn named(&self, path: &str) -> Arc<MethodSeries> {
+    /// A method that a client may have made up: such take no more than a part of the places.
+    pub(crate) fn made_up(&self, path: &str) -> Arc<MethodSeries> {
+        let is_there = path.len() <= PATH && {
+            let name = path.strip_prefix('/').unwrap_or(path);
+            let by_name = self.by_name.lock();
+            let by_name = by_name.unwrap_or_else(PoisonError::into_inner);
+            by_name.contains_key(name) || self.made_up.fetch_add(1, Ordering::Relaxed) < MADE_UP
+        };
+        if is_there {
+            self.named(path)
+        } else {
+            Arc::clone(self.other())
+        }
+    }
+
+    /// A method by its path.
+    fn named(&self, path: &str) -> Arc<MethodSeries> {
         let name = path.strip_prefix('/').unwrap_or(path);
         let by_name = self.by_name.lock();
         let mut by_name = by_name.unwrap_or_else(PoisonError::into_inner);

@@ -105,7 +105,11 @@ struct Entry {
 
 impl Instrument {
     /// All of them, in the order of their documents.
-    pub const ALL: [Self; 19] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter()
+    }
+
+    const ALL: [Self; 19] = [
         Self::ClientAttemptStarted,
         Self::ClientAttemptDuration,
         Self::ClientAttemptSentSize,
@@ -301,8 +305,7 @@ impl FromStr for Instrument {
     type Err = UnknownInstrument;
 
     fn from_str(name: &str) -> Result<Self, UnknownInstrument> {
-        let mut all = Self::ALL.into_iter();
-        let found = all.find(|instrument| instrument.name() == name);
+        let found = Self::all().find(|instrument| instrument.name() == name);
         found.ok_or_else(|| UnknownInstrument(name.into()))
     }
 }

@@ -11,7 +11,6 @@ mod table;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use grpc_runtime::{
     BegunAttempt, BegunCall, CallObserver, ClosedConnection, EndedAttempt, EndedCall,
@@ -23,7 +22,6 @@ pub use self::builder::MetricsBuilder;
 use self::directory::{Directory, Methods, Targets};
 use self::instrument::Choice;
 pub use self::instrument::{Instrument, UnknownInstrument};
-use self::labels::OTHER;
 use self::method_series::CallInstruments;
 pub use self::subchannels::OptionalLabel;
 use self::subchannels::Subchannels;
@@ -59,12 +57,13 @@ use self::subchannels::Subchannels;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
+pub struct Metrics(Arc<Counted>);
 
 /// Whether a name is told.
 type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-struct Inner {
+/// What its clones share.
+struct Counted {
     meter: Meter,
     choice: Choice,
     target_filter: Option<Filter>,
@@ -90,18 +89,18 @@ impl Metrics {
 
     #[inline]
     fn channels(&self) -> &Directory<Targets> {
-        let inner = &*self.0;
-        inner.channels.get_or_init(|| Directory {
-            instruments: CallInstruments::of_channels(&inner.choice, &inner.meter),
+        let counted = &*self.0;
+        counted.channels.get_or_init(|| Directory {
+            instruments: CallInstruments::of_channels(&counted.choice, &counted.meter),
             names: Targets::new(),
         })
     }
 
     #[inline]
     fn servers(&self) -> &Directory<Methods> {
-        let inner = &*self.0;
-        inner.servers.get_or_init(|| Directory {
-            instruments: CallInstruments::of_servers(&inner.choice, &inner.meter),
+        let counted = &*self.0;
+        counted.servers.get_or_init(|| Directory {
+            instruments: CallInstruments::of_servers(&counted.choice, &counted.meter),
             names: Methods::of(None),
         })
     }
@@ -120,12 +119,9 @@ impl Metrics {
     fn subchannels(&self, side: Side, target: Option<&str>) -> Option<(&Subchannels, String)> {
         let subchannels = self.0.subchannels.as_ref()?;
         let target = target.filter(|_| side == Side::Client)?;
-        let name = if self.tells_target(target) {
-            target
-        } else {
-            OTHER
-        };
-        Some((subchannels, name.to_owned()))
+        let names = &self.channels().names;
+        let methods = names.find(target, |it| self.tells_target(it));
+        Some((subchannels, methods.target().to_owned()))
     }
 }
 
@@ -185,15 +181,15 @@ impl Observer for Metrics {
         let series = match call.method() {
             Some(method) => directory.names.find(method),
             None if self.tells_path(call.path()) => {
-                named = directory.names.named(call.path());
+                named = directory.names.made_up(call.path());
                 &named
             }
             None => directory.names.other(),
         };
         let none = Traffic::default();
-        let code = call.status().code();
+        let (code, elapsed) = (call.status().code(), call.elapsed());
         series.begin(&directory.instruments);
-        series.end_call(&directory.instruments, code, Duration::ZERO, none, none);
+        series.end_call(&directory.instruments, code, elapsed, none, none);
     }
 
     fn connection_opened(&self, connection: &ObservedConnection) {
@@ -229,7 +225,7 @@ impl Observer for Metrics {
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = Instrument::ALL.into_iter();
+        let all = Instrument::all();
         let on: Vec<_> = all.filter(|which| self.0.choice.has(*which)).collect();
         f.debug_tuple("Metrics").field(&on).finish()
     }

@@ -9,13 +9,13 @@ use grpc_runtime::{
 use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 
-use super::Inner;
+use super::Traced;
 use super::carrier::Writer;
 use super::span::{self, INBOUND, OUTBOUND};
 
 /// Follows a channel's call.
 pub(super) struct ChannelSpans {
-    traces: Arc<Inner>,
+    traces: Arc<Traced>,
     call: Context,
     /// Those that have not ended, in the order in which they began.
     attempts: Vec<(u32, Context)>,
@@ -24,7 +24,7 @@ pub(super) struct ChannelSpans {
 }
 
 impl ChannelSpans {
-    pub(super) fn begin(traces: Arc<Inner>, call: &BegunCall<'_>) -> Self {
+    pub(super) fn begin(traces: Arc<Traced>, call: &BegunCall<'_>) -> Self {
         let parent = Context::current();
         let builder = SpanBuilder::from_name(span::name("Sent", call.method()));
         let builder = builder.with_kind(SpanKind::Client);

@@ -44,9 +44,10 @@ pub use self::trace_bin::GrpcTraceBin;
 /// A call that is traced costs a few allocations; one channel may have traces and another
 /// none. A clone is the same traces.
 #[derive(Clone)]
-pub struct Traces(Arc<Inner>);
+pub struct Traces(Arc<Traced>);
 
-pub(crate) struct Inner {
+/// What its clones share.
+pub(crate) struct Traced {
     tracer: BoxedTracer,
     propagator: Box<dyn TextMapPropagator + Send + Sync>,
 }
@@ -64,7 +65,7 @@ impl Traces {
     {
         let scope = InstrumentationScope::builder("grpc-runtime");
         let scope = scope.with_version(env!("CARGO_PKG_VERSION")).build();
-        Self(Arc::new(Inner {
+        Self(Arc::new(Traced {
             tracer: BoxedTracer::new(Box::new(provider.tracer_with_scope(scope))),
             propagator: Box::new(propagator),
         }))

@@ -6,7 +6,7 @@ use grpc_runtime::{BegunCall, CallObserver, EndedCall, ObservedMessage};
 use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, ContextGuard};
 
-use super::Inner;
+use super::Traced;
 use super::carrier::Reader;
 use super::span::{self, INBOUND, OUTBOUND};
 
@@ -20,7 +20,7 @@ thread_local! {
 pub(super) struct ServerSpan(Context);
 
 impl ServerSpan {
-    pub(super) fn begin(traces: &Inner, call: &BegunCall<'_>) -> Self {
+    pub(super) fn begin(traces: &Traced, call: &BegunCall<'_>) -> Self {
         let reader = Reader::of(call.metadata());
         // What is current on this thread is of another call.
         let none = Context::new();

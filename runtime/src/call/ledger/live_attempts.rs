@@ -29,6 +29,8 @@ pub(crate) struct LiveAttempt {
     pub(crate) reason: Reason,
     pub(crate) began: Instant,
     pub(crate) peer: Option<PeerAddress>,
+    /// It has begun to be sent.
+    pub(crate) has_stream: bool,
 }
 
 /// Those that have not ended. The first has room of its own: most calls have one alone.
@@ -63,6 +65,7 @@ impl LiveAttempts {
             reason,
             began: now,
             peer: None,
+            has_stream: false,
         };
         self.begun += 1;
         match &mut self.first {
@@ -99,6 +102,11 @@ impl LiveAttempts {
 
     pub(super) fn counts(&self) -> FurtherAttempts {
         self.counts
+    }
+
+    /// How many there have been.
+    pub(super) fn begun(&self) -> u32 {
+        self.begun
     }
 }
 

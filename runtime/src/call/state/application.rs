@@ -167,8 +167,8 @@ impl CallState {
         }
         if !self.is_over() {
             state.outbound().encode(length, encode);
-            self.count_sent(length, length);
             announce(state);
+            self.count_sent(length, length);
         }
         Poll::Ready(Ok(None))
     }
@@ -203,12 +203,12 @@ impl CallState {
             return;
         }
         put(state.outbound());
-        self.count_sent(plain, length);
         announce(state);
+        self.count_sent(plain, length);
     }
 
     /// A message is queued that has so many bytes, prefix included, before and after it
-    /// was compressed.
+    /// was compressed. Not under the lock: those who follow the call are users' code.
     fn count_sent(&self, plain: usize, length: usize) {
         if let Some(ledger) = &self.ledger {
             ledger.count_sent(plain - PREFIX_LEN, length - PREFIX_LEN);

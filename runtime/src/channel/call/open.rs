@@ -270,7 +270,7 @@ impl Open {
         if self.attempt.number != HEDGE {
             return match attempts.on_due(self.attempt.number, now) {
                 After::Again(_) => {
-                    self.tell_begun(Reason::Retry, now);
+                    self.tell_begun(self.next_reason(), now);
                     Due::Begins(self, None)
                 }
                 After::Others => Due::Never,
@@ -290,6 +290,16 @@ impl Open {
             Hedge::Begins(number, false) => Due::Begins(begin(number), None),
             Hedge::Waits(_) => Due::Waits(self),
             Hedge::Never => Due::Never,
+        }
+    }
+
+    /// Why there is an attempt that follows on one which has failed: others may run beside
+    /// it.
+    fn next_reason(&self) -> Reason {
+        if self.is_hedged() {
+            Reason::Hedge
+        } else {
+            Reason::Retry
         }
     }
 
@@ -462,7 +472,7 @@ impl Open {
                 self.attempt = Attempt::new(next);
                 self.attempt.was_refused = was_refused;
                 if !attempts.is_deferred(next) {
-                    self.tell_begun(Reason::Retry, now);
+                    self.tell_begun(self.next_reason(), now);
                 }
                 attempts.home().attempt(self);
             }

@@ -29,6 +29,14 @@ use crate::channel::waiting::Routed;
 use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
+/// The best that the resolver has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Failure,
+    Endpoints,
+}
+
 /// The core of one channel.
 pub(super) struct Core {
     inbox: Inbox,
@@ -43,7 +51,7 @@ pub(super) struct Core {
     routed: Option<u64>,
     /// Why the last pick failed, for calls that wait on.
     failure: Option<Status>,
-    is_resolved: bool,
+    heard: Heard,
     /// Subchannels were told that no calls come any more.
     is_retired: bool,
     /// The task of a subchannel panicked: this hub is of no use any more.
@@ -110,7 +118,7 @@ impl Core {
             picks: Picks::wait(),
             routed: None,
             failure: None,
-            is_resolved: false,
+            heard: Heard::Nothing,
             is_retired: false,
             is_broken: false,
             resting: Vec::new(),
@@ -146,7 +154,7 @@ impl Core {
 
     /// The program wants a connection, and the policy knows where one could lead.
     pub(super) fn take_wanted(&mut self) -> bool {
-        self.is_resolved && std::mem::take(&mut self.inbox.is_wanted)
+        self.is_resolved() && std::mem::take(&mut self.inbox.is_wanted)
     }
 
     pub(super) fn connect(&mut self, now: Instant) {
@@ -158,7 +166,7 @@ impl Core {
         let mut verdict = Ok(());
         match resolution.endpoints {
             Ok(endpoints) => {
-                if !std::mem::replace(&mut self.is_resolved, true) {
+                if std::mem::replace(&mut self.heard, Heard::Endpoints) != Heard::Endpoints {
                     self.inbox.waiting.name_resolved(now);
                 }
                 let heard = self.hear(resolution.service_config, resolution.config_selector);
@@ -177,7 +185,9 @@ impl Core {
                 verdict = verdict.and(heard);
             }
             Err(status) => {
-                self.is_resolved = true;
+                if self.heard == Heard::Nothing {
+                    self.heard = Heard::Failure;
+                }
                 let status = as_picked(status);
                 verdict = Err(status.clone());
                 // It has had its attempt.
@@ -410,7 +420,7 @@ impl Core {
 
     /// Whether the policy has heard of the target yet.
     pub(super) fn is_resolved(&self) -> bool {
-        self.is_resolved
+        self.heard != Heard::Nothing
     }
 
     pub(super) fn is_broken(&self) -> bool {

@@ -36,8 +36,6 @@ pub(super) struct Passed {
 
 impl<'a> Entry<'a> {
     pub(super) fn of(call: &'a EndedCall<'_>) -> Self {
-        let further = call.further_attempts();
-        let attempts = 1 + further.retries + further.transparent_retries + further.hedges;
         let error = call.result().err().map(Status::message);
         Self {
             side: match call.side() {
@@ -53,7 +51,7 @@ impl<'a> Entry<'a> {
                 elapsed: call.elapsed(),
                 received: call.received(),
                 sent: call.sent(),
-                attempts: (call.side() == Side::Client).then_some(attempts),
+                attempts: (call.side() == Side::Client).then_some(call.attempts()),
             }),
         }
     }

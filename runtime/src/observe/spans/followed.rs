@@ -226,6 +226,7 @@ mod tests {
             side: Side::Server,
             method: Method::UNKNOWN,
             target: None,
+            attempts: 0,
             further_attempts: FurtherAttempts::default(),
             peer: None,
             elapsed: Duration::ZERO,

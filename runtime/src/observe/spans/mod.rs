@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, debug, error};
 
 use self::followed::FollowedCall;
@@ -106,7 +107,7 @@ type Make = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 ///
 /// Calls whose span the subscriber wants cost what the subscriber takes for a span with its
 /// fields, and an allocation. Where it does not want them, by its level or target, a call
-/// costs no more than that it is observed at all.
+/// costs no more than that it is observed at all; without a subscriber, next to nothing.
 pub struct Spans {
     level: Level,
     make: Option<Box<Make>>,
@@ -191,6 +192,11 @@ impl fmt::Debug for Spans {
 }
 
 impl Observer for Spans {
+    /// Without a subscriber it wants none.
+    fn wants_calls(&self) -> bool {
+        LevelFilter::current() != LevelFilter::OFF
+    }
+
     fn connection_opened(&self, connection: &ObservedConnection) {
         connections::opened(connection);
     }
@@ -253,7 +259,7 @@ impl Observer for Spans {
             target: SERVER,
             method = panicked.method().path(),
             peer = panicked.peer().map(ToString::to_string),
-            panic = panicked.text(),
+            panic = panicked.text().map(|text| excerpt(text, TEXT)),
             "a handler panicked"
         );
     }

@@ -28,9 +28,7 @@ pub(super) fn end(span: &Span, call: &EndedCall<'_>) {
         if let Some(address) = call.peer() {
             peer(span, address);
         }
-        let further = call.further_attempts();
-        let attempts = 1 + further.retries + further.transparent_retries + further.hedges;
-        span.record("grpc.attempts", attempts);
+        span.record("grpc.attempts", call.attempts());
     }
     traffic(span, "grpc.sent.messages", "grpc.sent.bytes", call.sent());
     let received = call.received();

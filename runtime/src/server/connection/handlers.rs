@@ -42,7 +42,7 @@ impl ServerConnection {
         let route = self.shared.router.route(request.route);
         let shape = route.method.shape();
         let weight = route.weight();
-        let is_watched = route.is_intercepted || !self.observers.is_empty();
+        let is_watched = route.is_intercepted || self.observers.want_calls();
         let ledger = is_watched.then(|| {
             let call = BegunCall {
                 side: Side::Server,
@@ -52,7 +52,7 @@ impl ServerConnection {
                 metadata: &request.envelope.request,
                 deadline: request.deadline.map(Deadline::at),
             };
-            let ledger = Ledger::begin(self.observers.clone(), &call, now);
+            let ledger = Ledger::begin(self.observers.clone(), &call, request.began);
             // Of a call that is intercepted it counts once its handler begins.
             if let Some(message) = &message
                 && !route.is_intercepted
@@ -205,23 +205,32 @@ pub(super) fn end(
     mut finished: Finished,
     ledger: Option<Arc<Ledger>>,
 ) {
-    if let (Some(ledger), Some(message)) = (&ledger, &finished.message) {
-        if !head_sent && let Some(envelope) = &finished.envelope {
-            ledger.follow(|it| it.head_sent(&envelope.initial));
-        }
-        let plain = finished
-            .envelope
-            .as_ref()
-            .map_or(0, |it| it.compression.plain);
-        let plain = if plain == 0 { message.len() } else { plain };
-        ledger.count_sent_one(plain - PREFIX_LEN, message.len() - PREFIX_LEN);
-    }
+    let sizes = ledger.as_ref().and_then(|_| sizes(&finished));
     answer::end(connection, stream, head_sent, &mut finished);
     if let Some(ledger) = ledger {
+        // One that does not fit the caller's limits is not sent.
+        if let (Some((size, wire_size)), Ok(())) = (sizes, &finished.result) {
+            if !head_sent && let Some(envelope) = &finished.envelope {
+                ledger.follow(|it| it.head_sent(&envelope.initial));
+            }
+            ledger.count_sent_one(size, wire_size);
+        }
         ledger.close_answered(&finished);
         Ledger::give_back(ledger);
     }
     finished.end();
+}
+
+/// The bytes of a response's one message, before and after it was compressed.
+#[cold]
+fn sizes(finished: &Finished) -> Option<(usize, usize)> {
+    let wire_size = finished.message.as_ref()?.len() - PREFIX_LEN;
+    let envelope = finished.envelope.as_ref();
+    let size = match envelope.map_or(0, |envelope| envelope.compression.plain) {
+        0 => wire_size,
+        plain => plain - PREFIX_LEN,
+    };
+    Some((size, wire_size))
 }
 
 /// For a connection whose task runs, so that there is a runtime.

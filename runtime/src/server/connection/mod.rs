@@ -148,10 +148,12 @@ impl ServerConnection {
         };
         if !running.head_sent && (outgoing.head.is_some() || !outgoing.chunks.is_empty()) {
             let head = outgoing.head.unwrap_or_default();
-            if let Some(ledger) = &running.ledger {
+            running.head_sent = answer::send_head(connection, stream, outgoing.coding, &head);
+            if running.head_sent
+                && let Some(ledger) = &running.ledger
+            {
                 ledger.follow(|it| it.head_sent(&head));
             }
-            running.head_sent = answer::send_head(connection, stream, outgoing.coding, &head);
             if !running.head_sent {
                 self.stop(stream, answer::head_too_large);
                 let failed = Finished::failed(answer::head_too_large());

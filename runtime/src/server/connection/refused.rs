@@ -1,7 +1,10 @@
 //! Calls that get no handler: how they are answered, and that observers hear of them. It
 //! must never begin one.
 
+use std::time::Duration;
+
 use super::ServerConnection;
+use crate::clock;
 use crate::code::Code;
 use crate::method::Method;
 use crate::observe::ended_call::RefusedCall;
@@ -39,7 +42,8 @@ impl ServerConnection {
             let router = &self.shared.router;
             let route = router.find(path).ok();
             let method = route.map(|route| router.route(route).method);
-            self.tell_refused(&String::from_utf8_lossy(path), method, status);
+            let path = String::from_utf8_lossy(path);
+            self.tell_refused(&path, method, status, Duration::ZERO);
         }
     }
 
@@ -47,14 +51,16 @@ impl ServerConnection {
     pub(super) fn tell_unbegun(&self, request: &Request, status: &Status) {
         if !self.observers.is_empty() {
             let method = self.shared.router.route(request.route).method;
-            self.tell_refused(method.path(), Some(method), status);
+            let elapsed = clock::now().saturating_duration_since(request.began);
+            self.tell_refused(method.path(), Some(method), status, elapsed);
         }
     }
 
-    fn tell_refused(&self, path: &str, method: Option<Method>, status: &Status) {
+    fn tell_refused(&self, path: &str, method: Option<Method>, status: &Status, elapsed: Duration) {
         let call = RefusedCall {
             path,
             method,
+            elapsed,
             peer: &self.peer.address,
             status,
         };

@@ -78,6 +78,7 @@ impl ServerConnection {
         let request = Request {
             stream,
             route,
+            began: now,
             deadline: deadline.map(Deadline::instant),
             envelope,
         };

@@ -174,17 +174,17 @@ impl ClientConnection {
         }
         let mut fields = connection.take_fields();
         let (path, encoding) = (open.method.path(), open.options.compression);
-        let metadata = &open.options.metadata;
+        let followed = open.state.ledger().and_then(|ledger| {
+            let (own, number) = (&open.options.metadata, open.attempt.number);
+            ledger.attempt_metadata(own, number)
+        });
+        let metadata = followed.as_ref().unwrap_or(&open.options.metadata);
         self.identity
             .template
             .write(path, timeout, encoding, metadata, &mut fields);
         if open.attempt.number > 0 {
             let number = open.attempt.number.to_string();
             fields.push(b"grpc-previous-rpc-attempts", number.as_bytes());
-        }
-        if let Some(ledger) = open.state.ledger() {
-            let metadata = ledger.attempt_metadata(open.attempt.number);
-            metadata.for_each_wire(|name, value| fields.push(name, value));
         }
         if fields.size() > HEAD_UNASKED && !connection.is_established() {
             connection.recycle(fields);
