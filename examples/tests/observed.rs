@@ -265,9 +265,7 @@ async fn observed_counts_each_call_once_and_a_collector_is_sent_the_same() {
     let (counts, errors) = (printed(&run.output), run.errors);
 
     let names: BTreeSet<_> = counts.keys().map(|(name, _)| name.as_str()).collect();
-    let of_a66 = Instrument::ALL
-        .into_iter()
-        .filter(|it| it.is_on_by_default());
+    let of_a66 = Instrument::all().filter(|it| it.is_on_by_default());
     assert_eq!(names, of_a66.map(Instrument::name).collect());
 
     // To their caller, calls end as they were meant to.

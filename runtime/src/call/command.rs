@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Parting};
 use super::queue::{QueueSender, WakeUp};
 use crate::status::Status;
 use crate::transport::http2::connection::Connection;
@@ -64,6 +64,18 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Whether what it gives is sent, and nothing else happens.
+    #[inline]
+    pub(crate) fn answers(&self) -> bool {
+        self.parting() == Parting::Answers
+    }
+
+    #[inline]
+    pub(crate) fn parting(&self) -> Parting {
+        let envelope = self.envelope.as_ref();
+        envelope.map_or(Parting::Answers, |envelope| envelope.parting)
+    }
+
     pub(crate) fn failed(status: Status) -> Self {
         Self {
             result: Err(status),

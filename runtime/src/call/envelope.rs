@@ -43,8 +43,23 @@ pub(crate) struct Envelope {
     pub(crate) extensions: Extensions,
     /// What the handler reports of the server's load, once it has begun to.
     pub(crate) load: Option<Box<LoadReport>>,
+    pub(crate) parting: Parting,
     /// Somebody waits for it to come back from the handler, even if that panics.
     pub(crate) is_lent: bool,
+}
+
+/// What becomes of the call's stream and connection when its handler is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// The handler's word is sent, and that is all.
+    #[default]
+    Answers,
+    /// The stream is reset with this code in place of an answer.
+    Resets(u32),
+    /// The answer is sent, and the connection takes no more calls.
+    Drains,
+    /// The connection ends without an answer.
+    Cuts,
 }
 
 /// How the messages of one call are compressed.
@@ -127,6 +142,7 @@ impl Envelope {
         self.compression = CallCompression::default();
         self.extensions = Extensions::default();
         self.load = None;
+        self.parting = Parting::Answers;
         self.is_lent = false;
         spare::with(&SPARE, |spare| {
             if spare.len() < KEPT {

@@ -115,7 +115,6 @@ impl Ledger {
         if let Some(last) = Arc::get_mut(&mut ledger) {
             last.finish();
             last.observers = Observers::default();
-            last.end = Mutex::default();
             spare::with(&SPARE, |spare| {
                 if spare.len() < KEPT {
                     spare.push(ledger);
@@ -134,6 +133,15 @@ impl Ledger {
             let status = why.unwrap_or_else(|| Status::new(Code::Cancelled, text));
             self.close(&Metadata::new(), Err(&status));
         }
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (end.peer, end.broken_off) = (None, None);
+        if std::mem::take(&mut self.is_followed) {
+            self.drop_followers();
+        }
+    }
+
+    #[cold]
+    fn drop_followers(&mut self) {
         let followers = self.followers.get_mut();
         for follower in std::mem::take(followers.unwrap_or_else(PoisonError::into_inner)).all {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(follower)));

@@ -9,6 +9,7 @@ use super::options::OPTIONS;
 
 /// Tried beside the table.
 const ELSEWHERE: &[&str] = &[
+    "Context::reset_stream",
     "Server::shutdown",
     "TestContext::timeout",
     "Token::expires_in",

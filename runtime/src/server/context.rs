@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::over::{Ending, Over};
-use crate::call::envelope::Envelope;
+use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
 use crate::call::load_report::LoadReport;
 use crate::call::state::CallState;
@@ -322,6 +322,40 @@ impl Context {
     /// ```
     pub fn load(&mut self) -> &mut LoadReport {
         self.envelope.load.get_or_insert_default()
+    }
+
+    /// Has the call end without an answer: once the handler is done, its stream is reset
+    /// with this error code of HTTP/2 (RFC 9113 section 7), and what the handler gave is not
+    /// sent; what a stream has sent is. For tests of clients, which
+    /// have to bear it, and for proxies that pass on what happened to them. Of this,
+    /// [`drain_connection`](Self::drain_connection) and
+    /// [`cut_connection`](Self::cut_connection) the last one holds.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Context, Status};
+    /// const REFUSED_STREAM: u32 = 7;
+    ///
+    /// fn refuse(context: &mut Context) -> Result<String, Status> {
+    ///     context.reset_stream(REFUSED_STREAM);
+    ///     // Observers and interceptors hear of this.
+    ///     Err(Status::unavailable("the stream was reset"))
+    /// }
+    /// ```
+    pub fn reset_stream(&mut self, code: u32) {
+        self.envelope.parting = Parting::Resets(code);
+    }
+
+    /// Has the call's connection take no more calls once the handler is done: its answer is
+    /// sent, GOAWAY goes out, and the connection's other calls come to their ends, as at
+    /// [`max_connection_age`](crate::ServerBuilder::max_connection_age).
+    pub fn drain_connection(&mut self) {
+        self.envelope.parting = Parting::Drains;
+    }
+
+    /// Ends the call's connection once the handler is done, without an answer and without
+    /// GOAWAY, after what has been sent: all calls on it are lost. For tests of clients.
+    pub fn cut_connection(&mut self) {
+        self.envelope.parting = Parting::Cuts;
     }
 
     /// Whether the request came [compressed](Compression), where it is one

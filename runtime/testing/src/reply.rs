@@ -32,6 +32,8 @@ pub struct Reply {
     pub(crate) trailing: Metadata,
     /// The answer begins after so many requests.
     pub(crate) after: usize,
+    /// The connection takes no more calls behind it.
+    pub(crate) is_last: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +42,9 @@ pub(crate) enum Step {
     Delay(Duration),
     Fail(Status),
     Hang,
+    /// With this error code of HTTP/2.
+    Reset(u32),
+    Cut,
 }
 
 impl Reply {
@@ -51,6 +56,7 @@ impl Reply {
             initial: Metadata::new(),
             trailing: Metadata::new(),
             after: usize::MAX,
+            is_last: false,
         }
     }
 
@@ -87,6 +93,27 @@ impl Reply {
         Self::empty().then_hang()
     }
 
+    /// No answer: the stream is reset, with this error code of HTTP/2 (RFC 9113 section 7).
+    ///
+    /// ```
+    /// use grpc_testing::{Reply, Script};
+    ///
+    /// // A server that did not look at the call, as the client's transparent retries want it.
+    /// const REFUSED_STREAM: u32 = 7;
+    /// let script = Script::new()
+    ///     .on("/shop.Orders/Get", Reply::reset(REFUSED_STREAM))
+    ///     .on("/shop.Orders/Get", Reply::message(&"a book".to_owned()));
+    /// # drop(script);
+    /// ```
+    pub fn reset(code: u32) -> Self {
+        Self::empty().then_reset(code)
+    }
+
+    /// No answer: the connection is cut, with all calls on it.
+    pub fn cut() -> Self {
+        Self::empty().then_cut()
+    }
+
     /// Then a message.
     #[must_use]
     pub fn then_message(self, message: &impl Message) -> Self {
@@ -115,6 +142,37 @@ impl Reply {
     #[must_use]
     pub fn then_hang(self) -> Self {
         self.then(Step::Hang)
+    }
+
+    /// Then a reset of the stream in place of a status, with this error code of HTTP/2
+    /// (RFC 9113 section 7). What comes after it in the reply is left out.
+    #[must_use]
+    pub fn then_reset(self, code: u32) -> Self {
+        self.then(Step::Reset(code))
+    }
+
+    /// Then the end of the connection, and of all calls on it, in place of a status and
+    /// without GOAWAY: what has been sent arrives. What comes after it in the reply is left
+    /// out.
+    ///
+    /// ```
+    /// use grpc_testing::Reply;
+    ///
+    /// // A stream that breaks off before its trailers.
+    /// let reply = Reply::message(&"one".to_owned()).then_cut();
+    /// # drop(reply);
+    /// ```
+    #[must_use]
+    pub fn then_cut(self) -> Self {
+        self.then(Step::Cut)
+    }
+
+    /// The connection takes no more calls: GOAWAY goes out behind the reply, and the calls that
+    /// run come to their ends. It is for replies that end with a status.
+    #[must_use]
+    pub fn go_away(mut self) -> Self {
+        self.is_last = true;
+        self
     }
 
     /// A pause before anything else, in tokio's time.

@@ -227,7 +227,22 @@ async fn answer(
         }
         Ok(())
     };
-    alongside(speak(reply.steps, replies), listen).await
+    if reply.is_last {
+        context.drain_connection();
+    }
+    let break_off = alongside(speak(reply.steps, replies), listen).await?;
+    let Some(step) = break_off else {
+        return Ok(());
+    };
+    let text = if let Step::Reset(code) = step {
+        context.reset_stream(code);
+        "the script resets the stream"
+    } else {
+        context.cut_connection();
+        "the script cuts the connection"
+    };
+    // The record has it, and no client.
+    Err(Status::unavailable(text))
 }
 
 /// Records one request; `false` if there are no more.
@@ -241,23 +256,25 @@ async fn read(requests: &mut Receiver<Raw>, call: &RecordedCall) -> Result<bool,
     Ok(is_there)
 }
 
-async fn speak(steps: Vec<Step>, replies: &mut Sender<Raw>) -> Result<(), Status> {
+/// Says all there is; the step by which the answer breaks off, if it does.
+async fn speak(steps: Vec<Step>, replies: &mut Sender<Raw>) -> Result<Option<Step>, Status> {
     for step in steps {
         match step {
             Step::Message(message) => replies.send(Raw(message)).await?,
             Step::Delay(delay) => tokio::time::sleep(delay).await,
             Step::Fail(status) => return Err(status),
             Step::Hang => pending().await,
+            Step::Reset(_) | Step::Cut => return Ok(Some(step)),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Runs both until `first` has ended, or either failed.
-async fn alongside<E>(
-    first: impl Future<Output = Result<(), E>>,
+async fn alongside<T, E>(
+    first: impl Future<Output = Result<T, E>>,
     second: impl Future<Output = Result<(), E>>,
-) -> Result<(), E> {
+) -> Result<T, E> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     let mut second_runs = true;
     poll_fn(|cx| {

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use grpc_runtime::{
-    BidiStreamingCall, Channel, ClientStreamingCall, Code, Metadata, Method, ServerStreamingCall,
-    Status, UnaryCall,
+    BidiStreamingCall, Channel, ChannelCredentials, ClientStreamingCall, Code, Context, Metadata,
+    Method, Server, ServerStreamingCall, Service, Status, UnaryCall,
 };
-use grpc_testing::{Reply, Script, no_leftovers};
+use grpc_testing::{Network, Reply, Script, no_leftovers};
 use tokio::time::Instant;
 
 const GET: Method = Method::unary("/shop.Orders/Get");
@@ -287,4 +287,133 @@ async fn a_script_begins_a_conversation_that_the_client_does_not() {
 #[should_panic(expected = "path is /service/method")]
 fn a_path_that_is_none_is_a_mistake_of_the_test() {
     let _ = Script::new().on("/shop.Orders", Reply::empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_reset_with_the_code_that_is_said() {
+    // RFC 9113 section 7, and what gRPC makes of it.
+    for (code, expected) in [
+        (2, Code::Internal),
+        (8, Code::Cancelled),
+        (11, Code::ResourceExhausted),
+        // None that the document knows.
+        (u32::MAX, Code::Internal),
+        (0, Code::Internal),
+    ] {
+        let script = Script::new()
+            .on(GET.path(), Reply::reset(code))
+            .on(GET.path(), Reply::message(&text("a book")));
+        let channel = over(&script);
+        let status = get(&channel, "1").await.unwrap_err();
+        assert_eq!(status.code(), expected, "{status}");
+        // The connection is none the worse.
+        assert_eq!(get(&channel, "2").await.unwrap(), "a book");
+        assert_eq!(script.calls()[0].code(), Some(Code::Unavailable));
+        no_leftovers(&script, SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_no_server_looked_at_is_made_again() {
+    const REFUSED_STREAM: u32 = 7;
+    let script = Script::new()
+        .on(GET.path(), Reply::reset(REFUSED_STREAM))
+        .on(GET.path(), Reply::message(&text("a book")));
+    let channel = over(&script);
+    assert_eq!(get(&channel, "1").await.unwrap(), "a book");
+    assert_eq!(script.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_break_off_before_its_trailers() {
+    for (ending, code) in [
+        (Reply::message(&text("one")).then_reset(2), Code::Internal),
+        (Reply::message(&text("one")).then_cut(), Code::Unavailable),
+    ] {
+        let script = Script::new().on(LIST.path(), ending);
+        let channel = over(&script);
+        let list = ServerStreamingCall::<String>::new(&channel, LIST, &text("all"));
+        let mut replies = list.start();
+        assert_eq!(replies.next().await.unwrap().unwrap(), "one");
+        assert_eq!(replies.next().await.unwrap_err().code(), code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_be_drained_or_cut_by_a_reply() {
+    let network = Network::new(7);
+    let script = Script::new()
+        .on(GET.path(), Reply::message(&text("first")).go_away())
+        .on(GET.path(), Reply::message(&text("second")))
+        .on(GET.path(), Reply::cut())
+        .on(GET.path(), Reply::message(&text("third")))
+        .on(LIST.path(), Reply::message(&text("one")).then_hang());
+    let host = network.bind("shop", script.server()).await.unwrap();
+    let link = network.link("client", "shop");
+    let channel = Channel::builder("passthrough:///shop").unwrap();
+    let channel = channel.connector(network.connector("client"));
+    let channel = channel.build(ChannelCredentials::insecure()).unwrap();
+    assert_eq!(get(&channel, "1").await.unwrap(), "first");
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(link.connections(), 0, "it was drained");
+    assert_eq!(get(&channel, "2").await.unwrap(), "second");
+    assert_eq!(link.connections_made(), 2);
+
+    // All calls of a connection are lost with it.
+    let list = ServerStreamingCall::<String>::new(&channel, LIST, &text("all"));
+    let mut replies = list.start();
+    assert_eq!(replies.next().await.unwrap().unwrap(), "one");
+    let status = get(&channel, "3").await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert_eq!(replies.next().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(get(&channel, "4").await.unwrap(), "third");
+    assert_eq!(link.connections_made(), 3);
+    drop(channel);
+    drop(host);
+    no_leftovers(&network, 5 * SECOND).await;
+}
+
+/// Does with its connection what the request says.
+struct Parts;
+
+impl Parts {
+    #[expect(clippy::unused_async, reason = "a handler is")]
+    async fn get(&self, order: String, context: &mut Context) -> Result<String, Status> {
+        match order.as_str() {
+            "reset" => context.reset_stream(8),
+            "drain" => context.drain_connection(),
+            "cut" => context.cut_connection(),
+            _ => {}
+        }
+        Ok(order)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unary_handler_may_part_with_its_stream_and_its_connection() {
+    let network = Network::new(7);
+    let service = Service::builder("shop.Orders", std::sync::Arc::new(Parts));
+    let server = Server::builder().add_service(service.unary(GET, Parts::get).build());
+    let host = network.bind("shop", server).await.unwrap();
+    let link = network.link("client", "shop");
+    let channel = Channel::builder("passthrough:///shop").unwrap();
+    let channel = channel.connector(network.connector("client"));
+    let channel = channel.build(ChannelCredentials::insecure()).unwrap();
+    for (order, expected, made) in [
+        ("stay", Ok("stay"), 1),
+        ("reset", Err(Code::Cancelled), 1),
+        ("drain", Ok("drain"), 1),
+        ("stay", Ok("stay"), 2),
+        ("cut", Err(Code::Unavailable), 2),
+        ("stay", Ok("stay"), 3),
+    ] {
+        let answer = get(&channel, order).await;
+        let answer = answer.as_deref().map_err(Status::code);
+        assert_eq!(answer, expected, "{order}");
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(link.connections_made(), made, "{order}");
+    }
+    drop(channel);
+    drop(host);
+    no_leftovers(&network, 5 * SECOND).await;
 }

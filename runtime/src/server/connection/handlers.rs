@@ -125,7 +125,7 @@ impl ServerConnection {
         handler::end_turn(running.ledger.as_deref(), &begun);
         match begun {
             // A unary response, so nobody else knows of the call.
-            Begun::Finished(finished) if running.state.is_none() => {
+            Begun::Finished(finished) if running.state.is_none() && finished.answers() => {
                 end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
                     self.calls.insert(stream, Stage::Ending, request.deadline);

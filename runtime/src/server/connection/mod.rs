@@ -26,7 +26,9 @@ use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
+use crate::call::envelope::Parting;
 use crate::call::gather::stalled;
+use crate::call::ledger::Ledger;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
@@ -187,7 +189,45 @@ impl ServerConnection {
                 (running.head_sent, running.ledger)
             }
         };
-        end(connection, stream, head_sent, finished, ledger);
+        if finished.answers() {
+            return end(connection, stream, head_sent, finished, ledger);
+        }
+        self.part(connection, stream, head_sent, finished, ledger);
+    }
+
+    /// The handler wants more, or less, than an answer.
+    #[cold]
+    fn part(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        head_sent: bool,
+        finished: Finished,
+        ledger: Option<Arc<Ledger>>,
+    ) {
+        match finished.parting() {
+            Parting::Answers => return end(connection, stream, head_sent, finished, ledger),
+            Parting::Drains => {
+                end(connection, stream, head_sent, finished, ledger);
+                return connection.drain(clock::now());
+            }
+            Parting::Resets(code) => {
+                self.calls.remove(stream);
+                connection.reset(stream, ErrorCode(code));
+            }
+            Parting::Cuts => {
+                self.calls.remove(stream);
+                for other in self.calls.streams() {
+                    self.remove(other, cancelled);
+                }
+                connection.cut();
+            }
+        }
+        if let Some(ledger) = ledger {
+            ledger.close_answered(&finished);
+            Ledger::give_back(ledger);
+        }
+        finished.end();
     }
 
     /// Ends a call's handler and leaves the call its place.

@@ -388,6 +388,14 @@ impl Connection {
         self.go_away(self.last_peer_stream, error.code, error.reason);
     }
 
+    /// Ends the connection once all is written that there is, and tells the peer nothing.
+    pub(crate) fn cut(&mut self) {
+        self.drain = Drain::Final;
+        self.streams.clear();
+        self.ready.clear();
+        self.events.clear();
+    }
+
     /// Nothing is open, nothing will be, and all is written.
     pub(crate) fn is_finished(&self) -> bool {
         (self.drain == Drain::Final || self.peer_going_away)
