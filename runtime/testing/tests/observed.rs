@@ -126,7 +126,11 @@ async fn obey(order: &str) -> Result<(), Status> {
     }
 }
 
-async fn get(_: &Obeys, order: String, _context: &mut Context) -> Result<String, Status> {
+async fn get(_: &Obeys, order: String, context: &mut Context) -> Result<String, Status> {
+    if order == "reset" {
+        context.reset_stream(2);
+        return Err(Status::aborted("by a reset"));
+    }
     obey(&order).await?;
     Ok("a book".repeat(if order == "much" { LIMIT } else { 1 }))
 }
@@ -193,7 +197,7 @@ type Heard = (Code, Option<(&'static str, Code)>);
 /// One call of a kind, what its caller saw, and what is heard of it where nothing breaks.
 async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
     use Code::{
-        Cancelled, DeadlineExceeded, Internal, NotFound, Ok as Fine, ResourceExhausted,
+        Aborted, Cancelled, DeadlineExceeded, Internal, NotFound, Ok as Fine, ResourceExhausted,
         Unimplemented,
     };
     let ended = |code| Some(("ended", code));
@@ -262,6 +266,7 @@ async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
             converse(channel, "wait", None).await,
             (DeadlineExceeded, ended(DeadlineExceeded)),
         ),
+        18 => (code(plain("reset").await), (Internal, ended(Aborted))),
         _ => (
             converse(channel, "wait", Some(20 * MS)).await,
             (Cancelled, ended(Cancelled)),
@@ -269,7 +274,7 @@ async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
     }
 }
 
-const KINDS: u64 = 19;
+const KINDS: u64 = 20;
 
 /// A server without an interceptor, to which each connection is a pipe.
 #[derive(Clone)]
