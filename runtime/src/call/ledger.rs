@@ -183,11 +183,7 @@ impl Ledger {
     /// This side has given a message of `size` bytes to be sent.
     pub(crate) fn count_sent(&self, size: usize, wire_size: usize) {
         let number = self.sent.add(wire_size);
-        let message = ObservedMessage {
-            number,
-            size,
-            wire_size,
-        };
+        let message = ObservedMessage::new(number, size, wire_size);
         self.follow(|it| it.message_sent(&message));
     }
 
@@ -195,33 +191,21 @@ impl Ledger {
     /// it may have been counted before.
     pub(crate) fn count_sent_one(&self, size: usize, wire_size: usize) {
         self.sent.set_one(wire_size);
-        let message = ObservedMessage {
-            number: 0,
-            size,
-            wire_size,
-        };
+        let message = ObservedMessage::new(0, size, wire_size);
         self.follow(|it| it.message_sent(&message));
     }
 
     /// This side has taken a message.
     pub(crate) fn count_received(&self, size: usize, wire_size: usize) {
         let number = self.received.add(wire_size);
-        let message = ObservedMessage {
-            number,
-            size,
-            wire_size,
-        };
+        let message = ObservedMessage::new(number, size, wire_size);
         self.follow(|it| it.message_received(&message));
     }
 
     /// As [`count_sent_one`](Self::count_sent_one), of one that was taken.
     pub(crate) fn count_received_one(&self, size: usize, wire_size: usize) {
         self.received.set_one(wire_size);
-        let message = ObservedMessage {
-            number: 0,
-            size,
-            wire_size,
-        };
+        let message = ObservedMessage::new(0, size, wire_size);
         self.follow(|it| it.message_received(&message));
     }
 

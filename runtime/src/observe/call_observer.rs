@@ -92,12 +92,20 @@ pub trait CallObserver: Send + 'static {
 /// A message of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObservedMessage {
-    pub(crate) number: u64,
-    pub(crate) size: usize,
-    pub(crate) wire_size: usize,
+    number: u64,
+    size: usize,
+    wire_size: usize,
 }
 
 impl ObservedMessage {
+    pub(crate) fn new(number: u64, size: usize, wire_size: usize) -> Self {
+        Self {
+            number,
+            size,
+            wire_size,
+        }
+    }
+
     /// Its place among the messages that went its way, from 0.
     pub fn number(&self) -> u64 {
         self.number

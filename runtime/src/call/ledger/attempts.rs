@@ -116,6 +116,21 @@ impl Ledger {
         }
     }
 
+    /// No server has looked at an attempt, and it is made anew: one that never had a stream goes
+    /// on as the same.
+    #[cold]
+    pub(crate) fn repeat_attempt(&self, previous: u8, status: &Status, now: Instant) {
+        let attempt = self
+            .end()
+            .attempts
+            .get_mut(previous)
+            .map(|it| it.has_stream);
+        if attempt == Some(true) {
+            self.end_attempt(previous, status, now);
+            self.begin_attempt(previous, Reason::Transparent, now);
+        }
+    }
+
     fn tell_attempt(
         &self,
         attempt: &LiveAttempt,

@@ -116,3 +116,18 @@ fn ledger_is_open(ledger: &Ledger) {
     let end = ledger.end();
     assert!(!end.told && !end.is_observed && end.peer.is_none() && end.listeners.is_empty());
 }
+
+#[test]
+fn an_attempt_that_never_had_a_stream_is_not_made_anew() {
+    let hears = Hears::default();
+    let (ledger, now) = (begin(&hears), clock::now());
+    let status = Status::unavailable("not looked at");
+    ledger.begin_attempt(0, Reason::First, now);
+    ledger.repeat_attempt(0, &status, now);
+    assert_eq!(hears.take(), ["begun", "attempt"]);
+    ledger.attempt_goes_to(0, Some(&PeerAddress::InProcess), now);
+    ledger.repeat_attempt(0, &status, now);
+    assert_eq!(hears.take(), ["attempt ended", "attempt"]);
+    ledger.close(&Metadata::new(), Ok(&Metadata::new()));
+    assert_eq!(hears.take(), ["attempt ended", "ended"]);
+}

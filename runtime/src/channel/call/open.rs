@@ -311,12 +311,11 @@ impl Open {
     }
 
     /// Observers hear that no server has looked at the attempt, and that another one takes
-    /// its place.
+    /// its place, if it had a stream.
     pub(crate) fn tell_unprocessed(&self, now: Instant) {
         if let Some(ledger) = self.state.ledger() {
             let status = reset::status_of(ResetCause::Unprocessed);
-            ledger.end_attempt(self.attempt.number, &status, now);
-            self.tell_begun(Reason::Transparent, now);
+            ledger.repeat_attempt(self.attempt.number, &status, now);
         }
     }
 

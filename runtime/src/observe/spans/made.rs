@@ -9,15 +9,16 @@ use crate::framing::Side;
 use crate::method::Method;
 use crate::observe::begun_call::BegunCall;
 
-macro_rules! of_server {
-    ($level:expr, $call:expr) => {
+/// What the spans of both sides have: `$parent` comes ahead of it, `$fields` behind.
+macro_rules! of_call {
+    ($target:expr, ($($parent:tt)*), $level:expr, $kind:expr, $call:expr, ($($fields:tt)*)) => {
         span!(
-            target: SERVER,
-            parent: None,
+            target: $target,
+            $($parent)*
             $level,
             "grpc.call",
             otel.name = full_name($call.method()),
-            otel.kind = "server",
+            otel.kind = $kind,
             otel.status_code = Empty,
             otel.status_description = Empty,
             rpc.system = "grpc",
@@ -26,28 +27,29 @@ macro_rules! of_server {
             rpc.grpc.status_code = Empty,
             network.peer.address = Empty,
             network.peer.port = Empty,
+            $($fields)*
         )
+    };
+}
+
+macro_rules! of_server {
+    ($level:expr, $call:expr) => {
+        of_call!(SERVER, (parent: None,), $level, "server", $call, ())
     };
 }
 
 macro_rules! of_client {
     ($level:expr, $call:expr) => {
-        span!(
-            target: CLIENT,
+        of_call!(
+            CLIENT,
+            (),
             $level,
-            "grpc.call",
-            otel.name = full_name($call.method()),
-            otel.kind = "client",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
-            rpc.system = "grpc",
-            rpc.service = service($call.method()),
-            rpc.method = name($call.method()),
-            rpc.grpc.status_code = Empty,
-            network.peer.address = Empty,
-            network.peer.port = Empty,
-            server.address = $call.target().map(|target| server_of(target).0),
-            server.port = $call.target().and_then(|target| server_of(target).1),
+            "client",
+            $call,
+            (
+                server.address = $call.target().map(|target| server_of(target).0),
+                server.port = $call.target().and_then(|target| server_of(target).1),
+            )
         )
     };
 }
