@@ -9,13 +9,16 @@ fn main() -> Result<(), grpc_build::Error> {
         ],
         &["proto"],
     )?;
-    let metrics = "proto/opentelemetry/proto/metrics/v1/metrics.proto";
-    let collector = "proto/opentelemetry/proto/collector/metrics/v1/metrics_service.proto";
-    let common = "proto/opentelemetry/proto/common/v1/common.proto";
-    let resource = "proto/opentelemetry/proto/resource/v1/resource.proto";
+    let otlp = [
+        "collector/metrics/v1/metrics_service",
+        "common/v1/common",
+        "metrics/v1/metrics",
+        "resource/v1/resource",
+    ]
+    .map(|file| format!("otlp/opentelemetry/proto/{file}.proto"));
     grpc_build::Config::new()
         .include_file("otlp.rs")
-        .compile(&[metrics, collector, common, resource], &["proto"])?;
+        .compile(&otlp, &["otlp".to_owned()])?;
     grpc_build::Config::new()
         .include_file("etcd.rs")
         .compile(&["etcd/kv.proto", "etcd/rpc.proto"], &["etcd"])
