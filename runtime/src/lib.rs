@@ -119,6 +119,7 @@ extern crate self as grpc_runtime;
 mod call;
 mod chance;
 mod channel;
+mod channelz;
 mod clock;
 mod code;
 pub mod codegen;
@@ -142,6 +143,7 @@ mod metadata;
 mod method;
 mod observe;
 mod server;
+mod snapshot;
 mod spare;
 mod status;
 mod stub;
@@ -155,15 +157,16 @@ pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
-    ChannelError, ClientInterceptor, ConfigSelector, ConnectivityState, Connector, Control,
-    Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall,
-    OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved,
-    Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig, ServiceConfigBuilder,
-    ServiceConfigError, StateWatch, Subchannel, SubchannelState, SuccessRateEjection, Target,
-    TargetError, Ticket, Updates, WeightedRoundRobin,
+    ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector, ConnectivityState, Connector,
+    Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
+    OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
+    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
+    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelSnapshot,
+    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
+pub use channelz::ChannelzRegistry;
 pub use code::Code;
 pub use credentials::{
     AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
@@ -189,8 +192,10 @@ pub use observe::observer::Observer;
 pub use observe::spans::{Propagator, Spans};
 pub use server::{
     BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
-    ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
+    ServerInterceptor, ServerSnapshot, Service, ServiceBuilder, ShutdownReport, TestContext,
 };
+pub use snapshot::call_counts::CallCounts;
+pub use snapshot::socket::SocketSnapshot;
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,

@@ -11,6 +11,7 @@ use super::error::ServerError;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
 use super::listener::{BoundSocket, ListenAddress, Listener};
+use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{Defaults, Router};
 use super::running::Server;
 use super::service::Service;
@@ -18,6 +19,7 @@ use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::observe::observer::{Observer, Observers};
+use crate::snapshot::entries::Registries;
 use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
@@ -36,6 +38,7 @@ pub struct ServerBuilder {
     memory_limit: usize,
     guards: Guards,
     observers: Observers,
+    registries: Registries<ServerSnapshot>,
     needs_address: bool,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
@@ -52,6 +55,7 @@ impl Default for ServerBuilder {
             memory_limit: MEMORY_LIMIT,
             guards: Guards::default(),
             observers: Observers::default(),
+            registries: Registries::default(),
             needs_address: true,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
@@ -337,6 +341,11 @@ impl ServerBuilder {
         Ok(())
     }
 
+    /// Where the server is shown.
+    pub(crate) fn registries(&mut self) -> &mut Registries<ServerSnapshot> {
+        &mut self.registries
+    }
+
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let shared = ServerShared {
@@ -347,7 +356,10 @@ impl ServerBuilder {
             chance: Chance::default(),
             calls_cut: AtomicUsize::new(0),
             observers: self.observers,
+            record: ServerRecord::new(),
         };
-        Ok((Arc::new(shared), self.http2))
+        let shared = Arc::new(shared);
+        self.registries.enter(&shared);
+        Ok((shared, self.http2))
     }
 }

@@ -26,6 +26,8 @@ use crate::credentials::ServerSecurity;
 use crate::framing::Side;
 use crate::observe::connection::ConnectionStep;
 use crate::observe::observation::{self, FailedStep, Observation};
+use crate::snapshot::socket::SocketRecord;
+use crate::snapshot::sockets::Socket;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
@@ -184,9 +186,10 @@ pub(crate) fn serve_connection(
     let mut connection = Connection::new(Role::Server, http2, begun);
     connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
-    let (address, is_encrypted) = (Some(peer.address.clone()), io.is_encrypted());
-    let side = Side::Server;
-    let observation = Observation::begin(&shared.observers, side, address, is_encrypted, begun);
-    let calls = ServerConnection::new(shared, peer, observation, clock::now());
+    let (side, address) = (Side::Server, Some(peer.address.clone()));
+    let socket = SocketRecord::new(side, address, &io, connection.counts());
+    let observation = Observation::begin(&shared.observers, &socket, begun);
+    let socket = Socket::enter(Arc::clone(&shared) as _, socket);
+    let calls = ServerConnection::new(shared, peer, observation, socket, clock::now());
     Driver::new(io, connection, calls)
 }

@@ -15,6 +15,7 @@ mod incoming;
 mod interceptor;
 mod listener;
 mod over;
+mod record;
 mod router;
 mod running;
 mod service;
@@ -36,6 +37,7 @@ pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
+pub use record::ServerSnapshot;
 pub use running::{Server, ShutdownReport};
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{

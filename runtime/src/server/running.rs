@@ -12,8 +12,10 @@ use tokio::task::AbortHandle;
 
 use super::door::Door;
 use super::listener::Listener;
+use super::record::ServerSnapshot;
 use crate::call::command::Command;
 use crate::credentials::{ServerCredentials, ServerSecurity};
+use crate::snapshot::entries::Inspected;
 use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
 
@@ -69,10 +71,11 @@ impl Server {
         listeners: Vec<(Listener, ServerSecurity)>,
     ) -> Self {
         let door = Arc::new(door);
-        let addresses = listeners
+        let addresses: Vec<String> = listeners
             .iter()
             .map(|(listener, _)| listener.local_address())
             .collect();
+        door.shared.record.listens(&addresses);
         let accepting = listeners
             .into_iter()
             .map(|(listener, security)| {
@@ -131,6 +134,29 @@ impl Server {
         if let Some(peer) = io.peer() {
             self.door.enter(io, peer, &credentials.into_security());
         }
+    }
+
+    /// What is so of the server and its connections at this moment: the data of gRPC's
+    /// channelz (gRFC A14), as plain values. No call waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder().listen("127.0.0.1:0").start().await?;
+    /// let snapshot = server.snapshot();
+    /// println!(
+    ///     "{} connections, {} calls, {} failed",
+    ///     snapshot.sockets().len(),
+    ///     snapshot.calls().started(),
+    ///     snapshot.calls().failed(),
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> ServerSnapshot {
+        self.door.shared.inspect()
     }
 
     /// Waits for as long as the server runs: until it is dropped.

@@ -14,6 +14,7 @@ mod blocking;
 mod byte_streams;
 mod call_credentials;
 mod calls;
+mod channelz;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;

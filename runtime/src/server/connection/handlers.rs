@@ -36,6 +36,9 @@ impl ServerConnection {
         now: Instant,
     ) {
         let stream = request.stream;
+        if message.is_some() {
+            connection.tally().received(1);
+        }
         let compression = &mut request.envelope.compression;
         compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
         let (sends, receives) = (compression.response, compression.request);

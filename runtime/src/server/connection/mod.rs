@@ -22,6 +22,7 @@ use super::answer;
 use super::call_count::CallCount;
 use super::calls::{Call, Calls, Request, Stage};
 use super::context::Peer;
+use super::record::{ServerRecord, ServerSnapshot};
 use super::router::Router;
 use super::turns::Turns;
 use super::weight::Watch;
@@ -37,6 +38,8 @@ use crate::clock;
 use crate::framing::{Encodings, Side};
 use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
+use crate::snapshot::entries::Inspected;
+use crate::snapshot::sockets::{HasSockets, Socket, Sockets};
 use crate::status::{Code, Status};
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::Connection;
@@ -60,6 +63,20 @@ pub(crate) struct ServerShared {
     /// Calls that a forced end of the server cut off.
     pub(crate) calls_cut: AtomicUsize,
     pub(crate) observers: Observers,
+    /// What others see of the server.
+    pub(crate) record: ServerRecord,
+}
+
+impl HasSockets for ServerShared {
+    fn sockets(&self) -> &Sockets {
+        &self.record.sockets
+    }
+}
+
+impl Inspected<ServerSnapshot> for ServerShared {
+    fn inspect(&self) -> ServerSnapshot {
+        self.record.snapshot()
+    }
 }
 
 /// The calls of one connection.
@@ -87,6 +104,8 @@ pub(crate) struct ServerConnection {
     observers: Observers,
     /// Present where there are any.
     observation: Option<Box<Observation>>,
+    /// Its place among the connections of its server.
+    _socket: Socket,
 }
 
 impl ServerConnection {
@@ -94,6 +113,7 @@ impl ServerConnection {
         shared: Arc<ServerShared>,
         peer: Peer,
         observation: Option<Box<Observation>>,
+        socket: Socket,
         now: Instant,
     ) -> Self {
         let (sender, commands) = queue();
@@ -113,6 +133,7 @@ impl ServerConnection {
             cut: None,
             observers,
             observation,
+            _socket: socket,
         }
     }
 
@@ -161,6 +182,9 @@ impl ServerConnection {
                 let failed = Finished::failed(answer::head_too_large());
                 return self.finish(connection, stream, failed);
             }
+        }
+        if outgoing.messages > 0 {
+            connection.tally().sent(outgoing.messages);
         }
         for chunk in outgoing.chunks {
             connection.send_data(stream, chunk, false);
@@ -387,6 +411,10 @@ impl Application for ServerConnection {
             }
         }
         self.sends.recycle(due);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.calls.len()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
