@@ -1,19 +1,21 @@
 //! A server before it runs: its services, addresses and limits. It must never
 //! accept a connection.
 
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::connection::ServerShared;
 use super::door::{Door, Guards};
 use super::error::ServerError;
+use super::farewell::Farewell;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
 use super::listener::{BoundSocket, ListenAddress, Listener};
 use super::router::{Defaults, Router};
-use super::running::Server;
+use super::running::{Server, ShutdownReport};
 use super::service::Service;
+use crate::call::shutdown::Shutdown;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
@@ -337,6 +339,62 @@ impl ServerBuilder {
         Ok(())
     }
 
+    /// As [`serve`](Self::serve), until `signal` says that the server is to stop:
+    /// [`shutdown_signal`](crate::shutdown_signal), say. Then it stops as
+    /// [`Server::shutdown`] does, and what that found is returned.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[cfg(feature = "signal")]
+    /// # {
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{Server, shutdown_signal};
+    ///
+    /// let grace = Duration::from_secs(20);
+    /// let report = Server::builder()
+    ///     .shutdown_notice(Duration::from_secs(5))
+    ///     .serve_until("[::]:50051", shutdown_signal(), grace)
+    ///     .await?;
+    /// for method in &report.methods {
+    ///     println!("{}: {} calls cut", method.method.path(), method.calls_cut);
+    /// }
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "serve_with_shutdown")]
+    pub async fn serve_until(
+        self,
+        address: impl AsRef<str>,
+        signal: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<ShutdownReport, ServerError> {
+        let insecure = ServerCredentials::insecure();
+        self.serve_with_until(address, insecure, signal, grace)
+            .await
+    }
+
+    /// As [`serve_until`](Self::serve_until), with connections to `address` secured as
+    /// `credentials` say.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn serve_with_until(
+        self,
+        address: impl AsRef<str>,
+        credentials: ServerCredentials,
+        signal: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<ShutdownReport, ServerError> {
+        let server = self.listen_with(address, credentials).start().await?;
+        Ok(server.shutdown_when(signal, grace).await)
+    }
+
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let shared = ServerShared {
@@ -345,7 +403,8 @@ impl ServerBuilder {
             memory: Memory::new(self.memory_limit),
             upkeep: self.upkeep,
             chance: Chance::default(),
-            calls_cut: AtomicUsize::new(0),
+            shutdown: Shutdown::default(),
+            farewell: Farewell::default(),
             observers: self.observers,
         };
         Ok((Arc::new(shared), self.http2))

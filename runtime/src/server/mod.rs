@@ -10,6 +10,7 @@ mod connections;
 mod context;
 mod door;
 mod error;
+mod farewell;
 mod handler;
 mod incoming;
 mod interceptor;
@@ -19,6 +20,8 @@ mod router;
 mod running;
 mod service;
 mod servicer;
+#[cfg(feature = "signal")]
+mod shutdown_signal;
 mod test_context;
 mod turns;
 mod unimplemented;
@@ -32,6 +35,7 @@ pub use context::Context;
 pub(crate) use context::Peer;
 pub(crate) use door::serve_connection;
 pub use error::ServerError;
+pub use farewell::MethodReport;
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
 pub use listener::BoundSocket;
@@ -41,4 +45,6 @@ pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
 };
-pub use test_context::TestContext;
+#[cfg(feature = "signal")]
+pub use shutdown_signal::shutdown_signal;
+pub use test_context::{TestContext, TestShutdown};

@@ -31,6 +31,7 @@ mod proxies;
 mod reconnecting;
 mod selecting;
 mod service_config;
+mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
 mod statuses;

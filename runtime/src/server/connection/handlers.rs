@@ -35,7 +35,7 @@ impl ServerConnection {
         message: Option<Payload>,
         now: Instant,
     ) {
-        let stream = request.stream;
+        let (stream, id) = (request.stream, request.route);
         let compression = &mut request.envelope.compression;
         compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
         let (sends, receives) = (compression.response, compression.request);
@@ -100,7 +100,7 @@ impl ServerConnection {
             let route = Arc::clone(route);
             running.waiting = Some(Box::new(Waiting { route, invocation }));
             let stage = Stage::Running(running);
-            self.calls.insert(stream, stage, request.deadline);
+            self.calls.insert(stream, id, stage, request.deadline);
             self.turns.get_or_insert_with(turns).wait(stream);
             return self.give_turns(connection);
         }
@@ -128,18 +128,21 @@ impl ServerConnection {
             Begun::Finished(finished) if running.state.is_none() && finished.answers() => {
                 end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
-                    self.calls.insert(stream, Stage::Ending, request.deadline);
+                    self.calls
+                        .insert(stream, id, Stage::Ending, request.deadline);
+                } else {
+                    self.depart(id);
                 }
             }
             Begun::Finished(finished) => {
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
             Begun::Panicked(_) => {
                 let finished = handler::panicked(route.method);
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
             Begun::Waits(future) => {
@@ -149,9 +152,9 @@ impl ServerConnection {
                 }
                 let ledger = running.ledger.clone();
                 let task = HandlerTask::new(future, self.link(stream), route.method, ledger);
-                running.task = Some(tokio::spawn(task).abort_handle());
+                running.task = Some(tokio::spawn(task));
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
             }
         }
     }
