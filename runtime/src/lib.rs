@@ -191,9 +191,9 @@ pub use observe::spans::{Propagator, Spans};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, Context, Incoming, MethodReport, Next, Outcome, Server, ServerBuilder,
-    ServerError, ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
-    TestShutdown,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, MethodLimits, MethodReport, Next,
+    Outcome, Server, ServerBuilder, ServerError, ServerInterceptor, ServerLimits, Service,
+    ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
 };
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{

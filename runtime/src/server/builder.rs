@@ -11,6 +11,7 @@ use super::error::ServerError;
 use super::farewell::Farewell;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
+use super::limits::{Admission, ServerLimits};
 use super::listener::{BoundSocket, ListenAddress, Listener};
 use super::router::{Defaults, Router};
 use super::running::{Server, ShutdownReport};
@@ -280,6 +281,28 @@ impl ServerBuilder {
         self
     }
 
+    /// What clients may do beyond what each connection bounds by itself: how many
+    /// connections and calls there are at once, how long calls may take, and what holds for
+    /// single services and methods. None of it unless set; what is set replaces what was.
+    ///
+    /// # Errors
+    /// Names that are no service and no method of the server are told when it
+    /// [starts](Self::start).
+    ///
+    /// ```
+    /// use grpc_runtime::{CallLimit, Server, ServerLimits};
+    ///
+    /// let limits = ServerLimits::new().connections(10_000).calls(CallLimit::new(1_000));
+    /// let server = Server::builder().limits(limits);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.upkeep.lifetime.max_calls = limits.calls_per_connection;
+        self.defaults.server_limits = limits;
+        self
+    }
+
     /// Needs no address: the server serves the streams that it is
     /// [given](Server::serve_stream), beside those of its addresses, if it has any.
     #[must_use]
@@ -293,7 +316,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// An address that is not one, or that the system refuses; two services of
-    /// one name; no address, unless it [needs none](Self::listen_nowhere).
+    /// one name; [limits](Self::limits) of what the server does not have; no address, unless it [needs none](Self::listen_nowhere).
     ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for
@@ -397,7 +420,10 @@ impl ServerBuilder {
 
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
+        let limits = &self.defaults.server_limits;
+        let admission = Admission::new(limits.connections, limits.connections_per_peer);
         let shared = ServerShared {
+            admission,
             router: Router::new(&self.services, &self.defaults)?,
             encodings: self.encodings,
             memory: Memory::new(self.memory_limit),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::limits::Places;
 use super::over::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
@@ -73,6 +74,9 @@ pub struct Context {
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
+    /// Left when the handler is done, where calls are limited. Those of a context that is
+    /// lent stay.
+    places: Option<Places>,
 }
 
 impl Context {
@@ -90,7 +94,13 @@ impl Context {
             peer,
             stream,
             over: Over::default(),
+            places: None,
         }
+    }
+
+    /// The call has these until it ends.
+    pub(super) fn hold(&mut self, places: Places) {
+        self.places = Some(places);
     }
 
     /// The context that the handler gets while interceptors stand around it.
@@ -107,6 +117,7 @@ impl Context {
             peer: self.peer.clone(),
             stream: self.stream.clone(),
             over: std::mem::take(&mut self.over),
+            places: None,
         }
     }
 

@@ -22,6 +22,7 @@ use super::call_count::CallCount;
 use super::calls::{Call, Calls, Request, Running, Stage};
 use super::context::Peer;
 use super::farewell::Farewell;
+use super::limits::{Admission, Admitted};
 use super::router::{RouteId, Router};
 use super::turns::Turns;
 use super::weight::Watch;
@@ -58,6 +59,8 @@ pub(crate) struct ServerShared {
     pub(crate) upkeep: UpkeepOptions,
     /// What spreads their ages.
     pub(crate) chance: Chance,
+    /// Present where the server limits how many connections it has.
+    pub(crate) admission: Option<Arc<Admission>>,
     /// What its calls hear of its end.
     pub(crate) shutdown: Shutdown,
     /// What its end finds of them.
@@ -90,6 +93,8 @@ pub(crate) struct ServerConnection {
     cut: Option<&'static str>,
     /// They hear of its calls.
     observers: Observers,
+    /// Its place among the server's connections, where these are limited.
+    pub(super) admitted: Option<Admitted>,
     /// Present where there are any.
     observation: Option<Box<Observation>>,
 }
@@ -118,6 +123,7 @@ impl ServerConnection {
             is_draining: false,
             cut: None,
             observers,
+            admitted: None,
             observation,
         }
     }

@@ -66,9 +66,14 @@ impl ServerConnection {
                 unknown
             }
         };
-        let deadline = received
-            .timeout
-            .and_then(|timeout| Deadline::after(now, timeout));
+        let mut timeout = received.timeout;
+        if let Some(bounds) = router.bounds(route) {
+            timeout = match bounds.judge(timeout) {
+                Ok(timeout) => timeout,
+                Err(status) => return self.refuse_head(connection, stream, fields, status),
+            };
+        }
+        let deadline = timeout.and_then(|timeout| Deadline::after(now, timeout));
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
             return self.refuse_head(connection, stream, fields, expired());
         }
