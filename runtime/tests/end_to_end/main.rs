@@ -24,6 +24,7 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod limits;
 mod observers;
 mod options;
 mod outlier;
