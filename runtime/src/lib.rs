@@ -19,6 +19,7 @@
 //! | `jwt` | `CallCredentials::service_account`: tokens of Google's service accounts | off |
 //! | `ring-hash` | the policies `RingHash` and `RandomSubsetting` | off |
 //! | `service-config` | `ServiceConfig::from_json` | off |
+//! | `signal` | `shutdown_signal`: SIGTERM and Ctrl-C for `ServerBuilder::serve_until` | off |
 //! | `tls` | TLS for channels and servers, by rustls | off |
 //! | `tracing` | `Spans` and `AccessLog::traced`: calls and connections for the crate tracing | off |
 //! | `zstd` | the encoding zstd | off |
@@ -190,9 +191,12 @@ pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Refus
 pub use observe::observer::Observer;
 #[cfg(feature = "tracing")]
 pub use observe::spans::{Propagator, Spans};
+#[cfg(feature = "signal")]
+pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
-    ServerInterceptor, ServerSnapshot, Service, ServiceBuilder, ShutdownReport, TestContext,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, MethodLimits, MethodReport, Next,
+    Outcome, Server, ServerBuilder, ServerError, ServerInterceptor, ServerLimits, ServerSnapshot,
+    Service, ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
 };
 pub use snapshot::call_counts::CallCounts;
 pub use snapshot::socket::SocketSnapshot;

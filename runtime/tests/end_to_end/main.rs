@@ -25,6 +25,7 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod limits;
 mod observers;
 mod options;
 mod outlier;
@@ -32,6 +33,7 @@ mod proxies;
 mod reconnecting;
 mod selecting;
 mod service_config;
+mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
 mod statuses;

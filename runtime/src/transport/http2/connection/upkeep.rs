@@ -61,7 +61,7 @@ impl Connection {
         if let Some(upkeep) = &mut self.upkeep
             && let Some(lifetime) = &mut upkeep.lifetime
         {
-            // A client counts with the first, a server with the second.
+            // A client counts with the first, a server with the second; each by twos.
             let calls = self.next_stream.wrapping_add(self.last_peer_stream);
             lifetime.rest(!self.streams.is_empty(), calls, now);
         }
