@@ -169,7 +169,11 @@ pub use credentials::{
     AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
 };
 #[cfg(feature = "tls")]
-pub use credentials::{ClientTls, CredentialsError, ServerTls};
+pub use credentials::{
+    CertificateFiles, CertificateReload, CertificateSource, Certificates, CertificatesBuilder,
+    ClientTls, CredentialsError, ServerTls, SourcedClientTls, SourcedServerTls,
+    WatchedCertificates,
+};
 pub use deadline::Deadline;
 pub use framing::Side;
 pub use framing::encoding::Compression;

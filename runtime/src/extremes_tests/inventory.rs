@@ -9,6 +9,7 @@ use super::options::OPTIONS;
 
 /// Tried beside the table.
 const ELSEWHERE: &[&str] = &[
+    "CertificateFiles::reload_every",
     "Context::reset_stream",
     "Server::shutdown",
     "TestContext::timeout",

@@ -114,10 +114,14 @@ impl Door {
             }
             #[cfg(feature = "tls")]
             ServerSecurity::Tls(config) => {
-                let (config, connections) = (Arc::clone(config), Arc::clone(&self.connections));
+                let (config, connections) = (config.clone(), Arc::clone(&self.connections));
                 let (runtime, mut is_closed) = (self.runtime.clone(), self.is_closed.subscribe());
                 self.runtime.spawn(async move {
-                    let handshake = tls::accept(&config, io);
+                    let handshake = async {
+                        let config = config.current();
+                        let config = config.map_err(tls::HandshakeError::of_credentials)?;
+                        tls::accept(&config, io).await
+                    };
                     let limit = http2.handshake_timeout;
                     let mut secured = pin!(tokio::time::timeout(limit, handshake));
                     let mut closed = pin!(is_closed.wait_for(|is_closed| *is_closed));

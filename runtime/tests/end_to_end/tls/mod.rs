@@ -3,6 +3,7 @@
 mod addresses;
 mod byte_streams;
 mod calls;
+mod certificate_sources;
 mod certificates;
 mod handshakes;
 mod identities;
