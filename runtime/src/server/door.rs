@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 #[cfg(feature = "tls")]
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 #[cfg(feature = "tls")]
@@ -97,6 +97,21 @@ impl Door {
             return fail(&self.shared, &address, &refused, clock::now());
         }
         let _ = catch_unwind(AssertUnwindSafe(|| self.secure(io, address, security)));
+    }
+
+    /// How long a step may take that comes before HTTP/2.
+    pub(super) fn handshake_timeout(&self) -> Duration {
+        self.http2.handshake_timeout
+    }
+
+    /// Tells of a stream that does not come as far as this.
+    pub(super) fn turn_away(
+        &self,
+        address: &PeerAddress,
+        failure: &FailedStep<'_>,
+        begun: Instant,
+    ) {
+        fail(&self.shared, address, failure, begun);
     }
 
     /// A listener has an error for a connection.

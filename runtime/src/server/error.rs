@@ -24,6 +24,12 @@ pub enum ServerError {
     DuplicateService(&'static str),
     /// The server has no address to listen on.
     NoAddress,
+    /// What [`ProxyProtocol`](crate::ProxyProtocol) was told to trust is neither an address
+    /// nor a network.
+    ProxySender {
+        /// The text as it was given.
+        sender: String,
+    },
 }
 
 impl std::fmt::Display for ServerError {
@@ -38,6 +44,11 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
+            Self::ProxySender { sender } => write!(
+                f,
+                "cannot trust '{sender}' by the PROXY protocol: expected an address, or a network \
+                 as '10.0.0.0/8'"
+            ),
             Self::NoAddress => f.write_str(
                 "the server has no address to listen on: call ServerBuilder::listen, or \
                  listen_nowhere for streams that Server::serve_stream is given",
@@ -50,7 +61,10 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } => Some(source),
-            Self::Address { .. } | Self::DuplicateService(_) | Self::NoAddress => None,
+            Self::Address { .. }
+            | Self::DuplicateService(_)
+            | Self::NoAddress
+            | Self::ProxySender { .. } => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The server: services, where they listen, and the calls of each connection.
 //! It must never import the channel: the two sides share `call` and below.
 
+mod accepting;
 mod answer;
 mod builder;
 mod call_count;
@@ -13,12 +14,16 @@ mod error;
 mod handler;
 mod incoming;
 mod interceptor;
+mod listen_options;
 mod listener;
+mod listening;
 mod over;
+mod proxy_protocol;
 mod router;
 mod running;
 mod service;
 mod servicer;
+mod sources;
 mod test_context;
 mod turns;
 mod unimplemented;
@@ -34,8 +39,10 @@ pub(crate) use door::serve_connection;
 pub use error::ServerError;
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
+pub use listen_options::ListenOptions;
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
+pub use proxy_protocol::ProxyProtocol;
 pub use running::{Server, ShutdownReport};
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{

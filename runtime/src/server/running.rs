@@ -2,7 +2,6 @@
 //! must never look inside a connection.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,16 +9,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::accepting::Entrance;
 use super::door::Door;
-use super::listener::Listener;
 use crate::call::command::Command;
-use crate::credentials::{ServerCredentials, ServerSecurity};
+use crate::credentials::ServerCredentials;
 use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
 
-/// After an accept that failed (no descriptors left, say) the loop waits so
-/// long before the next.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a connection may take to write its last words once it was told to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -63,22 +59,14 @@ pub struct ShutdownReport {
 }
 
 impl Server {
-    pub(super) fn start(
-        door: Door,
-        notice: Duration,
-        listeners: Vec<(Listener, ServerSecurity)>,
-    ) -> Self {
+    pub(super) fn start(door: Door, notice: Duration, entrances: Vec<Entrance>) -> Self {
         let door = Arc::new(door);
-        let addresses = listeners
+        let addresses = entrances
             .iter()
-            .map(|(listener, _)| listener.local_address())
+            .filter_map(Entrance::local_address)
             .collect();
-        let accepting = listeners
-            .into_iter()
-            .map(|(listener, security)| {
-                tokio::spawn(accept(listener, security, Arc::clone(&door))).abort_handle()
-            })
-            .collect();
+        let accept = |it: Entrance| tokio::spawn(it.run(Arc::clone(&door))).abort_handle();
+        let accepting = entrances.into_iter().map(accept).collect();
         Self {
             addresses,
             accepting,
@@ -188,20 +176,5 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop_accepting();
         self.door.connections.abort();
-    }
-}
-
-/// Accepts until it is aborted.
-async fn accept(listener: Listener, security: ServerSecurity, door: Arc<Door>) {
-    loop {
-        match listener.accept().await {
-            Ok((io, address)) => door.enter(io, address, &security),
-            // The client left before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                door.cannot_accept(&error);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod accepting;
 mod access_log;
 mod addresses;
 mod balancing;
@@ -27,6 +28,7 @@ mod lifecycle;
 mod observers;
 mod options;
 mod outlier;
+mod proxied;
 mod proxies;
 mod reconnecting;
 mod selecting;

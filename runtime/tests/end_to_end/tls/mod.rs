@@ -4,7 +4,7 @@ mod addresses;
 mod byte_streams;
 mod calls;
 mod certificate_sources;
-mod certificates;
+pub(crate) mod certificates;
 mod handshakes;
 mod identities;
 mod inputs;
