@@ -188,8 +188,8 @@ pub use observe::observer::Observer;
 #[cfg(feature = "tracing")]
 pub use observe::spans::{Propagator, Spans};
 pub use server::{
-    BoundSocket, Context, Incoming, Next, Outcome, Server, ServerBuilder, ServerError,
-    ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
+    BoundSocket, Context, Incoming, Next, Outcome, ServedServices, Server, ServerBuilder,
+    ServerError, ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
 };
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{

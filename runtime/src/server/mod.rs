@@ -17,6 +17,7 @@ mod listener;
 mod over;
 mod router;
 mod running;
+mod served;
 mod service;
 mod servicer;
 mod test_context;
@@ -37,6 +38,7 @@ pub use interceptor::{Next, Outcome, ServerInterceptor};
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
 pub use running::{Server, ShutdownReport};
+pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,

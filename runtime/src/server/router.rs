@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::ServerError;
 use super::handler::Route;
 use super::interceptor::Interceptors;
+use super::served::ServedServices;
 use super::service::Service;
 use super::unimplemented;
 use crate::framing::Compression;
@@ -60,12 +61,19 @@ impl Router {
                 return Err(ServerError::DuplicateService(service.name()));
             }
             router.services.push(service.name());
+        }
+        let served = ServedServices::new(&router.services);
+        for service in services {
             let compression = service.own_compression();
             let interceptors = defaults.interceptors.around(service.interceptors());
             for route in service.routes() {
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
-                    route: interceptors.wrap(route),
+                    route: if service.is_told_of_services() {
+                        interceptors.wrap(&served.tell(route))
+                    } else {
+                        interceptors.wrap(route)
+                    },
                     compression: compression.unwrap_or(defaults.compression),
                     limits: service.limits(defaults.limits),
                 });

@@ -30,6 +30,7 @@ mod outlier;
 mod proxies;
 mod reconnecting;
 mod selecting;
+mod served;
 mod service_config;
 #[cfg(feature = "tracing")]
 mod spans;
