@@ -12,7 +12,7 @@ use grpc_runtime::{
 const LIST: Method = Method::unary("/test.Directory/List");
 const FORGET: Method = Method::unary("/test.Forgetful/List");
 
-async fn list(_: &(), _: Echo, context: &mut Context) -> Result<Echo, Status> {
+async fn list((): &(), _: Echo, context: &mut Context) -> Result<Echo, Status> {
     let served = context.extensions().get::<ServedServices>();
     let served = served.ok_or_else(|| Status::not_found("nobody told"))?;
     Ok(Echo::text(&served.names().join(" ")))
