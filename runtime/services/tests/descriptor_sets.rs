@@ -163,9 +163,9 @@ async fn of_different_well_known_files_the_longest_counts() {
     }
 }
 
-/// A health.proto of the user's own, with options that ours has not.
+/// A health.proto of the user's own, say, with options that ours has not.
 #[tokio::test]
-async fn what_the_sets_say_of_this_crates_services_counts() {
+async fn what_the_sets_say_of_what_this_crate_brings_counts() {
     let own = FileDescriptorProto {
         package: Some("grpc.health.v1".to_owned()),
         service: vec![support::service("Health", "Check")],
@@ -189,6 +189,22 @@ async fn what_the_sets_say_of_this_crates_services_counts() {
         .await
         .unwrap();
     assert_eq!(files, ["health.proto"]);
+
+    let details = FileDescriptorProto {
+        package: Some("google.rpc".to_owned()),
+        message_type: vec![message("ErrorInfo")],
+        ..file("google/rpc/error_details.proto", &[])
+    };
+    let mut asking = Asking::at(serve([set([details.clone()])]));
+    let files = asking
+        .files(declaring("google.rpc.ErrorInfo"))
+        .await
+        .unwrap();
+    assert_eq!(files, [details.encode_to_vec()]);
+    asking
+        .names(declaring("google.rpc.BadRequest"))
+        .await
+        .unwrap_err();
 }
 
 #[test]

@@ -73,6 +73,17 @@ async fn the_services_of_this_crate_are_described_without_being_given() {
     ] {
         assert_eq!(asking.names(declaring(symbol)).await.unwrap(), [file]);
     }
+    let files = asking
+        .names(declaring("google.rpc.BadRequest"))
+        .await
+        .unwrap();
+    assert_eq!(
+        files,
+        [
+            "google/rpc/error_details.proto",
+            "google/protobuf/duration.proto"
+        ]
+    );
 }
 
 #[tokio::test]

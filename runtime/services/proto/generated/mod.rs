@@ -28,8 +28,8 @@ pub mod grpc {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic)]
 #[allow(dead_code, missing_docs, unreachable_pub)]
 pub mod grpc_services {
-    /// The package `grpc_services.well_known`.
-    pub mod well_known {
-        include!("grpc_services.well_known.rs");
+    /// The package `grpc_services.brought`.
+    pub mod brought {
+        include!("grpc_services.brought.rs");
     }
 }

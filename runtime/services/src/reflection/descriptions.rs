@@ -9,11 +9,13 @@ use super::declared::{self, Declared};
 use super::error::ReflectionError;
 use super::file_set::{self, SetFile};
 use crate::proto::grpc::{health, reflection};
-use crate::proto::grpc_services::well_known;
+use crate::proto::grpc_services::brought;
 
 /// Where the files of the well-known types are. Compilers bring some of them themselves,
 /// each in its own version.
 const WELL_KNOWN: &str = "google/protobuf/";
+/// The package of the file that names what this crate brings, and declares nothing.
+const BROUGHT: &str = "grpc_services.brought";
 
 /// A file, by its place.
 pub(super) type FileId = usize;
@@ -49,8 +51,8 @@ struct Given {
 }
 
 impl Descriptions {
-    /// Those of the sets that are given, and those of this crate's own services where the
-    /// sets do not have them.
+    /// Those of the sets that are given, and those of this crate's own services and of the
+    /// details of errors where the sets do not have them.
     pub(super) fn new(sets: impl IntoIterator<Item = Bytes>) -> Result<Self, ReflectionError> {
         let given = merge(sets)?;
         let mut known = Self::default();
@@ -63,14 +65,16 @@ impl Descriptions {
             reflection::v1::FILE_DESCRIPTOR_SET,
             reflection::v1alpha::FILE_DESCRIPTOR_SET,
         ];
-        for set in own {
-            for file in own_files(set) {
-                if !known.has_of(&file) {
-                    imports.push(known.add(file)?);
-                }
+        let (well_known, brought): (Vec<_>, Vec<_>) = own_files(brought::FILE_DESCRIPTOR_SET)
+            .into_iter()
+            .filter(|file| file.proto.package() != BROUGHT)
+            .partition(|file| file.proto.name().starts_with(WELL_KNOWN));
+        for file in own.into_iter().flat_map(own_files).chain(brought) {
+            if !known.has_of(&file) {
+                imports.push(known.add(file)?);
             }
         }
-        known.link(imports)?;
+        known.link(imports, well_known)?;
         Ok(known)
     }
 
@@ -130,21 +134,21 @@ impl Descriptions {
             })
     }
 
-    /// Finds what each file imports; well-known types come from this crate where no set
-    /// has them.
-    fn link(&mut self, mut imports: Vec<Vec<String>>) -> Result<(), ReflectionError> {
-        let mut well_known: Option<Vec<SetFile>> = None;
+    /// Finds what each file imports; `well_known` has what no set need have.
+    fn link(
+        &mut self,
+        mut imports: Vec<Vec<String>>,
+        mut well_known: Vec<SetFile>,
+    ) -> Result<(), ReflectionError> {
         let mut next = 0;
         while let Some(names) = imports.get_mut(next).map(std::mem::take) {
             for name in names {
                 let mut import = self.by_name.get(&name).copied();
-                if import.is_none() && name.starts_with(WELL_KNOWN) {
-                    let files = well_known
-                        .get_or_insert_with(|| own_files(well_known::FILE_DESCRIPTOR_SET));
-                    let place = files.iter().position(|file| file.proto.name() == name);
-                    if let Some(place) = place {
+                if import.is_none() {
+                    let mut files = well_known.iter();
+                    if let Some(place) = files.position(|file| file.proto.name() == name) {
                         import = Some(self.files.len());
-                        imports.push(self.add(files.swap_remove(place))?);
+                        imports.push(self.add(well_known.swap_remove(place))?);
                     }
                 }
                 let Some(import) = import else {

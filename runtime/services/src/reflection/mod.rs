@@ -26,8 +26,9 @@ use crate::proto::grpc::reflection::{v1, v1alpha};
 /// that it was given: each package's `FILE_DESCRIPTOR_SET`, which the generator adds with
 /// the option `file_descriptor_set`, or what `protoc --include_imports
 /// --descriptor_set_out` writes. Files are handed on byte by byte, so custom options and
-/// what newer editions bring arrive as they were. The services of this crate are described
-/// without being given, and so are well-known types that a set imports and leaves out.
+/// what newer editions bring arrive as they were. The services of this crate and the standard
+/// [details of errors](grpc_runtime::rpc) are described without being given, and so are
+/// well-known types that a set imports and leaves out.
 ///
 /// A service that the server has and no set describes is listed all the same; asked for it,
 /// the server says what is wrong. Whoever may call the service learns of everything in the
