@@ -199,7 +199,7 @@ pub use observe::spans::{Propagator, Spans};
 pub use server::shutdown_signal;
 pub use server::{
     BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, ListenOptions, MethodLimits,
-    MethodReport, Next, Outcome, ProxyProtocol, Server, ServerBuilder, ServerError,
+    MethodReport, Next, Outcome, ProxyProtocol, ServedServices, Server, ServerBuilder, ServerError,
     ServerInterceptor, ServerLimits, ServerSnapshot, Service, ServiceBuilder, ShutdownReport,
     TestContext, TestShutdown,
 };

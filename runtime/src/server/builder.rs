@@ -88,6 +88,21 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds several services, each as [`add_service`](Self::add_service) does.
+    ///
+    /// ```
+    /// use grpc_runtime::{Server, Service};
+    ///
+    /// fn serve(shop: Service, health: Service) -> grpc_runtime::ServerBuilder {
+    ///     Server::builder().add_services([shop, health])
+    /// }
+    /// ```
+    #[must_use]
+    pub fn add_services<S: Into<Service>>(mut self, services: impl IntoIterator<Item = S>) -> Self {
+        self.services.extend(services.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds an address to listen on without encryption: `host:port`, `[::]:port`
     /// for every address of the machine, port 0 for one that the system chooses,
     /// or `unix:/path`. A server may have several.

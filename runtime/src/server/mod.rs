@@ -24,6 +24,7 @@ mod proxy_protocol;
 mod record;
 mod router;
 mod running;
+mod served;
 mod service;
 mod servicer;
 #[cfg(feature = "signal")]
@@ -52,6 +53,7 @@ pub(crate) use over::Ending;
 pub use proxy_protocol::ProxyProtocol;
 pub use record::ServerSnapshot;
 pub use running::{Server, ShutdownReport};
+pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,

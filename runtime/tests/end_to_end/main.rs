@@ -34,6 +34,7 @@ mod proxied;
 mod proxies;
 mod reconnecting;
 mod selecting;
+mod served;
 mod service_config;
 mod shutdown;
 #[cfg(feature = "tracing")]
