@@ -3,6 +3,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod channelz;
 mod health;
 mod reflection;
 
@@ -13,6 +14,7 @@ pub mod proto {
     include!("../proto/generated/mod.rs");
 }
 
+pub use channelz::Channelz;
 pub use health::Health;
 pub use proto::grpc::health::v1::health_check_response::ServingStatus;
 pub use reflection::{Reflection, ReflectionError};

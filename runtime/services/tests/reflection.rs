@@ -170,8 +170,14 @@ async fn extensions_are_found_by_number_and_their_numbers_are_sorted() {
     let mut asking = Asking::at(serve([shop()]));
     assert_eq!(asking.numbers("shop.Order").await.unwrap(), [101, 102, 500]);
     // A message that nobody extends, one within another, and what is no message.
-    assert_eq!(asking.numbers("shop.Money").await.unwrap(), []);
-    assert_eq!(asking.numbers("shop.Order.Line").await.unwrap(), []);
+    assert_eq!(
+        asking.numbers("shop.Money").await.unwrap(),
+        Vec::<i32>::new()
+    );
+    assert_eq!(
+        asking.numbers("shop.Order.Line").await.unwrap(),
+        Vec::<i32>::new()
+    );
     for unknown in ["shop.None", "shop.State", "shop.Orders", ""] {
         let (code, text) = asking.numbers(unknown).await.unwrap_err();
         assert_eq!(code, MISSING, "{unknown}: {text}");
