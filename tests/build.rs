@@ -25,6 +25,16 @@ fn main() -> Result<(), grpc_build::Error> {
         ],
         &["proto"],
     )?;
+    grpc_build::Config::new()
+        .include_file("catalogue_services.rs")
+        .file_descriptor_set(true)
+        .compile(
+            &[
+                "proto/services/catalogue.proto",
+                "proto/services/options.proto",
+            ],
+            &["proto/services"],
+        )?;
     grpc_build::Config::new().include_file("etcd.rs").compile(
         &["../examples/etcd/kv.proto", "../examples/etcd/rpc.proto"],
         &["../examples/etcd"],

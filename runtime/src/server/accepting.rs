@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where connections come from, and what becomes of them at the door.
 #[derive(Debug)]
-pub(super) struct Entrance {
+pub(super) struct Acceptor {
     pub(super) origin: Origin,
     pub(super) security: ServerSecurity,
     pub(super) proxy: Option<ProxyProtocol>,
@@ -36,7 +36,7 @@ pub(super) enum Origin {
     Source(ConnectionSource),
 }
 
-impl Entrance {
+impl Acceptor {
     /// `None` for what is no address.
     pub(super) fn local_address(&self) -> Option<String> {
         match &self.origin {

@@ -22,6 +22,9 @@ pub enum ServerError {
     },
     /// Two services of one server have the same name.
     DuplicateService(&'static str),
+    /// [`ServerLimits`](crate::ServerLimits) name a service or a method that the server does
+    /// not have: a limit that bounds nothing.
+    NothingToLimit(String),
     /// The server has no address to listen on.
     NoAddress,
     /// What [`ProxyProtocol`](crate::ProxyProtocol) was told to trust is neither an address
@@ -44,6 +47,11 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
+            Self::NothingToLimit(name) => write!(
+                f,
+                "ServerLimits name '{name}', which is no service of the server and no method of \
+                 one; expected 'package.Service' or 'package.Service/Method'"
+            ),
             Self::ProxySender { sender } => write!(
                 f,
                 "cannot trust '{sender}' by the PROXY protocol: expected an address, or a network \
@@ -63,6 +71,7 @@ impl std::error::Error for ServerError {
             Self::Bind { source, .. } => Some(source),
             Self::Address { .. }
             | Self::DuplicateService(_)
+            | Self::NothingToLimit(_)
             | Self::NoAddress
             | Self::ProxySender { .. } => None,
         }

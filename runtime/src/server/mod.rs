@@ -11,18 +11,24 @@ mod connections;
 mod context;
 mod door;
 mod error;
+mod farewell;
 mod handler;
 mod incoming;
 mod interceptor;
+mod limits;
 mod listen_options;
 mod listener;
 mod listening;
 mod over;
 mod proxy_protocol;
+mod record;
 mod router;
 mod running;
+mod served;
 mod service;
 mod servicer;
+#[cfg(feature = "signal")]
+mod shutdown_signal;
 mod sources;
 mod test_context;
 mod turns;
@@ -37,15 +43,21 @@ pub use context::Context;
 pub(crate) use context::Peer;
 pub(crate) use door::serve_connection;
 pub use error::ServerError;
+pub use farewell::MethodReport;
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
+pub use limits::{CallLimit, DeadlinePolicy, MethodLimits, ServerLimits};
 pub use listen_options::ListenOptions;
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
 pub use proxy_protocol::ProxyProtocol;
+pub use record::ServerSnapshot;
 pub use running::{Server, ShutdownReport};
+pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
 };
-pub use test_context::TestContext;
+#[cfg(feature = "signal")]
+pub use shutdown_signal::shutdown_signal;
+pub use test_context::{TestContext, TestShutdown};

@@ -15,6 +15,7 @@ mod blocking;
 mod byte_streams;
 mod call_credentials;
 mod calls;
+mod channelz;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;
@@ -25,6 +26,7 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod limits;
 mod observers;
 mod options;
 mod outlier;
@@ -32,7 +34,9 @@ mod proxied;
 mod proxies;
 mod reconnecting;
 mod selecting;
+mod served;
 mod service_config;
+mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
 mod statuses;

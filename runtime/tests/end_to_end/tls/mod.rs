@@ -8,6 +8,7 @@ pub(crate) mod certificates;
 mod handshakes;
 mod identities;
 mod inputs;
+mod limits;
 mod observed;
 mod rotation;
 
