@@ -24,6 +24,7 @@ use crate::{
     ServerStreamingCall, Service, Shape, Status, UnaryCall,
 };
 
+const SERVICE: &str = "test.Extremes";
 const UNARY: Method = Method::new("/test.Extremes/Unary", Shape::UNARY);
 const DOWN: Method = Method::new("/test.Extremes/Down", Shape::SERVER_STREAMING);
 const UP: Method = Method::new("/test.Extremes/Up", Shape::CLIENT_STREAMING);
@@ -100,7 +101,7 @@ async fn both(
 }
 
 fn service() -> Service {
-    Service::builder("test.Extremes", Arc::new(()))
+    Service::builder(SERVICE, Arc::new(()))
         .unary(UNARY, unary)
         .server_streaming(DOWN, down)
         .client_streaming(UP, up)
@@ -198,9 +199,12 @@ fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
             _,
         ) => &[Code::ResourceExhausted],
         // No time passes on pipes until all wait.
-        ("default_timeout" | "timeout" | "deadline" | "set_timeout" | "set_deadline", _) => {
-            &[Code::DeadlineExceeded, Code::Ok]
-        }
+        (
+            "default_timeout" | "timeout" | "deadline" | "set_timeout" | "set_deadline" | "assumed"
+            | "at_most",
+            _,
+        ) => &[Code::DeadlineExceeded, Code::Ok],
+        ("new" | "queue", _) => &[Code::ResourceExhausted, Code::Ok],
         // Refused before the channel knows the limit, and nobody has kept the stream.
         ("max_concurrent_streams", "up" | "both") => &[Code::Unavailable, Code::Ok],
         ("max_connection_age_grace", LONG_CALL) => &[Code::Unavailable],

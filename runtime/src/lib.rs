@@ -19,6 +19,7 @@
 //! | `jwt` | `CallCredentials::service_account`: tokens of Google's service accounts | off |
 //! | `ring-hash` | the policies `RingHash` and `RandomSubsetting` | off |
 //! | `service-config` | `ServiceConfig::from_json` | off |
+//! | `signal` | `shutdown_signal`: SIGTERM and Ctrl-C for `ServerBuilder::serve_until` | off |
 //! | `tls` | TLS for channels and servers, by rustls | off |
 //! | `tracing` | `Spans` and `AccessLog::traced`: calls and connections for the crate tracing | off |
 //! | `zstd` | the encoding zstd | off |
@@ -119,6 +120,7 @@ extern crate self as grpc_runtime;
 mod call;
 mod chance;
 mod channel;
+mod channelz;
 mod clock;
 mod code;
 pub mod codegen;
@@ -142,6 +144,7 @@ mod metadata;
 mod method;
 mod observe;
 mod server;
+mod snapshot;
 mod spare;
 mod status;
 mod stub;
@@ -155,15 +158,16 @@ pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
-    ChannelError, ClientInterceptor, ConfigSelector, ConnectivityState, Connector, Control,
-    Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall,
-    OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved,
-    Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig, ServiceConfigBuilder,
-    ServiceConfigError, StateWatch, Subchannel, SubchannelState, SuccessRateEjection, Target,
-    TargetError, Ticket, Updates, WeightedRoundRobin,
+    ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector, ConnectivityState, Connector,
+    Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
+    OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
+    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
+    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelSnapshot,
+    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
+pub use channelz::ChannelzRegistry;
 pub use code::Code;
 pub use credentials::{
     AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
@@ -187,10 +191,15 @@ pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Refus
 pub use observe::observer::Observer;
 #[cfg(feature = "tracing")]
 pub use observe::spans::{Propagator, Spans};
+#[cfg(feature = "signal")]
+pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, Context, Incoming, Next, Outcome, ServedServices, Server, ServerBuilder,
-    ServerError, ServerInterceptor, Service, ServiceBuilder, ShutdownReport, TestContext,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, MethodLimits, MethodReport, Next,
+    Outcome, ServedServices, Server, ServerBuilder, ServerError, ServerInterceptor, ServerLimits,
+    ServerSnapshot, Service, ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
 };
+pub use snapshot::call_counts::CallCounts;
+pub use snapshot::socket::SocketSnapshot;
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,

@@ -1,14 +1,16 @@
 //! What goes with one call on a server beside its messages, in both directions:
 //! one allocation that the thread's next call uses again. It must never carry
-//! anything from one call to the next.
+//! anything from one call to the next, but for the signal of their server.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::extensions::Extensions;
 use super::load_report::LoadReport;
 use super::response_head::Coding;
+use super::shutdown::ShutdownSignal;
 use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
 use crate::spare;
@@ -44,6 +46,9 @@ pub(crate) struct Envelope {
     /// What the handler reports of the server's load, once it has begun to.
     pub(crate) load: Option<Box<LoadReport>>,
     pub(crate) parting: Parting,
+    /// That of the server of its last call, which is most often the next one's too: so
+    /// calls share it without counting its holders.
+    pub(crate) shutdown: Option<Arc<ShutdownSignal>>,
     /// Somebody waits for it to come back from the handler, even if that panics.
     pub(crate) is_lent: bool,
 }
@@ -117,6 +122,14 @@ impl Envelope {
     )]
     pub(crate) fn take() -> Box<Self> {
         spare::with(&SPARE, Vec::pop).flatten().unwrap_or_default()
+    }
+
+    /// It is of a call to the server of this signal, or to none.
+    #[inline]
+    pub(crate) fn belong_to(&mut self, server: Option<&Arc<ShutdownSignal>>) {
+        if self.shutdown.as_ref().map(Arc::as_ptr) != server.map(Arc::as_ptr) {
+            self.shutdown = server.cloned();
+        }
     }
 
     /// Runs `poll` and gives what it gave, unless it panicked: then the panic, and what was

@@ -17,4 +17,5 @@ pub(crate) mod response_head;
 mod send_all;
 pub(crate) mod sender;
 pub(crate) mod sends;
+pub(crate) mod shutdown;
 pub(crate) mod state;

@@ -11,6 +11,9 @@ use super::options::OPTIONS;
 const ELSEWHERE: &[&str] = &[
     "Context::reset_stream",
     "Server::shutdown",
+    "Server::shutdown_when",
+    "ServerBuilder::serve_until",
+    "ServerBuilder::serve_with_until",
     "TestContext::timeout",
     "Token::expires_in",
 ];
@@ -42,6 +45,8 @@ const NO_OPTIONS: &[&str] = &[
     "LoadReport::set_qps",
     "LoadReport::set_request_cost",
     "LoadReport::set_utilization",
+    "MethodReport::calls_cut",
+    "MethodReport::calls_finished",
     "Response::was_compressed",
     "RetryInfo::retry_delay",
     "ServerBuilder::on_accept",
@@ -49,6 +54,7 @@ const NO_OPTIONS: &[&str] = &[
     "Shape::server_streams",
     "ShutdownReport::calls_cut",
     "ShutdownReport::connections_cut",
+    "ShutdownReport::handlers_left",
     "Status::code",
     "Ticket::new",
     "Traffic::bytes",

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::SERVICE;
 use crate::clock;
 use crate::{
-    ChannelBuilder, Code, Compression, Context, FailurePercentageEjection, HedgingPolicy,
-    Http2Options, LeastRequest, MethodConfig, OutgoingCall, OutlierDetection, RetryPolicy,
-    RetryThrottling, RoundRobin, ServerBuilder, Service, ServiceConfig, ServiceConfigBuilder,
-    Status, SuccessRateEjection, WeightedRoundRobin,
+    CallLimit, ChannelBuilder, Code, Compression, Context, DeadlinePolicy,
+    FailurePercentageEjection, HedgingPolicy, Http2Options, LeastRequest, MethodConfig,
+    MethodLimits, OutgoingCall, OutlierDetection, RetryPolicy, RetryThrottling, RoundRobin,
+    ServerBuilder, ServerLimits, Service, ServiceConfig, ServiceConfigBuilder, Status,
+    SuccessRateEjection, WeightedRoundRobin,
 };
 
 /// What an option is set to.
@@ -310,6 +312,18 @@ macro_rules! call {
     };
 }
 
+macro_rules! limits {
+    ($name:literal, $usual:expr, |$limits:ident, $value:ident| $set:expr) => {
+        (
+            $name,
+            Change::Server(|it, value| {
+                let ($limits, $value) = (ServerLimits::new(), Extreme::at(value, $usual)?);
+                Some(it.limits($set))
+            }),
+        )
+    };
+}
+
 /// The fields of `Http2Options` on both sides, and then all else.
 macro_rules! table {
     ($($field:ident),*; $($option:expr),* $(,)?) => {
@@ -367,6 +381,37 @@ table! {
             Some(it.max_connection_age_grace(grace))
         }),
     ),
+
+    limits!("ServerLimits::connections", 1_000, |it, most| it.connections(most)),
+    limits!("ServerLimits::connections_per_peer", 1_000, |it, most| {
+        it.connections_per_peer(most)
+    }),
+    limits!("ServerLimits::calls_per_connection", 1_000, |it, most| {
+        it.calls_per_connection(most)
+    }),
+    limits!("CallLimit::new", 1_000, |it, most| it.calls(CallLimit::new(most))),
+    limits!("CallLimit::queue", 1_000, |it, most| {
+        it.calls(CallLimit::new(1).queue(most))
+    }),
+    // What is refused carries it; the tests of call_gate.rs look there.
+    limits!("CallLimit::retry_after", HOUR, |it, pause| {
+        it.calls(CallLimit::new(1_000).retry_after(pause))
+    }),
+    limits!("DeadlinePolicy::assumed", HOUR, |it, time| {
+        it.deadlines(DeadlinePolicy::new().assumed(time))
+    }),
+    limits!("DeadlinePolicy::at_least", Duration::ZERO, |it, time| {
+        it.deadlines(DeadlinePolicy::new().assumed(HOUR).at_least(time))
+    }),
+    limits!("DeadlinePolicy::at_most", HOUR, |it, time| {
+        it.deadlines(DeadlinePolicy::new().at_most(time))
+    }),
+    limits!("MethodLimits::max_receive_message_size", SIZE, |it, bytes| {
+        it.service(SERVICE, MethodLimits::new().max_receive_message_size(bytes))
+    }),
+    limits!("MethodLimits::max_send_message_size", SIZE, |it, bytes| {
+        it.service(SERVICE, MethodLimits::new().max_send_message_size(bytes))
+    }),
 
     setter!(Service, "Service", max_receive_message_size, SIZE),
     setter!(Service, "Service", max_send_message_size, SIZE),

@@ -1,23 +1,28 @@
 //! A server before it runs: its services, addresses and limits. It must never
 //! accept a connection.
 
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::connection::ServerShared;
 use super::door::{Door, Guards};
 use super::error::ServerError;
+use super::farewell::Farewell;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
+use super::limits::{Admission, ServerLimits};
 use super::listener::{BoundSocket, ListenAddress, Listener};
+use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{Defaults, Router};
-use super::running::Server;
+use super::running::{Server, ShutdownReport};
 use super::service::Service;
+use crate::call::shutdown::Shutdown;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::observe::observer::{Observer, Observers};
+use crate::snapshot::entries::Registries;
 use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
@@ -36,6 +41,7 @@ pub struct ServerBuilder {
     memory_limit: usize,
     guards: Guards,
     observers: Observers,
+    registries: Registries<ServerSnapshot>,
     needs_address: bool,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
@@ -52,6 +58,7 @@ impl Default for ServerBuilder {
             memory_limit: MEMORY_LIMIT,
             guards: Guards::default(),
             observers: Observers::default(),
+            registries: Registries::default(),
             needs_address: true,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
@@ -293,6 +300,28 @@ impl ServerBuilder {
         self
     }
 
+    /// What clients may do beyond what each connection bounds by itself: how many
+    /// connections and calls there are at once, how long calls may take, and what holds for
+    /// single services and methods. None of it unless set; what is set replaces what was.
+    ///
+    /// # Errors
+    /// Names that are no service and no method of the server are told when it
+    /// [starts](Self::start).
+    ///
+    /// ```
+    /// use grpc_runtime::{CallLimit, Server, ServerLimits};
+    ///
+    /// let limits = ServerLimits::new().connections(10_000).calls(CallLimit::new(1_000));
+    /// let server = Server::builder().limits(limits);
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.upkeep.lifetime.max_calls = limits.calls_per_connection;
+        self.defaults.server_limits = limits;
+        self
+    }
+
     /// Needs no address: the server serves the streams that it is
     /// [given](Server::serve_stream), beside those of its addresses, if it has any.
     #[must_use]
@@ -306,7 +335,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// An address that is not one, or that the system refuses; two services of
-    /// one name; no address, unless it [needs none](Self::listen_nowhere).
+    /// one name; [limits](Self::limits) of what the server does not have; no address, unless it [needs none](Self::listen_nowhere).
     ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for
@@ -352,17 +381,85 @@ impl ServerBuilder {
         Ok(())
     }
 
+    /// Where the server is shown.
+    pub(crate) fn registries(&mut self) -> &mut Registries<ServerSnapshot> {
+        &mut self.registries
+    }
+
+    /// As [`serve`](Self::serve), until `signal` says that the server is to stop:
+    /// [`shutdown_signal`](crate::shutdown_signal), say. Then it stops as
+    /// [`Server::shutdown`] does, and what that found is returned.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[cfg(feature = "signal")]
+    /// # {
+    /// use std::time::Duration;
+    ///
+    /// use grpc_runtime::{Server, shutdown_signal};
+    ///
+    /// let grace = Duration::from_secs(20);
+    /// let report = Server::builder()
+    ///     .shutdown_notice(Duration::from_secs(5))
+    ///     .serve_until("[::]:50051", shutdown_signal(), grace)
+    ///     .await?;
+    /// for method in &report.methods {
+    ///     println!("{}: {} calls cut", method.method.path(), method.calls_cut);
+    /// }
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "serve_with_shutdown")]
+    pub async fn serve_until(
+        self,
+        address: impl AsRef<str>,
+        signal: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<ShutdownReport, ServerError> {
+        let insecure = ServerCredentials::insecure();
+        self.serve_with_until(address, insecure, signal, grace)
+            .await
+    }
+
+    /// As [`serve_until`](Self::serve_until), with connections to `address` secured as
+    /// `credentials` say.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn serve_with_until(
+        self,
+        address: impl AsRef<str>,
+        credentials: ServerCredentials,
+        signal: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<ShutdownReport, ServerError> {
+        let server = self.listen_with(address, credentials).start().await?;
+        Ok(server.shutdown_when(signal, grace).await)
+    }
+
     /// What every connection of this server shares.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
+        let limits = &self.defaults.server_limits;
+        let admission = Admission::new(limits.connections, limits.connections_per_peer);
         let shared = ServerShared {
+            admission,
             router: Router::new(&self.services, &self.defaults)?,
             encodings: self.encodings,
             memory: Memory::new(self.memory_limit),
             upkeep: self.upkeep,
             chance: Chance::default(),
-            calls_cut: AtomicUsize::new(0),
+            shutdown: Shutdown::default(),
+            farewell: Farewell::default(),
             observers: self.observers,
+            record: ServerRecord::new(),
         };
-        Ok((Arc::new(shared), self.http2))
+        let shared = Arc::new(shared);
+        self.registries.enter(&shared);
+        Ok((shared, self.http2))
     }
 }

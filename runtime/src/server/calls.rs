@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::handler::{Invocation, Route};
 use super::router::RouteId;
@@ -35,6 +35,7 @@ pub(super) struct Request {
 
 #[derive(Debug)]
 pub(super) struct Call {
+    pub(super) route: RouteId,
     pub(super) stage: Stage,
     pub(super) deadline: Option<Instant>,
 }
@@ -64,7 +65,7 @@ pub(super) struct Running {
     pub(super) waiting: Option<Box<Waiting>>,
     /// What its first turn, which is under way, takes of the connection's turns.
     pub(super) turn: u32,
-    pub(super) task: Option<AbortHandle>,
+    pub(super) task: Option<JoinHandle<()>>,
 }
 
 /// What a handler that has not begun needs.
@@ -103,11 +104,22 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn insert(&mut self, stream: StreamId, stage: Stage, deadline: Option<Instant>) {
+    pub(super) fn insert(
+        &mut self,
+        stream: StreamId,
+        route: RouteId,
+        stage: Stage,
+        deadline: Option<Instant>,
+    ) {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, stream));
         }
-        self.calls.insert(stream, Call { stage, deadline });
+        let call = Call {
+            route,
+            stage,
+            deadline,
+        };
+        self.calls.insert(stream, call);
     }
 
     /// Readers have to tell how far they are, and whoever waits for a large message

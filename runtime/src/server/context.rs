@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::limits::Places;
 use super::over::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
 use crate::call::load_report::LoadReport;
+use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::call::state::CallState;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -72,6 +74,9 @@ pub struct Context {
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
+    /// Left when the handler is done, where calls are limited. Those of a context that is
+    /// lent stay.
+    places: Option<Places>,
 }
 
 impl Context {
@@ -89,7 +94,13 @@ impl Context {
             peer,
             stream,
             over: Over::default(),
+            places: None,
         }
+    }
+
+    /// The call has these until it ends.
+    pub(super) fn hold(&mut self, places: Places) {
+        self.places = Some(places);
     }
 
     /// The context that the handler gets while interceptors stand around it.
@@ -97,13 +108,16 @@ impl Context {
     /// [back](Self::take_back).
     pub(super) fn lend(&mut self) -> Self {
         self.envelope.is_lent = true;
+        let mut place = Envelope::take();
+        place.belong_to(self.envelope.shutdown.as_ref());
         Self {
-            envelope: std::mem::replace(&mut self.envelope, Envelope::take()),
+            envelope: std::mem::replace(&mut self.envelope, place),
             method: self.method,
             deadline: self.deadline,
             peer: self.peer.clone(),
             stream: self.stream.clone(),
             over: std::mem::take(&mut self.over),
+            places: None,
         }
     }
 
@@ -227,6 +241,49 @@ impl Context {
     /// ```
     pub fn cancelled(&self) -> impl Future<Output = bool> + Send + 'static + use<> {
         self.ending().cancelled()
+    }
+
+    /// Waits until the server has been told to [stop](crate::Server::shutdown): the moment
+    /// at which a stream without end may say goodbye. The call itself goes on: through the
+    /// [notice](crate::ServerBuilder::shutdown_notice), and for as long as the grace lets it.
+    /// It resolves at once if that has happened, and where the server is dropped; never in a
+    /// context [for a test](Self::for_test) of which nothing else is
+    /// [said](crate::TestContext::shutdown). Of a server
+    /// [in process](crate::Channel::in_process) it resolves when that is gone.
+    ///
+    /// The future may outlive the call and the server. A call that does not ask pays nothing.
+    ///
+    /// ```
+    /// # use grpc_runtime::{Context, Sender, Status};
+    /// # use tokio::sync::broadcast;
+    /// async fn watch(
+    ///     news: &mut broadcast::Receiver<String>,
+    ///     replies: &mut Sender<String>,
+    ///     context: &mut Context,
+    /// ) -> Result<(), Status> {
+    ///     let leaving = context.leaving();
+    ///     tokio::pin!(leaving);
+    ///     loop {
+    ///         tokio::select! {
+    ///             // The caller knows by this that it should call another server.
+    ///             () = &mut leaving => return Err(Status::unavailable("the server leaves")),
+    ///             Ok(text) = news.recv() => replies.send(text).await?,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let server = self.envelope.shutdown.as_ref();
+        ShutdownSignal::reached(server, ShutdownStage::Leaving)
+    }
+
+    /// As [`leaving`](Self::leaving), but waits until the
+    /// [notice](crate::ServerBuilder::shutdown_notice) is over too and the grace begins, at
+    /// whose end the call is cut: the moment at which work that takes long is laid down.
+    /// Without a notice it is the same moment.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let server = self.envelope.shutdown.as_ref();
+        ShutdownSignal::reached(server, ShutdownStage::Draining)
     }
 
     /// Sets the metadata that goes ahead of the first response message. It

@@ -21,11 +21,14 @@ use super::connection::{ServerConnection, ServerShared};
 use super::connections::Connections;
 use super::context::Peer;
 use super::incoming::Incoming;
+use super::limits::Admitted;
 use crate::clock;
 use crate::credentials::ServerSecurity;
 use crate::framing::Side;
 use crate::observe::connection::ConnectionStep;
 use crate::observe::observation::{self, FailedStep, Observation};
+use crate::snapshot::socket::SocketRecord;
+use crate::snapshot::sockets::Socket;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
@@ -96,7 +99,20 @@ impl Door {
             };
             return fail(&self.shared, &address, &refused, clock::now());
         }
-        let _ = catch_unwind(AssertUnwindSafe(|| self.secure(io, address, security)));
+        let admission = self.shared.admission.as_ref();
+        let admitted = match admission.map(|it| it.admit(&address)).transpose() {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                let refused = FailedStep {
+                    step: ConnectionStep::Admission,
+                    reason,
+                    source: None,
+                };
+                return fail(&self.shared, &address, &refused, clock::now());
+            }
+        };
+        let secure = AssertUnwindSafe(|| self.secure(io, address, security, admitted));
+        let _ = catch_unwind(secure);
     }
 
     /// A listener has an error for a connection.
@@ -104,12 +120,19 @@ impl Door {
         self.shared.observers.tell(|it| it.accept_failed(error));
     }
 
-    fn secure(&self, io: Io, address: PeerAddress, security: &ServerSecurity) {
+    fn secure(
+        &self,
+        io: Io,
+        address: PeerAddress,
+        security: &ServerSecurity,
+        admitted: Option<Admitted>,
+    ) {
         let begun = clock::now();
         let (shared, http2) = (Arc::clone(&self.shared), self.http2.clone());
         match security {
             ServerSecurity::Insecure => {
-                let driver = serve_connection(io, Peer::at(address), shared, http2, begun);
+                let mut driver = serve_connection(io, Peer::at(address), shared, http2, begun);
+                driver.application.admitted = admitted;
                 self.connections.run(&self.runtime, driver);
             }
             #[cfg(feature = "tls")]
@@ -128,7 +151,8 @@ impl Door {
                     let failed = match secured.await {
                         Some(Ok(Ok((io, identity)))) => {
                             let peer = Peer { address, identity };
-                            let driver = serve_connection(io, peer, shared, http2, begun);
+                            let mut driver = serve_connection(io, peer, shared, http2, begun);
+                            driver.application.admitted = admitted;
                             return connections.run(&runtime, driver);
                         }
                         // A client that failed has been told by an alert.
@@ -178,15 +202,16 @@ pub(crate) fn serve_connection(
     begun: Instant,
 ) -> Driver<ServerConnection> {
     let mut upkeep = shared.upkeep;
-    if upkeep.lifetime.max_age.is_some() {
+    if upkeep.lifetime.is_spread() {
         upkeep.lifetime = upkeep.lifetime.spread(shared.chance.next());
     }
     let mut connection = Connection::new(Role::Server, http2, begun);
     connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
-    let (address, is_encrypted) = (Some(peer.address.clone()), io.is_encrypted());
-    let side = Side::Server;
-    let observation = Observation::begin(&shared.observers, side, address, is_encrypted, begun);
-    let calls = ServerConnection::new(shared, peer, observation, clock::now());
+    let (side, address) = (Side::Server, Some(peer.address.clone()));
+    let socket = SocketRecord::new(side, address, &io, connection.counts());
+    let observation = Observation::begin(&shared.observers, &socket, begun);
+    let socket = Socket::enter(Arc::clone(&shared) as _, socket);
+    let calls = ServerConnection::new(shared, peer, observation, socket, clock::now());
     Driver::new(io, connection, calls)
 }

@@ -22,6 +22,9 @@ pub enum ServerError {
     },
     /// Two services of one server have the same name.
     DuplicateService(&'static str),
+    /// [`ServerLimits`](crate::ServerLimits) name a service or a method that the server does
+    /// not have: a limit that bounds nothing.
+    NothingToLimit(String),
     /// The server has no address to listen on.
     NoAddress,
 }
@@ -38,6 +41,11 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
+            Self::NothingToLimit(name) => write!(
+                f,
+                "ServerLimits name '{name}', which is no service of the server and no method of \
+                 one; expected 'package.Service' or 'package.Service/Method'"
+            ),
             Self::NoAddress => f.write_str(
                 "the server has no address to listen on: call ServerBuilder::listen, or \
                  listen_nowhere for streams that Server::serve_stream is given",
@@ -50,7 +58,10 @@ impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } => Some(source),
-            Self::Address { .. } | Self::DuplicateService(_) | Self::NoAddress => None,
+            Self::Address { .. }
+            | Self::DuplicateService(_)
+            | Self::NothingToLimit(_)
+            | Self::NoAddress => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::context::Context;
 use super::weight::{SharedWeight, Weight};
@@ -121,7 +121,7 @@ impl Route {
 
     /// Gives a heavy handler its first turn on a task of its own, where it also
     /// stays.
-    pub(super) fn spawn(self: Arc<Self>, invocation: Invocation, link: Link) -> AbortHandle {
+    pub(super) fn spawn(self: Arc<Self>, invocation: Invocation, link: Link) -> JoinHandle<()> {
         let begin = async move {
             // A task that yields runs only after the runtime has looked for I/O,
             // so that the connection has its turn between two heavy handlers.
@@ -149,7 +149,7 @@ impl Route {
                 }
             }
         };
-        tokio::spawn(begin).abort_handle()
+        tokio::spawn(begin)
     }
 }
 

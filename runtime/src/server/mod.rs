@@ -10,16 +10,21 @@ mod connections;
 mod context;
 mod door;
 mod error;
+mod farewell;
 mod handler;
 mod incoming;
 mod interceptor;
+mod limits;
 mod listener;
 mod over;
+mod record;
 mod router;
 mod running;
 mod served;
 mod service;
 mod servicer;
+#[cfg(feature = "signal")]
+mod shutdown_signal;
 mod test_context;
 mod turns;
 mod unimplemented;
@@ -33,14 +38,19 @@ pub use context::Context;
 pub(crate) use context::Peer;
 pub(crate) use door::serve_connection;
 pub use error::ServerError;
+pub use farewell::MethodReport;
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
+pub use limits::{CallLimit, DeadlinePolicy, MethodLimits, ServerLimits};
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
+pub use record::ServerSnapshot;
 pub use running::{Server, ShutdownReport};
 pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
 };
-pub use test_context::TestContext;
+#[cfg(feature = "signal")]
+pub use shutdown_signal::shutdown_signal;
+pub use test_context::{TestContext, TestShutdown};

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::error::ServerError;
 use super::handler::Route;
 use super::interceptor::Interceptors;
+use super::limits::{Bounding, RouteBounds, ServerLimits};
 use super::served::ServedServices;
 use super::service::Service;
 use super::unimplemented;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
+use crate::method::Method;
 use crate::status::{Code, Status};
 
 /// Every method of a server's services, by path.
@@ -29,6 +31,7 @@ struct Entry {
     /// What its responses are compressed with.
     compression: Compression,
     limits: CallLimits,
+    bounds: Option<Box<RouteBounds>>,
 }
 
 /// What holds for services that do not say it themselves, and what stands around
@@ -37,6 +40,7 @@ struct Entry {
 pub(super) struct Defaults {
     pub(super) compression: Compression,
     pub(super) limits: CallLimits,
+    pub(super) server_limits: ServerLimits,
     pub(super) interceptors: Interceptors,
 }
 
@@ -56,6 +60,7 @@ impl Router {
             entries: Vec::new(),
             services: Vec::new(),
         };
+        let mut bounding = Bounding::new(&defaults.server_limits);
         for service in services {
             if router.services.contains(&service.name()) {
                 return Err(ServerError::DuplicateService(service.name()));
@@ -67,6 +72,8 @@ impl Router {
             let compression = service.own_compression();
             let interceptors = defaults.interceptors.around(service.interceptors());
             for route in service.routes() {
+                let limits = service.limits(defaults.limits);
+                let (bounds, limits) = bounding.of(route.method, limits);
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
                     route: if service.is_told_of_services() {
@@ -75,20 +82,24 @@ impl Router {
                         interceptors.wrap(route)
                     },
                     compression: compression.unwrap_or(defaults.compression),
-                    limits: service.limits(defaults.limits),
+                    limits,
+                    bounds,
                 });
             }
         }
         if !defaults.interceptors.is_empty() {
+            let (bounds, limits) = bounding.of(Method::UNKNOWN, defaults.limits);
             router.entries.push(Entry {
                 path: b"",
                 route: defaults
                     .interceptors
                     .wrap(&Arc::new(unimplemented::route())),
                 compression: Compression::Identity,
-                limits: defaults.limits,
+                limits,
+                bounds,
             });
         }
+        bounding.finish()?;
         router.entries.sort_by(|a, b| key(a.path).cmp(&key(b.path)));
         Ok(router)
     }
@@ -120,6 +131,12 @@ impl Router {
     /// How large the messages of a route may be.
     pub(crate) fn limits(&self, id: RouteId) -> CallLimits {
         self.entries[id.0].limits
+    }
+
+    /// What bounds the calls of a route, if anything does.
+    #[inline]
+    pub(super) fn bounds(&self, id: RouteId) -> Option<&RouteBounds> {
+        self.entries[id.0].bounds.as_deref()
     }
 
     fn unimplemented(&self, path: &[u8]) -> Status {

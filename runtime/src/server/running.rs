@@ -4,23 +4,27 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::door::Door;
+use super::farewell::MethodReport;
 use super::listener::Listener;
+use super::record::ServerSnapshot;
 use crate::call::command::Command;
+use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::credentials::{ServerCredentials, ServerSecurity};
+use crate::snapshot::entries::Inspected;
 use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
 
 /// After an accept that failed (no descriptors left, say) the loop waits so
 /// long before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What a connection may take to write its last words once it was told to close.
+/// What connections may take to write their last words once they were told to close, and
+/// handlers to be gone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that accepts connections in the background.
@@ -47,12 +51,10 @@ pub struct Server {
     accepting: Vec<AbortHandle>,
     door: Arc<Door>,
     notice: Duration,
-    /// `true` once the server leaves.
-    leaving: watch::Sender<bool>,
 }
 
-/// What [`Server::shutdown`] had to cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What [`Server::shutdown`] found, and what it had to cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Calls that were still running when the grace period ended. A handler that
@@ -60,6 +62,15 @@ pub struct ShutdownReport {
     pub calls_cut: usize,
     /// Connections that were still open then.
     pub connections_cut: usize,
+    /// Handlers of calls that were cut, or given up during the grace, that are not gone: they
+    /// block their threads, or the runtime has not come round to dropping them. 0 says that
+    /// nothing of the server uses what the program now takes apart; but for tasks that
+    /// handlers spawned.
+    pub handlers_left: usize,
+    /// What became of each method's calls that the grace found running, in the order of
+    /// their paths. Calls on a connection whose task a handler blocks are in
+    /// [`calls_cut`](Self::calls_cut) alone: nobody can ask which they are.
+    pub methods: Vec<MethodReport>,
 }
 
 impl Server {
@@ -69,10 +80,11 @@ impl Server {
         listeners: Vec<(Listener, ServerSecurity)>,
     ) -> Self {
         let door = Arc::new(door);
-        let addresses = listeners
+        let addresses: Vec<String> = listeners
             .iter()
             .map(|(listener, _)| listener.local_address())
             .collect();
+        door.shared.record.listens(&addresses);
         let accepting = listeners
             .into_iter()
             .map(|(listener, security)| {
@@ -84,7 +96,6 @@ impl Server {
             accepting,
             door,
             notice,
-            leaving: watch::Sender::new(false),
         }
     }
 
@@ -133,6 +144,29 @@ impl Server {
         }
     }
 
+    /// What is so of the server and its connections at this moment: the data of gRPC's
+    /// channelz (gRFC A14), as plain values. No call waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder().listen("127.0.0.1:0").start().await?;
+    /// let snapshot = server.snapshot();
+    /// println!(
+    ///     "{} connections, {} calls, {} failed",
+    ///     snapshot.sockets().len(),
+    ///     snapshot.calls().started(),
+    ///     snapshot.calls().failed(),
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> ServerSnapshot {
+        self.door.shared.inspect()
+    }
+
     /// Waits for as long as the server runs: until it is dropped.
     pub async fn wait(&self) {
         std::future::pending::<()>().await;
@@ -141,39 +175,79 @@ impl Server {
     /// Waits until [`shutdown`](Self::shutdown) begins, or the server is dropped: the
     /// moment from which health checks should fail. The future may outlive the server.
     pub fn leaving(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let mut leaving = self.leaving.subscribe();
-        async move {
-            // A server that is gone has left.
-            let _ = leaving.wait_for(|leaving| *leaving).await;
-        }
+        let signal = self.door.shared.shutdown.signal();
+        ShutdownSignal::reached(Some(signal), ShutdownStage::Leaving)
     }
 
-    /// Stops in order: after the time that
-    /// [`shutdown_notice`](crate::ServerBuilder::shutdown_notice) sets no more
-    /// connections are accepted, clients are told to go elsewhere (GOAWAY), and the
-    /// calls that run have `grace` to finish. What is left is then cut, with
-    /// `UNAVAILABLE` for its callers. It always ends: at the latest a second after the
-    /// notice and `grace`.
+    /// Stops in order:
+    ///
+    /// 1. [`leaving`](Self::leaving) and [`Context::leaving`](crate::Context::leaving)
+    ///    resolve, so that health checks fail and streams say goodbye. For the time that
+    ///    [`shutdown_notice`](crate::ServerBuilder::shutdown_notice) sets, connections and
+    ///    calls are served as before, and clients that are connected are told to connect
+    ///    anew.
+    /// 2. [`Context::draining`](crate::Context::draining) resolves. No more connections are
+    ///    accepted, clients are told to go elsewhere (GOAWAY, once for the calls to come and,
+    ///    a round trip later, for good, so that no call is lost), and the calls that run have
+    ///    `grace` to finish.
+    /// 3. What is left is cut, with `UNAVAILABLE` for its callers. Handlers' futures are
+    ///    dropped, and that is waited for.
+    ///
+    /// It always ends: at the latest a second after the notice and `grace`.
     ///
     /// Dropping the future stops the server at once.
     pub async fn shutdown(self, grace: Duration) -> ShutdownReport {
-        self.leaving.send_replace(true);
+        let (shared, connections) = (&self.door.shared, &self.door.connections);
+        shared.shutdown.reach(ShutdownStage::Leaving);
         if !self.notice.is_zero() {
-            self.door.connections.tell(|| Command::Drain);
+            connections.tell(|| Command::Drain);
             tokio::time::sleep(self.notice).await;
         }
         self.stop_accepting();
-        self.door.connections.set_draining();
-        self.door.connections.tell(|| Command::Drain);
-        let mut count = self.door.connections.count.subscribe();
-        let _ = tokio::time::timeout(grace.min(FOREVER), count.wait_for(|open| *open == 0)).await;
-        let connections_cut = self.door.connections.tell(|| Command::Close);
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, count.wait_for(|open| *open == 0)).await;
+        // Connections look at it when they are told.
+        shared.shutdown.reach(ShutdownStage::Draining);
+        connections.set_draining();
+        connections.tell(|| Command::Drain);
+        let mut count = connections.count.subscribe();
+        let _ = timeout(grace.min(FOREVER), count.wait_for(|open| *open == 0)).await;
+        let connections_cut = connections.tell(|| Command::Close);
+        let end = Instant::now() + CLOSE_TIMEOUT;
+        let _ = timeout_at(end, count.wait_for(|open| *open == 0)).await;
+        let handlers_left = shared.farewell.handlers_left(end).await;
+        let (methods, stuck) = (shared.farewell.methods(), connections.stuck());
+        let cut: usize = methods.iter().map(|method| method.calls_cut).sum();
         ShutdownReport {
-            calls_cut: self.door.shared.calls_cut.load(Ordering::Relaxed)
-                + self.door.connections.stuck(),
+            calls_cut: cut + stuck,
             connections_cut,
+            handlers_left: handlers_left + stuck,
+            methods,
         }
+    }
+
+    /// Serves until `signal` resolves, and then [stops](Self::shutdown) in order.
+    ///
+    /// Dropping the future stops the server at once.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder().listen("127.0.0.1:0").start().await?;
+    /// let signal = tokio::time::sleep(Duration::from_millis(10));
+    /// let report = server.shutdown_when(signal, Duration::from_secs(5)).await;
+    /// assert_eq!(report.handlers_left, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn shutdown_when(
+        self,
+        signal: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> ShutdownReport {
+        signal.await;
+        self.shutdown(grace).await
     }
 
     fn stop_accepting(&self) {
@@ -186,6 +260,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.door.shared.shutdown.reach(ShutdownStage::Gone);
         self.stop_accepting();
         self.door.connections.abort();
     }

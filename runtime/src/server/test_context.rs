@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::context::{Context, Peer};
 use crate::call::envelope::Envelope;
 use crate::call::extensions::Extensions;
+use crate::call::shutdown::{Shutdown, ShutdownSignal, ShutdownStage};
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::metadata::Metadata;
@@ -19,7 +20,7 @@ use crate::transport::peer_identity::PeerIdentity;
 /// [`Context::for_test`].
 ///
 /// Unless it says more: a call of [`Method::UNKNOWN`], without metadata and deadline, of a
-/// peer in the same process that has no certificate.
+/// peer in the same process that has no certificate, at a server that never stops.
 #[derive(Debug)]
 #[must_use = "`build` gives the context"]
 pub struct TestContext {
@@ -29,6 +30,29 @@ pub struct TestContext {
     deadline: Option<Deadline>,
     peer: PeerAddress,
     identity: Option<PeerIdentity>,
+    shutdown: Option<Arc<ShutdownSignal>>,
+}
+
+/// The end of a server that is not there, for a test of what a handler does about it:
+/// [`TestContext::shutdown`] has a context hear of it. Dropped, the server is gone.
+#[derive(Debug, Default)]
+pub struct TestShutdown(Shutdown);
+
+impl TestShutdown {
+    /// A server that serves.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The shutdown begins: [`Context::leaving`] resolves.
+    pub fn leave(&self) {
+        self.0.reach(ShutdownStage::Leaving);
+    }
+
+    /// The grace begins: [`Context::draining`] resolves, and [`Context::leaving`].
+    pub fn drain(&self) {
+        self.0.reach(ShutdownStage::Draining);
+    }
 }
 
 impl Context {
@@ -75,6 +99,7 @@ impl Context {
             deadline: None,
             peer: PeerAddress::InProcess,
             identity: None,
+            shutdown: None,
         }
     }
 }
@@ -137,6 +162,26 @@ impl TestContext {
         self
     }
 
+    /// The server's end ([`Context::leaving`], [`Context::draining`]), of which the test says
+    /// when it comes.
+    ///
+    /// ```
+    /// use grpc_runtime::{Context, TestShutdown};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let server = TestShutdown::new();
+    /// let context = Context::for_test().shutdown(&server).build();
+    /// let leaving = context.leaving();
+    /// server.leave();
+    /// leaving.await;
+    /// # }
+    /// ```
+    pub fn shutdown(mut self, server: &TestShutdown) -> Self {
+        self.shutdown = Some(Arc::clone(server.0.signal()));
+        self
+    }
+
     fn identity(&mut self) -> &mut PeerIdentity {
         self.identity.get_or_insert(PeerIdentity {
             certificates: Vec::new(),
@@ -150,6 +195,7 @@ impl TestContext {
         let mut envelope = Envelope::take();
         envelope.request = self.metadata;
         envelope.extensions = self.extensions;
+        envelope.belong_to(self.shutdown.as_ref());
         let peer = Peer {
             address: self.peer,
             identity: self.identity.map(Arc::new),

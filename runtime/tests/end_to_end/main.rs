@@ -14,6 +14,7 @@ mod blocking;
 mod byte_streams;
 mod call_credentials;
 mod calls;
+mod channelz;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;
@@ -24,6 +25,7 @@ mod heavy;
 mod inheritance;
 mod interceptors;
 mod lifecycle;
+mod limits;
 mod observers;
 mod options;
 mod outlier;
@@ -32,6 +34,7 @@ mod reconnecting;
 mod selecting;
 mod served;
 mod service_config;
+mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
 mod statuses;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::ServerConnection;
-use crate::call::command::{Finished, Link};
+use crate::call::command::{Command, Finished, Link, Progress};
 use crate::call::early_head::EarlyHead;
 use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
@@ -20,7 +21,8 @@ use crate::observe::begun_call::BegunCall;
 use crate::server::answer;
 use crate::server::calls::{Request, Running, Stage, Waiting};
 use crate::server::context::Context;
-use crate::server::handler::{self, Begun, HandlerTask, Input, Invocation};
+use crate::server::handler::{self, Begun, HandlerTask, Input, Invocation, Route};
+use crate::server::limits::{Entrance, InLine};
 use crate::server::turns::Turns;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
@@ -35,7 +37,17 @@ impl ServerConnection {
         message: Option<Payload>,
         now: Instant,
     ) {
-        let stream = request.stream;
+        if message.is_some() {
+            connection.tally().received(1);
+        }
+        let (stream, id) = (request.stream, request.route);
+        let mut entrance = None;
+        if let Some(bounds) = self.shared.router.bounds(id) {
+            entrance = match bounds.enter() {
+                Ok(entrance) => entrance,
+                Err(status) => return self.refuse_whole(connection, &request, message, status),
+            };
+        }
         let compression = &mut request.envelope.compression;
         compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
         let (sends, receives) = (compression.response, compression.request);
@@ -93,6 +105,16 @@ impl ServerConnection {
             ledger,
             ..Running::default()
         };
+        match entrance {
+            None => {}
+            Some(Entrance::Enters(places)) => invocation.context.hold(places),
+            Some(Entrance::Waits(line)) => {
+                let route = Arc::clone(route);
+                running.task = Some(self.wait_in_line(stream, route, invocation, line));
+                let stage = Stage::Running(running);
+                return self.calls.insert(stream, id, stage, request.deadline);
+            }
+        }
         if weight.is_heavy() {
             if let Some(message) = &mut invocation.input.message {
                 message.unpin();
@@ -100,7 +122,7 @@ impl ServerConnection {
             let route = Arc::clone(route);
             running.waiting = Some(Box::new(Waiting { route, invocation }));
             let stage = Stage::Running(running);
-            self.calls.insert(stream, stage, request.deadline);
+            self.calls.insert(stream, id, stage, request.deadline);
             self.turns.get_or_insert_with(turns).wait(stream);
             return self.give_turns(connection);
         }
@@ -128,18 +150,21 @@ impl ServerConnection {
             Begun::Finished(finished) if running.state.is_none() && finished.answers() => {
                 end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
-                    self.calls.insert(stream, Stage::Ending, request.deadline);
+                    self.calls
+                        .insert(stream, id, Stage::Ending, request.deadline);
+                } else {
+                    self.depart(id);
                 }
             }
             Begun::Finished(finished) => {
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
             Begun::Panicked(_) => {
                 let finished = handler::panicked(route.method);
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
             Begun::Waits(future) => {
@@ -149,11 +174,44 @@ impl ServerConnection {
                 }
                 let ledger = running.ledger.clone();
                 let task = HandlerTask::new(future, self.link(stream), route.method, ledger);
-                running.task = Some(tokio::spawn(task).abort_handle());
+                running.task = Some(tokio::spawn(task));
                 let stage = Stage::Running(running);
-                self.calls.insert(stream, stage, request.deadline);
+                self.calls.insert(stream, id, stage, request.deadline);
             }
         }
+    }
+
+    /// A call that found no place waits for one on a task of its own, where its handler
+    /// then begins. Its request is the connection's until then.
+    #[cold]
+    fn wait_in_line(
+        &self,
+        stream: StreamId,
+        route: Arc<Route>,
+        mut invocation: Invocation,
+        line: InLine,
+    ) -> JoinHandle<()> {
+        let (link, method) = (self.link(stream), route.method);
+        let ledger = invocation.input.ledger.clone();
+        let holds = match &mut invocation.input.message {
+            Some(message) => {
+                message.unpin();
+                Some(self.link(stream))
+            }
+            None => None,
+        };
+        let handler = Box::pin(async move {
+            invocation.context.hold(line.await);
+            if let Some(link) = holds {
+                let all = Progress {
+                    consumed: usize::MAX,
+                    awaits: 0,
+                };
+                link.send(Command::Read(link.stream, all));
+            }
+            route.handle(invocation).await
+        });
+        tokio::spawn(HandlerTask::new(handler, link, method, ledger))
     }
 
     /// Lets heavy handlers begin that have waited longest. Their requests were the

@@ -14,15 +14,17 @@ mod requests;
 use self::handlers::end;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Context as TaskContext;
 use std::time::Instant;
 
 use super::answer;
 use super::call_count::CallCount;
-use super::calls::{Call, Calls, Request, Stage};
+use super::calls::{Call, Calls, Request, Running, Stage};
 use super::context::Peer;
-use super::router::Router;
+use super::farewell::Farewell;
+use super::limits::{Admission, Admitted};
+use super::record::{ServerRecord, ServerSnapshot};
+use super::router::{RouteId, Router};
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
@@ -31,12 +33,15 @@ use crate::call::gather::stalled;
 use crate::call::ledger::Ledger;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
+use crate::call::shutdown::{Shutdown, ShutdownStage};
 use crate::call::state::Outgoing;
 use crate::chance::Chance;
 use crate::clock;
 use crate::framing::{Encodings, Side};
 use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
+use crate::snapshot::entries::Inspected;
+use crate::snapshot::sockets::{HasSockets, Socket, Sockets};
 use crate::status::{Code, Status};
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::Connection;
@@ -57,9 +62,27 @@ pub(crate) struct ServerShared {
     pub(crate) upkeep: UpkeepOptions,
     /// What spreads their ages.
     pub(crate) chance: Chance,
-    /// Calls that a forced end of the server cut off.
-    pub(crate) calls_cut: AtomicUsize,
+    /// Present where the server limits how many connections it has.
+    pub(crate) admission: Option<Arc<Admission>>,
+    /// What its calls hear of its end.
+    pub(crate) shutdown: Shutdown,
+    /// What its end finds of them.
+    pub(crate) farewell: Farewell,
     pub(crate) observers: Observers,
+    /// What others see of the server.
+    pub(crate) record: ServerRecord,
+}
+
+impl HasSockets for ServerShared {
+    fn sockets(&self) -> &Sockets {
+        &self.record.sockets
+    }
+}
+
+impl Inspected<ServerSnapshot> for ServerShared {
+    fn inspect(&self) -> ServerSnapshot {
+        self.record.snapshot()
+    }
 }
 
 /// The calls of one connection.
@@ -81,12 +104,18 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
+    /// The server's grace has begun: it is told how calls end.
+    is_draining: bool,
     /// Why its calls were cut, and it with them.
     cut: Option<&'static str>,
     /// They hear of its calls.
     observers: Observers,
+    /// Its place among the server's connections, where these are limited.
+    pub(super) admitted: Option<Admitted>,
     /// Present where there are any.
     observation: Option<Box<Observation>>,
+    /// Its place among the connections of its server.
+    _socket: Socket,
 }
 
 impl ServerConnection {
@@ -94,6 +123,7 @@ impl ServerConnection {
         shared: Arc<ServerShared>,
         peer: Peer,
         observation: Option<Box<Observation>>,
+        socket: Socket,
         now: Instant,
     ) -> Self {
         let (sender, commands) = queue();
@@ -110,9 +140,12 @@ impl ServerConnection {
             fresh: VecDeque::new(),
             watch: Watch::new(now),
             turns: None,
+            is_draining: false,
             cut: None,
             observers,
+            admitted: None,
             observation,
+            _socket: socket,
         }
     }
 
@@ -161,6 +194,9 @@ impl ServerConnection {
                 let failed = Finished::failed(answer::head_too_large());
                 return self.finish(connection, stream, failed);
             }
+        }
+        if outgoing.messages > 0 {
+            connection.tally().sent(outgoing.messages);
         }
         for chunk in outgoing.chunks {
             connection.send_data(stream, chunk, false);
@@ -212,11 +248,11 @@ impl ServerConnection {
                 return connection.drain(clock::now());
             }
             Parting::Resets(code) => {
-                self.calls.remove(stream);
+                self.take_away(stream);
                 connection.reset(stream, ErrorCode(code));
             }
             Parting::Cuts => {
-                self.calls.remove(stream);
+                self.take_away(stream);
                 for other in self.calls.streams() {
                     self.remove(other, cancelled);
                 }
@@ -233,18 +269,39 @@ impl ServerConnection {
     /// Ends a call's handler and leaves the call its place.
     fn stop(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
         if let Some(running) = self.calls.take_running(stream) {
-            let turn = running.stop(why);
-            self.end_turn(turn);
+            self.halt(running, why);
+        }
+    }
+
+    fn halt(&mut self, mut running: Running, why: impl FnOnce() -> Status) {
+        let awaited = running.task.take_if(|_| self.is_draining);
+        let turn = running.stop(why);
+        if let Some(task) = awaited {
+            task.abort();
+            self.shared.farewell.stopped(task);
+        }
+        self.end_turn(turn);
+    }
+
+    fn take_away(&mut self, stream: StreamId) -> Option<Stage> {
+        let call = self.calls.remove(stream)?;
+        self.depart(call.route);
+        Some(call.stage)
+    }
+
+    /// A call that had its route is over.
+    #[inline]
+    fn depart(&self, route: RouteId) {
+        if self.is_draining {
+            let method = self.shared.router.route(route).method;
+            self.shared.farewell.finished(method);
         }
     }
 
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
-        match self.calls.remove(stream).map(|call| call.stage) {
-            Some(Stage::Running(running)) => {
-                let turn = running.stop(why);
-                self.end_turn(turn);
-            }
+        match self.take_away(stream) {
+            Some(Stage::Running(running)) => self.halt(running, why),
             Some(Stage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
             Some(Stage::Ending) | None => {}
         }
@@ -265,27 +322,33 @@ impl ServerConnection {
                 }
             }
             Command::Finish(stream, finished) => self.finish(connection, stream, finished),
-            Command::Drain => connection.drain(now),
-            Command::Close => {
-                let cut = self.close(connection, "the server is shutting down");
-                self.shared.calls_cut.fetch_add(cut, Ordering::Relaxed);
+            Command::Drain => {
+                let signal = self.shared.shutdown.signal();
+                self.is_draining = signal.has_reached(ShutdownStage::Draining);
+                connection.drain(now);
             }
+            Command::Close => self.close(connection, "the server is shutting down"),
         }
     }
 
-    /// The grace is over: what still runs is cut. Returns how many calls that are.
-    fn close(&mut self, connection: &mut Connection, why: &'static str) -> usize {
+    /// The grace is over: what still runs is cut.
+    fn close(&mut self, connection: &mut Connection, why: &'static str) {
         self.cut.get_or_insert(why);
-        let open = self.calls.streams();
-        let cut = open.len();
         let status = || Status::new(Code::Unavailable, why);
-        for stream in open {
+        for stream in self.calls.streams() {
+            if self.is_draining
+                && let Some(call) = self.calls.get_mut(stream)
+            {
+                let method = self.shared.router.route(call.route).method;
+                self.shared.farewell.cut(method);
+            }
             self.stop(stream, status);
             self.finish(connection, stream, Finished::failed(status()));
         }
         connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, why));
         self.call_count.close();
-        cut
+        // What was cut has been told.
+        self.is_draining = false;
     }
 }
 
@@ -389,6 +452,10 @@ impl Application for ServerConnection {
         self.sends.recycle(due);
     }
 
+    fn in_flight(&self) -> usize {
+        self.calls.len()
+    }
+
     fn next_timeout(&self) -> Option<Instant> {
         [self.calls.next_deadline(), self.sends.next_timeout()]
             .into_iter()
@@ -430,10 +497,9 @@ impl Drop for ServerConnection {
         self.settle();
         let calls: Vec<Call> = self.calls.drain().collect();
         for call in calls {
+            self.depart(call.route);
             match call.stage {
-                Stage::Running(running) => {
-                    running.stop(cancelled);
-                }
+                Stage::Running(running) => self.halt(running, cancelled),
                 Stage::Gathering(gathering) => self.tell_unbegun(&gathering.request, &cancelled()),
                 Stage::Ending => {}
             }

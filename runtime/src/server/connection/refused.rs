@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ServerConnection;
 use crate::clock;
 use crate::code::Code;
+use crate::framing::Payload;
 use crate::method::Method;
 use crate::observe::ended_call::RefusedCall;
 use crate::server::answer;
@@ -32,6 +33,21 @@ impl ServerConnection {
     pub(super) fn refuse(&self, connection: &mut Connection, request: &Request, status: Status) {
         self.tell_unbegun(request, &status);
         answer::refuse(connection, request.stream, status);
+    }
+
+    /// Answers a call whose handler could begin, and may not.
+    #[cold]
+    pub(super) fn refuse_whole(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+        message: Option<Payload>,
+        status: Status,
+    ) {
+        if message.is_some() {
+            connection.release(request.stream, usize::MAX);
+        }
+        self.refuse(connection, request, status);
     }
 
     /// Observers hear of a call that has no more than a head.

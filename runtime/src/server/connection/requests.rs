@@ -31,6 +31,7 @@ impl ServerConnection {
         end_stream: bool,
         now: Instant,
     ) {
+        connection.tally().call();
         if fields.overflowed() {
             let text = "the request's metadata is above the server's limit \
                         (Http2Options::max_header_list_size)";
@@ -38,6 +39,7 @@ impl ServerConnection {
             return self.refuse_head(connection, stream, fields, status);
         }
         let mut envelope = Envelope::take();
+        envelope.belong_to(Some(self.shared.shutdown.signal()));
         let takes = self.shared.encodings;
         let received = match ReceivedRequest::read(fields, takes, &mut envelope.request) {
             Ok(received) => received,
@@ -65,9 +67,14 @@ impl ServerConnection {
                 unknown
             }
         };
-        let deadline = received
-            .timeout
-            .and_then(|timeout| Deadline::after(now, timeout));
+        let mut timeout = received.timeout;
+        if let Some(bounds) = router.bounds(route) {
+            timeout = match bounds.judge(timeout) {
+                Ok(timeout) => timeout,
+                Err(status) => return self.refuse_head(connection, stream, fields, status),
+            };
+        }
+        let deadline = timeout.and_then(|timeout| Deadline::after(now, timeout));
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
             return self.refuse_head(connection, stream, fields, expired());
         }
@@ -111,14 +118,14 @@ impl ServerConnection {
     fn gather(&mut self, request: Request) {
         let limits = self.shared.router.limits(request.route);
         let limit = limits.max_receive_message_size;
-        let (stream, deadline) = (request.stream, request.deadline);
+        let (stream, route, deadline) = (request.stream, request.route, request.deadline);
         let encoding = request.envelope.compression.request;
         let gathering = Gathering {
             request,
             gather: Gather::new(limit, Side::Server, encoding),
         };
         let stage = Stage::Gathering(Box::new(gathering));
-        self.calls.insert(stream, stage, deadline);
+        self.calls.insert(stream, route, stage, deadline);
     }
 
     /// Ends the driver's turn: no request is fresh any more.
@@ -181,11 +188,10 @@ impl ServerConnection {
             }
             Stage::Running(Running {
                 state: Some(state), ..
-            }) => {
-                if !state.deliver_data(data) {
-                    connection.release(stream, length);
-                }
-            }
+            }) => match state.deliver_data(data) {
+                Some(messages) => connection.tally().received(messages),
+                None => connection.release(stream, length),
+            },
             Stage::Running(_) | Stage::Ending => connection.release(stream, length),
         }
     }

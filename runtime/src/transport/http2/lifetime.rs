@@ -1,4 +1,4 @@
-//! How long a connection may live (gRFC A9): without calls, and at all. Time and
+//! How long a connection may live (gRFC A9): without calls, by calls, and at all. Time and
 //! chance are arguments. It must never do anything when a call begins or ends.
 
 use std::time::{Duration, Instant};
@@ -18,16 +18,26 @@ pub(crate) struct LifetimeOptions {
     pub(crate) max_idle: Option<Duration>,
     /// How old it may become before it takes no more calls.
     pub(crate) max_age: Option<Duration>,
+    /// How many calls it takes before it takes no more.
+    pub(crate) max_calls: Option<usize>,
     /// How long its calls may run on after that.
     pub(crate) age_grace: Option<Duration>,
 }
 
 impl LifetimeOptions {
-    /// The options of one connection: its age is up to a tenth less or more, as
-    /// `chance` from 0 to 1 will have it.
+    /// Whether chance has a say.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.max_age.is_some() || self.max_calls.is_some()
+    }
+
+    /// The options of one connection: its age, and the calls it takes, are up to a tenth less
+    /// or more, as `chance` from 0 to 1 will have it.
     pub(crate) fn spread(mut self, chance: f64) -> Self {
         let factor = 1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
         self.max_age = self.max_age.map(|age| age.min(FOREVER).mul_f64(factor));
+        // A number beyond all is cut to the greatest there is.
+        let calls = |calls: usize| (calls as f64 * factor).round() as usize;
+        self.max_calls = self.max_calls.map(|most| calls(most).max(1));
         self
     }
 }
@@ -50,6 +60,10 @@ pub(crate) enum Passing {
 pub(crate) struct Lifetime {
     idle: Option<Idle>,
     age: Age,
+    /// How many calls it takes, until it has.
+    max_calls: Option<usize>,
+    /// Since when it has.
+    spent: Option<Instant>,
     grace: Option<Duration>,
 }
 
@@ -77,7 +91,7 @@ enum Age {
 impl Lifetime {
     /// `None` where the options set no limits.
     pub(crate) fn new(options: &LifetimeOptions, now: Instant) -> Option<Self> {
-        if options.max_idle.is_none() && options.max_age.is_none() {
+        if options.max_idle.is_none() && !options.is_spread() {
             return None;
         }
         Some(Self {
@@ -91,12 +105,14 @@ impl Lifetime {
             age: options
                 .max_age
                 .map_or(Age::Endless, |age| Age::Young(now + age)),
+            max_calls: options.max_calls,
+            spent: None,
             grace: options.age_grace,
         })
     }
 
-    /// The connection comes to rest for now. `calls` changes with every call that
-    /// it has had.
+    /// The connection comes to rest for now. `calls` is twice how many it has had, and 1
+    /// before the first.
     pub(crate) fn rest(&mut self, has_calls: bool, calls: u32, now: Instant) {
         if let Some(idle) = &mut self.idle {
             if has_calls || idle.had_calls || idle.calls != calls {
@@ -104,6 +120,10 @@ impl Lifetime {
             }
             idle.had_calls = has_calls;
             idle.calls = calls;
+        }
+        let had = (calls / 2) as usize;
+        if self.max_calls.take_if(|most| *most <= had).is_some() {
+            self.spent = Some(now);
         }
     }
 
@@ -113,17 +133,16 @@ impl Lifetime {
             Age::Endless => None,
             Age::Young(until) | Age::Leaving(until) | Age::Cut(until) => Some(until),
         };
-        idle.into_iter().chain(age).min()
+        idle.into_iter().chain(age).chain(self.spent).min()
     }
 
     pub(crate) fn on_timeout(&mut self, has_calls: bool, now: Instant) -> Passing {
+        let is_young = matches!(self.age, Age::Endless | Age::Young(_));
+        if self.spent.take_if(|since| *since <= now).is_some() && is_young {
+            return self.leave("max_calls", now);
+        }
         match self.age {
-            Age::Young(until) if until <= now => {
-                self.idle = None;
-                let grace = self.grace.map(|grace| Age::Leaving(now + grace));
-                self.age = grace.unwrap_or(Age::Endless);
-                return Passing::Leave("max_age");
-            }
+            Age::Young(until) if until <= now => return self.leave("max_age", now),
             Age::Leaving(until) if until <= now => {
                 self.age = Age::Cut(now + LAST_WORDS);
                 return Passing::Cut;
@@ -142,6 +161,15 @@ impl Lifetime {
             }
         }
         Passing::Not
+    }
+
+    /// It takes no more calls, and those that run have their grace.
+    fn leave(&mut self, reason: &'static str, now: Instant) -> Passing {
+        self.idle = None;
+        self.max_calls = None;
+        let grace = self.grace.map(|grace| Age::Leaving(now + grace));
+        self.age = grace.unwrap_or(Age::Endless);
+        Passing::Leave(reason)
     }
 }
 

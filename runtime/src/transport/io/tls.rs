@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -193,6 +194,10 @@ fn describe(error: &rustls::Error) -> String {
 pub(crate) struct Stream(TlsStream<Ahead>);
 
 impl Stream {
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        self.0.get_ref().0.io.local()
+    }
+
     pub(super) fn peer(&self) -> Option<PeerAddress> {
         self.0.get_ref().0.io.peer()
     }

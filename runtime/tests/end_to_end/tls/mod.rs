@@ -7,6 +7,7 @@ mod certificates;
 mod handshakes;
 mod identities;
 mod inputs;
+mod limits;
 mod observed;
 mod rotation;
 

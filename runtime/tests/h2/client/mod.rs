@@ -5,6 +5,7 @@ mod compression;
 mod endings;
 mod flow;
 mod head;
+mod limits;
 mod messages;
 mod metadata;
 mod request;

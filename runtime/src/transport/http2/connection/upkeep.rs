@@ -61,7 +61,7 @@ impl Connection {
         if let Some(upkeep) = &mut self.upkeep
             && let Some(lifetime) = &mut upkeep.lifetime
         {
-            // A client counts with the first, a server with the second.
+            // A client counts with the first, a server with the second; each by twos.
             let calls = self.next_stream.wrapping_add(self.last_peer_stream);
             lifetime.rest(!self.streams.is_empty(), calls, now);
         }
@@ -86,11 +86,14 @@ impl Connection {
             .map_or(Passing::Not, |lifetime| lifetime.on_timeout(has_calls, now));
         match beat {
             Beat::Still => {}
-            Beat::Ping => frame::Ping {
-                ack: false,
-                data: KEEPALIVE_PING,
+            Beat::Ping => {
+                self.tally.keepalive();
+                frame::Ping {
+                    ack: false,
+                    data: KEEPALIVE_PING,
+                }
+                .encode(self.output.buffer());
             }
-            .encode(self.output.buffer()),
             Beat::Dead => {
                 return Err(ConnectionError::new(
                     ErrorCode::NO_ERROR,

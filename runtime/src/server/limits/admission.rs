@@ -1,0 +1,182 @@
+//! How many connections a server has, in all and from each address. It must never know
+//! what a connection is for.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::transport::PeerAddress;
+
+/// Who counts as one: an IPv4 address, or the 64 bits that every customer of an IPv6 network
+/// has for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    V4(Ipv4Addr),
+    V6([u16; 4]),
+}
+
+impl Origin {
+    /// `None` for what has no address that could be counted.
+    fn of(peer: &PeerAddress) -> Option<Self> {
+        let PeerAddress::Tcp(address) = peer else {
+            return None;
+        };
+        // A socket for both families has IPv4's addresses in IPv6's clothes.
+        Some(match address.ip().to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6(prefix(address)),
+        })
+    }
+}
+
+fn prefix(address: Ipv6Addr) -> [u16; 4] {
+    let [a, b, c, d, ..] = address.segments();
+    [a, b, c, d]
+}
+
+/// The limits, and what they count.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    most: usize,
+    most_per_peer: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    by_origin: HashMap<Origin, usize>,
+}
+
+impl Admission {
+    /// `None` where there is no limit.
+    pub(in crate::server) fn new(
+        most: Option<usize>,
+        most_per_peer: Option<usize>,
+    ) -> Option<Arc<Self>> {
+        let is_limited = most.is_some() || most_per_peer.is_some();
+        is_limited.then(|| {
+            Arc::new(Self {
+                most: most.unwrap_or(usize::MAX),
+                most_per_peer: most_per_peer.unwrap_or(usize::MAX),
+                open: Mutex::default(),
+            })
+        })
+    }
+
+    /// A connection comes: its place, or why it gets none.
+    pub(in crate::server) fn admit(
+        self: &Arc<Self>,
+        peer: &PeerAddress,
+    ) -> Result<Admitted, &'static str> {
+        let origin = Origin::of(peer).filter(|_| self.most_per_peer != usize::MAX);
+        let mut open = self.lock();
+        if open.all >= self.most {
+            return Err("the server has as many connections as it may \
+                        (ServerLimits::connections)");
+        }
+        if let Some(origin) = origin {
+            let own = open.by_origin.get(&origin).copied().unwrap_or_default();
+            if own >= self.most_per_peer {
+                return Err("its address has as many connections as it may \
+                            (ServerLimits::connections_per_peer)");
+            }
+            open.by_origin.insert(origin, own + 1);
+        }
+        open.all += 1;
+        drop(open);
+        Ok(Admitted {
+            admission: Arc::clone(self),
+            origin,
+        })
+    }
+
+    fn leave(&self, origin: Option<Origin>) {
+        let mut open = self.lock();
+        open.all -= 1;
+        if let Some(origin) = origin
+            && let Some(own) = open.by_origin.get_mut(&origin)
+        {
+            *own -= 1;
+            // Addresses that are gone take no memory.
+            if *own == 0 {
+                open.by_origin.remove(&origin);
+            }
+        }
+    }
+
+    /// Nothing can panic while the lock is held.
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place; dropped, it is another one's.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    admission: Arc<Admission>,
+    origin: Option<Origin>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.admission.leave(self.origin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(address: &str) -> PeerAddress {
+        PeerAddress::Tcp(format!("{address}:1").parse().unwrap())
+    }
+
+    #[test]
+    fn places_are_given_in_all_and_by_address_and_given_back() {
+        let admission = Admission::new(Some(4), Some(2)).unwrap();
+        let admit = |address| admission.admit(&tcp(address));
+        let first = admit("192.0.2.1").unwrap();
+        let second = admit("192.0.2.1").unwrap();
+        assert!(admit("192.0.2.1").unwrap_err().contains("per_peer"));
+        let other = admit("192.0.2.2").unwrap();
+        let last = admit("192.0.2.3").unwrap();
+        let full = admit("192.0.2.4").unwrap_err();
+        assert!(full.contains("ServerLimits::connections)"), "{full}");
+        drop(first);
+        drop(admit("192.0.2.1").unwrap());
+        drop((second, other, last));
+        let open = admission.lock();
+        assert_eq!((open.all, open.by_origin.len()), (0, 0));
+    }
+
+    #[test]
+    fn an_address_is_an_ipv4_address_or_a_network_of_ipv6() {
+        let admission = Admission::new(None, Some(1)).unwrap();
+        let mut held = Vec::new();
+        let mut admit = |peer: &PeerAddress| match admission.admit(peer) {
+            Ok(admitted) => {
+                held.push(admitted);
+                true
+            }
+            Err(_) => false,
+        };
+        assert!(admit(&tcp("[2001:db8:0:1::1]")));
+        assert!(!admit(&tcp("[2001:db8:0:1:ffff::2]")));
+        assert!(admit(&tcp("[2001:db8:0:2::1]")));
+        assert!(admit(&tcp("192.0.2.1")));
+        // The same, on a socket for both.
+        assert!(!admit(&tcp("[::ffff:192.0.2.1]")));
+        assert!(admit(&tcp("[::ffff:192.0.2.2]")));
+        // What has no address is nobody's in particular.
+        for peer in [PeerAddress::Unix, PeerAddress::Other("a pipe".into())] {
+            assert!(admit(&peer) && admit(&peer));
+        }
+        assert_eq!(admission.lock().all, 8);
+    }
+
+    #[test]
+    fn without_limits_there_is_nothing_to_count() {
+        assert!(Admission::new(None, None).is_none());
+    }
+}

@@ -1,0 +1,124 @@
+//! How long calls may take, whatever their callers say. Values; time is an argument.
+
+use std::time::Duration;
+
+use crate::status::{Code, Status};
+
+/// What a server makes of its callers' deadlines: of all its methods by
+/// [`ServerLimits::deadlines`](crate::ServerLimits::deadlines), of some by
+/// [`MethodLimits::deadlines`](crate::MethodLimits::deadlines), which then counts alone.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{DeadlinePolicy, MethodLimits, Server, ServerLimits};
+///
+/// let usual = DeadlinePolicy::new()
+///     .assumed(Duration::from_secs(10))
+///     .at_most(Duration::from_secs(60))
+///     .at_least(Duration::from_millis(2));
+/// // Watches may last.
+/// let endless = MethodLimits::new().deadlines(DeadlinePolicy::new());
+/// let limits = ServerLimits::new()
+///     .deadlines(usual)
+///     .service("grpc.health.v1.Health", endless);
+/// # drop(limits);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeadlinePolicy {
+    assumed: Option<Duration>,
+    at_least: Option<Duration>,
+    at_most: Option<Duration>,
+}
+
+impl DeadlinePolicy {
+    /// Deadlines as callers set them, or none.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The time that a call has whose caller sets no deadline. None unless set, as gRPC has
+    /// it: a server that ends what nobody asked to end breaks streams that are meant to
+    /// last. When it has passed the call ends with `DEADLINE_EXCEEDED`. Raised to
+    /// [`at_least`](Self::at_least) and cut down to [`at_most`](Self::at_most).
+    #[must_use]
+    pub fn assumed(mut self, timeout: Duration) -> Self {
+        self.assumed = Some(timeout);
+        self
+    }
+
+    /// A call that has less time left when its request arrives is refused at once with
+    /// `DEADLINE_EXCEEDED`: no handler begins what it cannot finish. 0 unless set, since only
+    /// the program knows how long its work takes at the least.
+    #[must_use]
+    pub fn at_least(mut self, timeout: Duration) -> Self {
+        self.at_least = Some(timeout);
+        self
+    }
+
+    /// The longest time that a call has: a longer deadline is cut down to it, and a call
+    /// without one gets it. No limit unless set. When it has passed the call ends with
+    /// `DEADLINE_EXCEEDED`; the handler sees it as
+    /// [`Context::deadline`](crate::Context::deadline), and calls that
+    /// [inherit](crate::UnaryCall::inherit) it end with it.
+    #[must_use]
+    pub fn at_most(mut self, timeout: Duration) -> Self {
+        self.at_most = Some(timeout);
+        self
+    }
+
+    /// The time of a call whose caller gives it `timeout`, or why it is refused.
+    pub(super) fn settle(&self, timeout: Option<Duration>) -> Result<Option<Duration>, Status> {
+        let least = self.at_least.unwrap_or_default();
+        if timeout.is_some_and(|timeout| timeout < least) {
+            let text = "the call has less time than the server's least (DeadlinePolicy::at_least)";
+            return Err(Status::new(Code::DeadlineExceeded, text));
+        }
+        let assumed = || self.assumed.map(|assumed| assumed.max(least));
+        let timeout = timeout.or_else(assumed);
+        Ok(match (timeout, self.at_most) {
+            (Some(timeout), Some(most)) => Some(timeout.min(most)),
+            (timeout, most) => timeout.or(most),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn callers_have_the_time_that_they_ask_for_within_the_policy() {
+        let settle = |policy: DeadlinePolicy, timeout| {
+            let settled = policy.settle(timeout);
+            settled.map_err(|status| status.code())
+        };
+        let none = DeadlinePolicy::new();
+        for timeout in [None, Some(Duration::ZERO), Some(Duration::MAX)] {
+            assert_eq!(settle(none, timeout), Ok(timeout));
+        }
+        let all = none
+            .assumed(10 * SECOND)
+            .at_least(2 * SECOND)
+            .at_most(60 * SECOND);
+        for (timeout, settled) in [
+            (None, Ok(Some(10))),
+            (Some(0), Err(Code::DeadlineExceeded)),
+            (Some(1), Err(Code::DeadlineExceeded)),
+            (Some(2), Ok(Some(2))),
+            (Some(60), Ok(Some(60))),
+            (Some(61), Ok(Some(60))),
+        ] {
+            let settled = settled.map(|seconds: Option<u64>| seconds.map(Duration::from_secs));
+            assert_eq!(settle(all, timeout.map(Duration::from_secs)), settled);
+        }
+        // Who says nothing is not refused for it.
+        let short = all.assumed(SECOND);
+        assert_eq!(settle(short, None), Ok(Some(2 * SECOND)));
+        let long = all.assumed(600 * SECOND);
+        assert_eq!(settle(long, None), Ok(Some(60 * SECOND)));
+        assert_eq!(settle(none.at_most(SECOND), None), Ok(Some(SECOND)));
+    }
+}

@@ -1,0 +1,17 @@
+//! What a server bounds beside what each connection does by itself: connections, calls in
+//! flight, message sizes and times of single methods. A server that sets none of it must
+//! never pay more than a branch a call.
+
+mod admission;
+mod call_gate;
+mod deadline_policy;
+mod options;
+mod places;
+mod route_bounds;
+mod waiting_line;
+
+pub(super) use admission::{Admission, Admitted};
+pub use deadline_policy::DeadlinePolicy;
+pub use options::{CallLimit, MethodLimits, ServerLimits};
+pub(super) use places::{Entrance, InLine, Places};
+pub(super) use route_bounds::{Bounding, RouteBounds};

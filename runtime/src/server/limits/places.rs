@@ -1,0 +1,123 @@
+//! The places of one call: with its method's limit, its service's and its server's, as far
+//! as these are set. Dropped, in whatever way its call ends, they are the next one's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::call_gate::{CallGate, Joined};
+use crate::status::Status;
+
+/// The gates that a method's calls go through, the narrowest first: who waits for its
+/// method's place holds none of the server's meanwhile.
+#[derive(Debug)]
+pub(super) struct Gates(Vec<Arc<CallGate>>);
+
+impl Gates {
+    /// `None` where there are none.
+    pub(super) fn new(gates: Vec<Arc<CallGate>>) -> Option<Arc<Self>> {
+        (!gates.is_empty()).then(|| Arc::new(Self(gates)))
+    }
+
+    /// The gate that would turn a call away now.
+    pub(super) fn full(&self) -> Option<&CallGate> {
+        self.0
+            .iter()
+            .map(|gate| &**gate)
+            .find(|gate| gate.is_full())
+    }
+
+    /// A call comes, or is told why not.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Entrance, Status> {
+        let mut places = Places {
+            gates: Arc::clone(self),
+            held: 0,
+        };
+        while let Some(gate) = places.next() {
+            match gate.join() {
+                Joined::Place => places.held += 1,
+                Joined::Full => return Err(gate.refusal()),
+                Joined::Waits(number) => {
+                    let number = Some(number);
+                    return Ok(Entrance::Waits(InLine { places, number }));
+                }
+            }
+        }
+        Ok(Entrance::Enters(places))
+    }
+}
+
+/// What becomes of a call that comes and is not refused.
+#[derive(Debug)]
+pub(in crate::server) enum Entrance {
+    Enters(Places),
+    /// It has its places once this resolves.
+    Waits(InLine),
+}
+
+/// Places that a call has, all of them or those so far.
+#[derive(Debug)]
+pub(in crate::server) struct Places {
+    gates: Arc<Gates>,
+    /// How many of the gates it has passed.
+    held: usize,
+}
+
+impl Places {
+    /// The gate that is to be passed next.
+    fn next(&self) -> Option<&Arc<CallGate>> {
+        self.gates.0.get(self.held)
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        for gate in &self.gates.0[..self.held] {
+            gate.leave();
+        }
+    }
+}
+
+/// A call that waits for a place. Dropped, it waits no more.
+#[derive(Debug)]
+pub(in crate::server) struct InLine {
+    places: Places,
+    /// Its number in the line of the gate that is next.
+    number: Option<u64>,
+}
+
+impl Future for InLine {
+    type Output = Places;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Places> {
+        let waits = &mut *self;
+        while let Some(gate) = waits.places.next() {
+            let number = match waits.number {
+                Some(number) => number,
+                None => match gate.join_anyway() {
+                    Some(number) => *waits.number.insert(number),
+                    None => {
+                        waits.places.held += 1;
+                        continue;
+                    }
+                },
+            };
+            ready!(gate.poll(number, cx));
+            waits.number = None;
+            waits.places.held += 1;
+        }
+        // What is left here holds nothing.
+        let gates = Arc::clone(&waits.places.gates);
+        let none = Places { gates, held: 0 };
+        Poll::Ready(std::mem::replace(&mut waits.places, none))
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        if let (Some(gate), Some(number)) = (self.places.next(), self.number) {
+            gate.give_up(number);
+        }
+    }
+}

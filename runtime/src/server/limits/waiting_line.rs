@@ -1,0 +1,72 @@
+//! Who waits for a place, first come first served. Sans-IO; it must never know what a place
+//! is.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+/// Those who wait, by their numbers, and how each is woken.
+#[derive(Debug, Default)]
+pub(super) struct WaitingLine {
+    next: u64,
+    waiting: BTreeMap<u64, Option<Waker>>,
+}
+
+impl WaitingLine {
+    /// Somebody comes to the end of the line.
+    pub(super) fn join(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.waiting.insert(number, None);
+        number
+    }
+
+    /// Whether this one still waits; woken is who asked last.
+    pub(super) fn waits(&mut self, number: u64, waker: &Waker) -> bool {
+        let Some(place) = self.waiting.get_mut(&number) else {
+            return false;
+        };
+        match place {
+            Some(known) => known.clone_from(waker),
+            None => *place = Some(waker.clone()),
+        }
+        true
+    }
+
+    /// Takes off who has waited longest: to be woken, if there is somebody to wake.
+    pub(super) fn take_first(&mut self) -> Option<Waker> {
+        self.waiting.pop_first().and_then(|(_, waker)| waker)
+    }
+
+    /// Somebody waits no more; `false` for who had been taken off before.
+    pub(super) fn give_up(&mut self, number: u64) -> bool {
+        self.waiting.remove(&number).is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WaitingLine;
+    use std::task::Waker;
+
+    #[test]
+    fn who_came_first_goes_first_and_who_gave_up_does_not() {
+        let mut line = WaitingLine::default();
+        let numbers: Vec<_> = (0..4).map(|_| line.join()).collect();
+        let waits = |line: &mut WaitingLine, of: usize| line.waits(numbers[of], Waker::noop());
+        assert!(line.give_up(numbers[1]));
+        assert!(!line.give_up(numbers[1]));
+        assert!(waits(&mut line, 0) && waits(&mut line, 2));
+        assert!(line.take_first().is_some());
+        assert!(!waits(&mut line, 0) && !waits(&mut line, 1) && waits(&mut line, 2));
+        assert!(line.take_first().is_some());
+        // It never asked, so there is nobody to wake; yet it was its turn.
+        assert!(line.take_first().is_none());
+        assert_eq!(line.len(), 0);
+        assert!(!waits(&mut line, 3));
+    }
+}

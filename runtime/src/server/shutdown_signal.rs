@@ -1,0 +1,83 @@
+//! The signals by which an operating system tells a program to stop. It must never stop
+//! anything itself.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+/// Waits until the process is told to stop: by SIGTERM, as service managers and Kubernetes
+/// send it, or by Ctrl-C (SIGINT); on Windows by Ctrl-C, Ctrl-Break, the closing of the
+/// console, or the end of the session. For [`ServerBuilder::serve_until`] and
+/// [`Server::shutdown_when`].
+///
+/// From its first poll on such signals no longer end the process by themselves, for as long
+/// as the process lives: what waits for them has to. A second signal changes nothing; a
+/// shutdown is bounded by its notice and grace, and SIGKILL remains. Where the system
+/// refuses to tell of a signal, that one still ends the process as it always did.
+///
+/// # Panics
+/// If it is polled outside of a tokio runtime that [drives I/O], as all that waits for the
+/// system does.
+///
+/// [drives I/O]: tokio::runtime::Builder::enable_io
+/// [`ServerBuilder::serve_until`]: crate::ServerBuilder::serve_until
+/// [`Server::shutdown_when`]: crate::Server::shutdown_when
+pub async fn shutdown_signal() {
+    let mut signals = signals();
+    poll_fn(|cx| {
+        let mut polled = signals.iter_mut().map(|signal| signal.as_mut().poll(cx));
+        if polled.any(|polled| polled.is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+type Told = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Each resolves when the process is told in its way; those that the system refuses are
+/// left out.
+#[cfg(unix)]
+fn signals() -> Vec<Told> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    [SignalKind::terminate(), SignalKind::interrupt()]
+        .into_iter()
+        .filter_map(|kind| signal(kind).ok())
+        .map(|mut signal| -> Told {
+            Box::pin(async move {
+                let _ = signal.recv().await;
+            })
+        })
+        .collect()
+}
+
+#[cfg(windows)]
+fn signals() -> Vec<Told> {
+    use tokio::signal::windows;
+
+    let mut signals: Vec<Told> = Vec::new();
+    if let Ok(mut signal) = windows::ctrl_c() {
+        signals.push(Box::pin(async move {
+            let _ = signal.recv().await;
+        }));
+    }
+    if let Ok(mut signal) = windows::ctrl_break() {
+        signals.push(Box::pin(async move {
+            let _ = signal.recv().await;
+        }));
+    }
+    if let Ok(mut signal) = windows::ctrl_close() {
+        signals.push(Box::pin(async move {
+            let _ = signal.recv().await;
+        }));
+    }
+    if let Ok(mut signal) = windows::ctrl_shutdown() {
+        signals.push(Box::pin(async move {
+            let _ = signal.recv().await;
+        }));
+    }
+    signals
+}
