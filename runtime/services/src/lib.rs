@@ -3,6 +3,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod draining;
 mod health;
 mod reflection;
 
