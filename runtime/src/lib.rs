@@ -173,7 +173,11 @@ pub use credentials::{
     AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
 };
 #[cfg(feature = "tls")]
-pub use credentials::{ClientTls, CredentialsError, ServerTls};
+pub use credentials::{
+    CertificateFiles, CertificateReload, CertificateSource, Certificates, CertificatesBuilder,
+    ClientTls, CredentialsError, ServerTls, SourcedClientTls, SourcedServerTls,
+    WatchedCertificates,
+};
 pub use deadline::Deadline;
 pub use framing::Side;
 pub use framing::encoding::Compression;
@@ -194,9 +198,10 @@ pub use observe::spans::{Propagator, Spans};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, MethodLimits, MethodReport, Next,
-    Outcome, ServedServices, Server, ServerBuilder, ServerError, ServerInterceptor, ServerLimits,
-    ServerSnapshot, Service, ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, ListenOptions, MethodLimits,
+    MethodReport, Next, Outcome, ProxyProtocol, ServedServices, Server, ServerBuilder, ServerError,
+    ServerInterceptor, ServerLimits, ServerSnapshot, Service, ServiceBuilder, ShutdownReport,
+    TestContext, TestShutdown,
 };
 pub use snapshot::call_counts::CallCounts;
 pub use snapshot::socket::SocketSnapshot;

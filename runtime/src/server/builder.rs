@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accepting::{Acceptor, Origin};
 use super::connection::ServerShared;
 use super::door::{Door, Guards};
 use super::error::ServerError;
@@ -12,11 +13,14 @@ use super::farewell::Farewell;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
 use super::limits::{Admission, ServerLimits};
+use super::listen_options::ListenOptions;
 use super::listener::{BoundSocket, ListenAddress, Listener};
+use super::proxy_protocol::ProxyProtocol;
 use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{Defaults, Router};
 use super::running::{Server, ShutdownReport};
 use super::service::Service;
+use super::sources::ConnectionSource;
 use crate::call::shutdown::Shutdown;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
@@ -35,7 +39,8 @@ const MEMORY_LIMIT: usize = 2 << 30;
 #[derive(Debug)]
 pub struct ServerBuilder {
     services: Vec<Service>,
-    addresses: Vec<(Result<ListenAddress, ServerError>, ServerCredentials)>,
+    pub(super) addresses: Vec<(Result<ListenAddress, ServerError>, ListenOptions)>,
+    pub(super) sources: Vec<(ConnectionSource, ListenOptions)>,
     defaults: Defaults,
     encodings: Encodings,
     memory_limit: usize,
@@ -53,6 +58,7 @@ impl Default for ServerBuilder {
         Self {
             services: Vec::new(),
             addresses: Vec::new(),
+            sources: Vec::new(),
             defaults: Defaults::default(),
             encodings: Encodings::all(),
             memory_limit: MEMORY_LIMIT,
@@ -109,10 +115,8 @@ impl ServerBuilder {
     /// secured as `credentials` say. Credentials are an address's own, so that a
     /// server can offer TLS to the world and none to a socket of its machine.
     #[must_use]
-    pub fn listen_with(mut self, address: impl AsRef<str>, credentials: ServerCredentials) -> Self {
-        let address = ListenAddress::parse(address.as_ref());
-        self.addresses.push((address, credentials));
-        self
+    pub fn listen_with(self, address: impl AsRef<str>, credentials: ServerCredentials) -> Self {
+        self.listen_with_options(address, credentials.into())
     }
 
     /// Listens on a socket that is bound already, TCP or Unix: one that was inherited,
@@ -145,10 +149,10 @@ impl ServerBuilder {
     pub fn listen_on(
         mut self,
         listener: impl Into<BoundSocket>,
-        credentials: ServerCredentials,
+        options: impl Into<ListenOptions>,
     ) -> Self {
         let address = Ok(ListenAddress::Bound(listener.into()));
-        self.addresses.push((address, credentials));
+        self.addresses.push((address, options.into()));
         self
     }
 
@@ -342,18 +346,33 @@ impl ServerBuilder {
     /// something. A method that computes for long before it answers is found out
     /// and begins on tasks of its own, on every core that the runtime has.
     pub async fn start(mut self) -> Result<Server, ServerError> {
-        let mut listeners = Vec::new();
-        for (address, credentials) in std::mem::take(&mut self.addresses) {
-            let listener = Listener::bind(address?).await?;
-            listeners.push((listener, credentials.into_security()));
+        let mut acceptors = Vec::new();
+        let mut enter = |origin, options: ListenOptions| {
+            options
+                .proxy
+                .as_ref()
+                .map_or(Ok(()), ProxyProtocol::check)?;
+            acceptors.push(Acceptor {
+                origin,
+                security: options.credentials.into_security(),
+                proxy: options.proxy,
+            });
+            Ok::<_, ServerError>(())
+        };
+        for (address, options) in std::mem::take(&mut self.addresses) {
+            let listener = Listener::bind(address?, options.sockets).await?;
+            enter(Origin::Listener(listener), options)?;
         }
-        if listeners.is_empty() && self.needs_address {
+        for (source, options) in std::mem::take(&mut self.sources) {
+            enter(Origin::Source(source), options)?;
+        }
+        if acceptors.is_empty() && self.needs_address {
             return Err(ServerError::NoAddress);
         }
         let (notice, guards) = (self.shutdown_notice, std::mem::take(&mut self.guards));
         let (shared, http2) = self.into_shared()?;
         let door = Door::new(shared, http2, guards);
-        Ok(Server::start(door, notice, listeners))
+        Ok(Server::start(door, notice, acceptors))
     }
 
     /// Listens on `address` without encryption, and on all others added before,

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 #[cfg(feature = "tls")]
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 #[cfg(feature = "tls")]
@@ -115,6 +115,21 @@ impl Door {
         let _ = catch_unwind(secure);
     }
 
+    /// How long a step may take that comes before HTTP/2.
+    pub(super) fn handshake_timeout(&self) -> Duration {
+        self.http2.handshake_timeout
+    }
+
+    /// Tells of a stream that does not come as far as this.
+    pub(super) fn turn_away(
+        &self,
+        address: &PeerAddress,
+        failure: &FailedStep<'_>,
+        begun: Instant,
+    ) {
+        fail(&self.shared, address, failure, begun);
+    }
+
     /// A listener has an error for a connection.
     pub(super) fn cannot_accept(&self, error: &io::Error) {
         self.shared.observers.tell(|it| it.accept_failed(error));
@@ -137,10 +152,14 @@ impl Door {
             }
             #[cfg(feature = "tls")]
             ServerSecurity::Tls(config) => {
-                let (config, connections) = (Arc::clone(config), Arc::clone(&self.connections));
+                let (config, connections) = (config.clone(), Arc::clone(&self.connections));
                 let (runtime, mut is_closed) = (self.runtime.clone(), self.is_closed.subscribe());
                 self.runtime.spawn(async move {
-                    let handshake = tls::accept(&config, io);
+                    let handshake = async {
+                        let config = config.current();
+                        let config = config.map_err(tls::HandshakeError::of_credentials)?;
+                        tls::accept(&config, io).await
+                    };
                     let limit = http2.handshake_timeout;
                     let mut secured = pin!(tokio::time::timeout(limit, handshake));
                     let mut closed = pin!(is_closed.wait_for(|is_closed| *is_closed));

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod accepting;
 mod access_log;
 mod addresses;
 mod balancing;
@@ -29,6 +30,7 @@ mod limits;
 mod observers;
 mod options;
 mod outlier;
+mod proxied;
 mod proxies;
 mod reconnecting;
 mod selecting;

@@ -216,7 +216,11 @@ impl Dial {
                 #[cfg(feature = "tls")]
                 Security::Tls { config, name } => {
                     step = Step::Tls;
-                    let secured = tls::connect(config, name, io).await;
+                    let config = config
+                        .current()
+                        .map_err(tls::HandshakeError::of_credentials);
+                    let config = config.map_err(Failure::handshake)?;
+                    let secured = tls::connect(&config, name, io).await;
                     secured.map_err(Failure::handshake)?
                 }
             };

@@ -155,6 +155,14 @@ impl HandshakeError {
         }
     }
 
+    /// This side has no certificates to shake hands with.
+    pub(crate) fn of_credentials(error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            text: format!("this side cannot shake hands: {error}"),
+            source: Some(error.into()),
+        }
+    }
+
     pub(crate) fn into_source(self) -> Option<Box<dyn Error + Send + Sync>> {
         self.source
     }
