@@ -31,11 +31,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 BOUND = 30
 
 HEALTH = "grpc.health.v1.Health"
+LOAD = "xds.service.orca.v3.OpenRcaService"
 SERVICES = [
     "catalogue.Catalogue",
     HEALTH,
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    LOAD,
 ]
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 SET, CLEAR, SHUT_DOWN, RESUME = range(4)
@@ -100,10 +102,10 @@ class Server:
         answer = call(health_pb2.HealthListRequest(), timeout=BOUND)
         return {name: told.status for name, told in answer.statuses.items()}
 
-    def grpcurl(self, *arguments, data=None, fails=False):
+    def grpcurl(self, *arguments, data=None, fails=False, options=()):
         security = ["-cacert", self.ca] if self.ca else ["-plaintext"]
         data = ["-d", json.dumps(data)] if data is not None else []
-        return ran(["grpcurl", *security, *data, self.address, *arguments], fails)
+        return ran(["grpcurl", *security, *data, *options, self.address, *arguments], fails)
 
     def buf(self, path, *arguments, data=None, fails=False):
         security = ["--cacert", self.ca] if self.ca else []
@@ -367,6 +369,15 @@ def grpcurl_probes_health(server):
     equal(told, {"status": "SERVING"})
     told = server.grpcurl(f"{HEALTH}/Check", data={"service": "none.Such"}, fails=True)
     assert "NotFound" in told, told
+
+
+@check
+def grpcurl_hears_the_load_at_once(server):
+    # The stream goes on until the time is over.
+    method = f"{LOAD}/StreamCoreMetrics"
+    told = server.grpcurl(method, data={}, fails=True, options=["-max-time", "3"])
+    assert "DeadlineExceeded" in told, told
+    equal(json.loads(told[: told.index("ERROR")]), {"cpuUtilization": 0.25, "rpsFractional": 100})
 
 
 @check

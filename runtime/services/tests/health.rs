@@ -13,8 +13,8 @@ use grpc_services::proto::grpc::health::v1::{
     HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthStub,
 };
 use grpc_services::{Health, ServingStatus};
-use grpc_testing::Network;
-use tokio::time::{sleep, timeout};
+use grpc_testing::{Host, Network};
+use tokio::time::{Instant, sleep, timeout};
 
 use ServingStatus::{NotServing, ServiceUnknown, Serving, Unknown};
 
@@ -268,10 +268,54 @@ async fn a_channel_that_asks_goes_by_what_is_said() {
     assert_eq!(check(&stub, "").await.unwrap(), Serving);
 }
 
-/// The order of a shutdown: health first, then the connections.
-#[tokio::test]
-async fn health_goes_down_while_a_leaving_server_gives_notice() {
+/// A server with a health, and a stub to it.
+async fn leaving(health: &Health, notice: Duration) -> (Network, Host, HealthStub) {
+    let network = Network::new(7);
+    let server = Server::builder()
+        .add_service(health.service())
+        .shutdown_notice(notice);
+    let host = network.bind("shop", server).await.unwrap();
+    let channel = Channel::builder("passthrough:///shop")
+        .unwrap()
+        .connector(network.connector("client"))
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    (network, host, HealthStub::new(channel))
+}
+
+/// The order of a shutdown: health, the notice, GOAWAY and the end of watches.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_leaves_serves_nothing_and_then_ends_its_watches() {
     let health = Health::new();
+    health.set(SHOP, Serving);
+    let notice = Duration::from_secs(10);
+    let (_network, host, stub) = leaving(&health, notice).await;
+    let mut watched = Watched::of(&stub, SHOP);
+    let mut unknown = Watched::of(&stub, "none.Such");
+    assert_eq!(watched.next().await, Serving);
+    assert_eq!(unknown.next().await, ServiceUnknown);
+    let began = Instant::now();
+    let shutdown = tokio::spawn(host.shutdown(Duration::from_secs(3_600)));
+    assert_eq!(watched.next().await, NotServing);
+    assert!(began.elapsed() < notice / 2, "{:?}", began.elapsed());
+    // What the program says changes nothing any more.
+    health.set(SHOP, Unknown);
+    for watched in [&mut watched, &mut unknown] {
+        let status = watched.0.next().await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("shutting down"), "{status}");
+    }
+    assert!(began.elapsed() >= notice, "{:?}", began.elapsed());
+    let report = shutdown.await.unwrap();
+    assert_eq!((report.calls_cut, report.handlers_left), (0, 0));
+    assert!(began.elapsed() < 2 * notice, "{:?}", began.elapsed());
+}
+
+/// Calls that come during the notice.
+#[tokio::test]
+async fn a_server_that_leaves_tells_all_who_ask() {
+    let health = Health::new();
+    health.set(SHOP, Serving);
     let server = Server::builder()
         .add_service(health.service())
         .shutdown_notice(3 * BOUND)
@@ -279,12 +323,47 @@ async fn health_goes_down_while_a_leaving_server_gives_notice() {
         .start()
         .await
         .unwrap();
-    tokio::spawn(health.leave_with(server.leaving()));
     let stub = HealthStub::new(Channel::insecure(&server.addresses()[0]).unwrap());
     let mut watched = Watched::of(&stub, "");
     assert_eq!(watched.next().await, Serving);
     let shutdown = tokio::spawn(server.shutdown(BOUND));
     assert_eq!(watched.next().await, NotServing);
-    assert_eq!(check(&stub, "").await.unwrap(), NotServing);
+    assert_eq!(check(&stub, SHOP).await.unwrap(), NotServing);
+    let status = check(&stub, "none.Such").await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    let all = list(&stub).await.unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(all.values().all(|status| *status == NotServing), "{all:?}");
+    assert_eq!(Watched::of(&stub, SHOP).next().await, NotServing);
     shutdown.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_notice_tells_its_watches_before_they_end() {
+    let (_network, host, stub) = leaving(&Health::new(), Duration::ZERO).await;
+    let mut watched = Watched::of(&stub, "");
+    assert_eq!(watched.next().await, Serving);
+    let report = host.shutdown(Duration::from_secs(3_600)).await;
+    assert_eq!(report.calls_cut, 0);
+    assert_eq!(watched.next().await, NotServing);
+    let status = watched.0.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+/// A server for probes, beside the one whose health it tells.
+#[tokio::test(start_paused = true)]
+async fn health_follows_another_server_that_leaves() {
+    let health = Health::new();
+    let stub = stub(&health);
+    let mut watched = Watched::of(&stub, "");
+    assert_eq!(watched.next().await, Serving);
+    let (other, leaves) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(health.leave_with(async move {
+        let _ = leaves.await;
+    }));
+    watched.is_quiet().await;
+    drop(other);
+    assert_eq!(watched.next().await, NotServing);
+    health.set("", Serving);
+    watched.is_quiet().await;
 }

@@ -5,11 +5,14 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use grpc_runtime::prost::Message;
-use grpc_runtime::{Channel, Code, Context, Method, Server, Service, Status};
+use grpc_runtime::{Channel, ChannelCredentials, Code, Context, Method, Server, Service, Status};
 use grpc_services::proto::grpc::reflection::v1::server_reflection_response::MessageResponse;
 use grpc_services::{Health, Reflection};
+use grpc_testing::Network;
+use tokio::time::Instant;
 
 use support::{
     Asking, MISSING, V1, V1ALPHA, base, declaring, extending, named, orders, raw_set, serve, shop,
@@ -70,6 +73,10 @@ async fn the_services_of_this_crate_are_described_without_being_given() {
             "grpc/reflection/v1alpha/reflection.proto",
         ),
         ("grpc.health.v1.Health", "grpc/health/v1/health.proto"),
+        (
+            "xds.data.orca.v3.OrcaLoadReport",
+            "xds/data/orca/v3/orca_load_report.proto",
+        ),
     ] {
         assert_eq!(asking.names(declaring(symbol)).await.unwrap(), [file]);
     }
@@ -170,14 +177,10 @@ async fn extensions_are_found_by_number_and_their_numbers_are_sorted() {
     let mut asking = Asking::at(serve([shop()]));
     assert_eq!(asking.numbers("shop.Order").await.unwrap(), [101, 102, 500]);
     // A message that nobody extends, one within another, and what is no message.
-    assert_eq!(
-        asking.numbers("shop.Money").await.unwrap(),
-        Vec::<i32>::new()
-    );
-    assert_eq!(
-        asking.numbers("shop.Order.Line").await.unwrap(),
-        Vec::<i32>::new()
-    );
+    for plain in ["shop.Money", "shop.Order.Line"] {
+        let numbers = asking.numbers(plain).await.unwrap();
+        assert!(numbers.is_empty(), "{plain}: {numbers:?}");
+    }
     for unknown in ["shop.None", "shop.State", "shop.Orders", ""] {
         let (code, text) = asking.numbers(unknown).await.unwrap_err();
         assert_eq!(code, MISSING, "{unknown}: {text}");
@@ -270,4 +273,28 @@ async fn files_that_import_each_other_are_sent_once() {
     let question = Some(named("shop/base.proto"));
     let told = asking.ask(question).await.unwrap();
     assert!(matches!(told, MessageResponse::FileDescriptorResponse(_)));
+}
+
+/// A tool that stays, as grpcui does, holds up no shutdown.
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_questions_ends_with_its_server() {
+    let network = Network::new(7);
+    let host = network.bind("shop", serve([shop()])).await.unwrap();
+    let channel = Channel::builder("passthrough:///shop")
+        .unwrap()
+        .connector(network.connector("client"))
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let mut asking = Asking::over(&channel, V1);
+    asking.services().await;
+    let began = Instant::now();
+    let report = host.shutdown(Duration::from_secs(3_600)).await;
+    assert_eq!(report.calls_cut, 0);
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
+    let status = asking.end().await;
+    assert_eq!(status.code(), Code::Unavailable);
 }

@@ -3,13 +3,15 @@
 
 mod statuses;
 
-use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use grpc_runtime::{Context, Sender, Service, Status};
 use tokio::sync::watch;
 
 use self::statuses::Statuses;
+use crate::draining;
 use crate::proto::grpc::health::v1::health_check_response::ServingStatus;
 use crate::proto::grpc::health::v1::{
     HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse, HealthServer,
@@ -29,8 +31,11 @@ const LIST_MOST: usize = 100;
 /// real status as soon as there is one. A watcher that reads slowly gets the newest status
 /// and none of those before it; one status twice in a row is told once.
 ///
-/// It says what the program says and looks at nothing itself. All methods may be called
-/// from any thread, and none of them waits.
+/// A server that [leaves](grpc_runtime::Server::leaving) tells its callers by itself that
+/// nothing serves, so that they go elsewhere while
+/// [`shutdown_notice`](grpc_runtime::ServerBuilder::shutdown_notice) lasts; when its grace
+/// begins, watches end with `UNAVAILABLE`. Else it says what the program says and looks at
+/// nothing itself. All methods may be called from any thread, and none of them waits.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -44,10 +49,9 @@ const LIST_MOST: usize = 100;
 ///     .listen("127.0.0.1:0")
 ///     .start()
 ///     .await?;
-/// tokio::spawn(health.leave_with(server.leaving()));
-///
 /// // Whenever it becomes known, and from wherever:
 /// health.set("shop.Orders", ServingStatus::NotServing);
+/// # drop(server);
 /// # Ok(())
 /// # }
 /// ```
@@ -111,11 +115,16 @@ impl Health {
         self.statuses.send_if_modified(Statuses::resume);
     }
 
-    /// [Shuts down](Self::shut_down) when `leaving` is over, which is most often
-    /// [`Server::leaving`](grpc_runtime::Server::leaving): balancers then send their calls
-    /// elsewhere while
-    /// [`shutdown_notice`](grpc_runtime::ServerBuilder::shutdown_notice) lasts. It does so
-    /// while it is polled, so it is given to a task. Dropping it changes nothing.
+    /// [Shuts down](Self::shut_down) when `leaving` is over: for a server that tells the
+    /// health of another, as one for probes alone does, the other's
+    /// [`Server::leaving`](grpc_runtime::Server::leaving). It does so while it is polled, so
+    /// it is given to a task. Dropping it changes nothing.
+    ///
+    /// ```
+    /// # fn watch(shop: &grpc_runtime::Server, health: &grpc_services::Health) {
+    /// tokio::spawn(health.leave_with(shop.leaving()));
+    /// # }
+    /// ```
     pub fn leave_with(
         &self,
         leaving: impl Future<Output = ()> + Send + 'static,
@@ -140,14 +149,26 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
     }
 }
 
+/// Whether it is over already.
+async fn is_over(mut signal: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|cx| Poll::Ready(signal.as_mut().poll(cx).is_ready())).await
+}
+
+/// What a call is told of a service: nothing serves at a server that leaves.
+fn seen(known: Option<ServingStatus>, leaves: bool) -> Option<ServingStatus> {
+    let leaves = leaves.then_some(ServingStatus::NotServing);
+    known.map(|status| leaves.unwrap_or(status))
+}
+
 impl HealthServicer for Health {
     async fn check(
         &self,
         request: HealthCheckRequest,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<HealthCheckResponse, Status> {
-        let status = self.statuses.borrow().of(&request.service);
-        status.map(response).ok_or_else(|| {
+        let leaves = is_over(pin!(context.leaving())).await;
+        let known = self.statuses.borrow().of(&request.service);
+        seen(known, leaves).map(response).ok_or_else(|| {
             Status::not_found("the server says nothing of the health of a service of this name")
         })
     }
@@ -155,8 +176,9 @@ impl HealthServicer for Health {
     async fn list(
         &self,
         _request: HealthListRequest,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<HealthListResponse, Status> {
+        let leaves = is_over(pin!(context.leaving())).await;
         let known = self.statuses.borrow();
         let count = known.all().len();
         if count > LIST_MOST {
@@ -165,29 +187,43 @@ impl HealthServicer for Health {
                  {LIST_MOST} at most: ask for each by Check"
             )));
         }
-        let statuses: HashMap<_, _> = known
-            .all()
-            .map(|(name, status)| (name.to_owned(), response(status)))
-            .collect();
-        Ok(HealthListResponse { statuses })
+        let statuses = known.all().filter_map(|(name, status)| {
+            let status = seen(Some(status), leaves)?;
+            Some((name.to_owned(), response(status)))
+        });
+        Ok(HealthListResponse {
+            statuses: statuses.collect(),
+        })
     }
 
     async fn watch(
         &self,
         request: HealthCheckRequest,
         replies: &mut Sender<HealthCheckResponse>,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<(), Status> {
         let mut statuses = self.statuses.subscribe();
+        let mut leaving = pin!(context.leaving());
+        let mut draining = pin!(context.draining());
+        let mut leaves = is_over(leaving.as_mut()).await;
         let mut told = None;
         loop {
             let known = statuses.borrow_and_update().of(&request.service);
-            let now = known.unwrap_or(ServingStatus::ServiceUnknown);
+            let now = seen(known, leaves).unwrap_or(ServingStatus::ServiceUnknown);
             if told.replace(now) != Some(now) {
                 replies.send(response(now)).await?;
             }
-            if statuses.changed().await.is_err() {
-                return Ok(());
+            // It cannot fail: this health is there as long as its handlers.
+            let mut changed = pin!(statuses.changed());
+            if leaves {
+                // That it leaves has been told.
+                let _ = draining::unless(draining.as_mut(), changed).await?;
+            } else {
+                leaves = poll_fn(|cx| match leaving.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending => changed.as_mut().poll(cx).map(|_| false),
+                })
+                .await;
             }
         }
     }

@@ -10,6 +10,7 @@ use super::error::ReflectionError;
 use super::file_set::{self, SetFile};
 use crate::proto::grpc::{channelz, health, reflection};
 use crate::proto::grpc_services::brought;
+use crate::proto::xds::service::orca;
 
 /// Where the files of the well-known types are. Compilers bring some of them themselves,
 /// each in its own version.
@@ -65,6 +66,7 @@ impl Descriptions {
             health::v1::FILE_DESCRIPTOR_SET,
             reflection::v1::FILE_DESCRIPTOR_SET,
             reflection::v1alpha::FILE_DESCRIPTOR_SET,
+            orca::v3::FILE_DESCRIPTOR_SET,
         ];
         let (well_known, brought): (Vec<_>, Vec<_>) = own_files(brought::FILE_DESCRIPTOR_SET)
             .into_iter()

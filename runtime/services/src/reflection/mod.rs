@@ -7,6 +7,7 @@ mod descriptions;
 mod error;
 mod file_set;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use grpc_runtime::{Context, Receiver, Sender, ServedServices, Service, Status};
 use self::conversation::Conversation;
 use self::descriptions::Descriptions;
 pub use self::error::ReflectionError;
+use crate::draining;
 use crate::proto::grpc::reflection::v1::{ServerReflectionRequest, ServerReflectionResponse};
 use crate::proto::grpc::reflection::{v1, v1alpha};
 
@@ -29,6 +31,8 @@ use crate::proto::grpc::reflection::{v1, v1alpha};
 /// what newer editions bring arrive as they were. The services of this crate and the standard
 /// [details of errors](grpc_runtime::rpc) are described without being given, and so are
 /// well-known types that a set imports and leaves out.
+///
+/// A stream ends when its server's [grace](grpc_runtime::Server::shutdown) begins.
 ///
 /// A service that the server has and no set describes is listed all the same; asked for it,
 /// the server says what is wrong. Whoever may call the service learns of everything in the
@@ -95,7 +99,8 @@ impl Reflection {
             .get()
             .map_or(&[][..], ServedServices::names);
         let mut conversation = Conversation::new(Arc::clone(&self.0), served);
-        while let Some(request) = requests.next().await? {
+        let mut draining = pin!(context.draining());
+        while let Some(request) = draining::unless(draining.as_mut(), requests.next()).await?? {
             replies.send(conversation.answer(request)?).await?;
         }
         Ok(())

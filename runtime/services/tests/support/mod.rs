@@ -194,6 +194,11 @@ impl Asking {
         Ok(response.message_response.unwrap())
     }
 
+    /// How the stream ends, without another question.
+    pub(crate) async fn end(&mut self) -> Status {
+        self.replies.next().await.unwrap_err()
+    }
+
     /// The names of the files in an answer, or its error's code and text.
     pub(crate) async fn names(
         &mut self,

@@ -5,8 +5,8 @@
 use grpc_runtime::prost::Message;
 use grpc_runtime::prost_types::{Any, Timestamp};
 use grpc_runtime::rpc::{BadRequest, bad_request};
-use grpc_runtime::{Context, Sender, Server, Status};
-use grpc_services::{Health, Reflection, ServingStatus};
+use grpc_runtime::{Context, LoadReport, Sender, Server, Status};
+use grpc_services::{Health, OutOfBandLoad, Reflection, ServingStatus};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
@@ -100,9 +100,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let credentials = server_credentials(&mut flags)?;
     flags.finish()?;
     let health = Health::new();
+    let load = OutOfBandLoad::new();
+    let mut report = LoadReport::new();
+    report.set_cpu_utilization(0.25).set_qps(100.0);
+    load.set(report);
     let server = Server::builder()
         .add_service(CatalogueServer::new(Books(health.clone())))
         .add_service(health.service())
+        .add_service(load.service())
         .add_services(Reflection::new([FILE_DESCRIPTOR_SET])?.services())
         .listen_with(format!("127.0.0.1:{port}"), credentials)
         .start()
