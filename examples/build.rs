@@ -1,14 +1,11 @@
 //! Generates the examples' code; no protoc is needed.
 
 fn main() -> Result<(), grpc_build::Error> {
-    grpc_build::compile(
-        &[
-            "proto/hello.proto",
-            "proto/kv.proto",
-            "proto/route_guide.proto",
-        ],
-        &["proto"],
-    )?;
+    let protos = ["hello", "kv", "route_guide"].map(|name| format!("proto/{name}.proto"));
+    grpc_build::Config::new()
+        // For reflection.
+        .file_descriptor_set(true)
+        .compile(&protos, &["proto".to_owned()])?;
     let otlp = [
         "collector/metrics/v1/metrics_service",
         "common/v1/common",

@@ -4,6 +4,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod channelz;
 mod draining;
 mod health;
@@ -17,6 +18,7 @@ pub mod proto {
     include!("../proto/generated/mod.rs");
 }
 
+pub use admin::admin_services;
 pub use channelz::Channelz;
 pub use health::Health;
 pub use load::OutOfBandLoad;

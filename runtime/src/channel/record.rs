@@ -272,8 +272,8 @@ impl SubchannelSnapshot {
     /// succeeded since.
     pub fn failure(&self) -> Option<&str> {
         let states = self.states.iter().rev();
-        let since = states.take_while(|it| it.state != ConnectivityState::Ready);
-        since.filter_map(StateSnapshot::failure).next()
+        let mut since = states.take_while(|it| it.state != ConnectivityState::Ready);
+        since.find_map(StateSnapshot::failure)
     }
 
     /// The calls on its connections, those that are gone among them.
