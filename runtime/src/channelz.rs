@@ -26,7 +26,8 @@ use crate::snapshot::entries::Entries;
 ///     .channelz(&registry)
 ///     .build(ChannelCredentials::insecure())?;
 ///
-/// assert_eq!(registry.servers()[0].addresses(), server.addresses());
+/// let shown = registry.servers().remove(0);
+/// assert_eq!(shown.listeners()[0].address(), server.addresses()[0]);
 /// assert_eq!(registry.channels().len(), 1);
 /// drop(channel);
 /// assert_eq!(registry.channels().len(), 0);

@@ -21,12 +21,6 @@ pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// The time of the day at that moment, as far as it was not set anew meanwhile.
-pub(crate) fn wall_of(at: Instant) -> SystemTime {
-    let ago = now().saturating_duration_since(at);
-    wall().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
 /// `at` as a moment for tokio's timers, whatever a user gave: they add to it, which
 /// the last moments that the clock can tell have no room for.
 pub(crate) fn timer(at: Instant) -> tokio::time::Instant {

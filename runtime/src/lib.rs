@@ -162,8 +162,9 @@ pub use channel::{
     Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
     OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
     Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
-    ServiceConfigBuilder, ServiceConfigError, StateWatch, Subchannel, SubchannelSnapshot,
-    SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates, WeightedRoundRobin,
+    ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch, Subchannel,
+    SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates,
+    WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
@@ -198,10 +199,10 @@ pub use observe::spans::{Propagator, Spans};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, ListenOptions, MethodLimits,
-    MethodReport, Next, Outcome, ProxyProtocol, ServedServices, Server, ServerBuilder, ServerError,
-    ServerInterceptor, ServerLimits, ServerSnapshot, Service, ServiceBuilder, ShutdownReport,
-    TestContext, TestShutdown,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, ListenOptions, ListenerSnapshot,
+    MethodLimits, MethodReport, Next, Outcome, ProxyProtocol, ServedServices, Server,
+    ServerBuilder, ServerError, ServerInterceptor, ServerLimits, ServerSnapshot, Service,
+    ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
 };
 pub use snapshot::call_counts::CallCounts;
 pub use snapshot::socket::SocketSnapshot;

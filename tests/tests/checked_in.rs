@@ -26,6 +26,7 @@ fn the_runtimes_own_messages_are_up_to_date() {
 fn the_services_are_up_to_date() {
     let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/services/proto");
     let files = [
+        "grpc/channelz/v1/channelz.proto",
         "grpc/health/v1/health.proto",
         "grpc/reflection/v1/reflection.proto",
         "grpc/reflection/v1alpha/reflection.proto",

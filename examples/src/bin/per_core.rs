@@ -59,8 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let servers = match arguments.next().as_deref() {
         Some("all") => {
             let runtime = Builder::new_multi_thread().enable_all().build()?;
-            println!("one server on {cores} cores, at {address}");
-            return Ok(runtime.block_on(hello().serve(address))?);
+            return runtime.block_on(async {
+                let server = hello().listen(&address).start().await?;
+                println!("one server on {cores} cores, at {}", server.addresses()[0]);
+                server.wait().await;
+                Ok(())
+            });
         }
         Some(number) => number.parse()?,
         None => cores,

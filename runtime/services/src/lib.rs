@@ -1,9 +1,9 @@
-//! The services that a server has beside its own: gRPC's health checking and reflection,
-//! and its load out of band.
-//! They reach the runtime through its public API alone.
+//! The services that a server has beside its own: gRPC's health checking and reflection, its
+//! load out of band, and channelz. They reach the runtime through its public API alone.
 //!
 #![doc = include_str!("../README.md")]
 
+mod channelz;
 mod draining;
 mod health;
 mod load;
@@ -16,6 +16,7 @@ pub mod proto {
     include!("../proto/generated/mod.rs");
 }
 
+pub use channelz::Channelz;
 pub use health::Health;
 pub use load::OutOfBandLoad;
 pub use proto::grpc::health::v1::health_check_response::ServingStatus;

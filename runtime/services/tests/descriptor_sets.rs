@@ -141,7 +141,7 @@ async fn well_known_types_that_are_left_out_are_there() {
     // Of what nobody imports, nothing is said.
     let mut asking = Asking::at(serve([shop()]));
     asking
-        .names(declaring("google.protobuf.Any"))
+        .names(declaring("google.protobuf.FieldMask"))
         .await
         .unwrap_err();
 }

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::extensions::Extensions;
+use super::held::Held;
 use super::load_report::LoadReport;
 use super::response_head::Coding;
 use super::shutdown::ShutdownSignal;
@@ -46,6 +47,8 @@ pub(crate) struct Envelope {
     /// What the handler reports of the server's load, once it has begun to.
     pub(crate) load: Option<Box<LoadReport>>,
     pub(crate) parting: Parting,
+    /// Places with the server's limits.
+    pub(crate) held: Option<Held>,
     /// That of the server of its last call, which is most often the next one's too: so
     /// calls share it without counting its holders.
     pub(crate) shutdown: Option<Arc<ShutdownSignal>>,
@@ -116,10 +119,6 @@ impl CallCompression {
 
 impl Envelope {
     /// An empty one, used before if there is one.
-    #[expect(
-        clippy::unnecessary_box_returns,
-        reason = "it is the box that is used again"
-    )]
     pub(crate) fn take() -> Box<Self> {
         spare::with(&SPARE, Vec::pop).flatten().unwrap_or_default()
     }
@@ -156,6 +155,7 @@ impl Envelope {
         self.extensions = Extensions::default();
         self.load = None;
         self.parting = Parting::Answers;
+        self.held = None;
         self.is_lent = false;
         spare::with(&SPARE, |spare| {
             if spare.len() < KEPT {

@@ -59,7 +59,7 @@ pub use connectivity::{ConnectivityState, StateWatch};
 pub use error::ChannelError;
 pub use handle::Channel;
 pub use pick::{Pick, PickArgs, Picker, Picks};
-pub use record::{ChannelSnapshot, SubchannelSnapshot};
+pub use record::{ChannelSnapshot, StateSnapshot, SubchannelSnapshot};
 pub use resolve::resolution::Resolution;
 pub use resolve::resolver::Resolver;
 pub use resolve::updates::Updates;

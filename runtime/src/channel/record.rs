@@ -1,9 +1,9 @@
 //! What a channel and its subchannels leave for those who look at them, and what these
 //! see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use super::address::{Address, Destination};
 use super::connectivity::ConnectivityState;
@@ -18,6 +18,7 @@ use crate::snapshot::sockets::{HasSockets, Sockets};
 pub(super) struct ChannelRecord {
     id: u64,
     target: String,
+    created: SystemTime,
     subchannels: Mutex<Subchannels>,
 }
 
@@ -33,17 +34,21 @@ pub(crate) struct SubchannelRecord {
     id: u64,
     channel: Arc<ChannelRecord>,
     destinations: Arc<Mutex<Arc<[Destination]>>>,
-    condition: Mutex<Condition>,
+    course: Mutex<Course>,
     sockets: Sockets,
 }
 
-/// What its connection is doing.
+/// How many of its last states a subchannel remembers.
+const REMEMBERED: usize = 10;
+
+/// What its connection is doing, and did before.
 #[derive(Debug)]
-struct Condition {
-    state: ConnectivityState,
-    since: Instant,
-    /// Why the last attempt failed, if it did.
-    failure: Option<String>,
+struct Course {
+    created: SystemTime,
+    /// All states that it had, its first among them.
+    states: u64,
+    /// The last of them, the newest at the end. Invariant: there is one.
+    last: VecDeque<StateSnapshot>,
 }
 
 impl ChannelRecord {
@@ -51,6 +56,7 @@ impl ChannelRecord {
         Self {
             id: entity::next_id(),
             target,
+            created: clock::wall(),
             subchannels: Mutex::default(),
         }
     }
@@ -70,11 +76,7 @@ impl ChannelRecord {
             id: entity::next_id(),
             channel: Arc::clone(self),
             destinations,
-            condition: Mutex::new(Condition {
-                state: ConnectivityState::Idle,
-                since: clock::now(),
-                failure: None,
-            }),
+            course: Mutex::new(Course::new(clock::wall())),
             sockets: Sockets::default(),
         });
         self.lock().live.insert(record.id, Arc::downgrade(&record));
@@ -94,6 +96,7 @@ impl ChannelRecord {
         ChannelSnapshot {
             id: self.id,
             target: self.target.clone(),
+            created: self.created,
             state,
             calls: total.counts(),
             subchannels: live.iter().map(|it| it.snapshot()).collect(),
@@ -102,41 +105,60 @@ impl ChannelRecord {
 }
 
 impl SubchannelRecord {
-    fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its connection is doing this from now on; what was wrong with the last attempt.
     pub(super) fn set(&self, state: ConnectivityState, failure: Option<&str>) {
-        let mut condition = self.condition();
-        condition.state = state;
-        condition.since = clock::now();
-        match state {
-            ConnectivityState::Ready => condition.failure = None,
-            _ => {
-                if let Some(failure) = failure {
-                    condition.failure = Some(failure.to_owned());
-                }
-            }
-        }
+        self.course().push(StateSnapshot {
+            state,
+            since: clock::wall(),
+            failure: failure.map(ToOwned::to_owned),
+        });
     }
 
     fn snapshot(&self) -> SubchannelSnapshot {
         let destinations = self.destinations.lock();
         let destinations = destinations.unwrap_or_else(PoisonError::into_inner).clone();
         let addresses = destinations.iter().map(|it| it.address.clone()).collect();
-        let condition = self.condition();
+        let course = self.course();
+        let (created, state_changes) = (course.created, course.states);
+        let states = course.last.iter().cloned().collect();
+        drop(course);
         SubchannelSnapshot {
             id: self.id,
             addresses,
-            state: condition.state,
-            since: clock::wall_of(condition.since),
-            failure: condition.failure.clone(),
+            created,
+            state_changes,
+            states,
             calls: self.sockets.total().counts(),
             sockets: self.sockets.snapshots(),
         }
+    }
+}
+
+impl Course {
+    fn new(now: SystemTime) -> Self {
+        let mut course = Self {
+            created: now,
+            states: 0,
+            last: VecDeque::new(),
+        };
+        course.push(StateSnapshot {
+            state: ConnectivityState::Idle,
+            since: now,
+            failure: None,
+        });
+        course
+    }
+
+    fn push(&mut self, state: StateSnapshot) {
+        if self.last.len() == REMEMBERED {
+            self.last.pop_front();
+        }
+        self.last.push_back(state);
+        self.states += 1;
     }
 }
 
@@ -161,6 +183,7 @@ impl Drop for SubchannelRecord {
 pub struct ChannelSnapshot {
     id: u64,
     target: String,
+    created: SystemTime,
     state: ConnectivityState,
     calls: CallCounts,
     subchannels: Vec<SubchannelSnapshot>,
@@ -176,6 +199,11 @@ impl ChannelSnapshot {
     /// What it was made for, as its user wrote it.
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// When it was made, by the clock of this machine.
+    pub fn created(&self) -> SystemTime {
+        self.created
     }
 
     /// What it is doing.
@@ -200,9 +228,9 @@ impl ChannelSnapshot {
 pub struct SubchannelSnapshot {
     id: u64,
     addresses: Vec<Address>,
-    state: ConnectivityState,
-    since: SystemTime,
-    failure: Option<String>,
+    created: SystemTime,
+    state_changes: u64,
+    states: Vec<StateSnapshot>,
     calls: CallCounts,
     sockets: Vec<SocketSnapshot>,
 }
@@ -219,19 +247,33 @@ impl SubchannelSnapshot {
         &self.addresses
     }
 
+    /// When the channel began to use it, by the clock of this machine.
+    pub fn created(&self) -> SystemTime {
+        self.created
+    }
+
     /// What its connection is doing.
     pub fn state(&self) -> ConnectivityState {
-        self.state
+        let last = self.states.last();
+        last.map_or(ConnectivityState::Idle, StateSnapshot::state)
     }
 
-    /// Since when, by the clock of this machine.
-    pub fn since(&self) -> SystemTime {
-        self.since
+    /// What it is doing and did before: its last 10 states, the newest at the end.
+    pub fn states(&self) -> &[StateSnapshot] {
+        &self.states
     }
 
-    /// What was wrong with the last attempt to connect; `None` once one has succeeded.
+    /// How many states it has had, the first and the present one among them.
+    pub fn state_changes(&self) -> u64 {
+        self.state_changes
+    }
+
+    /// Why there is no connection: what was wrong with the last attempt, if none has
+    /// succeeded since.
     pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        let states = self.states.iter().rev();
+        let since = states.take_while(|it| it.state != ConnectivityState::Ready);
+        since.filter_map(StateSnapshot::failure).next()
     }
 
     /// The calls on its connections, those that are gone among them.
@@ -243,5 +285,31 @@ impl SubchannelSnapshot {
     /// over.
     pub fn sockets(&self) -> &[SocketSnapshot] {
         &self.sockets
+    }
+}
+
+/// One state of a subchannel.
+#[derive(Clone, Debug)]
+pub struct StateSnapshot {
+    state: ConnectivityState,
+    since: SystemTime,
+    failure: Option<String>,
+}
+
+impl StateSnapshot {
+    /// What it is.
+    pub fn state(&self) -> ConnectivityState {
+        self.state
+    }
+
+    /// When it began, by the clock of this machine.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// What was wrong, where it is
+    /// [`TransientFailure`](ConnectivityState::TransientFailure).
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 }

@@ -30,7 +30,8 @@ impl ObservedConnection {
         self.side
     }
 
-    /// Where its other end is. Behind a proxy that is the proxy.
+    /// Where its other end is. Behind a proxy that is the proxy, unless it names its clients
+    /// ([`ProxyProtocol`](crate::ProxyProtocol)).
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
     }

@@ -21,6 +21,10 @@ use crate::transport::io::Io;
 /// After an accept that failed (no descriptors left, say) a loop waits so
 /// long before the next.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How many headers of the PROXY protocol a loop awaits at once. A balancer sends its
+/// header with the first bytes, so few are under way; the limits to connections come
+/// behind it, since they go by the address that it names.
+const HEADERS: usize = 1024;
 
 /// Where connections come from, and what becomes of them at the door.
 #[derive(Debug)]
@@ -62,7 +66,10 @@ impl Acceptor {
                     let (door, security) = (Arc::clone(&door), security.clone());
                     match proxy.judge(&address) {
                         Verdict::Direct => door.enter(io, address, &security),
-                        Verdict::Refused => refuse(&door, &address),
+                        Verdict::Refused => refuse(&door, &address, UNTRUSTED),
+                        Verdict::Proxied { .. } if headers.len() >= HEADERS => {
+                            refuse(&door, &address, TOO_MANY);
+                        }
                         Verdict::Proxied { is_optional } => {
                             headers.spawn(proxied(door, io, address, security, is_optional));
                         }
@@ -127,11 +134,14 @@ async fn proxied(
     door.turn_away(&sender, &failure, begun);
 }
 
-fn refuse(door: &Door, sender: &PeerAddress) {
+const UNTRUSTED: &str =
+    "it is none of the senders that ProxyProtocol trusts, and others may not come directly";
+const TOO_MANY: &str = "1024 connections of balancers have not yet sent their header";
+
+fn refuse(door: &Door, sender: &PeerAddress, reason: &str) {
     let failure = FailedStep {
         step: ConnectionStep::Proxy,
-        reason: "it is none of the senders that ProxyProtocol trusts, and others may not come \
-                 directly",
+        reason,
         source: None,
     };
     door.turn_away(sender, &failure, clock::now());

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::limits::Places;
 use super::over::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
+use crate::call::held::Held;
 use crate::call::load_report::LoadReport;
 use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::call::state::CallState;
@@ -74,9 +74,6 @@ pub struct Context {
     /// The call's sending side, where the response streams.
     stream: Option<Arc<CallState>>,
     over: Over,
-    /// Left when the handler is done, where calls are limited. Those of a context that is
-    /// lent stay.
-    places: Option<Places>,
 }
 
 impl Context {
@@ -94,13 +91,12 @@ impl Context {
             peer,
             stream,
             over: Over::default(),
-            places: None,
         }
     }
 
-    /// The call has these until it ends.
-    pub(super) fn hold(&mut self, places: Places) {
-        self.places = Some(places);
+    /// The call has these until its handler is done.
+    pub(super) fn hold(&mut self, places: Held) {
+        self.envelope.held = Some(places);
     }
 
     /// The context that the handler gets while interceptors stand around it.
@@ -117,7 +113,6 @@ impl Context {
             peer: self.peer.clone(),
             stream: self.stream.clone(),
             over: std::mem::take(&mut self.over),
-            places: None,
         }
     }
 
@@ -173,7 +168,8 @@ impl Context {
             .map(|deadline| deadline.remaining(clock::now()))
     }
 
-    /// Where the call came from.
+    /// Where the call came from. Behind a balancer that is the balancer, unless it names
+    /// its clients ([`ProxyProtocol`](crate::ProxyProtocol)).
     pub fn peer(&self) -> &PeerAddress {
         &self.peer.address
     }
@@ -474,10 +470,6 @@ impl Context {
     }
 
     /// The call's metadata, at its end.
-    #[expect(
-        clippy::unnecessary_box_returns,
-        reason = "it is the box that is used again"
-    )]
     pub(crate) fn into_envelope(self) -> Box<Envelope> {
         self.over.answered();
         self.envelope

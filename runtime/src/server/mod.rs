@@ -51,7 +51,7 @@ pub use listen_options::ListenOptions;
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
 pub use proxy_protocol::ProxyProtocol;
-pub use record::ServerSnapshot;
+pub use record::{ListenerSnapshot, ServerSnapshot};
 pub use running::{Server, ShutdownReport};
 pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};

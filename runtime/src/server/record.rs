@@ -1,7 +1,7 @@
 //! What a server leaves for those who look at it, and what these see.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use crate::clock;
 use crate::snapshot::call_counts::CallCounts;
@@ -13,8 +13,8 @@ use crate::snapshot::sockets::Sockets;
 #[derive(Debug)]
 pub(crate) struct ServerRecord {
     id: u64,
-    began: Instant,
-    addresses: OnceLock<Vec<String>>,
+    began: SystemTime,
+    listeners: OnceLock<Vec<ListenerSnapshot>>,
     pub(super) sockets: Sockets,
 }
 
@@ -22,23 +22,27 @@ impl ServerRecord {
     pub(super) fn new() -> Self {
         Self {
             id: entity::next_id(),
-            began: clock::now(),
-            addresses: OnceLock::new(),
+            began: clock::wall(),
+            listeners: OnceLock::new(),
             sockets: Sockets::default(),
         }
     }
 
     /// It listens there.
     pub(super) fn listens(&self, addresses: &[String]) {
+        let listeners = addresses.iter().map(|address| ListenerSnapshot {
+            id: entity::next_id(),
+            address: address.clone(),
+        });
         // Nobody else says so.
-        let _ = self.addresses.set(addresses.to_vec());
+        let _ = self.listeners.set(listeners.collect());
     }
 
     pub(super) fn snapshot(&self) -> ServerSnapshot {
         ServerSnapshot {
             id: self.id,
-            began: clock::wall_of(self.began),
-            addresses: self.addresses.get().cloned().unwrap_or_default(),
+            began: self.began,
+            listeners: self.listeners.get().cloned().unwrap_or_default(),
             calls: self.sockets.total().counts(),
             sockets: self.sockets.snapshots(),
         }
@@ -52,7 +56,7 @@ impl ServerRecord {
 pub struct ServerSnapshot {
     id: u64,
     began: SystemTime,
-    addresses: Vec<String>,
+    listeners: Vec<ListenerSnapshot>,
     calls: CallCounts,
     sockets: Vec<SocketSnapshot>,
 }
@@ -69,9 +73,9 @@ impl ServerSnapshot {
         self.began
     }
 
-    /// Where it listens, as [`Server::addresses`](crate::Server::addresses).
-    pub fn addresses(&self) -> &[String] {
-        &self.addresses
+    /// Where it listens, in the order of [`Server::addresses`](crate::Server::addresses).
+    pub fn listeners(&self) -> &[ListenerSnapshot] {
+        &self.listeners
     }
 
     /// The calls that it has had, those of connections that are gone among them, and those
@@ -83,5 +87,25 @@ impl ServerSnapshot {
     /// The connections that are open, the oldest first.
     pub fn sockets(&self) -> &[SocketSnapshot] {
         &self.sockets
+    }
+}
+
+/// A place where a server listens.
+#[derive(Clone, Debug)]
+pub struct ListenerSnapshot {
+    id: u64,
+    address: String,
+}
+
+impl ListenerSnapshot {
+    /// Its number, which no server, channel, subchannel, connection or other listener of
+    /// this process has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Where it is: `ip:port`, or `unix:/path`.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 }

@@ -1,8 +1,7 @@
 //! How many calls there were. A value.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use crate::clock;
 use crate::transport::http2::tally::Counted;
 
 /// How many calls a server, a channel, a subchannel or a connection has had, as its
@@ -52,25 +51,23 @@ pub(crate) struct Total {
     started: u64,
     succeeded: u64,
     in_flight: u64,
-    last_started: Option<Instant>,
+    last_started: Option<SystemTime>,
 }
 
 impl Total {
-    pub(crate) fn of(counted: &Counted) -> Self {
+    pub(super) fn of(counted: &Counted, last_started: Option<SystemTime>) -> Self {
         Self {
             started: counted.calls,
             succeeded: counted.succeeded,
             in_flight: counted.in_flight,
-            last_started: counted.last_call,
+            last_started,
         }
     }
 
-    /// Of a connection that is gone: what was under way has ended with it.
-    pub(crate) fn of_departed(counted: &Counted) -> Self {
-        Self {
-            in_flight: 0,
-            ..Self::of(counted)
-        }
+    /// The connection is gone: what was under way has ended with it.
+    pub(super) fn depart(mut self) -> Self {
+        self.in_flight = 0;
+        self
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -85,7 +82,7 @@ impl Total {
             started: self.started,
             succeeded: self.succeeded,
             in_flight: self.in_flight,
-            last_started: self.last_started.map(clock::wall_of),
+            last_started: self.last_started,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::call_counts::{CallCounts, Total};
 use super::entity;
@@ -20,6 +20,8 @@ pub(crate) struct SocketRecord {
     pub(crate) peer: Option<PeerAddress>,
     local: Option<SocketAddr>,
     pub(crate) is_encrypted: bool,
+    /// By the clock of the machine, when the counts began.
+    opened: SystemTime,
     counts: Arc<Counts>,
 }
 
@@ -31,30 +33,48 @@ impl SocketRecord {
         io: &Io,
         counts: &Arc<Counts>,
     ) -> Self {
+        let age = clock::now().saturating_duration_since(counts.epoch());
         Self {
             id: entity::next_id(),
             side,
             peer,
             local: io.local(),
             is_encrypted: io.is_encrypted(),
+            opened: clock::wall()
+                .checked_sub(age)
+                .unwrap_or(SystemTime::UNIX_EPOCH),
             counts: Arc::clone(counts),
         }
     }
 
-    pub(super) fn counted(&self) -> Counted {
-        self.counts.read()
+    /// The time of the day at that moment of the connection's life.
+    fn wall_of(&self, at: Instant) -> SystemTime {
+        let age = at.saturating_duration_since(self.counts.epoch());
+        self.opened.checked_add(age).unwrap_or(self.opened)
+    }
+
+    fn total_of(&self, counted: &Counted) -> Total {
+        let last_started = counted.last_call.map(|at| self.wall_of(at));
+        Total::of(counted, last_started)
+    }
+
+    /// The calls on it.
+    pub(super) fn total(&self) -> Total {
+        self.total_of(&self.counts.read())
     }
 
     pub(super) fn snapshot(&self) -> SocketSnapshot {
-        let counted = self.counted();
+        let counted = self.counts.read();
         SocketSnapshot {
             id: self.id,
             side: self.side,
             peer: self.peer.clone(),
             local: self.local,
             is_encrypted: self.is_encrypted,
-            opened: clock::wall_of(self.counts.epoch()),
-            calls: Total::of(&counted).counts(),
+            opened: self.opened,
+            calls: self.total_of(&counted).counts(),
+            last_sent: counted.last_sent.map(|at| self.wall_of(at)),
+            last_received: counted.last_received.map(|at| self.wall_of(at)),
             counted,
         }
     }
@@ -72,6 +92,8 @@ pub struct SocketSnapshot {
     is_encrypted: bool,
     opened: SystemTime,
     calls: CallCounts,
+    last_sent: Option<SystemTime>,
+    last_received: Option<SystemTime>,
     counted: Counted,
 }
 
@@ -126,12 +148,12 @@ impl SocketSnapshot {
 
     /// When the last message was sent; `None` before the first.
     pub fn last_message_sent(&self) -> Option<SystemTime> {
-        self.counted.last_sent.map(clock::wall_of)
+        self.last_sent
     }
 
     /// When the last message came; `None` before the first.
     pub fn last_message_received(&self) -> Option<SystemTime> {
-        self.counted.last_received.map(clock::wall_of)
+        self.last_received
     }
 
     /// PINGs that asked whether the other side lives
@@ -150,6 +172,12 @@ impl SocketSnapshot {
     /// message.
     pub fn receive_window(&self) -> u64 {
         self.counted.windows.receive
+    }
+
+    /// The error code of the GOAWAY by which the other side left (RFC 9113 section 7), the
+    /// last one that came; `None` as long as none has.
+    pub fn received_go_away(&self) -> Option<u32> {
+        self.counted.go_away
     }
 
     /// How many calls the other side permits at once (SETTINGS_MAX_CONCURRENT_STREAMS), as

@@ -38,7 +38,7 @@ impl Sockets {
         let held = self.lock();
         let mut total = held.departed;
         for socket in held.open.values() {
-            total.add(&Total::of(&socket.counted()));
+            total.add(&socket.total());
         }
         total
     }
@@ -62,8 +62,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         let mut held = self.owner.sockets().lock();
         if let Some(record) = held.open.remove(&self.id) {
-            let last = Total::of_departed(&record.counted());
-            held.departed.add(&last);
+            held.departed.add(&record.total().depart());
         }
     }
 }

@@ -120,7 +120,7 @@ async fn servers_share_a_port_where_both_say_so() {
 // --- streams of connections --------------------------------------------------------------
 
 /// What the test gives.
-struct Given(UnboundedReceiver<io::Result<DuplexStream>>);
+pub(crate) struct Given(pub(crate) UnboundedReceiver<io::Result<DuplexStream>>);
 
 impl Given {
     fn new() -> (UnboundedSender<io::Result<DuplexStream>>, Self) {

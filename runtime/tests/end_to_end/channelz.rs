@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use grpc_runtime::{
     Channel, ChannelCredentials, ChannelSnapshot, ChannelzRegistry, Code, ConnectivityState,
-    Http2Options, PeerAddress, Server, Side, SubchannelSnapshot,
+    Http2Options, PeerAddress, Server, Side, StateSnapshot, SubchannelSnapshot,
 };
 use tokio::time::{sleep, timeout};
 
@@ -198,7 +198,20 @@ async fn a_subchannel_says_why_it_has_no_connection() {
         subchannel.failure().unwrap().contains("refused"),
         "{subchannel:?}"
     );
-    assert!(subchannel.since() <= SystemTime::now());
+    let states: Vec<_> = subchannel
+        .states()
+        .iter()
+        .map(StateSnapshot::state)
+        .collect();
+    let begins = [
+        ConnectivityState::Idle,
+        ConnectivityState::Connecting,
+        ConnectivityState::TransientFailure,
+    ];
+    assert_eq!(states, begins);
+    assert_eq!(subchannel.state_changes(), 3);
+    assert!(subchannel.states()[2].since() <= SystemTime::now());
+    assert!(subchannel.created() <= subchannel.states()[2].since());
     assert!(subchannel.sockets().is_empty());
     assert_eq!(shown.calls().started(), 0, "it had no stream");
     channel.close();
@@ -232,8 +245,8 @@ async fn a_registry_has_what_was_given_to_it_for_as_long_as_it_is_there() {
     let servers = registry.servers();
     assert_eq!(servers.len(), 2);
     assert_eq!(servers[0].id(), server.snapshot().id());
-    assert_eq!(servers[0].addresses(), server.addresses());
-    assert!(servers[1].addresses().is_empty());
+    assert_eq!(servers[0].listeners()[0].address(), server.addresses()[0]);
+    assert!(servers[1].listeners().is_empty());
     assert_eq!(
         servers[1].sockets()[0].peer(),
         Some(&PeerAddress::InProcess)

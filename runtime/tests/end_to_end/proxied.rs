@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::accepting::Given;
 use crate::byte_streams::{Once, connected_by};
 use crate::observers::Hears;
 use crate::support::{Echo, EchoServicer, service};
 use grpc_runtime::{
     Context, Http2Options, ListenOptions, ProxyProtocol, Server, ServerBuilder, ServerError, Status,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout;
 
 /// Long enough for anything that is not stuck.
@@ -202,6 +204,41 @@ async fn a_header_that_does_not_come_holds_up_nobody_and_is_cut() {
         }
     }
     hears.lines_with("did not come within 1s", 6).await;
+}
+
+/// Who makes connections and never says for whom finds an end; those who then say it get in.
+#[tokio::test]
+async fn the_headers_that_are_awaited_are_bounded() {
+    const MOST: usize = 1024;
+    let hears = Hears::default();
+    let (sender, receiver) = unbounded_channel();
+    let options = ListenOptions::new().proxy_protocol(elsewhere());
+    let server = builder()
+        .observe(hears.clone())
+        .accept_from(Given(receiver), options)
+        .start()
+        .await
+        .unwrap();
+    let give = || {
+        let (near, far) = duplex(64 << 10);
+        sender.send(Ok(far)).unwrap();
+        near
+    };
+    let mut slow: Vec<_> = (0..MOST).map(|_| give()).collect();
+    let mut refused = give();
+    let mut byte = [0];
+    let read = refused.read(&mut byte);
+    assert_eq!(timeout(BOUND, read).await.unwrap().unwrap(), 0);
+    hears.lines_with("1024 connections of balancers", 1).await;
+    let mut first = slow.remove(0);
+    first.write_all(BINARY).await.unwrap();
+    let call = connected_by(Once::new(first)).unary(Echo::default());
+    assert_eq!(call.timeout(BOUND).await.unwrap().text, REAL);
+    let mut next = give();
+    next.write_all(LINE).await.unwrap();
+    let call = connected_by(Once::new(next)).unary(Echo::default());
+    assert_eq!(call.timeout(BOUND).await.unwrap().text, REAL);
+    drop(server);
 }
 
 /// Shutdown does not wait for headers.

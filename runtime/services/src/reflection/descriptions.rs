@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::declared::{self, Declared};
 use super::error::ReflectionError;
 use super::file_set::{self, SetFile};
-use crate::proto::grpc::{health, reflection};
+use crate::proto::grpc::{channelz, health, reflection};
 use crate::proto::grpc_services::brought;
 use crate::proto::xds::service::orca;
 
@@ -62,6 +62,7 @@ impl Descriptions {
             imports.push(known.add(file)?);
         }
         let own = [
+            channelz::v1::FILE_DESCRIPTOR_SET,
             health::v1::FILE_DESCRIPTOR_SET,
             reflection::v1::FILE_DESCRIPTOR_SET,
             reflection::v1alpha::FILE_DESCRIPTOR_SET,

@@ -33,6 +33,21 @@ impl ServerConnection {
     pub(super) fn start(
         &mut self,
         connection: &mut Connection,
+        request: Request,
+        message: Option<Payload>,
+        now: Instant,
+    ) {
+        if self.shared.router.bounds(request.route).is_some() {
+            return self.start_bounded(connection, request, message, now);
+        }
+        self.start_held(connection, request, message, None, now);
+    }
+
+    /// The same where there are limits.
+    #[cold]
+    fn start_bounded(
+        &mut self,
+        connection: &mut Connection,
         mut request: Request,
         message: Option<Payload>,
         now: Instant,
@@ -40,14 +55,31 @@ impl ServerConnection {
         if message.is_some() {
             connection.tally().received(1);
         }
+        let bounds = self.shared.router.bounds(request.route);
+        let line = match bounds.and_then(|bounds| bounds.enter().transpose()) {
+            None => None,
+            Some(Ok(Entrance::Enters(places))) => {
+                request.envelope.held = Some(places.settle());
+                None
+            }
+            Some(Ok(Entrance::Waits(line))) => Some(Box::new(line)),
+            Some(Err(status)) => {
+                return self.refuse_whole(connection, &request, message.as_ref(), status);
+            }
+        };
+        self.start_held(connection, request, message, line, now);
+    }
+
+    /// A call with all the places that it needs, or with one in the line for them.
+    fn start_held(
+        &mut self,
+        connection: &mut Connection,
+        mut request: Request,
+        message: Option<Payload>,
+        line: Option<Box<InLine>>,
+        now: Instant,
+    ) {
         let (stream, id) = (request.stream, request.route);
-        let mut entrance = None;
-        if let Some(bounds) = self.shared.router.bounds(id) {
-            entrance = match bounds.enter() {
-                Ok(entrance) => entrance,
-                Err(status) => return self.refuse_whole(connection, &request, message, status),
-            };
-        }
         let compression = &mut request.envelope.compression;
         compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
         let (sends, receives) = (compression.response, compression.request);
@@ -105,15 +137,11 @@ impl ServerConnection {
             ledger,
             ..Running::default()
         };
-        match entrance {
-            None => {}
-            Some(Entrance::Enters(places)) => invocation.context.hold(places),
-            Some(Entrance::Waits(line)) => {
-                let route = Arc::clone(route);
-                running.task = Some(self.wait_in_line(stream, route, invocation, line));
-                let stage = Stage::Running(running);
-                return self.calls.insert(stream, id, stage, request.deadline);
-            }
+        if let Some(line) = line {
+            let route = Arc::clone(route);
+            running.task = Some(self.wait_in_line(stream, route, invocation, line));
+            let stage = Stage::Running(running);
+            return self.calls.insert(stream, id, stage, request.deadline);
         }
         if weight.is_heavy() {
             if let Some(message) = &mut invocation.input.message {
@@ -189,7 +217,7 @@ impl ServerConnection {
         stream: StreamId,
         route: Arc<Route>,
         mut invocation: Invocation,
-        line: InLine,
+        line: Box<InLine>,
     ) -> JoinHandle<()> {
         let (link, method) = (self.link(stream), route.method);
         let ledger = invocation.input.ledger.clone();
@@ -201,7 +229,7 @@ impl ServerConnection {
             None => None,
         };
         let handler = Box::pin(async move {
-            invocation.context.hold(line.await);
+            invocation.context.hold(line.await.settle());
             if let Some(link) = holds {
                 let all = Progress {
                     consumed: usize::MAX,

@@ -41,7 +41,7 @@ impl ServerConnection {
         &self,
         connection: &mut Connection,
         request: &Request,
-        message: Option<Payload>,
+        message: Option<&Payload>,
         status: Status,
     ) {
         if message.is_some() {

@@ -225,7 +225,7 @@ fn threads_share_a_gate_without_losing_a_place() {
                             let line = pin!(line);
                             line.await
                         })),
-                        Err(_) => panic!("the line has room for all"),
+                        Err(status) => panic!("the line has room for all: {status}"),
                     }
                 }
             });

@@ -13,5 +13,5 @@ mod waiting_line;
 pub(super) use admission::{Admission, Admitted};
 pub use deadline_policy::DeadlinePolicy;
 pub use options::{CallLimit, MethodLimits, ServerLimits};
-pub(super) use places::{Entrance, InLine, Places};
+pub(super) use places::{Entrance, InLine};
 pub(super) use route_bounds::{Bounding, RouteBounds};

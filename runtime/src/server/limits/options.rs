@@ -74,7 +74,7 @@ use crate::status::{Code, Status};
 pub struct ServerLimits {
     pub(in crate::server) connections: Option<usize>,
     pub(in crate::server) connections_per_peer: Option<usize>,
-    pub(in crate::server) calls_per_connection: Option<usize>,
+    pub(in crate::server) calls_per_connection: Option<u32>,
     /// What holds for all methods; for the calls together.
     pub(super) all: MethodLimits,
     pub(super) services: BTreeMap<String, MethodLimits>,
@@ -118,10 +118,10 @@ impl ServerLimits {
     /// their ends, for as long as
     /// [`max_connection_age_grace`](crate::ServerBuilder::max_connection_age_grace) lets
     /// them. Calls that were on their way are served too, so more come than this. No limit
-    /// unless set; raised to 1 where it is 0, and `usize::MAX` sets none.
+    /// unless set, nor above `u32::MAX`; raised to 1 where it is 0.
     #[must_use]
     pub fn calls_per_connection(mut self, most: usize) -> Self {
-        self.calls_per_connection = Some(most.max(1)).filter(|most| *most < usize::MAX);
+        self.calls_per_connection = u32::try_from(most.max(1)).ok();
         self
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::call_gate::{CallGate, Joined};
+use crate::call::held::{Held, Holding};
 use crate::status::Status;
 
 /// The gates that a method's calls go through, the narrowest first: who waits for its
@@ -69,6 +70,22 @@ impl Places {
     fn next(&self) -> Option<&Arc<CallGate>> {
         self.gates.0.get(self.held)
     }
+
+    /// All of them, for as long as the call's handler is there.
+    pub(in crate::server) fn settle(mut self) -> Held {
+        debug_assert_eq!(self.held, self.gates.0.len(), "it has passed all gates");
+        self.held = 0;
+        let gates: Arc<Gates> = Arc::clone(&self.gates);
+        Held::new(gates)
+    }
+}
+
+impl Holding for Gates {
+    fn give_back(&self) {
+        for gate in &self.0 {
+            gate.leave();
+        }
+    }
 }
 
 impl Drop for Places {
@@ -93,18 +110,11 @@ impl Future for InLine {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Places> {
         let waits = &mut *self;
         while let Some(gate) = waits.places.next() {
-            let number = match waits.number {
-                Some(number) => number,
-                None => match gate.join_anyway() {
-                    Some(number) => *waits.number.insert(number),
-                    None => {
-                        waits.places.held += 1;
-                        continue;
-                    }
-                },
-            };
-            ready!(gate.poll(number, cx));
-            waits.number = None;
+            waits.number = waits.number.or_else(|| gate.join_anyway());
+            if let Some(number) = waits.number {
+                ready!(gate.poll(number, cx));
+                waits.number = None;
+            }
             waits.places.held += 1;
         }
         // What is left here holds nothing.

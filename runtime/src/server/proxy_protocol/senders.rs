@@ -20,7 +20,8 @@ use crate::transport::PeerAddress;
 /// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout), and has at
 /// most 107 bytes in version 1 and 4 KiB in version 2. A sender that speaks for itself
 /// (LOCAL, a health check) or does not know (UNKNOWN) keeps its own address. What version 2
-/// says besides is skipped.
+/// says besides is skipped. Of the connections of one address at most 1024 may be without
+/// their header at a time; limits to connections count those that have come with one.
 ///
 /// ```
 /// use grpc_runtime::{ListenOptions, ProxyProtocol, Server};

@@ -19,7 +19,7 @@ pub(crate) struct LifetimeOptions {
     /// How old it may become before it takes no more calls.
     pub(crate) max_age: Option<Duration>,
     /// How many calls it takes before it takes no more.
-    pub(crate) max_calls: Option<usize>,
+    pub(crate) max_calls: Option<u32>,
     /// How long its calls may run on after that.
     pub(crate) age_grace: Option<Duration>,
 }
@@ -35,9 +35,11 @@ impl LifetimeOptions {
     pub(crate) fn spread(mut self, chance: f64) -> Self {
         let factor = 1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
         self.max_age = self.max_age.map(|age| age.min(FOREVER).mul_f64(factor));
-        // A number beyond all is cut to the greatest there is.
-        let calls = |calls: usize| (calls as f64 * factor).round() as usize;
-        self.max_calls = self.max_calls.map(|most| calls(most).max(1));
+        self.max_calls = self.max_calls.map(|most| {
+            // A time is what can be multiplied without a cast.
+            let spread = Duration::from_nanos(most.into()).mul_f64(factor);
+            u32::try_from(spread.as_nanos()).unwrap_or(u32::MAX).max(1)
+        });
         self
     }
 }
@@ -61,7 +63,7 @@ pub(crate) struct Lifetime {
     idle: Option<Idle>,
     age: Age,
     /// How many calls it takes, until it has.
-    max_calls: Option<usize>,
+    max_calls: Option<u32>,
     /// Since when it has.
     spent: Option<Instant>,
     grace: Option<Duration>,
@@ -121,7 +123,7 @@ impl Lifetime {
             idle.had_calls = has_calls;
             idle.calls = calls;
         }
-        let had = (calls / 2) as usize;
+        let had = calls / 2;
         if self.max_calls.take_if(|most| *most <= had).is_some() {
             self.spent = Some(now);
         }

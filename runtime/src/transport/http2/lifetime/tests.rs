@@ -93,7 +93,7 @@ fn had(calls: u32) -> u32 {
     (2 * calls).max(1)
 }
 
-fn by_calls(most: usize, age: Option<u64>, grace: Option<u64>) -> (Lifetime, Instant) {
+fn by_calls(most: u32, age: Option<u64>, grace: Option<u64>) -> (Lifetime, Instant) {
     let now = Instant::now();
     let options = LifetimeOptions {
         max_calls: Some(most),
