@@ -1,6 +1,5 @@
-//! The services that a server has beside its own: gRPC's health checking, reflection,
-//! channelz, and its load out of band.
-//! They reach the runtime through its public API alone.
+//! The services that a server has beside its own: gRPC's health checking and reflection, its
+//! load out of band, and channelz. They reach the runtime through its public API alone.
 //!
 #![doc = include_str!("../README.md")]
 

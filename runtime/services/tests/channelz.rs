@@ -81,7 +81,7 @@ async fn settles(stub: &ChannelzStub, id: i64, is_so: impl Fn(&Socket) -> bool) 
         }
     };
     let settled = tokio::time::timeout(Duration::from_secs(20), poll).await;
-    settled.expect("it never becomes so")
+    settled.unwrap()
 }
 
 #[tokio::test]

@@ -123,8 +123,11 @@ async fn a_stream_of_reports_ends_with_its_server() {
 
 const GET: Method = Method::unary("/shop.Orders/Get");
 
-async fn get(name: &String, _: (), _: &mut Context) -> Result<String, Status> {
-    Ok(name.clone())
+/// A server that answers with its name.
+struct Named(&'static str);
+
+async fn get(server: &Named, (): (), _: &mut Context) -> Result<String, Status> {
+    Ok(server.0.to_owned())
 }
 
 /// Our own channel, which balances by it.
@@ -135,7 +138,7 @@ async fn calls_go_where_reports_say_that_there_is_room() {
     for (name, share) in [("idle", 0.1), ("busy", 0.9)] {
         let load = OutOfBandLoad::new();
         load.set(busy(share));
-        let orders = Service::builder("shop.Orders", Arc::new(name.to_owned()));
+        let orders = Service::builder("shop.Orders", Arc::new(Named(name)));
         let server = Server::builder()
             .add_service(orders.unary(GET, get).build())
             .add_service(load.service());
@@ -174,6 +177,6 @@ impl grpc_runtime::Resolver for Both {
         let address = |name: &str| grpc_runtime::Address::Other(name.into());
         let endpoints = ["idle", "busy"].map(|name| grpc_runtime::Endpoint::new(address(name)));
         let _ = updates.send(grpc_runtime::Resolution::new(endpoints)).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
