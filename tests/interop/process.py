@@ -65,9 +65,9 @@ def serving(command, env=None):
 
 
 @contextlib.contextmanager
-def listening(command, env=None, stdin=None):
+def listening(command, env=None, stderr=None, stdin=None):
     """Runs a server and gives its process, and the address that it prints."""
-    with started(command, env, stdin=stdin) as server:
+    with started(command, env, stderr, stdin) as server:
         # Without a line in time the server is ended, and with it the wait.
         timer = threading.Timer(START, kill, [server])
         timer.start()

@@ -79,11 +79,16 @@ class Server:
 
     def call(self, method, request, answer):
         call = self.channel.unary_unary(
-            f"/catalogue.Catalogue/{method}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=self.message(answer).FromString,
+            f"/catalogue.Catalogue/{method}", **self.coding(answer)
         )
         return call(request, timeout=BOUND)
+
+    def coding(self, answer):
+        """How a method's messages are written and read, as a multi-callable takes it."""
+        return {
+            "request_serializer": lambda message: message.SerializeToString(),
+            "response_deserializer": self.message(answer).FromString,
+        }
 
     def status(self, service=""):
         request = health_pb2.HealthCheckRequest(service=service)
@@ -428,6 +433,18 @@ def buf_calls_health_and_reflection_itself(server):
         equal([it["name"] for it in told["listServicesResponse"]["service"]], SERVICES)
 
 
+def passes(function, server, security):
+    """Whether a check passes, which is told."""
+    name = f"{security}: {function.__name__.replace('_', ' ')}"
+    try:
+        function(server)
+    except Exception:
+        print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+        return False
+    print(f"ok {name}", flush=True)
+    return True
+
+
 def main():
     binary, certificates = sys.argv[1:]
     process.end_with_us()
@@ -443,16 +460,8 @@ def main():
         for security, flags, ca in [("plain", [], None), ("TLS", tls, folder / "ca.pem")]:
             with process.serving([binary, "--port=0", *flags]) as address:
                 server = Server(address, ca)
-                for function in CHECKS:
-                    name = f"{security}: {function.__name__.replace('_', ' ')}"
-                    try:
-                        function(server)
-                    except Exception:
-                        failed += 1
-                        print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
-                    else:
-                        passed += 1
-                        print(f"ok {name}", flush=True)
+                done = [passes(function, server, security) for function in CHECKS]
+                passed, failed = passed + sum(done), failed + len(done) - sum(done)
                 server.channel.close()
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

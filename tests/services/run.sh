@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A server with the services of grpc-services, asked by the clients of others: grpcio's of
-# health and reflection, grpcurl and buf curl. Needs cargo and python3 with venv; the
-# clients come from PyPI into a virtual environment below target/. Prints each check and
-# how many passed; exits non-zero unless all did.
+# A server with the services of grpc-services, and the example production_server, asked by
+# the clients of others: grpcio's of health, reflection and channelz, grpcurl and buf curl.
+# Needs cargo and python3 with venv; the clients come from PyPI into a virtual environment
+# below target/. Prints each check and how many passed; exits non-zero unless all did.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -21,8 +21,14 @@ if ! cmp -s "$requirements" "$venv/requirements.txt"; then
 fi
 
 cargo build --locked --quiet --package grpc-tests --bin services_server --bin test_certificates
+cargo build --locked --quiet --package examples --example production_server
 
 # Every check is bounded; this bounds what nobody thought of. buf's cache stays here too.
-BUF_CACHE_DIR=$work/cache exec timeout --kill-after=10 600 \
-    "$venv/bin/python" tests/services/checks.py \
-    "$target/debug/services_server" "$target/debug/test_certificates"
+checked() {
+    BUF_CACHE_DIR=$work/cache timeout --kill-after=10 600 \
+        "$venv/bin/python" "tests/services/$1" "$target/debug/$2" "$target/debug/test_certificates"
+}
+failed=0
+checked checks.py services_server || failed=1
+checked production.py examples/production_server || failed=1
+exit $failed
