@@ -22,6 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 STEP = 30
 # A run that is ended by its case.
 UNTIL_TOLD = ["--seconds=3600", "--until_eof"]
+# How long a server that leaves still serves, in milliseconds.
+NOTICE_MS = 500
 # Who drains which channels.
 DRAINED = [("pick_first", ["a"]), ("round_robin", ["a", "b", "c"])]
 
@@ -256,6 +258,34 @@ def drained(bench):
         many = watch.count >= 2 * channels
         expect(many, f"{policy}: there were only {watch.count} connections")
         told.append(f"{policy}: {watch.count} connections to a, {calls} calls, 0 lost")
+    return "; ".join(told)
+
+
+def rolling(bench):
+    """Two servers that are replaced in turn, in order and on the same address, under load:
+    no call is lost."""
+    restarts, concurrency, told = bench.pick(3, 20), 16, []
+    flags = ["--delay_ms=5", f"--notice_ms={NOTICE_MS}", "--grace_ms=5000"]
+    for policy in ("round_robin", "pick_first"):
+        with fleet(bench.binaries, *flags, names=["a", "b"]) as servers:
+            load = [f"--balance={policy}", f"--concurrency={concurrency}", *UNTIL_TOLD]
+            with client(bench.ours(servers.target, *load)) as ours:
+                first = answers("a", "b") if policy == "round_robin" else answers("a")
+                ours.await_later(first, f"{policy}: before the first", STEP)
+                for n in range(restarts):
+                    leaves, stays = ("a", "b") if n % 2 == 0 else ("b", "a")
+                    what = f"{policy}, restart {n + 1}, of {leaves}"
+                    cut = servers[leaves].leave()
+                    expect(cut == 0, f"{what}: {cut} calls were cut")
+                    ours.await_later(answers(stays), f"{what}: {stays} has all calls", STEP)
+                    servers[leaves].start()
+                    # pick_first stays where it is.
+                    back = answers("a", "b") if policy == "round_robin" else answers(stays)
+                    ours.await_later(back, f"{what}: it is back", STEP)
+                total = ours.end()
+        calls = sum(total["codes"].values())
+        expect(total["codes"] == {"OK": calls}, f"{policy}: {total['codes']}")
+        told.append(f"{policy}: {restarts} restarts, {calls} calls, 0 lost")
     return "; ".join(told)
 
 

@@ -16,7 +16,7 @@ import time
 import process
 
 NAMES = ["a", "b", "c"]
-# What a client may take to end once it is told to, in seconds.
+# What a program may take to end once it is told to, in seconds.
 END = 40
 # Below those that the kernel gives to clients, so that a server that is away does not
 # lose its port to one.
@@ -62,6 +62,19 @@ class Server:
     def kill(self):
         """Ends it at once, and with it its connections."""
         self.stack.close()
+
+    def leave(self):
+        """Has it end in order, and gives how many calls it cut."""
+        self.process.terminate()
+        try:
+            printed, _ = self.process.communicate(timeout=END)
+        except subprocess.TimeoutExpired:
+            raise Wrong(f"server {self.name} did not leave within {END} s") from None
+        self.stack.close()
+        code = self.process.returncode
+        cut = printed.strip().removeprefix("cut ")
+        expect(code == 0 and cut.isdigit(), f"server {self.name} ended with {code}: {printed}")
+        return int(cut)
 
     def hang(self):
         os.kill(self.process.pid, signal.SIGSTOP)

@@ -38,6 +38,7 @@ CASES = {
     "one_at_a_time": cases.one_at_a_time,
     "all_gone": cases.all_gone,
     "drained": cases.drained,
+    "rolling": cases.rolling,
     "asked_for": cases.asked_for,
     "with_grpcio": cases.with_grpcio,
     "states": cases.states,
@@ -53,7 +54,7 @@ CASES = {
 }
 
 # Those that wait for most of their time.
-WAITING = {"hung", "all_gone", "queued", "names", "link", "ejected"}
+WAITING = {"hung", "all_gone", "queued", "names", "link", "ejected", "rolling"}
 
 
 def tried(names, bench):

@@ -20,6 +20,9 @@
 //!   none unless set.
 //! - `--max_connection_age_ms=N`: connections are drained at this age, in milliseconds,
 //!   and 1000 at the least; never with 0, or unless set.
+//! - `--notice_ms=N` and `--grace_ms=N`: how long it still serves, and then how long its
+//!   calls may take to finish, once it is told to end (SIGTERM, Ctrl-C), in milliseconds; 0
+//!   unless set. It then prints how many were cut, as `cut N`.
 
 mod fleet;
 mod orca;
@@ -28,7 +31,7 @@ mod service;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grpc_runtime::{Http2Options, Observer, Server};
+use grpc_runtime::{Http2Options, Observer, Server, shutdown_signal};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
@@ -59,6 +62,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         0 => Duration::MAX,
         age => Duration::from_millis(age),
     };
+    let notice = Duration::from_millis(flags.take("notice_ms", 0)?);
+    let grace = Duration::from_millis(flags.take("grace_ms", 0)?);
     flags.finish()?;
     let mut builder = Server::builder();
     if tells_connections {
@@ -74,6 +79,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let server = builder
         .http2(http2)
         .max_connection_age(age)
+        .shutdown_notice(notice)
         .add_service(TestServiceServer::new(interop))
         .add_service(out_of_band.service())
         .listen_with(format!("{host}:{port}"), credentials)
@@ -88,6 +94,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             std::process::exit(0);
         });
     }
-    server.wait().await;
+    let report = server.shutdown_when(shutdown_signal(), grace).await;
+    println!("cut {}", report.calls_cut);
     Ok(())
 }
