@@ -57,6 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let provider = provider.build();
 
+    let told_to_end = shutdown_signal(); // Before it serves: none is missed.
     let (health, registry) = (Health::new(), ChannelzRegistry::new());
     let server = Server::builder()
         .add_service(HelloServiceServer::new(Greeter))
@@ -89,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The probe's server outlives the other, and says meanwhile that it leaves.
     tokio::spawn(health.leave_with(server.leaving()));
 
-    let report = server.shutdown_when(shutdown_signal(), GRACE).await;
+    let report = server.shutdown_when(told_to_end, GRACE).await;
     println!("{} calls cut", report.calls_cut);
     probe.shutdown(Duration::ZERO).await;
     // It waits for its exporter, so it is not for a thread that tasks run on.

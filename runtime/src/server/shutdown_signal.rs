@@ -10,21 +10,37 @@ use std::task::Poll;
 /// console, or the end of the session. For [`ServerBuilder::serve_until`] and
 /// [`Server::shutdown_when`].
 ///
-/// From its first poll on such signals no longer end the process by themselves, for as long
-/// as the process lives: what waits for them has to. A second signal changes nothing; a
-/// shutdown is bounded by its notice and grace, and SIGKILL remains. Where the system
-/// refuses to tell of a signal, that one still ends the process as it always did.
+/// From the call on, polled or not, such signals no longer end the process by themselves, for
+/// as long as the process lives: what waits for them has to. So it is called before the server
+/// starts; a signal that comes between the two would cut the calls that run. A second signal
+/// changes nothing; a shutdown is bounded by its notice and grace, and SIGKILL remains. Where
+/// the system refuses to tell of a signal, that one still ends the process as it always did.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{Server, shutdown_signal};
+///
+/// let told_to_end = shutdown_signal();
+/// let server = Server::builder().listen("[::]:50051").start().await?;
+/// println!("listening on {}", server.addresses()[0]);
+/// server.shutdown_when(told_to_end, Duration::from_secs(20)).await;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Panics
-/// If it is polled outside of a tokio runtime that [drives I/O], as all that waits for the
+/// If it is called outside of a tokio runtime that [drives I/O], as all that waits for the
 /// system does.
 ///
 /// [drives I/O]: tokio::runtime::Builder::enable_io
 /// [`ServerBuilder::serve_until`]: crate::ServerBuilder::serve_until
 /// [`Server::shutdown_when`]: crate::Server::shutdown_when
-pub async fn shutdown_signal() {
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = signals();
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         let mut polled = signals.iter_mut().map(|signal| signal.as_mut().poll(cx));
         if polled.any(|polled| polled.is_ready()) {
             Poll::Ready(())
@@ -32,7 +48,6 @@ pub async fn shutdown_signal() {
             Poll::Pending
         }
     })
-    .await;
 }
 
 type Told = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let notice = Duration::from_millis(flags.take("notice_ms", 0)?);
     let grace = Duration::from_millis(flags.take("grace_ms", 0)?);
     flags.finish()?;
+    let told_to_end = shutdown_signal();
     let mut builder = Server::builder();
     if tells_connections {
         builder = builder.on_accept(|incoming| {
@@ -94,7 +95,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             std::process::exit(0);
         });
     }
-    let report = server.shutdown_when(shutdown_signal(), grace).await;
+    let report = server.shutdown_when(told_to_end, grace).await;
     println!("cut {}", report.calls_cut);
     Ok(())
 }
