@@ -3,32 +3,27 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod program;
+
 mod proto {
     grpc_runtime::include_proto!("otlp");
 }
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env::{self, consts::EXE_SUFFIX};
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use grpc_opentelemetry::Instrument;
 use grpc_runtime::{Context, Server, Status};
 use serde_json::Value;
 
+use program::Program;
 use proto::opentelemetry::proto::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
     MetricsServiceServer, MetricsServiceServicer,
 };
 use proto::opentelemetry::proto::common::v1::{KeyValue, any_value};
 use proto::opentelemetry::proto::metrics::v1::{AggregationTemporality, metric, number_data_point};
-
-/// Long enough for anything that is not stuck.
-const BOUND: Duration = Duration::from_secs(60);
 
 const CALLS: u64 = 50;
 /// The example makes as many calls of each kind.
@@ -51,61 +46,6 @@ impl MetricsServiceServicer for Collector {
         self.requests.lock().unwrap().send(request).unwrap();
         Ok(self.answer.clone())
     }
-}
-
-/// The example, which ends with its test.
-struct Program(Child);
-
-impl Program {
-    /// `cargo test` builds examples, but no test is given their paths; with `--test observed`
-    /// it builds none.
-    fn start(arguments: &[&str]) -> Self {
-        let test = env::current_exe().unwrap();
-        let built = test.ancestors().nth(2).unwrap().join("examples");
-        let program = built.join(format!("observed{EXE_SUFFIX}"));
-        let child = Command::new(&program)
-            .args(arguments)
-            .env_remove("RUST_LOG")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let child = child.unwrap_or_else(|error| {
-            let remedy = "it is built by `cargo build -p examples --example observed`";
-            panic!("{}: {error}; {remedy}", program.display())
-        });
-        Self(child)
-    }
-
-    /// What it writes to standard output and error until it ends, and whether the end is good.
-    fn finish(mut self) -> (String, String, bool) {
-        let output = read(self.0.stdout.take().unwrap());
-        let errors = read(self.0.stderr.take().unwrap());
-        let begun = Instant::now();
-        let status = loop {
-            match self.0.try_wait().unwrap() {
-                Some(status) => break status,
-                None if begun.elapsed() > BOUND => panic!("it is still running"),
-                None => thread::sleep(Duration::from_millis(10)),
-            }
-        };
-        let (output, errors) = (output.join().unwrap(), errors.join().unwrap());
-        (output, errors, status.success())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = String::new();
-        from.read_to_string(&mut text).unwrap();
-        text
-    })
 }
 
 /// The labels of a series.
@@ -247,7 +187,7 @@ async fn run_with_collector(answer: ExportMetricsServiceResponse) -> Run {
     let address = server.addresses()[0].clone();
     let run = move || {
         let calls = CALLS.to_string();
-        Program::start(&["--calls", &calls, "--otlp", &address]).finish()
+        Program::start("observed", &["--calls", &calls, "--otlp", &address]).finish()
     };
     let (output, errors, ended_well) = tokio::task::spawn_blocking(run).await.unwrap();
     Run {
@@ -322,7 +262,7 @@ async fn observed_counts_each_call_once_and_a_collector_is_sent_the_same() {
 #[test]
 fn observed_has_a_span_for_each_call_on_both_sides_in_which_handlers_log() {
     let calls = CALLS.to_string();
-    let (_, errors, _) = Program::start(&["--calls", &calls]).finish();
+    let (_, errors, _) = Program::start("observed", &["--calls", &calls]).finish();
     let closed = |target| {
         let of_target = |line: &&str| line.contains(target) && line.contains(" close ");
         errors.lines().filter(of_target).count() as u64
@@ -355,7 +295,7 @@ async fn observed_tells_that_a_collector_does_not_take_its_metrics_and_prints_th
 #[test]
 fn observed_refuses_what_it_does_not_know() {
     for arguments in [&["--call", "3"][..], &["--calls"], &["--calls", "few"]] {
-        let (output, errors, ended_well) = Program::start(arguments).finish();
+        let (output, errors, ended_well) = Program::start("observed", arguments).finish();
         assert!(!ended_well && output.is_empty(), "{arguments:?}: {errors}");
     }
 }
