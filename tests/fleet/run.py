@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Our client in front of three servers that are killed, hang, drain and are
-replaced, behind a name that changes and a link that fails, and grpcio and grpc-js in our client's place.
+"""Our client in front of three servers that are killed, hang, drain and are replaced,
+behind a name that changes and a link that fails, and grpcio and grpc-js in our client's
+place.
 
 run.py [NAME …] [--whole] [--check]
 
