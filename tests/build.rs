@@ -18,13 +18,16 @@ fn main() -> Result<(), grpc_build::Error> {
         &["empty.proto", "messages.proto", "test.proto"].map(|file| format!("{TESTING}/{file}")),
         &[TESTING],
     )?;
-    grpc_build::Config::new().include_file("orca.rs").compile(
-        &[
-            "proto/xds/data/orca/v3/orca_load_report.proto",
-            "proto/xds/service/orca/v3/orca.proto",
-        ],
-        &["proto"],
-    )?;
+    grpc_build::Config::new()
+        .include_file("catalogue_services.rs")
+        .file_descriptor_set(true)
+        .compile(
+            &[
+                "proto/services/catalogue.proto",
+                "proto/services/options.proto",
+            ],
+            &["proto/services"],
+        )?;
     grpc_build::Config::new().include_file("etcd.rs").compile(
         &["../examples/etcd/kv.proto", "../examples/etcd/rpc.proto"],
         &["../examples/etcd"],

@@ -107,6 +107,19 @@ fn token_gets_new_ones_in_time_and_a_stranger_is_refused() {
 }
 
 #[test]
+fn per_core_answers_on_each_connection() {
+    let printed = output(
+        env!("CARGO_BIN_EXE_per_core"),
+        &["127.0.0.1:0", "3", "ends"],
+    );
+    assert!(
+        printed[0].starts_with("3 servers of one core each"),
+        "{printed:?}"
+    );
+    assert_eq!(printed[1], "10 calls on 10 connections were answered");
+}
+
+#[test]
 fn hello_client_and_hello_server_make_calls_of_all_four_kinds() {
     let server = Program::start(env!("CARGO_BIN_EXE_hello_server"), &["127.0.0.1:0"]);
     let line = server.line();

@@ -263,7 +263,7 @@ impl World {
                 } => {
                     self.held += data.len();
                     if !data.is_empty() {
-                        assert!(self.states[&stream].deliver_data(data));
+                        assert!(self.states[&stream].deliver_data(data).is_some());
                     }
                     if end_stream {
                         self.states[&stream].deliver_half_close();

@@ -12,10 +12,11 @@ const LAYERS: &[&[&str]] = &[
     &["metadata"],
     &["status"],
     &["framing", "transport"],
+    &["snapshot"],
     &["observe"],
     &["call", "credentials"],
     &["channel", "server"],
-    &["stub", "in_process", "codegen"],
+    &["stub", "in_process", "channelz", "codegen"],
 ];
 
 fn rank(module: &str) -> Option<usize> {

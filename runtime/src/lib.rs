@@ -120,6 +120,7 @@ extern crate self as grpc_runtime;
 mod call;
 mod chance;
 mod channel;
+mod channelz;
 mod clock;
 mod code;
 pub mod codegen;
@@ -143,6 +144,7 @@ mod metadata;
 mod method;
 mod observe;
 mod server;
+mod snapshot;
 mod spare;
 mod status;
 mod stub;
@@ -156,21 +158,27 @@ pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
     Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
-    ChannelError, ClientInterceptor, ConfigSelector, ConnectivityState, Connector, Control,
-    Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig, OutgoingCall,
-    OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution, Resolved,
-    Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig, ServiceConfigBuilder,
-    ServiceConfigError, StateWatch, Subchannel, SubchannelState, SuccessRateEjection, Target,
-    TargetError, Ticket, Updates, WeightedRoundRobin,
+    ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector, ConnectivityState, Connector,
+    Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
+    OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
+    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
+    ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch, Subchannel,
+    SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates,
+    WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
+pub use channelz::ChannelzRegistry;
 pub use code::Code;
 pub use credentials::{
     AuthRequest, CallCredentials, ChannelCredentials, ServerCredentials, Token, TokenSource,
 };
 #[cfg(feature = "tls")]
-pub use credentials::{ClientTls, CredentialsError, ServerTls};
+pub use credentials::{
+    CertificateFiles, CertificateReload, CertificateSource, Certificates, CertificatesBuilder,
+    ClientTls, CredentialsError, ServerTls, SourcedClientTls, SourcedServerTls,
+    WatchedCertificates,
+};
 pub use deadline::Deadline;
 pub use framing::Side;
 pub use framing::encoding::Compression;
@@ -191,10 +199,13 @@ pub use observe::spans::{Propagator, Spans};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{
-    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, MethodLimits, MethodReport, Next,
-    Outcome, Server, ServerBuilder, ServerError, ServerInterceptor, ServerLimits, Service,
+    BoundSocket, CallLimit, Context, DeadlinePolicy, Incoming, ListenOptions, ListenerSnapshot,
+    MethodLimits, MethodReport, Next, Outcome, ProxyProtocol, ServedServices, Server,
+    ServerBuilder, ServerError, ServerInterceptor, ServerLimits, ServerSnapshot, Service,
     ServiceBuilder, ShutdownReport, TestContext, TestShutdown,
 };
+pub use snapshot::call_counts::CallCounts;
+pub use snapshot::socket::SocketSnapshot;
 pub use status::{FailedAttempt, Phase, Status, rpc};
 pub use stub::{
     BidiStreamingCall, BlockingClientStream, BlockingReceiver, BlockingSender, ClientStream,

@@ -31,6 +31,6 @@ for target in x86_64-pc-windows-gnu x86_64-apple-darwin; do
     }
     check -p grpc-runtime --all-features
     check -p grpc-runtime --no-default-features
-    check -p protoc-gen-rust-grpc -p grpc-build -p grpc-opentelemetry
+    check -p protoc-gen-rust-grpc -p grpc-build -p grpc-opentelemetry -p grpc-services
     check -p grpc-build --no-default-features
 done

@@ -13,17 +13,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use grpc_runtime::{Channel, Receiver, Sender};
+use grpc_runtime::{Channel, LoadReport, Receiver, Sender};
+use grpc_services::proto::xds::service::orca::v3::{OpenRcaServiceStub, OrcaLoadReportRequest};
 use grpc_tests::certificates::{Authority, Files};
 
 grpc_runtime::include_proto!("grpc.testing");
-
-mod orca {
-    grpc_runtime::include_proto!("orca");
-}
-
-use orca::xds::data::orca::v3::OrcaLoadReport;
-use orca::xds::service::orca::v3::{OpenRcaServiceStub, OrcaLoadReportRequest};
 
 /// Long enough for anything that is not stuck.
 const BOUND: Duration = Duration::from_secs(20);
@@ -268,15 +262,16 @@ async fn a_load_is_reported_out_of_band_as_one_client_at_a_time_says() {
         stub.stream_core_metrics(request).timeout(BOUND).start()
     };
     let now = async || reports().next().await.unwrap().unwrap();
-    let of = |cpu_utilization| OrcaLoadReport {
-        cpu_utilization,
-        ..OrcaLoadReport::default()
+    let of = |cpu_utilization| {
+        let mut report = LoadReport::new();
+        report.set_cpu_utilization(cpu_utilization);
+        report
     };
 
     let began = Instant::now();
     let mut all = reports();
     let first = all.next().await.unwrap().unwrap();
-    assert_eq!((first.rps_fractional, first.cpu_utilization), (100.0, 0.5));
+    assert_eq!((first.qps(), first.cpu_utilization()), (100.0, 0.5));
     let mut one = Says::start(&channel);
     one.send(0.25).await;
     let from = one.answered().await;

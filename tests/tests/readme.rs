@@ -104,8 +104,8 @@ mod fragments {
     use std::time::Duration;
 
     use grpc_runtime::{
-        AccessLog, CallCredentials, Channel, ChannelCredentials, Compression, Context, Sender,
-        Server, ServerCredentials, Service,
+        AccessLog, CallCredentials, CertificateFiles, Channel, ChannelCredentials, Compression,
+        Context, ListenOptions, ProxyProtocol, Sender, Server, ServerCredentials, Service,
     };
 
     grpc_runtime::include_proto!("example");
@@ -122,8 +122,9 @@ mod fragments {
     fn all_of_them_compile() {
         let fragments = FRAGMENTS;
         assert_eq!(
-            fragments, 5,
-            "of compression, connections, TLS, the access log and promises"
+            fragments, 7,
+            "of compression, connections, how they come in, TLS, certificates, the access log \
+             and promises"
         );
     }
 }

@@ -16,7 +16,8 @@ import sys
 import tomllib
 
 HOUSE = pathlib.Path(__file__).resolve().parents[2]
-CRATES = ["protoc-gen-rust-grpc", "grpc-build", "runtime", "runtime/opentelemetry"]
+CRATES = ["protoc-gen-rust-grpc", "grpc-build", "runtime", "runtime/opentelemetry",
+          "runtime/services"]
 TARGET = HOUSE / "target/versions"
 
 

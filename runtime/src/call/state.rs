@@ -250,18 +250,18 @@ impl CallState {
         wake(state, |state| &mut state.inbound.reader);
     }
 
-    /// `false` where nobody will read it any more.
-    pub(crate) fn deliver_data(&self, data: Bytes) -> bool {
+    /// How many messages end in it; `None` where nobody will read it any more.
+    pub(crate) fn deliver_data(&self, data: Bytes) -> Option<u32> {
         let mut state = self.lock();
-        let open = state.inbound.deliver_data(data);
-        if open {
+        let messages = state.inbound.deliver_data(data);
+        if messages.is_some() {
             // Who answers is read: a conversation is never slowed down.
             if let Some(outbound) = &mut state.outbound {
                 outbound.earn();
             }
             wake(state, |state| &mut state.inbound.reader);
         }
-        open
+        messages
     }
 
     /// Memory is set aside for the message that the reader waits for.

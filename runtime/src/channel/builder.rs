@@ -12,6 +12,7 @@ use super::call::plan::AttemptLimits;
 use super::config::method_config::Repeats;
 use super::error::ChannelError;
 use super::handle::Channel;
+use super::record::{ChannelRecord, ChannelSnapshot};
 use super::resolve::dns::{Lookup, Pace, is_local};
 use super::resolve::resolver::{Resolver, Resolves};
 use super::resolve::running::Source;
@@ -29,6 +30,7 @@ use crate::credentials::{CallCredentials, ChannelCredentials, ClientSecurity};
 use crate::framing::{Compression, Encodings};
 use crate::limits::CallLimits;
 use crate::observe::observer::{Observer, Observers};
+use crate::snapshot::entries::Registries;
 use crate::transport::Http2Options;
 use crate::transport::http2::options::UpkeepOptions;
 
@@ -101,6 +103,7 @@ pub struct ChannelBuilder {
     encodings: Encodings,
     interceptors: Interceptors,
     observers: Observers,
+    registries: Registries<ChannelSnapshot>,
 }
 
 /// Where a channel is to lead.
@@ -146,6 +149,7 @@ impl ChannelBuilder {
             encodings: Encodings::all(),
             interceptors: Interceptors::default(),
             observers: Observers::default(),
+            registries: Registries::default(),
         }
     }
 
@@ -401,6 +405,11 @@ impl ChannelBuilder {
         }
     }
 
+    /// Where the channel is shown.
+    pub(crate) fn registries(&mut self) -> &mut Registries<ChannelSnapshot> {
+        &mut self.registries
+    }
+
     fn assemble(
         self,
         source: Source,
@@ -418,6 +427,7 @@ impl ChannelBuilder {
             Goal::Target(target) => (target.to_string(), target.is_name()),
             Goal::Connector(name) => ((*name).to_owned(), false),
         };
+        let record = ChannelRecord::new(name.0.clone());
         let is_observed = !self.observers.is_empty();
         let observers = self.observers.of_target(match &self.goal {
             Goal::Target(target) => target.canonical(),
@@ -435,6 +445,7 @@ impl ChannelBuilder {
             http2: self.http2,
             upkeep: self.upkeep,
             backoff: self.backoff,
+            record: Arc::new(record),
         };
         let calls = CallDefaults {
             timeout: self.default_timeout,
@@ -451,6 +462,8 @@ impl ChannelBuilder {
             repeats: self.repeats,
         };
         let shared = Shared::new(source, configs, common, calls, self.in_background);
-        Ok(Channel::of(Arc::new(shared), self.interceptors))
+        let shared = Arc::new(shared);
+        self.registries.enter(&shared);
+        Ok(Channel::of(shared, self.interceptors))
     }
 }

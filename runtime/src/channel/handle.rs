@@ -11,6 +11,7 @@ use super::config::method_config::{MethodTerms, Repeats};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Later;
 use super::prepare::prepare;
+use super::record::ChannelSnapshot;
 use super::shared::Shared;
 use crate::call::ledger::Ledger;
 use crate::clock;
@@ -19,6 +20,7 @@ use crate::framing::{Compression, Side};
 use crate::limits::CallLimits;
 use crate::method::Method;
 use crate::observe::begun_call::BegunCall;
+use crate::snapshot::entries::Inspected;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
@@ -195,6 +197,26 @@ impl Channel {
     /// ```
     pub fn watch_state(&self) -> StateWatch {
         self.shared.outlook.connectivity().watch()
+    }
+
+    /// What is so of the channel, its endpoints and their connections at this moment: the
+    /// data of gRPC's channelz (gRFC A14), as plain values. No call waits for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Channel;
+    ///
+    /// let channel = Channel::insecure("localhost:50051")?;
+    /// let snapshot = channel.snapshot();
+    /// assert_eq!(snapshot.target(), "dns:///localhost:50051");
+    /// for subchannel in snapshot.subchannels() {
+    ///     println!("{:?}: {}", subchannel.addresses(), subchannel.state());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> ChannelSnapshot {
+        self.shared.inspect()
     }
 
     /// Asks for a connection though no call needs it yet. One that is there, or

@@ -14,6 +14,7 @@ use super::connectivity::ConnectivityState;
 use super::hub::Hub;
 use super::inbox::Ask;
 use super::outlook::Outlook;
+use super::record::ChannelSnapshot;
 use super::resolve::running::Source;
 use super::service_config::in_force::Configs;
 use super::subchannel::common::Common;
@@ -25,6 +26,7 @@ use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::framing::Compression;
 use crate::limits::CallLimits;
+use crate::snapshot::entries::Inspected;
 use crate::status::Status;
 
 #[derive(Debug)]
@@ -70,6 +72,12 @@ impl Home for Shared {
 
     fn purse(&self) -> &Arc<Purse> {
         self.outlook.purse()
+    }
+}
+
+impl Inspected<ChannelSnapshot> for Shared {
+    fn inspect(&self) -> ChannelSnapshot {
+        self.common.record.snapshot(self.outlook.state())
     }
 }
 

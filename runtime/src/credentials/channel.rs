@@ -5,7 +5,7 @@ use super::call::CallCredentials;
 
 /// How a [`Channel`](crate::Channel)'s connections are secured.
 ///
-/// With the feature `tls` there are `tls` and
+/// With the feature `tls` there are `tls`, `from_source` and
 /// `rustls` beside [`insecure`](Self::insecure). Cloning is
 /// cheap, and clones share sessions that TLS can resume.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) enum ClientSecurity {
     Insecure,
     #[cfg(feature = "tls")]
     Tls {
-        config: std::sync::Arc<rustls::ClientConfig>,
+        config: super::live_config::LiveConfig<rustls::ClientConfig>,
         /// The name to verify and to call `:authority`, in place of the target's.
         server_name: Option<String>,
     },

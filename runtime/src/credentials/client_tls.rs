@@ -7,6 +7,7 @@ use rustls::ClientConfig;
 
 use super::channel::{ChannelCredentials, ClientSecurity};
 use super::error::CredentialsError;
+use super::live_config::LiveConfig;
 use super::pem;
 use crate::transport::io::tls;
 
@@ -41,7 +42,7 @@ impl ChannelCredentials {
         let mut config = Arc::unwrap_or_clone(config.into());
         config.alpn_protocols = vec![tls::H2.to_vec()];
         Self::of(ClientSecurity::Tls {
-            config: Arc::new(config),
+            config: LiveConfig::Fixed(Arc::new(config)),
             server_name: None,
         })
     }

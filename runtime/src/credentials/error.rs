@@ -1,7 +1,9 @@
 //! What is wrong with credentials. A value only; it must never show a key.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Credentials that cannot be used: which input it is, what is wrong with it,
 /// and what would be right.
@@ -10,22 +12,22 @@ use std::fmt;
 /// listens.
 #[derive(Debug)]
 pub struct CredentialsError {
-    input: &'static str,
+    input: Cow<'static, str>,
     problem: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl CredentialsError {
-    pub(super) fn new(input: &'static str, problem: impl Into<String>) -> Self {
+    pub(super) fn new(input: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
         Self {
-            input,
+            input: input.into(),
             problem: problem.into(),
             source: None,
         }
     }
 
     pub(super) fn caused_by(
-        input: &'static str,
+        input: impl Into<Cow<'static, str>>,
         problem: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
@@ -33,6 +35,14 @@ impl CredentialsError {
             source: Some(source.into()),
             ..Self::new(input, problem)
         }
+    }
+
+    /// The same, found in files.
+    pub(super) fn in_files(mut self, files: &[&PathBuf]) -> Self {
+        let files = files.iter().map(|file| file.display().to_string());
+        let files = files.collect::<Vec<_>>().join(" and ");
+        self.input = format!("{} in {files}", self.input).into();
+        self
     }
 }
 

@@ -9,11 +9,19 @@ mod server;
 mod token;
 
 #[cfg(feature = "tls")]
+mod certificates;
+#[cfg(feature = "tls")]
+mod client_source;
+#[cfg(feature = "tls")]
 mod client_tls;
 #[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
+mod live_config;
+#[cfg(feature = "tls")]
 mod pem;
+#[cfg(feature = "tls")]
+mod server_source;
 #[cfg(feature = "tls")]
 mod server_tls;
 #[cfg(feature = "jwt")]
@@ -31,4 +39,16 @@ pub(crate) use server::ServerSecurity;
 pub use token::{Token, TokenSource};
 
 #[cfg(feature = "tls")]
-pub use {client_tls::ClientTls, error::CredentialsError, server_tls::ServerTls};
+pub(crate) use self::live_config::LiveConfig;
+#[cfg(feature = "tls")]
+pub use self::{
+    certificates::{
+        CertificateFiles, CertificateReload, CertificateSource, Certificates, CertificatesBuilder,
+        WatchedCertificates,
+    },
+    client_source::SourcedClientTls,
+    client_tls::ClientTls,
+    error::CredentialsError,
+    server_source::SourcedServerTls,
+    server_tls::ServerTls,
+};

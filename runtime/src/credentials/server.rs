@@ -4,7 +4,7 @@
 /// How the connections to one of a [`Server`](crate::Server)'s addresses are
 /// secured.
 ///
-/// With the feature `tls` there are `tls` and
+/// With the feature `tls` there are `tls`, `from_source` and
 /// `rustls` beside [`insecure`](Self::insecure).
 #[derive(Clone, Debug)]
 pub struct ServerCredentials {
@@ -15,7 +15,7 @@ pub struct ServerCredentials {
 pub(crate) enum ServerSecurity {
     Insecure,
     #[cfg(feature = "tls")]
-    Tls(std::sync::Arc<rustls::ServerConfig>),
+    Tls(super::live_config::LiveConfig<rustls::ServerConfig>),
 }
 
 impl ServerCredentials {

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 
 use super::error::CredentialsError;
+use super::live_config::LiveConfig;
 use super::pem;
 use super::server::{ServerCredentials, ServerSecurity};
 use crate::transport::io::tls;
@@ -42,14 +44,14 @@ impl ServerCredentials {
         }
     }
 
-    /// TLS as a rustls configuration of your own says: a resolver that reloads
-    /// certificates or chooses them by name, say. Only its ALPN protocols are
+    /// TLS as a rustls configuration of your own says: a resolver of certificates that
+    /// are made when a name is asked for, say. Only its ALPN protocols are
     /// replaced, by `h2`.
     pub fn rustls(config: impl Into<Arc<ServerConfig>>) -> Self {
         let mut config = Arc::unwrap_or_clone(config.into());
         config.alpn_protocols = vec![tls::H2.to_vec()];
         Self {
-            security: ServerSecurity::Tls(Arc::new(config)),
+            security: ServerSecurity::Tls(LiveConfig::Fixed(Arc::new(config))),
         }
     }
 }
@@ -96,27 +98,14 @@ impl ServerTls {
     /// A chain, a key or roots that cannot be used, or a key that is not the
     /// chain's.
     pub fn build(self) -> Result<ServerCredentials, CredentialsError> {
-        let provider = pem::provider();
-        let verifier = |roots: &[u8]| {
-            let roots = Arc::new(pem::roots(CLIENT_ROOTS, roots)?);
-            Ok(WebPkiClientVerifier::builder_with_provider(
-                roots,
-                Arc::clone(&provider),
-            ))
-        };
-        let unusable = |error: rustls::client::VerifierBuilderError| {
-            CredentialsError::caused_by(CLIENT_ROOTS, error.to_string(), error)
-        };
+        let roots = |pem: &[u8]| pem::roots(CLIENT_ROOTS, pem).map(Arc::new);
         let clients = match &self.clients {
             Clients::NotAsked => Arc::new(NoClientAuth),
-            Clients::May(roots) => verifier(roots)?
-                .allow_unauthenticated()
-                .build()
-                .map_err(unusable)?,
-            Clients::Must(roots) => verifier(roots)?.build().map_err(unusable)?,
+            Clients::May(pem) => verifier(roots(pem)?, false)?,
+            Clients::Must(pem) => verifier(roots(pem)?, true)?,
         };
         let (chain, key) = pem::identity(&self.chain, &self.key)?;
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(pem::provider())
             .with_safe_default_protocol_versions()
             .map_err(pem::refused)?
             .with_client_cert_verifier(clients)
@@ -124,6 +113,22 @@ impl ServerTls {
             .map_err(pem::refused)?;
         Ok(ServerCredentials::rustls(config))
     }
+}
+
+/// Verifies the certificates of clients, which must have one or may.
+pub(super) fn verifier(
+    roots: Arc<RootCertStore>,
+    is_required: bool,
+) -> Result<Arc<dyn ClientCertVerifier>, CredentialsError> {
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, pem::provider());
+    let builder = if is_required {
+        builder
+    } else {
+        builder.allow_unauthenticated()
+    };
+    builder
+        .build()
+        .map_err(|error| CredentialsError::caused_by(CLIENT_ROOTS, error.to_string(), error))
 }
 
 /// Without the key.

@@ -36,6 +36,14 @@ impl ChannelCredentials {
     {
         Self::insecure()
     }
+
+    /// TLS with a source's certificates, in a build with the feature `tls`.
+    pub fn from_source<S>(_source: S) -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
 }
 
 impl ServerCredentials {
@@ -49,6 +57,14 @@ impl ServerCredentials {
 
     /// TLS as a rustls configuration says, in a build with the feature `tls`.
     pub fn rustls<C>(_config: C) -> Self
+    where
+        for<'a> Tls: Present,
+    {
+        Self::insecure()
+    }
+
+    /// TLS with a source's certificates, in a build with the feature `tls`.
+    pub fn from_source<S>(_source: S) -> Self
     where
         for<'a> Tls: Present,
     {

@@ -9,6 +9,11 @@ use super::options::OPTIONS;
 
 /// Tried beside the table.
 const ELSEWHERE: &[&str] = &[
+    "CertificateFiles::reload_every",
+    "ListenOptions::backlog",
+    "ListenOptions::reuse_port",
+    "ListenOptions::tcp_keepalive",
+    "ListenOptions::tcp_nodelay",
     "Context::reset_stream",
     "Server::shutdown",
     "Server::shutdown_when",

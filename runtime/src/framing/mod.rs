@@ -3,6 +3,7 @@
 //! no I/O, and never a byte of memory on the word of a prefix alone. Bodies are
 //! compressed and decompressed here, by whoever asks for it.
 
+mod boundaries;
 mod compression;
 mod decode;
 pub(crate) mod encoding;
@@ -13,6 +14,7 @@ mod reader;
 mod tests;
 mod writer;
 
+pub(crate) use self::boundaries::Boundaries;
 pub(crate) use self::compression::{Encodings, compress};
 pub(crate) use self::decode::decode_message;
 pub(crate) use self::encoding::Compression;

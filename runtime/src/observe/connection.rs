@@ -30,7 +30,8 @@ impl ObservedConnection {
         self.side
     }
 
-    /// Where its other end is. Behind a proxy that is the proxy.
+    /// Where its other end is. Behind a proxy that is the proxy, unless it names its clients
+    /// ([`ProxyProtocol`](crate::ProxyProtocol)).
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
     }
@@ -50,6 +51,9 @@ impl ObservedConnection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionStep {
+    /// There is no header of the PROXY protocol that names the client, or it comes from
+    /// somebody whom [`ProxyProtocol`](crate::ProxyProtocol) does not trust.
+    Proxy,
     /// [`on_accept`](crate::ServerBuilder::on_accept) refused it, or panicked.
     Admission,
     /// There is no byte stream.
@@ -63,6 +67,7 @@ pub enum ConnectionStep {
 impl fmt::Display for ConnectionStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Proxy => "PROXY protocol",
             Self::Admission => "admission",
             Self::Connect => "connect",
             Self::Tls => "TLS",

@@ -2,7 +2,6 @@
 //! tells what its owner says, and what it sees in the connection itself.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::close_reason::CloseReason;
@@ -12,12 +11,10 @@ use super::connection::{
 use super::observer::Observers;
 use crate::clock;
 use crate::framing::Side;
+use crate::snapshot::socket::SocketRecord;
 use crate::transport::PeerAddress;
 use crate::transport::driver::Closed;
 use crate::transport::http2::connection::Connection;
-
-/// The next connection's number.
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// What is told of one connection. Dropped while it is open, it was dropped.
 #[derive(Debug)]
@@ -51,21 +48,22 @@ impl Observation {
     /// wants to know.
     pub(crate) fn begin(
         observers: &Observers,
-        side: Side,
-        peer: Option<PeerAddress>,
-        is_encrypted: bool,
+        socket: &SocketRecord,
         began: Instant,
     ) -> Option<Box<Self>> {
         if observers.is_empty() {
             return None;
         }
         let connection = ObservedConnection {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            side,
+            id: socket.id,
+            side: socket.side,
             // A socket that has no peer any more fails when it is read.
-            peer: peer.unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
+            peer: socket
+                .peer
+                .clone()
+                .unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
             target: observers.shared_target(),
-            is_encrypted,
+            is_encrypted: socket.is_encrypted,
         };
         Some(Box::new(Self {
             observers: observers.clone(),

@@ -53,6 +53,7 @@ pub(super) fn end(
         if head_sent || send_head(connection, stream, coding(finished), metadata(finished).0) {
             head_sent = true;
             connection.send_whole(stream, &message, false);
+            connection.tally().sent(1);
         } else {
             *finished = Finished::failed(head_too_large());
         }
@@ -86,6 +87,9 @@ pub(super) fn end(
     });
     if is_above && finished.result.is_ok() {
         finished.result = Err(trailers_too_large());
+    }
+    if finished.result.is_ok() {
+        connection.tally().succeeded();
     }
 }
 

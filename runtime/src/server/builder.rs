@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accepting::{Acceptor, Origin};
 use super::connection::ServerShared;
 use super::door::{Door, Guards};
 use super::error::ServerError;
@@ -12,15 +13,20 @@ use super::farewell::Farewell;
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
 use super::limits::{Admission, ServerLimits};
+use super::listen_options::ListenOptions;
 use super::listener::{BoundSocket, ListenAddress, Listener};
+use super::proxy_protocol::ProxyProtocol;
+use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{Defaults, Router};
 use super::running::{Server, ShutdownReport};
 use super::service::Service;
+use super::sources::ConnectionSource;
 use crate::call::shutdown::Shutdown;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;
 use crate::framing::{Compression, Encodings};
 use crate::observe::observer::{Observer, Observers};
+use crate::snapshot::entries::Registries;
 use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
@@ -33,12 +39,14 @@ const MEMORY_LIMIT: usize = 2 << 30;
 #[derive(Debug)]
 pub struct ServerBuilder {
     services: Vec<Service>,
-    addresses: Vec<(Result<ListenAddress, ServerError>, ServerCredentials)>,
+    pub(super) addresses: Vec<(Result<ListenAddress, ServerError>, ListenOptions)>,
+    pub(super) sources: Vec<(ConnectionSource, ListenOptions)>,
     defaults: Defaults,
     encodings: Encodings,
     memory_limit: usize,
     guards: Guards,
     observers: Observers,
+    registries: Registries<ServerSnapshot>,
     needs_address: bool,
     http2: Http2Options,
     pub(super) upkeep: UpkeepOptions,
@@ -50,11 +58,13 @@ impl Default for ServerBuilder {
         Self {
             services: Vec::new(),
             addresses: Vec::new(),
+            sources: Vec::new(),
             defaults: Defaults::default(),
             encodings: Encodings::all(),
             memory_limit: MEMORY_LIMIT,
             guards: Guards::default(),
             observers: Observers::default(),
+            registries: Registries::default(),
             needs_address: true,
             http2: Http2Options::default(),
             upkeep: UpkeepOptions::server(),
@@ -78,6 +88,21 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds several services, each as [`add_service`](Self::add_service) does.
+    ///
+    /// ```
+    /// use grpc_runtime::{Server, Service};
+    ///
+    /// fn serve(shop: Service, health: Service) -> grpc_runtime::ServerBuilder {
+    ///     Server::builder().add_services([shop, health])
+    /// }
+    /// ```
+    #[must_use]
+    pub fn add_services<S: Into<Service>>(mut self, services: impl IntoIterator<Item = S>) -> Self {
+        self.services.extend(services.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds an address to listen on without encryption: `host:port`, `[::]:port`
     /// for every address of the machine, port 0 for one that the system chooses,
     /// or `unix:/path`. A server may have several.
@@ -90,10 +115,8 @@ impl ServerBuilder {
     /// secured as `credentials` say. Credentials are an address's own, so that a
     /// server can offer TLS to the world and none to a socket of its machine.
     #[must_use]
-    pub fn listen_with(mut self, address: impl AsRef<str>, credentials: ServerCredentials) -> Self {
-        let address = ListenAddress::parse(address.as_ref());
-        self.addresses.push((address, credentials));
-        self
+    pub fn listen_with(self, address: impl AsRef<str>, credentials: ServerCredentials) -> Self {
+        self.listen_with_options(address, credentials.into())
     }
 
     /// Listens on a socket that is bound already, TCP or Unix: one that was inherited,
@@ -126,10 +149,10 @@ impl ServerBuilder {
     pub fn listen_on(
         mut self,
         listener: impl Into<BoundSocket>,
-        credentials: ServerCredentials,
+        options: impl Into<ListenOptions>,
     ) -> Self {
         let address = Ok(ListenAddress::Bound(listener.into()));
-        self.addresses.push((address, credentials));
+        self.addresses.push((address, options.into()));
         self
     }
 
@@ -323,18 +346,33 @@ impl ServerBuilder {
     /// something. A method that computes for long before it answers is found out
     /// and begins on tasks of its own, on every core that the runtime has.
     pub async fn start(mut self) -> Result<Server, ServerError> {
-        let mut listeners = Vec::new();
-        for (address, credentials) in std::mem::take(&mut self.addresses) {
-            let listener = Listener::bind(address?).await?;
-            listeners.push((listener, credentials.into_security()));
+        let mut acceptors = Vec::new();
+        let mut enter = |origin, options: ListenOptions| {
+            options
+                .proxy
+                .as_ref()
+                .map_or(Ok(()), ProxyProtocol::check)?;
+            acceptors.push(Acceptor {
+                origin,
+                security: options.credentials.into_security(),
+                proxy: options.proxy,
+            });
+            Ok::<_, ServerError>(())
+        };
+        for (address, options) in std::mem::take(&mut self.addresses) {
+            let listener = Listener::bind(address?, options.sockets).await?;
+            enter(Origin::Listener(listener), options)?;
         }
-        if listeners.is_empty() && self.needs_address {
+        for (source, options) in std::mem::take(&mut self.sources) {
+            enter(Origin::Source(source), options)?;
+        }
+        if acceptors.is_empty() && self.needs_address {
             return Err(ServerError::NoAddress);
         }
         let (notice, guards) = (self.shutdown_notice, std::mem::take(&mut self.guards));
         let (shared, http2) = self.into_shared()?;
         let door = Door::new(shared, http2, guards);
-        Ok(Server::start(door, notice, listeners))
+        Ok(Server::start(door, notice, acceptors))
     }
 
     /// Listens on `address` without encryption, and on all others added before,
@@ -360,6 +398,11 @@ impl ServerBuilder {
         let server = self.listen_with(address, credentials).start().await?;
         server.wait().await;
         Ok(())
+    }
+
+    /// Where the server is shown.
+    pub(crate) fn registries(&mut self) -> &mut Registries<ServerSnapshot> {
+        &mut self.registries
     }
 
     /// As [`serve`](Self::serve), until `signal` says that the server is to stop:
@@ -432,7 +475,10 @@ impl ServerBuilder {
             shutdown: Shutdown::default(),
             farewell: Farewell::default(),
             observers: self.observers,
+            record: ServerRecord::new(),
         };
-        Ok((Arc::new(shared), self.http2))
+        let shared = Arc::new(shared);
+        self.registries.enter(&shared);
+        Ok((shared, self.http2))
     }
 }

@@ -168,7 +168,8 @@ impl Context {
             .map(|deadline| deadline.remaining(clock::now()))
     }
 
-    /// Where the call came from.
+    /// Where the call came from. Behind a balancer that is the balancer, unless it names
+    /// its clients ([`ProxyProtocol`](crate::ProxyProtocol)).
     pub fn peer(&self) -> &PeerAddress {
         &self.peer.address
     }

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 #[cfg(feature = "tls")]
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 #[cfg(feature = "tls")]
@@ -27,6 +27,8 @@ use crate::credentials::ServerSecurity;
 use crate::framing::Side;
 use crate::observe::connection::ConnectionStep;
 use crate::observe::observation::{self, FailedStep, Observation};
+use crate::snapshot::socket::SocketRecord;
+use crate::snapshot::sockets::Socket;
 use crate::transport::driver::Driver;
 use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::io::Io;
@@ -113,6 +115,21 @@ impl Door {
         let _ = catch_unwind(secure);
     }
 
+    /// How long a step may take that comes before HTTP/2.
+    pub(super) fn handshake_timeout(&self) -> Duration {
+        self.http2.handshake_timeout
+    }
+
+    /// Tells of a stream that does not come as far as this.
+    pub(super) fn turn_away(
+        &self,
+        address: &PeerAddress,
+        failure: &FailedStep<'_>,
+        begun: Instant,
+    ) {
+        fail(&self.shared, address, failure, begun);
+    }
+
     /// A listener has an error for a connection.
     pub(super) fn cannot_accept(&self, error: &io::Error) {
         self.shared.observers.tell(|it| it.accept_failed(error));
@@ -135,10 +152,14 @@ impl Door {
             }
             #[cfg(feature = "tls")]
             ServerSecurity::Tls(config) => {
-                let (config, connections) = (Arc::clone(config), Arc::clone(&self.connections));
+                let (config, connections) = (config.clone(), Arc::clone(&self.connections));
                 let (runtime, mut is_closed) = (self.runtime.clone(), self.is_closed.subscribe());
                 self.runtime.spawn(async move {
-                    let handshake = tls::accept(&config, io);
+                    let handshake = async {
+                        let config = config.current();
+                        let config = config.map_err(tls::HandshakeError::of_credentials)?;
+                        tls::accept(&config, io).await
+                    };
                     let limit = http2.handshake_timeout;
                     let mut secured = pin!(tokio::time::timeout(limit, handshake));
                     let mut closed = pin!(is_closed.wait_for(|is_closed| *is_closed));
@@ -206,9 +227,10 @@ pub(crate) fn serve_connection(
     let mut connection = Connection::new(Role::Server, http2, begun);
     connection.share_memory(Arc::clone(&shared.memory));
     connection.keep_up(&upkeep, begun);
-    let (address, is_encrypted) = (Some(peer.address.clone()), io.is_encrypted());
-    let side = Side::Server;
-    let observation = Observation::begin(&shared.observers, side, address, is_encrypted, begun);
-    let calls = ServerConnection::new(shared, peer, observation, clock::now());
+    let (side, address) = (Side::Server, Some(peer.address.clone()));
+    let socket = SocketRecord::new(side, address, &io, connection.counts());
+    let observation = Observation::begin(&shared.observers, &socket, begun);
+    let socket = Socket::enter(Arc::clone(&shared) as _, socket);
+    let calls = ServerConnection::new(shared, peer, observation, socket, clock::now());
     Driver::new(io, connection, calls)
 }

@@ -27,6 +27,12 @@ pub enum ServerError {
     NothingToLimit(String),
     /// The server has no address to listen on.
     NoAddress,
+    /// What [`ProxyProtocol`](crate::ProxyProtocol) was told to trust is neither an address
+    /// nor a network.
+    ProxySender {
+        /// The text as it was given.
+        sender: String,
+    },
 }
 
 impl std::fmt::Display for ServerError {
@@ -46,6 +52,11 @@ impl std::fmt::Display for ServerError {
                 "ServerLimits name '{name}', which is no service of the server and no method of \
                  one; expected 'package.Service' or 'package.Service/Method'"
             ),
+            Self::ProxySender { sender } => write!(
+                f,
+                "cannot trust '{sender}' by the PROXY protocol: expected an address, or a network \
+                 as '10.0.0.0/8'"
+            ),
             Self::NoAddress => f.write_str(
                 "the server has no address to listen on: call ServerBuilder::listen, or \
                  listen_nowhere for streams that Server::serve_stream is given",
@@ -61,7 +72,8 @@ impl std::error::Error for ServerError {
             Self::Address { .. }
             | Self::DuplicateService(_)
             | Self::NothingToLimit(_)
-            | Self::NoAddress => None,
+            | Self::NoAddress
+            | Self::ProxySender { .. } => None,
         }
     }
 }

@@ -5,13 +5,16 @@
 mod unix;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tokio::net::TcpListener;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 #[cfg(unix)]
 use self::unix::UnixListener;
 use super::error::ServerError;
+use super::listen_options::SocketOptions;
 use crate::transport::PeerAddress;
 use crate::transport::io::Io;
 
@@ -64,11 +67,12 @@ impl Bound {
         }
     }
 
-    fn listen(self) -> io::Result<Listener> {
+    fn listen(self, options: SocketOptions) -> io::Result<Listener> {
         match self {
             Self::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
-                TcpListener::from_std(listener).map(Listener::Tcp)
+                let listener = TcpListener::from_std(listener)?;
+                Ok(Listener::Tcp(listener, options))
             }
             #[cfg(unix)]
             Self::Unix(listener) => UnixListener::inherited(listener).map(Listener::Unix),
@@ -118,16 +122,19 @@ fn invalid(address: &str, reason: &'static str) -> ServerError {
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, SocketOptions),
     #[cfg(unix)]
     Unix(UnixListener),
 }
 
 impl Listener {
-    pub(crate) async fn bind(address: ListenAddress) -> Result<Self, ServerError> {
+    pub(crate) async fn bind(
+        address: ListenAddress,
+        options: SocketOptions,
+    ) -> Result<Self, ServerError> {
         match address {
-            ListenAddress::Tcp(text) => match bind_tcp(&text).await {
-                Ok(listener) => Ok(Self::Tcp(listener)),
+            ListenAddress::Tcp(text) => match bind_tcp(&text, options).await {
+                Ok(listener) => Ok(Self::Tcp(listener, options)),
                 Err(source) => Err(ServerError::Bind {
                     address: text,
                     source,
@@ -149,7 +156,7 @@ impl Listener {
             )),
             ListenAddress::Bound(BoundSocket(bound)) => {
                 let address = bound.address();
-                let listener = bound.listen();
+                let listener = bound.listen(options);
                 listener.map_err(|source| ServerError::Bind { address, source })
             }
         }
@@ -158,7 +165,7 @@ impl Listener {
     /// The address with its real port, or that of a Unix socket as it is written.
     pub(crate) fn local_address(&self) -> String {
         match self {
-            Self::Tcp(listener) => listener
+            Self::Tcp(listener, _) => listener
                 .local_addr()
                 .map_or_else(|_| String::new(), |address| address.to_string()),
             #[cfg(unix)]
@@ -168,11 +175,9 @@ impl Listener {
 
     pub(crate) async fn accept(&self) -> io::Result<(Io, PeerAddress)> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, options) => {
                 let (stream, address) = listener.accept().await?;
-                // Answers are written whole: waiting to fill a segment only
-                // delays them. A socket that fails here fails again when read.
-                let _ = stream.set_nodelay(true);
+                prepare(&stream, *options);
                 Ok((Io::Tcp(stream), PeerAddress::Tcp(address)))
             }
             #[cfg(unix)]
@@ -185,17 +190,67 @@ impl Listener {
 }
 
 /// On a machine without IPv6 `[::]` means every address there is.
-async fn bind_tcp(address: &str) -> io::Result<TcpListener> {
-    let error = match TcpListener::bind(address).await {
+async fn bind_tcp(address: &str, options: SocketOptions) -> io::Result<TcpListener> {
+    let error = match bind_first(address, options).await {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
     match address.strip_prefix("[::]:") {
         // Where IPv4 is not to be had either, the first error is the one that helps.
-        Some(port) if may_lack_ipv6(&error) => TcpListener::bind(format!("0.0.0.0:{port}"))
+        Some(port) if may_lack_ipv6(&error) => bind_first(&format!("0.0.0.0:{port}"), options)
             .await
             .or(Err(error)),
         _ => Err(error),
+    }
+}
+
+/// On the first of a name's addresses that can be had.
+async fn bind_first(address: &str, options: SocketOptions) -> io::Result<TcpListener> {
+    let mut failure = None;
+    for address in tokio::net::lookup_host(address).await? {
+        match bind_one(address, options) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    Err(failure.unwrap_or_else(none))
+}
+
+fn bind_one(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Elsewhere than on Unix it would let another program listen, too.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    if options.shares_port {
+        share_port(&socket)?;
+    }
+    socket.bind(address)?;
+    socket.listen(options.backlog)
+}
+
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+fn share_port(socket: &TcpSocket) -> io::Result<()> {
+    socket.set_reuseport(true)
+}
+
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
+fn share_port(_socket: &TcpSocket) -> io::Result<()> {
+    let text = "this system has no SO_REUSEPORT";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
+/// A socket that fails here fails again when read.
+fn prepare(stream: &TcpStream, options: SocketOptions) {
+    // Answers are written whole: waiting to fill a segment only delays them.
+    let _ = stream.set_nodelay(options.has_nodelay);
+    if let Some(time) = options.keepalive {
+        let keepalive = TcpKeepalive::new().with_time(time).with_interval(time);
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }
 

@@ -25,6 +25,8 @@ async fn a_port_that_is_taken_is_told_and_no_half_of_it_served() {
         Err(_) => TcpListener::bind("0.0.0.0:0").await.unwrap(),
     };
     let port = taken.local_addr().unwrap().port();
-    let error = bind_tcp(&format!("[::]:{port}")).await.unwrap_err();
+    let error = bind_tcp(&format!("[::]:{port}"), SocketOptions::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}");
 }

@@ -1,6 +1,7 @@
 //! The server: services, where they listen, and the calls of each connection.
 //! It must never import the channel: the two sides share `call` and below.
 
+mod accepting;
 mod answer;
 mod builder;
 mod call_count;
@@ -15,14 +16,20 @@ mod handler;
 mod incoming;
 mod interceptor;
 mod limits;
+mod listen_options;
 mod listener;
+mod listening;
 mod over;
+mod proxy_protocol;
+mod record;
 mod router;
 mod running;
+mod served;
 mod service;
 mod servicer;
 #[cfg(feature = "signal")]
 mod shutdown_signal;
+mod sources;
 mod test_context;
 mod turns;
 mod unimplemented;
@@ -40,9 +47,13 @@ pub use farewell::MethodReport;
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
 pub use limits::{CallLimit, DeadlinePolicy, MethodLimits, ServerLimits};
+pub use listen_options::ListenOptions;
 pub use listener::BoundSocket;
 pub(crate) use over::Ending;
+pub use proxy_protocol::ProxyProtocol;
+pub use record::{ListenerSnapshot, ServerSnapshot};
 pub use running::{Server, ShutdownReport};
+pub use served::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,

@@ -7,6 +7,7 @@ use super::error::ServerError;
 use super::handler::Route;
 use super::interceptor::Interceptors;
 use super::limits::{Bounding, RouteBounds, ServerLimits};
+use super::served::ServedServices;
 use super::service::Service;
 use super::unimplemented;
 use crate::framing::Compression;
@@ -65,6 +66,9 @@ impl Router {
                 return Err(ServerError::DuplicateService(service.name()));
             }
             router.services.push(service.name());
+        }
+        let served = ServedServices::new(&router.services);
+        for service in services {
             let compression = service.own_compression();
             let interceptors = defaults.interceptors.around(service.interceptors());
             for route in service.routes() {
@@ -72,7 +76,11 @@ impl Router {
                 let (bounds, limits) = bounding.of(route.method, limits);
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
-                    route: interceptors.wrap(route),
+                    route: if service.is_told_of_services() {
+                        interceptors.wrap(&served.tell(route))
+                    } else {
+                        interceptors.wrap(route)
+                    },
                     compression: compression.unwrap_or(defaults.compression),
                     limits,
                     bounds,

@@ -2,25 +2,23 @@
 //! must never look inside a connection.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::accepting::Acceptor;
 use super::door::Door;
 use super::farewell::MethodReport;
-use super::listener::Listener;
+use super::record::ServerSnapshot;
 use crate::call::command::Command;
 use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
-use crate::credentials::{ServerCredentials, ServerSecurity};
+use crate::credentials::ServerCredentials;
+use crate::snapshot::entries::Inspected;
 use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
 
-/// After an accept that failed (no descriptors left, say) the loop waits so
-/// long before the next.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What connections may take to write their last words once they were told to close, and
 /// handlers to be gone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -72,22 +70,15 @@ pub struct ShutdownReport {
 }
 
 impl Server {
-    pub(super) fn start(
-        door: Door,
-        notice: Duration,
-        listeners: Vec<(Listener, ServerSecurity)>,
-    ) -> Self {
+    pub(super) fn start(door: Door, notice: Duration, acceptors: Vec<Acceptor>) -> Self {
         let door = Arc::new(door);
-        let addresses = listeners
+        let addresses: Vec<String> = acceptors
             .iter()
-            .map(|(listener, _)| listener.local_address())
+            .filter_map(Acceptor::local_address)
             .collect();
-        let accepting = listeners
-            .into_iter()
-            .map(|(listener, security)| {
-                tokio::spawn(accept(listener, security, Arc::clone(&door))).abort_handle()
-            })
-            .collect();
+        door.shared.record.listens(&addresses);
+        let accept = |it: Acceptor| tokio::spawn(it.run(Arc::clone(&door))).abort_handle();
+        let accepting = acceptors.into_iter().map(accept).collect();
         Self {
             addresses,
             accepting,
@@ -139,6 +130,29 @@ impl Server {
         if let Some(peer) = io.peer() {
             self.door.enter(io, peer, &credentials.into_security());
         }
+    }
+
+    /// What is so of the server and its connections at this moment: the data of gRPC's
+    /// channelz (gRFC A14), as plain values. No call waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_runtime::Server;
+    ///
+    /// let server = Server::builder().listen("127.0.0.1:0").start().await?;
+    /// let snapshot = server.snapshot();
+    /// println!(
+    ///     "{} connections, {} calls, {} failed",
+    ///     snapshot.sockets().len(),
+    ///     snapshot.calls().started(),
+    ///     snapshot.calls().failed(),
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> ServerSnapshot {
+        self.door.shared.inspect()
     }
 
     /// Waits for as long as the server runs: until it is dropped.
@@ -237,20 +251,5 @@ impl Drop for Server {
         self.door.shared.shutdown.reach(ShutdownStage::Gone);
         self.stop_accepting();
         self.door.connections.abort();
-    }
-}
-
-/// Accepts until it is aborted.
-async fn accept(listener: Listener, security: ServerSecurity, door: Arc<Door>) {
-    loop {
-        match listener.accept().await {
-            Ok((io, address)) => door.enter(io, address, &security),
-            // The client left before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                door.cannot_accept(&error);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
     }
 }

@@ -33,6 +33,7 @@ pub struct Service {
     max_receive_message_size: Option<usize>,
     max_send_message_size: Option<usize>,
     interceptors: Interceptors,
+    is_told_of_services: bool,
 }
 
 impl Service {
@@ -118,6 +119,36 @@ impl Service {
     pub fn interceptor(mut self, interceptor: impl ServerInterceptor) -> Self {
         self.interceptors.push(interceptor);
         self
+    }
+
+    /// Tells the service's handlers which services their server has, this one among them:
+    /// each call has [`ServedServices`](crate::ServedServices) among its
+    /// [extensions](Context::extensions). For services that tell others of it, as
+    /// reflection does.
+    ///
+    /// ```
+    /// use grpc_runtime::{Context, ServedServices, Server, Service};
+    ///
+    /// fn serve_directory(generated: impl Into<Service>) -> grpc_runtime::ServerBuilder {
+    ///     let service: Service = generated.into();
+    ///     Server::builder().add_service(service.told_of_services())
+    /// }
+    ///
+    /// /// What a handler of that service does.
+    /// fn list(context: &Context) -> Vec<String> {
+    ///     let served = context.extensions().get::<ServedServices>();
+    ///     let names = served.map_or(&[][..], ServedServices::names);
+    ///     names.iter().map(|name| (*name).to_owned()).collect()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn told_of_services(mut self) -> Self {
+        self.is_told_of_services = true;
+        self
+    }
+
+    pub(super) fn is_told_of_services(&self) -> bool {
+        self.is_told_of_services
     }
 
     pub(super) fn interceptors(&self) -> &Interceptors {
@@ -247,6 +278,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
             max_receive_message_size: None,
             max_send_message_size: None,
             interceptors: Interceptors::default(),
+            is_told_of_services: false,
         }
     }
 

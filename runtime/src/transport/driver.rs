@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::LocalKey;
 use std::time::{Duration, Instant};
@@ -23,8 +24,9 @@ use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
 use super::http2::event::{ConnectionError, Event};
+use super::http2::tally::Counts;
 use super::io::Io;
-use super::peer::PeerAddress;
+use super::other_protocol;
 use crate::clock;
 use crate::spare;
 
@@ -42,9 +44,6 @@ const WRITE_SLICES: usize = 32;
 const TURNS: usize = 16;
 /// Output above this is worth a write of its own: it waits for no one.
 const GATHER_LIMIT: usize = 16 << 10;
-/// How a TLS server answers what is no TLS: a record of type alert (RFC 8446
-/// section 5.1).
-const TLS_ALERT: &[u8] = &[21, 3];
 /// Input above this is enough for a turn: window updates and commands wait.
 const READ_LIMIT: usize = 64 << 10;
 
@@ -91,6 +90,10 @@ pub(crate) trait Application {
     /// Passes on what streams have to send. It is called just before a write, so
     /// that all a stream pushed since the last one leaves as one frame.
     fn flush(&mut self, connection: &mut Connection, now: Instant);
+    /// How many calls have begun and are not over.
+    fn in_flight(&self) -> usize {
+        0
+    }
     fn next_timeout(&self) -> Option<Instant>;
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant);
     /// The connection has ended.
@@ -192,8 +195,13 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    pub(crate) fn peer(&self) -> Option<PeerAddress> {
-        self.io.peer()
+    pub(crate) fn io(&self) -> &Io {
+        &self.io
+    }
+
+    /// What the connection has done so far.
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        self.connection.counts()
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
@@ -217,7 +225,10 @@ impl<A: Application> Driver<A> {
             }
             match self.turn(std::mem::take(&mut due), cx) {
                 Ok(Turn::Again) => {}
-                Ok(Turn::Gathers) => break,
+                Ok(Turn::Gathers) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(Turn::Still) => {
                     if self.connection.is_finished() && !self.io.wants_flush() {
                         return Poll::Ready(self.ended(Closed::Drained));
@@ -236,8 +247,15 @@ impl<A: Application> Driver<A> {
                 Err(closed) => return Poll::Ready(self.ended(closed)),
             }
         }
+        self.publish(clock::now());
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// What has happened so far may be read from outside.
+    #[inline]
+    fn publish(&mut self, now: Instant) {
+        self.connection.publish(self.application.in_flight(), now);
     }
 
     #[cold]
@@ -290,6 +308,7 @@ impl<A: Application> Driver<A> {
             return Ok(Turn::Again);
         }
         self.connection.rest(now);
+        self.publish(now);
         Ok(Turn::Still)
     }
 
@@ -321,13 +340,13 @@ impl<A: Application> Driver<A> {
 
     /// Frame by frame, each with what it means for its call.
     fn receive(&mut self, now: Instant) -> Result<(), Closed> {
-        if !self.connection.is_established() && self.input.starts_with(TLS_ALERT) {
+        if !self.connection.is_established() && other_protocol::is_tls_alert(&self.input) {
             // No connection begins with a frame of the length that this would be.
             let reason = "it speaks TLS on this port, where this side does not";
             return Err(Closed::Protocol(ConnectionError::protocol(reason)));
         }
         if self.connection.awaits_settings()
-            && let Some(other) = other_protocol(&self.input)
+            && let Some(other) = other_protocol::told_by(&self.input)
         {
             return Err(Closed::NotHttp2(other));
         }
@@ -565,28 +584,6 @@ impl<A: Application> Driver<A> {
         // A peer that is gone, or does not listen, hears nothing.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
-}
-
-/// What a server says that does not begin with a frame of SETTINGS but with a line of
-/// text: a web server, a proxy or something else.
-fn other_protocol(input: &[u8]) -> Option<String> {
-    const FRAME_HEAD: usize = 9;
-    const SETTINGS: u8 = 4;
-    const SHOWN: usize = 80;
-    if input.len() < FRAME_HEAD || input[3] == SETTINGS {
-        return None;
-    }
-    let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
-    let line = std::str::from_utf8(line.get(..SHOWN).unwrap_or(line)).ok()?;
-    if line.len() < FRAME_HEAD || line.contains(|c: char| !matches!(c, ' '..='~')) {
-        return None;
-    }
-    Some(match line.split(' ').next() {
-        Some(version) if version.starts_with("HTTP/") => {
-            format!("it speaks {version} on this port, not HTTP/2: '{line}'")
-        }
-        _ => format!("it does not speak HTTP/2 on this port: '{line}'"),
-    })
 }
 
 impl<A: Application + Unpin> Future for Driver<A> {

@@ -4,6 +4,7 @@
 pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
+mod other_protocol;
 pub(crate) mod peer;
 pub(crate) mod peer_identity;
 

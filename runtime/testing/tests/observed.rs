@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use grpc_runtime::prost::Message;
 use grpc_runtime::{
-    Address, BegunAttempt, BegunCall, BidiStreamingCall, ByteStream, CallObserver, Channel,
-    ChannelCredentials, Code, Connector, Context, EndedAttempt, EndedCall, Method, Observer,
-    Receiver, RefusedCall, Sender, Server, ServerBuilder, Service, Status, UnaryCall,
+    Address, BegunAttempt, BegunCall, BidiStreamingCall, ByteStream, CallCounts, CallObserver,
+    Channel, ChannelCredentials, ChannelzRegistry, Code, Connector, Context, EndedAttempt,
+    EndedCall, Method, Observer, Receiver, RefusedCall, Sender, Server, ServerBuilder,
+    ServerSnapshot, Service, Status, UnaryCall,
 };
 use grpc_testing::{Host, Network, no_leftovers};
 
@@ -127,8 +128,10 @@ async fn obey(order: &str) -> Result<(), Status> {
 }
 
 async fn get(_: &Obeys, order: String, context: &mut Context) -> Result<String, Status> {
-    if order == "reset" {
-        context.reset_stream(2);
+    // INTERNAL_ERROR, CANCEL and REFUSED_STREAM of RFC 9113 section 7.
+    let resets = [("reset", 2), ("cancel", 8), ("refuse", 7)];
+    if let Some((_, code)) = resets.iter().find(|(name, _)| *name == order) {
+        context.reset_stream(*code);
         return Err(Status::aborted("by a reset"));
     }
     obey(&order).await?;
@@ -190,18 +193,18 @@ async fn converse(channel: Channel, order: &'static str, leaves: Option<Duration
     }
 }
 
-/// What each observer has to hear of a call: of the channel, and of the server, if it has
-/// heard of it at all.
-type Heard = (Code, Option<(&'static str, Code)>);
+/// What each observer has to hear of a call: of the channel, and of the server, for each time
+/// that it has come there.
+type Heard = (Code, Vec<(&'static str, Code)>);
 
 /// One call of a kind, what its caller saw, and what is heard of it where nothing breaks.
 async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
     use Code::{
         Aborted, Cancelled, DeadlineExceeded, Internal, NotFound, Ok as Fine, ResourceExhausted,
-        Unimplemented,
+        Unavailable, Unimplemented,
     };
-    let ended = |code| Some(("ended", code));
-    let refused = |code| Some(("refused", code));
+    let ended = |code| vec![("ended", code)];
+    let refused = |code| vec![("refused", code)];
     let large = "x".repeat(2 * LIMIT);
     let plain = |order: &str| unary::<String>(&channel, order).into_future();
     match kind {
@@ -243,15 +246,15 @@ async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
         }
         11 => {
             let call = unary::<String>(&channel, &large).max_send_message_size(LIMIT);
-            (code(call.await), (ResourceExhausted, None))
+            (code(call.await), (ResourceExhausted, Vec::new()))
         }
         12 => {
             let call = unary::<String>(&channel, "go").timeout(Duration::ZERO);
-            (code(call.await), (DeadlineExceeded, None))
+            (code(call.await), (DeadlineExceeded, Vec::new()))
         }
         13 => {
             let call = unary::<String>(&channel, "go").metadata("x-\n", "bad");
-            (code(call.await), (Internal, None))
+            (code(call.await), (Internal, Vec::new()))
         }
         14 => (converse(channel, "go", None).await, (Fine, ended(Fine))),
         15 => (
@@ -267,6 +270,12 @@ async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
             (DeadlineExceeded, ended(DeadlineExceeded)),
         ),
         18 => (code(plain("reset").await), (Internal, ended(Aborted))),
+        19 => (code(plain("cancel").await), (Cancelled, ended(Aborted))),
+        20 => {
+            // It is asked once more, since a server that refuses a stream has not looked.
+            let twice = [ended(Aborted), ended(Aborted)].concat();
+            (code(plain("refuse").await), (Unavailable, twice))
+        }
         _ => (
             converse(channel, "wait", Some(20 * MS)).await,
             (Cancelled, ended(Cancelled)),
@@ -274,7 +283,9 @@ async fn call(channel: Channel, kind: u64) -> (Code, Heard) {
     }
 }
 
-const KINDS: u64 = 20;
+const KINDS: u64 = 22;
+/// Those that end before they have a stream.
+const UNSENT: [u64; 3] = [11, 12, 13];
 
 /// A server without an interceptor, to which each connection is a pipe.
 #[derive(Clone)]
@@ -328,7 +339,8 @@ async fn crowd(seed: u64) {
     let mut dice = Dice::of(seed);
     let (at_client, at_server) = (Hears::default(), Hears::default());
     let (is_intercepted, breaks) = (dice.roll(2) == 0, dice.roll(3) == 0);
-    let server = server(&at_server);
+    let registry = ChannelzRegistry::new();
+    let server = server(&at_server).channelz(&registry);
     let builder = Channel::builder("passthrough:///shop").unwrap();
     let (other, builder) = if is_intercepted {
         let network = Network::new(seed);
@@ -342,6 +354,7 @@ async fn crowd(seed: u64) {
     };
     let channel = builder
         .observe(at_client.clone())
+        .channelz(&registry)
         .build(ChannelCredentials::insecure())
         .unwrap();
     let mut calls = Vec::new();
@@ -354,16 +367,20 @@ async fn crowd(seed: u64) {
         }
     }
     let (mut seen, mut client, mut server) = (Vec::new(), Vec::new(), Vec::new());
+    let kinds: Vec<u64> = calls.iter().map(|(kind, _)| *kind).collect();
     for (kind, call) in calls {
         let (saw, (at_client, mut at_server)) = call.await.unwrap();
         // Where a server has interceptors they see methods that it does not have.
         if is_intercepted && kind == 4 {
-            at_server = Some(("ended", Code::Unimplemented));
+            at_server = vec![("ended", Code::Unimplemented)];
         }
         seen.push(("ended", saw));
         client.push(("ended", at_client));
         server.extend(at_server);
     }
+    // Nothing is under way any more.
+    tokio::time::sleep(5_000 * MS).await;
+    let shown = (registry.channels().remove(0).calls(), registry.servers());
     drop(channel);
     other.ends().await;
     let sorted = |mut list: Vec<(&'static str, Code)>| {
@@ -380,6 +397,42 @@ async fn crowd(seed: u64) {
     } else {
         assert_eq!(at_client.sorted(), sorted(client));
         assert_eq!(at_server.sorted(), sorted(server));
+    }
+    counted(&kinds, breaks, &at_client, &at_server, shown);
+}
+
+/// What channelz shows is what the observers have heard.
+fn counted(
+    kinds: &[u64],
+    breaks: bool,
+    at_client: &Hears,
+    at_server: &Hears,
+    (channel, servers): (CallCounts, Vec<ServerSnapshot>),
+) {
+    let fine = |heard: &Hears| {
+        let heard = heard.0.lock().unwrap();
+        heard.iter().filter(|(_, code)| *code == Code::Ok).count() as u64
+    };
+    assert_eq!(channel.in_flight(), 0);
+    // Of one that its caller could not decode the server said OK.
+    let odd = kinds.iter().filter(|kind| **kind == 8).count() as u64;
+    let unsent = kinds.iter().filter(|kind| UNSENT.contains(kind)).count() as u64;
+    if breaks {
+        assert!((fine(at_client)..=fine(at_client) + odd).contains(&channel.succeeded()));
+    } else {
+        assert_eq!(channel.succeeded(), fine(at_client) + odd);
+        let twice = kinds.iter().filter(|kind| **kind == 20).count() as u64;
+        assert_eq!(channel.started(), kinds.len() as u64 - unsent + twice);
+        assert_eq!(channel.failed(), channel.started() - channel.succeeded());
+    }
+    // A server that was dropped shows nothing.
+    for server in servers {
+        assert_eq!(server.calls().in_flight(), 0);
+        assert_eq!(
+            server.calls().started(),
+            at_server.0.lock().unwrap().len() as u64
+        );
+        assert_eq!(server.calls().succeeded(), fine(at_server));
     }
 }
 

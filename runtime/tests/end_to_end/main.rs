@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod accepting;
 mod access_log;
 mod addresses;
 mod balancing;
@@ -14,6 +15,7 @@ mod blocking;
 mod byte_streams;
 mod call_credentials;
 mod calls;
+mod channelz;
 #[cfg(feature = "compression")]
 mod compression;
 mod connectivity;
@@ -28,9 +30,11 @@ mod limits;
 mod observers;
 mod options;
 mod outlier;
+mod proxied;
 mod proxies;
 mod reconnecting;
 mod selecting;
+mod served;
 mod service_config;
 mod shutdown;
 #[cfg(feature = "tracing")]

@@ -95,6 +95,10 @@ impl Observer for Hears {
         self.push(format!("{} opened{tls}", side(connection.side())));
     }
 
+    fn accept_failed(&self, error: &std::io::Error) {
+        self.push(format!("server cannot accept: {error}"));
+    }
+
     fn connection_failed(&self, failed: &FailedConnection<'_>) {
         let (side, step, peer) = (side(failed.side()), failed.step(), failed.peer());
         let source = if failed.source().is_some() {

@@ -13,8 +13,9 @@ const definition = loader.loadSync(path.join(protos, 'test.proto'), {
   defaults: true,
 });
 
-const orca = loader.loadSync(path.join(folder, 'xds/service/orca/v3/orca.proto'), {
-  includeDirs: [folder],
+const services = path.join(__dirname, '../../../runtime/services/proto');
+const orca = loader.loadSync(path.join(services, 'xds/service/orca/v3/orca.proto'), {
+  includeDirs: [services],
 });
 
 // A report of a server's load, from its bytes.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::Ended;
 use super::credit::Credit;
 use super::waiter::Waiter;
-use crate::framing::{Compression, MessageReader, Payload};
+use crate::framing::{Boundaries, Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
 use crate::status::Status;
 
@@ -19,6 +19,8 @@ pub(super) struct Inbound {
     /// What the head says of the messages.
     encoding: Compression,
     chunks: VecDeque<Bytes>,
+    /// Where what has been delivered ends.
+    boundaries: Boundaries,
     /// The one message of a unary response, complete.
     whole: Option<Payload>,
     ended: Option<Ended>,
@@ -39,13 +41,14 @@ impl Inbound {
         self.head.get_or_insert(head);
     }
 
-    /// `false` where nobody will read it any more.
-    pub(super) fn deliver_data(&mut self, data: Bytes) -> bool {
-        let open = self.ended.is_none();
-        if open {
-            self.chunks.push_back(data);
+    /// How many messages end in it; `None` where nobody will read it any more.
+    pub(super) fn deliver_data(&mut self, data: Bytes) -> Option<u32> {
+        if self.ended.is_some() {
+            return None;
         }
-        open
+        let messages = self.boundaries.pass(&data);
+        self.chunks.push_back(data);
+        Some(messages)
     }
 
     pub(super) fn deliver_half_close(&mut self) {

@@ -28,6 +28,8 @@ pub(crate) struct Outgoing {
     /// What the head has to say of the messages.
     pub(crate) coding: Coding,
     pub(crate) chunks: VecDeque<Bytes>,
+    /// How many messages the chunks hold.
+    pub(crate) messages: u32,
     pub(crate) end: bool,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Outbound {
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
     held: usize,
+    /// Those that were put in since the connection took any.
+    messages: u32,
     finished: bool,
     announced: bool,
     /// Paces small takes; made with the first of them.
@@ -79,12 +83,14 @@ impl Outbound {
     pub(super) fn encode(&mut self, length: usize, encode: impl FnOnce(&mut BytesMut)) {
         encode(&mut self.buffer);
         self.held += length;
+        self.messages += 1;
     }
 
     /// A message that is a chunk of its own.
     pub(super) fn put_chunk(&mut self, message: Bytes) {
         self.flush();
         self.held += message.len();
+        self.messages += 1;
         self.chunks.push_back(message);
     }
 
@@ -132,6 +138,7 @@ impl Outbound {
             head,
             coding,
             chunks: std::mem::take(&mut self.chunks),
+            messages: std::mem::take(&mut self.messages),
             end: std::mem::take(&mut self.finished),
         }
     }

@@ -10,6 +10,8 @@ use crate::call::state::Outgoing;
 pub(super) struct Replay {
     chunks: Vec<Bytes>,
     bytes: usize,
+    /// All messages that were ever here.
+    messages: u32,
     has_end: bool,
     /// What the attempt that is furthest on has framed.
     framed: u64,
@@ -20,6 +22,7 @@ pub(super) struct Replay {
 pub(super) struct Passed {
     /// Chunks that its connection has.
     chunks: usize,
+    messages: u32,
     has_end: bool,
     framed: u64,
 }
@@ -42,6 +45,7 @@ impl Replay {
             self.bytes += chunk.len();
             self.chunks.push(chunk);
         }
+        self.messages += outgoing.messages;
         self.has_end |= outgoing.end;
     }
 
@@ -54,10 +58,12 @@ impl Replay {
         let chunks = self.chunks.iter().skip(progress.chunks).cloned();
         let outgoing = Outgoing {
             chunks: chunks.collect(),
+            messages: self.messages - progress.messages,
             end: self.has_end && !progress.has_end,
             ..Outgoing::default()
         };
         progress.chunks = self.chunks.len();
+        progress.messages = self.messages;
         progress.has_end = self.has_end;
         outgoing
     }

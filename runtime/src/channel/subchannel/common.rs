@@ -1,7 +1,10 @@
 //! What all subchannels of a channel have in common. A value.
 
+use std::sync::Arc;
+
 use super::dial::Dial;
 use crate::channel::backoff::Waits;
+use crate::channel::record::ChannelRecord;
 use crate::transport::Http2Options;
 use crate::transport::http2::options::UpkeepOptions;
 
@@ -11,4 +14,5 @@ pub(crate) struct Common {
     pub(crate) http2: Http2Options,
     pub(crate) upkeep: UpkeepOptions,
     pub(crate) backoff: Waits,
+    pub(crate) record: Arc<ChannelRecord>,
 }

@@ -26,6 +26,8 @@ use crate::clock;
 use crate::framing::Side;
 use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
+use crate::snapshot::socket::SocketRecord;
+use crate::snapshot::sockets::Socket;
 use crate::status::Status;
 use crate::transport::driver::Driver;
 use crate::transport::http2::options::UpkeepOptions;
@@ -85,6 +87,7 @@ pub(super) struct Dialled {
     greeting: Box<Driver<Greeting>>,
     destination: Destination,
     identity: Arc<Identity>,
+    socket: SocketRecord,
     observation: Option<Box<Observation>>,
 }
 
@@ -98,9 +101,11 @@ impl Dialled {
         waits: Waits,
         upkeep: &UpkeepOptions,
     ) -> (Box<Driver<ClientConnection>>, Destination) {
-        let peer = self.greeting.peer();
+        let peer = self.greeting.io().peer();
+        let record = calls.record();
+        let socket = Socket::enter(Arc::clone(record) as _, self.socket);
         let application =
-            ClientConnection::new(self.identity, peer, calls, waits, self.observation);
+            ClientConnection::new(self.identity, peer, calls, waits, self.observation, socket);
         // It is large, and whoever drives it has room for it in each turn otherwise.
         let mut driver = Box::new(self.greeting.hand_over(application));
         driver.connection().keep_up(upkeep, clock::now());
@@ -167,10 +172,12 @@ impl Dial {
             let attempt = self.attempt(&destination, http2, has_others);
             match attempt.await {
                 Ok((greeting, identity)) => {
-                    let (peer, is_encrypted) = (greeting.peer(), self.is_encrypted());
-                    let (observers, side) = (&self.observers, Side::Client);
+                    let (io, peer) = (greeting.io(), greeting.io().peer());
+                    let socket = SocketRecord::new(Side::Client, peer, io, greeting.counts());
+                    let observation = Observation::begin(&self.observers, &socket, began);
                     Ok(Dialled {
-                        observation: Observation::begin(observers, side, peer, is_encrypted, began),
+                        socket,
+                        observation,
                         greeting: Box::new(greeting),
                         destination,
                         identity,
@@ -209,7 +216,11 @@ impl Dial {
                 #[cfg(feature = "tls")]
                 Security::Tls { config, name } => {
                     step = Step::Tls;
-                    let secured = tls::connect(config, name, io).await;
+                    let config = config
+                        .current()
+                        .map_err(tls::HandshakeError::of_credentials);
+                    let config = config.map_err(Failure::handshake)?;
+                    let secured = tls::connect(&config, name, io).await;
                     secured.map_err(Failure::handshake)?
                 }
             };

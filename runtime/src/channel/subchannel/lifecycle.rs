@@ -93,7 +93,8 @@ impl Lifecycle {
     ) {
         let target = Arc::from(self.common.dial.name());
         let (number, is_sole) = subchannel;
-        let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target);
+        let record = self.common.record.enter(Arc::clone(&self.destinations));
+        let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target, record);
         // One that is told to try at once does so without the hub's word: that would
         // come on the way, and be taken for another request after the next failure.
         let mut is_new = true;

@@ -10,7 +10,7 @@ pub(crate) enum Security {
     Insecure,
     #[cfg(feature = "tls")]
     Tls {
-        config: std::sync::Arc<rustls::ClientConfig>,
+        config: crate::credentials::LiveConfig<rustls::ClientConfig>,
         /// Whom the server's certificate has to name.
         name: rustls::pki_types::ServerName<'static>,
     },
@@ -44,7 +44,7 @@ impl Security {
                 let name = name
                     .try_into()
                     .map_err(|_| bad(host, "no certificate can have this name"))?;
-                let config = std::sync::Arc::clone(config);
+                let config = config.clone();
                 (Self::Tls { config, name }, authority)
             }
         };

@@ -9,7 +9,9 @@ use super::report::{Report, SubchannelState};
 use crate::call::load_report::LoadReport;
 use crate::call::queue::QueueSender;
 use crate::channel::call::open::{Open, closed};
+use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Inbox;
+use crate::channel::record::SubchannelRecord;
 use crate::channel::watched::Watched;
 use crate::clock;
 use crate::status::{Code, Phase, Status};
@@ -28,6 +30,8 @@ pub(crate) struct Unopened {
     is_done: bool,
     /// What errors call the other side.
     target: Arc<str>,
+    /// What others see of the subchannel.
+    record: Arc<SubchannelRecord>,
     reach: Reach,
 }
 
@@ -62,6 +66,7 @@ impl Unopened {
         hub: QueueSender<Report>,
         is_sole: bool,
         target: Arc<str>,
+        record: Arc<SubchannelRecord>,
     ) -> Self {
         Self {
             inbox,
@@ -71,6 +76,7 @@ impl Unopened {
             is_handed_on: false,
             is_done: false,
             target,
+            record,
             reach: Reach::Awaited,
         }
     }
@@ -89,6 +95,7 @@ impl Unopened {
             is_handed_on: false,
             is_done: self.is_done,
             target: Arc::clone(&self.target),
+            record: Arc::clone(&self.record),
             reach: match std::mem::take(&mut self.reach) {
                 Reach::Failed(last) => Reach::Failed(last),
                 Reach::Awaited | Reach::Reached => Reach::Awaited,
@@ -107,12 +114,23 @@ impl Unopened {
             is_handed_on: true,
             is_done: true,
             target: Arc::clone(&self.target),
+            record: Arc::clone(&self.record),
             reach: Reach::Reached,
         }
     }
 
     pub(super) fn tell(&mut self, state: SubchannelState) {
         self.is_done = false;
+        let (connectivity, failure) = match &state {
+            SubchannelState::Idle => (ConnectivityState::Idle, None),
+            SubchannelState::Connecting => (ConnectivityState::Connecting, None),
+            SubchannelState::Ready(_) => (ConnectivityState::Ready, None),
+            SubchannelState::TransientFailure(status) => {
+                let state = ConnectivityState::TransientFailure;
+                (state, Some(status.message()))
+            }
+        };
+        self.record.set(connectivity, failure);
         // A hub that is over needs to know nothing.
         let _ = self.hub.send(Report::State(self.number, state));
     }
@@ -120,6 +138,11 @@ impl Unopened {
     /// A report of the server's load, for the policy.
     pub(super) fn tell_load(&self, report: LoadReport) {
         let _ = self.hub.send(Report::Load(self.number, Box::new(report)));
+    }
+
+    /// What others see of the subchannel.
+    pub(super) fn record(&self) -> &Arc<SubchannelRecord> {
+        &self.record
     }
 
     /// What its connection is to do besides calls.
@@ -328,13 +351,15 @@ mod tests {
     use crate::call::queue::queue;
     use crate::channel::call::trial::Trial;
     use crate::channel::inbox::Ask;
+    use crate::channel::record::ChannelRecord;
 
     /// The caller's call must not wait for a task that is no more.
     #[test]
     fn a_panic_of_the_task_is_told_and_the_calls_go_back() {
         let (asks, inbox) = queue();
         let (hub, mut reports) = queue();
-        let calls = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into());
+        let record = Arc::new(ChannelRecord::new("shop".to_owned())).enter(Arc::default());
+        let calls = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into(), record);
         let (_caller, open) = Trial::call(false, None);
         asks.send(Ask::Open(open)).unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| {

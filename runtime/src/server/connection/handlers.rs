@@ -37,6 +37,9 @@ impl ServerConnection {
         message: Option<Payload>,
         now: Instant,
     ) {
+        if message.is_some() {
+            connection.tally().received(1);
+        }
         if self.shared.router.bounds(request.route).is_some() {
             return self.start_bounded(connection, request, message, now);
         }

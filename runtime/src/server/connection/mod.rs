@@ -23,6 +23,7 @@ use super::calls::{Call, Calls, Request, Running, Stage};
 use super::context::Peer;
 use super::farewell::Farewell;
 use super::limits::{Admission, Admitted};
+use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{RouteId, Router};
 use super::turns::Turns;
 use super::weight::Watch;
@@ -39,6 +40,8 @@ use crate::clock;
 use crate::framing::{Encodings, Side};
 use crate::observe::observation::Observation;
 use crate::observe::observer::Observers;
+use crate::snapshot::entries::Inspected;
+use crate::snapshot::sockets::{HasSockets, Socket, Sockets};
 use crate::status::{Code, Status};
 use crate::transport::driver::{Application, Closed};
 use crate::transport::http2::connection::Connection;
@@ -66,6 +69,20 @@ pub(crate) struct ServerShared {
     /// What its end finds of them.
     pub(crate) farewell: Farewell,
     pub(crate) observers: Observers,
+    /// What others see of the server.
+    pub(crate) record: ServerRecord,
+}
+
+impl HasSockets for ServerShared {
+    fn sockets(&self) -> &Sockets {
+        &self.record.sockets
+    }
+}
+
+impl Inspected<ServerSnapshot> for ServerShared {
+    fn inspect(&self) -> ServerSnapshot {
+        self.record.snapshot()
+    }
 }
 
 /// The calls of one connection.
@@ -97,6 +114,8 @@ pub(crate) struct ServerConnection {
     pub(super) admitted: Option<Admitted>,
     /// Present where there are any.
     observation: Option<Box<Observation>>,
+    /// Its place among the connections of its server.
+    _socket: Socket,
 }
 
 impl ServerConnection {
@@ -104,6 +123,7 @@ impl ServerConnection {
         shared: Arc<ServerShared>,
         peer: Peer,
         observation: Option<Box<Observation>>,
+        socket: Socket,
         now: Instant,
     ) -> Self {
         let (sender, commands) = queue();
@@ -125,6 +145,7 @@ impl ServerConnection {
             observers,
             admitted: None,
             observation,
+            _socket: socket,
         }
     }
 
@@ -173,6 +194,9 @@ impl ServerConnection {
                 let failed = Finished::failed(answer::head_too_large());
                 return self.finish(connection, stream, failed);
             }
+        }
+        if outgoing.messages > 0 {
+            connection.tally().sent(outgoing.messages);
         }
         for chunk in outgoing.chunks {
             connection.send_data(stream, chunk, false);
@@ -426,6 +450,10 @@ impl Application for ServerConnection {
             }
         }
         self.sends.recycle(due);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.calls.len()
     }
 
     fn next_timeout(&self) -> Option<Instant> {

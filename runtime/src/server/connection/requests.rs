@@ -31,6 +31,7 @@ impl ServerConnection {
         end_stream: bool,
         now: Instant,
     ) {
+        connection.tally().call();
         if fields.overflowed() {
             let text = "the request's metadata is above the server's limit \
                         (Http2Options::max_header_list_size)";
@@ -187,11 +188,10 @@ impl ServerConnection {
             }
             Stage::Running(Running {
                 state: Some(state), ..
-            }) => {
-                if !state.deliver_data(data) {
-                    connection.release(stream, length);
-                }
-            }
+            }) => match state.deliver_data(data) {
+                Some(messages) => connection.tally().received(messages),
+                None => connection.release(stream, length),
+            },
             Stage::Running(_) | Stage::Ending => connection.release(stream, length),
         }
     }

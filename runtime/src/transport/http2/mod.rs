@@ -25,3 +25,4 @@ pub(crate) mod memory;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod stream;
+pub(crate) mod tally;

@@ -6,6 +6,7 @@ pub(crate) mod byte_stream;
 pub(crate) mod tls;
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -42,6 +43,16 @@ impl Io {
             Self::Own(stream) => Some(stream.peer()),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.peer(),
+        }
+    }
+
+    /// Its own address, where it is a TCP socket.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.local(),
+            _ => None,
         }
     }
 

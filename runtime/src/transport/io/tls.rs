@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -154,6 +155,14 @@ impl HandshakeError {
         }
     }
 
+    /// This side has no certificates to shake hands with.
+    pub(crate) fn of_credentials(error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            text: format!("this side cannot shake hands: {error}"),
+            source: Some(error.into()),
+        }
+    }
+
     pub(crate) fn into_source(self) -> Option<Box<dyn Error + Send + Sync>> {
         self.source
     }
@@ -193,6 +202,10 @@ fn describe(error: &rustls::Error) -> String {
 pub(crate) struct Stream(TlsStream<Ahead>);
 
 impl Stream {
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        self.0.get_ref().0.io.local()
+    }
+
     pub(super) fn peer(&self) -> Option<PeerAddress> {
         self.0.get_ref().0.io.peer()
     }

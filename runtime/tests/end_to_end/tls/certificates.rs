@@ -5,17 +5,17 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A chain and its key, in PEM.
-pub(super) struct Identity {
-    pub(super) chain: String,
-    pub(super) key: String,
-    pub(super) der: Vec<u8>,
+pub(crate) struct Identity {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    pub(crate) der: Vec<u8>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -25,15 +25,15 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    pub(super) fn roots(&self) -> String {
+    pub(crate) fn roots(&self) -> String {
         self.0.pem()
     }
 
-    pub(super) fn issue(&self, names: &[&str]) -> Identity {
+    pub(crate) fn issue(&self, names: &[&str]) -> Identity {
         self.issue_with(names, |_| {})
     }
 
-    pub(super) fn issue_expired(&self, names: &[&str]) -> Identity {
+    pub(crate) fn issue_expired(&self, names: &[&str]) -> Identity {
         self.issue_with(names, |params| {
             params.not_before = date_time_ymd(2001, 1, 1);
             params.not_after = date_time_ymd(2002, 1, 1);
@@ -41,11 +41,11 @@ impl Authority {
     }
 
     /// A certificate for a key that is there already.
-    pub(super) fn issue_to(&self, key: &KeyPair, names: &[&str]) -> Identity {
+    pub(crate) fn issue_to(&self, key: &KeyPair, names: &[&str]) -> Identity {
         self.sign(key, names, |_| {})
     }
 
-    pub(super) fn issue_with(
+    pub(crate) fn issue_with(
         &self,
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
@@ -71,13 +71,13 @@ impl Authority {
     }
 
     /// A server for this machine.
-    pub(super) fn server(&self) -> ServerTls {
+    pub(crate) fn server(&self) -> ServerTls {
         let identity = self.issue(&["localhost", "127.0.0.1"]);
         ServerCredentials::tls(identity.chain, identity.key)
     }
 
     /// A client that trusts this authority.
-    pub(super) fn client(&self) -> ClientTls {
+    pub(crate) fn client(&self) -> ClientTls {
         ChannelCredentials::tls().roots(self.roots())
     }
 }

@@ -3,7 +3,8 @@
 mod addresses;
 mod byte_streams;
 mod calls;
-mod certificates;
+mod certificate_sources;
+pub(crate) mod certificates;
 mod handshakes;
 mod identities;
 mod inputs;

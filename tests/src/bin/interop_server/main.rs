@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         .http2(http2)
         .max_connection_age(age)
         .add_service(TestServiceServer::new(interop))
-        .add_service(orca::OpenRcaServiceServer::from_arc(out_of_band))
+        .add_service(out_of_band.service())
         .listen_with(format!("{host}:{port}"), credentials)
         .start()
         .await?;

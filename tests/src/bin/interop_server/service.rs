@@ -7,7 +7,7 @@ use std::time::Duration;
 use grpc_runtime::{Code, Compression, Context, Metadata, PeerAddress, Receiver, Sender, Status};
 
 use crate::fleet::Member;
-use crate::orca::{OutOfBand, report_with_end};
+use crate::orca::{OutOfBand, fill_in};
 use crate::{
     BoolValue, EchoStatus, Empty, Payload, PayloadType, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
@@ -37,7 +37,7 @@ impl Interop {
     ) -> Result<SimpleResponse, Status> {
         self.member.begin(context).await?;
         if let Some(report) = &request.orca_per_query_report {
-            report_with_end(report, context.load());
+            fill_in(report, context.load());
         }
         echo_metadata(context)?;
         let compressed = context.request_was_compressed();
@@ -203,7 +203,7 @@ impl TestServiceServicer for Interop {
                     Some(held) => held,
                     None => self.out_of_band.turn().await,
                 };
-                turn.insert(held).report(report);
+                turn.insert(held).report(&report);
             }
             answer(&request, responses, context.peer()).await?;
         }

@@ -39,9 +39,9 @@ fn a_clean_end_without_a_head_gives_an_empty_one() {
 #[test]
 fn nothing_is_delivered_after_the_end() {
     let mut inbound = Inbound::default();
-    assert!(inbound.deliver_data(Bytes::from_static(b"a")));
+    assert_eq!(inbound.deliver_data(Bytes::from_static(b"a")), Some(0));
     inbound.deliver_half_close();
-    assert!(!inbound.deliver_data(Bytes::from_static(b"b")));
+    assert_eq!(inbound.deliver_data(Bytes::from_static(b"b")), None);
 }
 
 /// What has ended in order can still fail: a request was whole, and then its

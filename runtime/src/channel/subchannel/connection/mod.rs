@@ -29,6 +29,7 @@ use crate::channel::call::response::Response;
 use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
 use crate::observe::observation::Observation;
+use crate::snapshot::sockets::Socket;
 use crate::status::{Code, Phase, Status};
 use crate::transport::PeerAddress;
 use crate::transport::driver::{Application, Closed};
@@ -66,6 +67,8 @@ pub(crate) struct ClientConnection {
     pub(crate) has_answered: bool,
     /// Present where there are observers.
     observation: Option<Box<Observation>>,
+    /// Its place among the connections of its subchannel.
+    _socket: Socket,
 }
 
 impl ClientConnection {
@@ -75,6 +78,7 @@ impl ClientConnection {
         unopened: Unopened,
         waits: Waits,
         observation: Option<Box<Observation>>,
+        socket: Socket,
     ) -> Self {
         let (sender, commands) = queue();
         Self {
@@ -93,6 +97,7 @@ impl ClientConnection {
             pinged_too_often: false,
             has_answered: false,
             observation,
+            _socket: socket,
         }
     }
 
@@ -213,6 +218,7 @@ impl ClientConnection {
                 return None;
             }
         };
+        connection.tally().call();
         let link = Link {
             commands: self.sender.clone(),
             stream,
@@ -237,6 +243,7 @@ impl ClientConnection {
         }
         if let Some(request) = &open.request {
             connection.send_whole(stream, request, true);
+            connection.tally().sent(1);
         } else if let Some(outgoing) = open.take(|state, _| Some(state.take_outbound())) {
             pass_on(connection, stream, &mut open, outgoing);
         }
@@ -317,6 +324,9 @@ impl ClientConnection {
 /// Sends what a streaming caller has pushed.
 fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
     open.attempt.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
+    if outgoing.messages > 0 {
+        connection.tally().sent(outgoing.messages);
+    }
     let last = outgoing.chunks.len();
     for (index, chunk) in outgoing.chunks.into_iter().enumerate() {
         connection.send_data(stream, chunk, outgoing.end && index + 1 == last);
@@ -446,6 +456,10 @@ impl Application for ClientConnection {
             }
         }
         self.sends.recycle(due);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.calls.len()
     }
 
     fn next_timeout(&self) -> Option<Instant> {

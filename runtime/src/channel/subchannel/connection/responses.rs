@@ -91,8 +91,9 @@ impl ClientConnection {
             Response::Awaited => Outcome::Goes,
             Response::Stream => {
                 let length = data.len();
-                if !open.state.deliver_data(data) {
-                    connection.release(stream, length);
+                match open.state.deliver_data(data) {
+                    Some(messages) => connection.tally().received(messages),
+                    None => connection.release(stream, length),
                 }
                 Outcome::Goes
             }
@@ -123,7 +124,7 @@ impl ClientConnection {
         };
         forget_whole(connection, stream, &open);
         match outcome {
-            Outcome::Ends(Ok(trailing)) => succeed(open, trailing, now),
+            Outcome::Ends(Ok(trailing)) => succeed(connection, open, trailing, now),
             Outcome::Ends(Err(status)) | Outcome::Fails(status) => {
                 open.fail_attempt(status, self.peer.as_ref(), now);
             }
@@ -238,17 +239,20 @@ fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
 
 /// The server ended the call with OK.
 #[inline]
-fn succeed(mut open: Box<Open>, trailing: Metadata, now: Instant) {
+fn succeed(connection: &mut Connection, mut open: Box<Open>, trailing: Metadata, now: Instant) {
     match std::mem::take(&mut open.attempt.response) {
         Response::Awaited if !open.method.shape().server_streams => open.fail(no_message(), now),
         Response::Awaited | Response::Stream => {
             if open.succeed(&trailing) {
+                connection.tally().succeeded();
                 open.state.deliver_end(Ok(trailing));
             }
         }
         Response::Whole { head, gather } => match gather.finish() {
             Ok(Some(message)) => {
+                connection.tally().received(1);
                 if open.succeed(&trailing) {
+                    connection.tally().succeeded();
                     open.state.deliver_response(head, message, Ok(trailing));
                 }
             }

@@ -9,9 +9,12 @@ use crate::channel::backoff::Waits;
 use crate::channel::call::open::Due;
 use crate::channel::call::trial::Trial;
 use crate::channel::inbox::{Ask, Inbox};
+use crate::channel::record::ChannelRecord;
 use crate::framing::Encodings;
+use crate::snapshot::socket::SocketRecord;
 use crate::transport::http2::connection::Role;
 use crate::transport::http2::options::Http2Options;
+use crate::transport::io::Io;
 
 /// A connection that has this call.
 fn with(open: Box<Open>) -> (Connection, ClientConnection) {
@@ -24,9 +27,19 @@ fn with(open: Box<Open>) -> (Connection, ClientConnection) {
     };
     let (asks, inbox) = queue();
     let (hub, _) = queue();
-    let unopened = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into());
-    let mut application =
-        ClientConnection::new(Arc::new(identity), None, unopened, Waits::default(), None);
+    let record = Arc::new(ChannelRecord::new("shop".to_owned())).enter(Arc::default());
+    let (near, _) = tokio::io::duplex(1);
+    let socket = SocketRecord::new(Side::Client, None, &Io::Memory(near), connection.counts());
+    let socket = Socket::enter(Arc::clone(&record) as _, socket);
+    let unopened = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into(), record);
+    let mut application = ClientConnection::new(
+        Arc::new(identity),
+        None,
+        unopened,
+        Waits::default(),
+        None,
+        socket,
+    );
     assert!(asks.send(Ask::Open(open)).is_ok());
     let mut cx = Context::from_waker(Waker::noop());
     application.poll_commands(&mut connection, now, &mut cx);

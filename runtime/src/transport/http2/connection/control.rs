@@ -113,6 +113,7 @@ impl Connection {
             Err(error) => return self.frame_error(0, error, now),
         };
         self.peer_going_away = true;
+        self.tally.go_away(go_away.code.0);
         if self.role == Role::Client {
             let mut unprocessed: Vec<StreamId> = self
                 .streams

@@ -27,6 +27,7 @@ mod upkeep_tests;
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -48,6 +49,7 @@ use super::memory::Account;
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
+use super::tally::{Counts, Tally, Windows};
 use upkeep::Upkeep;
 
 /// RFC 9113 section 3.4.
@@ -171,6 +173,7 @@ pub(crate) struct Connection {
     ping_strikes: PingStrikes,
     /// HEADERS or DATA went out since the peer's last PING.
     sent_since_ping: bool,
+    tally: Tally,
 }
 
 impl Connection {
@@ -219,6 +222,7 @@ impl Connection {
             ping_limits: PingLimits::default(),
             ping_strikes: PingStrikes::default(),
             sent_since_ping: false,
+            tally: Tally::new(now),
             options,
         };
         connection.greet();
@@ -246,6 +250,28 @@ impl Connection {
             }
             .encode(self.output.buffer());
         }
+    }
+
+    /// What it has done, for its owner to count in.
+    #[inline]
+    pub(crate) fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// What it has done, for those who look at it from outside.
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        self.tally.counts()
+    }
+
+    /// The owner rests, or has done much, with so many calls under way.
+    #[inline]
+    pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
+        let (sends, credit, peer) = (&self.send_window, &self.credit, &self.peer);
+        self.tally.publish(in_flight, now, || Windows {
+            send: sends.available() as u64,
+            receive: credit.window(),
+            peer_max_streams: peer.max_concurrent_streams as u64,
+        });
     }
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {

@@ -86,11 +86,14 @@ impl Connection {
             .map_or(Passing::Not, |lifetime| lifetime.on_timeout(has_calls, now));
         match beat {
             Beat::Still => {}
-            Beat::Ping => frame::Ping {
-                ack: false,
-                data: KEEPALIVE_PING,
+            Beat::Ping => {
+                self.tally.keepalive();
+                frame::Ping {
+                    ack: false,
+                    data: KEEPALIVE_PING,
+                }
+                .encode(self.output.buffer());
             }
-            .encode(self.output.buffer()),
             Beat::Dead => {
                 return Err(ConnectionError::new(
                     ErrorCode::NO_ERROR,

@@ -1,0 +1,230 @@
+//! `grpc.health.v1.Health` over what a program says of its services. It must never have
+//! a task or a timer of its own: who watches waits in the call's.
+
+mod statuses;
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use grpc_runtime::{Context, Sender, Service, Status};
+use tokio::sync::watch;
+
+use self::statuses::Statuses;
+use crate::draining;
+use crate::proto::grpc::health::v1::health_check_response::ServingStatus;
+use crate::proto::grpc::health::v1::{
+    HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse, HealthServer,
+    HealthServicer,
+};
+
+/// The most services that List tells (gRFC A90).
+const LIST_MOST: usize = 100;
+
+/// What a server says of its services' health, and the service
+/// (`grpc.health.v1.Health`) that says it to load balancers, Kubernetes' probes and
+/// channels with `health_check_service`.
+///
+/// Clones are the same health. Names are compared as they are; the empty one is the whole
+/// server, and [`Serving`](ServingStatus::Serving) from the start. A name that was never
+/// [set](Self::set) is unknown: Check says `NOT_FOUND`, Watch `SERVICE_UNKNOWN`, and the
+/// real status as soon as there is one. A watcher that reads slowly gets the newest status
+/// and none of those before it; one status twice in a row is told once.
+///
+/// A server that [leaves](grpc_runtime::Server::leaving) tells its callers by itself that
+/// nothing serves, so that they go elsewhere while
+/// [`shutdown_notice`](grpc_runtime::ServerBuilder::shutdown_notice) lasts; when its grace
+/// begins, watches end with `UNAVAILABLE`. Else it says what the program says and looks at
+/// nothing itself. All methods may be called from any thread, and none of them waits.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grpc_runtime::Server;
+/// use grpc_services::{Health, ServingStatus};
+///
+/// let health = Health::new();
+/// let server = Server::builder()
+///     .add_service(health.service())
+///     .listen("127.0.0.1:0")
+///     .start()
+///     .await?;
+/// // Whenever it becomes known, and from wherever:
+/// health.set("shop.Orders", ServingStatus::NotServing);
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// One for all services, as few are ever set: a watcher of a name that nobody knows
+    /// then leaves nothing behind.
+    statuses: watch::Sender<Statuses>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Health {
+    /// A server that is well, and has no more to say.
+    pub fn new() -> Self {
+        Self {
+            statuses: watch::Sender::new(Statuses::new()),
+        }
+    }
+
+    /// The service, for [`ServerBuilder::add_service`](grpc_runtime::ServerBuilder::add_service);
+    /// of several servers, where they share their health.
+    pub fn service(&self) -> Service {
+        HealthServer::new(self.clone()).into()
+    }
+
+    /// Says how a service is, by its full name (`package.Service`, the generated
+    /// `NAME`), and the whole server by the empty one. What begins to serve later is
+    /// [`NotServing`](ServingStatus::NotServing) until then. With
+    /// [`ServiceUnknown`](ServingStatus::ServiceUnknown) it does what [`clear`](Self::clear)
+    /// does. Nothing happens between [`shut_down`](Self::shut_down) and
+    /// [`resume`](Self::resume).
+    pub fn set(&self, service: impl Into<String>, status: ServingStatus) {
+        let service = service.into();
+        self.statuses
+            .send_if_modified(|statuses| statuses.set(service, status));
+    }
+
+    /// Forgets a service: whoever watches it is told `SERVICE_UNKNOWN`, and goes on
+    /// watching. Nothing happens between [`shut_down`](Self::shut_down) and
+    /// [`resume`](Self::resume).
+    pub fn clear(&self, service: impl Into<String>) {
+        self.set(service, ServingStatus::ServiceUnknown);
+    }
+
+    /// Says that all services that are known, and the server, are
+    /// [`NotServing`](ServingStatus::NotServing), and that whatever is set from now on
+    /// does not count, until [`resume`](Self::resume).
+    pub fn shut_down(&self) {
+        self.statuses.send_if_modified(Statuses::shut_down);
+    }
+
+    /// Takes [`shut_down`](Self::shut_down) back: all services that are known, and the
+    /// server, are [`Serving`](ServingStatus::Serving), and what is set counts again. Not
+    /// shut down, it does nothing.
+    pub fn resume(&self) {
+        self.statuses.send_if_modified(Statuses::resume);
+    }
+
+    /// [Shuts down](Self::shut_down) when `leaving` is over: for a server that tells the
+    /// health of another, as one for probes alone does, the other's
+    /// [`Server::leaving`](grpc_runtime::Server::leaving). It does so while it is polled, so
+    /// it is given to a task. Dropping it changes nothing.
+    ///
+    /// ```
+    /// # fn watch(shop: &grpc_runtime::Server, health: &grpc_services::Health) {
+    /// tokio::spawn(health.leave_with(shop.leaving()));
+    /// # }
+    /// ```
+    pub fn leave_with(
+        &self,
+        leaving: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let health = self.clone();
+        async move {
+            leaving.await;
+            health.shut_down();
+        }
+    }
+}
+
+impl From<Health> for Service {
+    fn from(health: Health) -> Self {
+        health.service()
+    }
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse {
+        status: status.into(),
+    }
+}
+
+/// Whether it is over already.
+async fn is_over(mut signal: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|cx| Poll::Ready(signal.as_mut().poll(cx).is_ready())).await
+}
+
+/// What a call is told of a service: nothing serves at a server that leaves.
+fn seen(known: Option<ServingStatus>, leaves: bool) -> Option<ServingStatus> {
+    let leaves = leaves.then_some(ServingStatus::NotServing);
+    known.map(|status| leaves.unwrap_or(status))
+}
+
+impl HealthServicer for Health {
+    async fn check(
+        &self,
+        request: HealthCheckRequest,
+        context: &mut Context,
+    ) -> Result<HealthCheckResponse, Status> {
+        let leaves = is_over(pin!(context.leaving())).await;
+        let known = self.statuses.borrow().of(&request.service);
+        seen(known, leaves).map(response).ok_or_else(|| {
+            Status::not_found("the server says nothing of the health of a service of this name")
+        })
+    }
+
+    async fn list(
+        &self,
+        _request: HealthListRequest,
+        context: &mut Context,
+    ) -> Result<HealthListResponse, Status> {
+        let leaves = is_over(pin!(context.leaving())).await;
+        let known = self.statuses.borrow();
+        let count = known.all().len();
+        if count > LIST_MOST {
+            return Err(Status::resource_exhausted(format!(
+                "the server tells the health of {count} services, of which List says \
+                 {LIST_MOST} at most: ask for each by Check"
+            )));
+        }
+        let statuses = known.all().filter_map(|(name, status)| {
+            let status = seen(Some(status), leaves)?;
+            Some((name.to_owned(), response(status)))
+        });
+        Ok(HealthListResponse {
+            statuses: statuses.collect(),
+        })
+    }
+
+    async fn watch(
+        &self,
+        request: HealthCheckRequest,
+        replies: &mut Sender<HealthCheckResponse>,
+        context: &mut Context,
+    ) -> Result<(), Status> {
+        let mut statuses = self.statuses.subscribe();
+        let mut leaving = pin!(context.leaving());
+        let mut draining = pin!(context.draining());
+        let mut leaves = is_over(leaving.as_mut()).await;
+        let mut told = None;
+        loop {
+            let known = statuses.borrow_and_update().of(&request.service);
+            let now = seen(known, leaves).unwrap_or(ServingStatus::ServiceUnknown);
+            if told.replace(now) != Some(now) {
+                replies.send(response(now)).await?;
+            }
+            // It cannot fail: this health is there as long as its handlers.
+            let mut changed = pin!(statuses.changed());
+            if leaves {
+                // That it leaves has been told.
+                let _ = draining::unless(draining.as_mut(), changed).await?;
+            } else {
+                leaves = poll_fn(|cx| match leaving.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending => changed.as_mut().poll(cx).map(|_| false),
+                })
+                .await;
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The services that a server has beside its own: gRPC's health checking, reflection,
+//! channelz, and its load out of band.
+//! They reach the runtime through its public API alone.
+//!
+#![doc = include_str!("../README.md")]
+
+mod channelz;
+mod draining;
+mod health;
+mod load;
+mod reflection;
+
+/// What the generator wrote for the services' `.proto` files, for clients of them:
+/// `proto::grpc::health::v1::HealthStub`, say. Both versions of reflection have the
+/// messages of `v1`, and a load's report is [`grpc_runtime::LoadReport`].
+pub mod proto {
+    include!("../proto/generated/mod.rs");
+}
+
+pub use channelz::Channelz;
+pub use health::Health;
+pub use load::OutOfBandLoad;
+pub use proto::grpc::health::v1::health_check_response::ServingStatus;
+pub use reflection::{Reflection, ReflectionError};

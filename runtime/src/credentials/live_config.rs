@@ -1,0 +1,89 @@
+//! The rustls configuration that the next handshake takes: a fixed one, or that of a
+//! source's certificates, made anew when they are others. It must never shake hands.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::certificates::{CertificateSource, Certificates};
+use super::error::CredentialsError;
+
+/// Clones share what was made.
+pub(crate) enum LiveConfig<C> {
+    Fixed(Arc<C>),
+    Sourced(Arc<SourcedConfig<C>>),
+}
+
+/// A configuration and the certificates that it was made of. Sessions that can be
+/// resumed are in the configuration, and so are forgotten with it.
+pub(crate) struct SourcedConfig<C> {
+    source: Box<dyn CertificateSource>,
+    make: Make<C>,
+    made: Mutex<Option<(Certificates, Arc<C>)>>,
+}
+
+type Make<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
+
+impl<C> LiveConfig<C> {
+    /// The first configuration is made now, so that what is wrong is told now.
+    pub(super) fn of_source(
+        source: impl CertificateSource,
+        make: impl Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync + 'static,
+    ) -> Result<Self, CredentialsError> {
+        let sourced = SourcedConfig {
+            source: Box::new(source),
+            make: Box::new(make),
+            made: Mutex::new(None),
+        };
+        sourced.current()?;
+        Ok(Self::Sourced(Arc::new(sourced)))
+    }
+
+    /// What a handshake takes that begins now.
+    pub(crate) fn current(&self) -> Result<Arc<C>, CredentialsError> {
+        match self {
+            Self::Fixed(config) => Ok(Arc::clone(config)),
+            Self::Sourced(sourced) => sourced.current(),
+        }
+    }
+}
+
+impl<C> SourcedConfig<C> {
+    /// The source is asked under the lock, so that nobody goes back to what was current
+    /// before.
+    fn current(&self) -> Result<Arc<C>, CredentialsError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let certificates = catch_unwind(AssertUnwindSafe(|| self.source.certificates()));
+        let Ok(certificates) = certificates else {
+            let problem = "it panicked, where it was asked for the certificates of a handshake";
+            return Err(CredentialsError::new("certificate source", problem));
+        };
+        if let Some((of, config)) = &*made
+            && of.is(&certificates)
+        {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new((self.make)(&certificates)?);
+        *made = Some((certificates, Arc::clone(&config)));
+        Ok(config)
+    }
+}
+
+impl<C> Clone for LiveConfig<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(config) => Self::Fixed(Arc::clone(config)),
+            Self::Sourced(sourced) => Self::Sourced(Arc::clone(sourced)),
+        }
+    }
+}
+
+/// Whether it is fixed says enough.
+impl<C> fmt::Debug for LiveConfig<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed(_) => "Fixed",
+            Self::Sourced(_) => "Sourced",
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! How the connections to one address come in. Values only.
+
+use std::time::Duration;
+
+use super::proxy_protocol::ProxyProtocol;
+use crate::credentials::ServerCredentials;
+use crate::transport::http2::durations::{FOREVER, limited};
+
+/// As tokio's own listeners have it.
+const BACKLOG: u32 = 1024;
+/// The system counts in seconds.
+const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// How the connections to one of a server's addresses come in:
+/// [`ServerBuilder::listen_with_options`](crate::ServerBuilder::listen_with_options).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use grpc_runtime::{ListenOptions, Server};
+///
+/// let options = ListenOptions::new()
+///     .backlog(4096)
+///     .tcp_keepalive(Duration::from_secs(60));
+/// let server = Server::builder().listen_with_options("[::]:50051", options);
+/// # drop(server);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    pub(super) credentials: ServerCredentials,
+    pub(super) proxy: Option<ProxyProtocol>,
+    pub(super) sockets: SocketOptions,
+}
+
+/// What the system is told of a listener and of the TCP connections it accepts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    pub(super) backlog: u32,
+    pub(super) shares_port: bool,
+    pub(super) has_nodelay: bool,
+    pub(super) keepalive: Option<Duration>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            backlog: BACKLOG,
+            shares_port: false,
+            has_nodelay: true,
+            keepalive: None,
+        }
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        ServerCredentials::insecure().into()
+    }
+}
+
+impl From<ServerCredentials> for ListenOptions {
+    fn from(credentials: ServerCredentials) -> Self {
+        Self {
+            credentials,
+            proxy: None,
+            sockets: SocketOptions::default(),
+        }
+    }
+}
+
+impl ListenOptions {
+    /// Without encryption, and otherwise as each option's default says.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How its connections are secured; not at all unless set.
+    #[must_use]
+    pub fn credentials(mut self, credentials: ServerCredentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Takes the clients' addresses from a load balancer by the PROXY protocol; not unless
+    /// set.
+    #[must_use]
+    pub fn proxy_protocol(mut self, protocol: ProxyProtocol) -> Self {
+        self.proxy = Some(protocol);
+        self
+    }
+
+    /// How many connections of TCP may wait to be accepted; 1024 unless set. Most systems
+    /// have a limit of their own below which this is brought without a word
+    /// (`net.core.somaxconn`), and take 0 for 1. It is of no use to sockets that are bound
+    /// already.
+    #[must_use]
+    pub fn backlog(mut self, connections: u32) -> Self {
+        // The system has a signed number.
+        self.sockets.backlog = connections.min(i32::MAX as u32);
+        self
+    }
+
+    /// Whether other sockets of the same user may listen on the same address of TCP
+    /// (`SO_REUSEPORT`); `false` unless set. Linux spreads connections over them: over the
+    /// servers of one process, each on a runtime and a core of its own, or over processes
+    /// of which a new one takes over from an old one. Connections that wait with a socket
+    /// that is closed are lost.
+    ///
+    /// One server on one runtime of many threads is what to begin with: there a connection
+    /// that has more to do than others has all cores, while here it has one. The example
+    /// `per_core` does it, and says what it is worth.
+    ///
+    /// A system that has no such option refuses the address.
+    #[must_use]
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.sockets.shares_port = reuse;
+        self
+    }
+
+    /// Whether TCP sends at once what it is given (`TCP_NODELAY`); `true` unless set. What
+    /// is written is whole already, and would only wait.
+    #[must_use]
+    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
+        self.sockets.has_nodelay = nodelay;
+        self
+    }
+
+    /// Has the system ask a client from which nothing has come for this long, and again
+    /// after the same time, whether it is there (`SO_KEEPALIVE`). The connection is lost
+    /// when as many questions as the system's setting says have found no answer: 9 on Linux.
+    /// Off unless set, and with [`Duration::MAX`]; in whole seconds, and raised to one where it
+    /// is less.
+    ///
+    /// It asks the client's system, or a balancer before it, and costs nothing in this
+    /// process. [`keepalive_time`](crate::ServerBuilder::keepalive_time) asks the client's
+    /// gRPC, through all that lies between.
+    #[must_use]
+    pub fn tcp_keepalive(mut self, time: Duration) -> Self {
+        self.sockets.keepalive = limited(time.clamp(LEAST_KEEPALIVE, FOREVER));
+        self
+    }
+}

@@ -1,0 +1,26 @@
+//! A header of the PROXY protocol, version 1 or 2, as its bytes come
+//! (<https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>). Sans-IO; it must
+//! never want a byte that lies behind the header.
+
+use super::progress::{HeaderFault, Progress};
+use super::{version_1, version_2};
+
+/// Reads a connection's beginning. Whoever asks gives at most what was needed, so that no
+/// byte is taken from what follows.
+pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
+    let is_one = |signature: &[u8]| {
+        let length = bytes.len().min(signature.len());
+        bytes[..length] == signature[..length]
+    };
+    if is_one(version_1::SIGNATURE) {
+        version_1::read(bytes)
+    } else if is_one(version_2::SIGNATURE) {
+        version_2::read(bytes)
+    } else {
+        Err(HeaderFault::Absent)
+    }
+}
+
+#[cfg(test)]
+#[path = "header_tests.rs"]
+mod tests;

@@ -1,0 +1,324 @@
+//! What a connection has done so far, in numbers that anybody may read while its owner
+//! counts. It must never make a call wait for who reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
+
+/// Something happened of which the time is to be noted.
+const CALL: u8 = 1;
+const SENT: u8 = 2;
+const RECEIVED: u8 = 4;
+
+/// The numbers, as of when the connection last had nothing to do. Its task alone writes
+/// them, all in one go, so that a reader finds no call that has begun and is nowhere.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    epoch: Instant,
+    /// Odd while they are written.
+    version: AtomicU32,
+    calls: AtomicU64,
+    succeeded: AtomicU64,
+    in_flight: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+    last_call: Moment,
+    last_sent: Moment,
+    last_received: Moment,
+    send_window: AtomicU64,
+    receive_window: AtomicU64,
+    peer_max_streams: AtomicU64,
+    // These stand for themselves.
+    keepalives: AtomicU64,
+    /// The code of the peer's GOAWAY, and one; 0 for none.
+    go_away: AtomicU64,
+}
+
+/// Nanoseconds since the epoch, and one; 0 for never.
+#[derive(Debug, Default)]
+struct Moment(AtomicU64);
+
+/// What is read of [`Counts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) calls: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) keepalives: u64,
+    pub(crate) last_call: Option<Instant>,
+    pub(crate) last_sent: Option<Instant>,
+    pub(crate) last_received: Option<Instant>,
+    pub(crate) windows: Windows,
+    /// What the peer said when it left.
+    pub(crate) go_away: Option<u32>,
+}
+
+/// What flow control and the peer permit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// Bytes that may be sent, and received, on the whole connection.
+    pub(crate) send: u64,
+    pub(crate) receive: u64,
+    /// How many calls may run at once, as the peer says; `u64::MAX` for any number.
+    pub(crate) peer_max_streams: u64,
+}
+
+impl Counts {
+    fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            version: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            succeeded: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            last_call: Moment::default(),
+            last_sent: Moment::default(),
+            last_received: Moment::default(),
+            send_window: AtomicU64::new(0),
+            receive_window: AtomicU64::new(0),
+            peer_max_streams: AtomicU64::new(u64::MAX),
+            keepalives: AtomicU64::new(0),
+            go_away: AtomicU64::new(0),
+        }
+    }
+
+    /// When the connection was made.
+    pub(crate) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    pub(crate) fn read(&self) -> Counted {
+        loop {
+            let before = self.version.load(Ordering::Acquire);
+            let counted = self.look();
+            fence(Ordering::Acquire);
+            let after = self.version.load(Ordering::Relaxed);
+            if before == after && before.is_multiple_of(2) {
+                return counted;
+            }
+            // The owner needs some nanoseconds, or its thread.
+            std::thread::yield_now();
+        }
+    }
+
+    fn look(&self) -> Counted {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Counted {
+            calls: read(&self.calls),
+            succeeded: read(&self.succeeded),
+            in_flight: read(&self.in_flight),
+            sent: read(&self.sent),
+            received: read(&self.received),
+            keepalives: read(&self.keepalives),
+            last_call: self.last_call.after(self.epoch),
+            last_sent: self.last_sent.after(self.epoch),
+            last_received: self.last_received.after(self.epoch),
+            windows: Windows {
+                send: read(&self.send_window),
+                receive: read(&self.receive_window),
+                peer_max_streams: read(&self.peer_max_streams),
+            },
+            go_away: (read(&self.go_away))
+                .checked_sub(1)
+                .and_then(|code| u32::try_from(code).ok()),
+        }
+    }
+}
+
+impl Moment {
+    fn after(&self, epoch: Instant) -> Option<Instant> {
+        let since = self.0.load(Ordering::Relaxed).checked_sub(1)?;
+        epoch.checked_add(Duration::from_nanos(since))
+    }
+}
+
+/// The owner's side.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    counts: Arc<Counts>,
+    calls: u64,
+    succeeded: u64,
+    sent: u64,
+    received: u64,
+    /// As it was published last.
+    in_flight: usize,
+    news: u8,
+}
+
+impl Tally {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            counts: Arc::new(Counts::new(now)),
+            calls: 0,
+            succeeded: 0,
+            sent: 0,
+            received: 0,
+            in_flight: 0,
+            news: 0,
+        }
+    }
+
+    /// For those who look at the connection from outside.
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// A call has a stream.
+    #[inline]
+    pub(crate) fn call(&mut self) {
+        self.calls += 1;
+        self.news |= CALL;
+    }
+
+    /// A call has ended with OK. A call that ends some other way is known by what is in
+    /// flight.
+    #[inline]
+    pub(crate) fn succeeded(&mut self) {
+        self.succeeded += 1;
+    }
+
+    /// So many messages are with the connection, to be sent.
+    #[inline]
+    pub(crate) fn sent(&mut self, messages: u32) {
+        self.sent += u64::from(messages);
+        self.news |= SENT;
+    }
+
+    /// So many messages have come whole.
+    #[inline]
+    pub(crate) fn received(&mut self, messages: u32) {
+        self.received += u64::from(messages);
+        self.news |= RECEIVED;
+    }
+
+    /// A PING asks whether the peer lives.
+    pub(crate) fn keepalive(&self) {
+        self.counts.keepalives.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The peer takes no more calls, with this code.
+    pub(crate) fn go_away(&self, code: u32) {
+        let code = u64::from(code) + 1;
+        self.counts.go_away.store(code, Ordering::Relaxed);
+    }
+
+    /// The owner rests, or has done much, with so many calls under way. `windows` is asked
+    /// where something has happened.
+    #[inline]
+    pub(crate) fn publish(
+        &mut self,
+        in_flight: usize,
+        now: Instant,
+        windows: impl FnOnce() -> Windows,
+    ) {
+        if self.news != 0 || self.in_flight != in_flight {
+            self.in_flight = in_flight;
+            self.write(now, windows());
+        }
+    }
+
+    fn write(&mut self, now: Instant, windows: Windows) {
+        let counts = &*self.counts;
+        let version = counts.version.load(Ordering::Relaxed);
+        counts
+            .version
+            .store(version.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        let since = now.saturating_duration_since(counts.epoch);
+        // Within 64 bits for centuries.
+        let nanos = since.as_secs().wrapping_mul(1_000_000_000);
+        let stamp = nanos.wrapping_add(u64::from(since.subsec_nanos()) + 1);
+        let set = |number: &AtomicU64, value: u64| number.store(value, Ordering::Relaxed);
+        if self.news & CALL != 0 {
+            set(&counts.last_call.0, stamp);
+        }
+        if self.news & SENT != 0 {
+            set(&counts.last_sent.0, stamp);
+        }
+        if self.news & RECEIVED != 0 {
+            set(&counts.last_received.0, stamp);
+        }
+        self.news = 0;
+        set(&counts.calls, self.calls);
+        set(&counts.succeeded, self.succeeded);
+        set(&counts.in_flight, self.in_flight as u64);
+        set(&counts.sent, self.sent);
+        set(&counts.received, self.received);
+        set(&counts.send_window, windows.send);
+        set(&counts.receive_window, windows.receive);
+        set(&counts.peer_max_streams, windows.peer_max_streams);
+        counts
+            .version
+            .store(version.wrapping_add(2), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_read_once_it_is_published_and_has_its_time() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        let later = start + Duration::from_millis(7);
+        tally.call();
+        tally.call();
+        tally.received(1);
+        tally.succeeded();
+        assert_eq!(tally.counts().read().calls, 0);
+        tally.publish(1, later, || Windows {
+            send: 5,
+            receive: 6,
+            peer_max_streams: 100,
+        });
+        let counted = tally.counts().read();
+        assert_eq!((counted.calls, counted.succeeded), (2, 1));
+        assert_eq!((counted.in_flight, counted.received), (1, 1));
+        assert_eq!(counted.last_call, Some(later));
+        assert_eq!(counted.last_received, Some(later));
+        assert_eq!((counted.sent, counted.last_sent), (0, None));
+        assert_eq!(counted.windows.peer_max_streams, 100);
+    }
+
+    #[test]
+    fn a_rest_in_which_nothing_happens_moves_no_time_and_an_end_is_seen() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        tally.sent(3);
+        tally.publish(1, start, Windows::default);
+        let later = start + Duration::from_secs(9);
+        tally.publish(1, later, || unreachable!("nothing has happened"));
+        tally.publish(0, later, Windows::default);
+        let counted = tally.counts().read();
+        assert_eq!((counted.sent, counted.last_sent), (3, Some(start)));
+        assert_eq!(counted.in_flight, 0);
+    }
+
+    #[test]
+    fn a_reader_on_another_thread_finds_no_call_that_is_nowhere() {
+        let mut tally = Tally::new(Instant::now());
+        let counts = Arc::clone(tally.counts());
+        let reader = std::thread::spawn(move || {
+            let mut last = Counted::default();
+            while last.calls < 20_000 {
+                let counted = counts.read();
+                // Each begins, is in flight, and has succeeded in the next step.
+                assert_eq!(counted.calls, counted.succeeded + counted.in_flight);
+                assert!(counted.calls >= last.calls);
+                last = counted;
+            }
+        });
+        for _ in 0..20_000 {
+            tally.call();
+            tally.publish(1, Instant::now(), Windows::default);
+            tally.succeeded();
+            tally.publish(0, Instant::now(), Windows::default);
+        }
+        reader.join().unwrap();
+    }
+}
