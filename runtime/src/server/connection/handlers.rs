@@ -30,6 +30,7 @@ use crate::transport::http2::event::StreamId;
 impl ServerConnection {
     /// Begins the handler of a call that has what it needs, and is not in the
     /// table: here and now, or in its turn where the method is heavy.
+    #[inline(always)]
     pub(super) fn start(
         &mut self,
         connection: &mut Connection,
