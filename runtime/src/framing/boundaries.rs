@@ -17,7 +17,19 @@ pub(crate) struct Boundaries {
 impl Boundaries {
     /// How many messages end in `data`, which comes next.
     #[inline]
-    pub(crate) fn pass(&mut self, mut data: &[u8]) -> u32 {
+    pub(crate) fn pass(&mut self, data: &[u8]) -> u32 {
+        // Most often it is one message.
+        if let Some([_, length @ ..]) = data.first_chunk::<PREFIX_LEN>()
+            && self.left == 0
+            && self.have == 0
+            && u32::from_be_bytes(*length) as usize == data.len() - PREFIX_LEN
+        {
+            return 1;
+        }
+        self.pass_pieces(data)
+    }
+
+    fn pass_pieces(&mut self, mut data: &[u8]) -> u32 {
         let mut messages = 0;
         loop {
             if self.left > 0 {

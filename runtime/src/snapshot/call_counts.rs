@@ -39,7 +39,8 @@ impl CallCounts {
         self.in_flight
     }
 
-    /// When the last one began, by the clock of this machine; `None` before the first.
+    /// When the last one began, by the clock of this machine and to a hundredth of a second;
+    /// `None` before the first.
     pub fn last_started(&self) -> Option<SystemTime> {
         self.last_started
     }

@@ -146,12 +146,12 @@ impl SocketSnapshot {
         self.counted.received
     }
 
-    /// When the last message was sent; `None` before the first.
+    /// When the last message was sent, to a hundredth of a second; `None` before the first.
     pub fn last_message_sent(&self) -> Option<SystemTime> {
         self.last_sent
     }
 
-    /// When the last message came; `None` before the first.
+    /// When the last message came, to a hundredth of a second; `None` before the first.
     pub fn last_message_received(&self) -> Option<SystemTime> {
         self.last_received
     }
@@ -180,9 +180,9 @@ impl SocketSnapshot {
         self.counted.go_away
     }
 
-    /// How many calls the other side permits at once (SETTINGS_MAX_CONCURRENT_STREAMS), as
-    /// of the last call or message; `None` for any number.
+    /// How many calls the other side permits at once (SETTINGS_MAX_CONCURRENT_STREAMS);
+    /// `None` for any number.
     pub fn peer_max_concurrent_streams(&self) -> Option<u32> {
-        u32::try_from(self.counted.windows.peer_max_streams).ok()
+        self.counted.peer_max_streams
     }
 }

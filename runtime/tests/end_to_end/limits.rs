@@ -1,16 +1,21 @@
-//! Limits of connections over TCP: who is let in, who is not, and who hears of it.
+//! Limits over TCP: of connections, who is let in, who is not, and who hears of it; and of
+//! calls whose handlers do not let go.
 
 use std::future::IntoFuture;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use grpc_runtime::{Channel, ConnectionStep, FailedConnection, Observer, Server, ServerLimits};
+use grpc_runtime::{
+    CallLimit, Channel, Code, ConnectionStep, Context, FailedConnection, Observer, Server,
+    ServerLimits, Status,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::calls::Echoes;
-use crate::support::{Echo, EchoStub, service};
+use crate::support::{Echo, EchoServicer, EchoStub, service};
 
 /// Long enough for anything that is not stuck.
 const BOUND: Duration = Duration::from_secs(20);
@@ -89,4 +94,53 @@ async fn a_flood_of_connections_is_closed_at_the_door_while_calls_go_on() {
             call.await.unwrap();
         }
     }
+}
+
+/// Blocks its thread, not in its first turn, until it may go on.
+struct Blocks {
+    entered: UnboundedSender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl EchoServicer for Blocks {
+    async fn unary(&self, request: Echo, _context: &mut Context) -> Result<Echo, Status> {
+        if request.text == "block" {
+            tokio::task::yield_now().await;
+            self.entered.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        Ok(request)
+    }
+}
+
+/// What bounds work counts work: a client that resets its calls gets no more of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_handler_counts_until_it_is_gone_whatever_became_of_its_call() {
+    let (entered, mut entries) = unbounded_channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let blocks = Blocks {
+        entered,
+        go_on: Mutex::new(may_go_on),
+    };
+    let server = Server::builder()
+        .add_service(service(blocks))
+        .limits(ServerLimits::new().calls(CallLimit::new(1)))
+        .listen("127.0.0.1:0");
+    let server = server.start().await.unwrap();
+    let stub = EchoStub(Channel::insecure(&server.addresses()[0]).unwrap());
+    let call = tokio::spawn(stub.unary(Echo::text("block")).into_future());
+    timeout(BOUND, entries.recv()).await.unwrap();
+    call.abort();
+    for _ in 0..20 {
+        let status = stub.unary(Echo::default()).await.unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    go_on.send(()).unwrap();
+    let served = async {
+        while stub.unary(Echo::default()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(BOUND, served).await.unwrap();
 }

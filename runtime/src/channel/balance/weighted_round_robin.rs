@@ -106,8 +106,7 @@ impl WeightedRoundRobin {
     /// most do so to 30 s. Off unless set. It is of use where calls are long or few. In JSON
     /// it is `enableOobLoadReport` and `oobReportingPeriod`.
     ///
-    /// This runtime has no servicer of that service yet: one is written over a stub that is
-    /// generated from its `.proto`.
+    /// A server of this runtime reports by `OutOfBandLoad` of the crate `grpc-services`.
     #[must_use]
     pub fn oob_reporting_period(mut self, period: Duration) -> Self {
         self.oob_period = Some(period);

@@ -30,6 +30,11 @@ use crate::transport::http2::event::StreamId;
 impl ServerConnection {
     /// Begins the handler of a call that has what it needs, and is not in the
     /// table: here and now, or in its turn where the method is heavy.
+    #[expect(
+        clippy::inline_always,
+        reason = "its arguments are large, and it is but a branch"
+    )]
+    #[inline(always)]
     pub(super) fn start(
         &mut self,
         connection: &mut Connection,

@@ -234,7 +234,11 @@ impl MethodLimits {
 ///
 /// Who finds no place waits in a [queue](Self::queue), first come first served; its deadline
 /// and its caller's leaving take it out of it. Who finds that full is refused: as soon as
-/// the head of its request is there, before its message takes memory, or else when the request is whole.
+/// the head of its request is there, before its message takes memory, or else when the
+/// request is whole. A refusal costs its client nothing if something of its message comes
+/// behind the head, as clients send it; one that sends heads alone is held to
+/// [`Http2Options::reset_burst`](crate::Http2Options::reset_burst), and its connection ends
+/// above that.
 ///
 /// ```
 /// use std::time::Duration;

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
+/// Times are told to this: a subtraction costs more than all else here.
+const GRAIN: Duration = Duration::from_millis(10);
+
 /// Something happened of which the time is to be noted.
 const CALL: u8 = 1;
 const SENT: u8 = 2;
 const RECEIVED: u8 = 4;
 
 /// The numbers, as of when the connection last had nothing to do. Its task alone writes
-/// them, all in one go, so that a reader finds no call that has begun and is nowhere.
+/// them, those of calls in one go, so that a reader finds none that has begun and is nowhere.
 #[derive(Debug)]
 pub(crate) struct Counts {
     epoch: Instant,
-    /// Odd while they are written.
+    /// Odd while those of calls are written.
     version: AtomicU32,
     calls: AtomicU64,
     succeeded: AtomicU64,
@@ -27,8 +30,9 @@ pub(crate) struct Counts {
     last_received: Moment,
     send_window: AtomicU64,
     receive_window: AtomicU64,
-    peer_max_streams: AtomicU64,
     // These stand for themselves.
+    /// `u64::MAX` for any number.
+    peer_max_streams: AtomicU64,
     keepalives: AtomicU64,
     /// The code of the peer's GOAWAY, and one; 0 for none.
     go_away: AtomicU64,
@@ -51,6 +55,8 @@ pub(crate) struct Counted {
     pub(crate) last_sent: Option<Instant>,
     pub(crate) last_received: Option<Instant>,
     pub(crate) windows: Windows,
+    /// How many calls may run at once, as the peer says; `None` for any number.
+    pub(crate) peer_max_streams: Option<u32>,
     /// What the peer said when it left.
     pub(crate) go_away: Option<u32>,
 }
@@ -61,8 +67,6 @@ pub(crate) struct Windows {
     /// Bytes that may be sent, and received, on the whole connection.
     pub(crate) send: u64,
     pub(crate) receive: u64,
-    /// How many calls may run at once, as the peer says; `u64::MAX` for any number.
-    pub(crate) peer_max_streams: u64,
 }
 
 impl Counts {
@@ -120,8 +124,8 @@ impl Counts {
             windows: Windows {
                 send: read(&self.send_window),
                 receive: read(&self.receive_window),
-                peer_max_streams: read(&self.peer_max_streams),
             },
+            peer_max_streams: u32::try_from(read(&self.peer_max_streams)).ok(),
             go_away: (read(&self.go_away))
                 .checked_sub(1)
                 .and_then(|code| u32::try_from(code).ok()),
@@ -130,6 +134,12 @@ impl Counts {
 }
 
 impl Moment {
+    /// As it is kept: within 64 bits for centuries.
+    fn of(since: Duration) -> u64 {
+        let nanos = since.as_secs().wrapping_mul(1_000_000_000);
+        nanos.wrapping_add(u64::from(since.subsec_nanos()) + 1)
+    }
+
     fn after(&self, epoch: Instant) -> Option<Instant> {
         let since = self.0.load(Ordering::Relaxed).checked_sub(1)?;
         epoch.checked_add(Duration::from_nanos(since))
@@ -146,6 +156,9 @@ pub(crate) struct Tally {
     received: u64,
     /// As it was published last.
     in_flight: usize,
+    /// The time that is written, until this moment.
+    stamp: u64,
+    until: Instant,
     news: u8,
 }
 
@@ -158,6 +171,8 @@ impl Tally {
             sent: 0,
             received: 0,
             in_flight: 0,
+            stamp: 0,
+            until: now,
             news: 0,
         }
     }
@@ -200,6 +215,14 @@ impl Tally {
         self.counts.keepalives.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// So many calls may run at once, as the peer says.
+    pub(crate) fn permitted(&self, streams: u32) {
+        let streams = u64::from(streams);
+        self.counts
+            .peer_max_streams
+            .store(streams, Ordering::Relaxed);
+    }
+
     /// The peer takes no more calls, with this code.
     pub(crate) fn go_away(&self, code: u32) {
         let code = u64::from(code) + 1;
@@ -216,44 +239,43 @@ impl Tally {
         windows: impl FnOnce() -> Windows,
     ) {
         if self.news != 0 || self.in_flight != in_flight {
-            self.in_flight = in_flight;
-            self.write(now, windows());
+            self.write(in_flight, now, windows());
         }
     }
 
-    fn write(&mut self, now: Instant, windows: Windows) {
+    fn write(&mut self, in_flight: usize, now: Instant, windows: Windows) {
         let counts = &*self.counts;
-        let version = counts.version.load(Ordering::Relaxed);
-        counts
-            .version
-            .store(version.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release);
-        let since = now.saturating_duration_since(counts.epoch);
-        // Within 64 bits for centuries.
-        let nanos = since.as_secs().wrapping_mul(1_000_000_000);
-        let stamp = nanos.wrapping_add(u64::from(since.subsec_nanos()) + 1);
+        if now >= self.until {
+            self.stamp = Moment::of(now.saturating_duration_since(counts.epoch));
+            self.until = now + GRAIN;
+        }
+        let stamp = self.stamp;
+        let news = std::mem::take(&mut self.news);
         let set = |number: &AtomicU64, value: u64| number.store(value, Ordering::Relaxed);
-        if self.news & CALL != 0 {
-            set(&counts.last_call.0, stamp);
+        if news & CALL != 0 || self.in_flight != in_flight {
+            self.in_flight = in_flight;
+            let version = counts.version.load(Ordering::Relaxed);
+            let next = |steps| version.wrapping_add(steps);
+            counts.version.store(next(1), Ordering::Relaxed);
+            fence(Ordering::Release);
+            if news & CALL != 0 {
+                set(&counts.calls, self.calls);
+                set(&counts.last_call.0, stamp);
+            }
+            set(&counts.succeeded, self.succeeded);
+            set(&counts.in_flight, in_flight as u64);
+            counts.version.store(next(2), Ordering::Release);
         }
-        if self.news & SENT != 0 {
+        if news & SENT != 0 {
+            set(&counts.sent, self.sent);
             set(&counts.last_sent.0, stamp);
+            set(&counts.send_window, windows.send);
         }
-        if self.news & RECEIVED != 0 {
+        if news & RECEIVED != 0 {
+            set(&counts.received, self.received);
             set(&counts.last_received.0, stamp);
+            set(&counts.receive_window, windows.receive);
         }
-        self.news = 0;
-        set(&counts.calls, self.calls);
-        set(&counts.succeeded, self.succeeded);
-        set(&counts.in_flight, self.in_flight as u64);
-        set(&counts.sent, self.sent);
-        set(&counts.received, self.received);
-        set(&counts.send_window, windows.send);
-        set(&counts.receive_window, windows.receive);
-        set(&counts.peer_max_streams, windows.peer_max_streams);
-        counts
-            .version
-            .store(version.wrapping_add(2), Ordering::Release);
     }
 }
 
@@ -274,7 +296,6 @@ mod tests {
         tally.publish(1, later, || Windows {
             send: 5,
             receive: 6,
-            peer_max_streams: 100,
         });
         let counted = tally.counts().read();
         assert_eq!((counted.calls, counted.succeeded), (2, 1));
@@ -282,7 +303,11 @@ mod tests {
         assert_eq!(counted.last_call, Some(later));
         assert_eq!(counted.last_received, Some(later));
         assert_eq!((counted.sent, counted.last_sent), (0, None));
-        assert_eq!(counted.windows.peer_max_streams, 100);
+        // Nothing was sent.
+        assert_eq!((counted.windows.send, counted.windows.receive), (0, 6));
+        assert_eq!(counted.peer_max_streams, None);
+        tally.permitted(100);
+        assert_eq!(tally.counts().read().peer_max_streams, Some(100));
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Connection {
         }
         if let Some(limit) = settings.max_concurrent_streams {
             self.peer.max_concurrent_streams = limit as usize;
+            self.tally.permitted(limit);
         }
         if let Some(size) = settings.max_frame_size {
             self.peer.max_frame_size = size;

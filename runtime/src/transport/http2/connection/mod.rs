@@ -266,11 +266,10 @@ impl Connection {
     /// The owner rests, or has done much, with so many calls under way.
     #[inline]
     pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
-        let (sends, credit, peer) = (&self.send_window, &self.credit, &self.peer);
+        let (sends, credit) = (&self.send_window, &self.credit);
         self.tally.publish(in_flight, now, || Windows {
             send: sends.available() as u64,
             receive: credit.window(),
-            peer_max_streams: peer.max_concurrent_streams as u64,
         });
     }
 
