@@ -1,6 +1,6 @@
-//! `PROTOCOL.md`, `CHANNELS.md` and `OBSERVERS.md` held against the source: every rule, case,
-//! event and metric has its line, and every test that a line names exists. And rule 68, which
-//! is about the source itself.
+//! `PROTOCOL.md`, `CHANNELS.md`, `OBSERVERS.md` and `PRODUCTION.md` held against the source:
+//! every rule, case, event, metric and wish has its line, and every test that a line names
+//! exists. And rule 68, which is about the source itself.
 
 #![allow(
     missing_docs,
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const RULES: usize = 74;
 const CASES: usize = 73;
 const EVENTS: usize = 36;
+const WISHES: usize = 30;
 
 /// All Rust files below a folder of this crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -87,10 +88,27 @@ fn every_event_and_every_metric_has_its_line_and_every_test_exists() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+#[test]
+fn every_wish_of_who_runs_servers_has_its_line_and_every_test_exists() {
+    let (wishes, wrong) = read(include_str!("PRODUCTION.md"), "none: ");
+    assert_eq!(wishes, WISHES, "wishes are missing");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// How many lines a table has, and what is wrong with them. A line names its tests, or
 /// begins its reason by these words.
 fn read(table: &str, reason: &str) -> (usize, Vec<String>) {
-    let folders = ["src", "tests", "testing/tests", "opentelemetry/tests"];
+    let folders = [
+        "src",
+        "tests",
+        "testing/tests",
+        "opentelemetry/tests",
+        "services/tests",
+        "../examples/src",
+        "../examples/tests",
+        "../examples/validated/src",
+        "../tests/tests",
+    ];
     let files = folders.map(sources).concat();
     let mut next = 1;
     let mut wrong = Vec::new();

@@ -20,3 +20,4 @@ pub(crate) mod sender;
 pub(crate) mod sends;
 pub(crate) mod shutdown;
 pub(crate) mod state;
+pub(crate) mod validator;

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use prost::Message;
 
 use super::state::CallState;
+use super::validator::RequestValidator;
 use crate::framing::{MessageReader, Side};
 use crate::metadata::Metadata;
 use crate::status::Status;
@@ -37,6 +38,8 @@ pub struct Receiver<M> {
     held: usize,
     ended: Option<Result<Metadata, Status>>,
     was_compressed: bool,
+    /// Present on a server whose service judges its requests.
+    validator: Option<Arc<RequestValidator>>,
     message: PhantomData<fn() -> M>,
 }
 
@@ -51,8 +54,15 @@ impl<M: Message + Default> Receiver<M> {
             held: 0,
             ended: None,
             was_compressed: false,
+            validator: None,
             message: PhantomData,
         }
+    }
+
+    /// Has each message judged before it is given out.
+    pub(crate) fn validated_by(mut self, validator: Option<Arc<RequestValidator>>) -> Self {
+        self.validator = validator;
+        self
     }
 
     /// The next message; `None` after the last one.
@@ -61,8 +71,9 @@ impl<M: Message + Default> Receiver<M> {
     /// The call's status when it failed: whatever the peer said, `CANCELLED`,
     /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when the connection was lost,
     /// `RESOURCE_EXHAUSTED` for a message above the receive limit, `INTERNAL`
-    /// for one that cannot be decompressed or decoded. It is the same at every
-    /// further call.
+    /// for one that cannot be decompressed or decoded, and on a server what
+    /// [`Service::validate_requests`](crate::Service::validate_requests) says against
+    /// one. It is the same at every further call.
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<M>, Status> {
@@ -75,7 +86,7 @@ impl<M: Message + Default> Receiver<M> {
                 return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
             }
             let limit = self.max_message_size.min(self.state.late_receive_size());
-            match self.reader.next_message(limit) {
+            match self.next_message(limit) {
                 Ok(Some((message, wire_size, decompressed))) => {
                     self.was_compressed = decompressed.is_some();
                     if let Some(ledger) = self.state.ledger() {
@@ -85,10 +96,7 @@ impl<M: Message + Default> Receiver<M> {
                     return Poll::Ready(Ok(Some(message)));
                 }
                 Ok(None) => {}
-                Err(error) => {
-                    let status = error.into_status(self.side);
-                    return Poll::Ready(Err(self.fail(status)));
-                }
+                Err(status) => return Poll::Ready(Err(self.fail(status))),
             }
             // What is left is part of a message that is still to come.
             let before = self.reader.buffered();
@@ -112,6 +120,22 @@ impl<M: Message + Default> Receiver<M> {
                 self.ended = Some(ended);
             }
         }
+    }
+
+    /// As the reader's, with the status of an error.
+    #[inline]
+    fn next_message(&mut self, limit: usize) -> Result<Option<(M, usize, Option<usize>)>, Status> {
+        let Some(validator) = &self.validator else {
+            let next = self.reader.next_message(limit);
+            return next.map_err(|error| error.into_status(self.side));
+        };
+        let next = self.reader.next(limit);
+        let Some(payload) = next.map_err(|error| error.into_status(self.side))? else {
+            return Ok(None);
+        };
+        let (wire_size, is_compressed) = (payload.len(), payload.is_compressed());
+        let (message, size) = validator.decode(payload)?;
+        Ok(Some((message, wire_size, is_compressed.then_some(size))))
     }
 
     /// The reader holds `left` bytes whose credit the peer does not have back.

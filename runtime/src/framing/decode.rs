@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use prost::Message;
 
 use super::compression::decompress;
@@ -22,6 +22,14 @@ pub(crate) fn decode_message<M: Message + Default>(
     let decoded = M::decode(payload.reader());
     spare::keep_message(payload.into_front());
     Ok((decoded.map_err(FramingError::Decode)?, size))
+}
+
+/// The bytes of a message in one piece, decompressed where it came compressed.
+pub(crate) fn plain(mut payload: Payload) -> Result<Bytes, FramingError> {
+    if payload.is_compressed() {
+        payload = decompress(&payload)?;
+    }
+    Ok(payload.reader().copy_to_bytes(payload.len()))
 }
 
 /// Decodes the message that lies in `range` of `piece`.

@@ -16,7 +16,7 @@ mod writer;
 
 pub(crate) use self::boundaries::Boundaries;
 pub(crate) use self::compression::{Encodings, compress};
-pub(crate) use self::decode::decode_message;
+pub(crate) use self::decode::{decode_message, plain};
 pub(crate) use self::encoding::Compression;
 pub(crate) use self::error::FramingError;
 pub use self::error::Side;

@@ -292,6 +292,11 @@ impl ServerBuilder {
     /// 8 KiB. No call is refused, and streams that are read get on: with 0 as well, one
     /// large message after the other.
     ///
+    /// Beside it each connection has 64 KiB, 8 KiB a stream and what was on its way when
+    /// memory became tight, [`Http2Options::connection_window`] at most: a small limit for
+    /// many connections wants a small window. What is not received, but sent, is bounded as
+    /// [`ServerLimits`](crate::ServerLimits) says.
+    ///
     /// ```
     /// use grpc_runtime::Server;
     ///

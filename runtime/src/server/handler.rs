@@ -17,6 +17,7 @@ use super::weight::{SharedWeight, Weight};
 use crate::call::command::{Command, Finished, Link};
 use crate::call::ledger::Ledger;
 use crate::call::state::CallState;
+use crate::call::validator::{RequestJudge, RequestValidator};
 use crate::clock;
 use crate::framing::Payload;
 use crate::limits::CallLimits;
@@ -41,6 +42,8 @@ pub(crate) struct Input {
     /// Present where interceptors or observers watch the call.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) limits: CallLimits,
+    /// Present where the service judges its requests.
+    pub(crate) validator: Option<Arc<RequestValidator>>,
 }
 
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
@@ -79,6 +82,16 @@ impl Route {
             is_intercepted: false,
             weight: SharedWeight::default(),
         }
+    }
+
+    /// This route with its requests judged before its handler has them.
+    pub(super) fn validated(self: &Arc<Self>, judge: &RequestJudge) -> Arc<Self> {
+        let (route, validator) = (Arc::clone(self), judge.of(self.method));
+        let handler = move |mut invocation: Invocation| -> HandlerFuture {
+            invocation.input.validator = Some(Arc::clone(&validator));
+            route.handle(invocation)
+        };
+        Arc::new(Self::new(self.method, Box::new(handler)))
     }
 
     /// A route with interceptors around its handler. Its weight is theirs too.

@@ -74,13 +74,16 @@ impl Router {
             for route in service.routes() {
                 let limits = service.limits(defaults.limits);
                 let (bounds, limits) = bounding.of(route.method, limits);
+                let mut route = Arc::clone(route);
+                if let Some(judge) = service.judge() {
+                    route = route.validated(judge);
+                }
+                if service.is_told_of_services() {
+                    route = served.tell(&route);
+                }
                 router.entries.push(Entry {
                     path: route.method.path().as_bytes(),
-                    route: if service.is_told_of_services() {
-                        interceptors.wrap(&served.tell(route))
-                    } else {
-                        interceptors.wrap(route)
-                    },
+                    route: interceptors.wrap(&route),
                     compression: compression.unwrap_or(defaults.compression),
                     limits,
                     bounds,

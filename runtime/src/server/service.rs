@@ -17,6 +17,7 @@ use crate::call::receiver::Receiver;
 use crate::call::response_head::Coding;
 use crate::call::sender::Sender;
 use crate::call::state::CallState;
+use crate::call::validator::RequestJudge;
 use crate::framing::{self, Compression, FramingError, Side};
 use crate::limits::CallLimits;
 use crate::method::{Method, Shape};
@@ -34,6 +35,7 @@ pub struct Service {
     max_send_message_size: Option<usize>,
     interceptors: Interceptors,
     is_told_of_services: bool,
+    judge: Option<RequestJudge>,
 }
 
 impl Service {
@@ -145,6 +147,73 @@ impl Service {
     pub fn told_of_services(mut self) -> Self {
         self.is_told_of_services = true;
         self
+    }
+
+    /// Has each message of each request judged before the service's methods see it: all
+    /// of a stream's as the method asks for them. `judge` is given the method and the
+    /// message's bytes, decompressed, in one piece, which have been decoded as the
+    /// method's message before. For rules that stand in a `.proto` beside the fields
+    /// (protovalidate's `buf.validate`), which a crate reads off the descriptors: the
+    /// package `examples/validated` runs them, and answers `INVALID_ARGUMENT` with
+    /// [`BadRequest`](crate::rpc::BadRequest). Rules by hand are a `match` on the
+    /// method's path that decodes the message itself.
+    ///
+    /// What it says against a message is the call's answer. A unary method, or one with
+    /// a stream of responses, is not called then; one that takes a stream gets the
+    /// status from [`Receiver::next`](crate::Receiver::next), and passes it on by `?`.
+    ///
+    /// It runs inside of the [interceptors](Self::interceptor), so nobody who is not let
+    /// in has a message judged, on the thread of the call: it must not block. A service
+    /// has one judge, the last that was given. A service without pays nothing; with one
+    /// each message is decoded once more by whoever judges it. A panic in it ends the
+    /// call as one of the handler does, with `INTERNAL`.
+    ///
+    /// ```
+    /// use grpc_runtime::prost::Message;
+    /// use grpc_runtime::rpc::{BadRequest, bad_request::FieldViolation};
+    /// use grpc_runtime::{Method, Server, Service, Status};
+    ///
+    /// # #[derive(Clone, PartialEq, Message)]
+    /// # struct HelloRequest {
+    /// #     #[prost(string, tag = "1")]
+    /// #     greeting: String,
+    /// # }
+    /// fn judge(method: Method, message: &[u8]) -> Result<(), Status> {
+    ///     if method.path() != "/example.HelloService/SayHello" {
+    ///         return Ok(());
+    ///     }
+    ///     match HelloRequest::decode(message) {
+    ///         Ok(request) if request.greeting.is_empty() => {
+    ///             let violation = FieldViolation {
+    ///                 field: "greeting".to_owned(),
+    ///                 description: "must not be empty".to_owned(),
+    ///                 ..FieldViolation::default()
+    ///             };
+    ///             let details = BadRequest {
+    ///                 field_violations: vec![violation],
+    ///             };
+    ///             Err(Status::invalid_argument("no greeting").with_detail(&details))
+    ///         }
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    ///
+    /// fn serve(generated: impl Into<Service>) -> grpc_runtime::ServerBuilder {
+    ///     let service: Service = generated.into();
+    ///     Server::builder().add_service(service.validate_requests(judge))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn validate_requests(
+        mut self,
+        judge: impl Fn(Method, &[u8]) -> Result<(), Status> + Send + Sync + 'static,
+    ) -> Self {
+        self.judge = Some(RequestJudge::new(judge));
+        self
+    }
+
+    pub(super) fn judge(&self) -> Option<&RequestJudge> {
+        self.judge.as_ref()
     }
 
     pub(super) fn is_told_of_services(&self) -> bool {
@@ -279,6 +348,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
             max_send_message_size: None,
             interceptors: Interceptors::default(),
             is_told_of_services: false,
+            judge: None,
         }
     }
 
@@ -303,8 +373,10 @@ fn request<Q: Message + Default>(input: &mut Input) -> Result<Q, Status> {
         return Err(Status::new(Code::Unimplemented, text));
     };
     let wire_size = message.len();
-    let (message, size) =
-        framing::decode_message(message).map_err(|error| error.into_status(Side::Server))?;
+    let (message, size) = match &input.validator {
+        None => framing::decode_message(message).map_err(|error| error.into_status(Side::Server)),
+        Some(validator) => validator.decode(message),
+    }?;
     if let Some(ledger) = &input.ledger {
         ledger.count_received_one(size, wire_size);
     }
@@ -326,7 +398,7 @@ fn sender<R: Message>(input: &Input) -> Sender<R> {
 
 fn receiver<Q: Message + Default>(input: &Input) -> Receiver<Q> {
     let limit = input.limits.max_receive_message_size;
-    Receiver::new(state(input), limit, Side::Server)
+    Receiver::new(state(input), limit, Side::Server).validated_by(input.validator.clone())
 }
 
 /// A streaming method always has its state; one without it could only wait, so

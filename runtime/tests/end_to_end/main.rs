@@ -47,4 +47,5 @@ mod support;
 mod tls;
 mod tokens;
 mod unkind;
+mod validated;
 mod weighted;

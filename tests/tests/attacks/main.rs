@@ -14,6 +14,7 @@
 mod attacker;
 mod sender;
 mod target;
+mod whole_server;
 
 use std::time::{Duration, Instant};
 

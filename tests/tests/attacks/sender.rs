@@ -49,6 +49,11 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 impl Sender {
     pub(crate) fn connect(address: &str) -> Self {
+        Self::connect_with(address, &[])
+    }
+
+    /// Connects and says these settings.
+    pub(crate) fn connect_with(address: &str, settings: &[u8]) -> Self {
         let shared = Arc::new(Shared {
             socket: TcpStream::connect(address).unwrap(),
             writing: Mutex::default(),
@@ -59,7 +64,7 @@ impl Sender {
             }),
         });
         shared.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        shared.write(&frame(SETTINGS, 0, 0, &[])).unwrap();
+        shared.write(&frame(SETTINGS, 0, 0, settings)).unwrap();
         let reader = Arc::clone(&shared);
         thread::spawn(move || while read_frame(&reader).is_ok() {});
         Self(shared)

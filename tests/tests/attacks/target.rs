@@ -29,8 +29,14 @@ pub(crate) struct Target {
 impl Target {
     /// A server that a victim calls every few milliseconds.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with these flags of the interop server.
+    pub(crate) fn start_with(flags: &[String]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
             .arg("--port=0")
+            .args(flags)
             // Large blocks go back to the system when they are freed: the C library keeps
             // them otherwise, and it is what we hold that is judged.
             .env("MALLOC_MMAP_THRESHOLD_", "131072")
@@ -96,6 +102,11 @@ impl Target {
     /// The most memory that the attack took so far.
     fn taken(&self) -> u64 {
         self.memory("VmHWM:") - self.before
+    }
+
+    /// Waits for the attack to take no more for a second.
+    pub(crate) fn is_at_rest(&self) {
+        self.has_taken(0);
     }
 
     /// Waits for the attack to take as much memory as this, and then no more for a

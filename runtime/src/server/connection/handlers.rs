@@ -135,6 +135,7 @@ impl ServerConnection {
                 state: state.clone(),
                 ledger: ledger.clone(),
                 limits: self.shared.router.limits(request.route),
+                validator: None,
             },
         };
         let mut running = Running {

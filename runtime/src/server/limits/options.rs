@@ -36,6 +36,14 @@ use crate::status::{Code, Status};
 /// | PINGs | [`ServerBuilder::permit_keepalive_time`] | one in 5 minutes, while nothing is sent | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | age and idleness of a connection | [`ServerBuilder::max_connection_age`], [`ServerBuilder::max_connection_idle`] | no limit | GOAWAY; no call fails |
 ///
+/// What no limit of bytes covers is bounded by the number of calls, which is `connections` ×
+/// `max_concurrent_streams`: each holds its metadata, and as much of its response as its
+/// client does not read. Of a unary call that is all of it, which the handler made; of a
+/// stream it is `send_buffer` and one message, before its handler waits.
+/// [`calls`](Self::calls) does not bound that, since a call's place is free when its handler
+/// has ended. So a server whose responses are large and whose clients are strangers bounds
+/// all three, or the size of responses.
+///
 /// [Observers](crate::Observer) hear of each connection that is refused
 /// ([`connection_failed`](crate::Observer::connection_failed)) and of each call
 /// ([`call_refused`](crate::Observer::call_refused)).

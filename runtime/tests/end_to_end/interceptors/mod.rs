@@ -4,6 +4,7 @@
 mod client;
 mod ends;
 mod limits;
+mod rates;
 mod server;
 
 use std::sync::{Arc, Mutex};

@@ -23,6 +23,9 @@
 //! - `--notice_ms=N` and `--grace_ms=N`: how long it still serves, and then how long its
 //!   calls may take to finish, once it is told to end (SIGTERM, Ctrl-C), in milliseconds; 0
 //!   unless set. It then prints how many were cut, as `cut N`.
+//! - `--memory_limit=N`: the bytes that all connections may hold of what they received;
+//!   as the runtime has it unless set. With it `--connections=N`: how many there may be.
+//! - `--connection_window=N` and `--send_buffer=N`: bytes, as the runtime has them unless set.
 
 mod fleet;
 mod orca;
@@ -31,7 +34,7 @@ mod service;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grpc_runtime::{Http2Options, Observer, Server, shutdown_signal};
+use grpc_runtime::{Http2Options, Observer, Server, ServerLimits, shutdown_signal};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
@@ -58,6 +61,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut http2 = Http2Options::default();
     http2.max_concurrent_streams =
         flags.take("max_concurrent_streams", http2.max_concurrent_streams)?;
+    http2.connection_window = flags.take("connection_window", http2.connection_window)?;
+    http2.send_buffer = flags.take("send_buffer", http2.send_buffer)?;
+    let memory_limit = flags.take("memory_limit", 2 << 30)?;
+    let connections = flags.take("connections", usize::MAX)?;
     let age = match flags.take("max_connection_age_ms", 0)? {
         0 => Duration::MAX,
         age => Duration::from_millis(age),
@@ -79,6 +86,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let interop = service::Interop::new(Arc::clone(&member), Arc::clone(&out_of_band));
     let server = builder
         .http2(http2)
+        .memory_limit(memory_limit)
+        .limits(ServerLimits::new().connections(connections))
         .max_connection_age(age)
         .shutdown_notice(notice)
         .add_service(TestServiceServer::new(interop))

@@ -1,0 +1,61 @@
+//! What a program says of requests before its handlers see them. It must never judge
+//! what is no message, nor cost a call whose service has none.
+
+use std::sync::Arc;
+
+use prost::Message;
+
+use crate::framing::{self, Payload, Side};
+use crate::method::Method;
+use crate::status::Status;
+
+type Judge = dyn Fn(Method, &[u8]) -> Result<(), Status> + Send + Sync;
+
+/// What a service was given to judge the messages of its requests.
+#[derive(Clone)]
+pub(crate) struct RequestJudge(Arc<Judge>);
+
+impl RequestJudge {
+    pub(crate) fn new(
+        judge: impl Fn(Method, &[u8]) -> Result<(), Status> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(judge))
+    }
+
+    /// The same for the calls of one method.
+    pub(crate) fn of(&self, method: Method) -> Arc<RequestValidator> {
+        Arc::new(RequestValidator {
+            judge: self.clone(),
+            method,
+        })
+    }
+}
+
+impl std::fmt::Debug for RequestJudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestJudge")
+    }
+}
+
+/// Judges the messages of one call's request.
+#[derive(Debug)]
+pub(crate) struct RequestValidator {
+    judge: RequestJudge,
+    method: Method,
+}
+
+impl RequestValidator {
+    /// A message, and its size when it is not compressed, as
+    /// [`decode_message`](framing::decode_message) gives them, or what was said against it.
+    pub(crate) fn decode<M: Message + Default>(
+        &self,
+        payload: Payload,
+    ) -> Result<(M, usize), Status> {
+        let in_status = |error: framing::FramingError| error.into_status(Side::Server);
+        let bytes = framing::plain(payload).map_err(in_status)?;
+        // First of all it has to be a message, or the judge would be asked about noise.
+        let decoded = framing::decode_message(bytes.clone().into()).map_err(in_status)?;
+        (self.judge.0)(self.method, &bytes)?;
+        Ok(decoded)
+    }
+}
