@@ -39,7 +39,7 @@ pub struct Receiver<M> {
     ended: Option<Result<Metadata, Status>>,
     was_compressed: bool,
     /// Present on a server whose service judges its requests.
-    validator: Option<RequestValidator>,
+    validator: Option<Arc<RequestValidator>>,
     message: PhantomData<fn() -> M>,
 }
 
@@ -60,7 +60,7 @@ impl<M: Message + Default> Receiver<M> {
     }
 
     /// Has each message judged before it is given out.
-    pub(crate) fn validated_by(mut self, validator: Option<RequestValidator>) -> Self {
+    pub(crate) fn validated_by(mut self, validator: Option<Arc<RequestValidator>>) -> Self {
         self.validator = validator;
         self
     }

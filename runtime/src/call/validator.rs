@@ -23,11 +23,11 @@ impl RequestJudge {
     }
 
     /// The same for the calls of one method.
-    pub(crate) fn of(&self, method: Method) -> RequestValidator {
-        RequestValidator {
+    pub(crate) fn of(&self, method: Method) -> Arc<RequestValidator> {
+        Arc::new(RequestValidator {
             judge: self.clone(),
             method,
-        }
+        })
     }
 }
 
@@ -37,8 +37,9 @@ impl std::fmt::Debug for RequestJudge {
     }
 }
 
-/// Judges the messages of one call's request.
-#[derive(Debug, Clone)]
+/// Judges the messages of one method's requests. Shared, so that calls without one carry
+/// no more than a pointer.
+#[derive(Debug)]
 pub(crate) struct RequestValidator {
     judge: RequestJudge,
     method: Method,

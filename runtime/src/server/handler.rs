@@ -43,7 +43,7 @@ pub(crate) struct Input {
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) limits: CallLimits,
     /// Present where the service judges its requests.
-    pub(crate) validator: Option<RequestValidator>,
+    pub(crate) validator: Option<Arc<RequestValidator>>,
 }
 
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
@@ -88,7 +88,7 @@ impl Route {
     pub(super) fn validated(self: &Arc<Self>, judge: &RequestJudge) -> Arc<Self> {
         let (route, validator) = (Arc::clone(self), judge.of(self.method));
         let handler = move |mut invocation: Invocation| -> HandlerFuture {
-            invocation.input.validator = Some(validator.clone());
+            invocation.input.validator = Some(Arc::clone(&validator));
             route.handle(invocation)
         };
         Arc::new(Self::new(self.method, Box::new(handler)))
