@@ -17,8 +17,28 @@ pub(crate) async fn unless<T>(
 ) -> Result<T, Status> {
     let mut wait = pin!(wait);
     poll_fn(|cx| match draining.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(Err(Status::unavailable("the server is shutting down"))),
+        Poll::Ready(()) => Poll::Ready(Err(over())),
         Poll::Pending => wait.as_mut().poll(cx).map(Ok),
     })
     .await
+}
+
+/// The same of a `send`, which has its try in any case: what there is room for goes out.
+///
+/// # Errors
+/// As [`unless`], and those of `send`.
+pub(crate) async fn send_unless(
+    mut draining: Pin<&mut (impl Future<Output = ()> + Send)>,
+    send: impl Future<Output = Result<(), Status>> + Send,
+) -> Result<(), Status> {
+    let mut send = pin!(send);
+    poll_fn(|cx| match send.as_mut().poll(cx) {
+        Poll::Ready(sent) => Poll::Ready(sent),
+        Poll::Pending => draining.as_mut().poll(cx).map(|()| Err(over())),
+    })
+    .await
+}
+
+fn over() -> Status {
+    Status::unavailable("the server is shutting down")
 }

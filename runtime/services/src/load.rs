@@ -100,7 +100,7 @@ impl OpenRcaServiceServicer for OutOfBandLoad {
         let mut draining = pin!(context.draining());
         loop {
             let report = self.latest.borrow().clone();
-            reports.send(report).await?;
+            draining::send_unless(draining.as_mut(), reports.send(report)).await?;
             draining::unless(draining.as_mut(), tokio::time::sleep(interval)).await?;
         }
     }

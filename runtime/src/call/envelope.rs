@@ -169,6 +169,8 @@ impl Drop for Envelope {
     /// A handler drops its context only where it ends without an answer.
     fn drop(&mut self) {
         if std::mem::take(&mut self.is_lent) && std::thread::panicking() {
+            // The handler is gone, and who salvages the rest may come late.
+            self.held = None;
             let lost = Box::new(std::mem::take(self));
             // On a thread that ends nobody waits for it.
             let _ = LOST.try_with(|place| place.set(Some(lost)));

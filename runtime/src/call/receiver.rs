@@ -86,17 +86,24 @@ impl<M: Message + Default> Receiver<M> {
                 return Poll::Ready(ended.as_ref().map(|_| None).map_err(Clone::clone));
             }
             let limit = self.max_message_size.min(self.state.late_receive_size());
-            match self.next_message(limit) {
-                Ok(Some((message, wire_size, decompressed))) => {
-                    self.was_compressed = decompressed.is_some();
-                    if let Some(ledger) = self.state.ledger() {
-                        ledger.count_received(decompressed.unwrap_or(wire_size), wire_size);
-                    }
-                    self.consume(self.reader.buffered());
-                    return Poll::Ready(Ok(Some(message)));
+            if self.validator.is_some() {
+                match self.next_validated(limit) {
+                    Ok(None) => {}
+                    Ok(message) => return Poll::Ready(Ok(message)),
+                    Err(status) => return Poll::Ready(Err(self.fail(status))),
                 }
-                Ok(None) => {}
-                Err(status) => return Poll::Ready(Err(self.fail(status))),
+            } else {
+                match self.reader.next_message(limit) {
+                    Ok(Some((message, wire_size, decompressed))) => {
+                        self.took(wire_size, decompressed);
+                        return Poll::Ready(Ok(Some(message)));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        let status = error.into_status(self.side);
+                        return Poll::Ready(Err(self.fail(status)));
+                    }
+                }
             }
             // What is left is part of a message that is still to come.
             let before = self.reader.buffered();
@@ -122,12 +129,21 @@ impl<M: Message + Default> Receiver<M> {
         }
     }
 
-    /// As the reader's, with the status of an error.
+    /// A message is taken out, of so many bytes, before and after it was compressed.
     #[inline]
-    fn next_message(&mut self, limit: usize) -> Result<Option<(M, usize, Option<usize>)>, Status> {
-        let Some(validator) = &self.validator else {
-            let next = self.reader.next_message(limit);
-            return next.map_err(|error| error.into_status(self.side));
+    fn took(&mut self, wire_size: usize, decompressed: Option<usize>) {
+        self.was_compressed = decompressed.is_some();
+        if let Some(ledger) = self.state.ledger() {
+            ledger.count_received(decompressed.unwrap_or(wire_size), wire_size);
+        }
+        self.consume(self.reader.buffered());
+    }
+
+    /// The next message if it is whole, and if nothing is said against it.
+    #[cold]
+    fn next_validated(&mut self, limit: usize) -> Result<Option<M>, Status> {
+        let Some(validator) = self.validator.clone() else {
+            return Ok(None);
         };
         let next = self.reader.next(limit);
         let Some(payload) = next.map_err(|error| error.into_status(self.side))? else {
@@ -135,7 +151,8 @@ impl<M: Message + Default> Receiver<M> {
         };
         let (wire_size, is_compressed) = (payload.len(), payload.is_compressed());
         let (message, size) = validator.decode(payload)?;
-        Ok(Some((message, wire_size, is_compressed.then_some(size))))
+        self.took(wire_size, is_compressed.then_some(size));
+        Ok(Some(message))
     }
 
     /// The reader holds `left` bytes whose credit the peer does not have back.

@@ -47,6 +47,8 @@ pub(crate) struct RequestValidator {
 impl RequestValidator {
     /// A message, and its size when it is not compressed, as
     /// [`decode_message`](framing::decode_message) gives them, or what was said against it.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn decode<M: Message + Default>(
         &self,
         payload: Payload,

@@ -24,8 +24,16 @@ pub(super) struct ChannelRecord {
 
 #[derive(Debug, Default)]
 struct Subchannels {
-    live: BTreeMap<u64, Weak<SubchannelRecord>>,
+    live: BTreeMap<u64, Live>,
     departed: Total,
+}
+
+/// A subchannel whose counts are its own still: they are here until they are added to those
+/// that have departed, so that no sum ever goes back.
+#[derive(Debug)]
+struct Live {
+    subchannel: Weak<SubchannelRecord>,
+    sockets: Arc<Sockets>,
 }
 
 /// Of one subchannel, for as long as it or a connection of it is there.
@@ -35,7 +43,7 @@ pub(crate) struct SubchannelRecord {
     channel: Arc<ChannelRecord>,
     destinations: Arc<Mutex<Arc<[Destination]>>>,
     course: Mutex<Course>,
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
 }
 
 /// How many of its last states a subchannel remembers.
@@ -77,9 +85,13 @@ impl ChannelRecord {
             channel: Arc::clone(self),
             destinations,
             course: Mutex::new(Course::new(clock::wall())),
-            sockets: Sockets::default(),
+            sockets: Arc::default(),
         });
-        self.lock().live.insert(record.id, Arc::downgrade(&record));
+        let live = Live {
+            subchannel: Arc::downgrade(&record),
+            sockets: Arc::clone(&record.sockets),
+        };
+        self.lock().live.insert(record.id, live);
         record
     }
 
@@ -87,12 +99,13 @@ impl ChannelRecord {
     pub(super) fn snapshot(&self, state: ConnectivityState) -> ChannelSnapshot {
         let held = self.lock();
         let mut total = held.departed;
-        let live: Vec<_> = held.live.values().filter_map(Weak::upgrade).collect();
+        for live in held.live.values() {
+            total.add(&live.sockets.total());
+        }
+        let live = held.live.values().map(|it| &it.subchannel);
+        let live: Vec<_> = live.filter_map(Weak::upgrade).collect();
         // One that goes meanwhile needs the lock.
         drop(held);
-        for subchannel in &live {
-            total.add(&subchannel.sockets.total());
-        }
         ChannelSnapshot {
             id: self.id,
             target: self.target.clone(),

@@ -54,7 +54,8 @@ pub enum ConnectionStep {
     /// There is no header of the PROXY protocol that names the client, or it comes from
     /// somebody whom [`ProxyProtocol`](crate::ProxyProtocol) does not trust.
     Proxy,
-    /// [`on_accept`](crate::ServerBuilder::on_accept) refused it, or panicked.
+    /// [`on_accept`](crate::ServerBuilder::on_accept) refused it, or panicked, or the server
+    /// has as many connections as [`ServerLimits`](crate::ServerLimits) let it have.
     Admission,
     /// There is no byte stream.
     Connect,

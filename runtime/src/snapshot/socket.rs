@@ -162,14 +162,15 @@ impl SocketSnapshot {
         self.counted.keepalives
     }
 
-    /// Bytes that this side may send on the whole connection before the other makes room,
-    /// as of the last call or message.
+    /// Bytes that this side may send on the whole connection before the other makes room, as
+    /// of when a call or a message last began or ended: room that was made since does not
+    /// show. 0 before the first.
     pub fn send_window(&self) -> u64 {
         self.counted.windows.send
     }
 
-    /// Bytes that the other side may send on the whole connection, as of the last call or
-    /// message.
+    /// Bytes that the other side may send on the whole connection, as of when a call or a
+    /// message last began or ended. 0 before the first.
     pub fn receive_window(&self) -> u64 {
         self.counted.windows.receive
     }

@@ -29,8 +29,9 @@ impl Sockets {
 
     /// The connections that are open, the oldest first.
     pub(crate) fn snapshots(&self) -> Vec<SocketSnapshot> {
-        let held = self.lock();
-        held.open.values().map(SocketRecord::snapshot).collect()
+        // A connection that comes or goes waits for the records alone.
+        let records: Vec<SocketRecord> = self.lock().open.values().cloned().collect();
+        records.iter().map(SocketRecord::snapshot).collect()
     }
 
     /// The calls of all that there are and were.

@@ -261,6 +261,7 @@ impl<A: Application> Driver<A> {
     #[cold]
     fn ended(&mut self, closed: Closed) -> Closed {
         let now = clock::now();
+        self.publish(now);
         self.application
             .on_closed(&mut self.connection, &closed, now);
         closed

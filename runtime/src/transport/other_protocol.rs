@@ -3,6 +3,7 @@
 /// How a TLS server answers what is no TLS: a record of type alert (RFC 8446
 /// section 5.1).
 const TLS_ALERT: &[u8] = &[21, 3];
+
 /// Whether a TLS server refuses what it takes for no TLS.
 pub(super) fn is_tls_alert(input: &[u8]) -> bool {
     input.starts_with(TLS_ALERT)

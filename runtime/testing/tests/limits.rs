@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpc_runtime::{
-    CallLimit, Channel, ChannelCredentials, ClientStreamingCall, Code, Context, DeadlinePolicy,
-    Method, MethodConfig, MethodLimits, Observer, Receiver, RefusedCall, RetryPolicy, Sender,
-    Server, ServerError, ServerLimits, ServerStreamingCall, Service, ServiceConfig, Status,
-    UnaryCall,
+    BidiStreamingCall, CallLimit, Channel, ChannelCredentials, ClientStreamingCall, Code, Context,
+    DeadlinePolicy, Method, MethodConfig, MethodLimits, Observer, Receiver, RefusedCall,
+    RetryPolicy, Sender, Server, ServerError, ServerLimits, ServerStreamingCall, Service,
+    ServiceConfig, Status, UnaryCall,
 };
 use grpc_testing::{Host, Network, no_leftovers};
 use tokio::task::JoinHandle;
@@ -26,6 +26,7 @@ use self::seeds::Dice;
 const GET: Method = Method::unary("/shop.Orders/Get");
 const LIST: Method = Method::server_streaming("/shop.Orders/List");
 const IMPORT: Method = Method::client_streaming("/shop.Orders/Import");
+const CHAT: Method = Method::bidi_streaming("/shop.Orders/Chat");
 const PING: Method = Method::unary("/shop.Stock/Ping");
 
 const MS: Duration = Duration::from_millis(1);
@@ -70,6 +71,18 @@ async fn import(
     Ok(String::new())
 }
 
+async fn chat(
+    _: &Imports,
+    requests: &mut Receiver<String>,
+    replies: &mut Sender<String>,
+    _context: &mut Context,
+) -> Result<(), Status> {
+    while let Some(request) = requests.next().await? {
+        replies.send(request).await?;
+    }
+    Ok(())
+}
+
 async fn ping((): &(), request: String, _context: &mut Context) -> Result<String, Status> {
     Ok(request)
 }
@@ -79,6 +92,7 @@ fn orders(imports: &Arc<Imports>) -> Service {
         .unary(GET, get)
         .server_streaming(LIST, list)
         .client_streaming(IMPORT, import)
+        .bidi_streaming(CHAT, chat)
         .build()
 }
 
@@ -277,6 +291,29 @@ async fn who_waits_is_served_in_turn_and_leaves_the_line_with_its_deadline() {
     // 2.52 s, and 3.52 s.
     assert_eq!(ended, expected);
     assert!(world.refusals.take().is_empty());
+}
+
+/// Some clients say nothing before the response's head is there.
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_waited_in_line_has_its_head_before_its_first_message() {
+    let calls = CallLimit::new(1).queue(1);
+    let world = world(ServerLimits::new().method(CHAT.path(), MethodLimits::new().calls(calls)));
+    let world = world.await;
+    let channel = world.channel("client");
+    let converse = || BidiStreamingCall::<String, String>::new(&channel, CHAT).start();
+    let (first, mut of_first) = converse();
+    of_first.initial_metadata().await.unwrap();
+    let (mut second, mut of_second) = converse();
+    sleep(SECOND).await;
+    drop((first, of_first));
+    let head = timeout(SECOND, of_second.initial_metadata());
+    head.await.expect("it waits for a message").unwrap();
+    second.send("hello".to_owned()).await.unwrap();
+    assert_eq!(of_second.next().await.unwrap().unwrap(), "hello");
+    second.finish();
+    assert_eq!(of_second.next().await.unwrap(), None);
+    drop(channel);
+    no_leftovers(&world.network, 5 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]

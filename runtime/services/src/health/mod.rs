@@ -211,7 +211,8 @@ impl HealthServicer for Health {
             let known = statuses.borrow_and_update().of(&request.service);
             let now = seen(known, leaves).unwrap_or(ServingStatus::ServiceUnknown);
             if told.replace(now) != Some(now) {
-                replies.send(response(now)).await?;
+                let send = replies.send(response(now));
+                draining::send_unless(draining.as_mut(), send).await?;
             }
             // It cannot fail: this health is there as long as its handlers.
             let mut changed = pin!(statuses.changed());

@@ -101,7 +101,8 @@ impl Reflection {
         let mut conversation = Conversation::new(Arc::clone(&self.0), served);
         let mut draining = pin!(context.draining());
         while let Some(request) = draining::unless(draining.as_mut(), requests.next()).await?? {
-            replies.send(conversation.answer(request)?).await?;
+            let answer = conversation.answer(request)?;
+            draining::send_unless(draining.as_mut(), replies.send(answer)).await?;
         }
         Ok(())
     }

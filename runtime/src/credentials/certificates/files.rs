@@ -26,8 +26,6 @@ const EVERY: Duration = Duration::from_secs(30);
 const LEAST: Duration = Duration::from_millis(10);
 /// No file of certificates is as long: a device may have no end.
 const LONGEST: u64 = 4 << 20;
-/// What the thread needs is little.
-const STACK: usize = 256 << 10;
 
 /// Files with certificates, keys and roots that are watched: what is written into them
 /// is used for the handshakes from then on, without a restart and without a handshake
@@ -155,7 +153,6 @@ impl CertificateFiles {
         let settling = Settling::new(contents, self.every);
         let handle = WatchedCertificates(Arc::new(Watching(Arc::clone(&watched))));
         let thread = thread::Builder::new().name("grpc-certificates".to_owned());
-        let thread = thread.stack_size(STACK);
         let thread = thread.spawn(move || watched.run(&self, settling, &tell));
         thread.map_err(|error| {
             let problem = format!("there is no thread to watch them: {error}");

@@ -114,7 +114,8 @@ impl ServerConnection {
             let send_buffer = connection.options().send_buffer;
             let state = CallState::new(send_buffer, sends, receives, ledger.clone());
             let early = if shape == Shape::BIDI_STREAMING {
-                EarlyHead::armed(!weight.is_heavy())
+                // One that waits in a line, or for its turn, begins where nobody looks.
+                EarlyHead::armed(!weight.is_heavy() && line.is_none())
             } else {
                 EarlyHead::default()
             };

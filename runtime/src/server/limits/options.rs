@@ -135,6 +135,10 @@ impl ServerLimits {
 
     /// The calls that run at once at the whole server, of services with a limit of their
     /// own too. No limit unless set.
+    ///
+    /// Whatever the server serves takes places: health checks, which a full server then
+    /// refuses, and streams that last as long as their clients, as health's Watch and
+    /// reports of load. Where there are such, limit the other [services](Self::service).
     #[must_use]
     pub fn calls(mut self, limit: CallLimit) -> Self {
         self.all.calls = Some(limit);

@@ -17,8 +17,8 @@ use crate::transport::PeerAddress;
 /// of each who is refused ([`ConnectionStep::Proxy`](crate::ConnectionStep::Proxy)).
 ///
 /// The header comes ahead of TLS, within
-/// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout), and has at
-/// most 107 bytes in version 1 and 4 KiB in version 2. A sender that speaks for itself
+/// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout), which begins
+/// anew for what follows, and has at most 107 bytes in version 1 and 4 KiB in version 2. A sender that speaks for itself
 /// (LOCAL, a health check) or does not know (UNKNOWN) keeps its own address. What version 2
 /// says besides is skipped. Of the connections of one address at most 1024 may be without
 /// their header at a time; limits to connections count those that have come with one.
@@ -79,6 +79,9 @@ impl ProxyProtocol {
 
     /// Lets those who are trusted come without a header too, as themselves: while a balancer
     /// is switched over, say. Of TCP alone; on other streams it is always expected.
+    ///
+    /// As long as the balancer writes no header, whoever is behind it may write one: until
+    /// it does, decide nothing by addresses.
     #[must_use]
     pub fn or_absent(mut self) -> Self {
         self.is_optional = true;
@@ -129,8 +132,22 @@ impl Network {
         };
         let first: IpAddr = first.parse().ok()?;
         let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
-        (bits <= most).then_some(Self { first, bits })
+        let bits: u32 = match bits {
+            None => most,
+            Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => bits.parse().ok()?,
+            Some(_) => return None,
+        };
+        if bits > most {
+            return None;
+        }
+        // Senders are compared as IPv4 where they are that, however their sockets have them.
+        match first.to_canonical() {
+            plain @ IpAddr::V4(_) if most == 128 => Some(Self {
+                first: plain,
+                bits: bits.checked_sub(96)?,
+            }),
+            first => Some(Self { first, bits }),
+        }
     }
 
     fn has(self, address: IpAddr) -> bool {
@@ -157,7 +174,13 @@ mod tests {
 
     #[test]
     fn networks_have_what_begins_with_their_bits() {
-        let trusted = ProxyProtocol::trusting(["10.0.0.0/9", "192.0.2.7", "2001:db8::/33", "::1"]);
+        let trusted = ProxyProtocol::trusting([
+            "10.0.0.0/9",
+            "192.0.2.7",
+            "2001:db8::/33",
+            "::1",
+            "::ffff:172.16.0.0/108",
+        ]);
         trusted.check().unwrap();
         for (address, expected) in [
             ("10.127.255.255:1", true),
@@ -171,6 +194,8 @@ mod tests {
             // As a socket of [::] has them.
             ("[::ffff:10.1.2.3]:1", true),
             ("[::ffff:11.1.2.3]:1", false),
+            ("172.16.9.9:1", true),
+            ("172.32.0.1:1", false),
         ] {
             let verdict = trusted.judge(&at(address));
             let is_trusted = verdict == Verdict::Proxied { is_optional: false };

@@ -269,13 +269,13 @@ impl Tally {
         if news & SENT != 0 {
             set(&counts.sent, self.sent);
             set(&counts.last_sent.0, stamp);
-            set(&counts.send_window, windows.send);
         }
         if news & RECEIVED != 0 {
             set(&counts.received, self.received);
             set(&counts.last_received.0, stamp);
-            set(&counts.receive_window, windows.receive);
         }
+        set(&counts.send_window, windows.send);
+        set(&counts.receive_window, windows.receive);
     }
 }
 
@@ -303,8 +303,7 @@ mod tests {
         assert_eq!(counted.last_call, Some(later));
         assert_eq!(counted.last_received, Some(later));
         assert_eq!((counted.sent, counted.last_sent), (0, None));
-        // Nothing was sent.
-        assert_eq!((counted.windows.send, counted.windows.receive), (0, 6));
+        assert_eq!((counted.windows.send, counted.windows.receive), (5, 6));
         assert_eq!(counted.peer_max_streams, None);
         tally.permitted(100);
         assert_eq!(tally.counts().read().peer_max_streams, Some(100));
