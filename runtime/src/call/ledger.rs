@@ -83,30 +83,42 @@ impl Ledger {
     /// Of a call that begins at `now`; its observers hear of it.
     pub(crate) fn begin(observers: Observers, call: &BegunCall<'_>, now: Instant) -> Arc<Self> {
         let followers = observers.begin(call);
-        let end = End {
-            peer: call.peer.cloned(),
-            ..End::default()
+        // Written in its place: it is too large to be moved about.
+        let spare = spare::with(&SPARE, Vec::pop).flatten();
+        let mut ledger = spare.unwrap_or_else(|| Arc::new(Self::vacant(call, now)));
+        let Some(place) = Arc::get_mut(&mut ledger) else {
+            unreachable!("nobody holds a spare one");
         };
-        let ledger = Self {
+        (place.sent, place.received) = (Counter::default(), Counter::default());
+        (place.side, place.method, place.began) = (call.side, call.method, now);
+        place.observers = observers;
+        place.is_followed = !followers.is_empty();
+        let of_call = place.followers.get_mut();
+        let of_call = of_call.unwrap_or_else(PoisonError::into_inner);
+        (of_call.all, of_call.are_done) = (followers, false);
+        let end = place.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        end.peer = call.peer.cloned();
+        end.attempts = LiveAttempts::default();
+        (end.waits_since, end.winner, end.broken_off) = (None, None, None);
+        end.listeners.clear();
+        (end.told, end.is_observed) = (false, false);
+        ledger
+    }
+
+    /// Memory for one.
+    #[cold]
+    fn vacant(call: &BegunCall<'_>, now: Instant) -> Self {
+        Self {
             sent: Counter::default(),
             received: Counter::default(),
             side: call.side,
             method: call.method,
             began: now,
-            observers,
-            is_followed: !followers.is_empty(),
-            followers: Mutex::new(Followers {
-                all: followers,
-                are_done: false,
-            }),
-            end: Mutex::new(end),
-        };
-        let mut spare = spare::with(&SPARE, Vec::pop).flatten();
-        match spare.as_mut().and_then(Arc::get_mut) {
-            Some(place) => *place = ledger,
-            None => return Arc::new(ledger),
+            observers: Observers::default(),
+            is_followed: false,
+            followers: Mutex::default(),
+            end: Mutex::default(),
         }
-        spare.unwrap_or_else(|| unreachable!("it has just been written"))
     }
 
     /// Takes a holder's word that it is done with the call. The last one's memory is the

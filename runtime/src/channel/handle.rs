@@ -208,7 +208,7 @@ impl Channel {
     ///
     /// let channel = Channel::insecure("localhost:50051")?;
     /// let snapshot = channel.snapshot();
-    /// assert_eq!(snapshot.target(), "dns:///localhost:50051");
+    /// assert_eq!(snapshot.target(), "localhost:50051");
     /// for subchannel in snapshot.subchannels() {
     ///     println!("{:?}: {}", subchannel.addresses(), subchannel.state());
     /// }

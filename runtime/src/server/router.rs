@@ -24,14 +24,17 @@ pub(crate) struct Router {
     services: Vec<&'static str>,
 }
 
+/// A route and what holds for its calls.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     path: &'static [u8],
-    route: Arc<Route>,
+    pub(super) route: Arc<Route>,
     /// What its responses are compressed with.
-    compression: Compression,
-    limits: CallLimits,
-    bounds: Option<Box<RouteBounds>>,
+    pub(super) compression: Compression,
+    /// How large its messages may be.
+    pub(super) limits: CallLimits,
+    /// What bounds its calls, if anything does.
+    pub(super) bounds: Option<Box<RouteBounds>>,
 }
 
 /// What holds for services that do not say it themselves, and what stands around
@@ -122,24 +125,9 @@ impl Router {
         first.path.is_empty().then_some(RouteId(0))
     }
 
-    pub(crate) fn route(&self, id: RouteId) -> &Arc<Route> {
-        &self.entries[id.0].route
-    }
-
-    /// What the responses of a route are compressed with.
-    pub(crate) fn compression(&self, id: RouteId) -> Compression {
-        self.entries[id.0].compression
-    }
-
-    /// How large the messages of a route may be.
-    pub(crate) fn limits(&self, id: RouteId) -> CallLimits {
-        self.entries[id.0].limits
-    }
-
-    /// What bounds the calls of a route, if anything does.
     #[inline]
-    pub(super) fn bounds(&self, id: RouteId) -> Option<&RouteBounds> {
-        self.entries[id.0].bounds.as_deref()
+    pub(super) fn entry(&self, id: RouteId) -> &Entry {
+        &self.entries[id.0]
     }
 
     fn unimplemented(&self, path: &[u8]) -> Status {

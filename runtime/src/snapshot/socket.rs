@@ -162,19 +162,6 @@ impl SocketSnapshot {
         self.counted.keepalives
     }
 
-    /// Bytes that this side may send on the whole connection before the other makes room, as
-    /// of when a call or a message last began or ended: room that was made since does not
-    /// show. 0 before the first.
-    pub fn send_window(&self) -> u64 {
-        self.counted.windows.send
-    }
-
-    /// Bytes that the other side may send on the whole connection, as of when a call or a
-    /// message last began or ended. 0 before the first.
-    pub fn receive_window(&self) -> u64 {
-        self.counted.windows.receive
-    }
-
     /// The error code of the GOAWAY by which the other side left (RFC 9113 section 7), the
     /// last one that came; `None` as long as none has.
     pub fn received_go_away(&self) -> Option<u32> {

@@ -222,9 +222,9 @@ pub(super) fn socket(socket: &SocketSnapshot) -> wire::Socket {
         last_remote_stream_created_timestamp: remote,
         last_message_sent_timestamp: time(socket.last_message_sent()),
         last_message_received_timestamp: time(socket.last_message_received()),
-        // Each is named after the side to which the other granted it.
-        local_flow_control_window: Some(count(socket.send_window())),
-        remote_flow_control_window: Some(count(socket.receive_window())),
+        // They change with every frame, and nobody counts them for who might look.
+        local_flow_control_window: None,
+        remote_flow_control_window: None,
         option: Vec::new(),
         received_goaway_error: socket.received_go_away(),
         peer_max_concurrent_streams: socket.peer_max_concurrent_streams().unwrap_or(u32::MAX),

@@ -209,6 +209,7 @@ impl CallState {
 
     /// A message is queued that has so many bytes, prefix included, before and after it
     /// was compressed. Not under the lock: those who follow the call are users' code.
+    #[inline]
     fn count_sent(&self, plain: usize, length: usize) {
         if let Some(ledger) = &self.ledger {
             ledger.count_sent(plain - PREFIX_LEN, length - PREFIX_LEN);
@@ -294,6 +295,7 @@ fn answered() -> Status {
 
 /// Tells the connection once that there is something to take, and frees the lock. A
 /// call with no stream yet is looked at when it gets one.
+#[inline]
 fn announce(mut state: MutexGuard<'_, State>) {
     let State {
         link,

@@ -45,7 +45,7 @@ impl ServerConnection {
         if message.is_some() {
             connection.tally().received(1);
         }
-        if self.shared.router.bounds(request.route).is_some() {
+        if self.shared.router.entry(request.route).bounds.is_some() {
             return self.start_bounded(connection, request, message, now);
         }
         self.start_held(connection, request, message, None, now);
@@ -60,7 +60,7 @@ impl ServerConnection {
         message: Option<Payload>,
         now: Instant,
     ) {
-        let bounds = self.shared.router.bounds(request.route);
+        let bounds = self.shared.router.entry(request.route).bounds.as_ref();
         let line = match bounds.and_then(|bounds| bounds.enter().transpose()) {
             None => None,
             Some(Ok(Entrance::Enters(places))) => {
@@ -88,7 +88,8 @@ impl ServerConnection {
         let compression = &mut request.envelope.compression;
         compression.request_was_compressed = message.as_ref().is_some_and(Payload::is_compressed);
         let (sends, receives) = (compression.response, compression.request);
-        let route = self.shared.router.route(request.route);
+        let entry = self.shared.router.entry(request.route);
+        let route = &entry.route;
         let shape = route.method.shape();
         let weight = route.weight();
         let is_watched = route.is_intercepted || self.observers.want_calls();
@@ -135,7 +136,7 @@ impl ServerConnection {
                 message,
                 state: state.clone(),
                 ledger: ledger.clone(),
-                limits: self.shared.router.limits(request.route),
+                limits: entry.limits,
                 validator: None,
             },
         };

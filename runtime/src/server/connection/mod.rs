@@ -293,7 +293,7 @@ impl ServerConnection {
     #[inline]
     fn depart(&self, route: RouteId) {
         if self.is_draining {
-            let method = self.shared.router.route(route).method;
+            let method = self.shared.router.entry(route).route.method;
             self.shared.farewell.finished(method);
         }
     }
@@ -339,7 +339,7 @@ impl ServerConnection {
             if self.is_draining
                 && let Some(call) = self.calls.get_mut(stream)
             {
-                let method = self.shared.router.route(call.route).method;
+                let method = self.shared.router.entry(call.route).route.method;
                 self.shared.farewell.cut(method);
             }
             self.stop(stream, status);

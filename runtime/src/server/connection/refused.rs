@@ -57,7 +57,7 @@ impl ServerConnection {
             let path = paths.next().map_or(&b""[..], |(_, value)| value);
             let router = &self.shared.router;
             let route = router.find(path).ok();
-            let method = route.map(|route| router.route(route).method);
+            let method = route.map(|route| router.entry(route).route.method);
             let path = String::from_utf8_lossy(path);
             self.tell_refused(&path, method, status, Duration::ZERO);
         }
@@ -66,7 +66,7 @@ impl ServerConnection {
     /// Observers hear of a call whose handler was to begin.
     pub(super) fn tell_unbegun(&self, request: &Request, status: &Status) {
         if !self.observers.is_empty() {
-            let method = self.shared.router.route(request.route).method;
+            let method = self.shared.router.entry(request.route).route.method;
             let elapsed = clock::now().saturating_duration_since(request.began);
             self.tell_refused(method.path(), Some(method), status, elapsed);
         }

@@ -68,7 +68,8 @@ impl ServerConnection {
             }
         };
         let mut timeout = received.timeout;
-        if let Some(bounds) = router.bounds(route) {
+        let entry = router.entry(route);
+        if let Some(bounds) = &entry.bounds {
             timeout = match bounds.judge(timeout) {
                 Ok(timeout) => timeout,
                 Err(status) => return self.refuse_head(connection, stream, fields, status),
@@ -78,10 +79,10 @@ impl ServerConnection {
         if deadline.is_some_and(|deadline| deadline.is_past(now)) {
             return self.refuse_head(connection, stream, fields, expired());
         }
-        let wanted = router.compression(route);
+        let wanted = entry.compression;
         envelope.compression =
             CallCompression::agree(received.encoding, received.accepted, takes, wanted);
-        let client_streams = router.route(route).method.shape().client_streams;
+        let client_streams = entry.route.method.shape().client_streams;
         let request = Request {
             stream,
             route,
@@ -116,7 +117,7 @@ impl ServerConnection {
     /// A request whose message did not come with its head, or not whole, waits
     /// for it in the table.
     fn gather(&mut self, request: Request) {
-        let limits = self.shared.router.limits(request.route);
+        let limits = self.shared.router.entry(request.route).limits;
         let limit = limits.max_receive_message_size;
         let (stream, route, deadline) = (request.stream, request.route, request.deadline);
         let encoding = request.envelope.compression.request;
@@ -145,7 +146,7 @@ impl ServerConnection {
     ) {
         let length = data.len();
         if let Some(request) = self.take_fresh(stream) {
-            let limits = self.shared.router.limits(request.route);
+            let limits = self.shared.router.entry(request.route).limits;
             let limit = limits.max_receive_message_size;
             let sole = if end_stream {
                 framing::sole_message(data, limit)

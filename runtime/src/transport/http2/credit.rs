@@ -119,11 +119,6 @@ impl Credit {
         self.plan_review();
     }
 
-    /// What the peer may send on the connection.
-    pub(crate) fn window(&self) -> u64 {
-        u64::try_from(self.window).unwrap_or(0)
-    }
-
     pub(crate) fn unread(&self) -> i64 {
         self.unread
     }

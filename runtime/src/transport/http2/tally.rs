@@ -28,8 +28,6 @@ pub(crate) struct Counts {
     last_call: Moment,
     last_sent: Moment,
     last_received: Moment,
-    send_window: AtomicU64,
-    receive_window: AtomicU64,
     // These stand for themselves.
     /// `u64::MAX` for any number.
     peer_max_streams: AtomicU64,
@@ -54,19 +52,10 @@ pub(crate) struct Counted {
     pub(crate) last_call: Option<Instant>,
     pub(crate) last_sent: Option<Instant>,
     pub(crate) last_received: Option<Instant>,
-    pub(crate) windows: Windows,
     /// How many calls may run at once, as the peer says; `None` for any number.
     pub(crate) peer_max_streams: Option<u32>,
     /// What the peer said when it left.
     pub(crate) go_away: Option<u32>,
-}
-
-/// What flow control and the peer permit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Windows {
-    /// Bytes that may be sent, and received, on the whole connection.
-    pub(crate) send: u64,
-    pub(crate) receive: u64,
 }
 
 impl Counts {
@@ -82,8 +71,6 @@ impl Counts {
             last_call: Moment::default(),
             last_sent: Moment::default(),
             last_received: Moment::default(),
-            send_window: AtomicU64::new(0),
-            receive_window: AtomicU64::new(0),
             peer_max_streams: AtomicU64::new(u64::MAX),
             keepalives: AtomicU64::new(0),
             go_away: AtomicU64::new(0),
@@ -121,10 +108,6 @@ impl Counts {
             last_call: self.last_call.after(self.epoch),
             last_sent: self.last_sent.after(self.epoch),
             last_received: self.last_received.after(self.epoch),
-            windows: Windows {
-                send: read(&self.send_window),
-                receive: read(&self.receive_window),
-            },
             peer_max_streams: u32::try_from(read(&self.peer_max_streams)).ok(),
             go_away: (read(&self.go_away))
                 .checked_sub(1)
@@ -229,21 +212,15 @@ impl Tally {
         self.counts.go_away.store(code, Ordering::Relaxed);
     }
 
-    /// The owner rests, or has done much, with so many calls under way. `windows` is asked
-    /// where something has happened.
+    /// The owner rests, or has done much, with so many calls under way.
     #[inline]
-    pub(crate) fn publish(
-        &mut self,
-        in_flight: usize,
-        now: Instant,
-        windows: impl FnOnce() -> Windows,
-    ) {
+    pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
         if self.news != 0 || self.in_flight != in_flight {
-            self.write(in_flight, now, windows());
+            self.write(in_flight, now);
         }
     }
 
-    fn write(&mut self, in_flight: usize, now: Instant, windows: Windows) {
+    fn write(&mut self, in_flight: usize, now: Instant) {
         let counts = &*self.counts;
         if now >= self.until {
             self.stamp = Moment::of(now.saturating_duration_since(counts.epoch));
@@ -274,8 +251,6 @@ impl Tally {
             set(&counts.received, self.received);
             set(&counts.last_received.0, stamp);
         }
-        set(&counts.send_window, windows.send);
-        set(&counts.receive_window, windows.receive);
     }
 }
 
@@ -293,17 +268,13 @@ mod tests {
         tally.received(1);
         tally.succeeded();
         assert_eq!(tally.counts().read().calls, 0);
-        tally.publish(1, later, || Windows {
-            send: 5,
-            receive: 6,
-        });
+        tally.publish(1, later);
         let counted = tally.counts().read();
         assert_eq!((counted.calls, counted.succeeded), (2, 1));
         assert_eq!((counted.in_flight, counted.received), (1, 1));
         assert_eq!(counted.last_call, Some(later));
         assert_eq!(counted.last_received, Some(later));
         assert_eq!((counted.sent, counted.last_sent), (0, None));
-        assert_eq!((counted.windows.send, counted.windows.receive), (5, 6));
         assert_eq!(counted.peer_max_streams, None);
         tally.permitted(100);
         assert_eq!(tally.counts().read().peer_max_streams, Some(100));
@@ -314,10 +285,10 @@ mod tests {
         let start = Instant::now();
         let mut tally = Tally::new(start);
         tally.sent(3);
-        tally.publish(1, start, Windows::default);
+        tally.publish(1, start);
         let later = start + Duration::from_secs(9);
-        tally.publish(1, later, || unreachable!("nothing has happened"));
-        tally.publish(0, later, Windows::default);
+        tally.publish(1, later);
+        tally.publish(0, later);
         let counted = tally.counts().read();
         assert_eq!((counted.sent, counted.last_sent), (3, Some(start)));
         assert_eq!(counted.in_flight, 0);
@@ -339,9 +310,9 @@ mod tests {
         });
         for _ in 0..20_000 {
             tally.call();
-            tally.publish(1, Instant::now(), Windows::default);
+            tally.publish(1, Instant::now());
             tally.succeeded();
-            tally.publish(0, Instant::now(), Windows::default);
+            tally.publish(0, Instant::now());
         }
         reader.join().unwrap();
     }

@@ -49,7 +49,7 @@ use super::memory::Account;
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
-use super::tally::{Counts, Tally, Windows};
+use super::tally::{Counts, Tally};
 use upkeep::Upkeep;
 
 /// RFC 9113 section 3.4.
@@ -266,11 +266,7 @@ impl Connection {
     /// The owner rests, or has done much, with so many calls under way.
     #[inline]
     pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
-        let (sends, credit) = (&self.send_window, &self.credit);
-        self.tally.publish(in_flight, now, || Windows {
-            send: sends.available() as u64,
-            receive: credit.window(),
-        });
+        self.tally.publish(in_flight, now);
     }
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {
