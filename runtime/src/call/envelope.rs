@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::extensions::Extensions;
-use super::held::Held;
+use super::held::HeldPlaces;
 use super::load_report::LoadReport;
 use super::response_head::Coding;
 use super::shutdown::ShutdownSignal;
@@ -48,7 +48,7 @@ pub(crate) struct Envelope {
     pub(crate) load: Option<Box<LoadReport>>,
     pub(crate) parting: Parting,
     /// Places with the server's limits.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<HeldPlaces>,
     /// That of the server of its last call, which is most often the next one's too: so
     /// calls share it without counting its holders.
     pub(crate) shutdown: Option<Arc<ShutdownSignal>>,

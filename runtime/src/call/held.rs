@@ -11,16 +11,16 @@ pub(crate) trait Holding: Debug + Send + Sync {
 
 /// One call's hold.
 #[derive(Debug)]
-pub(crate) struct Held(Arc<dyn Holding>);
+pub(crate) struct HeldPlaces(Arc<dyn Holding>);
 
-impl Held {
+impl HeldPlaces {
     /// It is given back once this is dropped.
     pub(crate) fn new(holding: Arc<dyn Holding>) -> Self {
         Self(holding)
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldPlaces {
     fn drop(&mut self) {
         self.0.give_back();
     }

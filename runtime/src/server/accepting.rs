@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::door::Door;
 use super::listener::Listener;
-use super::proxy_protocol::{ProxyProtocol, Verdict, real_address};
+use super::proxy_protocol::{ProxyProtocol, SenderVerdict, real_address};
 use super::sources::ConnectionSource;
 use crate::clock;
 use crate::credentials::ServerSecurity;
@@ -65,12 +65,12 @@ impl Acceptor {
                 (Ok((io, address)), Some(proxy)) => {
                     let (door, security) = (Arc::clone(&door), security.clone());
                     match proxy.judge(&address) {
-                        Verdict::Direct => door.enter(io, address, &security),
-                        Verdict::Refused => refuse(&door, &address, UNTRUSTED),
-                        Verdict::Proxied { .. } if headers.len() >= HEADERS => {
+                        SenderVerdict::Direct => door.enter(io, address, &security),
+                        SenderVerdict::Refused => refuse(&door, &address, UNTRUSTED),
+                        SenderVerdict::Proxied { .. } if headers.len() >= HEADERS => {
                             refuse(&door, &address, TOO_MANY);
                         }
-                        Verdict::Proxied { is_optional } => {
+                        SenderVerdict::Proxied { is_optional } => {
                             headers.spawn(proxied(door, io, address, security, is_optional));
                         }
                     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::over::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
-use crate::call::held::Held;
+use crate::call::held::HeldPlaces;
 use crate::call::load_report::LoadReport;
 use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::call::state::CallState;
@@ -95,7 +95,7 @@ impl Context {
     }
 
     /// The call has these until its handler is done.
-    pub(super) fn hold(&mut self, places: Held) {
+    pub(super) fn hold(&mut self, places: HeldPlaces) {
         self.envelope.held = Some(places);
     }
 

@@ -27,15 +27,15 @@ pub struct MethodReport {
 
 /// One for all connections of a server.
 #[derive(Debug, Default)]
-pub(crate) struct Farewell(Mutex<Found>);
+pub(crate) struct Farewell(Mutex<FoundCalls>);
 
 #[derive(Debug, Default)]
-struct Found {
+struct FoundCalls {
     methods: BTreeMap<&'static str, MethodReport>,
     stopped: Vec<JoinHandle<()>>,
 }
 
-impl Found {
+impl FoundCalls {
     fn method(&mut self, method: Method) -> &mut MethodReport {
         let entry = self.methods.entry(method.path());
         entry.or_insert(MethodReport {
@@ -81,7 +81,7 @@ impl Farewell {
     }
 
     /// Nothing can panic while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Found> {
+    fn lock(&self) -> MutexGuard<'_, FoundCalls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use super::entity;
 use crate::clock;
 use crate::framing::Side;
 use crate::transport::PeerAddress;
-use crate::transport::http2::tally::{Counted, Counts};
+use crate::transport::http2::tally::{ConnectionCounts, Counted};
 use crate::transport::io::Io;
 
 /// What does not change of a connection, and where its numbers are.
@@ -22,7 +22,7 @@ pub(crate) struct SocketRecord {
     pub(crate) is_encrypted: bool,
     /// By the clock of the machine, when the counts began.
     opened: SystemTime,
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
 }
 
 impl SocketRecord {
@@ -31,7 +31,7 @@ impl SocketRecord {
         side: Side,
         peer: Option<PeerAddress>,
         io: &Io,
-        counts: &Arc<Counts>,
+        counts: &Arc<ConnectionCounts>,
     ) -> Self {
         let age = clock::now().saturating_duration_since(counts.epoch());
         Self {

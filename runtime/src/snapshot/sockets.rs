@@ -9,10 +9,10 @@ use super::call_counts::Total;
 use super::socket::{SocketRecord, SocketSnapshot};
 
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(Mutex<Held>);
+pub(crate) struct Sockets(Mutex<OpenSockets>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct OpenSockets {
     open: BTreeMap<u64, SocketRecord>,
     departed: Total,
 }
@@ -23,7 +23,7 @@ pub(crate) trait HasSockets: Send + Sync {
 }
 
 impl Sockets {
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, OpenSockets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -24,7 +24,7 @@ use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
 use super::http2::event::{ConnectionError, Event};
-use super::http2::tally::Counts;
+use super::http2::tally::ConnectionCounts;
 use super::io::Io;
 use super::other_protocol;
 use crate::clock;
@@ -200,7 +200,7 @@ impl<A: Application> Driver<A> {
     }
 
     /// What the connection has done so far.
-    pub(crate) fn counts(&self) -> &Arc<Counts> {
+    pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         self.connection.counts()
     }
 

@@ -73,10 +73,10 @@ pub struct CertificateFiles {
 pub struct WatchedCertificates(Arc<Watching>);
 
 /// Ends the thread when it is dropped.
-struct Watching(Arc<Watched>);
+struct Watching(Arc<WatchedFiles>);
 
 /// What the thread shares with those who ask.
-struct Watched {
+struct WatchedFiles {
     current: ArcSwap<CertificateSet>,
     bell: Mutex<Bell>,
     rung: Condvar,
@@ -145,7 +145,7 @@ impl CertificateFiles {
     ) -> Result<WatchedCertificates, CredentialsError> {
         let contents = self.read();
         let Certificates(current) = self.judge(&contents)?;
-        let watched = Arc::new(Watched {
+        let watched = Arc::new(WatchedFiles {
             current: ArcSwap::new(current),
             bell: Mutex::default(),
             rung: Condvar::new(),
@@ -244,7 +244,7 @@ fn is_no_step_back(
     Err(CredentialsError::new("certificate chain", problem))
 }
 
-impl Watched {
+impl WatchedFiles {
     fn run(
         &self,
         files: &CertificateFiles,

@@ -37,11 +37,11 @@ pub(super) struct CertificateSet {
 #[must_use = "certificates are made by `build`"]
 #[derive(Default)]
 pub struct CertificatesBuilder {
-    keys: Vec<Own>,
+    keys: Vec<OwnKey>,
     roots: Option<Vec<u8>>,
 }
 
-enum Own {
+enum OwnKey {
     Pem { chain: Vec<u8>, key: Vec<u8> },
     Made(Arc<CertifiedKey>),
 }
@@ -98,7 +98,7 @@ impl CertificatesBuilder {
     /// channel shows the first one. Of several with one name, as of a key of each kind, it
     /// is the first whose signature the peer understands.
     pub fn identity(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        self.keys.push(Own::Pem {
+        self.keys.push(OwnKey::Pem {
             chain: chain.as_ref().to_vec(),
             key: key.as_ref().to_vec(),
         });
@@ -108,7 +108,7 @@ impl CertificatesBuilder {
     /// As [`identity`](Self::identity), with a key that is somewhere else, as in a
     /// hardware module: whatever rustls can sign by.
     pub fn certified_key(mut self, key: impl Into<Arc<CertifiedKey>>) -> Self {
-        self.keys.push(Own::Made(key.into()));
+        self.keys.push(OwnKey::Made(key.into()));
         self
     }
 
@@ -128,8 +128,8 @@ impl CertificatesBuilder {
         let mut own = ByName::default();
         for key in self.keys {
             own.push(match key {
-                Own::Made(key) => key,
-                Own::Pem { chain, key } => {
+                OwnKey::Made(key) => key,
+                OwnKey::Pem { chain, key } => {
                     let (chain, key) = pem::identity(&chain, &key)?;
                     let key = CertifiedKey::from_der(chain, key, &provider);
                     Arc::new(key.map_err(pem::refused)?)

@@ -10,12 +10,12 @@ use crate::transport::PeerAddress;
 /// Who counts as one: an IPv4 address, or the 64 bits that every customer of an IPv6 network
 /// has for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
+enum PeerNetwork {
     V4(Ipv4Addr),
     V6([u16; 4]),
 }
 
-impl Origin {
+impl PeerNetwork {
     /// `None` for what has no address that could be counted.
     fn of(peer: &PeerAddress) -> Option<Self> {
         let PeerAddress::Tcp(address) = peer else {
@@ -39,13 +39,13 @@ fn prefix(address: Ipv6Addr) -> [u16; 4] {
 pub(crate) struct Admission {
     most: usize,
     most_per_peer: usize,
-    open: Mutex<Open>,
+    open: Mutex<Occupied>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct Occupied {
     all: usize,
-    by_origin: HashMap<Origin, usize>,
+    by_origin: HashMap<PeerNetwork, usize>,
 }
 
 impl Admission {
@@ -69,7 +69,7 @@ impl Admission {
         self: &Arc<Self>,
         peer: &PeerAddress,
     ) -> Result<Admitted, &'static str> {
-        let origin = Origin::of(peer).filter(|_| self.most_per_peer != usize::MAX);
+        let origin = PeerNetwork::of(peer).filter(|_| self.most_per_peer != usize::MAX);
         let mut open = self.lock();
         if open.all >= self.most {
             return Err("the server has as many connections as it may \
@@ -91,7 +91,7 @@ impl Admission {
         })
     }
 
-    fn leave(&self, origin: Option<Origin>) {
+    fn leave(&self, origin: Option<PeerNetwork>) {
         let mut open = self.lock();
         open.all -= 1;
         if let Some(origin) = origin
@@ -106,7 +106,7 @@ impl Admission {
     }
 
     /// Nothing can panic while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, Occupied> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +115,7 @@ impl Admission {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     admission: Arc<Admission>,
-    origin: Option<Origin>,
+    origin: Option<PeerNetwork>,
 }
 
 impl Drop for Admitted {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::call_gate::{CallGate, Joined};
-use crate::call::held::{Held, Holding};
+use crate::call::held::{HeldPlaces, Holding};
 use crate::status::Status;
 
 /// The gates that a method's calls go through, the narrowest first: who waits for its
@@ -72,11 +72,11 @@ impl Places {
     }
 
     /// All of them, for as long as the call's handler is there.
-    pub(in crate::server) fn settle(mut self) -> Held {
+    pub(in crate::server) fn settle(mut self) -> HeldPlaces {
         debug_assert_eq!(self.held, self.gates.0.len(), "it has passed all gates");
         self.held = 0;
         let gates: Arc<Gates> = Arc::clone(&self.gates);
-        Held::new(gates)
+        HeldPlaces::new(gates)
     }
 }
 

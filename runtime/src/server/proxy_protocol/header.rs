@@ -2,12 +2,12 @@
 //! (<https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>). Sans-IO; it must
 //! never want a byte that lies behind the header.
 
-use super::progress::{HeaderFault, Progress};
+use super::progress::{HeaderFault, HeaderProgress};
 use super::{version_1, version_2};
 
 /// Reads a connection's beginning. Whoever asks gives at most what was needed, so that no
 /// byte is taken from what follows.
-pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
+pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
     let is_one = |signature: &[u8]| {
         let length = bytes.len().min(signature.len());
         bytes[..length] == signature[..length]

@@ -13,8 +13,8 @@ fn feed(stream: &[u8], piece: usize) -> Result<(Option<SocketAddr>, usize), Head
     let mut taken = 0;
     loop {
         match read(&stream[..taken])? {
-            Progress::Names(address) => return Ok((address, taken)),
-            Progress::Needs(more) => {
+            HeaderProgress::Names(address) => return Ok((address, taken)),
+            HeaderProgress::Needs(more) => {
                 assert!(more > 0);
                 // A stream that ends says so to the shell.
                 let left = stream.len() - taken;
@@ -127,7 +127,7 @@ fn what_is_no_header_is_told_at_its_first_wrong_byte() {
         assert_eq!(fault(stream), HeaderFault::Absent);
     }
     // Three bytes of the preface are enough.
-    assert_eq!(read(b"PR"), Ok(Progress::Needs(13)));
+    assert_eq!(read(b"PR"), Ok(HeaderProgress::Needs(13)));
     assert_eq!(read(b"PRI"), Err(HeaderFault::Absent));
     for line in [
         "PROXY TCP4 192.0.2.7 198.51.100.1 56324\r\n",

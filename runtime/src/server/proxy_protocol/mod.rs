@@ -9,5 +9,5 @@ mod version_1;
 mod version_2;
 
 pub use self::senders::ProxyProtocol;
-pub(super) use self::senders::Verdict;
+pub(super) use self::senders::SenderVerdict;
 pub(super) use self::shell::real_address;

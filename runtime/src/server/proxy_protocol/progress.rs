@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// What so many bytes of a connection's beginning say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum HeaderProgress {
     /// The header has at least so many more.
     Needs(usize),
     /// It ends here, and names who connects; nobody where the sender speaks for itself

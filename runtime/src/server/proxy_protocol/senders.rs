@@ -42,7 +42,7 @@ pub struct ProxyProtocol {
 
 /// What becomes of a connection, by who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum SenderVerdict {
     /// It begins with a header, or, if that is optional, with none.
     Proxied {
         is_optional: bool,
@@ -106,7 +106,7 @@ impl ProxyProtocol {
 
     /// Who has no address of the network reached a socket of this machine, or was given
     /// to the server by the program: whoever lets them do that trusts them.
-    pub(crate) fn judge(&self, sender: &PeerAddress) -> Verdict {
+    pub(crate) fn judge(&self, sender: &PeerAddress) -> SenderVerdict {
         let (is_trusted, is_tcp) = match sender {
             PeerAddress::Tcp(address) => {
                 let address = address.ip().to_canonical();
@@ -115,11 +115,11 @@ impl ProxyProtocol {
             _ => (true, false),
         };
         match (is_trusted, self.lets_others_in) {
-            (true, _) => Verdict::Proxied {
+            (true, _) => SenderVerdict::Proxied {
                 is_optional: self.is_optional && is_tcp,
             },
-            (false, true) => Verdict::Direct,
-            (false, false) => Verdict::Refused,
+            (false, true) => SenderVerdict::Direct,
+            (false, false) => SenderVerdict::Refused,
         }
     }
 }
@@ -198,14 +198,14 @@ mod tests {
             ("172.32.0.1:1", false),
         ] {
             let verdict = trusted.judge(&at(address));
-            let is_trusted = verdict == Verdict::Proxied { is_optional: false };
+            let is_trusted = verdict == SenderVerdict::Proxied { is_optional: false };
             assert_eq!(is_trusted, expected, "{address}: {verdict:?}");
         }
         let all = ProxyProtocol::trusting(["0.0.0.0/0"]).or_absent();
         let verdict = all.judge(&at("203.0.113.9:1"));
-        assert_eq!(verdict, Verdict::Proxied { is_optional: true });
-        assert_eq!(all.judge(&at("[::1]:1")), Verdict::Refused);
-        assert_eq!(all.or_direct().judge(&at("[::1]:1")), Verdict::Direct);
+        assert_eq!(verdict, SenderVerdict::Proxied { is_optional: true });
+        assert_eq!(all.judge(&at("[::1]:1")), SenderVerdict::Refused);
+        assert_eq!(all.or_direct().judge(&at("[::1]:1")), SenderVerdict::Direct);
     }
 
     #[test]

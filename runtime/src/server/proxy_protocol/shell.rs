@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::progress::{HeaderFault, Progress};
+use super::progress::{HeaderFault, HeaderProgress};
 use super::{header, version_2};
 use crate::transport::io::Io;
 
@@ -28,8 +28,8 @@ pub(crate) async fn real_address(
     loop {
         let progress = header::read(&bytes);
         let more = match progress.map_err(|fault| invalid(&fault))? {
-            Progress::Names(address) => return Ok(address),
-            Progress::Needs(more) => more,
+            HeaderProgress::Names(address) => return Ok(address),
+            HeaderProgress::Needs(more) => more,
         };
         let before = bytes.len();
         let read = io.take(more as u64).read_buf(&mut bytes).await?;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::progress::{HeaderFault, Progress};
+use super::progress::{HeaderFault, HeaderProgress};
 
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 /// With its end.
@@ -11,12 +11,12 @@ pub(super) const LONGEST: usize = 107;
 const SHORTEST: usize = b"PROXY UNKNOWN\r\n".len();
 
 /// Of bytes that begin with the signature, or a part of it.
-pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
+pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
     if bytes.len() < SHORTEST {
-        return Ok(Progress::Needs(SHORTEST - bytes.len()));
+        return Ok(HeaderProgress::Needs(SHORTEST - bytes.len()));
     }
     if let Some(line) = bytes.strip_suffix(b"\r\n") {
-        return parse(line).map(Progress::Names);
+        return parse(line).map(HeaderProgress::Names);
     }
     // Whoever asks for no more than is needed never passes its end.
     let needs = if bytes.ends_with(b"\r") { 1 } else { 2 };
@@ -25,7 +25,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
             "version 1: the line does not end with CRLF within 107 bytes",
         ));
     }
-    Ok(Progress::Needs(needs))
+    Ok(HeaderProgress::Needs(needs))
 }
 
 fn parse(line: &[u8]) -> Result<Option<SocketAddr>, HeaderFault> {

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::progress::{HeaderFault, Progress};
+use super::progress::{HeaderFault, HeaderProgress};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// The signature, version and command, family and protocol, and the length of the rest.
@@ -18,9 +18,9 @@ const TCP_OVER_IPV4: u8 = 0x11;
 const TCP_OVER_IPV6: u8 = 0x21;
 
 /// Of bytes that begin with the signature, or a part of it.
-pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
+pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
     let Some((fixed, rest)) = bytes.split_first_chunk::<FIXED>() else {
-        return Ok(Progress::Needs(FIXED - bytes.len()));
+        return Ok(HeaderProgress::Needs(FIXED - bytes.len()));
     };
     let [.., command, family, high, low] = *fixed;
     if command != LOCAL && command != PROXY {
@@ -33,15 +33,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Progress, HeaderFault> {
         return Err(HeaderFault::Malformed("version 2: longer than 4 KiB"));
     }
     if rest.len() < length {
-        return Ok(Progress::Needs(length - rest.len()));
+        return Ok(HeaderProgress::Needs(length - rest.len()));
     }
     let source = match (command, family) {
         (PROXY, TCP_OVER_IPV4) => address::<4>(&rest[..length])?,
         (PROXY, TCP_OVER_IPV6) => address::<16>(&rest[..length])?,
         // Neither UDP nor the path of a Unix socket is where a TCP connection comes from.
-        _ => return Ok(Progress::Names(None)),
+        _ => return Ok(HeaderProgress::Names(None)),
     };
-    Ok(Progress::Names(Some(source)))
+    Ok(HeaderProgress::Names(Some(source)))
 }
 
 /// Source, destination, and the port of each.

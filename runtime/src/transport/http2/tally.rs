@@ -16,7 +16,7 @@ const RECEIVED: u8 = 4;
 /// The numbers, as of when the connection last had nothing to do. Its task alone writes
 /// them, those of calls in one go, so that a reader finds none that has begun and is nowhere.
 #[derive(Debug)]
-pub(crate) struct Counts {
+pub(crate) struct ConnectionCounts {
     epoch: Instant,
     /// Odd while those of calls are written.
     version: AtomicU32,
@@ -40,7 +40,7 @@ pub(crate) struct Counts {
 #[derive(Debug, Default)]
 struct Moment(AtomicU64);
 
-/// What is read of [`Counts`].
+/// What is read of [`ConnectionCounts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) calls: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Counted {
     pub(crate) go_away: Option<u32>,
 }
 
-impl Counts {
+impl ConnectionCounts {
     fn new(epoch: Instant) -> Self {
         Self {
             epoch,
@@ -132,7 +132,7 @@ impl Moment {
 /// The owner's side.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
     calls: u64,
     succeeded: u64,
     sent: u64,
@@ -148,7 +148,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            counts: Arc::new(Counts::new(now)),
+            counts: Arc::new(ConnectionCounts::new(now)),
             calls: 0,
             succeeded: 0,
             sent: 0,
@@ -161,7 +161,7 @@ impl Tally {
     }
 
     /// For those who look at the connection from outside.
-    pub(crate) fn counts(&self) -> &Arc<Counts> {
+    pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         &self.counts
     }
 

@@ -49,7 +49,7 @@ use super::memory::Account;
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
-use super::tally::{Counts, Tally};
+use super::tally::{ConnectionCounts, Tally};
 use upkeep::Upkeep;
 
 /// RFC 9113 section 3.4.
@@ -259,7 +259,7 @@ impl Connection {
     }
 
     /// What it has done, for those who look at it from outside.
-    pub(crate) fn counts(&self) -> &Arc<Counts> {
+    pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         self.tally.counts()
     }
 
