@@ -42,7 +42,7 @@ pub(crate) struct SubchannelRecord {
     id: u64,
     channel: Arc<ChannelRecord>,
     destinations: Arc<Mutex<Arc<[Destination]>>>,
-    course: Mutex<States>,
+    course: Mutex<StateHistory>,
     sockets: Arc<Sockets>,
 }
 
@@ -51,7 +51,7 @@ const REMEMBERED: usize = 10;
 
 /// What its connection is doing, and did before.
 #[derive(Debug)]
-struct States {
+struct StateHistory {
     created: SystemTime,
     /// All states that it had, its first among them.
     states: u64,
@@ -84,7 +84,7 @@ impl ChannelRecord {
             id: entity::next_id(),
             channel: Arc::clone(self),
             destinations,
-            course: Mutex::new(States::new(clock::wall())),
+            course: Mutex::new(StateHistory::new(clock::wall())),
             sockets: Arc::default(),
         });
         let live = Live {
@@ -118,7 +118,7 @@ impl ChannelRecord {
 }
 
 impl SubchannelRecord {
-    fn course(&self) -> MutexGuard<'_, States> {
+    fn course(&self) -> MutexGuard<'_, StateHistory> {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,7 +151,7 @@ impl SubchannelRecord {
     }
 }
 
-impl States {
+impl StateHistory {
     fn new(now: SystemTime) -> Self {
         let mut course = Self {
             created: now,
