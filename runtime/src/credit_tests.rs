@@ -184,7 +184,7 @@ impl World {
             stream: id,
         };
         let reports = self.reads.connection.reports();
-        state.attach_handler(link, reports, EarlyHead::default());
+        state.attach_handler(link, reports, EarlyHead::default(), None);
         let receiver = Receiver::new(Arc::clone(&state), LARGEST, self.side);
         self.states.insert(id, state);
         let reader = Reader {

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Begun(StreamId),
     /// A handler that left the connection's task has finished.
     Finish(StreamId, Finished),
+    /// A sender waits for memory that the server's connections share.
+    Starve,
     /// Leave in order, or at once.
     Drain,
     Close,

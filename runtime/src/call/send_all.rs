@@ -112,7 +112,8 @@ impl<M: Message> Sink<M> for Sender<M> {
     type Error = Status;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        self.state().poll_room(cx).map_ok(|_| ())
+        // How large the message is that comes is not known.
+        self.state().poll_room(1, cx).map_ok(|_| ())
     }
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Status> {

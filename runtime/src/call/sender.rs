@@ -74,7 +74,7 @@ impl<M: Message> Sender<M> {
     /// As [`send`](Self::send).
     pub async fn send_uncompressed(&mut self, message: M) -> Result<(), Status> {
         let length = self.framed_len(&message)?;
-        poll_fn(|cx| self.state.poll_room(cx)).await?;
+        poll_fn(|cx| self.state.poll_room(length, cx)).await?;
         self.state.push(length, |buffer| {
             framing::put_message(&message, length, buffer);
         });

@@ -39,6 +39,7 @@ use crate::limits::CallLimits;
 use crate::locks::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::metadata::Metadata;
 use crate::status::Status;
+use crate::transport::http2::call_memory::{CallMemory, Reserve};
 use crate::transport::http2::credit::Reports;
 
 use before::Before;
@@ -77,6 +78,8 @@ struct State {
     /// response's head says of it.
     coding: Coding,
     early: EarlyHead,
+    /// What the handler sends counts here.
+    memory: Option<Arc<CallMemory>>,
     inbound: Inbound,
     /// Made when the application first sends something by itself: the one
     /// message of a unary request never passes through here.
@@ -159,9 +162,17 @@ impl CallState {
         !over
     }
 
-    /// The same for a handler's side, whose head goes as `early` says.
-    pub(crate) fn attach_handler(&self, link: Link, reports: Reports, early: EarlyHead) {
+    /// The same for a handler's side, whose head goes as `early` says. What it sends
+    /// counts with the server's `memory`.
+    pub(crate) fn attach_handler(
+        &self,
+        link: Link,
+        reports: Reports,
+        early: EarlyHead,
+        memory: Option<&Arc<CallMemory>>,
+    ) {
         let mut state = self.lock();
+        state.memory = memory.cloned();
         state.inbound.credit.set_reports(reports);
         state.link = Some(link);
         state.early = early;
@@ -284,7 +295,13 @@ impl CallState {
     /// The end of the call. What was pushed and not taken is dropped: nobody
     /// will read it.
     pub(crate) fn deliver_end(&self, ended: Ended) {
-        self.end(self.lock(), ended);
+        drop(self.end(self.lock(), ended));
+    }
+
+    /// The same where the handler has ended; what the call has of the server's memory is
+    /// the connection's, which has the rest of the response.
+    pub(crate) fn deliver_handlers_end(&self, ended: Ended) -> Option<Reserve> {
+        self.end(self.lock(), ended)
     }
 
     /// A whole unary response in one step, with one wake-up.
@@ -293,20 +310,20 @@ impl CallState {
         if !self.is_over() {
             state.inbound.deliver_whole(head, message);
         }
-        self.end(state, ended);
+        drop(self.end(state, ended));
     }
 
-    fn end(&self, mut state: MutexGuard<'_, State>, ended: Ended) {
+    fn end(&self, mut state: MutexGuard<'_, State>, ended: Ended) -> Option<Reserve> {
         if self.is_over() {
-            return;
+            return None;
         }
         self.over.store(true, Ordering::Release);
         let before = state.before.take();
         state.inbound.end(ended);
         let receiver = state.inbound.reader.take();
-        let sender = state.outbound.as_mut().and_then(|outbound| {
-            outbound.clear();
-            outbound.sender.take()
+        let outbound = state.outbound.as_mut();
+        let (reserve, sender) = outbound.map_or((None, None), |outbound| {
+            (outbound.clear(), outbound.sender.take())
         });
         // Outside the lock, so that the woken task does not run into it.
         drop(state);
@@ -316,6 +333,7 @@ impl CallState {
         for waker in [receiver, sender].into_iter().flatten() {
             waker.wake();
         }
+        reserve
     }
 
     /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
@@ -352,16 +370,43 @@ impl CallState {
         let Some(outbound) = &mut state.outbound else {
             return;
         };
-        outbound.framed(bytes);
+        let free = outbound.framed(bytes);
         if outbound.has_room(self.send_limit) || outbound.is_empty() {
             wake(state, |state| &mut state.outbound().sender);
+        } else {
+            drop(state);
         }
+        // Others may wait for it, and are told.
+        drop(free);
+    }
+
+    /// There may be memory for a sender that waits for some.
+    pub(crate) fn offer_room(&self) {
+        let mut state = self.lock();
+        if let Some(outbound) = &mut state.outbound
+            && outbound.stop_starving()
+        {
+            wake(state, |state| &mut state.outbound().sender);
+        }
+    }
+
+    /// Whether it has any of the server's memory.
+    pub(crate) fn has_memory(&self) -> bool {
+        let state = self.lock();
+        let outbound = state.outbound.as_ref();
+        outbound.is_some_and(|outbound| outbound.has_memory())
+    }
+
+    /// What it has of the server's memory is another's from now on.
+    pub(crate) fn surrender(&self) -> Option<Reserve> {
+        self.lock().outbound.as_mut()?.surrender()
     }
 }
 
 impl State {
     fn outbound(&mut self) -> &mut Outbound {
-        self.outbound.get_or_insert_default()
+        self.outbound
+            .get_or_insert_with(|| make_outbound(self.memory.as_ref()))
     }
 
     fn before(&mut self) -> &mut Before {
@@ -372,6 +417,15 @@ impl State {
         let outbound = self.outbound.as_ref();
         outbound.is_some_and(|outbound| outbound.has_begun())
     }
+}
+
+#[cold]
+fn make_outbound(memory: Option<&Arc<CallMemory>>) -> Box<Outbound> {
+    let mut outbound = Box::<Outbound>::default();
+    if let Some(memory) = memory {
+        outbound.count_with(memory);
+    }
+    outbound
 }
 
 /// Wakes outside the lock, so that the woken task does not run into it.

@@ -50,7 +50,10 @@ pub(super) fn end(
     finished: &mut Finished,
 ) {
     if let Some(message) = finished.message.take() {
-        if head_sent || send_head(connection, stream, coding(finished), metadata(finished).0) {
+        if !connection.has_memory_for(stream, message.len()) {
+            *finished = Finished::failed(no_memory());
+        } else if head_sent || send_head(connection, stream, coding(finished), metadata(finished).0)
+        {
             head_sent = true;
             connection.send_whole(stream, &message, false);
             connection.tally().sent(1);
@@ -169,6 +172,13 @@ pub(super) fn send_head(
 
 fn trailers_too_large() -> Status {
     let text = "the trailing metadata is above the caller's limit";
+    Status::new(Code::ResourceExhausted, text)
+}
+
+/// The response's message is more than what the client takes at once, and the server has
+/// no memory to keep it.
+fn no_memory() -> Status {
+    let text = "the server has no memory for more responses (ServerBuilder::memory_limit)";
     Status::new(Code::ResourceExhausted, text)
 }
 

@@ -139,6 +139,24 @@ impl Calls {
         }
     }
 
+    /// There may be memory for responses that wait for it.
+    pub(super) fn offer_room(&self) {
+        for call in self.calls.values() {
+            if let Stage::Running(Running {
+                state: Some(state), ..
+            }) = &call.stage
+            {
+                state.offer_room();
+            }
+        }
+    }
+
+    /// Whether the stream's response has any of the server's memory.
+    pub(super) fn has_memory(&self, stream: StreamId) -> bool {
+        let state = self.streaming(stream);
+        state.is_some_and(|state| state.has_memory())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.calls.len()
     }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Room};
 use super::{CallState, ENCODE_UNDER_LOCK, Ended, MutexGuard, State};
 use crate::call::command::{Command, Progress};
 use crate::call::queue::WakeUp;
@@ -91,17 +91,24 @@ impl CallState {
         }
     }
 
-    /// Waits for room, and says what the next message is compressed with. An error
-    /// is the call's own end.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Compression, Status>> {
-        self.poll_room_of(&mut self.lock(), cx)
-    }
-
-    fn poll_room_of(
+    /// Waits for room for a message of `length` bytes, and says what it is compressed
+    /// with. An error is the call's own end.
+    pub(crate) fn poll_room(
         &self,
-        state: &mut State,
+        length: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Compression, Status>> {
+        let polled = self.poll_room_of(self.lock(), length, cx);
+        polled.map_ok(|(_, encoding)| encoding)
+    }
+
+    #[inline]
+    fn poll_room_of<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(MutexGuard<'a, State>, Compression), Status>> {
         if self.is_over() {
             return Poll::Ready(Err(match state.inbound.failure() {
                 Some(status) => status.clone(),
@@ -109,13 +116,35 @@ impl CallState {
             }));
         }
         let encoding = state.coding.encoding;
-        let Some(outbound) = &mut state.outbound else {
-            return Poll::Ready(Ok(encoding));
-        };
-        if outbound.has_room(self.send_limit) {
-            return Poll::Ready(Ok(encoding));
+        let outbound = state.outbound.as_ref();
+        if outbound.is_some_and(|outbound| outbound.fits(length)) {
+            return Poll::Ready(Ok((state, encoding)));
+        }
+        self.make_room(state, length, cx)
+            .map(|state| Ok((state, encoding)))
+    }
+
+    /// Makes room for a message of `length` bytes, or waits for it.
+    #[cold]
+    fn make_room<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<MutexGuard<'a, State>> {
+        let outbound = state.outbound();
+        let room = outbound.make_room(length, self.send_limit);
+        if room == Room::Now {
+            return Poll::Ready(state);
         }
         outbound.sender.register(cx);
+        if room == Room::LaterOfServer
+            && let Some(link) = &state.link
+        {
+            let wake_up = link.push(Command::Starve);
+            drop(state);
+            wake_up.now();
+        }
         Poll::Pending
     }
 
@@ -160,8 +189,7 @@ impl CallState {
         encode: impl FnOnce(&mut BytesMut),
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Compression>, Status>> {
-        let mut state = self.lock();
-        let encoding = ready!(self.poll_room_of(&mut state, cx))?;
+        let (mut state, encoding) = ready!(self.poll_room_of(self.lock(), length, cx))?;
         if length > ENCODE_UNDER_LOCK || !encoding.is_identity() {
             return Poll::Ready(Ok(Some(encoding)));
         }
@@ -202,7 +230,11 @@ impl CallState {
         if self.is_over() {
             return;
         }
-        put(state.outbound());
+        let outbound = state.outbound();
+        put(outbound);
+        if outbound.is_over() {
+            outbound.count();
+        }
         announce(state);
         self.count_sent(plain, length);
     }

@@ -3,6 +3,7 @@
 //! all that it will find (`announced`).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +13,7 @@ use crate::call::response_head::Coding;
 use crate::call::sends::HOLD;
 use crate::metadata::Metadata;
 use crate::transport::http2::budget::Budget;
+use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
 
 /// A take below this is small: HTTP/2 implementations count such frames and close
 /// the connection of a peer that sends many faster than they are read.
@@ -20,6 +22,19 @@ const SMALL_TAKE: usize = 256;
 /// Small takes that a call may have in a burst; each piece of data received earns
 /// one back, and so does every [`HOLD`].
 const SMALL_BURST: u32 = 32;
+
+/// What a call takes of its server's memory at once, if that is to be had.
+const AT_ONCE: usize = 64 << 10;
+
+/// Whether a message may be put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    Now,
+    /// Once more is framed.
+    LaterHere,
+    /// Once there is memory.
+    LaterOfServer,
+}
 
 /// What the connection takes from the sending side in one go.
 #[derive(Debug, Default)]
@@ -42,6 +57,12 @@ pub(super) struct Outbound {
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
     held: usize,
+    /// Up to so many bytes are held without a question: at most the limit.
+    room: usize,
+    /// What it has of its server's memory; on a server alone.
+    reserve: Option<Reserve>,
+    /// The sender waits for some.
+    starves: bool,
     /// Those that were put in since the connection took any.
     messages: u32,
     finished: bool,
@@ -54,9 +75,86 @@ pub(super) struct Outbound {
 impl Outbound {
     // --- the application's side --------------------------------------------------
 
+    /// From now on what it holds counts with its server's memory.
+    pub(super) fn count_with(&mut self, calls: &Arc<CallMemory>) {
+        self.reserve = Some(Reserve::new(calls));
+        self.room = 0;
+    }
+
     /// Whether less than `limit` bytes wait to be framed.
     pub(super) fn has_room(&self, limit: usize) -> bool {
         self.held < limit
+    }
+
+    /// Whether so many bytes may be put in without asking further.
+    #[inline]
+    pub(super) fn fits(&self, length: usize) -> bool {
+        self.held + length <= self.room
+    }
+
+    /// Makes room for so many bytes, where less than `limit` are held.
+    pub(super) fn make_room(&mut self, length: usize, limit: usize) -> Room {
+        if !self.has_room(limit) {
+            return Room::LaterHere;
+        }
+        let lacks = (self.held + length).saturating_sub(self.reserved());
+        if let Some(reserve) = &mut self.reserve
+            && lacks > 0
+        {
+            // At once for those that follow, if that is to be had.
+            let ample = limit
+                .min(AT_ONCE)
+                .saturating_sub(UNCOUNTED + reserve.bytes());
+            let found = ample > lacks && reserve.try_take(ample) || reserve.try_take(lacks);
+            if !found {
+                reserve.refuse();
+                self.starves = true;
+                return Room::LaterOfServer;
+            }
+        }
+        self.room = limit.min(self.reserved());
+        Room::Now
+    }
+
+    /// What may be held by what it has of memory.
+    fn reserved(&self) -> usize {
+        let reserve = self.reserve.as_ref();
+        reserve.map_or(usize::MAX, |reserve| UNCOUNTED + reserve.bytes())
+    }
+
+    /// What was put in without asking counts too.
+    #[cold]
+    pub(super) fn count(&mut self) {
+        let lacks = self.held.saturating_sub(self.reserved());
+        if let Some(reserve) = &mut self.reserve
+            && lacks > 0
+        {
+            reserve.take(lacks);
+        }
+    }
+
+    /// Whether more is held than there was room for.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.held > self.room
+    }
+
+    /// Whether the sender waited for memory, which it does no more.
+    pub(super) fn stop_starving(&mut self) -> bool {
+        std::mem::take(&mut self.starves)
+    }
+
+    /// Whether it has any memory of its server.
+    pub(super) fn has_memory(&self) -> bool {
+        let reserve = self.reserve.as_ref();
+        reserve.is_some_and(|reserve| reserve.bytes() > 0)
+    }
+
+    /// All that it has of it, which is another's from now on.
+    pub(super) fn surrender(&mut self) -> Option<Reserve> {
+        self.room = 0;
+        let reserve = self.reserve.as_mut()?;
+        (reserve.bytes() > 0).then(|| reserve.split(usize::MAX))
     }
 
     /// Whether nothing waits to be framed.
@@ -143,15 +241,35 @@ impl Outbound {
         }
     }
 
-    /// `bytes` of what was taken are framed.
-    pub(super) fn framed(&mut self, bytes: usize) {
+    /// `bytes` of what was taken are framed. Gives what is free with that of its server's
+    /// memory, for the caller to drop where nothing is locked.
+    #[must_use]
+    pub(super) fn framed(&mut self, bytes: usize) -> Option<Reserve> {
         self.held = self.held.saturating_sub(bytes);
+        if self.has_memory() {
+            return self.free();
+        }
+        None
     }
 
-    /// Drops what was not taken: nobody will read it.
-    pub(super) fn clear(&mut self) {
+    #[cold]
+    fn free(&mut self) -> Option<Reserve> {
+        let reserve = self.reserve.as_mut()?;
+        let excess = reserve.bytes().saturating_sub(self.held);
+        if self.held > 0 && excess < AT_ONCE {
+            return None;
+        }
+        let free = reserve.split(excess);
+        self.room = self.room.min(self.reserved());
+        Some(free)
+    }
+
+    /// Drops what was not taken: nobody will read it. Gives what it had of its server's
+    /// memory.
+    pub(super) fn clear(&mut self) -> Option<Reserve> {
         self.chunks.clear();
         self.buffer = BytesMut::new();
+        self.surrender()
     }
 
     /// Bytes encoded in place become a chunk of the queue.

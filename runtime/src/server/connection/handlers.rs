@@ -120,7 +120,8 @@ impl ServerConnection {
             } else {
                 EarlyHead::default()
             };
-            state.attach_handler(self.link(stream), connection.reports(), early);
+            let memory = connection.call_memory();
+            state.attach_handler(self.link(stream), connection.reports(), early, memory);
             state
         });
         let replies = state.clone().filter(|_| shape.server_streams);

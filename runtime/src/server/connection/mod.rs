@@ -190,7 +190,7 @@ impl ServerConnection {
                 ledger.follow(|it| it.head_sent(&head));
             }
             if !running.head_sent {
-                self.stop(stream, answer::head_too_large);
+                self.stop(connection, stream, answer::head_too_large);
                 let failed = Finished::failed(answer::head_too_large());
                 return self.finish(connection, stream, failed);
             }
@@ -219,7 +219,10 @@ impl ServerConnection {
             }
             Stage::Running(running) => {
                 if let Some(state) = &running.state {
-                    state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
+                    let ended = Status::new(Code::Cancelled, "the handler has ended");
+                    if let Some(reserve) = state.deliver_handlers_end(Err(ended)) {
+                        connection.adopt(stream, reserve);
+                    }
                 }
                 self.end_turn(running.turn);
                 (running.head_sent, running.ledger)
@@ -267,8 +270,17 @@ impl ServerConnection {
     }
 
     /// Ends a call's handler and leaves the call its place.
-    fn stop(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
+    fn stop(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        why: impl FnOnce() -> Status,
+    ) {
         if let Some(running) = self.calls.take_running(stream) {
+            let state = running.state.as_ref();
+            if let Some(reserve) = state.and_then(|state| state.surrender()) {
+                connection.adopt(stream, reserve);
+            }
             self.halt(running, why);
         }
     }
@@ -322,6 +334,7 @@ impl ServerConnection {
                 }
             }
             Command::Finish(stream, finished) => self.finish(connection, stream, finished),
+            Command::Starve => connection.starve(),
             Command::Drain => {
                 let signal = self.shared.shutdown.signal();
                 self.is_draining = signal.has_reached(ShutdownStage::Draining);
@@ -342,7 +355,7 @@ impl ServerConnection {
                 let method = self.shared.router.entry(call.route).route.method;
                 self.shared.farewell.cut(method);
             }
-            self.stop(stream, status);
+            self.stop(connection, stream, status);
             self.finish(connection, stream, Finished::failed(status()));
         }
         connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, why));
@@ -405,8 +418,15 @@ impl Application for ServerConnection {
             }
             Event::Stalled { stream } => {
                 let status = || stalled(Side::Server);
-                self.stop(stream, status);
+                self.stop(connection, stream, status);
                 self.finish(connection, stream, Finished::failed(status()));
+            }
+            Event::Room => self.calls.offer_room(),
+            Event::Unread { stream } => {
+                if connection.keeps_response(stream) || self.calls.has_memory(stream) {
+                    self.remove(stream, refused::unread);
+                    connection.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
+                }
             }
             Event::Overstayed => {
                 self.settle();
@@ -466,7 +486,7 @@ impl Application for ServerConnection {
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.sends.on_timeout(now);
         while let Some(stream) = self.calls.expired(now) {
-            self.stop(stream, expired);
+            self.stop(connection, stream, expired);
             if connection.has_queued(stream) {
                 // The peer does not read: trailers would wait behind its window.
                 self.remove(stream, expired);

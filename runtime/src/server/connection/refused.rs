@@ -84,6 +84,20 @@ impl ServerConnection {
     }
 }
 
+/// The server's memory for calls is used up.
+#[cold]
+pub(super) fn no_memory() -> Status {
+    let text = "the server has no memory for more calls (ServerBuilder::memory_limit)";
+    Status::new(Code::ResourceExhausted, text)
+}
+
+/// A client did not read a response while others waited for the memory that it holds.
+pub(super) fn unread() -> Status {
+    let text = "the response was read too slowly while others waited for the memory that it \
+                holds (ServerBuilder::memory_limit)";
+    Status::new(Code::ResourceExhausted, text)
+}
+
 /// What a client makes of an HTTP status without one of gRPC's.
 pub(super) fn status_of_http(http: u16, text: &'static str) -> Status {
     Status::new(Code::from_http_status(http), text)

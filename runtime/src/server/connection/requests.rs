@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::refused::status_of_http;
+use super::refused::{no_memory, status_of_http};
 use super::{ServerConnection, expired};
 use crate::call::command::Finished;
 use crate::call::envelope::{CallCompression, Envelope};
@@ -37,6 +37,9 @@ impl ServerConnection {
                         (Http2Options::max_header_list_size)";
             let status = Status::new(Code::ResourceExhausted, text);
             return self.refuse_head(connection, stream, fields, status);
+        }
+        if !connection.covers_heads() {
+            return self.refuse_head(connection, stream, fields, no_memory());
         }
         let mut envelope = Envelope::take();
         envelope.belong_to(Some(self.shared.shutdown.signal()));

@@ -45,6 +45,11 @@ pub(crate) enum Event {
     /// A large message does not get on while others wait for the memory that is set
     /// aside for it: the owner ends its call.
     Stalled { stream: StreamId },
+    /// There may be memory for responses that wait for it.
+    Room,
+    /// The client did not take enough of what the stream has for it since it was last
+    /// looked at, and others want memory: the owner ends its call if it holds any.
+    Unread { stream: StreamId },
     /// The connection has reached its maximum age, and its grace is over: the
     /// owner ends what still runs.
     Overstayed,

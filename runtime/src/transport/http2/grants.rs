@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use super::event::StreamId;
 
 /// How long a message that others wait for may come slower than [`LEAST_RATE`].
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes a second.
 const LEAST_RATE: u32 = 4 << 10;
 
 /// The least that arrives of a message in the time of [`PATIENCE`].
-const LEAST_PROGRESS: u32 = LEAST_RATE * PATIENCE.as_secs() as u32;
+pub(super) const LEAST_PROGRESS: u32 = LEAST_RATE * PATIENCE.as_secs() as u32;
 
 #[derive(Debug)]
 struct Grant {

@@ -1,12 +1,13 @@
-//! What all connections of a server hold together of what they received. It must
-//! never wait, and never wake anyone while its lock is held.
+//! What all connections of a server hold together. It must never wait, and never
+//! wake anyone while its lock is held.
 //!
-//! One half of the limit is for bytes that nobody has read. It is no wall: beyond
-//! it every connection gives its streams the least share as soon as it has
-//! [`SPARED`] bytes unread. The other half is for messages that are larger than
-//! that, while they arrive. Those that find no room wait for it.
+//! One half of the limit is for large request messages while they arrive. Those that
+//! find no room wait for it. A quarter is for bytes that nobody has read. It is no
+//! wall: beyond it every connection gives its streams the least share as soon as it
+//! has [`SPARED`] bytes unread. The last quarter is for what calls hold, which
+//! `call_memory` counts for each connection; `account` is one connection's part of all.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -17,37 +18,66 @@ pub(crate) const SPARED: i64 = 64 << 10;
 /// Connections tell of their unread bytes in steps of this size.
 pub(crate) const TOLD: i64 = 256 << 10;
 
-/// The memory of a server's connections.
+/// The memory of a server's connections. Its numbers are changed by `account` and
+/// `call_memory` alone.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Half of the limit.
-    half: u64,
-    unread: AtomicU64,
-    granted: AtomicU64,
-    wanted: AtomicBool,
-    waiting: Mutex<Waiting>,
+    /// Half of the limit, for messages that arrive.
+    pub(super) half: u64,
+    /// A quarter of it, once for what is unread and once for what calls hold.
+    pub(super) quarter: u64,
+    pub(super) unread: AtomicU64,
+    pub(super) granted: AtomicU64,
+    /// Below zero for a moment, where what is given back is counted before it is taken.
+    pub(super) calls: AtomicI64,
+    /// How often calls found no memory.
+    pub(super) refusals: AtomicU64,
+    pub(super) wanted: AtomicBool,
+    pub(super) waiting: Mutex<Waiting>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    wakers: Vec<Waker>,
+pub(super) struct Waiting {
+    pub(super) wakers: Vec<Waker>,
     /// How often they were woken.
-    turn: u64,
+    pub(super) turn: u64,
 }
 
 impl Memory {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self {
             half: limit as u64 / 2,
+            quarter: limit as u64 / 4,
             unread: AtomicU64::new(0),
             granted: AtomicU64::new(0),
+            calls: AtomicI64::new(0),
+            refusals: AtomicU64::new(0),
             wanted: AtomicBool::new(false),
             waiting: Mutex::default(),
         })
     }
 
+    /// Calls hold so much more. Whether that fits: one that holds more than the whole
+    /// quarter fits where no other call holds anything.
+    pub(super) fn take_for_calls(&self, bytes: u64) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let others = self.calls.fetch_add(bytes, Ordering::SeqCst);
+        others <= 0 || others.saturating_add(bytes).cast_unsigned() <= self.quarter
+    }
+
+    /// Calls hold so much less. Whoever waits is not told.
+    pub(super) fn give_back_of_calls(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.calls.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    /// A call found no memory.
+    pub(super) fn refuse(&self) {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whoever waits for memory looks again.
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if !self.wanted.load(Ordering::SeqCst) {
             return;
         }
@@ -61,124 +91,3 @@ impl Memory {
         }
     }
 }
-
-/// What one connection has of it; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Account {
-    memory: Arc<Memory>,
-    unread: i64,
-    granted: u64,
-    /// A message waits for memory.
-    wants: bool,
-    /// The turn in which this connection is to be woken.
-    waits: Option<u64>,
-}
-
-impl Account {
-    pub(crate) fn new(memory: Arc<Memory>) -> Self {
-        Self {
-            memory,
-            unread: 0,
-            granted: 0,
-            wants: false,
-            waits: None,
-        }
-    }
-
-    /// Whether others have been told of unread bytes here.
-    pub(crate) fn has_told(&self) -> bool {
-        self.unread > 0
-    }
-
-    /// So many bytes are unread on this connection.
-    pub(crate) fn tell(&mut self, unread: i64) {
-        // A wrapping sum of differences is right whatever their signs.
-        let change = (unread - self.unread).cast_unsigned();
-        self.memory.unread.fetch_add(change, Ordering::Relaxed);
-        self.unread = unread;
-    }
-
-    /// As [`tell`](Self::tell), where that is worth it.
-    pub(crate) fn tell_roughly(&mut self, unread: i64) {
-        if (unread - self.unread).abs() >= TOLD {
-            self.tell(unread);
-        }
-    }
-
-    /// Whether connections have to save.
-    pub(crate) fn is_tight(&self) -> bool {
-        self.memory.unread.load(Ordering::Relaxed) > self.memory.half
-    }
-
-    /// Sets memory aside for a message, if there is some. The largest of all gets it
-    /// where there is no other.
-    pub(crate) fn hold(&mut self, size: u32) -> bool {
-        let size = u64::from(size);
-        let half = self.memory.half;
-        let held = self
-            .memory
-            .granted
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |granted| {
-                (granted == 0 || granted + size <= half).then_some(granted + size)
-            })
-            .is_ok();
-        if held {
-            self.granted += size;
-        }
-        self.wants = !held;
-        held
-    }
-
-    /// Whether a message found none.
-    pub(crate) fn wants_memory(&self) -> bool {
-        self.wants
-    }
-
-    pub(crate) fn free(&mut self, size: u32) {
-        let size = u64::from(size).min(self.granted);
-        self.granted -= size;
-        self.memory.granted.fetch_sub(size, Ordering::SeqCst);
-        self.memory.wake();
-    }
-
-    /// Whether messages that do not get on are worth looking at.
-    pub(crate) fn is_scarce(&self) -> bool {
-        self.memory.granted.load(Ordering::Relaxed) > self.memory.half / 2
-    }
-
-    /// Whether any connection waits for memory.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.memory.wanted.load(Ordering::Relaxed)
-    }
-
-    /// Has `waker` woken once memory is free. Whoever asks has to try once more
-    /// after this.
-    pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.wants = false;
-        let memory = &self.memory;
-        let mut waiting = memory
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if self.waits != Some(waiting.turn) {
-            self.waits = Some(waiting.turn);
-            waiting.wakers.push(waker.clone());
-        }
-        memory.wanted.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        self.tell(0);
-        if self.granted > 0 {
-            self.memory
-                .granted
-                .fetch_sub(self.granted, Ordering::SeqCst);
-            self.memory.wake();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

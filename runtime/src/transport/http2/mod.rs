@@ -3,8 +3,10 @@
 //!
 //! [`Connection`]: connection::Connection
 
+mod account;
 pub(crate) mod budget;
 mod budgets;
+pub(crate) mod call_memory;
 pub(crate) mod connection;
 pub(crate) mod credit;
 mod departed;
@@ -16,6 +18,7 @@ pub(crate) mod fields;
 mod flow;
 mod frame;
 mod grants;
+mod heads;
 mod hpack;
 #[cfg(test)]
 pub(crate) mod instructions_tests;

@@ -316,7 +316,11 @@ impl ClientConnection {
                 connection.forget(stream);
             }
             // A server's: nothing sends these here.
-            Command::Begun(_) | Command::Finish(..) | Command::Drain | Command::Close => {}
+            Command::Begun(_)
+            | Command::Finish(..)
+            | Command::Starve
+            | Command::Drain
+            | Command::Close => {}
         }
     }
 }
@@ -402,8 +406,8 @@ impl Application for ClientConnection {
             Event::Stalled { stream } => {
                 self.fail(connection, stream, stalled(Side::Client), now);
             }
-            // Only a server's connection has a maximum age.
-            Event::Overstayed => {}
+            // Only a server's connections have a maximum age, and share memory.
+            Event::Overstayed | Event::Room | Event::Unread { .. } => {}
         }
     }
 

@@ -7,11 +7,12 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::{Connection, Role};
+use crate::transport::http2::account::Account;
 use crate::transport::http2::credit::{Reports, Review};
 use crate::transport::http2::event::{Event, StreamId};
 use crate::transport::http2::flow::ReceiveWindow;
 use crate::transport::http2::frame;
-use crate::transport::http2::memory::{Account, Memory};
+use crate::transport::http2::memory::Memory;
 use crate::transport::http2::stream::Stream;
 
 impl Connection {
@@ -172,7 +173,7 @@ impl Connection {
         self.credit.share_memory();
     }
 
-    /// Whether a message waits for memory that other connections have.
+    /// Whether anything waits for memory that other connections have.
     #[inline]
     pub(crate) fn wants_memory(&self) -> bool {
         self.account.as_ref().is_some_and(|a| a.wants_memory())
@@ -180,8 +181,10 @@ impl Connection {
 
     /// Has `waker` woken once there is some, unless there is by now.
     pub(crate) fn await_memory(&mut self, waker: &Waker) {
-        if let Some(account) = &mut self.account {
-            account.wait(waker);
+        if let Some(account) = &mut self.account
+            && account.wait(waker)
+        {
+            self.events.push_back(Event::Room);
         }
         self.give_grants();
     }
@@ -198,6 +201,7 @@ impl Connection {
         if !self.grants.is_empty() && account.is_scarce() {
             self.grants.watch(now);
         }
+        self.rest_calls(now);
     }
 
     /// Takes what a stream held off the books as it leaves the table. On a client

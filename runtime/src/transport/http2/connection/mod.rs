@@ -17,6 +17,7 @@ mod credit;
 mod data;
 #[cfg(test)]
 mod hostile_tests;
+mod keeping;
 mod receive;
 mod send;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use bytes::BytesMut;
 
 pub(crate) use send::CannotOpen;
 
+use super::account::Account;
 use super::budgets::{Budgets, Spent};
 use super::credit::Credit;
 use super::departed::Departed;
@@ -43,9 +45,9 @@ use super::fields::Fields;
 use super::flow::{DEFAULT_WINDOW, SendWindow};
 use super::frame;
 use super::grants::Grants;
+use super::heads::Heads;
 use super::hpack;
 use super::keepalive::{PingLimits, PingStrikes};
-use super::memory::Account;
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
@@ -59,6 +61,9 @@ pub(crate) const OUTPUT_HIGH_WATER: usize = 256 << 10;
 /// Replies the peer made us queue (PING and SETTINGS acknowledgements, resets,
 /// window updates): above this we stop reading until some are written.
 const INDUCED_LIMIT: usize = 64 << 10;
+/// Above this a server reads no more requests: heads and trailers of responses, which
+/// no window bounds, are not taken.
+const OUTPUT_LIMIT: usize = 2 * OUTPUT_HIGH_WATER;
 /// A client's GOAWAY wait: after the PING that follows the first GOAWAY.
 const DRAIN_PING: [u8; 8] = *b"draining";
 /// If the peer does not answer that PING, draining goes on without it.
@@ -133,6 +138,9 @@ pub(crate) struct Connection {
     grants: Grants,
     /// What this connection has of a server's memory.
     account: Option<Box<Account>>,
+    heads: Heads,
+    /// What of the output the account has.
+    output_kept: usize,
     /// What streams that are gone have left for a caller to read.
     lingering: StreamMap<u32>,
     send_window: SendWindow,
@@ -192,6 +200,8 @@ impl Connection {
             ),
             grants: Grants::new(options.message_buffer),
             account: None,
+            heads: Heads::default(),
+            output_kept: 0,
             lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             ready: VecDeque::new(),
@@ -301,9 +311,11 @@ impl Connection {
     }
 
     /// Whether the owner should pass in more bytes. A peer that makes us answer
-    /// without reading the answers is not read from.
+    /// without reading the answers is not read from. A client reads in any case: its
+    /// server may wait for that.
     pub(crate) fn wants_input(&self) -> bool {
         self.induced < INDUCED_LIMIT
+            && (self.output.len() < OUTPUT_LIMIT || self.role == Role::Client)
     }
 
     /// Gives a field list back, so that the next header block needs none.
@@ -342,6 +354,7 @@ impl Connection {
         let upkeep = upkeep.and_then(|upkeep| upkeep.next_timeout(!self.streams.is_empty()));
         let own = earlier(self.handshake_deadline, self.header_deadline);
         let rare = earlier(drain, self.grants.next_timeout());
+        let rare = earlier(rare, self.next_look());
         earlier(earlier(own, rare), upkeep)
     }
 
@@ -365,6 +378,7 @@ impl Connection {
             self.drain_finally(reason);
         }
         self.report_stalled(now);
+        self.report_unread(now);
         self.handle_upkeep_timeout(now)
     }
 
@@ -446,6 +460,7 @@ impl Connection {
         let stream = self.streams.remove(&id)?;
         stream::shrink(&mut self.streams);
         self.settle(id, &stream);
+        self.let_go(&stream);
         Some(stream)
     }
 

@@ -135,6 +135,7 @@ impl Connection {
             self.end_local(id);
         } else {
             stream.end = Some(End::Trailers(Box::new(trailers.clone())));
+            self.keep_trailers(id, trailers);
         }
     }
 
@@ -200,6 +201,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        let mut keeps = false;
         let queued = stream.queued();
         if queued > 0 {
             let length = queued
@@ -218,6 +220,8 @@ impl Connection {
                 self.output.push(piece, ends_larger);
             }
             stream.send.take(length);
+            stream.sent = stream.sent.saturating_add(length as u32);
+            keeps = stream.kept > 0;
             self.send_window.take(length);
             self.budgets.sent_data(length);
             self.sent_since_ping = true;
@@ -239,6 +243,9 @@ impl Connection {
         {
             self.encode_block(id, &trailers, true);
             self.end_local(id);
+        }
+        if keeps {
+            self.let_go_of_framed(id);
         }
     }
 

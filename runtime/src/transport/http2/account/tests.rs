@@ -1,4 +1,4 @@
-//! Tests of `memory.rs`.
+//! Tests of `account.rs` and `memory.rs`.
 
 use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
@@ -31,7 +31,7 @@ fn messages_share_one_half_and_the_largest_passes_alone() {
 
 #[test]
 fn unread_bytes_make_it_tight_until_they_are_read_or_their_connection_is_gone() {
-    let memory = Memory::new(8 << 20);
+    let memory = Memory::new(16 << 20);
     let mut one = Account::new(memory.clone());
     let mut other = Account::new(memory);
     one.tell(3 << 20);
@@ -54,7 +54,7 @@ fn who_waits_is_woken_once_for_each_time_that_memory_is_free() {
     let waker = Waker::from(Arc::clone(&woken));
     assert!(one.hold(4 * MIB) && !other.hold(MIB));
     for _ in 0..10 {
-        other.wait(&waker);
+        assert!(!other.wait(&waker));
     }
     assert!(one.is_wanted());
     one.free(MIB);
@@ -62,7 +62,43 @@ fn who_waits_is_woken_once_for_each_time_that_memory_is_free() {
     assert!(!one.is_wanted());
     one.free(MIB);
     assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nobody waits");
-    other.wait(&waker);
+    assert!(!other.wait(&waker));
     drop(one);
     assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
+    let memory = Memory::new(4 << 20);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let waker = Waker::noop();
+    assert!(one.try_keep(1 << 20) && !other.try_keep(1 << 20));
+    other.starve();
+    assert!(other.wants_memory());
+    assert!(other.wait(waker), "it may have been free meanwhile");
+    other.starve();
+    assert!(!other.wait(waker) && other.wants_memory());
+    one.let_go(1 << 19);
+    assert!(other.wait(waker));
+    assert!(!other.wants_memory());
+    drop(one);
+    assert!(other.try_keep(1 << 20));
+}
+
+#[test]
+fn responses_are_looked_at_where_memory_is_scarce_and_wanted() {
+    let memory = Memory::new(4 << 20);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let now = Instant::now();
+    one.keep(700 << 10);
+    assert!(one.is_scarce_for_calls());
+    assert!(!other.is_scarce_for_calls(), "it holds nothing");
+    one.look_at(now);
+    assert_eq!(one.look(), Some(now));
+    assert!(!one.end_look(), "nobody wants any");
+    one.look_at(now);
+    assert!(!other.try_keep(1 << 20));
+    assert!(one.end_look());
+    one.look_at(now);
+    assert!(!one.end_look(), "that was before");
 }
