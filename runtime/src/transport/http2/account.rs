@@ -90,7 +90,7 @@ impl Account {
     /// more than what is its own, and little is left for others.
     pub(crate) fn is_scarce_for_calls(&self) -> bool {
         let calls = self.memory.calls.load(Ordering::Relaxed);
-        let is_scarce = u64::try_from(calls).is_ok_and(|calls| calls > self.memory.quarter / 2);
+        let is_scarce = u64::try_from(calls).is_ok_and(|calls| calls > self.memory.for_calls / 2);
         is_scarce && self.calls.has_more_than_its_own()
     }
 

@@ -18,14 +18,20 @@ pub(crate) const SPARED: i64 = 64 << 10;
 /// Connections tell of their unread bytes in steps of this size.
 pub(crate) const TOLD: i64 = 256 << 10;
 
+/// What there is for calls at the least: a response of the size that gRPC's messages
+/// have at most, unless they are told otherwise, is not refused where it is alone.
+const LEAST_FOR_CALLS: u64 = 4 << 20;
+
 /// The memory of a server's connections. Its numbers are changed by `account` and
 /// `call_memory` alone.
 #[derive(Debug)]
 pub(crate) struct Memory {
     /// Half of the limit, for messages that arrive.
     pub(super) half: u64,
-    /// A quarter of it, once for what is unread and once for what calls hold.
+    /// A quarter of it, for what is unread.
     pub(super) quarter: u64,
+    /// A quarter of it, or [`LEAST_FOR_CALLS`], for what calls hold.
+    pub(super) for_calls: u64,
     pub(super) unread: AtomicU64,
     pub(super) granted: AtomicU64,
     /// Below zero for a moment, where what is given back is counted before it is taken.
@@ -48,6 +54,7 @@ impl Memory {
         Arc::new(Self {
             half: limit as u64 / 2,
             quarter: limit as u64 / 4,
+            for_calls: LEAST_FOR_CALLS.max(limit as u64 / 4),
             unread: AtomicU64::new(0),
             granted: AtomicU64::new(0),
             calls: AtomicI64::new(0),
@@ -57,12 +64,12 @@ impl Memory {
         })
     }
 
-    /// Calls hold so much more. Whether that fits: one that holds more than the whole
-    /// quarter fits where no other call holds anything.
+    /// Calls hold so much more. Whether that fits: one that holds more than there is for
+    /// all fits where no other holds anything.
     pub(super) fn take_for_calls(&self, bytes: u64) -> bool {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let others = self.calls.fetch_add(bytes, Ordering::SeqCst);
-        others <= 0 || others.saturating_add(bytes).cast_unsigned() <= self.quarter
+        others <= 0 || others.saturating_add(bytes).cast_unsigned() <= self.for_calls
     }
 
     /// Calls hold so much less. Whoever waits is not told.

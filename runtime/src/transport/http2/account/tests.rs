@@ -69,10 +69,10 @@ fn who_waits_is_woken_once_for_each_time_that_memory_is_free() {
 
 #[test]
 fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
-    let memory = Memory::new(4 << 20);
+    let memory = Memory::new(0);
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     let waker = Waker::noop();
-    assert!(one.try_keep(1 << 20) && !other.try_keep(1 << 20));
+    assert!(one.try_keep(4 << 20) && !other.try_keep(1 << 20));
     other.starve();
     assert!(other.wants_memory());
     assert!(other.wait(waker), "it may have been free meanwhile");
@@ -87,17 +87,17 @@ fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
 
 #[test]
 fn responses_are_looked_at_where_memory_is_scarce_and_wanted() {
-    let memory = Memory::new(4 << 20);
+    let memory = Memory::new(0);
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     let now = Instant::now();
-    one.keep(700 << 10);
+    one.keep(3 << 20);
     assert!(one.is_scarce_for_calls());
     assert!(!other.is_scarce_for_calls(), "it holds nothing");
     one.look_at(now);
     assert_eq!(one.look(), Some(now));
     assert!(!one.end_look(), "nobody wants any");
     one.look_at(now);
-    assert!(!other.try_keep(1 << 20));
+    assert!(!other.try_keep(2 << 20));
     assert!(one.end_look());
     one.look_at(now);
     assert!(!one.end_look(), "that was before");
