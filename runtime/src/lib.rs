@@ -118,6 +118,8 @@
 extern crate self as grpc_runtime;
 
 mod call;
+#[cfg(test)]
+mod call_memory_tests;
 mod chance;
 mod channel;
 mod channelz;

@@ -275,6 +275,11 @@ impl CallState {
         messages
     }
 
+    /// What there is to read keeps nothing of what it was read with.
+    pub(crate) fn unpin(&self) {
+        self.lock().inbound.unpin();
+    }
+
     /// Memory is set aside for the message that the reader waits for.
     pub(crate) fn grant_room(&self) {
         self.lock().inbound.credit.grant_room();

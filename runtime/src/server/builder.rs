@@ -278,24 +278,42 @@ impl ServerBuilder {
         self
     }
 
-    /// The bytes that all connections together may hold of what they received, 2 GiB
-    /// unless set. What one connection may hold is said by [`Http2Options`].
+    /// The bytes that all connections together may hold: of requests, of responses that
+    /// clients have not taken, and of metadata. Default 2 GiB. What one connection may
+    /// hold is said by [`Http2Options`].
     ///
-    /// One half is for messages of more than half a stream's window while they
+    /// One half is for request messages of more than half a stream's window while they
     /// arrive. One that finds no room waits by flow control until others are
-    /// complete; what holds memory that others wait for must get on by 4 KiB a
+    /// complete. What holds memory that others wait for must get on by 4 KiB a
     /// second, or its call ends with `RESOURCE_EXHAUSTED`. A message that is larger
     /// than this half passes alone.
     ///
-    /// The other half is for bytes that no handler has read. Once it is used up, a
+    /// A quarter is for bytes that no handler has read. Once it is used up, a
     /// connection with 64 KiB or more of them gives each of its streams no more than
-    /// 8 KiB. No call is refused, and streams that are read get on: with 0 as well, one
-    /// large message after the other.
+    /// 8 KiB. No call is refused for it, and streams that are read get on.
     ///
-    /// Beside it each connection has 64 KiB, 8 KiB a stream and what was on its way when
+    /// A quarter, and 4 MiB at the least, is for what calls hold: the metadata of requests
+    /// while their calls are there, and responses that their clients do not take. Each
+    /// connection has 64 KiB of it for itself, whatever others hold, and 8 KiB of each
+    /// response are not counted. When the rest is used up:
+    ///
+    /// - a new call on a connection that holds more than its 64 KiB is refused with
+    ///   `RESOURCE_EXHAUSTED`, and [observers](crate::Observer::call_refused) hear of it;
+    /// - [`Sender::send`](crate::Sender::send) waits until there is memory for its message;
+    /// - the one message of a response ends its call with `RESOURCE_EXHAUSTED` in its place,
+    ///   if more than 8 KiB of it is beyond what the client takes at once;
+    /// - a call whose client takes less than 80 KiB of a response in 20 s ends, if the
+    ///   response holds memory: its stream is reset with `ENHANCE_YOUR_CALM`, which clients
+    ///   of gRPC tell as `RESOURCE_EXHAUSTED`.
+    ///
+    /// A response that is larger than all of it passes where nothing else is held. What a
+    /// handler keeps for itself is not counted, nor are messages that it has read, nor a
+    /// message that a [`Sender`](crate::Sender) takes as a `Sink` before it knows its size.
+    ///
+    /// Beside the limit each connection has 128 KiB, 16 KiB a stream, 512 KiB that are on
+    /// their way to its socket, and what was on its way from the client when
     /// memory became tight, [`Http2Options::connection_window`] at most: a small limit for
-    /// many connections wants a small window. What is not received, but sent, is bounded as
-    /// [`ServerLimits`](crate::ServerLimits) says.
+    /// many connections wants a small window.
     ///
     /// ```
     /// use grpc_runtime::Server;

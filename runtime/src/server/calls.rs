@@ -141,14 +141,23 @@ impl Calls {
 
     /// There may be memory for responses that wait for it.
     pub(super) fn offer_room(&self) {
-        for call in self.calls.values() {
-            if let Stage::Running(Running {
-                state: Some(state), ..
-            }) = &call.stage
-            {
-                state.offer_room();
-            }
+        for state in self.all_streaming() {
+            state.offer_room();
         }
+    }
+
+    /// What there is to read keeps nothing of what it was read with.
+    pub(super) fn unpin(&self) {
+        for state in self.all_streaming() {
+            state.unpin();
+        }
+    }
+
+    fn all_streaming(&self) -> impl Iterator<Item = &Arc<CallState>> {
+        self.calls.values().filter_map(|call| match &call.stage {
+            Stage::Running(running) => running.state.as_ref(),
+            Stage::Gathering(_) | Stage::Ending => None,
+        })
     }
 
     /// Whether the stream's response has any of the server's memory.

@@ -399,6 +399,7 @@ impl<A: Application> Driver<A> {
         };
         input.extend_from_slice(&self.input);
         let used = std::mem::replace(&mut self.input, input);
+        self.connection.pinned(used.capacity().max(self.read_size));
         if self.read_size > READ_MIN && self.used.len() < USED {
             self.used.push_back(used);
         }

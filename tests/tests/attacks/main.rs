@@ -33,6 +33,7 @@ mod proto {
 const EMPTY: &str = "/grpc.testing.TestService/EmptyCall";
 const UNARY: &str = "/grpc.testing.TestService/UnaryCall";
 const OUTPUT: &str = "/grpc.testing.TestService/StreamingOutputCall";
+const INPUT: &str = "/grpc.testing.TestService/StreamingInputCall";
 const DUPLEX: &str = "/grpc.testing.TestService/FullDuplexCall";
 
 const CANCEL: [u8; 4] = [0, 0, 0, 8];

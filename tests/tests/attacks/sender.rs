@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::attacker::{DATA, END_HEADERS, GOAWAY, HEADERS, SETTINGS, WINDOW_UPDATE, block};
 
@@ -92,6 +93,28 @@ impl Sender {
             self.0.write(&data).unwrap();
         }
         length
+    }
+
+    /// Sends all of this, which its windows have room for, in frames of one byte each.
+    pub(crate) fn send_bytewise(&mut self, stream: u32, bytes: &[u8]) {
+        for some in bytes.chunks(4 << 10) {
+            let length = i64::try_from(some.len()).unwrap();
+            loop {
+                let mut windows = self.0.windows.lock().unwrap();
+                let room = windows.initial + *windows.streams.entry(stream).or_default();
+                if room.min(windows.connection) >= length {
+                    *windows.streams.entry(stream).or_default() -= length;
+                    windows.connection -= length;
+                    break;
+                }
+                drop(windows);
+                thread::sleep(Duration::from_millis(1));
+            }
+            let frames = some
+                .iter()
+                .flat_map(|byte| frame(DATA, 0, stream, &[*byte]));
+            self.0.write(&frames.collect::<Vec<u8>>()).unwrap();
+        }
     }
 
     pub(crate) fn is_told_to_leave(&self) -> bool {

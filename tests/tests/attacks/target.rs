@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use grpc_runtime::{Channel, Status};
+use grpc_runtime::{Channel, ChannelCredentials, Status};
 
 use crate::proto::{Empty, TestServiceStub};
 
@@ -34,6 +34,16 @@ impl Target {
 
     /// The same with these flags of the interop server.
     pub(crate) fn start_with(flags: &[String]) -> Self {
+        Self::start_for(flags, ChannelCredentials::insecure())
+    }
+
+    /// The same over TLS, with flags that say so; the victim trusts these roots.
+    pub(crate) fn start_over_tls(flags: &[String], roots: &[u8]) -> Self {
+        let credentials = ChannelCredentials::tls().roots(roots).build();
+        Self::start_for(flags, credentials.unwrap())
+    }
+
+    fn start_for(flags: &[String], credentials: ChannelCredentials) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_interop_server"))
             .arg("--port=0")
             .args(flags)
@@ -55,7 +65,8 @@ impl Target {
             before: 0,
             address,
         };
-        let stub = TestServiceStub::new(Channel::insecure(&target.address).unwrap());
+        let builder = Channel::builder(&target.address).unwrap();
+        let stub = TestServiceStub::new(builder.build(credentials).unwrap());
         for _ in 0..100 {
             stub.empty_call(Empty {}).timeout(BOUND).wait().unwrap();
         }
@@ -129,6 +140,7 @@ impl Target {
         let called = self.victim.take().unwrap().join().unwrap();
         assert!(called.is_ok(), "{called:?}");
         let peak = self.taken();
+        println!("{} KiB of {}", peak >> 10, memory >> 10);
         assert!(peak <= memory, "{peak} bytes more than before");
         assert!(self.child.try_wait().unwrap().is_none(), "it ended");
     }

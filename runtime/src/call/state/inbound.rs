@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::Ended;
 use super::credit::Credit;
@@ -13,12 +13,22 @@ use crate::framing::{Boundaries, Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
 use crate::status::Status;
 
+/// With so many pieces to read, further ones that are small are put together: each would
+/// take more memory than it has bytes.
+const MANY: usize = 8;
+const SMALL: usize = 1 << 10;
+
+/// What small ones are put together in.
+const TOGETHER: usize = 4 << 10;
+
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     head: Option<Metadata>,
     /// What the head says of the messages.
     encoding: Compression,
     chunks: VecDeque<Bytes>,
+    /// Small pieces that came after all chunks. Invariant: empty if these are.
+    small: BytesMut,
     /// Where what has been delivered ends.
     boundaries: Boundaries,
     /// The one message of a unary response, complete.
@@ -47,8 +57,49 @@ impl Inbound {
             return None;
         }
         let messages = self.boundaries.pass(&data);
-        self.chunks.push_back(data);
+        if self.chunks.len() < MANY {
+            self.chunks.push_back(data);
+        } else {
+            self.put_together(&data);
+        }
         Some(messages)
+    }
+
+    #[cold]
+    fn put_together(&mut self, data: &Bytes) {
+        let is_small = data.len() < SMALL;
+        if !is_small || self.small.capacity() - self.small.len() < data.len() {
+            self.end_small();
+        }
+        if !is_small {
+            self.chunks.push_back(data.clone());
+            return;
+        }
+        if self.small.capacity() == 0 {
+            self.small = BytesMut::with_capacity(TOGETHER);
+        }
+        self.small.extend_from_slice(data);
+    }
+
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            let small = std::mem::take(&mut self.small);
+            self.chunks.push_back(small.freeze());
+        }
+    }
+
+    /// Copies what is there to read, so that it keeps nothing of what it was read with.
+    pub(super) fn unpin(&mut self) {
+        let length = self.chunks.iter().map(Bytes::len).sum();
+        let mut copy = BytesMut::with_capacity(length);
+        for chunk in self.chunks.drain(..) {
+            copy.extend_from_slice(&chunk);
+        }
+        if !copy.is_empty() {
+            self.chunks.push_back(copy.freeze());
+        }
+        self.chunks.shrink_to_fit();
+        self.end_small();
     }
 
     pub(super) fn deliver_half_close(&mut self) {
@@ -93,6 +144,7 @@ impl Inbound {
         if !self.chunks.is_empty() {
             reader.set_encoding(self.encoding);
             reader.set_room(self.credit.room());
+            self.end_small();
             for chunk in self.chunks.drain(..) {
                 reader.push(chunk);
             }

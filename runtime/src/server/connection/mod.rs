@@ -421,6 +421,7 @@ impl Application for ServerConnection {
                 self.stop(connection, stream, status);
                 self.finish(connection, stream, Finished::failed(status()));
             }
+            Event::Unpin => self.calls.unpin(),
             Event::Room => self.calls.offer_room(),
             Event::Unread { stream } => {
                 if connection.keeps_response(stream) || self.calls.has_memory(stream) {

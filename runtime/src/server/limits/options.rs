@@ -27,7 +27,9 @@ use crate::status::{Code, Status};
 /// | a response | [`ServerBuilder::max_send_message_size`], [`Service::max_send_message_size`], [`MethodLimits`] | no limit: it is the program's own | `RESOURCE_EXHAUSTED` |
 /// | a call's metadata | [`Http2Options::max_header_list_size`] | 16 KiB | `RESOURCE_EXHAUSTED` |
 /// | bytes that a connection holds | [`Http2Options::connection_buffer`], [`Http2Options::message_buffer`] | 16 MiB and 64 MiB | it sends more slowly |
-/// | bytes that the server holds | [`ServerBuilder::memory_limit`] | 2 GiB | it sends more slowly |
+/// | bytes that the server holds of requests | [`ServerBuilder::memory_limit`] | half of 2 GiB while they arrive, a quarter until they are read | it sends more slowly |
+/// | bytes that the server holds of metadata and of responses | [`ServerBuilder::memory_limit`] | a quarter of 2 GiB | messages come more slowly; new calls and unary responses end with `RESOURCE_EXHAUSTED` |
+/// | the rate of a response that holds memory which others want | 80 KiB in 20 s; none while nobody wants it | always | `RESOURCE_EXHAUSTED` |
 /// | the rate of a message that holds memory which others wait for | 80 KiB in 20 s; none while nobody waits | always | `RESOURCE_EXHAUSTED` |
 /// | the time of a handshake | [`Http2Options::handshake_timeout`] | 10 s | the connection is closed |
 /// | the time of a call's head | [`Http2Options::header_timeout`] | 20 s | GOAWAY `ENHANCE_YOUR_CALM` |
@@ -36,13 +38,10 @@ use crate::status::{Code, Status};
 /// | PINGs | [`ServerBuilder::permit_keepalive_time`] | one in 5 minutes, while nothing is sent | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | age and idleness of a connection | [`ServerBuilder::max_connection_age`], [`ServerBuilder::max_connection_idle`] | no limit | GOAWAY; no call fails |
 ///
-/// What no limit of bytes covers is bounded by the number of calls, which is `connections` ×
-/// `max_concurrent_streams`: each holds its metadata, and as much of its response as its
-/// client does not read. Of a unary call that is all of it, which the handler made; of a
-/// stream it is `send_buffer` and one message, before its handler waits.
-/// [`calls`](Self::calls) does not bound that, since a call's place is free when its handler
-/// has ended. So a server whose responses are large and whose clients are strangers bounds
-/// all three, or the size of responses.
+/// [`ServerBuilder::memory_limit`] bounds what the server holds of its clients' calls,
+/// whatever they do. Beside it there is a sum for each connection and each stream, so a
+/// server whose clients are strangers limits [`connections`](Self::connections) too. What
+/// handlers hold is the program's own: [`calls`](Self::calls) bounds how many there are.
 ///
 /// [Observers](crate::Observer) hear of each connection that is refused
 /// ([`connection_failed`](crate::Observer::connection_failed)) and of each call

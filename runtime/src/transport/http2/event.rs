@@ -45,6 +45,8 @@ pub(crate) enum Event {
     /// A large message does not get on while others wait for the memory that is set
     /// aside for it: the owner ends its call.
     Stalled { stream: StreamId },
+    /// Little that nobody reads keeps much that was read with it: the owner copies it.
+    Unpin,
     /// There may be memory for responses that wait for it.
     Room,
     /// The client did not take enough of what the stream has for it since it was last

@@ -23,8 +23,9 @@
 //! - `--notice_ms=N` and `--grace_ms=N`: how long it still serves, and then how long its
 //!   calls may take to finish, once it is told to end (SIGTERM, Ctrl-C), in milliseconds; 0
 //!   unless set. It then prints how many were cut, as `cut N`.
-//! - `--memory_limit=N`: the bytes that all connections may hold of what they received;
-//!   as the runtime has it unless set. With it `--connections=N`: how many there may be.
+//! - `--memory_limit=N`: the bytes that all connections may hold; as the runtime has it unless set. With it `--connections=N`: how many there may be.
+//! - `--queued_calls=N`: one `UnaryCall` runs at a time, and so many wait.
+//! - `--proxy_protocol`: connections from this machine may begin with a PROXY header.
 //! - `--connection_window=N` and `--send_buffer=N`: bytes, as the runtime has them unless set.
 
 mod fleet;
@@ -34,7 +35,10 @@ mod service;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grpc_runtime::{Http2Options, Observer, Server, ServerLimits, shutdown_signal};
+use grpc_runtime::{
+    CallLimit, Http2Options, ListenOptions, MethodLimits, Observer, ProxyProtocol, Server,
+    ServerLimits, shutdown_signal,
+};
 use grpc_tests::flags::Flags;
 use grpc_tests::security::server_credentials;
 
@@ -65,6 +69,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     http2.send_buffer = flags.take("send_buffer", http2.send_buffer)?;
     let memory_limit = flags.take("memory_limit", 2 << 30)?;
     let connections = flags.take("connections", usize::MAX)?;
+    let mut limits = ServerLimits::new().connections(connections);
+    if let queued @ 1.. = flags.take("queued_calls", 0)? {
+        let one = MethodLimits::new().calls(CallLimit::new(1).queue(queued));
+        limits = limits.method("grpc.testing.TestService/UnaryCall", one);
+    }
+    let mut listen = ListenOptions::new().credentials(credentials);
+    if flags.take("proxy_protocol", false)? {
+        let here = ProxyProtocol::trusting(["127.0.0.1", "::1"]);
+        listen = listen.proxy_protocol(here.or_absent());
+    }
     let age = match flags.take("max_connection_age_ms", 0)? {
         0 => Duration::MAX,
         age => Duration::from_millis(age),
@@ -87,12 +101,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let server = builder
         .http2(http2)
         .memory_limit(memory_limit)
-        .limits(ServerLimits::new().connections(connections))
+        .limits(limits)
         .max_connection_age(age)
         .shutdown_notice(notice)
         .add_service(TestServiceServer::new(interop))
         .add_service(out_of_band.service())
-        .listen_with(format!("{host}:{port}"), credentials)
+        .listen_with_options(format!("{host}:{port}"), listen)
         .start()
         .await?;
     println!("listening on {}", server.addresses()[0]);

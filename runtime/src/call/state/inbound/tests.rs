@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::Inbound;
+use super::{Inbound, MANY, SMALL, TOGETHER};
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 
@@ -53,4 +53,45 @@ fn the_calls_end_goes_before_that_of_the_half() {
     inbound.end(Err(Status::new(Code::Cancelled, "given up")));
     inbound.deliver_half_close();
     assert_eq!(inbound.failure().map(Status::code), Some(Code::Cancelled));
+}
+
+/// All that is there to read.
+fn all(inbound: &Inbound) -> Vec<u8> {
+    let mut all = inbound.chunks.iter().fold(Vec::new(), |mut all, chunk| {
+        all.extend_from_slice(chunk);
+        all
+    });
+    all.extend_from_slice(&inbound.small);
+    all
+}
+
+#[test]
+fn small_pieces_that_nobody_reads_are_put_together_in_order() {
+    let mut inbound = Inbound::default();
+    let mut sent = Vec::new();
+    for number in 0..10_000_u32 {
+        // Some of them are no small ones.
+        let length = if number % 1000 == 999 { SMALL + 1 } else { 1 };
+        let piece = vec![number as u8; length];
+        sent.extend_from_slice(&piece);
+        assert!(inbound.deliver_data(Bytes::from(piece)).is_some());
+    }
+    assert!(inbound.chunks.len() <= MANY + 2 * 10 + 10_000 / TOGETHER);
+    assert_eq!(all(&inbound), sent);
+}
+
+#[test]
+fn what_is_copied_out_is_the_same() {
+    let mut inbound = Inbound::default();
+    inbound.unpin();
+    assert!(!inbound.has_chunks());
+    let buffer = Bytes::from(vec![7; 64 << 10]);
+    for number in 0..20 {
+        let piece = buffer.slice(number * 100..number * 100 + SMALL);
+        assert!(inbound.deliver_data(piece).is_some());
+    }
+    assert!(inbound.deliver_data(Bytes::from_static(b"end")).is_some());
+    inbound.unpin();
+    assert_eq!(all(&inbound), [&[7; 20 * SMALL][..], b"end"].concat());
+    assert!(buffer.is_unique(), "nothing keeps the buffer");
 }

@@ -403,6 +403,11 @@ impl Application for ClientConnection {
                     open.state.grant_room();
                 }
             }
+            Event::Unpin => {
+                for open in self.calls.values() {
+                    open.state.unpin();
+                }
+            }
             Event::Stalled { stream } => {
                 self.fail(connection, stream, stalled(Side::Client), now);
             }

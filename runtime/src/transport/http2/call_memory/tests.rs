@@ -38,7 +38,10 @@ fn what_did_not_fit_and_what_comes_back_leaves_nothing() {
     for _ in 0..3 {
         let mut reserve = Reserve::new(&one);
         assert!(reserve.try_take(60 * KIB) && reserve.try_take(5 * KIB));
-        assert!(!other.try_take(64 * KIB + MIB_4), "one holds some of the rest");
+        assert!(
+            !other.try_take(64 * KIB + MIB_4),
+            "one holds some of the rest"
+        );
         reserve.take(30 * KIB);
         drop(reserve.split(30 * KIB));
         let passed_on = reserve.pass_on();

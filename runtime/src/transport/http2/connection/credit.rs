@@ -15,6 +15,10 @@ use crate::transport::http2::frame;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::stream::Stream;
 
+/// What unread bytes may keep of the buffers that they were read into, beside four times
+/// as much as they are: what a large message is read into is mostly its own.
+const PINNED: usize = 512 << 10;
+
 impl Connection {
     /// What readers have to tell from now on.
     pub(crate) fn reports(&self) -> Reports {
@@ -225,6 +229,17 @@ impl Connection {
             self.take_grant_back(id, window.granted(), true);
         } else {
             self.give_grants();
+        }
+    }
+
+    /// A buffer of this size that was read into is let go of, while others still have
+    /// parts of it.
+    pub(crate) fn pinned(&mut self, bytes: usize) {
+        self.pinned += bytes;
+        let unread = usize::try_from(self.credit.unread()).unwrap_or(0);
+        if self.pinned > PINNED + 4 * unread {
+            self.pinned = 0;
+            self.events.push_back(Event::Unpin);
         }
     }
 

@@ -138,6 +138,8 @@ pub(crate) struct Connection {
     grants: Grants,
     /// What this connection has of a server's memory.
     account: Option<Box<Account>>,
+    /// Buffers that were let go of since unread bytes were last copied out of them.
+    pinned: usize,
     heads: Heads,
     /// What of the output the account has.
     output_kept: usize,
@@ -200,6 +202,7 @@ impl Connection {
             ),
             grants: Grants::new(options.message_buffer),
             account: None,
+            pinned: 0,
             heads: Heads::default(),
             output_kept: 0,
             lingering: StreamMap::default(),
