@@ -12,6 +12,8 @@ use grpc_runtime::{
 };
 use grpc_services::{Health, ServingStatus};
 use grpc_testing::{Reply, Script};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
 
 use crate::example::{
     HelloRequest, HelloResponse, HelloServiceServer, HelloServiceServicer, HelloServiceStub,
@@ -42,7 +44,7 @@ async fn until_ready(channel: &Channel) -> bool {
         return false; // It was closed.
     }
     let ready = states.wait_for(ConnectivityState::Ready);
-    let in_time = tokio::time::timeout(Duration::from_secs(5), ready).await;
+    let in_time = timeout(Duration::from_secs(5), ready).await;
     in_time.unwrap_or(false)
 }
 // end
@@ -62,14 +64,6 @@ fn report_load(context: &mut Context, busy: f64, calls_a_second: f64) {
     let load = context.load();
     load.set_application_utilization(busy)
         .set_qps(calls_a_second);
-}
-// end
-
-// snippet: weighted
-fn weighted(target: &str) -> Result<Channel, ChannelError> {
-    Channel::builder(target)?
-        .balance(WeightedRoundRobin::new())
-        .build(ChannelCredentials::insecure())
 }
 // end
 
@@ -146,11 +140,12 @@ fn from_text(text: &str) -> Result<ServiceConfig, ServiceConfigError> {
 }
 // end
 
-// snippet: retry-idempotent
-fn idempotent(target: &str) -> Result<Channel, ChannelError> {
-    Channel::builder(target)?
-        .retry_idempotent()
-        .build(ChannelCredentials::insecure())
+// snippet: wait-for-ready
+async fn first_call(stub: &HelloServiceStub) -> Result<HelloResponse, Status> {
+    stub.say_hello(HelloRequest::default())
+        .wait_for_ready()
+        .timeout(Duration::from_secs(30))
+        .await
 }
 // end
 
@@ -185,18 +180,23 @@ fn target(servers: &[&Server]) -> String {
 async fn greet(stub: &HelloServiceStub) -> Result<String, Status> {
     let response = stub
         .say_hello(HelloRequest::default())
-        .timeout(Duration::from_secs(30))
+        .timeout(BOUND)
         .await?;
     Ok(response.reply)
 }
 
+/// What a test waits for, at the most.
+const BOUND: Duration = Duration::from_secs(30);
+
 /// Calls until so many servers have answered.
-async fn answered(stub: &HelloServiceStub, servers: usize) -> BTreeSet<String> {
+async fn answered(stub: &HelloServiceStub, servers: usize) {
     let mut names = BTreeSet::new();
-    while names.len() < servers {
-        names.insert(greet(stub).await.unwrap());
-    }
-    names
+    let all = async {
+        while names.len() < servers {
+            names.insert(greet(stub).await.unwrap());
+        }
+    };
+    timeout(BOUND, all).await.unwrap();
 }
 
 fn configured(server: &Server, config: ServiceConfig) -> HelloServiceStub {
@@ -231,35 +231,25 @@ async fn a_channel_connects_when_it_is_asked_to() {
     assert_eq!(status.code(), Code::Cancelled);
 }
 
-/// A port of this machine where nobody listens.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_call_fails_at_once_or_waits_for_a_server() {
-    let address = nobody().await;
+    // The socket keeps the port, and listens to nobody.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
     let stub = HelloServiceStub::new(patient(&address).unwrap());
     let status = greet(&stub).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    // Which port it was is up to the system.
     #[cfg(target_os = "linux")]
     output(
         "unreachable",
         &status.to_string().replace(&address, "10.0.0.7:50051"),
     );
 
-    // snippet: wait-for-ready
-    let call = stub
-        .say_hello(HelloRequest::default())
-        .wait_for_ready()
-        .timeout(Duration::from_secs(30));
-    // end
-    let call = tokio::spawn(call.response());
-    let server = greeter("Ada").listen(&address).start().await.unwrap();
-    assert_eq!(call.await.unwrap().unwrap().message.reply, "Ada");
-    drop(server);
+    let serve = async { greeter("Ada").listen(&address).start().await.unwrap() };
+    let (answer, _server) = tokio::join!(first_call(&stub), serve);
+    assert_eq!(answer.unwrap().reply, "Ada");
 }
 
 #[tokio::test]
@@ -269,22 +259,24 @@ async fn a_server_that_is_half_as_busy_has_twice_the_calls() {
     };
     let (ada, grace) = (serve("Ada", 0.2).await, serve("Grace", 0.4).await);
     let servers = target(&[&ada, &grace]);
-    answered(&HelloServiceStub::new(weighted(&servers).unwrap()), 2).await;
     let at_once = WeightedRoundRobin::new()
         .blackout_period(Duration::ZERO)
         .weight_update_period(Duration::from_millis(100));
     let channel = Channel::builder(&servers).unwrap().balance(at_once);
     let channel = channel.build(ChannelCredentials::insecure()).unwrap();
     let stub = HelloServiceStub::new(channel);
-    loop {
-        let mut of_ada = 0;
-        for _ in 0..300 {
-            of_ada += usize::from(greet(&stub).await.unwrap() == "Ada");
+    let shares = async {
+        loop {
+            let mut of_ada = 0;
+            for _ in 0..300 {
+                of_ada += usize::from(greet(&stub).await.unwrap() == "Ada");
+            }
+            if of_ada == 200 {
+                break;
+            }
         }
-        if of_ada == 200 {
-            break;
-        }
-    }
+    };
+    timeout(BOUND, shares).await.unwrap();
 }
 
 #[tokio::test]
@@ -306,14 +298,12 @@ async fn a_server_that_does_not_serve_has_no_calls() {
 }
 
 #[tokio::test]
-async fn names_are_resolved_and_methods_that_are_idempotent_marked() {
+async fn a_name_is_resolved() {
     let server = start(greeter("Ada")).await;
     let port = server.addresses()[0].rsplit_once(':').unwrap().1.to_owned();
     let name = format!("dns:///localhost:{port}");
-    for channel in [follow(&name).unwrap(), idempotent(&name).unwrap()] {
-        let stub = HelloServiceStub::new(channel);
-        assert_eq!(greet(&stub).await.unwrap(), "Ada");
-    }
+    let stub = HelloServiceStub::new(follow(&name).unwrap());
+    assert_eq!(greet(&stub).await.unwrap(), "Ada");
 }
 
 #[tokio::test]
@@ -366,7 +356,10 @@ async fn a_server_that_hangs_holds_up_no_hedged_call() {
         .service_config(hedged().unwrap())
         .build(ChannelCredentials::insecure());
     let stub = HelloServiceStub::new(channel.unwrap());
-    while slow.calls().is_empty() {
-        assert_eq!(greet(&stub).await.unwrap(), "Ada");
-    }
+    let calls = async {
+        while slow.calls().is_empty() {
+            assert_eq!(greet(&stub).await.unwrap(), "Ada");
+        }
+    };
+    timeout(BOUND, calls).await.unwrap();
 }

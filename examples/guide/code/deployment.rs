@@ -8,6 +8,7 @@ use grpc_runtime::{
     Sender, Server, ServerBuilder, ServerError, Status,
 };
 use grpc_services::Health;
+use tokio::net::TcpSocket;
 
 use crate::example::{
     HelloRequest, HelloResponse, HelloServiceServer, HelloServiceServicer, HelloServiceStub,
@@ -54,11 +55,11 @@ fn channel(target: &str) -> Result<Channel, ChannelError> {
 // end
 
 // snippet: proxy-protocol
-fn behind_a_balancer() -> ServerBuilder {
+fn behind_a_balancer(address: &str) -> ServerBuilder {
     let options = ListenOptions::new()
         .proxy_protocol(ProxyProtocol::trusting(["10.0.0.0/8"]))
         .tcp_keepalive(Duration::from_secs(60));
-    Server::builder().listen_with_options("127.0.0.1:0", options)
+    Server::builder().listen_with_options(address, options)
 }
 // end
 
@@ -72,13 +73,17 @@ fn through_a_proxy(target: &str) -> Result<Channel, ChannelError> {
 
 // snippet: one-port-more
 /// For Kubernetes' probes, which speak no TLS: health alone, in plain text.
-async fn serve_probes(server: &Server, health: &Health) -> Result<Server, ServerError> {
+async fn serve_probes(
+    address: &str,
+    health: &Health,
+    server: &Server,
+) -> Result<Server, ServerError> {
     let probes = Server::builder()
         .add_service(health.service())
-        .listen("127.0.0.1:0")
+        .listen(address)
         .start()
         .await?;
-    // It outlives the server, and says meanwhile that this leaves.
+    // Probes hear that the server leaves; this one is shut down after it.
     tokio::spawn(health.leave_with(server.leaving()));
     Ok(probes)
 }
@@ -107,7 +112,7 @@ impl HelloServiceServicer for Greeter {
         tokio::pin!(leaving);
         loop {
             tokio::select! {
-                // Its caller calls again, which is another server by then.
+                // The caller calls again, and gets another server.
                 () = &mut leaving => return Err(Status::unavailable("the server leaves")),
                 reply = next_news() => replies.send(reply).await?,
             }
@@ -121,17 +126,16 @@ async fn next_news() -> HelloResponse {
     HelloResponse::default()
 }
 
-async fn free_address() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_server_leaves_in_order() {
     use grpc_services::ServingStatus;
     use grpc_services::proto::grpc::health::v1::{HealthCheckRequest, HealthStub};
 
-    let address = free_address().await;
+    // The socket keeps the port for the server, and listens to nobody.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
     let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let serving = {
         let address = address.clone();
@@ -173,8 +177,8 @@ async fn the_options_of_both_sides_agree() {
 }
 
 #[tokio::test]
-async fn a_header_of_a_stranger_is_not_believed() {
-    let server = behind_a_balancer().add_service(HelloServiceServer::new(Greeter));
+async fn who_is_not_trusted_is_refused() {
+    let server = behind_a_balancer("127.0.0.1:0").add_service(HelloServiceServer::new(Greeter));
     let server = server.start().await.unwrap();
     let stub = HelloServiceStub::new(Channel::insecure(&server.addresses()[0]).unwrap());
     let call = stub.say_hello(HelloRequest::default());
@@ -190,7 +194,7 @@ async fn probes_hear_that_the_other_server_leaves() {
     let health = Health::new();
     let server = Server::builder().add_service(HelloServiceServer::new(Greeter));
     let server = server.listen("127.0.0.1:0").start().await.unwrap();
-    let probes = serve_probes(&server, &health).await.unwrap();
+    let probes = serve_probes("127.0.0.1:0", &health, &server).await.unwrap();
     let stub = HealthStub::new(Channel::insecure(&probes.addresses()[0]).unwrap());
     let mut watch = stub.watch(HealthCheckRequest::default()).start();
     let mut told = async || watch.next().await.unwrap().unwrap().status();

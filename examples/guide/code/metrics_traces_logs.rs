@@ -10,6 +10,7 @@ use grpc_runtime::{
     AccessLog, BegunCall, Channel, ChannelCredentials, ChannelError, Code, Context, Server,
     ServerBuilder, Spans, Status, tracing,
 };
+use opentelemetry_sdk::metrics::data::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
@@ -136,8 +137,8 @@ async fn greet(channel: &Channel, name: &str) -> Result<String, Status> {
 
 fn names(exporter: &InMemoryMetricExporter) -> Vec<String> {
     let collected = exporter.get_finished_metrics().unwrap();
-    let scopes = collected.iter().flat_map(|it| it.scope_metrics());
-    let metrics = scopes.flat_map(|it| it.metrics());
+    let scopes = collected.iter().flat_map(ResourceMetrics::scope_metrics);
+    let metrics = scopes.flat_map(ScopeMetrics::metrics);
     metrics.map(|it| it.name().to_owned()).collect()
 }
 
@@ -194,12 +195,17 @@ async fn a_call_has_a_span_of_opentelemetry() {
     let channel = Channel::in_process(server).unwrap();
     greet(&channel, "Ada").await.unwrap();
     drop(channel);
-    let mut spans = Vec::new();
-    while spans.is_empty() {
-        tokio::task::yield_now().await;
-        spans = exporter.get_finished_spans().unwrap();
-    }
-    assert_eq!(spans[0].name, "Recv.example.HelloService.SayHello");
+    let ended = async {
+        loop {
+            let spans = exporter.get_finished_spans().unwrap();
+            if let [span, ..] = &spans[..] {
+                break span.name.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let name = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    assert_eq!(name.unwrap(), "Recv.example.HelloService.SayHello");
 }
 
 #[tokio::test]

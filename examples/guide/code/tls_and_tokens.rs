@@ -22,13 +22,13 @@ use crate::example::{
 use crate::harness::output;
 
 // snippet: tls
-async fn serve(folder: &Path) -> Result<Server, Box<dyn Error>> {
+async fn serve(address: &str, folder: &Path) -> Result<Server, Box<dyn Error>> {
     let chain = fs::read(folder.join("server.pem"))?;
     let key = fs::read(folder.join("server.key"))?;
     let credentials = ServerCredentials::tls(chain, key).build()?;
     let server = Server::builder()
         .add_service(HelloServiceServer::new(Greeter))
-        .listen_with("127.0.0.1:0", credentials)
+        .listen_with(address, credentials)
         .start()
         .await?;
     Ok(server)
@@ -137,14 +137,12 @@ async fn log_in(audience: &str) -> Result<(String, u64), Status> {
     Ok(("open-sesame".to_owned(), 3_600))
 }
 
-// snippet: judge-a-token
 fn judge(context: &mut Context) -> Result<(), Status> {
     match context.metadata().get("authorization") {
         Some("Bearer open-sesame") => Ok(()),
         _ => Err(Status::unauthenticated("a bearer token, please")),
     }
 }
-// end
 
 // snippet: jwt
 #[derive(Serialize, Deserialize)]
@@ -301,7 +299,7 @@ async fn greet(stub: &HelloServiceStub) -> Result<String, Status> {
 async fn a_channel_trusts_the_roots_it_is_given() {
     let authority = Authority::new();
     let folder = Folder::new("tls", &authority);
-    let server = serve(&folder.0).await.unwrap();
+    let server = serve("127.0.0.1:0", &folder.0).await.unwrap();
     let friend = connect(&named(&server), &folder.0).unwrap();
     assert_eq!(greet(&friend).await.unwrap(), "Hello, a stranger!");
 
@@ -371,9 +369,14 @@ async fn a_renewed_certificate_is_shown_without_a_restart() {
         key: key.serialize_pem(),
     };
     folder.write_identity("server", &renewed);
-    while call().await.unwrap() != "Hello, renewed.example!" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let renewed = async {
+        while call().await.unwrap() != "Hello, renewed.example!" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), renewed)
+        .await
+        .unwrap();
 }
 
 /// On a connection of its own.
