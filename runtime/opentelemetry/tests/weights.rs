@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use grpc_opentelemetry::{Instrument, Metrics, MetricsBuilder, OptionalLabel};
 use grpc_runtime::{
@@ -33,7 +34,7 @@ impl Resolver for Listed {
         let names = ["a", "b"].map(|name| Endpoint::new(Address::Other(name.into())));
         let found = Resolution::new(names).attributes(self.0.clone());
         let _ = updates.send(found).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -117,7 +118,7 @@ fn with_a78() -> MetricsBuilder {
 }
 
 fn at_once() -> WeightedRoundRobin {
-    WeightedRoundRobin::new().blackout_period(0 * SECOND)
+    WeightedRoundRobin::new().blackout_period(Duration::ZERO)
 }
 
 fn expect<const N: usize>(rows: [(&str, u64, f64); N]) -> BTreeMap<String, (u64, f64)> {
@@ -136,14 +137,14 @@ async fn the_weights_of_servers_that_report_are_told_once_a_second() {
     // 100 is in the bucket up to 100, and 300 in the one from 250 up to 500.
     let all = shop.collected.all();
     let point = &all[WEIGHTS].2[0];
-    let at = |bound: f64| point.bounds.iter().position(|it| *it == bound).unwrap();
+    let of = |weight: f64| point.bounds.iter().position(|it| *it >= weight).unwrap();
     let before = point.buckets.clone();
     shop.after_ten_seconds().await;
     let all = shop.collected.all();
     let buckets = all[WEIGHTS].2[0].buckets.iter().zip(&before);
     let added: Vec<_> = buckets.map(|(now, before)| now - before).collect();
     let mut expected = vec![0; added.len()];
-    (expected[at(100.0)], expected[at(500.0)]) = (10, 10);
+    (expected[of(100.0)], expected[of(300.0)]) = (10, 10);
     assert_eq!(added, expected);
 }
 
