@@ -15,14 +15,14 @@
 /// message, or for the application's word.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EarlyHead {
-    stage: Stage,
+    stage: HeadStage,
     /// The handler has asked for a message. From then on the head may go at any
     /// time, so what it says cannot change.
     settled: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+enum HeadStage {
     #[default]
     Never,
     /// The handler has its first turn in the connection's task, which looks after
@@ -50,9 +50,9 @@ impl EarlyHead {
     /// For a handler whose first turn is in the connection's task, or on its own.
     pub(crate) fn armed(in_place: bool) -> Self {
         let stage = if in_place {
-            Stage::Begins
+            HeadStage::Begins
         } else {
-            Stage::Armed
+            HeadStage::Armed
         };
         Self {
             stage,
@@ -65,20 +65,20 @@ impl EarlyHead {
     }
 
     pub(super) fn never(&mut self) {
-        self.stage = Stage::Never;
+        self.stage = HeadStage::Never;
     }
 
     /// The handler asks for a message.
     pub(super) fn on_ask(&mut self) {
-        self.settled |= self.stage != Stage::Never;
+        self.settled |= self.stage != HeadStage::Never;
     }
 
     /// There is none, and nothing has gone yet. `true` if the connection is to
     /// hear of it.
     pub(super) fn on_wait(&mut self) -> bool {
-        let tell = self.stage == Stage::Armed;
+        let tell = self.stage == HeadStage::Armed;
         if tell {
-            self.stage = Stage::Asked;
+            self.stage = HeadStage::Asked;
         }
         tell
     }
@@ -86,11 +86,11 @@ impl EarlyHead {
     /// The connection is about to write; nothing of the stream has gone yet.
     pub(super) fn look(&mut self, waits: bool) -> Look {
         let (stage, look) = match self.stage {
-            Stage::Never => (Stage::Never, Look::Take),
-            Stage::Begins if !waits => (Stage::Armed, Look::Nothing),
-            Stage::Armed => (Stage::Armed, Look::Nothing),
-            Stage::Begins | Stage::Asked => (Stage::Held, Look::Hold),
-            Stage::Held => (Stage::Never, Look::Send),
+            HeadStage::Never => (HeadStage::Never, Look::Take),
+            HeadStage::Begins if !waits => (HeadStage::Armed, Look::Nothing),
+            HeadStage::Armed => (HeadStage::Armed, Look::Nothing),
+            HeadStage::Begins | HeadStage::Asked => (HeadStage::Held, Look::Hold),
+            HeadStage::Held => (HeadStage::Never, Look::Send),
         };
         self.stage = stage;
         look

@@ -21,12 +21,12 @@ use crate::spare;
 const KEPT: usize = 128;
 
 /// Boxed as a call's context takes them.
-type Spare = Vec<Box<Envelope>>;
+type SpareEnvelopes = Vec<Box<Envelope>>;
 
 thread_local! {
     /// For whichever call arrives next on this thread: an idle connection keeps
     /// none.
-    static SPARE: Cell<Spare> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<SpareEnvelopes> = const { Cell::new(Vec::new()) };
     /// What a panic took away from a handler that had it on loan.
     static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }

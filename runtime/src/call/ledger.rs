@@ -51,7 +51,7 @@ pub(crate) struct Ledger {
     /// Whether there are followers.
     is_followed: bool,
     followers: Mutex<Followers>,
-    end: Mutex<End>,
+    end: Mutex<EndFacts>,
 }
 
 /// Those who follow the call.
@@ -63,7 +63,7 @@ struct Followers {
 }
 
 #[derive(Default)]
-struct End {
+struct EndFacts {
     peer: Option<PeerAddress>,
     attempts: LiveAttempts,
     /// Since when it waits for what its next attempt needs.
@@ -164,7 +164,7 @@ impl Ledger {
         self.began
     }
 
-    fn end(&self) -> MutexGuard<'_, End> {
+    fn end(&self) -> MutexGuard<'_, EndFacts> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

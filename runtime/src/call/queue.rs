@@ -22,7 +22,7 @@ const KEPT: usize = 256;
 pub(crate) struct QueueSender<T>(Arc<Senders<T>>);
 
 /// The side that takes. When it is dropped, so is what was not taken.
-pub(crate) struct QueueReceiver<T>(Arc<Shared<T>>);
+pub(crate) struct QueueReceiver<T>(Arc<SharedQueue<T>>);
 
 /// Who is to be woken once all locks are free. Dropped, it would be lost.
 #[must_use]
@@ -45,11 +45,11 @@ impl WakeUp {
 }
 
 /// What all senders share, for its last moment to be noticed.
-struct Senders<T>(Arc<Shared<T>>);
+struct Senders<T>(Arc<SharedQueue<T>>);
 
-struct Shared<T>(Mutex<State<T>>);
+struct SharedQueue<T>(Mutex<QueueState<T>>);
 
-struct State<T> {
+struct QueueState<T> {
     pushed: Vec<T>,
     /// Nothing will be pushed any more, or nothing will be taken.
     ended: bool,
@@ -58,7 +58,7 @@ struct State<T> {
 }
 
 pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
-    let shared = Arc::new(Shared(Mutex::new(State {
+    let shared = Arc::new(SharedQueue(Mutex::new(QueueState {
         pushed: Vec::new(),
         ended: false,
         waker: None,
@@ -67,9 +67,9 @@ pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
     (QueueSender(senders), QueueReceiver(shared))
 }
 
-impl<T> Shared<T> {
+impl<T> SharedQueue<T> {
     /// Nothing can panic while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,13 +2,13 @@
 //! let them onto a connection that others can read.
 
 use super::call::open::Open;
-use super::shared::Shared;
+use super::shared::ChannelShared;
 use crate::credentials::{CallCredentials, Callee};
 use crate::status::{Code, Phase, Status};
 
 /// Adds credentials that need not be waited for; `false` for those that do.
 pub(super) fn add_at_hand(
-    channel: &Shared,
+    channel: &ChannelShared,
     open: &mut Open,
     credentials: &CallCredentials,
 ) -> Result<bool, Status> {
@@ -25,7 +25,7 @@ pub(super) fn add_at_hand(
 
 /// Makes credentials and adds them.
 pub(super) async fn add_made(
-    channel: &Shared,
+    channel: &ChannelShared,
     open: &mut Open,
     credentials: &CallCredentials,
 ) -> Result<(), Status> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::builder::ChannelBuilder;
-use super::config::method_config::Repeats;
+use super::config::method_config::RepeatPolicy;
 use super::config::retry_policy::RetryPolicy;
 use super::service_config::content::ServiceConfig;
 use crate::code::Code;
@@ -127,7 +127,7 @@ impl ChannelBuilder {
     #[must_use]
     pub fn retry_idempotent(mut self) -> Self {
         let policy = RetryPolicy::new([Code::Unavailable]);
-        self.repeats = Some(Arc::new(Repeats::Retry(policy)));
+        self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::call_options::CallOptions;
-use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::call::interceptor::{ClientInterceptor, ClientInterceptors};
 use super::call::open::{Home, Open};
-use super::config::method_config::{MethodTerms, Repeats};
+use super::config::method_config::{MethodTerms, RepeatPolicy};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Later;
 use super::prepare::prepare;
 use super::record::ChannelSnapshot;
-use super::shared::Shared;
+use super::shared::ChannelShared;
 use crate::call::ledger::Ledger;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -56,12 +56,12 @@ use crate::transport::Http2Options;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Channel {
-    shared: Arc<Shared>,
-    interceptors: Interceptors,
+    shared: Arc<ChannelShared>,
+    interceptors: ClientInterceptors,
 }
 
 impl Channel {
-    pub(super) fn of(shared: Arc<Shared>, interceptors: Interceptors) -> Self {
+    pub(super) fn of(shared: Arc<ChannelShared>, interceptors: ClientInterceptors) -> Self {
         Self {
             shared,
             interceptors,
@@ -145,12 +145,12 @@ impl Channel {
     }
 
     fn home(&self) -> Arc<dyn Home> {
-        let shared: Arc<Shared> = Arc::clone(&self.shared);
+        let shared: Arc<ChannelShared> = Arc::clone(&self.shared);
         shared
     }
 
     /// Has the call attempted more than once, as its method's config says.
-    pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<Repeats>) {
+    pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<RepeatPolicy>) {
         open.repeat(repeats, self.home());
     }
 

@@ -11,17 +11,17 @@ use std::time::Instant;
 
 use super::authenticate::{add_at_hand, add_made};
 use super::background;
-use super::call::interceptor::{Interceptors, OutgoingCall};
+use super::call::interceptor::{ClientInterceptors, OutgoingCall};
 use super::call::open::{Open, closed, expired};
-use super::shared::Shared;
+use super::shared::ChannelShared;
 use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::status::{Code, Phase, Status};
 
 /// Starts a call that has interceptors or credentials, or fails it.
 pub(super) fn prepare(
-    channel: &Arc<Shared>,
-    interceptors: &Interceptors,
+    channel: &Arc<ChannelShared>,
+    interceptors: &ClientInterceptors,
     mut open: Box<Open>,
     credentials: Option<CallCredentials>,
 ) {
@@ -60,8 +60,8 @@ pub(super) fn prepare(
 
 /// Dropped when the call ends meanwhile.
 async fn run(
-    channel: Arc<Shared>,
-    interceptors: Interceptors,
+    channel: Arc<ChannelShared>,
+    interceptors: ClientInterceptors,
     open: Box<Open>,
     credentials: Option<CallCredentials>,
 ) {
@@ -77,8 +77,8 @@ async fn run(
 }
 
 async fn get_ready(
-    channel: &Shared,
-    interceptors: &Interceptors,
+    channel: &ChannelShared,
+    interceptors: &ClientInterceptors,
     call: &mut OutgoingCall,
     credentials: Option<CallCredentials>,
 ) -> Result<(), Status> {
@@ -103,7 +103,7 @@ async fn get_ready(
 /// Runs a user's step until the deadline, or until the channel is closed. Its
 /// panic ends its call alone.
 async fn within(
-    channel: &Shared,
+    channel: &ChannelShared,
     deadline: Option<Instant>,
     panicked: &'static str,
     step: impl Future<Output = Result<(), Status>>,

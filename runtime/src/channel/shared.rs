@@ -20,7 +20,7 @@ use super::service_config::in_force::Configs;
 use super::subchannel::common::Common;
 use super::subchannel::identity::Identity;
 use crate::call::ledger::Ledger;
-use crate::call::ledger::live_attempts::Reason;
+use crate::call::ledger::live_attempts::AttemptReason;
 use crate::call::queue::{QueueSender, queue};
 use crate::clock;
 use crate::credentials::CallCredentials;
@@ -30,7 +30,7 @@ use crate::snapshot::entries::Inspected;
 use crate::status::Status;
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ChannelShared {
     pub(super) outlook: Arc<Outlook>,
     carrier: Carrier,
     pub(super) calls: CallDefaults,
@@ -63,7 +63,7 @@ struct Hubs {
     left: Option<QueueSender<Ask>>,
 }
 
-impl Home for Shared {
+impl Home for ChannelShared {
     fn attempt(&self, open: Box<Open>) {
         if let Err((Ask::Open(open), status)) = self.ask(Ask::Open(open)) {
             open.fail(status, clock::now());
@@ -75,13 +75,13 @@ impl Home for Shared {
     }
 }
 
-impl Inspected<ChannelSnapshot> for Shared {
+impl Inspected<ChannelSnapshot> for ChannelShared {
     fn inspect(&self) -> ChannelSnapshot {
         self.common.record.snapshot(self.outlook.state())
     }
 }
 
-impl Shared {
+impl ChannelShared {
     pub(super) fn new(
         source: Source,
         configs: Configs,
@@ -156,7 +156,7 @@ impl Shared {
         // The clock costs more than all else here.
         let began = open.state.ledger().filter(|_| !is_prepared);
         let now = began.map_or_else(clock::now, Ledger::began);
-        open.tell_begun(Reason::First, now);
+        open.tell_begun(AttemptReason::First, now);
         if open.is_hedged()
             && let Some(hedge) = open.hedge(now)
         {

@@ -18,11 +18,11 @@ pub(crate) enum LiveConfig<C> {
 /// resumed are in the configuration, and so are forgotten with it.
 pub(crate) struct SourcedConfig<C> {
     source: Box<dyn CertificateSource>,
-    make: Make<C>,
+    make: MakeConfig<C>,
     made: Mutex<Option<(Certificates, Arc<C>)>>,
 }
 
-type Make<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
+type MakeConfig<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
 
 impl<C> LiveConfig<C> {
     /// The first configuration is made now, so that what is wrong is told now.

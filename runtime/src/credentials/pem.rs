@@ -18,9 +18,9 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// A certificate chain, the end entity's certificate first, and its key.
-pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(super) type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-pub(super) fn identity(chain: &[u8], key: &[u8]) -> Result<Identity, CredentialsError> {
+pub(super) fn identity(chain: &[u8], key: &[u8]) -> Result<ChainAndKey, CredentialsError> {
     Ok((certificates("certificate chain", chain)?, private_key(key)?))
 }
 

@@ -25,12 +25,12 @@ pub(crate) struct Over(OnceLock<Arc<Ending>>);
 pub(crate) struct Ending {
     deadline: Option<Deadline>,
     watchers: OnceLock<watch::Sender<How>>,
-    calls: Mutex<Calls>,
+    calls: Mutex<DownstreamCalls>,
 }
 
 /// The calls that were made for this one.
 #[derive(Debug, Default)]
-struct Calls {
+struct DownstreamCalls {
     how: How,
     made: Vec<Weak<CallState>>,
     /// At this length the list is cleared of calls that are over.
@@ -144,7 +144,7 @@ impl Ending {
     }
 
     /// Nothing can panic while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Calls> {
+    fn lock(&self) -> MutexGuard<'_, DownstreamCalls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

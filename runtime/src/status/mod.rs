@@ -63,10 +63,10 @@ use crate::metadata::{Metadata, MetadataError};
 /// # assert!(load("/no/such/file").is_err());
 /// ```
 #[derive(Clone)]
-pub struct Status(Box<Content>);
+pub struct Status(Box<StatusContent>);
 
 #[derive(Clone)]
-struct Content {
+struct StatusContent {
     code: Code,
     phase: Option<Phase>,
     message: Cow<'static, str>,
@@ -85,7 +85,7 @@ impl Status {
     /// [`Code::Ok`] makes a status that is no failure; a handler that returns it
     /// as an error is a mistake that its caller sees as `UNKNOWN`.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Content {
+        Self(Box::new(StatusContent {
             code,
             phase: None,
             message: message.into(),

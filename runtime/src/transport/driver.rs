@@ -55,7 +55,7 @@ const FAREWELL_INPUT: usize = 1 << 20;
 /// A spare buffer for output is not larger than this.
 const OUTPUT_KEPT: usize = 64 << 10;
 
-type Spare = LocalKey<Cell<Option<BytesMut>>>;
+type SpareSlot = LocalKey<Cell<Option<BytesMut>>>;
 
 thread_local! {
     /// The buffers of whichever connection reads and writes next on this thread.
@@ -65,14 +65,14 @@ thread_local! {
     static SPARE_OUTPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-fn spare(place: &'static Spare, buffer: BytesMut, limit: usize) {
+fn spare(place: &'static SpareSlot, buffer: BytesMut, limit: usize) {
     if buffer.capacity() <= limit {
         // A thread that ends has no use for it.
         let _ = place.try_with(|spare| spare.set(Some(buffer)));
     }
 }
 
-fn take_spare(place: &'static Spare) -> Option<BytesMut> {
+fn take_spare(place: &'static SpareSlot) -> Option<BytesMut> {
     place.try_with(Cell::take).ok().flatten()
 }
 

@@ -8,7 +8,7 @@ use crate::transport::PeerAddress;
 
 /// Why there is an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(crate) enum AttemptReason {
     /// It is the call's first one.
     First,
     /// One has failed, and the call's policy wants another.
@@ -26,7 +26,7 @@ pub(crate) struct LiveAttempt {
     pub(crate) number: u32,
     /// Those before it that count.
     pub(crate) previous: u8,
-    pub(crate) reason: Reason,
+    pub(crate) reason: AttemptReason,
     pub(crate) began: Instant,
     pub(crate) peer: Option<PeerAddress>,
     /// It has begun to be sent.
@@ -46,12 +46,17 @@ pub(super) struct LiveAttempts {
 
 impl LiveAttempts {
     /// One begins.
-    pub(super) fn begin(&mut self, previous: u8, reason: Reason, now: Instant) -> LiveAttempt {
+    pub(super) fn begin(
+        &mut self,
+        previous: u8,
+        reason: AttemptReason,
+        now: Instant,
+    ) -> LiveAttempt {
         let count = match reason {
-            Reason::First => None,
-            Reason::Retry => Some(&mut self.counts.retries),
-            Reason::Hedge => Some(&mut self.counts.hedges),
-            Reason::Transparent => Some(&mut self.counts.transparent_retries),
+            AttemptReason::First => None,
+            AttemptReason::Retry => Some(&mut self.counts.retries),
+            AttemptReason::Hedge => Some(&mut self.counts.hedges),
+            AttemptReason::Transparent => Some(&mut self.counts.transparent_retries),
         };
         if let Some(count) = count {
             *count += 1;
@@ -125,15 +130,18 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut attempts = LiveAttempts::default();
-        assert_eq!(attempts.begin(0, Reason::First, at(0)).number, 0);
+        assert_eq!(attempts.begin(0, AttemptReason::First, at(0)).number, 0);
         // The same place in the policy's count, and another attempt.
         assert!(attempts.end(0, at(1)).is_some());
-        assert_eq!(attempts.begin(0, Reason::Transparent, at(1)).number, 1);
-        assert_eq!(attempts.begin(1, Reason::Hedge, at(2)).number, 2);
+        assert_eq!(
+            attempts.begin(0, AttemptReason::Transparent, at(1)).number,
+            1
+        );
+        assert_eq!(attempts.begin(1, AttemptReason::Hedge, at(2)).number, 2);
         assert_eq!(attempts.end(0, at(5)).map(|it| it.number), Some(1));
         assert!(attempts.end(0, at(5)).is_none());
         assert!(attempts.end(1, at(6)).is_some());
-        assert_eq!(attempts.begin(2, Reason::Retry, at(9)).number, 3);
+        assert_eq!(attempts.begin(2, AttemptReason::Retry, at(9)).number, 3);
         assert_eq!(attempts.get_mut(2).map(|it| it.number), Some(3));
         let numbers: Vec<_> = attempts.end_all().map(|it| it.number).collect();
         assert_eq!(numbers, [3]);

@@ -5,7 +5,7 @@ use crate::call::command::Progress;
 use crate::transport::http2::credit::Reports;
 
 #[derive(Debug)]
-pub(super) struct Credit {
+pub(super) struct ReadCredit {
     reports: Reports,
     consumed: usize,
     /// The size of the message at hand, once the reader waits for more of it.
@@ -16,7 +16,7 @@ pub(super) struct Credit {
     granted: bool,
 }
 
-impl Default for Credit {
+impl Default for ReadCredit {
     /// Before the call has a stream there is nobody to tell.
     fn default() -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Default for Credit {
     }
 }
 
-impl Credit {
+impl ReadCredit {
     /// What has to be told from now on. Gives what is to be told at once, however
     /// little.
     pub(super) fn set_reports(&mut self, reports: Reports) -> Progress {

@@ -8,7 +8,7 @@ const ROUNDING: f64 = 1e-9;
 
 /// When endpoints are left out, and for how long.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rules {
+pub(super) struct EjectionRules {
     pub(super) base_time: Duration,
     /// As it was given.
     pub(super) max_time: Option<Duration>,
@@ -17,7 +17,7 @@ pub(super) struct Rules {
     pub(super) failure_percentage: Option<FailurePercentageEjection>,
 }
 
-impl Default for Rules {
+impl Default for EjectionRules {
     fn default() -> Self {
         Self {
             base_time: Duration::from_secs(30),
@@ -29,7 +29,7 @@ impl Default for Rules {
     }
 }
 
-impl Rules {
+impl EjectionRules {
     /// Whether there is anything to be counted.
     pub(super) fn are_on(&self) -> bool {
         self.success_rate.is_some() || self.failure_percentage.is_some()
@@ -51,7 +51,7 @@ struct Bounds {
 
 impl Bounds {
     /// Whether these are calls enough: none tell nothing, however few are asked for.
-    fn are_met(self, counts: Counts) -> bool {
+    fn are_met(self, counts: ResultCounts) -> bool {
         counts.all() >= self.volume.max(1)
     }
 }
@@ -175,12 +175,12 @@ impl FailurePercentageEjection {
 
 /// How calls ended in an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct ResultCounts {
     pub(super) good: usize,
     pub(super) bad: usize,
 }
 
-impl Counts {
+impl ResultCounts {
     fn all(self) -> usize {
         self.good.saturating_add(self.bad)
     }
@@ -210,7 +210,7 @@ impl Ejection {
         self.multiplier = self.multiplier.saturating_add(1);
     }
 
-    fn is_over(self, rules: &Rules, now: Instant) -> bool {
+    fn is_over(self, rules: &EjectionRules, now: Instant) -> bool {
         let time = rules.base_time.saturating_mul(self.multiplier);
         let time = time.min(rules.longest());
         self.since
@@ -221,8 +221,8 @@ impl Ejection {
 /// What becomes of the endpoints at the end of an interval, in which their calls ended
 /// so. `draw` gives chance, from 0 up to, and without, 1.
 pub(super) fn sweep(
-    endpoints: &mut [(Counts, Ejection)],
-    rules: &Rules,
+    endpoints: &mut [(ResultCounts, Ejection)],
+    rules: &EjectionRules,
     now: Instant,
     mut draw: impl FnMut() -> f64,
 ) {
@@ -232,7 +232,7 @@ pub(super) fn sweep(
             let (mean, deviation) = mean(&rates);
             let least = mean - deviation * f64::from(by.factor) / 1_000.0;
             // The mean of equals may be a little above them.
-            let is_outlier = |counts: Counts| counts.success() + ROUNDING < least;
+            let is_outlier = |counts: ResultCounts| counts.success() + ROUNDING < least;
             eject(endpoints, rules, bounds, is_outlier, now, &mut draw);
         }
     }
@@ -240,8 +240,9 @@ pub(super) fn sweep(
         let bounds = by.bounds;
         if rates(endpoints, bounds).is_some() {
             let most = by.threshold as usize;
-            let is_outlier =
-                |counts: Counts| counts.bad.saturating_mul(100) > counts.all().saturating_mul(most);
+            let is_outlier = |counts: ResultCounts| {
+                counts.bad.saturating_mul(100) > counts.all().saturating_mul(most)
+            };
             eject(endpoints, rules, bounds, is_outlier, now, &mut draw);
         }
     }
@@ -255,7 +256,7 @@ pub(super) fn sweep(
 }
 
 /// The success rates of those that had enough calls, where they are enough.
-fn rates(endpoints: &[(Counts, Ejection)], bounds: Bounds) -> Option<Vec<f64>> {
+fn rates(endpoints: &[(ResultCounts, Ejection)], bounds: Bounds) -> Option<Vec<f64>> {
     let counts = endpoints.iter().map(|(counts, _)| counts);
     let counts = counts.filter(|counts| bounds.are_met(**counts));
     let rates: Vec<_> = counts.map(|counts| counts.success()).collect();
@@ -272,15 +273,15 @@ fn mean(rates: &[f64]) -> (f64, f64) {
 }
 
 fn eject(
-    endpoints: &mut [(Counts, Ejection)],
-    rules: &Rules,
+    endpoints: &mut [(ResultCounts, Ejection)],
+    rules: &EjectionRules,
     bounds: Bounds,
-    is_outlier: impl Fn(Counts) -> bool,
+    is_outlier: impl Fn(ResultCounts) -> bool,
     now: Instant,
     draw: &mut impl FnMut() -> f64,
 ) {
     let all = endpoints.len();
-    let is_out = |(_, ejection): &&(Counts, Ejection)| ejection.is_out();
+    let is_out = |(_, ejection): &&(ResultCounts, Ejection)| ejection.is_out();
     let mut out = endpoints.iter().filter(is_out).count();
     for (counts, ejection) in endpoints {
         if out * 100 >= all.saturating_mul(rules.max_percent as usize) {
@@ -298,34 +299,38 @@ fn eject(
 mod tests {
     use super::*;
 
-    fn counts(good: usize, bad: usize) -> (Counts, Ejection) {
-        (Counts { good, bad }, Ejection::default())
+    fn counts(good: usize, bad: usize) -> (ResultCounts, Ejection) {
+        (ResultCounts { good, bad }, Ejection::default())
     }
 
     /// Any number of them may be out.
-    fn rules() -> Rules {
-        Rules {
+    fn rules() -> EjectionRules {
+        EjectionRules {
             max_percent: 100,
-            ..Rules::default()
+            ..EjectionRules::default()
         }
     }
 
-    fn by_rate(by: SuccessRateEjection) -> Rules {
-        Rules {
+    fn by_rate(by: SuccessRateEjection) -> EjectionRules {
+        EjectionRules {
             success_rate: Some(by),
             ..rules()
         }
     }
 
-    fn by_failures(by: FailurePercentageEjection) -> Rules {
-        Rules {
+    fn by_failures(by: FailurePercentageEjection) -> EjectionRules {
+        EjectionRules {
             failure_percentage: Some(by),
             ..rules()
         }
     }
 
     /// Who is out after an interval.
-    fn out(endpoints: &mut [(Counts, Ejection)], rules: &Rules, now: Instant) -> Vec<usize> {
+    fn out(
+        endpoints: &mut [(ResultCounts, Ejection)],
+        rules: &EjectionRules,
+        now: Instant,
+    ) -> Vec<usize> {
         sweep(endpoints, rules, now, || 0.5);
         let places = endpoints.iter().enumerate();
         let places = places.filter(|(_, (_, ejection))| ejection.is_out());
@@ -377,7 +382,7 @@ mod tests {
 
     #[test]
     fn both_ways_are_looked_at() {
-        let both = Rules {
+        let both = EjectionRules {
             failure_percentage: Some(FailurePercentageEjection::new()),
             ..by_rate(SuccessRateEjection::new())
         };
@@ -437,7 +442,7 @@ mod tests {
         let now = Instant::now();
         let of = |percent| {
             let mut all = vec![counts(0, 100); 10];
-            let rules = Rules {
+            let rules = EjectionRules {
                 max_percent: percent,
                 ..by_failures(FailurePercentageEjection::new())
             };
@@ -468,9 +473,9 @@ mod tests {
         let mut all = vec![counts(100, 0); 5];
         let mut turn = |is_bad: bool, seconds| {
             all[4].0 = if is_bad {
-                Counts { good: 0, bad: 100 }
+                ResultCounts { good: 0, bad: 100 }
             } else {
-                Counts::default()
+                ResultCounts::default()
             };
             !out(&mut all, &rules, at(seconds)).is_empty()
         };
@@ -489,7 +494,7 @@ mod tests {
     #[test]
     fn no_time_is_longer_than_the_longest() {
         let of = |base, max: Option<u64>| {
-            let rules = Rules {
+            let rules = EjectionRules {
                 base_time: Duration::from_secs(base),
                 max_time: max.map(Duration::from_secs),
                 ..rules()

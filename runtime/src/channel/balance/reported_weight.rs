@@ -7,7 +7,7 @@ use crate::call::load_report::LoadReport;
 
 /// How reports become weights.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rules {
+pub(super) struct WeightRules {
     pub(super) blackout: Duration,
     pub(super) expiration: Duration,
     pub(super) penalty: f64,
@@ -15,7 +15,7 @@ pub(super) struct Rules {
     pub(super) metrics: Vec<String>,
 }
 
-impl Default for Rules {
+impl Default for WeightRules {
     fn default() -> Self {
         Self {
             blackout: Duration::from_secs(10),
@@ -26,7 +26,7 @@ impl Default for Rules {
     }
 }
 
-impl Rules {
+impl WeightRules {
     /// What a report makes of a server; `None` where it is of no use.
     fn weight(&self, report: &LoadReport) -> Option<f64> {
         let (qps, eps) = (report.qps(), report.eps());
@@ -86,7 +86,7 @@ impl ReportedWeight {
         self.since = None;
     }
 
-    pub(super) fn report(&mut self, report: &LoadReport, rules: &Rules, now: Instant) {
+    pub(super) fn report(&mut self, report: &LoadReport, rules: &WeightRules, now: Instant) {
         if let Some(weight) = rules.weight(report) {
             self.weight = weight;
             self.reported = Some(now);
@@ -95,7 +95,7 @@ impl ReportedWeight {
     }
 
     /// What it weighs now, if that is known.
-    pub(super) fn at(&mut self, rules: &Rules, now: Instant) -> Option<f64> {
+    pub(super) fn at(&mut self, rules: &WeightRules, now: Instant) -> Option<f64> {
         let reported = self.reported?;
         if now.saturating_duration_since(reported) >= rules.expiration {
             self.since = None;
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_weight_is_calls_over_use() {
-        let rules = Rules::default();
+        let rules = WeightRules::default();
         assert_eq!(rules.weight(&report(100.0, 0.5)), Some(200.0));
         for useless in [report(0.0, 0.5), report(100.0, 0.0), report(0.0, 0.0)] {
             assert_eq!(rules.weight(&useless), None);
@@ -134,9 +134,9 @@ mod tests {
     fn failures_are_a_penalty() {
         let mut failing = report(100.0, 0.5);
         failing.set_eps(50.0);
-        let of = |penalty| Rules {
+        let of = |penalty| WeightRules {
             penalty,
-            ..Rules::default()
+            ..WeightRules::default()
         };
         assert_eq!(of(1.0).weight(&failing), Some(100.0));
         assert_eq!(of(3.0).weight(&failing), Some(50.0));
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn metrics_that_are_named_go_first_the_highest_of_them() {
-        let rules = |names: &[&str]| Rules {
+        let rules = |names: &[&str]| WeightRules {
             metrics: names.iter().map(ToString::to_string).collect(),
-            ..Rules::default()
+            ..WeightRules::default()
         };
         let mut full = report(100.0, 0.5);
         full.set_application_utilization(0.8)
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn blackout_is_from_the_first_report_and_again_after_a_new_connection() {
-        let (rules, begin) = (Rules::default(), Instant::now());
+        let (rules, begin) = (WeightRules::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut weight = ReportedWeight::default();
         assert_eq!(weight.at(&rules, at(0)), None);
@@ -195,9 +195,9 @@ mod tests {
         weight.report(&report(100.0, 0.5), &rules, at(20));
         assert_eq!(weight.at(&rules, at(29)), None);
         assert_eq!(weight.at(&rules, at(30)), Some(200.0));
-        let none = Rules {
+        let none = WeightRules {
             blackout: Duration::ZERO,
-            ..Rules::default()
+            ..WeightRules::default()
         };
         let mut weight = ReportedWeight::default();
         weight.report(&report(100.0, 0.5), &none, at(0));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_weight_expires_and_blackout_begins_again() {
-        let (rules, begin) = (Rules::default(), Instant::now());
+        let (rules, begin) = (WeightRules::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut weight = ReportedWeight::default();
         weight.report(&report(100.0, 0.5), &rules, at(0));

@@ -39,13 +39,13 @@ pub struct EndpointWeight(pub u32);
 
 /// What an endpoint is on the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seat {
+pub(super) struct RingSeat {
     /// What is hashed: its key, or else its first address and its authority.
     pub(super) key: String,
     pub(super) weight: u64,
 }
 
-impl Seat {
+impl RingSeat {
     pub(super) fn of(endpoint: &Endpoint) -> Self {
         let key = endpoint.attributes().get::<HashKey>();
         let key = key.filter(|HashKey(key)| !key.is_empty());
@@ -80,12 +80,12 @@ impl Ring {
     /// So many places that the lightest endpoint has a whole number of them, unless that
     /// is too many. The order of the list makes no difference.
     #[expect(clippy::cast_precision_loss, reason = "shares")]
-    pub(super) fn new(seats: &[Seat], size: Size) -> Self {
+    pub(super) fn new(seats: &[RingSeat], size: Size) -> Self {
         let sum: u64 = seats.iter().map(|seat| seat.weight).sum();
-        let share = |seat: &Seat| seat.weight as f64 / sum as f64;
+        let share = |seat: &RingSeat| seat.weight as f64 / sum as f64;
         let least = seats.iter().map(share).fold(1.0, f64::min);
         let scale = ((least * size.least as f64).ceil() / least).min(size.most as f64);
-        let mut order: Vec<(usize, &Seat)> = seats.iter().enumerate().collect();
+        let mut order: Vec<(usize, &RingSeat)> = seats.iter().enumerate().collect();
         order.sort_by(|(_, a), (_, b)| a.key.cmp(&b.key));
         let mut places = Vec::new();
         let (mut has, mut due) = (0.0, 0.0);
@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn seat(key: impl Into<String>, weight: u64) -> Seat {
-        Seat {
+    fn seat(key: impl Into<String>, weight: u64) -> RingSeat {
+        RingSeat {
             key: key.into(),
             weight,
         }
@@ -184,15 +184,18 @@ mod tests {
     #[test]
     fn an_endpoint_is_its_first_address_unless_it_has_a_key() {
         let endpoint = |text: &str| Endpoint::new(text.parse::<std::net::SocketAddr>().unwrap());
-        assert_eq!(Seat::of(&endpoint("[::1]:50051")), seat("[::1]:50051", 1));
+        assert_eq!(
+            RingSeat::of(&endpoint("[::1]:50051")),
+            seat("[::1]:50051", 1)
+        );
         let two =
             endpoint("127.0.0.1:7").and("127.0.0.1:8".parse::<std::net::SocketAddr>().unwrap());
-        assert_eq!(Seat::of(&two), seat("127.0.0.1:7", 1));
+        assert_eq!(RingSeat::of(&two), seat("127.0.0.1:7", 1));
         let named = two.with(HashKey("pod-1".into())).with(EndpointWeight(3));
-        assert_eq!(Seat::of(&named), seat("pod-1", 3));
+        assert_eq!(RingSeat::of(&named), seat("pod-1", 3));
         let empty = endpoint("127.0.0.1:7").with(HashKey(String::new()));
         assert_eq!(
-            Seat::of(&empty.with(EndpointWeight(0))),
+            RingSeat::of(&empty.with(EndpointWeight(0))),
             seat("127.0.0.1:7", 1)
         );
     }
@@ -239,7 +242,7 @@ mod tests {
                 .collect();
             let mut turned = seats.clone();
             turned.rotate_left(turn.index(seats.len()));
-            let keys = |ring: &Ring, seats: &[Seat]| -> Vec<(u64, String)> {
+            let keys = |ring: &Ring, seats: &[RingSeat]| -> Vec<(u64, String)> {
                 ring.0.iter().map(|(hash, it)| (*hash, seats[*it].key.clone())).collect()
             };
             let (one, other) = (Ring::new(&seats, USUAL), Ring::new(&turned, USUAL));

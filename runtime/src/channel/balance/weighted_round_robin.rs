@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use super::control::Control;
 use super::members::{Members, Spread};
 use super::policy::{Balance, Policy};
-use super::reported_weight::{ReportedWeight, Rules};
+use super::reported_weight::{ReportedWeight, WeightRules};
 use super::stride::Stride;
 use crate::call::load_report::LoadReport;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
@@ -47,7 +47,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Debug)]
 pub struct WeightedRoundRobin {
-    rules: Rules,
+    rules: WeightRules,
     update_period: Duration,
     oob_period: Option<Duration>,
 }
@@ -55,7 +55,7 @@ pub struct WeightedRoundRobin {
 impl Default for WeightedRoundRobin {
     fn default() -> Self {
         Self {
-            rules: Rules::default(),
+            rules: WeightRules::default(),
             update_period: Duration::from_secs(1),
             oob_period: None,
         }
@@ -144,12 +144,12 @@ impl Balance for WeightedRoundRobin {
 
 /// What is known of one endpoint. Its calls write it and the policy reads it.
 #[derive(Debug)]
-struct Load {
-    rules: Arc<ArcSwap<Rules>>,
+struct EndpointLoad {
+    rules: Arc<ArcSwap<WeightRules>>,
     weight: Mutex<ReportedWeight>,
 }
 
-impl Load {
+impl EndpointLoad {
     fn report(&self, report: &LoadReport, now: Instant) {
         self.with(|weight| weight.report(report, &self.rules.load(), now));
     }
@@ -159,7 +159,7 @@ impl Load {
     }
 }
 
-impl AttemptEnds for Load {
+impl AttemptEnds for EndpointLoad {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
             self.report(&report, clock::now());
@@ -170,7 +170,7 @@ impl AttemptEnds for Load {
 /// Keeps the weight of each endpoint.
 #[derive(Debug)]
 struct Weights {
-    rules: Arc<ArcSwap<Rules>>,
+    rules: Arc<ArcSwap<WeightRules>>,
     update_period: Duration,
     oob_period: Option<Duration>,
     /// When the turns are made anew.
@@ -178,14 +178,14 @@ struct Weights {
     /// Goes on whatever becomes of the turns.
     sequence: Option<Arc<AtomicU32>>,
     /// Those that have calls now, and the turns that they have.
-    ready: Vec<Arc<Load>>,
+    ready: Vec<Arc<EndpointLoad>>,
     stride: Stride,
 }
 
 impl Weights {
     fn stride(&self, now: Instant) -> Stride {
         let rules = self.rules.load();
-        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
+        let weight = |load: &Arc<EndpointLoad>| load.with(|weight| weight.at(&rules, now));
         let weights: Vec<_> = self.ready.iter().map(weight).collect();
         Stride::new(&weights)
     }
@@ -201,10 +201,10 @@ impl Weights {
 }
 
 impl Spread for Weights {
-    type Kept = Arc<Load>;
+    type Kept = Arc<EndpointLoad>;
 
-    fn joined(&mut self) -> Arc<Load> {
-        Arc::new(Load {
+    fn joined(&mut self) -> Arc<EndpointLoad> {
+        Arc::new(EndpointLoad {
             rules: Arc::clone(&self.rules),
             weight: Mutex::default(),
         })
@@ -226,17 +226,21 @@ impl Spread for Weights {
         control.report_load(subchannel, self.oob_period);
     }
 
-    fn load_reported(&mut self, load: &Arc<Load>, report: &LoadReport, now: Instant) {
+    fn load_reported(&mut self, load: &Arc<EndpointLoad>, report: &LoadReport, now: Instant) {
         if self.oob_period.is_some() {
             load.report(report, now);
         }
     }
 
-    fn connected(&mut self, load: &Arc<Load>) {
+    fn connected(&mut self, load: &Arc<EndpointLoad>) {
         load.with(ReportedWeight::connected);
     }
 
-    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {
+    fn picks(
+        &mut self,
+        ready: &[(&Subchannel, &Arc<EndpointLoad>)],
+        control: &mut Control<'_>,
+    ) -> Picks {
         self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
         self.stride = self.stride(control.now());
         if self.due.is_none() {
@@ -248,7 +252,7 @@ impl Spread for Weights {
             .sequence
             .get_or_insert_with(|| Arc::new(first().into()));
         let ready = ready.iter();
-        Picks::by(Turn {
+        Picks::by(WeightedPicker {
             ready: ready
                 .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
                 .collect(),
@@ -268,15 +272,15 @@ impl Spread for Weights {
     }
 }
 
-struct Turn {
-    ready: Vec<(Subchannel, Arc<Load>)>,
+struct WeightedPicker {
+    ready: Vec<(Subchannel, Arc<EndpointLoad>)>,
     stride: Stride,
     /// Whether the reports of calls count.
     are_calls_read: bool,
     sequence: Arc<AtomicU32>,
 }
 
-impl Picker for Turn {
+impl Picker for WeightedPicker {
     fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
         let draw = || self.sequence.fetch_add(1, Ordering::Relaxed);
         let Some((subchannel, load)) = self.ready.get(self.stride.next(draw)) else {

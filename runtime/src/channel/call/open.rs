@@ -13,15 +13,15 @@ use super::attempts::{self, After};
 use super::call_options::CallOptions;
 use super::course::{HEDGE, Hedge, Pushback};
 use super::plan::{Plan, Purse};
-use super::response::Response;
+use super::response::ResponseState;
 use super::ticket::Ticket;
 use crate::call::command::Link;
-use crate::call::ledger::live_attempts::Reason;
+use crate::call::ledger::live_attempts::AttemptReason;
 use crate::call::reset;
 use crate::call::state::{CallState, Outgoing};
 use crate::channel::address::Attributes;
 use crate::channel::config::codes::Codes;
-use crate::channel::config::method_config::{MethodTerms, Repeats};
+use crate::channel::config::method_config::{MethodTerms, RepeatPolicy};
 use crate::framing::{FramingError, PREFIX_LEN, Side};
 use crate::metadata::Metadata;
 use crate::method::Method;
@@ -41,7 +41,7 @@ pub(crate) trait Home: Send + Sync {
 }
 
 /// What the attempts of one call share.
-pub(crate) type Attempts = attempts::Attempts<Arc<dyn Home>>;
+pub(crate) type CallAttempts = attempts::Attempts<Arc<dyn Home>>;
 
 /// What becomes of a call that waited for its time.
 pub(crate) enum Due {
@@ -56,8 +56,8 @@ pub(crate) enum Further {
     /// The service config was not known when the call began, and has a say still.
     Unsettled(Box<Unsettled>),
     /// Others may follow on the first attempt, which is all there is as yet.
-    First(First),
-    Attempts(Arc<Attempts>),
+    First(FirstAttempt),
+    Attempts(Arc<CallAttempts>),
     /// None follow, and how it ends counts for those of other calls (gRFC A6,
     /// "Throttling"): its method's policy, if there is one, names these codes.
     Counted(Arc<dyn Home>, Codes),
@@ -68,8 +68,8 @@ pub(crate) struct Unsettled {
     home: Arc<dyn Home>,
 }
 
-pub(crate) struct First {
-    repeats: Arc<Repeats>,
+pub(crate) struct FirstAttempt {
+    repeats: Arc<RepeatPolicy>,
     home: Arc<dyn Home>,
     /// When it had its stream.
     began: Option<Instant>,
@@ -122,14 +122,14 @@ impl Open {
     }
 
     /// It may have several attempts, unless its request is too large to be kept for them.
-    pub(crate) fn repeat(&mut self, repeats: Arc<Repeats>, home: Arc<dyn Home>) {
+    pub(crate) fn repeat(&mut self, repeats: Arc<RepeatPolicy>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
         if !home.purse().fits(size) {
             self.further = Some(Further::Counted(home, repeats.codes()));
             return;
         }
-        let is_hedged = matches!(*repeats, Repeats::Hedging(_));
-        let first = First {
+        let is_hedged = matches!(*repeats, RepeatPolicy::Hedging(_));
+        let first = FirstAttempt {
             repeats,
             home,
             began: None,
@@ -147,7 +147,7 @@ impl Open {
     }
 
     /// What the call's attempts share, once there may be another one.
-    pub(crate) fn attempts(&self) -> Option<&Arc<Attempts>> {
+    pub(crate) fn attempts(&self) -> Option<&Arc<CallAttempts>> {
         match &self.further {
             Some(Further::Attempts(attempts)) => Some(attempts),
             _ => None,
@@ -223,7 +223,7 @@ impl Open {
 
     /// Whether the call has ended, or has gone to another attempt.
     pub(crate) fn is_moot(&self) -> bool {
-        let is_lost = |attempts: &Arc<Attempts>| attempts.is_lost(self.attempt.number);
+        let is_lost = |attempts: &Arc<CallAttempts>| attempts.is_lost(self.attempt.number);
         self.state.is_over() || self.attempts().is_some_and(is_lost)
     }
 
@@ -282,7 +282,7 @@ impl Open {
         }
         let begin = |number| {
             let hedge = self.beside(number);
-            hedge.tell_begun(Reason::Hedge, now);
+            hedge.tell_begun(AttemptReason::Hedge, now);
             hedge
         };
         match attempts.hedge(now) {
@@ -295,16 +295,16 @@ impl Open {
 
     /// Why there is an attempt that follows on one which has failed: others may run beside
     /// it.
-    fn next_reason(&self) -> Reason {
+    fn next_reason(&self) -> AttemptReason {
         if self.is_hedged() {
-            Reason::Hedge
+            AttemptReason::Hedge
         } else {
-            Reason::Retry
+            AttemptReason::Retry
         }
     }
 
     /// Observers hear of an attempt that begins.
-    pub(crate) fn tell_begun(&self, reason: Reason, now: Instant) {
+    pub(crate) fn tell_begun(&self, reason: AttemptReason, now: Instant) {
         if let Some(ledger) = self.state.ledger() {
             ledger.begin_attempt(self.attempt.number, reason, now);
         }
@@ -522,8 +522,8 @@ impl Open {
             credentials.refuse(&self.options.metadata);
         }
         let status = match &self.attempt.response {
-            Response::Whole { head, .. } => status.with_initial_metadata(head.clone()),
-            Response::Awaited | Response::Stream => status,
+            ResponseState::Whole { head, .. } => status.with_initial_metadata(head.clone()),
+            ResponseState::Awaited | ResponseState::Stream => status,
         };
         self.state.deliver_end(Err(status));
     }
@@ -548,7 +548,7 @@ impl Open {
     /// Whoever had it is gone.
     #[cold]
     fn vanish(&self) {
-        let is_none = |attempts: &Arc<Attempts>| attempts.vanish(self.attempt.number);
+        let is_none = |attempts: &Arc<CallAttempts>| attempts.vanish(self.attempt.number);
         if self.attempts().is_none_or(is_none) {
             let text = "the tokio runtime that carried the channel's connection, that of its \
                         first call, was shut down (ChannelBuilder::background_connections \

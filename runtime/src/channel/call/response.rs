@@ -4,7 +4,7 @@ use crate::call::gather::Gather;
 use crate::metadata::Metadata;
 
 #[derive(Debug, Default)]
-pub(crate) enum Response {
+pub(crate) enum ResponseState {
     /// The head has not come.
     #[default]
     Awaited,

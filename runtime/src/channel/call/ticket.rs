@@ -27,9 +27,9 @@ pub trait AttemptEnds: Send + Sync {
 
 /// An attempt's way back to the policy that picked for it: told once, however the
 /// attempt ends.
-pub struct Ticket(Box<Listener>);
+pub struct Ticket(Box<UntoldTicket>);
 
-struct Listener {
+struct UntoldTicket {
     /// Until it is told.
     ends: Option<Arc<dyn AttemptEnds>>,
     token: u64,
@@ -41,7 +41,7 @@ impl Ticket {
     /// Has `ends` told of the attempt's end, with this `token`.
     pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
         let ends = Some(ends);
-        Self(Box::new(Listener {
+        Self(Box::new(UntoldTicket {
             ends,
             token,
             beside: None,

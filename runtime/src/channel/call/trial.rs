@@ -9,7 +9,7 @@ use super::open::{Home, Open};
 use super::plan::{AttemptLimits, Purse};
 use crate::call::response_head::Coding;
 use crate::call::state::CallState;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::HedgingPolicy;
 use crate::framing::Compression;
 use crate::method::Method;
@@ -44,7 +44,7 @@ impl Trial {
     ) -> (Self, Box<Open>, Box<Open>) {
         let (trial, mut first) = Self::call(false, deadline);
         let policy = HedgingPolicy::new(delay);
-        first.repeat(Arc::new(Repeats::Hedging(policy)), home());
+        first.repeat(Arc::new(RepeatPolicy::Hedging(policy)), home());
         let hedge = first.hedge(Instant::now());
         (trial, first, hedge.expect("its policy has one"))
     }

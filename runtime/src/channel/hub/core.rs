@@ -25,7 +25,7 @@ use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
-use crate::channel::waiting::Routed;
+use crate::channel::waiting_calls::Routed;
 use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
@@ -45,7 +45,7 @@ pub(super) struct Core {
     /// What calls are held to, if it is another than the outlook has.
     standing: Option<Standing>,
     /// Those that the policy has, by number.
-    members: HashMap<u64, Member>,
+    members: HashMap<u64, HubMember>,
     picks: Picks,
     /// The last call that these picks were asked about.
     routed: Option<u64>,
@@ -65,7 +65,7 @@ pub(super) struct Core {
 }
 
 #[derive(Debug)]
-struct Member {
+struct HubMember {
     subchannel: Subchannel,
     state: SubchannelState,
     watched: Watched,
@@ -74,7 +74,7 @@ struct Member {
     is_done: bool,
 }
 
-impl Member {
+impl HubMember {
     /// What the config in force says of every endpoint. No health is asked for where
     /// there is no other endpoint to go to (A17, A61).
     fn hold_to(&mut self, config: &InForce) {
@@ -313,7 +313,7 @@ impl Core {
             if self.is_retired {
                 subchannel.ask(Ask::Retire);
             }
-            let mut member = Member {
+            let mut member = HubMember {
                 subchannel: subchannel.clone(),
                 state: SubchannelState::Idle,
                 watched: Watched::default(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::content::ServiceConfig;
 use crate::channel::call::open::Open;
-use crate::channel::config::method_config::{MethodConfig, MethodTerms, Repeats};
+use crate::channel::config::method_config::{MethodConfig, MethodTerms, RepeatPolicy};
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::channel::pick::PickArgs;
 use crate::channel::selector::{ConfigSelector, select};
@@ -60,7 +60,7 @@ impl Standing {
 pub(crate) struct Terms {
     pub(super) config: Option<ServiceConfig>,
     /// For idempotent methods of which the config says nothing of the kind.
-    pub(super) repeats: Option<Arc<Repeats>>,
+    pub(super) repeats: Option<Arc<RepeatPolicy>>,
     /// What says of calls one by one what the config says of methods.
     pub(super) selector: Option<Arc<dyn ConfigSelector>>,
 }

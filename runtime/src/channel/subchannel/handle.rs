@@ -14,9 +14,9 @@ use crate::channel::inbox::Ask;
 /// ([`Control::subchannel`](crate::Control::subchannel)) and gives it back in its
 /// picks. Clones are the same subchannel.
 #[derive(Clone)]
-pub struct Subchannel(Arc<Held>);
+pub struct Subchannel(Arc<SharedSubchannel>);
 
-struct Held {
+struct SharedSubchannel {
     number: u64,
     asks: QueueSender<Ask>,
     endpoint: Endpoint,
@@ -34,7 +34,7 @@ impl Subchannel {
         is_sole: bool,
     ) -> Self {
         let destinations: Arc<[Destination]> = endpoint.destinations().collect();
-        Self(Arc::new(Held {
+        Self(Arc::new(SharedSubchannel {
             number,
             asks,
             endpoint,

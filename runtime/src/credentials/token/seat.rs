@@ -8,7 +8,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
-use super::renewal::{Renewal, Turn};
+use super::renewal::{Renewal, TokenTurn};
 use super::value::Token;
 use crate::chance::Chance;
 use crate::clock;
@@ -69,7 +69,7 @@ impl Seat {
         }
     }
 
-    pub(super) fn ask(&self, now: Instant) -> Turn<Arc<Metadata>> {
+    pub(super) fn ask(&self, now: Instant) -> TokenTurn<Arc<Metadata>> {
         self.change(|renewal| renewal.ask(now, self.chance.next()))
     }
 

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use super::answer;
 use super::call_count::CallCount;
-use super::calls::{Call, Calls, Request, Running, Stage};
+use super::calls::{CallStage, Request, RunningHandler, ServerCall, ServerCalls};
 use super::context::Peer;
 use super::farewell::Farewell;
 use super::limits::{Admission, Admitted};
@@ -95,7 +95,7 @@ pub(crate) struct ServerConnection {
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
     sends: Sends,
-    calls: Calls,
+    calls: ServerCalls,
     call_count: Arc<CallCount>,
     /// Requests whose heads came in this turn of the driver, in the order of their
     /// streams: most often their messages come in it too.
@@ -135,7 +135,7 @@ impl ServerConnection {
             sender,
             batch: Vec::new(),
             sends: Sends::default(),
-            calls: Calls::default(),
+            calls: ServerCalls::default(),
             call_count: Arc::default(),
             fresh: VecDeque::new(),
             watch: Watch::new(now),
@@ -209,15 +209,15 @@ impl ServerConnection {
         let Some(call) = self.calls.get_mut(stream) else {
             return;
         };
-        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, Stage::Ending) {
-            Stage::Ending => return,
-            Stage::Gathering(gathering) => {
+        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, CallStage::Ending) {
+            CallStage::Ending => return,
+            CallStage::Gathering(gathering) => {
                 if let Err(status) = &finished.result {
                     self.tell_unbegun(&gathering.request, status);
                 }
                 (false, None)
             }
-            Stage::Running(running) => {
+            CallStage::Running(running) => {
                 if let Some(state) = &running.state {
                     state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
                 }
@@ -273,7 +273,7 @@ impl ServerConnection {
         }
     }
 
-    fn halt(&mut self, mut running: Running, why: impl FnOnce() -> Status) {
+    fn halt(&mut self, mut running: RunningHandler, why: impl FnOnce() -> Status) {
         let awaited = running.task.take_if(|_| self.is_draining);
         let turn = running.stop(why);
         if let Some(task) = awaited {
@@ -283,7 +283,7 @@ impl ServerConnection {
         self.end_turn(turn);
     }
 
-    fn take_away(&mut self, stream: StreamId) -> Option<Stage> {
+    fn take_away(&mut self, stream: StreamId) -> Option<CallStage> {
         let call = self.calls.remove(stream)?;
         self.depart(call.route);
         Some(call.stage)
@@ -301,9 +301,9 @@ impl ServerConnection {
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
         match self.take_away(stream) {
-            Some(Stage::Running(running)) => self.halt(running, why),
-            Some(Stage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
-            Some(Stage::Ending) | None => {}
+            Some(CallStage::Running(running)) => self.halt(running, why),
+            Some(CallStage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
+            Some(CallStage::Ending) | None => {}
         }
     }
 
@@ -495,13 +495,15 @@ impl Drop for ServerConnection {
     /// A connection that is gone takes its calls with it.
     fn drop(&mut self) {
         self.settle();
-        let calls: Vec<Call> = self.calls.drain().collect();
+        let calls: Vec<ServerCall> = self.calls.drain().collect();
         for call in calls {
             self.depart(call.route);
             match call.stage {
-                Stage::Running(running) => self.halt(running, cancelled),
-                Stage::Gathering(gathering) => self.tell_unbegun(&gathering.request, &cancelled()),
-                Stage::Ending => {}
+                CallStage::Running(running) => self.halt(running, cancelled),
+                CallStage::Gathering(gathering) => {
+                    self.tell_unbegun(&gathering.request, &cancelled());
+                }
+                CallStage::Ending => {}
             }
         }
     }

@@ -60,7 +60,7 @@ pub(crate) enum Passing {
 /// One connection's limits, as far as it has any.
 #[derive(Debug)]
 pub(crate) struct Lifetime {
-    idle: Option<Idle>,
+    idle: Option<Idleness>,
     age: Age,
     /// How many calls it takes, until it has.
     max_calls: Option<u32>,
@@ -70,7 +70,7 @@ pub(crate) struct Lifetime {
 }
 
 #[derive(Debug)]
-struct Idle {
+struct Idleness {
     limit: Duration,
     /// Since when there has been no call, as far as was seen.
     since: Instant,
@@ -97,7 +97,7 @@ impl Lifetime {
             return None;
         }
         Some(Self {
-            idle: options.max_idle.map(|limit| Idle {
+            idle: options.max_idle.map(|limit| Idleness {
                 limit,
                 since: now,
                 had_calls: false,

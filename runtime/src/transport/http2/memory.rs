@@ -25,11 +25,11 @@ pub(crate) struct Memory {
     unread: AtomicU64,
     granted: AtomicU64,
     wanted: AtomicBool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<MemoryWaiters>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct MemoryWaiters {
     wakers: Vec<Waker>,
     /// How often they were woken.
     turn: u64,

@@ -23,7 +23,7 @@ const ANY_LENGTH: u64 = u64::MAX;
 
 /// How the local half ends once the queue is empty.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum StreamEnd {
     /// With END_STREAM on the last DATA frame.
     Data,
     /// With a header block.
@@ -59,7 +59,7 @@ pub(crate) struct Stream {
     cut: bool,
     /// The bytes in `front` and `rest`.
     queued: usize,
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<StreamEnd>,
     /// It stands in the connection's ready queue: at most once.
     pub(crate) scheduled: bool,
 }

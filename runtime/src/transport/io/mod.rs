@@ -29,7 +29,7 @@ pub(crate) enum Io {
     Own(Box<byte_stream::Own>),
     /// Encrypted, over one of the others.
     #[cfg(feature = "tls")]
-    Tls(Box<tls::Stream>),
+    Tls(Box<tls::EncryptedStream>),
 }
 
 impl Io {

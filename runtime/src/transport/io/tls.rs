@@ -49,7 +49,7 @@ pub(crate) async fn connect(
         .await
         .map_err(HandshakeError::new)?;
     agreed_on_h2(stream.get_ref().1.alpn_protocol(), "server")?;
-    Ok(Io::Tls(Box::new(Stream(stream.into()))))
+    Ok(Io::Tls(Box::new(EncryptedStream(stream.into()))))
 }
 
 /// Makes a server's end of TLS, and tells who the client proved to be; nobody
@@ -79,7 +79,7 @@ pub(crate) async fn accept(
     let session = stream.get_ref().1;
     let chain = session.peer_certificates();
     let identity = chain.map(|chain| Arc::new(PeerIdentity::of(chain)));
-    Ok((Io::Tls(Box::new(Stream(stream.into()))), identity))
+    Ok((Io::Tls(Box::new(EncryptedStream(stream.into()))), identity))
 }
 
 /// Ends a connection so that the peer gets to read what was sent to it: a socket
@@ -199,9 +199,9 @@ fn describe(error: &rustls::Error) -> String {
 
 /// An encrypted byte stream.
 #[derive(Debug)]
-pub(crate) struct Stream(TlsStream<Ahead>);
+pub(crate) struct EncryptedStream(TlsStream<Ahead>);
 
-impl Stream {
+impl EncryptedStream {
     pub(super) fn local(&self) -> Option<SocketAddr> {
         self.0.get_ref().0.io.local()
     }
@@ -221,7 +221,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for EncryptedStream {
     /// Fills `buf` from as many records as are here: TLS gives one at a time.
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -252,7 +252,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for EncryptedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

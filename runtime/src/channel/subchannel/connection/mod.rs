@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use self::responses::{Outcome, no_trailers};
+use self::responses::{ResponseOutcome, no_trailers};
 use super::identity::Identity;
 use super::unopened::Unopened;
 use super::watch::watches::Watches;
@@ -25,7 +25,7 @@ use crate::call::{reset, response_head};
 use crate::channel::address::Destination;
 use crate::channel::backoff::Waits;
 use crate::channel::call::open::Open;
-use crate::channel::call::response::Response;
+use crate::channel::call::response::ResponseState;
 use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
 use crate::observe::observation::Observation;
@@ -285,7 +285,7 @@ impl ClientConnection {
         let awaited = self
             .calls
             .get(&stream)
-            .is_none_or(|open| matches!(open.attempt.response, Response::Awaited));
+            .is_none_or(|open| matches!(open.attempt.response, ResponseState::Awaited));
         let text = match (established, awaited) {
             (false, _) => {
                 format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
@@ -353,19 +353,19 @@ impl Application for ClientConnection {
                 data,
                 end_stream,
             } => {
-                let mut outcome = Outcome::Goes;
+                let mut outcome = ResponseOutcome::Goes;
                 if !data.is_empty() {
                     outcome = self.on_data(connection, stream, data, now);
                 }
-                if end_stream && matches!(outcome, Outcome::Goes) {
-                    outcome = Outcome::Fails(no_trailers());
+                if end_stream && matches!(outcome, ResponseOutcome::Goes) {
+                    outcome = ResponseOutcome::Fails(no_trailers());
                 }
                 self.apply_outcome(connection, stream, outcome, now);
             }
             Event::Trailers { stream, fields } => {
                 let ended = response_head::read_trailers(&fields);
                 connection.recycle(fields);
-                self.apply_outcome(connection, stream, Outcome::Ends(ended), now);
+                self.apply_outcome(connection, stream, ResponseOutcome::Ends(ended), now);
             }
             Event::Reset { stream, cause } => self.on_reset(connection, stream, cause, now),
             Event::Sent { stream, bytes } => {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::super::error_code::ErrorCode;
-use super::super::super::field_rules::{self, Block};
+use super::super::super::field_rules::{self, BlockKind};
 use super::super::super::fields::Fields;
 use super::super::Error;
 use super::Decoder;
@@ -231,7 +231,7 @@ fn no_block_costs_much() {
 }
 
 fn is_malformed(fields: &Fields) -> bool {
-    field_rules::check(fields.traits(), true, Block::Request).is_err()
+    field_rules::check(fields.traits(), true, BlockKind::Request).is_err()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::call::open::{Attempts, Open};
+use super::call::open::{CallAttempts, Open};
 use super::deferred::Deferred;
 use crate::call::state::CallState;
 use crate::clock;
@@ -16,7 +16,7 @@ const PRUNE_MIN: usize = 256;
 
 /// The calls of a channel, or of a subchannel, that have no stream yet.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingCalls {
     queue: VecDeque<(u64, Box<Open>)>,
     deadlines: BTreeMap<(Instant, u64), Caller>,
     /// Those whose time has not come.
@@ -30,7 +30,7 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 struct Caller {
     state: Arc<CallState>,
-    attempts: Option<Arc<Attempts>>,
+    attempts: Option<Arc<CallAttempts>>,
 }
 
 impl Caller {
@@ -41,7 +41,7 @@ impl Caller {
     }
 }
 
-/// What becomes of a call that [`Waiting::route`] shows.
+/// What becomes of a call that [`WaitingCalls::route`] shows.
 pub(crate) enum Routed {
     /// It waits on.
     Stays(Box<Open>),
@@ -49,7 +49,7 @@ pub(crate) enum Routed {
     Gone,
 }
 
-impl Waiting {
+impl WaitingCalls {
     pub(crate) fn new() -> Self {
         Self {
             prune_at: PRUNE_MIN,
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_over_leaves_nothing_but_its_place_and_that_at_the_next_look() {
-        let mut waiting = Waiting::new();
+        let mut waiting = WaitingCalls::new();
         let states: Vec<_> = (0..3)
             .map(|_| {
                 let open = call();
@@ -308,7 +308,7 @@ mod tests {
     /// A deadline that is far must not keep its call, and with it the channel.
     #[test]
     fn an_attempt_that_another_went_before_leaves_nothing() {
-        let mut waiting = Waiting::new();
+        let mut waiting = WaitingCalls::new();
         let deadline = Instant::now() + Duration::from_secs(3_600);
         let (_caller, mut first, hedge) = Trial::hedged(Duration::ZERO, Some(deadline));
         waiting.push(hedge);
@@ -325,7 +325,7 @@ mod tests {
     /// Those beside it say so themselves.
     #[test]
     fn a_hedge_that_waits_does_not_end_its_call() {
-        let mut waiting = Waiting::new();
+        let mut waiting = WaitingCalls::new();
         let (caller, first, hedge) = Trial::hedged(Duration::from_secs(1), None);
         waiting.push(hedge);
         let now = Instant::now();
@@ -339,8 +339,8 @@ mod tests {
     #[test]
     fn of_many_that_wait_for_their_time_those_that_ended_are_forgotten_once_a_second() {
         let now = Instant::now();
-        let mut waiting = Waiting::new();
-        let expire = |waiting: &mut Waiting, now| waiting.expire(now, || unreachable!());
+        let mut waiting = WaitingCalls::new();
+        let expire = |waiting: &mut WaitingCalls, now| waiting.expire(now, || unreachable!());
         expire(&mut waiting, now);
         let hour = Duration::from_secs(3_600);
         let mut calls: Vec<_> = (0..300).map(|_| Trial::hedged(hour, None)).collect();
@@ -366,14 +366,14 @@ mod tests {
 
     #[test]
     fn only_calls_that_came_since_are_shown_again() {
-        let mut waiting = Waiting::new();
+        let mut waiting = WaitingCalls::new();
         let mut states = Vec::new();
-        let mut push = |waiting: &mut Waiting| {
+        let mut push = |waiting: &mut WaitingCalls| {
             let open = call();
             states.push(Arc::clone(&open.state));
             waiting.push(open);
         };
-        let shown = |waiting: &mut Waiting, after| {
+        let shown = |waiting: &mut WaitingCalls, after| {
             let mut shown = 0;
             let last = waiting.route(after, |open| {
                 shown += 1;
