@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::extensions::Extensions;
-use super::held::HeldPlaces;
+use super::held_places::HeldPlaces;
 use super::load_report::LoadReport;
 use super::response_head::Coding;
 use super::shutdown::ShutdownSignal;

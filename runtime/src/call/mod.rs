@@ -7,7 +7,7 @@ pub(crate) mod early_head;
 pub(crate) mod envelope;
 pub(crate) mod extensions;
 pub(crate) mod gather;
-pub(crate) mod held;
+pub(crate) mod held_places;
 pub(crate) mod ledger;
 pub(crate) mod load_report;
 pub(crate) mod queue;

@@ -14,11 +14,11 @@
 
 mod application;
 mod before;
-mod credit;
 mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
 mod outbound;
+mod read_credit;
 mod seen;
 mod waiter;
 

@@ -1,7 +1,7 @@
 //! Credentials of a call, added before it waits for a connection. It must never
 //! let them onto a connection that others can read.
 
-use super::call::open::Open;
+use super::call::open_call::OpenCall;
 use super::shared::ChannelShared;
 use crate::credentials::{CallCredentials, Callee};
 use crate::status::{Code, Phase, Status};
@@ -9,7 +9,7 @@ use crate::status::{Code, Phase, Status};
 /// Adds credentials that need not be waited for; `false` for those that do.
 pub(super) fn add_at_hand(
     channel: &ChannelShared,
-    open: &mut Open,
+    open: &mut OpenCall,
     credentials: &CallCredentials,
 ) -> Result<bool, Status> {
     if credentials.needs_encryption() && !channel.is_encrypted() {
@@ -26,7 +26,7 @@ pub(super) fn add_at_hand(
 /// Makes credentials and adds them.
 pub(super) async fn add_made(
     channel: &ChannelShared,
-    open: &mut Open,
+    open: &mut OpenCall,
     credentials: &CallCredentials,
 ) -> Result<(), Status> {
     let callee = Callee::new(&channel.identity().authority, open.method);
@@ -36,7 +36,7 @@ pub(super) async fn add_made(
 }
 
 /// The call tells them if the server refuses it.
-fn remember(open: &mut Open, credentials: &CallCredentials) {
+fn remember(open: &mut OpenCall, credentials: &CallCredentials) {
     if credentials.hear_refusals() {
         open.options.credentials = Some(credentials.clone());
     }

@@ -15,7 +15,7 @@ use super::handle::Channel;
 use super::record::{ChannelRecord, ChannelSnapshot};
 use super::resolve::dns::{Lookup, LookupPace, is_local};
 use super::resolve::resolver::{Resolver, Resolves};
-use super::resolve::running::Source;
+use super::resolve::source::Source;
 use super::service_config::content::ServiceConfig;
 use super::service_config::in_force::Configs;
 use super::shared::{CallDefaults, ChannelShared};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::call::call_options::CallOptions;
 use super::call::interceptor::{ClientInterceptor, ClientInterceptors};
-use super::call::open::{Home, Open};
+use super::call::open_call::{Home, OpenCall};
 use super::config::method_config::{MethodTerms, RepeatPolicy};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Later;
@@ -150,23 +150,23 @@ impl Channel {
     }
 
     /// Has the call attempted more than once, as its method's config says.
-    pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<RepeatPolicy>) {
+    pub(crate) fn repeat(&self, open: &mut OpenCall, repeats: Arc<RepeatPolicy>) {
         open.repeat(repeats, self.home());
     }
 
     /// Has the call's end count for the further attempts of others.
-    pub(crate) fn count(&self, open: &mut Open) {
+    pub(crate) fn count(&self, open: &mut OpenCall) {
         open.count(self.home());
     }
 
     /// Has the config's say in a call that began at `start` once it is known.
-    pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
+    pub(crate) fn await_config(&self, open: &mut OpenCall, start: Instant) {
         open.await_config(start, self.home());
     }
 
     /// Starts a call: with its interceptors and its credentials, if it has any,
     /// and then on a connection.
-    pub(crate) fn open(&self, mut open: Box<Open>) {
+    pub(crate) fn open(&self, mut open: Box<OpenCall>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
             (None, None) if self.interceptors.is_empty() => return self.shared.begin(open, false),

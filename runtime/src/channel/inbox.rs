@@ -3,7 +3,7 @@
 
 use std::task::Context;
 
-use super::call::open::Open;
+use super::call::open_call::OpenCall;
 use super::waiting_calls::WaitingCalls;
 use super::watched::Watched;
 use crate::call::queue::QueueReceiver;
@@ -12,7 +12,7 @@ use crate::call::queue::QueueReceiver;
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A stream for a call.
-    Open(Box<Open>),
+    Open(Box<OpenCall>),
     /// A connection, though no call needs it yet.
     Connect,
     /// What a subchannel is to do besides calls.

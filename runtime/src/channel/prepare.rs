@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::authenticate::{add_at_hand, add_made};
 use super::background;
 use super::call::interceptor::{ClientInterceptors, OutgoingCall};
-use super::call::open::{Open, closed, expired};
+use super::call::open_call::{OpenCall, closed, expired};
 use super::shared::ChannelShared;
 use crate::clock;
 use crate::credentials::CallCredentials;
@@ -22,7 +22,7 @@ use crate::status::{Code, Phase, Status};
 pub(super) fn prepare(
     channel: &Arc<ChannelShared>,
     interceptors: &ClientInterceptors,
-    mut open: Box<Open>,
+    mut open: Box<OpenCall>,
     credentials: Option<CallCredentials>,
 ) {
     if interceptors.is_empty()
@@ -62,7 +62,7 @@ pub(super) fn prepare(
 async fn run(
     channel: Arc<ChannelShared>,
     interceptors: ClientInterceptors,
-    open: Box<Open>,
+    open: Box<OpenCall>,
     credentials: Option<CallCredentials>,
 ) {
     let mut call = OutgoingCall {

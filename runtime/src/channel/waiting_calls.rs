@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::call::open::{CallAttempts, Open};
+use super::call::open_call::{CallAttempts, OpenCall};
 use super::deferred::Deferred;
 use crate::call::state::CallState;
 use crate::clock;
@@ -17,7 +17,7 @@ const PRUNE_MIN: usize = 256;
 /// The calls of a channel, or of a subchannel, that have no stream yet.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingCalls {
-    queue: VecDeque<(u64, Box<Open>)>,
+    queue: VecDeque<(u64, Box<OpenCall>)>,
     deadlines: BTreeMap<(Instant, u64), Caller>,
     /// Those whose time has not come.
     deferred: Deferred,
@@ -44,7 +44,7 @@ impl Caller {
 /// What becomes of a call that [`WaitingCalls::route`] shows.
 pub(crate) enum Routed {
     /// It waits on.
-    Stays(Box<Open>),
+    Stays(Box<OpenCall>),
     /// Somebody else has it, or it has ended.
     Gone,
 }
@@ -57,26 +57,26 @@ impl WaitingCalls {
         }
     }
 
-    pub(crate) fn push(&mut self, open: Box<Open>) {
+    pub(crate) fn push(&mut self, open: Box<OpenCall>) {
         match open.due() {
             None => self.put_last(open),
             Some(due) => self.deferred.push(open, due),
         }
     }
 
-    fn put_last(&mut self, open: Box<Open>) {
+    fn put_last(&mut self, open: Box<OpenCall>) {
         let key = self.key_of(&open);
         self.queue.push_back((key, open));
         self.prune();
     }
 
     /// A call that was popped is the oldest again.
-    pub(crate) fn put_first(&mut self, open: Box<Open>) {
+    pub(crate) fn put_first(&mut self, open: Box<OpenCall>) {
         let key = self.key_of(&open);
         self.queue.push_front((key, open));
     }
 
-    fn key_of(&mut self, open: &Open) -> u64 {
+    fn key_of(&mut self, open: &OpenCall) -> u64 {
         let key = self.next;
         self.next += 1;
         self.watch(key, open);
@@ -141,7 +141,7 @@ impl WaitingCalls {
     /// The oldest call that is still wanted; only one that does not wait for
     /// readiness, where `impatient` is asked for.
     #[inline]
-    pub(crate) fn pop(&mut self, impatient: bool) -> Option<Box<Open>> {
+    pub(crate) fn pop(&mut self, impatient: bool) -> Option<Box<OpenCall>> {
         loop {
             let (key, mut open) = if impatient {
                 let mut calls = self.queue.iter();
@@ -158,7 +158,7 @@ impl WaitingCalls {
     }
 
     #[inline]
-    fn leaves(&mut self, key: u64, open: &mut Open) {
+    fn leaves(&mut self, key: u64, open: &mut OpenCall) {
         open.attempt.is_queued = false;
         if let Some(deadline) = open.options.deadline {
             self.deadlines.remove(&(deadline, key));
@@ -170,7 +170,7 @@ impl WaitingCalls {
     pub(crate) fn route(
         &mut self,
         after: Option<u64>,
-        mut route: impl FnMut(Box<Open>) -> Routed,
+        mut route: impl FnMut(Box<OpenCall>) -> Routed,
     ) -> Option<u64> {
         let first = match after {
             Some(after) => self.queue.partition_point(|(key, _)| *key <= after),
@@ -203,7 +203,7 @@ impl WaitingCalls {
     }
 
     /// A call's deadline is `before` no more.
-    fn moves(&mut self, key: u64, before: Option<Instant>, open: &Open) {
+    fn moves(&mut self, key: u64, before: Option<Instant>, open: &OpenCall) {
         if let Some(before) = before {
             self.deadlines.remove(&(before, key));
         }
@@ -211,13 +211,13 @@ impl WaitingCalls {
     }
 
     #[inline]
-    fn watch(&mut self, key: u64, open: &Open) {
+    fn watch(&mut self, key: u64, open: &OpenCall) {
         if let Some(deadline) = open.options.deadline {
             self.watch_until(deadline, key, open);
         }
     }
 
-    fn watch_until(&mut self, deadline: Instant, key: u64, open: &Open) {
+    fn watch_until(&mut self, deadline: Instant, key: u64, open: &OpenCall) {
         let caller = Caller {
             state: Arc::clone(&open.state),
             attempts: open.attempts().cloned(),
@@ -275,9 +275,9 @@ mod tests {
 
     const METHOD: Method = Method::new("/shop.Orders/Get", Shape::UNARY);
 
-    fn call() -> Box<Open> {
+    fn call() -> Box<OpenCall> {
         let state = CallState::new(1, Coding::default(), Compression::Identity, None);
-        Open::boxed(state, METHOD, CallOptions::default(), None)
+        OpenCall::boxed(state, METHOD, CallOptions::default(), None)
     }
 
     fn end(state: &CallState) {

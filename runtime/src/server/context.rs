@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::over::{Ending, Over};
+use super::ending::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
-use crate::call::held::HeldPlaces;
+use crate::call::held_places::HeldPlaces;
 use crate::call::load_report::LoadReport;
 use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::call::state::CallState;

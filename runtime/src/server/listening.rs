@@ -6,10 +6,10 @@ use std::io;
 use futures_core::Stream;
 
 use super::builder::ServerBuilder;
+use super::connection_source::ConnectionSource;
 use super::error::ServerError;
 use super::listen_options::ListenOptions;
 use super::listener::ListenAddress;
-use super::sources::ConnectionSource;
 use crate::transport::ByteStream;
 
 impl ServerBuilder {

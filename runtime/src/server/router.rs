@@ -7,7 +7,7 @@ use super::error::ServerError;
 use super::handler::Route;
 use super::interceptor::ServerInterceptors;
 use super::limits::{Bounding, RouteBounds, ServerLimits};
-use super::served::ServedServices;
+use super::served_services::ServedServices;
 use super::service::Service;
 use super::unimplemented;
 use crate::framing::Compression;

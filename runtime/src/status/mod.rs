@@ -1,11 +1,11 @@
 //! How a call failed. A status must stay one pointer wide, since every `Result`
 //! on the way carries room for it, and must never lose the error it came from.
 
-mod attempt;
 mod constructors;
 mod details;
 #[cfg(test)]
 mod details_tests;
+mod failed_attempt;
 pub(crate) mod message;
 mod phase;
 pub mod rpc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use self::attempt::FailedAttempt;
+pub use self::failed_attempt::FailedAttempt;
 pub use self::phase::Phase;
 pub(crate) use crate::code::Code;
 use crate::deadline::MalformedTimeout;

@@ -13,7 +13,7 @@ use crate::call::sender::Sender;
 use crate::call::state::CallState;
 use crate::channel::Channel;
 use crate::channel::call::call_options::CallOptions;
-use crate::channel::call::open::Open;
+use crate::channel::call::open_call::OpenCall;
 use crate::channel::config::method_config::RepeatPolicy;
 use crate::clock;
 use crate::credentials::CallCredentials;
@@ -222,7 +222,7 @@ impl Call {
             state.deliver_end(Err(status));
             return started;
         }
-        let mut open = Open::boxed(state, self.method, self.options, self.request);
+        let mut open = OpenCall::boxed(state, self.method, self.options, self.request);
         match further {
             None => {}
             Some(FurtherTerms::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),

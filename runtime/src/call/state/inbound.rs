@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::Ended;
-use super::credit::ReadCredit;
+use super::read_credit::ReadCredit;
 use super::waiter::Waiter;
 use crate::framing::{Boundaries, Compression, MessageReader, Payload};
 use crate::metadata::Metadata;

@@ -1,6 +1,6 @@
 //! What one stream of a call needs to know. A value.
 
-use super::response::ResponseState;
+use super::response_state::ResponseState;
 use super::ticket::{AttemptEnd, Ticket};
 use crate::code::Code;
 use crate::metadata::Metadata;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::open::Open;
+use super::open_call::OpenCall;
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::metadata::Metadata;
@@ -85,7 +85,7 @@ where
 /// A call that has not gone out, as its [interceptors](ClientInterceptor) see it.
 #[derive(Debug)]
 pub struct OutgoingCall {
-    pub(in crate::channel) open: Box<Open>,
+    pub(in crate::channel) open: Box<OpenCall>,
     pub(in crate::channel) authority: Arc<str>,
 }
 

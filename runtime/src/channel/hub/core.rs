@@ -13,7 +13,7 @@ use crate::chance::Chance;
 use crate::channel::balance::control::{Control, Wishes};
 use crate::channel::balance::policy::Resolved;
 use crate::channel::balance::switch::Switch;
-use crate::channel::call::open::{Open, closed};
+use crate::channel::call::open_call::{OpenCall, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks, as_picked};
@@ -487,7 +487,7 @@ impl Picker for Broken {
 }
 
 /// A picker that panics fails the call that it was asked about.
-fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
+fn pick<'a>(picks: &'a Picks, open: &OpenCall) -> Pick<'a> {
     let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
 }

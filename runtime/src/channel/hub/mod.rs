@@ -15,7 +15,7 @@ use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::outlook::Outlook;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::running::{Resolving, Source};
+use crate::channel::resolve::source::{Resolving, Source};
 use crate::channel::service_config::in_force::{Configs, InForce};
 use crate::channel::subchannel::common::Common;
 use crate::channel::subchannel::lifecycle::Lifecycle;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::content::ServiceConfig;
-use crate::channel::call::open::Open;
+use crate::channel::call::open_call::OpenCall;
 use crate::channel::config::method_config::{MethodConfig, MethodTerms, RepeatPolicy};
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::channel::pick::PickArgs;
@@ -35,7 +35,7 @@ impl Standing {
 
     /// Has its say in a call that began before that could be; `Err` is what the call fails
     /// with. A call stays as it is where nothing is known yet.
-    pub(crate) fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+    pub(crate) fn settle(&self, open: &mut OpenCall, now: Instant) -> Result<(), Status> {
         if open.is_settled() {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Terms {
         self.selector.is_some()
     }
 
-    fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+    fn settle(&self, open: &mut OpenCall, now: Instant) -> Result<(), Status> {
         let Some(selector) = &self.selector else {
             return open.settle(self.of(&open.method), now);
         };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use super::options::CallLimit;
+use super::server_limits::CallLimit;
 use super::waiting_line::WaitingLine;
 use crate::status::Status;
 

@@ -5,13 +5,13 @@
 mod admission;
 mod call_gate;
 mod deadline_policy;
-mod options;
 mod places;
 mod route_bounds;
+mod server_limits;
 mod waiting_line;
 
 pub(super) use admission::{Admission, Admitted};
 pub use deadline_policy::DeadlinePolicy;
-pub use options::{CallLimit, MethodLimits, ServerLimits};
 pub(super) use places::{Entrance, InLine};
 pub(super) use route_bounds::{Bounding, RouteBounds};
+pub use server_limits::{CallLimit, MethodLimits, ServerLimits};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::call_gate::CallGate;
 use super::deadline_policy::DeadlinePolicy;
-use super::options::{MethodLimits, ServerLimits};
 use super::places::{Entrance, Gates};
+use super::server_limits::{MethodLimits, ServerLimits};
 use crate::limits::CallLimits;
 use crate::method::Method;
 use crate::server::error::ServerError;

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::peer::PeerAddress;
+use super::peer_address::PeerAddress;
 
 /// One end of a byte stream.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Io;
-use crate::transport::peer::PeerAddress;
+use crate::transport::peer_address::PeerAddress;
 use crate::transport::peer_identity::PeerIdentity;
 
 /// The protocol's name in ALPN (RFC 9113 section 3.2).

@@ -24,8 +24,8 @@ use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
 use crate::channel::address::Destination;
 use crate::channel::backoff::Waits;
-use crate::channel::call::open::Open;
-use crate::channel::call::response::ResponseState;
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::call::response_state::ResponseState;
 use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
 use crate::observe::observation::Observation;
@@ -53,7 +53,7 @@ pub(crate) struct ClientConnection {
     batch: Vec<Command>,
     /// Streams with something to send at the next write.
     sends: Sends,
-    calls: StreamMap<Box<Open>>,
+    calls: StreamMap<Box<OpenCall>>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     pub(crate) unopened: Unopened,
     watches: Watches,
@@ -156,7 +156,7 @@ impl ClientConnection {
     }
 
     /// Takes a call that waited at another connection; this one is established.
-    pub(crate) fn adopt(&mut self, connection: &mut Connection, open: Box<Open>, now: Instant) {
+    pub(crate) fn adopt(&mut self, connection: &mut Connection, open: Box<OpenCall>, now: Instant) {
         if let Some(open) = self.open(connection, open, now) {
             self.open_again(open, now);
         }
@@ -166,9 +166,9 @@ impl ClientConnection {
     fn open(
         &mut self,
         connection: &mut Connection,
-        mut open: Box<Open>,
+        mut open: Box<OpenCall>,
         now: Instant,
-    ) -> Option<Box<Open>> {
+    ) -> Option<Box<OpenCall>> {
         let timeout = open
             .options
             .deadline
@@ -268,7 +268,7 @@ impl ClientConnection {
     }
 
     /// A call that the server never looked at waits for another stream.
-    fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
+    fn open_again(&mut self, mut open: Box<OpenCall>, now: Instant) {
         open.detach();
         open.attempt.end(Code::Unavailable, None);
         open.tell_unprocessed(now);
@@ -297,7 +297,7 @@ impl ClientConnection {
     }
 
     #[inline]
-    fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
+    fn remove(&mut self, stream: StreamId) -> Option<Box<OpenCall>> {
         let open = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
         if let Some(deadline) = open.options.deadline {
@@ -322,7 +322,7 @@ impl ClientConnection {
 }
 
 /// Sends what a streaming caller has pushed.
-fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
+fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut OpenCall, outgoing: Outgoing) {
     open.attempt.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
     if outgoing.messages > 0 {
         connection.tally().sent(outgoing.messages);

@@ -10,8 +10,8 @@ use super::ClientConnection;
 use crate::call::gather::Gather;
 use crate::call::state::Ended;
 use crate::call::{reset, response_head};
-use crate::channel::call::open::Open;
-use crate::channel::call::response::ResponseState;
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::call::response_state::ResponseState;
 use crate::framing::Side;
 use crate::metadata::Metadata;
 use crate::spare;
@@ -224,7 +224,7 @@ pub(super) enum ResponseOutcome {
 }
 
 /// Of several attempts this one has its server's word: a later one may have its stream.
-fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
+fn tell_peer(open: &OpenCall, peer: Option<&PeerAddress>) {
     if let Some(ledger) = open.state.ledger() {
         ledger.wins(open.attempt.number, peer);
     }
@@ -232,7 +232,7 @@ fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
 
 /// What came of a response that nobody reads in part is free.
 #[inline]
-fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
+fn forget_whole(connection: &mut Connection, stream: StreamId, open: &OpenCall) {
     if !matches!(open.attempt.response, ResponseState::Stream) {
         connection.forget(stream);
     }
@@ -240,7 +240,7 @@ fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
 
 /// The server ended the call with OK.
 #[inline]
-fn succeed(connection: &mut Connection, mut open: Box<Open>, trailing: Metadata, now: Instant) {
+fn succeed(connection: &mut Connection, mut open: Box<OpenCall>, trailing: Metadata, now: Instant) {
     match std::mem::take(&mut open.attempt.response) {
         ResponseState::Awaited if !open.method.shape().server_streams => {
             open.fail(no_message(), now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::balance::round_robin::RoundRobin;
-use crate::channel::call::open::Further;
+use crate::channel::call::open_call::Further;
 use crate::channel::call::trial::{Trial, home};
 use crate::channel::config::method_config::{MethodConfig, RepeatPolicy};
 use crate::channel::config::retry_policy::{RetryPolicy, RetryThrottling};

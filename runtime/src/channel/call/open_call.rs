@@ -13,7 +13,7 @@ use super::attempts::{self, After};
 use super::call_options::CallOptions;
 use super::course::{HEDGE, Hedge, Pushback};
 use super::plan::{Plan, Purse};
-use super::response::ResponseState;
+use super::response_state::ResponseState;
 use super::ticket::Ticket;
 use crate::call::command::Link;
 use crate::call::ledger::live_attempts::AttemptReason;
@@ -34,7 +34,7 @@ use crate::transport::http2::event::ResetCause;
 /// over.
 pub(crate) trait Home: Send + Sync {
     /// Has the call wait for its time, and for a pick.
-    fn attempt(&self, open: Box<Open>);
+    fn attempt(&self, open: Box<OpenCall>);
 
     /// What its calls share for their further attempts.
     fn purse(&self) -> &Arc<Purse>;
@@ -46,8 +46,8 @@ pub(crate) type CallAttempts = attempts::Attempts<Arc<dyn Home>>;
 /// What becomes of a call that waited for its time.
 pub(crate) enum Due {
     /// It begins; the hedge behind it waits, if there is one.
-    Begins(Box<Open>, Option<Box<Open>>),
-    Waits(Box<Open>),
+    Begins(Box<OpenCall>, Option<Box<OpenCall>>),
+    Waits(Box<OpenCall>),
     Never,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct FirstAttempt {
 
 /// A call that waits for a stream, or runs on one.
 #[derive(Debug)]
-pub(crate) struct Open {
+pub(crate) struct OpenCall {
     pub(crate) state: Arc<CallState>,
     pub(crate) method: Method,
     pub(crate) options: CallOptions,
@@ -90,7 +90,7 @@ pub(crate) struct Open {
     pub(crate) further: Option<Further>,
 }
 
-impl Open {
+impl OpenCall {
     /// Boxed from the first, as it is handed on often.
     #[inline]
     pub(crate) fn boxed(
@@ -535,7 +535,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenCall {
     #[inline]
     fn drop(&mut self) {
         if !self.state.is_over() {
@@ -544,7 +544,7 @@ impl Drop for Open {
     }
 }
 
-impl Open {
+impl OpenCall {
     /// Whoever had it is gone.
     #[cold]
     fn vanish(&self) {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::connection_source::ConnectionSource;
 use super::door::Door;
 use super::listener::Listener;
 use super::proxy_protocol::{ProxyProtocol, SenderVerdict, real_address};
-use super::sources::ConnectionSource;
 use crate::clock;
 use crate::credentials::ServerSecurity;
 use crate::observe::connection::ConnectionStep;

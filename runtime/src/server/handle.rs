@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::accepting::Acceptor;
+use super::acceptor::Acceptor;
 use super::door::Door;
 use super::farewell::MethodReport;
 use super::record::ServerSnapshot;
