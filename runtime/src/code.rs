@@ -207,5 +207,4 @@ impl fmt::Display for Code {
 }
 
 #[cfg(test)]
-#[path = "code_tests.rs"]
 mod tests;

@@ -142,5 +142,4 @@ impl fmt::Display for MalformedTimeout {
 impl std::error::Error for MalformedTimeout {}
 
 #[cfg(test)]
-#[path = "deadline_tests.rs"]
 mod tests;

@@ -3,6 +3,8 @@
 //! caller's (or handler's) task share. Nothing here knows a channel or a server.
 
 pub(crate) mod command;
+pub(crate) mod commands;
+pub(crate) mod deadlines;
 pub(crate) mod early_head;
 pub(crate) mod envelope;
 pub(crate) mod extensions;

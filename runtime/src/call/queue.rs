@@ -12,7 +12,6 @@ use std::task::{Context, Poll, Waker};
 use crate::locks::{Mutex, MutexGuard};
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;
 
 /// A batch with room for more than this is given back once it is empty.

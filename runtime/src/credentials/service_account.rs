@@ -145,5 +145,4 @@ fn signer(text: &str) -> Result<Box<dyn Signer>, CredentialsError> {
 }
 
 #[cfg(test)]
-#[path = "service_account_tests.rs"]
 mod tests;

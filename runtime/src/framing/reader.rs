@@ -267,5 +267,4 @@ pub(crate) fn sole_message(mut body: Bytes, limit: usize) -> Result<Payload, Byt
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

@@ -6,7 +6,6 @@
 //!            (a stream expected) ─────┘
 //! ```
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::handler::{Invocation, Route};
 use super::router::RouteId;
+use crate::call::deadlines::Deadlines;
 use crate::call::envelope::Envelope;
 use crate::call::gather::Gather;
 use crate::call::ledger::Ledger;
@@ -99,8 +99,7 @@ impl RunningHandler {
 #[derive(Debug, Default)]
 pub(super) struct ServerCalls {
     calls: StreamMap<ServerCall>,
-    /// Invariant: the deadlines of `calls` that have not passed.
-    deadlines: BTreeSet<(Instant, StreamId)>,
+    deadlines: Deadlines,
 }
 
 impl ServerCalls {
@@ -111,9 +110,7 @@ impl ServerCalls {
         stage: CallStage,
         deadline: Option<Instant>,
     ) {
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, stream));
-        }
+        self.deadlines.insert(deadline, stream);
         let call = ServerCall {
             route,
             stage,
@@ -177,24 +174,17 @@ impl ServerCalls {
     pub(super) fn remove(&mut self, stream: StreamId) -> Option<ServerCall> {
         let call = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
-        if let Some(deadline) = call.deadline {
-            self.deadlines.remove(&(deadline, stream));
-        }
+        self.deadlines.remove(call.deadline, stream);
         Some(call)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.next()
     }
 
     /// A call whose deadline has passed, each once.
     pub(super) fn expired(&mut self, now: Instant) -> Option<StreamId> {
-        let (deadline, stream) = self.deadlines.first().copied()?;
-        if deadline > now {
-            return None;
-        }
-        self.deadlines.remove(&(deadline, stream));
-        Some(stream)
+        self.deadlines.take_past(now)
     }
 
     /// The streams of all calls, in the order in which they were opened.

@@ -265,5 +265,4 @@ fn may_lack_ipv6(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "listener_tests.rs"]
 mod tests;

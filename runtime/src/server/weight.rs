@@ -167,5 +167,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-#[path = "weight_tests.rs"]
 mod tests;

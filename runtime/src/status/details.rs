@@ -97,3 +97,6 @@ fn type_url<M: Name>() -> String {
         url
     }
 }
+
+#[cfg(test)]
+mod tests;

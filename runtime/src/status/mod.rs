@@ -3,8 +3,6 @@
 
 mod constructors;
 mod details;
-#[cfg(test)]
-mod details_tests;
 mod failed_attempt;
 pub(crate) mod message;
 mod phase;

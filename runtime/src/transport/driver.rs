@@ -55,6 +55,9 @@ const FAREWELL_INPUT: usize = 1 << 20;
 /// A spare buffer for output is not larger than this.
 const OUTPUT_KEPT: usize = 64 << 10;
 
+/// Room for one buffer of a thread. The memory in [`spare`] is of many sizes, is looked for
+/// by size and is never smaller than 32 KiB; what a connection reads into and writes from
+/// at each wake is here, where it costs a move.
 type SpareSlot = LocalKey<Cell<Option<BytesMut>>>;
 
 thread_local! {
@@ -65,7 +68,7 @@ thread_local! {
     static SPARE_OUTPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-fn spare(place: &'static SpareSlot, buffer: BytesMut, limit: usize) {
+fn keep_spare(place: &'static SpareSlot, buffer: BytesMut, limit: usize) {
     if buffer.capacity() <= limit {
         // A thread that ends has no use for it.
         let _ = place.try_with(|spare| spare.set(Some(buffer)));
@@ -410,10 +413,10 @@ impl<A: Application> Driver<A> {
             spare::keep(used.freeze());
         }
         if self.input.is_empty() && !std::mem::replace(&mut self.bare, true) {
-            spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
+            keep_spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
         }
         if let Some(output) = self.connection.take_output_buffer() {
-            spare(&SPARE_OUTPUT, output, OUTPUT_KEPT);
+            keep_spare(&SPARE_OUTPUT, output, OUTPUT_KEPT);
         }
     }
 

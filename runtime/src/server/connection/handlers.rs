@@ -258,7 +258,7 @@ impl ServerConnection {
         };
         while let Some(stream) = turns.next() {
             let link = Link {
-                commands: self.sender.clone(),
+                commands: self.commands.sender(),
                 stream,
             };
             // A call that was cancelled or ran out of time waits no more.
@@ -285,7 +285,7 @@ impl ServerConnection {
 
     fn link(&self, stream: StreamId) -> Link {
         Link {
-            commands: self.sender.clone(),
+            commands: self.commands.sender(),
             stream,
         }
     }

@@ -28,10 +28,11 @@ use super::router::{RouteId, Router};
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
+use crate::call::commands::Commands;
 use crate::call::envelope::Parting;
 use crate::call::gather::stalled;
 use crate::call::ledger::Ledger;
-use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::call::queue::QueueSender;
 use crate::call::sends::Sends;
 use crate::call::shutdown::{Shutdown, ShutdownStage};
 use crate::call::state::Outgoing;
@@ -90,9 +91,7 @@ impl Inspected<ServerSnapshot> for ServerShared {
 pub(crate) struct ServerConnection {
     shared: Arc<ServerShared>,
     peer: Peer,
-    commands: QueueReceiver<Command>,
-    sender: QueueSender<Command>,
-    batch: Vec<Command>,
+    commands: Commands,
     /// Streams with something to send at the next write.
     sends: Sends,
     calls: ServerCalls,
@@ -126,14 +125,11 @@ impl ServerConnection {
         socket: Socket,
         now: Instant,
     ) -> Self {
-        let (sender, commands) = queue();
         let observers = shared.observers.apart();
         Self {
             shared,
             peer,
-            commands,
-            sender,
-            batch: Vec::new(),
+            commands: Commands::new(),
             sends: Sends::default(),
             calls: ServerCalls::default(),
             call_count: Arc::default(),
@@ -151,7 +147,7 @@ impl ServerConnection {
 
     /// The queue through which the connection takes orders.
     pub(crate) fn sender(&self) -> QueueSender<Command> {
-        self.sender.clone()
+        self.commands.sender()
     }
 
     /// How many calls it has, as its last turn began.
@@ -428,14 +424,13 @@ impl Application for ServerConnection {
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
         }
-        let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_take(&mut batch, cx);
+        let (taken, mut batch) = self.commands.poll_take(cx);
         for command in batch.drain(..) {
             self.apply(connection, command, now);
         }
-        self.batch = batch;
+        self.commands.recycle(batch);
         self.give_turns(connection);
-        taken.is_ready()
+        taken
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {

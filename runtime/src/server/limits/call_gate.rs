@@ -172,5 +172,4 @@ impl CallGate {
 }
 
 #[cfg(test)]
-#[path = "call_gate_tests.rs"]
 mod tests;

@@ -22,5 +22,4 @@ pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
 }
 
 #[cfg(test)]
-#[path = "header_tests.rs"]
 mod tests;

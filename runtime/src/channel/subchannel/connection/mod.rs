@@ -5,7 +5,6 @@
 mod responses;
 mod watching;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
@@ -17,8 +16,10 @@ use super::identity::Identity;
 use super::unopened::Unopened;
 use super::watch::watches::Watches;
 use crate::call::command::{Command, Link};
+use crate::call::commands::Commands;
+use crate::call::deadlines::Deadlines;
 use crate::call::gather::stalled;
-use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::call::queue::QueueSender;
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
@@ -48,13 +49,11 @@ const HEAD_UNASKED: usize = 8 << 10;
 pub(crate) struct ClientConnection {
     identity: Arc<Identity>,
     peer: Option<PeerAddress>,
-    commands: QueueReceiver<Command>,
-    sender: QueueSender<Command>,
-    batch: Vec<Command>,
+    commands: Commands,
     /// Streams with something to send at the next write.
     sends: Sends,
     calls: StreamMap<Box<OpenCall>>,
-    deadlines: BTreeSet<(Instant, StreamId)>,
+    deadlines: Deadlines,
     pub(crate) unopened: Unopened,
     watches: Watches,
     /// Where it leads, once HTTP/2 is agreed on and it stands for its subchannel.
@@ -80,16 +79,13 @@ impl ClientConnection {
         observation: Option<Box<Observation>>,
         socket: Socket,
     ) -> Self {
-        let (sender, commands) = queue();
         Self {
             identity,
             peer,
-            commands,
-            sender,
-            batch: Vec::new(),
+            commands: Commands::new(),
             sends: Sends::default(),
             calls: StreamMap::default(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             unopened,
             watches: Watches::new(waits),
             destination: None,
@@ -220,16 +216,14 @@ impl ClientConnection {
         };
         connection.tally().call();
         let link = Link {
-            commands: self.sender.clone(),
+            commands: self.commands.sender(),
             stream,
         };
         if !open.attach(link, connection.reports(), now) {
             connection.reset(stream, ErrorCode::CANCEL);
             return None;
         }
-        if let Some(deadline) = open.options.deadline {
-            self.deadlines.insert((deadline, stream));
-        }
+        self.deadlines.insert(open.options.deadline, stream);
         if let Some(ledger) = open.state.ledger() {
             ledger.attempt_goes_to(open.attempt.number, self.peer.as_ref(), now);
             if let Some(request) = &open.request {
@@ -300,9 +294,7 @@ impl ClientConnection {
     fn remove(&mut self, stream: StreamId) -> Option<Box<OpenCall>> {
         let open = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
-        if let Some(deadline) = open.options.deadline {
-            self.deadlines.remove(&(deadline, stream));
-        }
+        self.deadlines.remove(open.options.deadline, stream);
         Some(open)
     }
 
@@ -414,12 +406,11 @@ impl Application for ClientConnection {
         cx: &mut Context<'_>,
     ) -> bool {
         self.look(connection, now);
-        let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_take(&mut batch, cx);
+        let (taken, mut batch) = self.commands.poll_take(cx);
         for command in batch.drain(..) {
             self.apply(connection, &command, now);
         }
-        self.batch = batch;
+        self.commands.recycle(batch);
         let came = self.unopened.poll(cx);
         if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
@@ -434,7 +425,7 @@ impl Application for ClientConnection {
         if !self.watches.is_empty() {
             self.watches.begin(connection, &self.identity, now);
         }
-        came || taken.is_ready()
+        came || taken
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {
@@ -463,7 +454,7 @@ impl Application for ClientConnection {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let running = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let running = self.deadlines.next();
         let unopened = self.unopened.next_timeout();
         let calls = clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout());
         if self.watches.is_empty() {
@@ -475,11 +466,7 @@ impl Application for ClientConnection {
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.unopened.expire(now);
         self.sends.on_timeout(now);
-        while let Some((deadline, stream)) = self.deadlines.first().copied() {
-            if deadline > now {
-                return;
-            }
-            self.deadlines.remove(&(deadline, stream));
+        while let Some(stream) = self.deadlines.take_past(now) {
             let status = self.expired(stream, connection.is_established());
             self.fail(connection, stream, status, now);
         }

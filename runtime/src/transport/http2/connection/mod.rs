@@ -22,8 +22,6 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-#[cfg(test)]
-mod upkeep_tests;
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;

@@ -134,3 +134,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,6 @@ use super::repeats::Repeats;
 use super::{DEFAULT_TABLE_SIZE, Error, huffman, integer, static_table};
 
 #[cfg(test)]
-#[path = "decoder_tests.rs"]
 mod tests;
 
 /// How far over its limit a header list is still decoded, so that only its

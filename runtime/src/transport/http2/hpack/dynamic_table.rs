@@ -6,7 +6,6 @@
 //! memory stays within a small multiple of its size limit.
 
 #[cfg(test)]
-#[path = "dynamic_table_tests.rs"]
 mod tests;
 
 use super::super::field_rules::Traits;

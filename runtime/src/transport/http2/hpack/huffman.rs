@@ -6,7 +6,6 @@
 //! octet, and padding that is not all ones (section 5.2).
 
 #[cfg(test)]
-#[path = "huffman_tests.rs"]
 mod tests;
 
 /// Each code length with its symbols, in the order of their codes. EOS, the

@@ -7,7 +7,6 @@
 //! remembered must never be used for a table that has changed.
 
 #[cfg(test)]
-#[path = "repeats_tests.rs"]
 mod tests;
 
 use super::super::fields::Fields;

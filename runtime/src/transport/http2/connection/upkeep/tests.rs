@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::tests::{Pair, events, response, trailers};
-use super::{CannotOpen, Connection};
+use super::super::tests::{Pair, events, response, trailers};
+use super::super::{CannotOpen, Connection};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event};
 use crate::transport::http2::frame::{self, FrameHead, Kind};

@@ -7,12 +7,12 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
 use super::{lower_file, wire};
-use crate::descriptors::{file_scope, full_name};
 use crate::error::Error;
+use crate::full_names::{file_scope, full_name};
 
 /// What a descriptor set means, whichever syntax or edition its files have.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resolved {
+pub struct ResolvedSet {
     /// Files with editions are the proto3 files that mean the same, as far as a
     /// proto3 file can say it.
     pub set: FileDescriptorSet,
@@ -21,7 +21,7 @@ pub struct Resolved {
     pub closed_enums: HashSet<String>,
 }
 
-impl Resolved {
+impl ResolvedSet {
     /// Reads an encoded `FileDescriptorSet`. An edition that is not known is
     /// read by the rules of the newest that is.
     ///
@@ -32,10 +32,10 @@ impl Resolved {
             set: FileDescriptorSet::decode(bytes).map_err(broken)?,
             closed_enums: HashSet::new(),
         };
-        let raw = wire::Set::decode(bytes).map_err(broken)?;
+        let raw = wire::RawSet::decode(bytes).map_err(broken)?;
         for (file, raw) in resolved.set.file.iter_mut().zip(&raw.files) {
             let closed = closed_by_file(file, raw);
-            Enums {
+            ClosedEnums {
                 closed,
                 found: &mut resolved.closed_enums,
             }
@@ -53,7 +53,7 @@ impl Resolved {
 }
 
 /// Whether the file's enums are closed, where they do not say it themselves.
-fn closed_by_file(file: &FileDescriptorProto, raw: &wire::File) -> bool {
+fn closed_by_file(file: &FileDescriptorProto, raw: &wire::RawFile) -> bool {
     match file.syntax() {
         "editions" => is_closed(raw.features(), false),
         "proto3" => false,
@@ -69,17 +69,17 @@ fn is_closed(features: Option<wire::FeatureSet>, otherwise: bool) -> bool {
     }
 }
 
-struct Enums<'a> {
+struct ClosedEnums<'a> {
     closed: bool,
     found: &'a mut HashSet<String>,
 }
 
-impl Enums<'_> {
+impl ClosedEnums<'_> {
     fn all(
         &mut self,
         scope: &str,
-        (enums, raw_enums): (&[EnumDescriptorProto], &[wire::Enum]),
-        (messages, raw_messages): (&[DescriptorProto], &[wire::Message]),
+        (enums, raw_enums): (&[EnumDescriptorProto], &[wire::RawEnum]),
+        (messages, raw_messages): (&[DescriptorProto], &[wire::RawMessage]),
     ) {
         for (item, raw) in enums.iter().zip(raw_enums) {
             let own = raw.options.as_ref().and_then(|options| options.features);

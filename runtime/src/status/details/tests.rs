@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use prost::{Message, Name};
 use prost_types::Duration;
 
-use super::rpc::{
+use super::super::rpc::{
     BadRequest, DebugInfo, ErrorInfo, Help, LocalizedMessage, PreconditionFailure, QuotaFailure,
     RequestInfo, ResourceInfo, RetryInfo, bad_request::FieldViolation, help::Link,
     precondition_failure, quota_failure,
 };
-use super::{Code, Status};
+use super::super::{Code, Status};
 
 /// One of each, as another implementation encodes them.
 const GOLDEN: &[u8] = include_bytes!("details_golden.bin");
