@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{BASE64, CallCredentials, Engine, ServiceAccount, pem};
 
 /// Ring makes no RSA keys, so it is the one that tests of TLS have.
-const KEY: &str = include_str!("../../tests/end_to_end/tls/rsa.key");
+const KEY: &str = include_str!("../../../tests/end_to_end/tls/rsa.key");
 const AUDIENCE: &str = "https://pubsub.googleapis.com/google.pubsub.v1.Publisher";
 
 fn file() -> Value {

@@ -13,7 +13,7 @@ use super::super::rpc::{
 use super::super::{Code, Status};
 
 /// One of each, as another implementation encodes them.
-const GOLDEN: &[u8] = include_bytes!("details_golden.bin");
+const GOLDEN: &[u8] = include_bytes!("golden.bin");
 
 fn text(text: &str) -> String {
     text.to_owned()

@@ -19,7 +19,6 @@ use crate::call::command::{Command, Link};
 use crate::call::commands::Commands;
 use crate::call::deadlines::Deadlines;
 use crate::call::gather::stalled;
-use crate::call::queue::QueueSender;
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};

@@ -4,6 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::*;
+use crate::call::queue::queue;
 use crate::call::request_head::RequestTemplate;
 use crate::channel::backoff::Waits;
 use crate::channel::call::open_call::Due;
