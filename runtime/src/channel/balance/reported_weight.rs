@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::load_report::LoadReport;
+use crate::observe::weights::WeightState;
 
 /// How reports become weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,15 +95,21 @@ impl ReportedWeight {
         }
     }
 
-    /// What it weighs now, if that is known.
-    pub(super) fn at(&mut self, rules: &WeightRules, now: Instant) -> Option<f64> {
-        let reported = self.reported?;
+    /// What it weighs now.
+    pub(super) fn at(&mut self, rules: &WeightRules, now: Instant) -> WeightState {
+        let Some(reported) = self.reported else {
+            return WeightState::NotYetUsable;
+        };
         if now.saturating_duration_since(reported) >= rules.expiration {
             self.since = None;
-            return None;
+            return WeightState::Stale;
         }
-        let known = now.saturating_duration_since(self.since?);
-        (known >= rules.blackout).then_some(self.weight)
+        let is_known = |since| now.saturating_duration_since(since) >= rules.blackout;
+        if self.since.is_some_and(is_known) {
+            WeightState::Usable(self.weight)
+        } else {
+            WeightState::NotYetUsable
+        }
     }
 }
 

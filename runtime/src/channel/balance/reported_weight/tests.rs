@@ -1,6 +1,7 @@
 //! Unit tests of `reported_weight`.
 
 use super::*;
+use crate::observe::weights::WeightState::{NotYetUsable, Stale, Usable};
 
 fn report(qps: f64, cpu: f64) -> LoadReport {
     let mut report = LoadReport::new();
@@ -76,24 +77,28 @@ fn blackout_is_from_the_first_report_and_again_after_a_new_connection() {
     let (rules, begin) = (WeightRules::default(), Instant::now());
     let at = |seconds| begin + Duration::from_secs(seconds);
     let mut weight = ReportedWeight::default();
-    assert_eq!(weight.at(&rules, at(0)), None);
+    assert_eq!(weight.at(&rules, at(0)), NotYetUsable);
     weight.report(&report(0.0, 0.5), &rules, at(0));
     weight.report(&report(100.0, 0.5), &rules, at(5));
     weight.report(&report(100.0, 0.25), &rules, at(12));
-    assert_eq!(weight.at(&rules, at(14)), None);
-    assert_eq!(weight.at(&rules, at(15)), Some(400.0));
+    assert_eq!(weight.at(&rules, at(14)), NotYetUsable);
+    assert_eq!(weight.at(&rules, at(15)), Usable(400.0));
     weight.connected();
-    assert_eq!(weight.at(&rules, at(16)), None, "nothing has come on it");
+    assert_eq!(
+        weight.at(&rules, at(16)),
+        NotYetUsable,
+        "nothing has come on it"
+    );
     weight.report(&report(100.0, 0.5), &rules, at(20));
-    assert_eq!(weight.at(&rules, at(29)), None);
-    assert_eq!(weight.at(&rules, at(30)), Some(200.0));
+    assert_eq!(weight.at(&rules, at(29)), NotYetUsable);
+    assert_eq!(weight.at(&rules, at(30)), Usable(200.0));
     let none = WeightRules {
         blackout: Duration::ZERO,
         ..WeightRules::default()
     };
     let mut weight = ReportedWeight::default();
     weight.report(&report(100.0, 0.5), &none, at(0));
-    assert_eq!(weight.at(&none, at(0)), Some(200.0));
+    assert_eq!(weight.at(&none, at(0)), Usable(200.0));
 }
 
 #[test]
@@ -104,9 +109,9 @@ fn a_weight_expires_and_blackout_begins_again() {
     weight.report(&report(100.0, 0.5), &rules, at(0));
     // What is of no use keeps no weight alive.
     weight.report(&report(0.0, 0.5), &rules, at(100));
-    assert_eq!(weight.at(&rules, at(179)), Some(200.0));
-    assert_eq!(weight.at(&rules, at(180)), None);
+    assert_eq!(weight.at(&rules, at(179)), Usable(200.0));
+    assert_eq!(weight.at(&rules, at(180)), Stale);
     weight.report(&report(100.0, 0.5), &rules, at(190));
-    assert_eq!(weight.at(&rules, at(199)), None);
-    assert_eq!(weight.at(&rules, at(200)), Some(200.0));
+    assert_eq!(weight.at(&rules, at(199)), NotYetUsable);
+    assert_eq!(weight.at(&rules, at(200)), Usable(200.0));
 }
