@@ -1,6 +1,8 @@
 //! One name an idea: no crate has two types of one name, no two published crates have public
 //! types of one name, and unit tests lie in one way. Held against the source of all crates.
 
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -53,15 +55,14 @@ fn rust_files(below: &str) -> Vec<String> {
     if path.is_file() {
         return vec![below.to_owned()];
     }
-    let mut names: Vec<String> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .filter(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.ends_with(".rs") || entry.path().is_dir()
-        })
-        .map(|entry| format!("{below}/{}", entry.file_name().to_string_lossy()))
-        .collect();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() || path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_name().unwrap().to_string_lossy();
+            names.push(format!("{below}/{name}"));
+        }
+    }
     names.sort();
     names.iter().flat_map(|name| rust_files(name)).collect()
 }
