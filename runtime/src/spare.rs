@@ -1,6 +1,5 @@
-//! Memory that was written or read once and is soon wanted again, so that large
-//! messages do not make the allocator give pages back and fetch them anew. It
-//! must never keep more than [`KEPT`] bytes a thread.
+//! Memory of large messages for reuse by the next ones, so that the allocator does not return
+//! the pages and fetch them again. A thread keeps at most [`KEPT`] bytes.
 
 use std::cell::Cell;
 use std::thread::LocalKey;

@@ -1,7 +1,6 @@
-//! When the head of a two-way stream's response goes without a message. Some
-//! clients send nothing before they have it, while a handler that waits for them
-//! has nothing to send either: so it goes alone once the handler waits. It must
-//! never hold up a message.
+//! When the head of a response goes alone, where both sides stream. Some clients send nothing
+//! before they have it, while a handler that waits for their message sends nothing either, so
+//! the head goes once the handler waits. Messages are not held up.
 //!
 //! ```text
 //! Begins ─(its first turn ends, and it waits)──────▶ Held ─(HOLD)─▶ gone

@@ -1,6 +1,6 @@
-//! What goes with one call on a server beside its messages, in both directions:
-//! one allocation that the thread's next call uses again. It must never carry
-//! anything from one call to the next, but for the signal of their server.
+//! What goes with one call on a server beside its messages, in both directions: one allocation
+//! that the thread's next call reuses. Only the signal of their server stays from one call to
+//! the next.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! What a call holds until its handler is done, or dropped. It must never know what that is.
+//! What a call holds until its handler's context is dropped, such as its places under limits.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What passed in one call, and who wants to hear of its end. Only a call that
-//! interceptors or observers watch has one. It must never decide anything about its call.
+//! What passed in one call, and who is told of its end. Only a call with interceptors or
+//! observers has one.
 
 use std::any::Any;
 use std::cell::Cell;

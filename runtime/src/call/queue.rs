@@ -1,6 +1,5 @@
-//! The queue into the task that owns a connection: many push, one takes, and it
-//! takes all there is at once. It must never wait, and never wake anyone while
-//! its lock is held.
+//! The queue into the task that owns a connection: many tasks push, one takes everything at
+//! once. It does not wait, and wakes nobody while its lock is held.
 //!
 //! The one that takes is woken once for all that is pushed until it looks again.
 //! An idle queue owns no memory beyond itself.

@@ -1,6 +1,6 @@
-//! The state of one call that two tasks share: the connection's task on one
-//! side, the caller's or the handler's on the other. Each half of it has one
-//! writer and one reader. It must never hold its lock across an `await`.
+//! The state of one call that two tasks share: the connection's task on one side, the caller's
+//! or the handler's on the other. Each half has one writer and one reader. Its lock is not held
+//! across an `await`.
 //!
 //! ```text
 //! peer → connection ─ deliver_* → inbound  ─ poll_inbound  → Receiver

@@ -1,5 +1,5 @@
-//! Credentials of a call, added before it waits for a connection. It must never
-//! let them onto a connection that others can read.
+//! Credentials of a call, added before it waits for a connection. They are refused for a
+//! connection without encryption, unless the program allows it.
 
 use super::call::open_call::OpenCall;
 use super::shared::ChannelShared;

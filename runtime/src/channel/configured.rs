@@ -1,5 +1,4 @@
-//! Service configs that a channel's builder gives, and what else it says of methods: the
-//! options. It must never act on them: the hub does.
+//! Options of a channel's builder about service configs and methods. The hub applies them.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! A call between its caller and the queue for a connection: its interceptors and
-//! its credentials have their say. What need not wait is done where the call
-//! begins, the rest on a task. It must never outlive its call or its channel.
+//! A call between its caller and the queue for a connection: its interceptors and its
+//! credentials run here. What need not wait is done where the call begins, the rest on a task,
+//! which ends with the call or the channel.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

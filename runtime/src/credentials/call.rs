@@ -1,5 +1,5 @@
-//! Credentials of calls: metadata that says who calls, fixed or made anew for
-//! each call. It must never put a secret where it could be printed.
+//! Credentials of calls: metadata that says who calls, fixed or made anew for each call.
+//! `Debug` does not show their values.
 
 use std::fmt;
 use std::future::Future;

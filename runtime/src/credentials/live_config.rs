@@ -1,5 +1,5 @@
-//! The rustls configuration that the next handshake takes: a fixed one, or that of a
-//! source's certificates, made anew when they are others. It must never shake hands.
+//! The rustls configuration that the next handshake takes: a fixed one, or one made of a
+//! source's current certificates, again when they change.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

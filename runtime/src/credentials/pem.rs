@@ -1,5 +1,5 @@
-//! Certificates, keys and roots out of PEM text, and the errors that say what is
-//! wrong with it. It must never let a key's bytes into an error.
+//! Certificates, keys and roots out of PEM text, and the errors that say what is wrong with it.
+//! An error contains no bytes of a key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Those who want to know, and how they are told. It must never let a panic of theirs out.
+//! The trait `Observer`, and how observers are called. A panic of theirs is caught.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,5 @@
-//! The loops that accept: each brings what one address, or one stream of connections,
-//! has for the server to its door. It must never wait for a client.
+//! The loops that accept: each passes what one address, or one stream of connections, has for
+//! the server to its door. A loop does not wait for a client.
 
 use std::io;
 use std::sync::Arc;

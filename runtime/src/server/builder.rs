@@ -1,5 +1,4 @@
-//! A server before it runs: its services, addresses and limits. It must never
-//! accept a connection.
+//! A server before it runs: its services, addresses and limits.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! The calls of a connection that did not end where they arrived, and their
-//! deadlines. It must never send anything.
+//! The calls of a connection that did not end where they arrived, and their deadlines.
 //!
 //! ```text
 //! Gathering (one message expected) → Running → Ending → gone

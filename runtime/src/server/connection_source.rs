@@ -1,5 +1,4 @@
-//! Connections that a program accepts by itself, one after the other. It must never read
-//! from one.
+//! Connections that a program accepts itself and gives to a server as a stream.
 
 use std::fmt;
 use std::io;

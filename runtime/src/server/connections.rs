@@ -1,5 +1,5 @@
-//! The register of a server's connections: what the end of the server tells, cuts and
-//! counts. It must never look inside a connection.
+//! The register of a server's connections, which a shutdown goes through: it tells, cuts and
+//! counts them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

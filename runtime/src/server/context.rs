@@ -1,5 +1,4 @@
-//! What a handler knows of its call, and what it says beside its messages. It
-//! must never give access to the connection.
+//! What a handler knows of its call, and what it says beside its messages.
 
 use std::future::Future;
 use std::sync::Arc;

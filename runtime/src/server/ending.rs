@@ -1,5 +1,5 @@
-//! How a call's end reaches those who do not belong to its handler: its tasks, and
-//! the calls that were made for it. It must never keep a call alive.
+//! How a call's end reaches what does not belong to its handler: its tasks, and the calls made
+//! on its behalf. It does not keep a call alive.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};

@@ -1,5 +1,4 @@
-//! A server that runs: its accept loops, what it is given, and the way it all ends. It
-//! must never look inside a connection.
+//! A running server: its accept loops, its connections, and its shutdown.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Interceptors around a server's handlers, and how a route is wrapped in them.
-//! A route that has none must never pay for those of others.
+//! Interceptors around a server's handlers, and how a route is wrapped in them. A route without
+//! interceptors pays nothing for those of others.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -1,5 +1,5 @@
-//! Where a server's connections come from, beside plain addresses: options of an address,
-//! and streams of connections. It must never accept one.
+//! Where a server's connections come from, beside plain addresses: options of an address, and
+//! streams of connections.
 
 use std::io;
 

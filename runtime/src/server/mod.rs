@@ -1,5 +1,4 @@
 //! The server: services, where they listen, and the calls of each connection.
-//! It must never import the channel: the two sides share `call` and below.
 
 mod acceptor;
 mod answer;

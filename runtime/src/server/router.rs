@@ -1,5 +1,4 @@
-//! From a request's path to its handler. It must never read anything but the
-//! path.
+//! From a request's path to its handler.
 
 use std::sync::Arc;
 

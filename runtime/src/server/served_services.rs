@@ -1,5 +1,5 @@
-//! The services of a server, told to those of its handlers that asked. It must never
-//! cost a service that did not.
+//! The names of a server's services, told to those handlers that ask for them. A service that
+//! does not ask pays nothing.
 
 use std::sync::Arc;
 

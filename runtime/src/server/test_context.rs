@@ -1,4 +1,4 @@
-//! A context for a test that calls a handler itself. It must never reach a connection.
+//! A context for a test that calls a handler directly.
 
 use std::sync::Arc;
 use std::time::Duration;

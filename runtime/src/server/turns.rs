@@ -1,8 +1,7 @@
-//! Which of a connection's heavy handlers begin now, and which wait. A runtime
-//! looks for new I/O only between tasks, and rarely while any is ready: heavy
-//! handlers that all stood in its queue would hold up every connection until the
-//! last of them had its turn. So no more begin than keep the runtime's workers
-//! busy for a moment. It must never know what a handler is.
+//! Which of a connection's heavy handlers begin now, and which wait. A runtime looks for new
+//! I/O only between tasks, and rarely while any is ready: heavy handlers that all stood in its
+//! queue would hold up every connection until the last of them had run. So only as many begin
+//! as keep the runtime's workers busy for a moment.
 
 use std::collections::VecDeque;
 

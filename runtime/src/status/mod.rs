@@ -1,5 +1,5 @@
-//! How a call failed. A status must stay one pointer wide, since every `Result`
-//! on the way carries room for it, and must never lose the error it came from.
+//! How a call failed. A `Status` is one pointer wide, since every `Result` on the way carries
+//! room for it, and keeps the error it came from as its source.
 
 mod constructors;
 mod details;

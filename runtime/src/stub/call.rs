@@ -1,5 +1,5 @@
-//! A call before it starts, whatever its shape: its channel, method and
-//! options, and the one way to start it. It must never know a message's type.
+//! A call before it starts, whatever its shape: its channel, method and options, and the one
+//! way to start it. It is not generic over messages.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,6 @@
-//! The shell around one connection: moves bytes between a socket and the
-//! [`Connection`] machine, and time and events between the machine and its
-//! [`Application`]. One task owns all three. It must never decide what a frame
-//! or a call means.
+//! The shell around one connection: moves bytes between a socket and the [`Connection`]
+//! machine, and time and events between the machine and its [`Application`]. One task owns all
+//! three.
 //!
 //! A turn: read what is there → events → commands of other tasks → frame what is
 //! ready → one write. It turns until nothing moves, then sleeps. Between the

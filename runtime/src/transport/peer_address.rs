@@ -1,5 +1,4 @@
-//! Who is at the other end of a byte stream. A value; it must never be taken for
-//! who makes a call.
+//! The address at the other end of a byte stream. It says nothing of who makes a call.
 
 use std::fmt;
 use std::net::SocketAddr;

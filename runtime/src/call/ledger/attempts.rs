@@ -1,5 +1,4 @@
-//! What is told of the attempts of a channel's call. It must never decide which of them is
-//! the call's.
+//! What observers are told of the attempts of a channel's call.
 
 use std::time::Instant;
 

@@ -1,5 +1,4 @@
-//! The attempts of one observed call that have not ended. It must never decide which of
-//! them is the call's.
+//! The attempts of one observed call that have not ended.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The application's side of a call: what callers and handlers ask of it, in their own
-//! tasks. It must never wake the connection under the call's lock.
+//! The application's side of a call: what callers and handlers ask of it, in their own tasks.
+//! The connection is woken after the call's lock is released.
 
 use std::task::{Context, Poll, ready};
 

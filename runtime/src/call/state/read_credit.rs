@@ -1,5 +1,4 @@
-//! What a reader has consumed and its connection has not been told. It must never
-//! keep a report back that is due.
+//! What a reader has consumed and its connection has not been told yet, and when it is due.
 
 use crate::call::command::Progress;
 use crate::transport::http2::credit::Reports;

@@ -1,6 +1,5 @@
-//! What the attempts of one call share: their course, the request they send again, and
-//! how each went. Several connections' tasks may hold it; it must never wake anyone
-//! under its lock.
+//! What the attempts of one call share: their course, the request they send again, and how each
+//! went. Several connections' tasks may hold it; nobody is woken under its lock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,4 @@
-//! Interceptors of a channel's calls. A value of them and what they see; it must
-//! never start a call.
+//! Interceptors of a channel's calls, and what they see.
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! What has come of a call's response so far. A value; it must never wake anyone.
+//! What has arrived of a call's response so far.
 
 use crate::call::gather::Gather;
 use crate::metadata::Metadata;

@@ -1,5 +1,5 @@
-//! Tokens that a channel's further attempts need (gRFC A6, "Throttling Retry
-//! Attempts"). It must never hold back a call's first attempt.
+//! Tokens that a channel's further attempts need (gRFC A6, "Throttling Retry Attempts"). A
+//! call's first attempt needs none.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,5 +1,5 @@
-//! A channel's resolver, from the channel's first call on. It must never end the
-//! channel, whatever a user's resolver does.
+//! A channel's resolver, which runs from the channel's first call on. A resolver that panics or
+//! ends does not end the channel.
 
 use std::fmt;
 use std::future::Future;

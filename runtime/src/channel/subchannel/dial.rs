@@ -1,5 +1,5 @@
-//! Making one connection to a target, at whichever of its addresses that is to be
-//! had. It must never decide whether or when to try again.
+//! Making one connection to a target, at whichever of its addresses answers. Whether and when
+//! to try again is the lifecycle's decision.
 
 use std::fmt;
 use std::io;

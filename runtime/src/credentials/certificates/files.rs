@@ -1,5 +1,5 @@
-//! Certificates in files that others write, looked at again from time to time. It must
-//! never let go of those in use for files that are worse.
+//! Certificates in files that another program writes, read again from time to time. Files that
+//! are worse than the certificates in use do not replace them.
 
 use std::fmt;
 use std::fs::File;

@@ -1,5 +1,5 @@
 //! When content that changes is judged: once it has stood still, and again until it is
-//! taken. It must never read anything, nor look at a clock.
+//! accepted. Sans-IO: content and time are arguments.
 
 use std::time::{Duration, Instant};
 

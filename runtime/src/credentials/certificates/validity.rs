@@ -1,5 +1,5 @@
-//! From when and until when a certificate is valid (RFC 5280 section 4.1.2.5), read
-//! out of its DER. It must never judge anything else in it.
+//! From when and until when a certificate is valid (RFC 5280 section 4.1.2.5), read out of its
+//! DER.
 
 use std::time::SystemTime;
 

@@ -1,5 +1,5 @@
-//! The tokens of one source, and the tasks that fetch them. A fetch belongs to nobody:
-//! it must never end with the call that began it, nor keep one waiting that has a token.
+//! The tokens of one source, and the tasks that fetch them. A fetch is a task of its own: it
+//! goes on when the call that began it ends, and calls that have a token do not wait for it.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,6 @@
-//! The tokens of one audience, one after the other: when the next is fetched, who may
-//! go on with the one that there is, and who has to wait or fails. It must never look
-//! at a clock, nor want two fetches at once.
+//! The tokens of one audience, one after the other: when the next is fetched, which calls go on
+//! with the current one, and which wait or fail. Sans-IO: time is an argument. At most one
+//! fetch is under way.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! One audience and its token, as tasks share them: calls read it without a lock, and
-//! whoever changes something tells those who wait. It must never fetch.
+//! One audience and its token, as tasks share them: calls read it without a lock, and whoever
+//! changes it wakes those who wait.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

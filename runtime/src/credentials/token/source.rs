@@ -1,4 +1,4 @@
-//! Where tokens come from. It must never keep one.
+//! The source of tokens, which a user provides.
 
 use std::future::Future;
 use std::pin::Pin;

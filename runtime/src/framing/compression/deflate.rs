@@ -1,5 +1,5 @@
-//! The encodings `gzip` and `deflate`, which are the same but for what stands
-//! around the data. It must never make a codec's state where an idle one is left.
+//! The encodings `gzip` and `deflate`, which differ only in what stands around the data. Idle
+//! codec states are reused.
 
 use bytes::Buf;
 use flate2::{Compress, Crc, Decompress, FlushCompress, FlushDecompress, Status};

@@ -1,5 +1,4 @@
-//! The encoding `zstd`. It must never hold a window that a frame only claims to
-//! need beyond what RFC 8878 asks decoders to have.
+//! The encoding `zstd`. A frame's window is bounded by what RFC 8878 asks decoders to support.
 
 use bytes::Buf;
 use zstd_safe::zstd_sys::ZSTD_EndDirective;

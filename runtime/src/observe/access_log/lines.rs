@@ -1,5 +1,5 @@
-//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that
-//! empties it. Who adds a line must never wait for the writer.
+//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that empties
+//! it. Adding a line does not wait for the writer.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! A line for each call. It must never hold up a call, whatever takes its lines.
+//! The access log: one line a call.
 
 mod entry;
 mod json;

@@ -1,5 +1,5 @@
-//! Calls as spans of `tracing`, and what happens to connections as its events: the one
-//! folder that knows `tracing` beside the access log. It must never hold up a call.
+//! Calls as spans of `tracing`, and events of connections as its events: with one file of the
+//! access log the only place that names `tracing`.
 
 mod connections;
 mod followed;

@@ -1,6 +1,5 @@
-//! Handlers: begun in place, or in their turn on tasks of their own where their
-//! method is heavy. It must never let a heavy handler run in the connection's
-//! task, but for the first ones, from which it learns.
+//! How handlers begin: in place, or on tasks of their own, in turn, where their method is
+//! heavy. A method's first calls run in place, which is how its weight is learnt.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,6 +1,5 @@
-//! The calls of one server connection: from a request's head to its trailers.
-//! The connection's task owns this; handlers reach it through its command queue
-//! alone. It must never wait, and never run a handler that has no request.
+//! The calls of one server connection: from a request's head to its trailers. The connection's
+//! task owns this; handlers reach it through its command queue.
 //!
 //! Most calls never enter the table: their head and their message arrive one
 //! after the other, and their handler ends in its first turn. A call that is in

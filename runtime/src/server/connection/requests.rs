@@ -1,6 +1,5 @@
-//! Requests as they arrive: heads, messages that come whole or in pieces, and the
-//! end of the client's half. It must never begin a handler before its request is
-//! there.
+//! Requests as they arrive: heads, messages that come whole or in pieces, and the end of the
+//! client's half.
 
 use std::time::Instant;
 

@@ -1,5 +1,4 @@
-//! How many connections a server has, in all and from each address. It must never know
-//! what a connection is for.
+//! How many connections a server has, in all and from each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

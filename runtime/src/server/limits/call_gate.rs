@@ -1,5 +1,5 @@
-//! How many calls run at once, of a server, a service or a method, and who waits to. Sans-IO:
-//! it is told who comes and who leaves. It must never lock where nobody waits.
+//! How many calls of a server, a service or a method run at once, and which wait. Sans-IO.
+//! There is no lock while no call waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
-//! What a server bounds beside what each connection does by itself: connections, calls in
-//! flight, message sizes and times of single methods. A server that sets none of it must
-//! never pay more than a branch a call.
+//! What a server limits beside what each connection limits by itself: connections, calls in
+//! flight, message sizes and times of single methods. A server that sets none pays for one
+//! branch a call.
 
 mod admission;
 mod call_gate;

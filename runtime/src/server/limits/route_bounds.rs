@@ -1,5 +1,5 @@
-//! What bounds the calls of one method, made of what a server's limits say of it, of its
-//! service and of all. It must never hold a call.
+//! The limits of one method's calls, made of what a server's limits say of it, of its service
+//! and of all methods.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Who waits for a place, first come first served. Sans-IO; it must never know what a place
-//! is.
+//! Calls that wait for a place, first come first served. Sans-IO.
 
 use std::collections::BTreeMap;
 use std::task::Waker;

@@ -1,6 +1,6 @@
-//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each
-//! field is judged once, when its text arrives; a table that keeps the field
-//! keeps the judgement. It must never know gRPC's own rules.
+//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each field is judged
+//! once, when its text arrives; a table that keeps the field keeps the judgement. gRPC's own
+//! rules are checked elsewhere.
 
 /// Which block is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

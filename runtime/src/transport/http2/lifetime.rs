@@ -1,5 +1,5 @@
-//! How long a connection may live (gRFC A9): without calls, by calls, and at all. Time and
-//! chance are arguments. It must never do anything when a call begins or ends.
+//! How long a connection may live (gRFC A9): without calls, by number of calls, and in all.
+//! Time and chance are arguments. The beginning and the end of a call cost nothing here.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
-//! One stream's state: RFC 9113 section 5.1, as two halves that end on their
-//! own. It must never touch the connection's windows or write a frame.
+//! One stream's state: RFC 9113 section 5.1, as two halves that end on their own.
 //!
 //! ```text
 //!            local_open  remote_open

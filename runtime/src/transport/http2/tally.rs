@@ -1,5 +1,5 @@
-//! What a connection has done so far, in numbers that anybody may read while its owner
-//! counts. It must never make a call wait for who reads.
+//! What a connection has done so far, in numbers that anybody may read while its owner counts.
+//! Counting does not wait for readers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};

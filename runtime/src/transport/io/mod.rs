@@ -1,5 +1,5 @@
-//! The byte streams a connection can run on, as one type, so that nothing above
-//! is generic over its socket. It must never interpret a byte.
+//! The byte streams a connection can run on, as one type, so that nothing above is generic over
+//! its socket.
 
 pub(crate) mod byte_stream;
 #[cfg(feature = "tls")]

@@ -1,5 +1,5 @@
-//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream.
-//! It must never choose whom to trust: that is in the configurations it is given.
+//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream. Whom to trust is
+//! in the configurations it is given.
 
 use std::cell::Cell;
 use std::error::Error;

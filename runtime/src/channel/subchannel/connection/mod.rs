@@ -1,6 +1,5 @@
-//! The calls of one client connection: from a waiting call to its end. The
-//! connection's task owns this; callers reach it through queues alone. It must
-//! never wait, and never dial.
+//! The calls of one client connection: from a waiting call to its end. The connection's task
+//! owns this; callers reach it through queues. It does not wait or dial.
 
 mod responses;
 mod watching;

@@ -1,5 +1,5 @@
-//! Responses as they arrive, and what ends a call on its stream: the server's word, a
-//! reset, or our own judgement. It must never open a stream.
+//! Responses as they arrive, and what ends a call on its stream: the server's status, a reset,
+//! or a rule that the response breaks.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! DATA (RFC 9113 section 6.1): flow control, and pieces passed on as they come.
-//! It must never gather a frame whose payload can be passed on.
+//! DATA (RFC 9113 section 6.1): flow control, and pieces passed on as they arrive, before the
+//! frame is whole.
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -1,6 +1,6 @@
-//! What a connection does with the peer's bytes: frames are cut from the input,
-//! held against the order they may come in, and passed to `data.rs`, `blocks.rs`
-//! and `control.rs`. It must never trust a length, an identifier or an order.
+//! What a connection does with the peer's bytes: frames are cut from the input, checked against
+//! the order they may come in, and passed to `data.rs`, `blocks.rs` and `control.rs`. No
+//! length, identifier or order is trusted.
 
 use std::time::Instant;
 

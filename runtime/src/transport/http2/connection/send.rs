@@ -1,5 +1,5 @@
-//! What the owner of a connection says: open, send, finish, reset, release, and
-//! the framing of queued data within the windows. It must never look at input.
+//! What the owner of a connection says: open, send, finish, reset, release, and the framing of
+//! queued data within the windows.
 
 use std::time::Instant;
 
