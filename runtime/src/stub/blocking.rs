@@ -1,5 +1,5 @@
-//! The blocking twins of the four call shapes, for threads without a runtime. On a thread of a
-//! runtime they fail instead of blocking it.
+//! The blocking twins of the four call shapes, for threads without a runtime. In a task of a
+//! single-threaded runtime they fail instead of blocking it.
 
 use std::future::IntoFuture;
 
