@@ -1,15 +1,15 @@
-//! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar`
-//! and a package from a message; Rust names may then be equal, and code with
-//! two of a name must never be written: it is an error, or, for what services
-//! add, a suffix `_`, and for the fields of oneofs `_oneof` ([`crate::oneofs`]).
+//! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar` and a package from a
+//! message; their Rust names may be equal. Two equal names are an error, or, for what services
+//! add, get a suffix `_`, and for the fields of oneofs `_oneof` ([`crate::oneofs`]).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use crate::accessors;
-use crate::descriptors::{file_scope, full_name, is_map_entry};
 use crate::error::{Error, Mistakes};
+use crate::fields::is_map_entry;
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{Locations, child, field};
 use crate::names;
 use crate::oneofs;
@@ -117,7 +117,7 @@ pub(crate) fn of_package(
         .collect();
     files.sort_by_key(|file| (!request.generates(file), file.name()));
     for file in files {
-        let walk = Walk {
+        let walk = ScopeWalk {
             locations: Locations::of(file),
             paths,
             strict: options.messages && request.generates(file),
@@ -167,7 +167,7 @@ fn claim_packages(
     mistakes.finish()
 }
 
-struct Walk<'a> {
+struct ScopeWalk<'a> {
     locations: Locations<'a>,
     paths: &'a Paths<'a>,
     strict: bool,
@@ -175,7 +175,7 @@ struct Walk<'a> {
     retain_enum_prefix: bool,
 }
 
-impl Walk<'_> {
+impl ScopeWalk<'_> {
     fn claim(
         &self,
         scope: &mut Scope,

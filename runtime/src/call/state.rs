@@ -1,6 +1,6 @@
-//! The state of one call that two tasks share: the connection's task on one
-//! side, the caller's or the handler's on the other. Each half of it has one
-//! writer and one reader. It must never hold its lock across an `await`.
+//! The state of one call that two tasks share: the connection's task on one side, the caller's
+//! or the handler's on the other. Each half has one writer and one reader. Its lock is not held
+//! across an `await`.
 //!
 //! ```text
 //! peer → connection ─ deliver_* → inbound  ─ poll_inbound  → Receiver
@@ -14,11 +14,11 @@
 
 mod application;
 mod before;
-mod credit;
 mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
 mod outbound;
+mod read_credit;
 mod seen;
 mod waiter;
 
@@ -61,7 +61,7 @@ pub(crate) struct CallState {
     /// Nothing can happen to the call any more. On a server the end of the
     /// request alone does not make it so. Written under the lock.
     over: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LockedState>,
     send_limit: usize,
     /// The largest messages, where that is said after the call has begun.
     late_send_size: AtomicU32,
@@ -71,7 +71,7 @@ pub(crate) struct CallState {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LockedState {
     link: Option<Link>,
     before: Option<Box<Before>>,
     /// What messages are compressed with, unless one is not, and what else a
@@ -104,9 +104,9 @@ impl CallState {
         receives: Compression,
         ledger: Option<Arc<Ledger>>,
     ) -> Arc<Self> {
-        let mut state = State {
+        let mut state = LockedState {
             coding: sends,
-            ..State::default()
+            ..LockedState::default()
         };
         state.inbound.set_encoding(receives);
         Arc::new(Self {
@@ -144,7 +144,7 @@ impl CallState {
     /// A panic while the lock is held can only come from a message's own
     /// encoder; the state is consistent then, but for a partial message, which
     /// the panic's call never gets to send.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LockedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -318,7 +318,7 @@ impl CallState {
         drop(self.end(state, ended));
     }
 
-    fn end(&self, mut state: MutexGuard<'_, State>, ended: Ended) -> Option<Reserve> {
+    fn end(&self, mut state: MutexGuard<'_, LockedState>, ended: Ended) -> Option<Reserve> {
         if self.is_over() {
             return None;
         }
@@ -408,7 +408,7 @@ impl CallState {
     }
 }
 
-impl State {
+impl LockedState {
     fn outbound(&mut self) -> &mut Outbound {
         self.outbound
             .get_or_insert_with(|| make_outbound(self.memory.as_ref()))
@@ -434,7 +434,10 @@ fn make_outbound(memory: Option<&Arc<CallMemory>>) -> Box<Outbound> {
 }
 
 /// Wakes outside the lock, so that the woken task does not run into it.
-fn wake(mut state: MutexGuard<'_, State>, slot: impl FnOnce(&mut State) -> &mut Waiter) {
+fn wake(
+    mut state: MutexGuard<'_, LockedState>,
+    slot: impl FnOnce(&mut LockedState) -> &mut Waiter,
+) {
     let waker = slot(&mut state).take();
     drop(state);
     if let Some(waker) = waker {

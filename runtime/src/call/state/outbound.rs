@@ -48,6 +48,10 @@ pub(crate) struct Outgoing {
     pub(crate) end: bool,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "marks of what has been told and asked"
+)]
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     /// A response's initial metadata that waits to be sent.

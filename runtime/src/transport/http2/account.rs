@@ -1,5 +1,4 @@
-//! What one connection has of its server's memory. It must never wait, and never wake
-//! anyone while a lock is held.
+//! What one connection has of its server's memory. Nobody is woken while a lock is held.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};

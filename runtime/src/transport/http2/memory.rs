@@ -1,5 +1,4 @@
-//! What all connections of a server hold together. It must never wait, and never
-//! wake anyone while its lock is held.
+//! What all connections of a server hold together. Nobody is woken while its lock is held.
 //!
 //! One half of the limit is for large request messages while they arrive. Those that
 //! find no room wait for it. A quarter is for bytes that nobody has read. It is no
@@ -39,11 +38,11 @@ pub(crate) struct Memory {
     /// How often calls found no memory.
     pub(super) refusals: AtomicU64,
     pub(super) wanted: AtomicBool,
-    pub(super) waiting: Mutex<Waiting>,
+    pub(super) waiting: Mutex<MemoryWaiters>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct MemoryWaiters {
     pub(super) wakers: Vec<Waker>,
     /// How often they were woken.
     pub(super) turn: u64,

@@ -92,6 +92,6 @@ fn what_is_copied_out_is_the_same() {
     }
     assert!(inbound.deliver_data(Bytes::from_static(b"end")).is_some());
     inbound.unpin();
-    assert_eq!(all(&inbound), [&[7; 20 * SMALL][..], b"end"].concat());
+    assert_eq!(all(&inbound), [&vec![7; 20 * SMALL][..], b"end"].concat());
     assert!(buffer.is_unique(), "nothing keeps the buffer");
 }

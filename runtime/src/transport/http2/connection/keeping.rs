@@ -1,6 +1,6 @@
 //! What a server's connection holds for its calls: the heads of their requests, and
-//! responses that the client does not take. It must never wait for memory: what is
-//! there already counts, and what is not is refused by who makes it.
+//! responses that the client does not take. Nothing here waits for memory: what is there
+//! counts, and who would make more is told that there is none.
 
 use std::sync::Arc;
 use std::time::Instant;
