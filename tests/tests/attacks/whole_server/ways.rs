@@ -288,11 +288,14 @@ pub(super) fn unheard(address: &str, count: usize) -> Held {
     let flood = |mut attacker: Attacker| {
         let body = body.clone();
         thread::spawn(move || {
-            let call = |number| {
+            for number in 0..4_000 {
                 attacker.head(stream(number), UNARY, 0);
-                attacker.frame(DATA, END_STREAM, stream(number), &body)
-            };
-            (0..20_000).all(call);
+                attacker.frame(DATA, END_STREAM, stream(number), &body);
+                // Slowly enough for each to be answered, and none refused as one too many.
+                if number % 8 == 0 && attacker.flush() {
+                    thread::sleep(Duration::from_millis(4));
+                }
+            }
             attacker
         })
     };
