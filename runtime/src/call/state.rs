@@ -395,11 +395,11 @@ impl CallState {
         }
     }
 
-    /// Whether it has any of the server's memory.
-    pub(crate) fn has_memory(&self) -> bool {
-        let state = self.lock();
-        let outbound = state.outbound.as_ref();
-        outbound.is_some_and(|outbound| outbound.has_memory())
+    /// Whether it holds some of the server's memory and did not get on since the last look.
+    pub(crate) fn look(&self) -> bool {
+        let mut state = self.lock();
+        let outbound = state.outbound.as_mut();
+        outbound.is_some_and(|outbound| outbound.look())
     }
 
     /// What it has of the server's memory is another's from now on.

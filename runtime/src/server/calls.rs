@@ -156,10 +156,14 @@ impl ServerCalls {
         })
     }
 
-    /// Whether the stream's response has any of the server's memory.
-    pub(super) fn has_memory(&self, stream: StreamId) -> bool {
-        let state = self.streaming(stream);
-        state.is_some_and(|state| state.has_memory())
+    /// Looks at responses that hold memory: gives those that did not get on since the last
+    /// look, where that `is_wanted`.
+    pub(super) fn unread(&self, is_wanted: bool) -> Vec<StreamId> {
+        let is_unread = |stream: &StreamId| {
+            let state = self.streaming(*stream);
+            state.is_some_and(|state| state.look()) && is_wanted
+        };
+        self.calls.keys().copied().filter(is_unread).collect()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -318,6 +318,9 @@ impl<A: Application> Driver<A> {
     /// Takes what the socket has, until it has nothing or there is enough for one
     /// turn.
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<Unread, Closed> {
+        if self.connection.is_clogged() {
+            return Ok(Unread::Unwanted);
+        }
         // Bytes are left from when a peer made us answer too much.
         if !self.input.is_empty() {
             self.receive(now)?;
@@ -395,10 +398,8 @@ impl<A: Application> Driver<A> {
             .used
             .iter_mut()
             .position(|used| spare::reclaim(used) && used.capacity() >= self.read_size);
-        let mut input = match again.and_then(|index| self.used.swap_remove_back(index)) {
-            Some(used) => used,
-            None => spare::take(self.read_size),
-        };
+        let again = again.and_then(|index| self.used.swap_remove_back(index));
+        let mut input = again.unwrap_or_else(|| spare::take(self.read_size));
         input.extend_from_slice(&self.input);
         let used = std::mem::replace(&mut self.input, input);
         self.connection.pinned(used.capacity().max(self.read_size));

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
-use super::outbound::{Outbound, Room};
+use super::outbound::Outbound;
 use super::{CallState, ENCODE_UNDER_LOCK, Ended, LockedState, MutexGuard};
 use crate::call::command::{Command, Progress};
 use crate::call::queue::WakeUp;
@@ -98,17 +98,20 @@ impl CallState {
         length: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Compression, Status>> {
-        let polled = self.poll_room_of(self.lock(), length, cx);
-        polled.map_ok(|(_, encoding)| encoding)
+        let mut state = self.lock();
+        let polled = self.poll_room_of(&mut state, length, cx);
+        if polled.is_pending() {
+            ask_for_memory(state);
+        }
+        polled
     }
 
-    #[inline]
-    fn poll_room_of<'a>(
+    fn poll_room_of(
         &self,
-        state: MutexGuard<'a, LockedState>,
+        state: &mut LockedState,
         length: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(MutexGuard<'a, LockedState>, Compression), Status>> {
+    ) -> Poll<Result<Compression, Status>> {
         if self.is_over() {
             return Poll::Ready(Err(match state.inbound.failure() {
                 Some(status) => status.clone(),
@@ -117,34 +120,20 @@ impl CallState {
         }
         let encoding = state.coding.encoding;
         let outbound = state.outbound.as_ref();
-        if outbound.is_some_and(|outbound| outbound.fits(length)) {
-            return Poll::Ready(Ok((state, encoding)));
+        if !outbound.is_some_and(|outbound| outbound.fits(length)) {
+            ready!(self.make_room(state, length, cx));
         }
-        self.make_room(state, length, cx)
-            .map(|state| Ok((state, encoding)))
+        Poll::Ready(Ok(encoding))
     }
 
     /// Makes room for a message of `length` bytes, or waits for it.
     #[cold]
-    fn make_room<'a>(
-        &self,
-        mut state: MutexGuard<'a, LockedState>,
-        length: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<MutexGuard<'a, LockedState>> {
+    fn make_room(&self, state: &mut LockedState, length: usize, cx: &mut Context<'_>) -> Poll<()> {
         let outbound = state.outbound();
-        let room = outbound.make_room(length, self.send_limit);
-        if room == Room::Now {
-            return Poll::Ready(state);
+        if outbound.make_room(length, self.send_limit) {
+            return Poll::Ready(());
         }
         outbound.sender.register(cx);
-        if room == Room::LaterOfServer
-            && let Some(link) = &state.link
-        {
-            let wake_up = link.push(Command::Starve);
-            drop(state);
-            wake_up.now();
-        }
         Poll::Pending
     }
 
@@ -189,7 +178,12 @@ impl CallState {
         encode: impl FnOnce(&mut BytesMut),
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Compression>, Status>> {
-        let (mut state, encoding) = ready!(self.poll_room_of(self.lock(), length, cx))?;
+        let mut state = self.lock();
+        let Poll::Ready(polled) = self.poll_room_of(&mut state, length, cx) else {
+            ask_for_memory(state);
+            return Poll::Pending;
+        };
+        let encoding = polled?;
         if length > ENCODE_UNDER_LOCK || !encoding.is_identity() {
             return Poll::Ready(Ok(Some(encoding)));
         }
@@ -350,6 +344,20 @@ fn announce(mut state: MutexGuard<'_, LockedState>) {
         for rival in rivals {
             rival.send(Command::Send(rival.stream));
         }
+    }
+}
+
+/// Tells the connection that the sender waits for memory, if it is that, and frees the
+/// lock.
+#[cold]
+fn ask_for_memory(state: MutexGuard<'_, LockedState>) {
+    let outbound = state.outbound.as_ref();
+    if outbound.is_some_and(|outbound| outbound.starves())
+        && let Some(link) = &state.link
+    {
+        let wake_up = link.push(Command::Starve);
+        drop(state);
+        wake_up.now();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::call::sends::HOLD;
 use crate::metadata::Metadata;
 use crate::transport::http2::budget::Budget;
 use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
+use crate::transport::http2::grants::LEAST_PROGRESS;
 
 /// A take below this is small: HTTP/2 implementations count such frames and close
 /// the connection of a peer that sends many faster than they are read.
@@ -25,16 +26,6 @@ const SMALL_BURST: u32 = 32;
 
 /// What a call takes of its server's memory at once, if that is to be had.
 const AT_ONCE: usize = 64 << 10;
-
-/// Whether a message may be put in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    Now,
-    /// Once more is framed.
-    LaterHere,
-    /// Once there is memory.
-    LaterOfServer,
-}
 
 /// What the connection takes from the sending side in one go.
 #[derive(Debug, Default)]
@@ -67,6 +58,10 @@ pub(super) struct Outbound {
     reserve: Option<Reserve>,
     /// The sender waits for some.
     starves: bool,
+    /// Framed since it was last looked at, while it had some.
+    moved: usize,
+    /// It had some then.
+    is_seen: bool,
     /// Those that were put in since the connection took any.
     messages: u32,
     finished: bool,
@@ -96,10 +91,11 @@ impl Outbound {
         self.held + length <= self.room
     }
 
-    /// Makes room for so many bytes, where less than `limit` are held.
-    pub(super) fn make_room(&mut self, length: usize, limit: usize) -> Room {
+    /// Makes room for so many bytes, where less than `limit` are held and there is memory.
+    pub(super) fn make_room(&mut self, length: usize, limit: usize) -> bool {
+        self.starves = false;
         if !self.has_room(limit) {
-            return Room::LaterHere;
+            return false;
         }
         let lacks = (self.held + length).saturating_sub(self.reserved());
         if let Some(reserve) = &mut self.reserve
@@ -113,11 +109,11 @@ impl Outbound {
             if !found {
                 reserve.refuse();
                 self.starves = true;
-                return Room::LaterOfServer;
+                return false;
             }
         }
         self.room = limit.min(self.reserved());
-        Room::Now
+        true
     }
 
     /// What may be held by what it has of memory.
@@ -143,6 +139,11 @@ impl Outbound {
         self.held > self.room
     }
 
+    /// Whether the sender waits for memory.
+    pub(super) fn starves(&self) -> bool {
+        self.starves
+    }
+
     /// Whether the sender waited for memory, which it does no more.
     pub(super) fn stop_starving(&mut self) -> bool {
         std::mem::take(&mut self.starves)
@@ -152,6 +153,14 @@ impl Outbound {
     pub(super) fn has_memory(&self) -> bool {
         let reserve = self.reserve.as_ref();
         reserve.is_some_and(|reserve| reserve.bytes() > 0)
+    }
+
+    /// Whether it has memory of its server and did not get on since the last look.
+    pub(super) fn look(&mut self) -> bool {
+        let moved = std::mem::take(&mut self.moved);
+        let has_memory = self.has_memory();
+        let was_seen = std::mem::replace(&mut self.is_seen, has_memory);
+        was_seen && has_memory && moved < LEAST_PROGRESS as usize
     }
 
     /// All that it has of it, which is another's from now on.
@@ -251,13 +260,14 @@ impl Outbound {
     pub(super) fn framed(&mut self, bytes: usize) -> Option<Reserve> {
         self.held = self.held.saturating_sub(bytes);
         if self.has_memory() {
-            return self.free();
+            return self.free(bytes);
         }
         None
     }
 
     #[cold]
-    fn free(&mut self) -> Option<Reserve> {
+    fn free(&mut self, bytes: usize) -> Option<Reserve> {
+        self.moved += bytes;
         let reserve = self.reserve.as_mut()?;
         let excess = reserve.bytes().saturating_sub(self.held);
         if self.held > 0 && excess < AT_ONCE {

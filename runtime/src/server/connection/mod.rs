@@ -264,6 +264,12 @@ impl ServerConnection {
         finished.end();
     }
 
+    /// Ends a call whose client does not read its response.
+    fn cut_unread(&mut self, connection: &mut Connection, stream: StreamId) {
+        self.remove(stream, refused::unread);
+        connection.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
+    }
+
     /// Ends a call's handler and leaves the call its place.
     fn stop(
         &mut self,
@@ -418,12 +424,12 @@ impl Application for ServerConnection {
             }
             Event::Unpin => self.calls.unpin(),
             Event::Room => self.calls.offer_room(),
-            Event::Unread { stream } => {
-                if connection.keeps_response(stream) || self.calls.has_memory(stream) {
-                    self.remove(stream, refused::unread);
-                    connection.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
+            Event::Look { is_wanted } => {
+                for stream in self.calls.unread(is_wanted) {
+                    self.cut_unread(connection, stream);
                 }
             }
+            Event::Unread { stream } => self.cut_unread(connection, stream),
             Event::Overstayed => {
                 self.settle();
                 let why = "the connection has reached its maximum age, and its grace is over";

@@ -37,7 +37,7 @@ impl ServerConnection {
             let status = Status::new(Code::ResourceExhausted, text);
             return self.refuse_head(connection, stream, fields, status);
         }
-        if !connection.covers_heads() {
+        if !connection.has_memory_for_head(stream, fields) {
             return self.refuse_head(connection, stream, fields, no_memory());
         }
         let mut envelope = Envelope::take();

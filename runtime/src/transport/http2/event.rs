@@ -49,8 +49,10 @@ pub(crate) enum Event {
     Unpin,
     /// There may be memory for responses that wait for it.
     Room,
-    /// The client did not take enough of what the stream has for it since it was last
-    /// looked at, and others want memory: the owner ends its call if it holds any.
+    /// Memory is scarce: the owner looks at responses that it has, and ends those that did
+    /// not get on since its last look if others want memory.
+    Look { is_wanted: bool },
+    /// The same was found of what the stream has queued.
     Unread { stream: StreamId },
     /// The connection has reached its maximum age, and its grace is over: the
     /// owner ends what still runs.

@@ -17,7 +17,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 const LEAST_RATE: u32 = 4 << 10;
 
 /// The least that arrives of a message in the time of [`PATIENCE`].
-pub(super) const LEAST_PROGRESS: u32 = LEAST_RATE * PATIENCE.as_secs() as u32;
+pub(crate) const LEAST_PROGRESS: u32 = LEAST_RATE * PATIENCE.as_secs() as u32;
 
 #[derive(Debug)]
 struct Grant {

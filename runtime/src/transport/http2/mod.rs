@@ -17,8 +17,7 @@ mod field_rules;
 pub(crate) mod fields;
 mod flow;
 mod frame;
-mod grants;
-mod heads;
+pub(crate) mod grants;
 mod hpack;
 #[cfg(test)]
 pub(crate) mod instructions_tests;

@@ -61,14 +61,6 @@ pub(crate) struct Stream {
     pub(crate) end: Option<StreamEnd>,
     /// It stands in the connection's ready queue: at most once.
     pub(crate) scheduled: bool,
-    /// It was there when responses were last looked at.
-    pub(crate) seen: bool,
-    /// Framed since then of what was queued, in bytes.
-    pub(crate) sent: u32,
-    /// The size of the request's head, on a server.
-    pub(crate) head: u32,
-    /// What the connection keeps of the server's memory for what is queued.
-    pub(crate) kept: usize,
 }
 
 impl Stream {
@@ -89,10 +81,6 @@ impl Stream {
             queued: 0,
             end: None,
             scheduled: false,
-            seen: false,
-            sent: 0,
-            head: 0,
-            kept: 0,
         }
     }
 

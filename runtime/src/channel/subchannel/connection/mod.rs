@@ -402,7 +402,7 @@ impl Application for ClientConnection {
                 self.fail(connection, stream, stalled(Side::Client), now);
             }
             // Only a server's connections have a maximum age, and share memory.
-            Event::Overstayed | Event::Room | Event::Unread { .. } => {}
+            Event::Overstayed | Event::Room | Event::Look { .. } | Event::Unread { .. } => {}
         }
     }
 

@@ -151,13 +151,10 @@ impl Connection {
         let mut stream = Stream::new(window, self.peer.initial_window, now);
         stream.head_received = true;
         stream.remote_open = !end_stream;
-        let size = fields.size();
-        stream.head = u32::try_from(size).unwrap_or(u32::MAX);
         if fields.traits().tell_length() && !expect_body(&mut stream, &fields, end_stream) {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH, now);
         }
-        self.heads.add(size);
         self.streams.insert(id, stream);
         self.events.push_back(Event::Headers {
             stream: id,

@@ -1,4 +1,4 @@
-//! What a server's connection holds for its calls: the heads of their requests, and
+//! What a server's connection holds for its calls: large heads of their requests, and
 //! responses that the client does not take. Nothing here waits for memory: what is there
 //! counts, and who would make more is told that there is none.
 
@@ -10,10 +10,25 @@ use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
 use crate::transport::http2::event::{Event, StreamId};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::grants::{LEAST_PROGRESS, PATIENCE};
-use crate::transport::http2::stream::Stream;
+
+/// A head of this size is not counted.
+const UNCOUNTED_HEAD: usize = 1 << 10;
 
 /// What a stream does not hold any more is given back from here on, or with its last.
 const EXCESS: usize = 64 << 10;
+
+/// What is kept for one stream.
+#[derive(Debug, Default)]
+pub(super) struct KeptMemory {
+    /// For the request's head, for as long as the stream is there.
+    head: usize,
+    /// For what is queued.
+    queued: usize,
+    /// Framed since responses were last looked at, in bytes.
+    sent: usize,
+    /// It was there then.
+    is_seen: bool,
+}
 
 impl Connection {
     /// Where calls count what they hold; on a server's connection alone.
@@ -21,47 +36,35 @@ impl Connection {
         self.account.as_ref().map(|account| account.calls())
     }
 
-    // --- heads of requests ---------------------------------------------------------
-
-    /// Whether the heads of requests that are there find memory. `false` where the last
-    /// one has to be refused.
+    /// Whether the head of a request finds memory, which is kept as long as its stream is
+    /// there.
     #[inline]
-    pub(crate) fn covers_heads(&mut self) -> bool {
-        match self.heads.untold() {
-            None => true,
-            Some(bytes) => self.cover_heads(bytes),
-        }
+    pub(crate) fn has_memory_for_head(&mut self, id: StreamId, head: &Fields) -> bool {
+        let size = head.size();
+        size <= UNCOUNTED_HEAD || self.keep_head(id, size)
     }
 
     #[cold]
-    fn cover_heads(&mut self, bytes: usize) -> bool {
+    fn keep_head(&mut self, id: StreamId, size: usize) -> bool {
         let Some(account) = &mut self.account else {
             return true;
         };
-        let fits = account.try_keep(bytes);
+        let fits = account.try_keep(size);
         if fits {
-            self.heads.tell(bytes);
+            self.kept.entry(id).or_default().head += size;
         }
         fits
     }
 
-    /// A stream is gone, and with it what it held.
-    #[inline]
-    pub(super) fn let_go(&mut self, stream: &Stream) {
-        self.heads.remove(stream.head as usize);
-        if stream.kept > 0 || self.heads.has_excess() {
-            self.give_back(stream.kept);
-        }
-    }
-
+    /// A stream is gone, and with it what was kept for it.
     #[cold]
-    fn give_back(&mut self, kept: usize) {
-        if let Some(account) = &mut self.account {
-            account.let_go(kept + self.heads.take_back());
+    pub(super) fn let_go(&mut self, id: StreamId) {
+        if let Some(kept) = self.kept.remove(&id)
+            && let Some(account) = &mut self.account
+        {
+            account.let_go(kept.head + kept.queued);
         }
     }
-
-    // --- responses -------------------------------------------------------------------
 
     /// Whether the one message of a response finds memory for what the client does not
     /// take at once, and that memory is kept for it.
@@ -74,7 +77,7 @@ impl Connection {
         let Some(account) = &mut self.account else {
             return true;
         };
-        let Some(stream) = self.streams.get_mut(&id) else {
+        let Some(stream) = self.streams.get(&id) else {
             return true;
         };
         let at_once = OUTPUT_HIGH_WATER
@@ -87,7 +90,7 @@ impl Connection {
         }
         let fits = account.try_keep(waits);
         if fits {
-            stream.kept += waits;
+            self.kept.entry(id).or_default().queued += waits;
         }
         fits
     }
@@ -97,10 +100,9 @@ impl Connection {
         let size = trailers.size();
         if size > UNCOUNTED
             && let Some(account) = &mut self.account
-            && let Some(stream) = self.streams.get_mut(&id)
         {
             account.keep(size);
-            stream.kept += size;
+            self.kept.entry(id).or_default().queued += size;
         }
     }
 
@@ -108,32 +110,29 @@ impl Connection {
     #[cold]
     pub(crate) fn adopt(&mut self, id: StreamId, reserve: Reserve) {
         if let Some(account) = &mut self.account
-            && let Some(stream) = self.streams.get_mut(&id)
+            && let Some(stream) = self.streams.get(&id)
             && stream.queued() > 0
         {
             let bytes = reserve.pass_on();
             account.adopt(bytes);
-            stream.kept += bytes;
+            self.kept.entry(id).or_default().queued += bytes;
         }
     }
 
-    /// Some of what the stream queued was framed.
+    /// So much of what the stream queued was framed.
     #[cold]
-    pub(super) fn let_go_of_framed(&mut self, id: StreamId) {
-        if let Some(account) = &mut self.account
-            && let Some(stream) = self.streams.get_mut(&id)
+    pub(super) fn let_go_of_framed(&mut self, id: StreamId, bytes: usize) {
+        if let Some(kept) = self.kept.get_mut(&id)
+            && let Some(account) = &mut self.account
+            && let Some(stream) = self.streams.get(&id)
         {
-            let excess = stream.kept.saturating_sub(stream.queued());
+            kept.sent += bytes;
+            let excess = kept.queued.saturating_sub(stream.queued());
             if excess >= EXCESS || stream.queued() == 0 {
-                stream.kept -= excess;
+                kept.queued -= excess;
                 account.let_go(excess);
             }
         }
-    }
-
-    /// Whether the stream holds memory for what its client does not take.
-    pub(crate) fn keeps_response(&self, id: StreamId) -> bool {
-        self.streams.get(&id).is_some_and(|stream| stream.kept > 0)
     }
 
     /// A response of one of its calls waits for memory.
@@ -167,7 +166,7 @@ impl Connection {
     }
 
     /// Responses that hold memory which others want, and that did not get on since the
-    /// last look.
+    /// last look; the owner looks at its own.
     pub(super) fn report_unread(&mut self, now: Instant) {
         let Some(account) = &mut self.account else {
             return;
@@ -176,10 +175,11 @@ impl Connection {
             return;
         }
         let is_wanted = account.end_look();
-        for (id, stream) in &mut self.streams {
-            let sent = std::mem::take(&mut stream.sent);
-            let was_seen = std::mem::replace(&mut stream.seen, true);
-            if is_wanted && was_seen && sent < LEAST_PROGRESS {
+        self.events.push_back(Event::Look { is_wanted });
+        for (id, kept) in &mut self.kept {
+            let sent = std::mem::take(&mut kept.sent);
+            let was_seen = std::mem::replace(&mut kept.is_seen, true);
+            if is_wanted && was_seen && kept.queued > 0 && sent < LEAST_PROGRESS as usize {
                 self.events.push_back(Event::Unread { stream: *id });
             }
         }

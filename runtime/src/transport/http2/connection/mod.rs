@@ -43,13 +43,13 @@ use super::fields::Fields;
 use super::flow::{DEFAULT_WINDOW, SendWindow};
 use super::frame;
 use super::grants::Grants;
-use super::heads::Heads;
 use super::hpack;
 use super::keepalive::{PingLimits, PingStrikes};
 use super::options::Http2Options;
 use super::output::Output;
 use super::stream::{self, Stream, StreamMap};
 use super::tally::{ConnectionCounts, Tally};
+use keeping::KeptMemory;
 use upkeep::Upkeep;
 
 /// RFC 9113 section 3.4.
@@ -59,8 +59,7 @@ pub(crate) const OUTPUT_HIGH_WATER: usize = 256 << 10;
 /// Replies the peer made us queue (PING and SETTINGS acknowledgements, resets,
 /// window updates): above this we stop reading until some are written.
 const INDUCED_LIMIT: usize = 64 << 10;
-/// Above this a server reads no more requests: heads and trailers of responses, which
-/// no window bounds, are not taken.
+/// Above this a server reads no more requests.
 const OUTPUT_LIMIT: usize = 2 * OUTPUT_HIGH_WATER;
 /// A client's GOAWAY wait: after the PING that follows the first GOAWAY.
 const DRAIN_PING: [u8; 8] = *b"draining";
@@ -138,7 +137,7 @@ pub(crate) struct Connection {
     account: Option<Box<Account>>,
     /// Buffers that were let go of since unread bytes were last copied out of them.
     pinned: usize,
-    heads: Heads,
+    kept: StreamMap<KeptMemory>,
     /// What of the output the account has.
     output_kept: usize,
     /// What streams that are gone have left for a caller to read.
@@ -201,7 +200,7 @@ impl Connection {
             grants: Grants::new(options.message_buffer),
             account: None,
             pinned: 0,
-            heads: Heads::default(),
+            kept: StreamMap::default(),
             output_kept: 0,
             lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
@@ -312,11 +311,16 @@ impl Connection {
     }
 
     /// Whether the owner should pass in more bytes. A peer that makes us answer
-    /// without reading the answers is not read from. A client reads in any case: its
-    /// server may wait for that.
+    /// without reading the answers is not read from.
     pub(crate) fn wants_input(&self) -> bool {
         self.induced < INDUCED_LIMIT
-            && (self.output.len() < OUTPUT_LIMIT || self.role == Role::Client)
+    }
+
+    /// Whether a server reads requests at all: not while heads and trailers of responses,
+    /// which no window bounds, are not taken. A client reads in any case, since its server
+    /// may wait for that.
+    pub(crate) fn is_clogged(&self) -> bool {
+        self.output.len() >= OUTPUT_LIMIT && self.role == Role::Server
     }
 
     /// Gives a field list back, so that the next header block needs none.
@@ -461,7 +465,9 @@ impl Connection {
         let stream = self.streams.remove(&id)?;
         stream::shrink(&mut self.streams);
         self.settle(id, &stream);
-        self.let_go(&stream);
+        if !self.kept.is_empty() {
+            self.let_go(id);
+        }
         Some(stream)
     }
 

@@ -201,7 +201,6 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let mut keeps = false;
         let queued = stream.queued();
         if queued > 0 {
             let length = queued
@@ -220,11 +219,12 @@ impl Connection {
                 self.output.push(piece, ends_larger);
             }
             stream.send.take(length);
-            stream.sent = stream.sent.saturating_add(length as u32);
-            keeps = stream.kept > 0;
             self.send_window.take(length);
             self.budgets.sent_data(length);
             self.sent_since_ping = true;
+            if !self.kept.is_empty() {
+                self.let_go_of_framed(id, length);
+            }
             self.events.push_back(Event::Sent {
                 stream: id,
                 bytes: length,
@@ -238,14 +238,12 @@ impl Connection {
             self.end_local(id);
             return;
         }
-        if stream.queued() == 0
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.queued() == 0
             && let Some(StreamEnd::Trailers(trailers)) = stream.end.take()
         {
             self.encode_block(id, &trailers, true);
             self.end_local(id);
-        }
-        if keeps {
-            self.let_go_of_framed(id);
         }
     }
 
