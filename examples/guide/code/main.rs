@@ -7,8 +7,16 @@
     reason = "a guide's code, run as tests"
 )]
 
+mod coming_from_grpc_go;
+mod coming_from_grpcio;
+mod coming_from_tonic;
+mod common_errors;
+mod compatibility;
 mod first_call;
+mod hardening;
 mod harness;
+mod options;
+mod tuning;
 
 /// What the guide's pages call, generated from `examples/proto/hello.proto`.
 mod example {
