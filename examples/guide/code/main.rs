@@ -7,15 +7,22 @@
     reason = "a guide's code, run as tests"
 )]
 
+mod channels_balancing_retries;
 mod coming_from_grpc_go;
 mod coming_from_grpcio;
 mod coming_from_tonic;
 mod common_errors;
 mod compatibility;
+mod deployment;
 mod first_call;
 mod hardening;
 mod harness;
+mod interceptors_and_observers;
+mod metrics_traces_logs;
 mod options;
+mod services;
+mod testing;
+mod tls_and_tokens;
 mod tuning;
 
 /// What the guide's pages call, generated from `examples/proto/hello.proto`.
