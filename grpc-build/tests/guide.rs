@@ -60,20 +60,18 @@ fn main() -> Result<(), grpc_build::Error> {
 }
 // end
 
-mod compatible {
+fn compatible() -> Result<(), grpc_build::Error> {
     // snippet: breaking
     // build.rs
-    pub fn main() -> Result<(), grpc_build::Error> {
-        grpc_build::Config::new()
-            .breaking_against("api/hello.record")
-            .compile(&["proto/hello.proto"], &["proto"])
-    }
+    grpc_build::Config::new()
+        .breaking_against("api/hello.record")
+        .compile(&["proto/hello.proto"], &["proto"])
     // end
 }
 
 #[test]
 fn build_scripts_read_the_files_that_they_name() {
-    for error in [main().unwrap_err(), compatible::main().unwrap_err()] {
+    for error in [main().unwrap_err(), compatible().unwrap_err()] {
         assert!(error.to_string().contains("proto/hello.proto"), "{error}");
     }
 }
