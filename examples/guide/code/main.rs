@@ -7,8 +7,14 @@
     reason = "a guide's code, run as tests"
 )]
 
+mod deadlines_and_cancellation;
+mod errors_and_details;
 mod first_call;
+mod four_kinds;
 mod harness;
+mod messages_and_options;
+mod metadata;
+mod packages_and_crates;
 
 /// What the guide's pages call, generated from `examples/proto/hello.proto`.
 mod example {
