@@ -4,6 +4,7 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::items_after_statements,
     reason = "a guide's code, run as tests"
 )]
 
