@@ -13,3 +13,4 @@ pub(crate) mod observation;
 pub(crate) mod observer;
 #[cfg(feature = "tracing")]
 pub(crate) mod spans;
+pub(crate) mod weights;

@@ -12,6 +12,7 @@ use super::connection::{
     ClosedConnection, FailedConnection, LeavingConnection, ObservedConnection,
 };
 use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
+use super::weights::UpdatedWeights;
 
 /// Hears what happens to the connections and the calls of a channel
 /// ([`ChannelBuilder::observe`](crate::ChannelBuilder::observe)) or of a server
@@ -29,6 +30,7 @@ use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
 /// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
 /// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | [`WeightedRoundRobin`](crate::WeightedRoundRobin) makes its turns | | [`weights_updated`](Self::weights_updated) |
 /// | a call is about to begin | [`wants_calls`](Self::wants_calls) | the same |
 /// | a call begins | [`call_begun`](Self::call_begun) | the same |
 /// | an attempt of a call | | [`attempt_begun`](Self::attempt_begun), [`attempt_ended`](Self::attempt_ended) |
@@ -136,6 +138,13 @@ pub trait Observer: Send + Sync + 'static {
     /// other: they see it, and it ends.
     fn call_refused(&self, call: &RefusedCall<'_>) {
         let _ = call;
+    }
+
+    /// A channel's [`WeightedRoundRobin`](crate::WeightedRoundRobin) has made its turns from
+    /// the weights of the endpoints that are ready, for the first time or anew. It is told by
+    /// the task that looks after the channel, before calls go by these turns.
+    fn weights_updated(&self, update: &UpdatedWeights<'_>) {
+        let _ = update;
     }
 
     /// A listener of the server got an error for a connection, as where the process has

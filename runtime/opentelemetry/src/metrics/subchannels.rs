@@ -10,18 +10,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
 
 use super::instrument::{Choice, Instrument};
-
-/// A label that its gRFC leaves to who collects: it makes series more numerous.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OptionalLabel {
-    /// `grpc.disconnect_error` of [`Instrument::SubchannelDisconnections`]: why a connection
-    /// ended, as `GOAWAY NO_ERROR`, `connection reset` or `subchannel shutdown`.
-    DisconnectError,
-    /// `grpc.security_level` of [`Instrument::SubchannelOpenConnections`]:
-    /// `privacy_and_integrity` with TLS, else `none`.
-    SecurityLevel,
-}
+use super::optional_label::OptionalLabel;
 
 /// Counts them.
 pub(crate) struct Subchannels {

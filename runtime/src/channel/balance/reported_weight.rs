@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::load_report::LoadReport;
+use crate::observe::weights::WeightState;
 
 /// How reports become weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,21 +95,28 @@ impl ReportedWeight {
         }
     }
 
-    /// What it weighs now, if that is known.
-    pub(super) fn at(&mut self, rules: &Rules, now: Instant) -> Option<f64> {
-        let reported = self.reported?;
+    /// What it weighs now.
+    pub(super) fn at(&mut self, rules: &Rules, now: Instant) -> WeightState {
+        let Some(reported) = self.reported else {
+            return WeightState::NotYetUsable;
+        };
         if now.saturating_duration_since(reported) >= rules.expiration {
             self.since = None;
-            return None;
+            return WeightState::Stale;
         }
-        let known = now.saturating_duration_since(self.since?);
-        (known >= rules.blackout).then_some(self.weight)
+        let is_known = |since| now.saturating_duration_since(since) >= rules.blackout;
+        if self.since.is_some_and(is_known) {
+            WeightState::Usable(self.weight)
+        } else {
+            WeightState::NotYetUsable
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::weights::WeightState::{NotYetUsable, Stale, Usable};
 
     fn report(qps: f64, cpu: f64) -> LoadReport {
         let mut report = LoadReport::new();
@@ -184,24 +192,28 @@ mod tests {
         let (rules, begin) = (Rules::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut weight = ReportedWeight::default();
-        assert_eq!(weight.at(&rules, at(0)), None);
+        assert_eq!(weight.at(&rules, at(0)), NotYetUsable);
         weight.report(&report(0.0, 0.5), &rules, at(0));
         weight.report(&report(100.0, 0.5), &rules, at(5));
         weight.report(&report(100.0, 0.25), &rules, at(12));
-        assert_eq!(weight.at(&rules, at(14)), None);
-        assert_eq!(weight.at(&rules, at(15)), Some(400.0));
+        assert_eq!(weight.at(&rules, at(14)), NotYetUsable);
+        assert_eq!(weight.at(&rules, at(15)), Usable(400.0));
         weight.connected();
-        assert_eq!(weight.at(&rules, at(16)), None, "nothing has come on it");
+        assert_eq!(
+            weight.at(&rules, at(16)),
+            NotYetUsable,
+            "nothing has come on it"
+        );
         weight.report(&report(100.0, 0.5), &rules, at(20));
-        assert_eq!(weight.at(&rules, at(29)), None);
-        assert_eq!(weight.at(&rules, at(30)), Some(200.0));
+        assert_eq!(weight.at(&rules, at(29)), NotYetUsable);
+        assert_eq!(weight.at(&rules, at(30)), Usable(200.0));
         let none = Rules {
             blackout: Duration::ZERO,
             ..Rules::default()
         };
         let mut weight = ReportedWeight::default();
         weight.report(&report(100.0, 0.5), &none, at(0));
-        assert_eq!(weight.at(&none, at(0)), Some(200.0));
+        assert_eq!(weight.at(&none, at(0)), Usable(200.0));
     }
 
     #[test]
@@ -212,10 +224,10 @@ mod tests {
         weight.report(&report(100.0, 0.5), &rules, at(0));
         // What is of no use keeps no weight alive.
         weight.report(&report(0.0, 0.5), &rules, at(100));
-        assert_eq!(weight.at(&rules, at(179)), Some(200.0));
-        assert_eq!(weight.at(&rules, at(180)), None);
+        assert_eq!(weight.at(&rules, at(179)), Usable(200.0));
+        assert_eq!(weight.at(&rules, at(180)), Stale);
         weight.report(&report(100.0, 0.5), &rules, at(190));
-        assert_eq!(weight.at(&rules, at(199)), None);
-        assert_eq!(weight.at(&rules, at(200)), Some(200.0));
+        assert_eq!(weight.at(&rules, at(199)), NotYetUsable);
+        assert_eq!(weight.at(&rules, at(200)), Usable(200.0));
     }
 }

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use super::control::Control;
+use super::control::{Control, Weighed};
 use super::members::{Members, Spread};
 use super::policy::{Balance, Policy};
 use super::reported_weight::{ReportedWeight, Rules};
 use super::stride::Stride;
 use crate::call::load_report::LoadReport;
+use crate::channel::address::Attributes;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::clock;
+use crate::observe::weights::WeightState;
 
 const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 
@@ -31,6 +33,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// use that has calls a second and a utilization, both above 0. A server without one counts
 /// as the mean of the others; while fewer than two have one, calls go by turns as
 /// [`RoundRobin`](crate::RoundRobin) sends them.
+/// [`Observer::weights_updated`](crate::Observer::weights_updated) tells of the weights.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -134,10 +137,12 @@ impl Balance for WeightedRoundRobin {
             rules: Arc::new(ArcSwap::from_pointee(self.rules.clone())),
             update_period: self.update_period,
             oob_period: self.oob_period,
+            attributes: Attributes::default(),
             due: None,
             sequence: None,
             ready: Vec::new(),
             stride: Stride::new(&[]),
+            has_new_stride: false,
         }))
     }
 }
@@ -173,6 +178,8 @@ struct Weights {
     rules: Arc<ArcSwap<Rules>>,
     update_period: Duration,
     oob_period: Option<Duration>,
+    /// What the resolver says of all endpoints.
+    attributes: Attributes,
     /// When the turns are made anew.
     due: Option<Instant>,
     /// Goes on whatever becomes of the turns.
@@ -180,14 +187,22 @@ struct Weights {
     /// Those that have calls now, and the turns that they have.
     ready: Vec<Arc<Load>>,
     stride: Stride,
+    /// They were made at their time, and are not published yet.
+    has_new_stride: bool,
 }
 
 impl Weights {
-    fn stride(&self, now: Instant) -> Stride {
-        let rules = self.rules.load();
+    /// The turns of those that are ready, which are told of each time that they are made.
+    fn stride(&self, control: &mut Control<'_>) -> Stride {
+        let (rules, now) = (self.rules.load(), control.now());
         let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
         let weights: Vec<_> = self.ready.iter().map(weight).collect();
-        Stride::new(&weights)
+        let usable: Vec<_> = weights.iter().copied().map(WeightState::usable).collect();
+        control.tell_weights(Weighed {
+            weights,
+            attributes: self.attributes.clone(),
+        });
+        Stride::new(&usable)
     }
 
     fn wait(&mut self, control: &mut Control<'_>) {
@@ -202,6 +217,10 @@ impl Weights {
 
 impl Spread for Weights {
     type Kept = Arc<Load>;
+
+    fn described(&mut self, attributes: &Attributes) {
+        self.attributes = attributes.clone();
+    }
 
     fn joined(&mut self) -> Arc<Load> {
         Arc::new(Load {
@@ -218,6 +237,7 @@ impl Spread for Weights {
             self.update_period = options.update_period;
             self.oob_period = options.oob_period;
             self.due = None;
+            self.has_new_stride = false;
         }
         same.is_some()
     }
@@ -234,11 +254,16 @@ impl Spread for Weights {
 
     fn connected(&mut self, load: &Arc<Load>) {
         load.with(ReportedWeight::connected);
+        self.has_new_stride = false;
     }
 
     fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {
-        self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
-        self.stride = self.stride(control.now());
+        let are_same = self.ready.len() == ready.len()
+            && (self.ready.iter().zip(ready)).all(|(load, (_, other))| Arc::ptr_eq(load, other));
+        if !(std::mem::take(&mut self.has_new_stride) && are_same) {
+            self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
+            self.stride = self.stride(control);
+        }
         if self.due.is_none() {
             self.wait(control);
         }
@@ -258,13 +283,24 @@ impl Spread for Weights {
         })
     }
 
+    fn none_ready(&mut self) {
+        self.ready.clear();
+        self.due = None;
+    }
+
     fn timer(&mut self, control: &mut Control<'_>) -> bool {
         let now = control.now();
         if self.due.is_none_or(|due| due > now) {
             return false;
         }
         self.wait(control);
-        self.stride(now) != self.stride
+        if self.ready.len() < 2 {
+            return false;
+        }
+        let stride = self.stride(control);
+        self.has_new_stride = stride != self.stride;
+        self.stride = stride;
+        self.has_new_stride
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
-use crate::channel::balance::control::{Control, Wishes};
+use crate::channel::balance::control::{Control, Weighed, Wishes};
 use crate::channel::balance::policy::Resolved;
 use crate::channel::balance::switch::Switch;
 use crate::channel::call::open::{Open, closed};
@@ -101,6 +101,8 @@ impl Member {
 pub(super) struct Effects {
     pub(super) begin: Vec<(Subchannel, QueueReceiver<Ask>)>,
     pub(super) publish: Option<(ConnectivityState, Picks)>,
+    /// What observers are to be told of.
+    pub(super) weighed: Vec<Weighed>,
     /// The target is to be resolved again.
     pub(super) resolve: bool,
     /// What calls are held to from now on.
@@ -306,6 +308,7 @@ impl Core {
         let effects = Effects {
             begin: std::mem::take(&mut wishes.begin),
             publish: wishes.publish.take(),
+            weighed: std::mem::take(&mut wishes.weighed),
             resolve: std::mem::take(&mut wishes.resolve),
             standing: self.standing.take(),
         };

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use self::core::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::channel::alarm::Alarm;
+use crate::channel::backend_labels::{BackendService, Locality};
+use crate::channel::balance::control::Weighed;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::outlook::Outlook;
@@ -21,6 +23,7 @@ use crate::channel::subchannel::common::Common;
 use crate::channel::subchannel::lifecycle::Lifecycle;
 use crate::channel::subchannel::report::Report;
 use crate::clock;
+use crate::observe::weights::UpdatedWeights;
 
 /// Turns of one poll, before others on this thread have theirs.
 const TURNS: usize = 32;
@@ -203,6 +206,9 @@ impl Hub {
         if let Some(standing) = effects.standing {
             self.seat.outlook.hold_to(self.seat.number, &standing);
         }
+        for weighed in effects.weighed {
+            self.tell(&weighed);
+        }
         if let Some((state, picks)) = effects.publish {
             self.seat.publish(state, picks);
         }
@@ -217,5 +223,19 @@ impl Hub {
         }
         self.core.settle(cx.waker());
         has_moved
+    }
+
+    #[cold]
+    fn tell(&self, weighed: &Weighed) {
+        let observers = self.common.dial.observers();
+        let locality = weighed.attributes.get::<Locality>();
+        let backend_service = weighed.attributes.get::<BackendService>();
+        let update = UpdatedWeights {
+            target: observers.target().unwrap_or_default(),
+            locality: locality.map_or("", |Locality(name)| name),
+            backend_service: backend_service.map_or("", |BackendService(name)| name),
+            weights: &weighed.weights,
+        };
+        observers.tell(|it| it.weights_updated(&update));
     }
 }
