@@ -4,6 +4,7 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::items_after_statements,
     reason = "a guide's code, run as tests"
 )]
 
@@ -13,13 +14,20 @@ mod coming_from_grpcio;
 mod coming_from_tonic;
 mod common_errors;
 mod compatibility;
+mod deadlines_and_cancellation;
 mod deployment;
+mod errors_and_details;
 mod first_call;
+mod four_kinds;
 mod hardening;
 mod harness;
 mod interceptors_and_observers;
+mod messages_and_options;
+mod metadata;
 mod metrics_traces_logs;
 mod options;
+mod packages_and_crates;
+mod questions;
 mod services;
 mod testing;
 mod tls_and_tokens;
