@@ -37,7 +37,9 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 
 fn stem(word: &str) -> &str {
     let endings = ["ies", "ing", "ed", "es", "s", "y", "e"];
-    let mut stems = endings.iter().filter_map(|ending| word.strip_suffix(ending));
+    let mut stems = endings
+        .iter()
+        .filter_map(|ending| word.strip_suffix(ending));
     stems.find(|stem| stem.len() >= 3).unwrap_or(word)
 }
 
@@ -63,7 +65,11 @@ fn sections(page: &str, text: &str) -> Vec<Section> {
                 }
                 sections.push(Section {
                     page: page.to_owned(),
-                    anchor: if is_first { String::new() } else { anchor(heading) },
+                    anchor: if is_first {
+                        String::new()
+                    } else {
+                        anchor(heading)
+                    },
                     words: BTreeSet::new(),
                     headings: words(heading).chain(words(title)).collect(),
                     name: words(page).collect(),
@@ -140,13 +146,16 @@ fn each_question_is_answered_by_the_page_that_a_search_finds_first() {
     for row in rows.skip(1) {
         let mut cells = row.trim_matches('|').split('|').map(str::trim);
         let question = cells.next().unwrap();
-        let target = cells.next().unwrap().split(['(', ')']).nth(1).unwrap();
+        let (_, target) = cells.next().unwrap().rsplit_once("](").unwrap();
+        let target = target.trim_end_matches(')');
         let (name, anchor) = target.split_once(".md").unwrap();
         let anchor = anchor.trim_start_matches('#');
         questions += 1;
 
         let asked = asked(question, &guide);
-        let answer = guide.iter().find(|it| it.page == name && it.anchor == anchor);
+        let answer = guide
+            .iter()
+            .find(|it| it.page == name && it.anchor == anchor);
         let Some(answer) = answer else {
             wrong.push(format!("{question} {target} is not there"));
             continue;
