@@ -31,7 +31,7 @@ mod shared;
 mod subchannel;
 pub(crate) mod target;
 mod upkeep;
-mod waiting;
+mod waiting_calls;
 mod watched;
 mod zone;
 

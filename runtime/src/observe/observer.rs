@@ -1,4 +1,4 @@
-//! Those who want to know, and how they are told. It must never let a panic of theirs out.
+//! The trait `Observer`, and how observers are called. A panic of theirs is caught.
 
 use std::fmt;
 use std::io;
@@ -156,10 +156,10 @@ pub trait Observer: Send + Sync + 'static {
 
 /// The observers of a channel or a server.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Option<Arc<Audience>>);
+pub(crate) struct Observers(Option<Arc<ObserverSet>>);
 
 /// Those who are told, and of what.
-struct Audience {
+struct ObserverSet {
     observers: Vec<Arc<dyn Observer>>,
     /// The channel's; a server has none.
     target: Option<Arc<str>>,
@@ -169,7 +169,7 @@ impl Observers {
     pub(crate) fn push(&mut self, observer: impl Observer) {
         let others = self.all().cloned();
         let last: Arc<dyn Observer> = Arc::new(observer);
-        self.0 = Some(Arc::new(Audience {
+        self.0 = Some(Arc::new(ObserverSet {
             observers: others.chain([last]).collect(),
             target: self.shared_target(),
         }));
@@ -178,7 +178,7 @@ impl Observers {
     /// The same, of a channel that has this target.
     pub(crate) fn of_target(&self, target: String) -> Self {
         Self(self.0.as_ref().map(|audience| {
-            Arc::new(Audience {
+            Arc::new(ObserverSet {
                 observers: audience.observers.clone(),
                 target: Some(target.into()),
             })
@@ -188,7 +188,7 @@ impl Observers {
     /// The same, counted apart: for a connection, whose calls each count themselves.
     pub(crate) fn apart(&self) -> Self {
         Self(self.0.as_ref().map(|audience| {
-            Arc::new(Audience {
+            Arc::new(ObserverSet {
                 observers: audience.observers.clone(),
                 target: audience.target.clone(),
             })

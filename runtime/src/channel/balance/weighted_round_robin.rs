@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use super::control::{Control, Weighed};
 use super::members::{Members, Spread};
 use super::policy::{Balance, Policy};
-use super::reported_weight::{ReportedWeight, Rules};
+use super::reported_weight::{ReportedWeight, WeightRules};
 use super::stride::Stride;
 use crate::call::load_report::LoadReport;
 use crate::channel::address::Attributes;
@@ -50,7 +50,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Debug)]
 pub struct WeightedRoundRobin {
-    rules: Rules,
+    rules: WeightRules,
     update_period: Duration,
     oob_period: Option<Duration>,
 }
@@ -58,7 +58,7 @@ pub struct WeightedRoundRobin {
 impl Default for WeightedRoundRobin {
     fn default() -> Self {
         Self {
-            rules: Rules::default(),
+            rules: WeightRules::default(),
             update_period: Duration::from_secs(1),
             oob_period: None,
         }
@@ -149,12 +149,12 @@ impl Balance for WeightedRoundRobin {
 
 /// What is known of one endpoint. Its calls write it and the policy reads it.
 #[derive(Debug)]
-struct Load {
-    rules: Arc<ArcSwap<Rules>>,
+struct EndpointLoad {
+    rules: Arc<ArcSwap<WeightRules>>,
     weight: Mutex<ReportedWeight>,
 }
 
-impl Load {
+impl EndpointLoad {
     fn report(&self, report: &LoadReport, now: Instant) {
         self.with(|weight| weight.report(report, &self.rules.load(), now));
     }
@@ -164,7 +164,7 @@ impl Load {
     }
 }
 
-impl AttemptEnds for Load {
+impl AttemptEnds for EndpointLoad {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
             self.report(&report, clock::now());
@@ -175,7 +175,7 @@ impl AttemptEnds for Load {
 /// Keeps the weight of each endpoint.
 #[derive(Debug)]
 struct Weights {
-    rules: Arc<ArcSwap<Rules>>,
+    rules: Arc<ArcSwap<WeightRules>>,
     update_period: Duration,
     oob_period: Option<Duration>,
     /// What the resolver says of all endpoints.
@@ -185,7 +185,7 @@ struct Weights {
     /// Goes on whatever becomes of the turns.
     sequence: Option<Arc<AtomicU32>>,
     /// Those that have calls now, and the turns that they have.
-    ready: Vec<Arc<Load>>,
+    ready: Vec<Arc<EndpointLoad>>,
     stride: Stride,
     /// They were made at their time, and are not published yet.
     has_new_stride: bool,
@@ -195,7 +195,7 @@ impl Weights {
     /// The turns of those that are ready, which are told of each time that they are made.
     fn stride(&self, control: &mut Control<'_>) -> Stride {
         let (rules, now) = (self.rules.load(), control.now());
-        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
+        let weight = |load: &Arc<EndpointLoad>| load.with(|weight| weight.at(&rules, now));
         let weights: Vec<_> = self.ready.iter().map(weight).collect();
         let usable: Vec<_> = weights.iter().copied().map(WeightState::usable).collect();
         control.tell_weights(Weighed {
@@ -216,14 +216,14 @@ impl Weights {
 }
 
 impl Spread for Weights {
-    type Kept = Arc<Load>;
+    type Kept = Arc<EndpointLoad>;
 
     fn described(&mut self, attributes: &Attributes) {
         self.attributes = attributes.clone();
     }
 
-    fn joined(&mut self) -> Arc<Load> {
-        Arc::new(Load {
+    fn joined(&mut self) -> Arc<EndpointLoad> {
+        Arc::new(EndpointLoad {
             rules: Arc::clone(&self.rules),
             weight: Mutex::default(),
         })
@@ -246,18 +246,22 @@ impl Spread for Weights {
         control.report_load(subchannel, self.oob_period);
     }
 
-    fn load_reported(&mut self, load: &Arc<Load>, report: &LoadReport, now: Instant) {
+    fn load_reported(&mut self, load: &Arc<EndpointLoad>, report: &LoadReport, now: Instant) {
         if self.oob_period.is_some() {
             load.report(report, now);
         }
     }
 
-    fn connected(&mut self, load: &Arc<Load>) {
+    fn connected(&mut self, load: &Arc<EndpointLoad>) {
         load.with(ReportedWeight::connected);
         self.has_new_stride = false;
     }
 
-    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {
+    fn picks(
+        &mut self,
+        ready: &[(&Subchannel, &Arc<EndpointLoad>)],
+        control: &mut Control<'_>,
+    ) -> Picks {
         let are_same = self.ready.len() == ready.len()
             && (self.ready.iter().zip(ready)).all(|(load, (_, other))| Arc::ptr_eq(load, other));
         if !(std::mem::take(&mut self.has_new_stride) && are_same) {
@@ -273,7 +277,7 @@ impl Spread for Weights {
             .sequence
             .get_or_insert_with(|| Arc::new(first().into()));
         let ready = ready.iter();
-        Picks::by(Turn {
+        Picks::by(WeightedPicker {
             ready: ready
                 .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
                 .collect(),
@@ -304,15 +308,15 @@ impl Spread for Weights {
     }
 }
 
-struct Turn {
-    ready: Vec<(Subchannel, Arc<Load>)>,
+struct WeightedPicker {
+    ready: Vec<(Subchannel, Arc<EndpointLoad>)>,
     stride: Stride,
     /// Whether the reports of calls count.
     are_calls_read: bool,
     sequence: Arc<AtomicU32>,
 }
 
-impl Picker for Turn {
+impl Picker for WeightedPicker {
     fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
         let draw = || self.sequence.fetch_add(1, Ordering::Relaxed);
         let Some((subchannel, load)) = self.ready.get(self.stride.next(draw)) else {

@@ -13,7 +13,7 @@ use crate::chance::Chance;
 use crate::channel::balance::control::{Control, Weighed, Wishes};
 use crate::channel::balance::policy::Resolved;
 use crate::channel::balance::switch::Switch;
-use crate::channel::call::open::{Open, closed};
+use crate::channel::call::open_call::{OpenCall, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks, as_picked};
@@ -25,7 +25,7 @@ use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
-use crate::channel::waiting::Routed;
+use crate::channel::waiting_calls::Routed;
 use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
@@ -45,7 +45,7 @@ pub(super) struct Core {
     /// What calls are held to, if it is another than the outlook has.
     standing: Option<Standing>,
     /// Those that the policy has, by number.
-    members: HashMap<u64, Member>,
+    members: HashMap<u64, HubMember>,
     picks: Picks,
     /// The last call that these picks were asked about.
     routed: Option<u64>,
@@ -65,7 +65,7 @@ pub(super) struct Core {
 }
 
 #[derive(Debug)]
-struct Member {
+struct HubMember {
     subchannel: Subchannel,
     state: SubchannelState,
     watched: Watched,
@@ -74,7 +74,7 @@ struct Member {
     is_done: bool,
 }
 
-impl Member {
+impl HubMember {
     /// What the config in force says of every endpoint. No health is asked for where
     /// there is no other endpoint to go to (A17, A61).
     fn hold_to(&mut self, config: &InForce) {
@@ -316,7 +316,7 @@ impl Core {
             if self.is_retired {
                 subchannel.ask(Ask::Retire);
             }
-            let mut member = Member {
+            let mut member = HubMember {
                 subchannel: subchannel.clone(),
                 state: SubchannelState::Idle,
                 watched: Watched::default(),
@@ -490,7 +490,7 @@ impl Picker for Broken {
 }
 
 /// A picker that panics fails the call that it was asked about.
-fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
+fn pick<'a>(picks: &'a Picks, open: &OpenCall) -> Pick<'a> {
     let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
 }

@@ -17,7 +17,7 @@ use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::outlook::Outlook;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::running::{Resolving, Source};
+use crate::channel::resolve::source::{Resolving, Source};
 use crate::channel::service_config::in_force::{Configs, InForce};
 use crate::channel::subchannel::common::Common;
 use crate::channel::subchannel::lifecycle::Lifecycle;
@@ -36,22 +36,22 @@ pub(super) struct Hub {
     /// For the subchannels.
     reporter: QueueSender<Report>,
     batch: Vec<Report>,
-    requests: Pace,
+    requests: RequestPace,
     common: Arc<Common>,
-    seat: Seat,
+    seat: HubSeat,
 }
 
 /// How often the resolver is asked: a resolver that answers at once with other servers,
 /// none of which can be reached, must not make a loop of it.
 #[derive(Debug)]
-struct Pace {
+struct RequestPace {
     least: Duration,
     last: Option<Instant>,
     /// When it is asked next.
     due: Option<Instant>,
 }
 
-impl Pace {
+impl RequestPace {
     fn new(least: Duration) -> Self {
         Self {
             least,
@@ -89,18 +89,18 @@ impl Pace {
 
 /// A hub's right to say what is so. One that ends, with its runtime say, leaves no
 /// connection: the next call starts another.
-struct Seat {
+struct HubSeat {
     outlook: Arc<Outlook>,
     number: u64,
 }
 
-impl Drop for Seat {
+impl Drop for HubSeat {
     fn drop(&mut self) {
         self.publish(ConnectivityState::Idle, Picks::wait());
     }
 }
 
-impl Seat {
+impl HubSeat {
     fn publish(&self, state: ConnectivityState, picks: Picks) {
         self.outlook.publish(self.number, state, picks);
     }
@@ -124,9 +124,9 @@ impl Hub {
             reports,
             reporter,
             batch: Vec::new(),
-            requests: Pace::new(common.backoff.first),
+            requests: RequestPace::new(common.backoff.first),
             common,
-            seat: Seat { outlook, number },
+            seat: HubSeat { outlook, number },
         }
     }
 
