@@ -12,6 +12,14 @@
 //! own is a [`Policy`]; it hears how calls end by a [`Ticket`], and what servers report of
 //! their load by [`LoadReport::from_metadata`] there or by [`Policy::load_reported`].
 //!
+//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
+//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
+//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
+//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
+//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
+//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
+//! `coming-from-grpc-go`, `questions`.
+//!
 //! | feature | what it brings | default |
 //! |---|---|---|
 //! | `compression` | gzip and deflate | on |
