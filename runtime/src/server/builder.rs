@@ -293,11 +293,11 @@ impl ServerBuilder {
     ///
     /// A quarter, and 4 MiB at the least, is for what calls hold: the metadata of requests
     /// while their calls are there, and responses that their clients do not take. Each
-    /// connection has 64 KiB of it for itself, whatever others hold, and 8 KiB of each
-    /// response are not counted. When the rest is used up:
+    /// connection has 64 KiB of it for itself, whatever others hold; 8 KiB of each
+    /// response and metadata of up to 1 KiB are not counted. When the rest is used up:
     ///
-    /// - a new call on a connection that holds more than its 64 KiB is refused with
-    ///   `RESOURCE_EXHAUSTED`, and [observers](crate::Observer::call_refused) hear of it;
+    /// - a new call with more metadata than 1 KiB, on a connection that holds its 64 KiB, is
+    ///   refused with `RESOURCE_EXHAUSTED`, and [observers](crate::Observer::call_refused) hear of it;
     /// - [`Sender::send`](crate::Sender::send) waits until there is memory for its message;
     /// - the one message of a response ends its call with `RESOURCE_EXHAUSTED` in its place,
     ///   if more than 8 KiB of it is beyond what the client takes at once;
@@ -309,7 +309,7 @@ impl ServerBuilder {
     /// handler keeps for itself is not counted, nor are messages that it has read, nor a
     /// message that a [`Sender`](crate::Sender) takes as a `Sink` before it knows its size.
     ///
-    /// Beside the limit each connection has 128 KiB, 16 KiB a stream, 512 KiB that are on
+    /// Beside the limit each connection has 128 KiB, 17 KiB a stream, 512 KiB that are on
     /// their way to its socket, and what was on its way from the client when
     /// memory became tight, [`Http2Options::connection_window`] at most: a small limit for
     /// many connections wants a small window.

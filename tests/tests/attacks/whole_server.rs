@@ -42,7 +42,7 @@ fn target() -> Target {
 /// it.
 fn figure() -> u64 {
     let streams = u64::from(STREAMS);
-    let connection = 2 * 64 * KIB + 2 * 8 * KIB * streams + CONNECTION_WINDOW;
+    let connection = 2 * 64 * KIB + 17 * KIB * streams + CONNECTION_WINDOW;
     (MEMORY_LIMIT + LARGEST as u64 + CONNECTIONS as u64 * connection) * 5 / 4
 }
 
