@@ -78,11 +78,10 @@ struct LockedState {
     /// response's head says of it.
     coding: Coding,
     early: EarlyHead,
-    /// What the handler sends counts here.
-    memory: Option<Arc<CallMemory>>,
     inbound: Inbound,
-    /// Made when the application first sends something by itself: the one
-    /// message of a unary request never passes through here.
+    /// Made when the application first sends something by itself, or with the call where
+    /// that counts with a server's memory. The one message of a unary request does not pass
+    /// through here.
     outbound: Option<Box<Outbound>>,
 }
 
@@ -172,7 +171,7 @@ impl CallState {
         memory: Option<&Arc<CallMemory>>,
     ) {
         let mut state = self.lock();
-        state.memory = memory.cloned();
+        state.outbound = memory.map(Outbound::counted_with);
         state.inbound.credit.set_reports(reports);
         state.link = Some(link);
         state.early = early;
@@ -410,8 +409,7 @@ impl CallState {
 
 impl LockedState {
     fn outbound(&mut self) -> &mut Outbound {
-        self.outbound
-            .get_or_insert_with(|| make_outbound(self.memory.as_ref()))
+        self.outbound.get_or_insert_default()
     }
 
     fn before(&mut self) -> &mut Before {
@@ -422,15 +420,6 @@ impl LockedState {
         let outbound = self.outbound.as_ref();
         outbound.is_some_and(|outbound| outbound.has_begun())
     }
-}
-
-#[cold]
-fn make_outbound(memory: Option<&Arc<CallMemory>>) -> Box<Outbound> {
-    let mut outbound = Box::<Outbound>::default();
-    if let Some(memory) = memory {
-        outbound.count_with(memory);
-    }
-    outbound
 }
 
 /// Wakes outside the lock, so that the woken task does not run into it.

@@ -18,17 +18,12 @@ use crate::status::Status;
 const MANY: usize = 8;
 const SMALL: usize = 1 << 10;
 
-/// What small ones are put together in.
-const TOGETHER: usize = 4 << 10;
-
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     head: Option<Metadata>,
     /// What the head says of the messages.
     encoding: Compression,
     chunks: VecDeque<Bytes>,
-    /// Small pieces that came after all chunks. Invariant: empty if these are.
-    small: BytesMut,
     /// Where what has been delivered ends.
     boundaries: Boundaries,
     /// The one message of a unary response, complete.
@@ -60,32 +55,28 @@ impl Inbound {
         if self.chunks.len() < MANY {
             self.chunks.push_back(data);
         } else {
-            self.put_together(&data);
+            self.put_together(data);
         }
         Some(messages)
     }
 
     #[cold]
-    fn put_together(&mut self, data: &Bytes) {
-        let is_small = data.len() < SMALL;
-        if !is_small || self.small.capacity() - self.small.len() < data.len() {
-            self.end_small();
-        }
-        if !is_small {
-            self.chunks.push_back(data.clone());
+    fn put_together(&mut self, data: Bytes) {
+        if data.len() >= SMALL {
+            self.chunks.push_back(data);
             return;
         }
-        if self.small.capacity() == 0 {
-            self.small = BytesMut::with_capacity(TOGETHER);
-        }
-        self.small.extend_from_slice(data);
-    }
-
-    fn end_small(&mut self) {
-        if !self.small.is_empty() {
-            let small = std::mem::take(&mut self.small);
-            self.chunks.push_back(small.freeze());
-        }
+        // Behind the first chunks, what is small was put together here.
+        let last = self.chunks.back().filter(|_| self.chunks.len() > MANY);
+        let mut together = match last {
+            Some(last) if last.len() + data.len() < SMALL => {
+                BytesMut::from(self.chunks.pop_back().unwrap_or_default())
+            }
+            _ => BytesMut::new(),
+        };
+        together.reserve(SMALL - together.len());
+        together.extend_from_slice(&data);
+        self.chunks.push_back(together.freeze());
     }
 
     /// Copies what is there to read, so that it keeps nothing of what it was read with.
@@ -99,7 +90,6 @@ impl Inbound {
             self.chunks.push_back(copy.freeze());
         }
         self.chunks.shrink_to_fit();
-        self.end_small();
     }
 
     pub(super) fn deliver_half_close(&mut self) {
@@ -144,7 +134,6 @@ impl Inbound {
         if !self.chunks.is_empty() {
             reader.set_encoding(self.encoding);
             reader.set_room(self.credit.room());
-            self.end_small();
             for chunk in self.chunks.drain(..) {
                 reader.push(chunk);
             }

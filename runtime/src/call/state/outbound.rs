@@ -74,10 +74,12 @@ pub(super) struct Outbound {
 impl Outbound {
     // --- the application's side --------------------------------------------------
 
-    /// From now on what it holds counts with its server's memory.
-    pub(super) fn count_with(&mut self, calls: &Arc<CallMemory>) {
-        self.reserve = Some(Reserve::new(calls));
-        self.room = 0;
+    /// What it holds counts with a server's memory.
+    pub(super) fn counted_with(calls: &Arc<CallMemory>) -> Box<Self> {
+        Box::new(Self {
+            reserve: Some(Reserve::new(calls)),
+            ..Self::default()
+        })
     }
 
     /// Whether less than `limit` bytes wait to be framed.

@@ -119,7 +119,8 @@ impl ServerConnection {
             } else {
                 EarlyHead::default()
             };
-            let memory = connection.call_memory();
+            // The one message of a response is the connection's.
+            let memory = connection.call_memory().filter(|_| shape.server_streams);
             state.attach_handler(self.link(stream), connection.reports(), early, memory);
             state
         });
