@@ -1,12 +1,11 @@
-//! The messages of package `google.rpc` that statuses carry: `Status` itself and
-//! the standard details. Names and field numbers are the contract with every
-//! other gRPC; nothing here may decide anything.
+//! The messages of package `google.rpc` that statuses carry: `Status` itself and the
+//! standard details. Names and field numbers are part of the protocol.
 
 use std::collections::HashMap;
 
 use prost_types::{Any, Duration};
 
-/// Declares which full name a message has: what an `Any` calls it.
+/// Declares a message's full name, which an `Any` contains.
 macro_rules! named {
     ($($message:ident),+ $(,)?) => {$(
         impl prost::Name for $message {
@@ -30,7 +29,7 @@ named!(
     LocalizedMessage,
 );
 
-/// What `grpc-status-details-bin` holds: a status with its details.
+/// The content of `grpc-status-details-bin`: a status with its details.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Status {
     /// The code's number; `grpc-status` is the one that counts.
@@ -44,13 +43,13 @@ pub struct Status {
     pub details: Vec<Any>,
 }
 
-/// The cause of an error, for programs to decide upon.
+/// The cause of an error, for programs.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ErrorInfo {
     /// The cause, constant and unique within its domain: `STOCKOUT`.
     #[prost(string, tag = "1")]
     pub reason: String,
-    /// Who names the reasons: `spanner.example.com`.
+    /// The domain that defines the reasons: `spanner.example.com`.
     #[prost(string, tag = "2")]
     pub domain: String,
     /// More about this error, by keys in lowerCamelCase.
@@ -61,15 +60,15 @@ pub struct ErrorInfo {
 /// When to try again.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct RetryInfo {
-    /// Wait at least so long.
+    /// The least time to wait.
     #[prost(message, optional, tag = "1")]
     pub retry_delay: Option<Duration>,
 }
 
-/// What developers of the server want to know; not for callers of a public one.
+/// Information for the developers of the server; not for callers of a public server.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DebugInfo {
-    /// Where the error arose, one call a line.
+    /// The stack trace, one entry a call.
     #[prost(string, repeated, tag = "1")]
     pub stack_entries: Vec<String>,
     /// Anything else.
@@ -92,7 +91,7 @@ pub mod quota_failure {
     /// One quota that a request would exceed.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Violation {
-        /// Whose quota: `project:1234`.
+        /// The owner of the quota: `project:1234`.
         #[prost(string, tag = "1")]
         pub subject: String,
         /// Which quota, and how to get more.
@@ -110,16 +109,16 @@ pub mod quota_failure {
         /// The dimensions it is counted by: region, zone and the like.
         #[prost(map = "string, string", tag = "6")]
         pub quota_dimensions: HashMap<String, String>,
-        /// The quota when the request came.
+        /// The quota at the time of the request.
         #[prost(int64, tag = "7")]
         pub quota_value: i64,
-        /// The quota to come, while a change is being rolled out.
+        /// The future quota, while a change is being rolled out.
         #[prost(int64, optional, tag = "8")]
         pub future_quota_value: Option<i64>,
     }
 }
 
-/// What has to be true before the request can succeed.
+/// The conditions that must be met before the request can succeed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PreconditionFailure {
     /// Each condition that is not met.
@@ -135,7 +134,7 @@ pub mod precondition_failure {
         /// The kind of condition: `TOS`.
         #[prost(string, tag = "1")]
         pub r#type: String,
-        /// What it concerns.
+        /// The subject of the condition.
         #[prost(string, tag = "2")]
         pub subject: String,
         /// How to meet it.
@@ -172,13 +171,13 @@ pub mod bad_request {
     }
 }
 
-/// Names the request, so that its server's people can find it.
+/// Identifies the request, so that operators of the server can find it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct RequestInfo {
-    /// What only the server has to understand.
+    /// An opaque value that only the server understands.
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// What was used to serve it.
+    /// Opaque data about how the request was served.
     #[prost(string, tag = "2")]
     pub serving_data: String,
 }
@@ -192,7 +191,7 @@ pub struct ResourceInfo {
     /// Its name.
     #[prost(string, tag = "2")]
     pub resource_name: String,
-    /// Whose it is: `user:me@example.com`.
+    /// The owner of the resource: `user:me@example.com`.
     #[prost(string, tag = "3")]
     pub owner: String,
     /// What went wrong with it.
@@ -213,19 +212,19 @@ pub mod help {
     /// One place to read more.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Link {
-        /// What is there.
+        /// The description of the page.
         #[prost(string, tag = "1")]
         pub description: String,
-        /// Where it is.
+        /// The URL of the page.
         #[prost(string, tag = "2")]
         pub url: String,
     }
 }
 
-/// The error's message in a language of people.
+/// The error's message in a human language.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LocalizedMessage {
-    /// The language, as BCP 47 has it: `de-CH`.
+    /// The language, as a BCP 47 tag: `de-CH`.
     #[prost(string, tag = "1")]
     pub locale: String,
     /// The message.
