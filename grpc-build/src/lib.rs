@@ -14,8 +14,7 @@
 //!
 //! Who reads the files is a choice, [`FrontEnd`]: the compiler inside this crate
 //! knows proto2 and proto3; files with `edition = "2023"` or `"2024"` take a
-//! protoc, installed or of the feature `vendored-protoc`. The feature
-//! `protobuf-parse` adds one more reader.
+//! protoc, installed or of the feature `vendored-protoc`.
 //!
 //! Who has a protoc installed can do without that compiler: with
 //! `default-features = false` it is not built, which spares a new project a fifth
@@ -25,6 +24,9 @@
 //! What is generated is what the plugin `protoc-gen-rust-grpc` generates, byte
 //! for byte: this crate only reads the files, calls the same generator, and
 //! writes what has changed.
+
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod breaking;
 mod config;
@@ -42,6 +44,11 @@ use std::path::Path;
 pub use config::Config;
 pub use error::Error;
 pub use front_end::FrontEnd;
+
+/// The examples of the page on the package compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 /// Generates clients, servers and messages for `protos` into `OUT_DIR`.
 ///

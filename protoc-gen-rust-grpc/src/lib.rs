@@ -12,6 +12,9 @@
 //! [`OPTIONS`] says what can be chosen, and the page `OPTIONS.md` beside this
 //! crate's manifest shows what each option changes.
 
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accessors;
 mod aside;
 mod boxes;
@@ -54,6 +57,11 @@ use holding::Holding;
 use inventory::Inventory;
 use model::Service;
 use paths::Paths;
+
+/// The examples of the page on the package compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 /// This generator's version, which generated files name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

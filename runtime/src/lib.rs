@@ -114,6 +114,9 @@
 //! }
 //! ```
 
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 // What the generator wrote names the runtime as any crate does.
 extern crate self as grpc_runtime;
 

@@ -91,6 +91,18 @@ fn the_readmes_crate_builds_runs_and_tells_mistakes_by_file_line_and_column() {
     assert!(!errors.contains("stack backtrace"), "{errors}");
 }
 
+/// The program in the page on the package grpc-runtime.
+mod of_the_runtime {
+    #![allow(clippy::pedantic, reason = "a page's code")]
+
+    include!(concat!(env!("OUT_DIR"), "/runtime_readme.rs"));
+
+    #[test]
+    fn it_runs() {
+        main().unwrap();
+    }
+}
+
 /// The README's fragments of Rust, each with what they all take for granted.
 mod fragments {
     #![allow(

@@ -344,7 +344,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// An address that is not one, or that the system refuses; two services of
-    /// one name; [limits](Self::limits) of what the server does not have; no address, unless it [needs none](Self::listen_nowhere).
+    /// one name; a method that was added to its service as another shape;
+    /// [limits](Self::limits) of what the server does not have; no address, unless it [needs none](Self::listen_nowhere).
     ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for

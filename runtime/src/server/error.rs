@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::method::{Method, Shape};
+
 /// Why a server could not start. Nothing listens when it is returned.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -22,6 +24,15 @@ pub enum ServerError {
     },
     /// Two services of one server have the same name.
     DuplicateService(&'static str),
+    /// A method was added to a service by a function of [`ServiceBuilder`](crate::ServiceBuilder)
+    /// that is for another [`Shape`](crate::Shape) than the method's. Generated code has no
+    /// such mistake.
+    MethodShape {
+        /// The method as it was given.
+        method: Method,
+        /// The shape of the function that it was given to.
+        added_as: Shape,
+    },
     /// [`ServerLimits`](crate::ServerLimits) name a service or a method that the server does
     /// not have: a limit that bounds nothing.
     NothingToLimit(String),
@@ -47,6 +58,13 @@ impl std::fmt::Display for ServerError {
             Self::DuplicateService(name) => {
                 write!(f, "the service '{name}' was added to the server twice")
             }
+            Self::MethodShape { method, added_as } => write!(
+                f,
+                "the method '{method}' was added by ServiceBuilder::{}; its shape needs \
+                 ServiceBuilder::{}",
+                added_as.word(),
+                method.shape().word(),
+            ),
             Self::NothingToLimit(name) => write!(
                 f,
                 "ServerLimits name '{name}', which is no service of the server and no method of \
@@ -71,6 +89,7 @@ impl std::error::Error for ServerError {
             Self::Bind { source, .. } => Some(source),
             Self::Address { .. }
             | Self::DuplicateService(_)
+            | Self::MethodShape { .. }
             | Self::NothingToLimit(_)
             | Self::NoAddress
             | Self::ProxySender { .. } => None,
