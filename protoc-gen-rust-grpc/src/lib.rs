@@ -7,6 +7,22 @@
 //! both hand over protoc's own `CodeGeneratorRequest`, and both get the same
 //! bytes.
 //!
+//! ```
+//! use protoc_gen_rust_grpc::{Error, GeneratedFile, Options, Request, generate};
+//!
+//! /// `request` is what protoc sends to a plugin.
+//! fn files(request: &[u8]) -> Result<Vec<GeneratedFile>, Error> {
+//!     let request = Request::decode(request)?;
+//!     let options = Options::parse(request.parameter())?;
+//!     Ok(generate(&request, &options)?.files)
+//! }
+//! # assert!(files(b"").unwrap().is_empty());
+//! # assert!(files(b"\xff").is_err());
+//! ```
+//!
+//! It has no features, and needs no runtime and Rust 1.88 or later. The guide lies in the
+//! repository; `examples/guide/README.md` lists its pages.
+//!
 //! For each package one file, named like the package (`a.b.rs`; `_.rs` for
 //! none), that is meant to be `include!`d into the module of that package.
 //! [`OPTIONS`] says what can be chosen, and the page `OPTIONS.md` beside this
@@ -68,6 +84,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A file to write, relative to the output directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GeneratedFile {
     /// The plain file name.
     pub name: String,
@@ -77,6 +94,7 @@ pub struct GeneratedFile {
 
 /// What came of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generated {
     /// In the order of the packages' names, the include file last.
     pub files: Vec<GeneratedFile>,

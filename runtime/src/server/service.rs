@@ -188,14 +188,8 @@ impl Service {
     ///     }
     ///     match HelloRequest::decode(message) {
     ///         Ok(request) if request.greeting.is_empty() => {
-    ///             let violation = FieldViolation {
-    ///                 field: "greeting".to_owned(),
-    ///                 description: "must not be empty".to_owned(),
-    ///                 ..FieldViolation::default()
-    ///             };
-    ///             let details = BadRequest {
-    ///                 field_violations: vec![violation],
-    ///             };
+    ///             let violation = FieldViolation::new("greeting", "must not be empty");
+    ///             let details = BadRequest::new([violation]);
     ///             Err(Status::invalid_argument("no greeting").with_detail(&details))
     ///         }
     ///         _ => Ok(()),
