@@ -188,6 +188,9 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
 /// The encoded `FileDescriptorSet` of the files to generate and of all they import,
 /// each after what it imports; without comments. It is what other generators and
 /// `prost-reflect` work on.
+///
+/// # Errors
+/// If a file imports one that the request does not have, or the bytes of one cannot be read.
 pub fn descriptor_set(request: &Request) -> Result<Vec<u8>, Error> {
     let packages = request.packages();
     let files = packages.values().flatten();

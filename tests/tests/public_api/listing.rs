@@ -1,7 +1,7 @@
 //! A crate's public API as text: each item at the path that users name it by, with what it
 //! promises, and nothing that they cannot see.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use quote::ToTokens;
@@ -76,7 +76,8 @@ impl<'s> Api<'s> {
                 Meaning::Module(found) => self.walk(&found, &path, &cfgs),
                 Meaning::Elsewhere => {
                     let from = used.path.join("::");
-                    self.others.push(line(&cfgs, &format!("use {from} as {path}")));
+                    self.others
+                        .push(line(&cfgs, &format!("use {from} as {path}")));
                 }
             }
         }
@@ -94,17 +95,14 @@ impl<'s> Api<'s> {
                     .iter()
                     .any(|item| matches!(item, Item::Macro(it) if it.mac.path.is_ident("include")));
                 if is_generated {
-                    self.others.push(line(cfgs, &format!("mod {path}, which is generated")));
+                    self.others
+                        .push(line(cfgs, &format!("mod {path}, which is generated")));
                 }
                 self.walk(&below, path, cfgs);
                 continue;
             }
-            let mut cfgs = cfgs.to_vec();
-            for cfg in with(&[], attributes(item)) {
-                if !cfgs.contains(&cfg) {
-                    cfgs.push(cfg);
-                }
-            }
+            let cfgs = with(cfgs, &source.modules[home].attributes);
+            let cfgs = with(&cfgs, attributes(item));
             let key = (home.clone(), name_there.to_owned());
             self.paths.entry(key).or_insert_with(|| path.to_owned());
             // One path may have two items: a form for each feature.
@@ -121,9 +119,9 @@ impl<'s> Api<'s> {
             let lines = blocks.entry(&public.path).or_default();
             lines.extend(declaration(public));
         }
-        let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (owner, line) in self.members() {
-            members.entry(owner).or_default().push(line);
+        let mut members: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+        for (owner, head, line) in self.members() {
+            members.entry(owner).or_default().insert((head, line));
         }
         let mut text = String::new();
         let mut others = self.others.clone();
@@ -133,33 +131,43 @@ impl<'s> Api<'s> {
         }
         for (path, lines) in blocks {
             let _ = writeln!(text, "\n{}", lines.join("\n"));
-            let mut members = members.remove(path).unwrap_or_default();
-            members.sort_by_key(|line| (line.starts_with("impl"), line.clone()));
-            members.dedup();
-            for member in members {
-                let _ = writeln!(text, "    {member}");
+            let mut last = String::new();
+            for (head, line) in members.remove(path).unwrap_or_default() {
+                if head != last {
+                    let _ = writeln!(text, "    {head}");
+                    last.clone_from(&head);
+                }
+                if !line.is_empty() {
+                    let indent = if head.is_empty() { "" } else { "    " };
+                    let _ = writeln!(text, "    {indent}{line}");
+                }
             }
         }
         // Traits that the crate implements for what is not its own.
-        for (owner, lines) in members {
-            assert!(owner.is_empty(), "{owner} is not public: {lines:?}");
-            let _ = writeln!(text, "\n{}", lines.join("\n"));
+        for (owner, heads) in members {
+            assert!(owner.is_empty(), "{owner} is not public: {heads:?}");
+            let _ = writeln!(text);
+            for (head, _) in heads {
+                let _ = writeln!(text, "{head}");
+            }
         }
         text
     }
 
-    /// The lines of `impl` blocks, each with the path of its type; that of a type of another
-    /// crate is empty.
-    fn members(&self) -> Vec<(String, String)> {
+    /// What `impl` blocks have: the path of the type, which is empty for a type of another
+    /// crate, the block's head where it is a trait's or has parameters, and the function.
+    fn members(&self) -> Vec<(String, String, String)> {
         let mut members = Vec::new();
-        self.impls(|owner, block| {
-            let cfgs = with(&[], &block.attrs);
+        self.impls(|owner, cfgs, block| {
             if block.trait_.is_some() {
                 let mut header = block.clone();
-                header.items.retain(|item| matches!(item, ImplItem::Type(_)));
+                header
+                    .items
+                    .retain(|item| matches!(item, ImplItem::Type(_)));
                 header.attrs.clear();
                 let header = squeezed(&printed(Item::Impl(header)));
-                members.push((owner, line(&cfgs, header.trim_end_matches(" {}"))));
+                let header = line(cfgs, header.trim_end_matches(" {}"));
+                members.push((owner, header, String::new()));
                 return;
             }
             for item in self.source.expanded(&block.items) {
@@ -167,15 +175,17 @@ impl<'s> Api<'s> {
                     ImplItem::Fn(it) => (&it.attrs, &it.vis, signature(&it.sig)),
                     ImplItem::Const(it) => {
                         let (name, of) = (&it.ident, it.ty.to_token_stream());
-                        (&it.attrs, &it.vis, format!("const {name}: {}", squeezed_tokens(&of)))
+                        (
+                            &it.attrs,
+                            &it.vis,
+                            format!("const {name}: {}", squeezed_tokens(&of)),
+                        )
                     }
                     _ => continue,
                 };
                 if matches!(visibility, Visibility::Public(_)) && !is_hidden(attributes) {
-                    let mut cfgs = cfgs.clone();
-                    cfgs.extend(with(&[], attributes));
-                    let generics = generics_of(block);
-                    members.push((owner.clone(), line(&cfgs, &format!("{text}{generics}"))));
+                    let text = line(&with(cfgs, attributes), &text);
+                    members.push((owner.clone(), header(block), text));
                 }
             }
         });
@@ -183,7 +193,7 @@ impl<'s> Api<'s> {
     }
 
     /// Shows each `impl` that users see, with the path of its type.
-    fn impls(&self, mut show: impl FnMut(String, &syn::ItemImpl)) {
+    fn impls(&self, mut show: impl FnMut(String, &[String], &syn::ItemImpl)) {
         for (module, declared) in &self.source.modules {
             for item in &declared.items {
                 let Item::Impl(block) = item else { continue };
@@ -191,14 +201,14 @@ impl<'s> Api<'s> {
                 let of_trait = block.trait_.as_ref().map(|(_, path, _)| words(path));
                 let of_trait = self.meaning(module, of_trait);
                 let shown = match (owner, of_trait) {
-                    // Neither of a private type nor of a private trait.
-                    (Some(Err(())), _) | (_, Some(Err(()))) => continue,
+                    // Of a private type, of a private trait, and of other crates' alone.
+                    (Some(Err(())), _) | (_, Some(Err(()))) | (None, None) => continue,
                     (Some(Ok(path)), _) => path,
                     // Of a type of another crate: where the trait is ours, or takes what is.
                     (None, Some(Ok(_))) => String::new(),
-                    (None, None) => continue,
                 };
-                show(shown, block);
+                let cfgs = with(&[], &declared.attributes);
+                show(shown, &with(&cfgs, &block.attrs), block);
             }
         }
     }
@@ -207,9 +217,7 @@ impl<'s> Api<'s> {
     /// nothing if it is another crate's.
     fn meaning(&self, at: &ModulePath, path: Option<Vec<String>>) -> Option<Result<String, ()>> {
         match self.source.resolve(at, &path?) {
-            Meaning::Item(home, name) => {
-                Some(self.paths.get(&(home, name)).cloned().ok_or(()))
-            }
+            Meaning::Item(home, name) => Some(self.paths.get(&(home, name)).cloned().ok_or(())),
             Meaning::Module(_) | Meaning::Elsewhere => None,
         }
     }
@@ -232,14 +240,18 @@ impl<'s> Api<'s> {
                 Item::Trait(it) => {
                     for item in &it.items {
                         if let TraitItem::Fn(it) = item {
-                            add(join(&public.path, &it.sig.ident.to_string()), &it.sig, &it.attrs);
+                            add(
+                                join(&public.path, &it.sig.ident.to_string()),
+                                &it.sig,
+                                &it.attrs,
+                            );
                         }
                     }
                 }
                 _ => {}
             }
         }
-        self.impls(|owner, block| {
+        self.impls(|owner, _, block| {
             if block.trait_.is_some() {
                 return;
             }
@@ -256,11 +268,27 @@ impl<'s> Api<'s> {
     }
 }
 
+impl Function {
+    /// Whether it returns a `Result`, now or later.
+    pub fn can_fail(&self) -> bool {
+        let output = squeezed_tokens(&self.signature.output);
+        output.contains("Result<")
+    }
+
+    /// Whether its documentation has a section on errors, or a sentence on them.
+    pub fn tells_of_failure(&self) -> bool {
+        let words = ["# Errors", "Errors as", "fails", "Fails", "error", "refuse"];
+        words.iter().any(|word| self.docs.contains(word))
+    }
+}
+
 impl Public<'_> {
     /// Whether users could write it out in full, so that nothing may be added to it.
     pub fn is_closed(&self) -> bool {
         let is_open = |attributes: &[Attribute]| {
-            attributes.iter().any(|it| it.path().is_ident("non_exhaustive"))
+            attributes
+                .iter()
+                .any(|it| it.path().is_ident("non_exhaustive"))
         };
         match self.item {
             Item::Enum(it) => !is_open(&it.attrs),
@@ -307,13 +335,18 @@ fn declaration(public: &Public<'_>) -> Vec<String> {
         Item::Struct(it) => {
             keep(&mut it.attrs);
             let fields: Vec<_> = it.fields.iter().cloned().collect();
-            let public = fields.iter().filter(|it| matches!(it.vis, Visibility::Public(_)));
+            let public = fields
+                .iter()
+                .filter(|it| matches!(it.vis, Visibility::Public(_)));
             body.extend(public.map(|field| {
-                let name = field.ident.as_ref().map_or("_".to_owned(), ToString::to_string);
+                let name = field
+                    .ident
+                    .as_ref()
+                    .map_or("_".to_owned(), ToString::to_string);
                 format!("    field {name}: {}", squeezed_tokens(&field.ty))
             }));
             it.fields = Fields::Unit;
-            it.semi_token = Some(Default::default());
+            it.semi_token = Some(syn::token::Semi::default());
             let header = squeezed(&printed(item));
             body.insert(0, header.trim_end_matches(';').to_owned());
         }
@@ -321,7 +354,7 @@ fn declaration(public: &Public<'_>) -> Vec<String> {
             keep(&mut it.attrs);
             body.extend(it.variants.iter().map(|variant| {
                 let mut variant = variant.clone();
-                variant.attrs.clear();
+                variant.attrs.retain(|it| it.path().is_ident("cfg"));
                 for field in &mut variant.fields {
                     field.attrs.clear();
                 }
@@ -366,6 +399,19 @@ fn declaration(public: &Public<'_>) -> Vec<String> {
 }
 
 fn signature(signature: &Signature) -> String {
+    let mut signature = signature.clone();
+    for input in &mut signature.inputs {
+        // That a function changes its own copy is no matter of its callers.
+        match input {
+            syn::FnArg::Receiver(it) if it.reference.is_none() => it.mutability = None,
+            syn::FnArg::Typed(it) => {
+                if let syn::Pat::Ident(name) = &mut *it.pat {
+                    name.mutability = None;
+                }
+            }
+            syn::FnArg::Receiver(_) => {}
+        }
+    }
     let text = format!("{} {{}}", signature.to_token_stream());
     let function: syn::ItemFn = syn::parse_str(&text).unwrap();
     squeezed(&printed(Item::Fn(function)))
@@ -373,20 +419,16 @@ fn signature(signature: &Signature) -> String {
         .to_owned()
 }
 
-/// The bounds that an `impl` adds to its functions.
-fn generics_of(block: &syn::ItemImpl) -> String {
-    let given = squeezed_tokens(&block.self_ty);
-    let params: Vec<String> = block
-        .generics
-        .params
-        .iter()
-        .filter(|it| !matches!(it, syn::GenericParam::Lifetime(_)))
-        .map(|it| squeezed_tokens(it))
-        .collect();
-    if params.is_empty() {
+/// An `impl` with type parameters, as its functions hold for some types alone.
+fn header(block: &syn::ItemImpl) -> String {
+    if block.generics.type_params().next().is_none() {
         return String::new();
     }
-    format!("  // of {given}, {}", params.join(", "))
+    let mut header = block.clone();
+    header.items.clear();
+    header.attrs.clear();
+    let header = squeezed(&printed(Item::Impl(header)));
+    header.trim_end_matches(" {}").to_owned()
 }
 
 fn printed(item: Item) -> String {
@@ -400,7 +442,10 @@ fn printed(item: Item) -> String {
 /// A type and the like in the way that code is written.
 fn squeezed_tokens(tokens: &impl ToTokens) -> String {
     let text = squeezed(&tokens.to_token_stream().to_string());
-    let mut text = text.replace(" :: ", "::").replace(":: ", "::").replace(" ::", "::");
+    let mut text = text
+        .replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace(" ::", "::");
     for (from, to) in [
         (" < ", "<"),
         (" <", "<"),
@@ -417,13 +462,17 @@ fn squeezed_tokens(tokens: &impl ToTokens) -> String {
     ] {
         text = text.replace(from, to);
     }
-    text.replace("-> ", "-> ").replace("->", "->")
+    text
 }
 
 /// On one line.
 fn squeezed(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").replace("( ", "(").replace(", )", ")").replace(" )", ")")
+    words
+        .join(" ")
+        .replace("( ", "(")
+        .replace(", )", ")")
+        .replace(" )", ")")
 }
 
 fn line(cfgs: &[String], text: &str) -> String {
@@ -445,8 +494,13 @@ fn join(path: &str, name: &str) -> String {
 /// These conditions and the attributes' own.
 fn with(cfgs: &[String], attributes: &[Attribute]) -> Vec<String> {
     let own = attributes.iter().filter(|it| it.path().is_ident("cfg"));
-    let own = own.map(|it| squeezed_tokens(&it.meta).replace(" = ", "="));
-    cfgs.iter().cloned().chain(own).collect()
+    let mut all = cfgs.to_vec();
+    for cfg in own.map(|it| squeezed_tokens(&it.meta)) {
+        if !all.contains(&cfg) {
+            all.push(cfg);
+        }
+    }
+    all
 }
 
 fn is_hidden(attributes: &[Attribute]) -> bool {
@@ -477,7 +531,10 @@ fn docs(attributes: &[Attribute]) -> String {
     for attribute in attributes {
         if let syn::Meta::NameValue(it) = &attribute.meta
             && it.path.is_ident("doc")
-            && let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(line), .. }) = &it.value
+            && let syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(line),
+                ..
+            }) = &it.value
         {
             text.push_str(line.value().trim());
             text.push('\n');
@@ -487,7 +544,10 @@ fn docs(attributes: &[Attribute]) -> String {
 }
 
 fn words(path: &syn::Path) -> Vec<String> {
-    path.segments.iter().map(|it| it.ident.to_string()).collect()
+    path.segments
+        .iter()
+        .map(|it| it.ident.to_string())
+        .collect()
 }
 
 /// The path of a type that is one, without references.

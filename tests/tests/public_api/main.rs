@@ -68,7 +68,9 @@ fn the_public_api_is_the_one_that_is_checked_in() {
     let mut changed = String::new();
     for (name, folder) in CRATES {
         let source = read(folder);
-        let head = format!("The public API of {name}. BLESS=1 cargo test --test public_api writes it.\n\n");
+        let head = format!(
+            "The public API of {name}. BLESS=1 cargo test --test public_api writes it.\n\n"
+        );
         let now = head + &Api::of(&source).text();
         let file = workspace().join(format!("tests/api/{name}.txt"));
         if std::env::var_os("BLESS").is_some() {
@@ -83,5 +85,47 @@ fn the_public_api_is_the_one_that_is_checked_in() {
         changed.is_empty(),
         "the public API has changed. If it is meant: say it in CHANGELOG.md, and \
          `BLESS=1 cargo test -p grpc-tests --test public_api`\n{changed}"
+    );
+}
+
+/// What users may write out in full, and match without a rest, each with its reason.
+const CLOSED: &[(&str, &str)] = &[
+    ("Code", "gRPC has 17 codes, and maps all others to UNKNOWN"),
+    ("ConnectivityState", "gRPC has five states"),
+    ("EndpointWeight", "a number with a name"),
+    ("HashKey", "a text with a name"),
+    ("MetadataValue", "metadata are texts or bytes"),
+    ("Shape", "each side streams or does not"),
+    ("Side", "a call has two sides"),
+];
+
+#[test]
+fn what_may_get_more_is_non_exhaustive() {
+    let mut closed = Vec::new();
+    for (_, folder) in CRATES {
+        let source = read(folder);
+        let api = Api::of(&source);
+        let items = api.items().filter(|item| item.is_closed());
+        closed.extend(items.map(|item| item.path.clone()));
+    }
+    closed.sort();
+    let meant: Vec<&str> = CLOSED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(closed, meant);
+}
+
+#[test]
+fn what_can_fail_says_how() {
+    let mut silent = Vec::new();
+    for (name, folder) in CRATES {
+        let source = read(folder);
+        for function in Api::of(&source).functions() {
+            if function.can_fail() && !function.tells_of_failure() {
+                silent.push(format!("{name}: {}", function.path));
+            }
+        }
+    }
+    assert!(
+        silent.is_empty(),
+        "their documentation does not say when they fail: {silent:#?}"
     );
 }

@@ -16,6 +16,8 @@ pub struct Module {
     pub items: Vec<Item>,
     /// Names that `use` declarations bring in.
     pub uses: Vec<Use>,
+    /// The attributes of the declarations that it lies in.
+    pub attributes: Vec<Attribute>,
 }
 
 /// One name that a `use` declaration brings in.
@@ -53,12 +55,15 @@ impl Source {
         let text = text(root);
         let folder = root.parent().unwrap().to_owned();
         let file = parse(root, &text);
-        source.add(Vec::new(), file.items, &folder, root);
+        source.add(Vec::new(), &[], file.items, &folder);
         source
     }
 
-    fn add(&mut self, path: ModulePath, items: Vec<Item>, folder: &Path, file: &Path) {
-        let mut module = Module::default();
+    fn add(&mut self, path: ModulePath, outer: &[Attribute], items: Vec<Item>, folder: &Path) {
+        let mut module = Module {
+            attributes: outer.to_vec(),
+            ..Module::default()
+        };
         for item in items {
             if is_of_tests(attributes(&item)) {
                 continue;
@@ -67,14 +72,15 @@ impl Source {
                 Item::Mod(inner) => {
                     let mut below = path.clone();
                     below.push(inner.ident.to_string());
-                    let folder_below = folder.join(inner.ident.to_string());
+                    let outer: Vec<_> = outer.iter().chain(&inner.attrs).cloned().collect();
                     if let Some((_, items)) = &inner.content {
-                        self.add(below, items.clone(), &folder_below, file);
+                        let folder_below = folder.join(inner.ident.to_string());
+                        self.add(below, &outer, items.clone(), &folder_below);
                     } else {
                         let (inner_file, inner_folder) = find(folder, &inner.ident);
                         let text = text(&inner_file);
                         let parsed = parse(&inner_file, &text);
-                        self.add(below, parsed.items, &inner_folder, &inner_file);
+                        self.add(below, &outer, parsed.items, &inner_folder);
                     }
                 }
                 Item::Use(uses) => {
@@ -106,7 +112,10 @@ impl Source {
     }
 
     fn resolve_within(&self, at: &ModulePath, path: &[String], depth: usize) -> Meaning {
-        assert!(depth < 32, "{at:?} {path:?}: names that go round in circles");
+        assert!(
+            depth < 32,
+            "{at:?} {path:?}: names that go round in circles"
+        );
         let (mut module, mut rest) = match path[0].as_str() {
             "crate" | "grpc_runtime" if path.len() > 1 && self.is_own(&path[0]) => {
                 (Vec::new(), &path[1..])
@@ -124,9 +133,18 @@ impl Source {
             let declared = &self.modules[&module];
             let mut below = module.clone();
             below.push(first.clone());
-            let meaning = if self.modules.contains_key(&below) {
+            // A function may have the name of the module that it is in.
+            let is_used = |it: &&Use| it.name == *first && it.path.len() > 1;
+            let used = declared.uses.iter().find(is_used);
+            let meaning = if let (Some(used), true) = (used, after.is_empty()) {
+                self.resolve_within(&module, &used.path, depth + 1)
+            } else if self.modules.contains_key(&below) {
                 Meaning::Module(below)
-            } else if declared.items.iter().any(|item| name(item) == Some(first.clone())) {
+            } else if declared
+                .items
+                .iter()
+                .any(|item| name(item) == Some(first.clone()))
+            {
                 Meaning::Item(module.clone(), first.clone())
             } else if let Some(used) = declared.uses.iter().find(|it| it.name == *first) {
                 // `use http2::Http2` and the like name a crate or a module.

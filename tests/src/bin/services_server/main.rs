@@ -47,11 +47,8 @@ fn book(title: &str) -> Book {
 impl CatalogueServicer for Books {
     async fn find(&self, request: BookRequest, _: &mut Context) -> Result<Book, Status> {
         match request.title() {
-            "" => Err(
-                Status::invalid_argument("which book?").with_detail(&BadRequest::new([
- FieldViolation::new("title", "is empty"),
- ])),
-            ),
+            "" => Err(Status::invalid_argument("which book?")
+                .with_detail(&BadRequest::new([FieldViolation::new("title", "is empty")]))),
             title => Ok(book(title)),
         }
     }
