@@ -7,8 +7,15 @@
     reason = "a guide's code, run as tests"
 )]
 
+mod channels_balancing_retries;
+mod deployment;
 mod first_call;
 mod harness;
+mod interceptors_and_observers;
+mod metrics_traces_logs;
+mod services;
+mod testing;
+mod tls_and_tokens;
 
 /// What the guide's pages call, generated from `examples/proto/hello.proto`.
 mod example {

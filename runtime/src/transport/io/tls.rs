@@ -183,6 +183,10 @@ fn describe(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "none of the trusted roots has signed it"
         }
+        // Roots are found by their names.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "a trusted root has its issuer's name and another key"
+        }
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             "the peer does not speak HTTP/2 ('h2')"
         }
