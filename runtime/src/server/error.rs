@@ -38,6 +38,8 @@ pub enum ServerError {
     NothingToLimit(String),
     /// The server has no address to listen on.
     NoAddress,
+    /// It was started outside of a tokio runtime, which would run it.
+    NoRuntime,
     /// What [`ProxyProtocol`](crate::ProxyProtocol) was told to trust is neither an address
     /// nor a network.
     ProxySender {
@@ -75,6 +77,10 @@ impl std::fmt::Display for ServerError {
                 "cannot trust '{sender}' by the PROXY protocol: expected an address, or a network \
                  as '10.0.0.0/8'"
             ),
+            Self::NoRuntime => f.write_str(
+                "a server needs a tokio runtime to run on: start it within one, in a main with \
+                 #[tokio::main], say",
+            ),
             Self::NoAddress => f.write_str(
                 "the server has no address to listen on: call ServerBuilder::listen, or \
                  listen_nowhere for streams that Server::serve_stream is given",
@@ -92,6 +98,7 @@ impl std::error::Error for ServerError {
             | Self::MethodShape { .. }
             | Self::NothingToLimit(_)
             | Self::NoAddress
+            | Self::NoRuntime
             | Self::ProxySender { .. } => None,
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::calls::Echoes;
 use crate::support::{Echo, NAME, service};
 use grpc_runtime::{
-    Channel, Code, Context, Method, ServedServices, Server, ServerBuilder, ServerError, Service,
-    Shape, Status, UnaryCall,
+    Channel, Code, Context, Method, ServedServices, Server, ServerBuilder, Service, Status,
+    UnaryCall,
 };
 
 const LIST: Method = Method::unary("/test.Directory/List");
@@ -57,25 +57,4 @@ async fn a_service_that_did_not_ask_is_not_told() {
     let both = || [directory().told_of_services(), forgetful()];
     let status = call(Server::builder().add_services(both()), FORGET).await;
     assert_eq!(status.unwrap_err().code(), Code::NotFound);
-}
-
-#[tokio::test]
-async fn a_method_that_was_added_as_another_shape_keeps_the_server_from_starting() {
-    const CHAT: Method = Method::bidi_streaming("/test.Directory/Chat");
-    let wrong = Service::builder("test.Directory", Arc::new(()))
-        .unary(LIST, list)
-        .unary(CHAT, list)
-        .build();
-    let server = Server::builder().add_service(wrong).listen("127.0.0.1:0");
-    let error = server.start().await.unwrap_err();
-    assert!(
-        matches!(error, ServerError::MethodShape { method, added_as }
-            if method == CHAT && added_as == Shape::UNARY),
-        "{error:?}"
-    );
-    assert_eq!(
-        error.to_string(),
-        "the method '/test.Directory/Chat' was added by ServiceBuilder::unary; its shape needs \
-         ServiceBuilder::bidi_streaming"
-    );
 }
