@@ -228,14 +228,14 @@ pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
-    Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
-    ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector, ConnectivityState, Connector,
-    Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
-    OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
-    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
-    ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch, Subchannel,
-    SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates,
-    WeightedRoundRobin,
+    Address, AttemptEnd, AttemptEnds, Attributes, BackendService, Balance, CallConfig, Channel,
+    ChannelBuilder, ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector,
+    ConnectivityState, Connector, Control, Endpoint, FailurePercentageEjection, HedgingPolicy,
+    LeastRequest, Locality, MethodConfig, OutgoingCall, OutlierDetection, Pick, PickArgs,
+    PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling,
+    RoundRobin, ServiceConfig, ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch,
+    Subchannel, SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError,
+    Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
@@ -267,6 +267,7 @@ pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Refus
 pub use observe::observer::Observer;
 #[cfg(feature = "tracing")]
 pub use observe::spans::{Propagator, Spans};
+pub use observe::weights::{UpdatedWeights, WeightState};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{
