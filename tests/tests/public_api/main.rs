@@ -90,10 +90,12 @@ fn the_public_api_is_the_one_that_is_checked_in() {
 
 /// What users may write out in full, and match without a rest, each with its reason.
 const CLOSED: &[(&str, &str)] = &[
+    ("BackendService", "a text with a name"),
     ("Code", "gRPC has 17 codes, and maps all others to UNKNOWN"),
     ("ConnectivityState", "gRPC has five states"),
     ("EndpointWeight", "a number with a name"),
     ("HashKey", "a text with a name"),
+    ("Locality", "a text with a name"),
     ("MetadataValue", "metadata are texts or bytes"),
     ("Shape", "each side streams or does not"),
     ("Side", "a call has two sides"),
