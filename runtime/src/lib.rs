@@ -65,9 +65,13 @@
 //!
 //! # The guide
 //!
-//! It lies in the repository, a page for each topic: `examples/guide/README.md` lists them,
-//! from the first call over deadlines, retries, TLS, interceptors, health, metrics and
-//! testing to deployment, tuning and the errors that you may see.
+//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
+//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
+//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
+//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
+//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
+//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
+//! `coming-from-grpc-go`.
 //!
 //! # Clients
 //!

@@ -4,15 +4,22 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::items_after_statements,
     reason = "a guide's code, run as tests"
 )]
 
 mod channels_balancing_retries;
+mod deadlines_and_cancellation;
 mod deployment;
+mod errors_and_details;
 mod first_call;
+mod four_kinds;
 mod harness;
 mod interceptors_and_observers;
+mod messages_and_options;
+mod metadata;
 mod metrics_traces_logs;
+mod packages_and_crates;
 mod services;
 mod testing;
 mod tls_and_tokens;
