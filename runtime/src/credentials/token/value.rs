@@ -55,14 +55,14 @@ impl Token {
 
     /// Sets the lifetime, counted from when the token was asked for: OAuth's `expires_in`.
     /// With [`Duration::ZERO`] the token has expired already, and the calls that wait for it
-    /// fail with `UNAVAILABLE`; [`Duration::MAX`] means no expiry.
+    /// fail with `UNAVAILABLE`. [`Duration::MAX`], the default, means no expiry.
     pub fn expires_in(mut self, life: Duration) -> Self {
         self.life = Life::For(life);
         self
     }
 
     /// Sets the time of expiry, by this machine's clock. If that has passed already, the
-    /// calls that wait for the token fail with `UNAVAILABLE`.
+    /// calls that wait for the token fail with `UNAVAILABLE`. A token has no expiry by default.
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.life = Life::Until(at);
         self
