@@ -48,7 +48,6 @@ fn main() -> Result<(), grpc_build::Error> {
         .out_dir(out_dir)
         .compile(&protos, &[testdata])?;
     coming_from_tonic();
-    readme();
     json();
     options(testdata)
 }
@@ -88,38 +87,6 @@ fn coming_from_tonic() {
          match number {{\n{arms}_ => Err(\"no such block\".into()),\n}}\n}}\n"
     );
     write("coming_from_tonic.rs", &text);
-}
-
-/// The README's fragments of Rust, each as a function of its own: all blocks but
-/// those that are files of its crate, which `readme.rs` builds.
-///
-/// # Panics
-/// If the README cannot be read.
-fn readme() {
-    const PAGE: &str = "../README.md";
-    println!("cargo:rerun-if-changed={PAGE}");
-    let page = std::fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
-    let (mut text, mut count) = (String::new(), 0);
-    let mut before = "";
-    for part in page.split("```") {
-        // What is around blocks begins with a line's end, a block with its language.
-        if let Some(("rust", code)) = part.split_once('\n')
-            && !before.trim_end().ends_with("-->")
-        {
-            let _ = write!(
-                text,
-                "async fn fragment_{count}(\n\
-                 stub: HelloServiceStub, request: HelloRequest, message: HelloRequest,\n\
-                 requests: &mut Sender<HelloRequest>, context: &mut Context,\n\
-                 service: HelloServiceServer, token: String,\n\
-                 ) -> Anything {{\n{code}\nOk(())\n}}\n"
-            );
-            count += 1;
-        }
-        before = part;
-    }
-    let _ = writeln!(text, "const FRAGMENTS: usize = {count};");
-    write("readme.rs", &text);
 }
 
 /// Writes a file for a test to include.
