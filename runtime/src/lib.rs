@@ -18,7 +18,7 @@
 //! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
 //! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
 //! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
-//! `coming-from-grpc-go`.
+//! `coming-from-grpc-go`, `questions`.
 //!
 //! | feature | what it brings | default |
 //! |---|---|---|

@@ -89,7 +89,7 @@ fn expected(page: &Page, block: &Block) -> Result<Option<String>, String> {
         None if HELD.contains(&block.language.split(',').next().unwrap_or("")) => {
             Err(format!("{} without a marker", block.language))
         }
-        Some(Marker::Output(_) | Marker::Crate(_)) | None => Ok(None),
+        Some(Marker::Output(_) | Marker::Crate(_) | Marker::Theirs(_)) | None => Ok(None),
     }
 }
 
