@@ -46,8 +46,26 @@ fn main() -> Result<(), grpc_build::Error> {
         .include_file("mod.rs")
         .out_dir(out_dir)
         .compile(&protos, &[testdata])?;
+    runtime_readme();
     json();
     options(testdata)
+}
+
+/// The program in the page on the package grpc-runtime: the last of its blocks of Rust.
+///
+/// # Panics
+/// If the page cannot be read or has no such block.
+fn runtime_readme() {
+    const PAGE: &str = "../runtime/README.md";
+    println!("cargo:rerun-if-changed={PAGE}");
+    let page = std::fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
+    let program = page.rsplit_once("```rust\n");
+    let program = program.and_then(|(_, rest)| rest.split_once("```"));
+    let (program, _) = program.unwrap_or_else(|| panic!("{PAGE}: it has no program"));
+    let out_dir = std::env::var_os("OUT_DIR").unwrap_or_default();
+    let path = Path::new(&out_dir).join("runtime_readme.rs");
+    std::fs::write(&path, program)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Messages with the JSON of proto3, as the options' page has it.

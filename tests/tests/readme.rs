@@ -179,3 +179,15 @@ fn assert_prints(output: &Output, expected: &str) {
         "{errors}"
     );
 }
+
+/// The program in the page on the package grpc-runtime.
+mod of_the_runtime {
+    #![allow(clippy::pedantic, reason = "a page's code")]
+
+    include!(concat!(env!("OUT_DIR"), "/runtime_readme.rs"));
+
+    #[test]
+    fn it_runs() {
+        main().unwrap();
+    }
+}
