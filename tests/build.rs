@@ -64,8 +64,7 @@ fn runtime_readme() {
     let (program, _) = program.unwrap_or_else(|| panic!("{PAGE}: it has no program"));
     let out_dir = std::env::var_os("OUT_DIR").unwrap_or_default();
     let path = Path::new(&out_dir).join("runtime_readme.rs");
-    std::fs::write(&path, program)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    std::fs::write(&path, program).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Messages with the JSON of proto3, as the options' page has it.
