@@ -26,7 +26,7 @@ impl UnixListener {
         })
     }
 
-    /// Takes over a socket that another process or module bound, with its file.
+    /// Takes over a socket that is already bound. Its file is not removed on drop.
     pub(crate) fn inherited(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
