@@ -1,4 +1,4 @@
-//! What a service config says of the calls of some methods. Values.
+//! A service config's settings for the calls of some methods. Values.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use super::codes::Codes;
 use super::error::{ConfigPath, ServiceConfigError};
 use super::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
-/// What a [`ServiceConfig`](crate::ServiceConfig) says of the calls of a method, a
-/// service, or all. What is not said is as it is without a config.
+/// The settings of a [`ServiceConfig`](crate::ServiceConfig) for the calls of a method, of
+/// a service, or of all. What is not set is the same as without a config.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,13 +30,13 @@ pub struct MethodConfig {
     pub(crate) repeats: Option<Arc<RepeatPolicy>>,
 }
 
-/// What is in force for the calls of one method.
+/// The settings in force for the calls of one method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MethodTerms<'a> {
     pub(crate) config: Option<&'a MethodConfig>,
-    /// The config's own, or its channel's.
+    /// The config's policy, or the channel's.
     pub(crate) repeats: Option<&'a Arc<RepeatPolicy>>,
-    /// How a call ends counts for the further attempts of others.
+    /// The results of calls count for the throttling of retries.
     pub(crate) is_counted: bool,
 }
 
@@ -58,58 +58,59 @@ impl RepeatPolicy {
 }
 
 impl MethodConfig {
-    /// One that says nothing.
+    /// An empty config.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether calls wait for a connection where there is none, unless they say it
-    /// themselves.
+    /// Whether calls wait for a connection when connecting fails, unless the call itself
+    /// sets that.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
         self
     }
 
-    /// How long a call may take, from its start on, unless its own timeout or deadline
-    /// comes first. 0 fails calls before they begin.
+    /// How long a call may take from its start, unless its own timeout or deadline is
+    /// earlier. With 0 calls fail before they begin.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The largest request message, in bytes, unless the call's own limit is lower.
+    /// The largest request message, in bytes; a lower limit of the call or channel has
+    /// precedence.
     #[must_use]
     pub fn max_request_message_size(mut self, bytes: usize) -> Self {
         self.max_request_message_size = Some(bytes);
         self
     }
 
-    /// The largest response message, in bytes, unless the call's own limit is lower.
+    /// The largest response message, in bytes; a lower limit of the call or channel has
+    /// precedence.
     #[must_use]
     pub fn max_response_message_size(mut self, bytes: usize) -> Self {
         self.max_response_message_size = Some(bytes);
         self
     }
 
-    /// Makes further attempts of a call after one has failed. It replaces a policy that was
-    /// given before.
+    /// Retries calls that fail. Replaces a policy that was set before.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 
-    /// Makes further attempts of a call beside one that takes long. It replaces a policy
-    /// that was given before.
+    /// Hedges calls: starts further attempts beside one that takes long. Replaces a policy
+    /// that was set before.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Hedging(policy)));
         self
     }
 
-    /// Whether it can be carried out. `path` is where it is, for those where it cannot.
+    /// Checks the config. `path` is its place, for the error.
     pub(crate) fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         match self.repeats.as_deref() {
             Some(RepeatPolicy::Retry(policy)) => policy.check(&|| path().field("retryPolicy")),
