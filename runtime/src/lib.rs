@@ -14,6 +14,14 @@
 //! [`LoadReport::from_metadata`] or [`Policy::load_reported`] what the server reported of
 //! its load.
 //!
+//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
+//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
+//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
+//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
+//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
+//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
+//! `coming-from-grpc-go`, `questions`.
+//!
 //! | feature | what it brings | default |
 //! |---|---|---|
 //! | `compression` | gzip and deflate | on |
