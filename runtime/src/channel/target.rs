@@ -217,7 +217,7 @@ fn parse_dns(rest: &str) -> Result<Place, &'static str> {
     let host = match rest.strip_prefix("//") {
         Some(rest) => match rest.split_once('/') {
             Some(("", endpoint)) => endpoint,
-            Some(_) => return Err("name servers of one's own are not supported"),
+            Some(_) => return Err("a name server in the target is not supported"),
             None => return Err("the host is missing"),
         },
         None => rest,
@@ -234,7 +234,7 @@ fn parse_host(text: &str) -> Result<Place, &'static str> {
         return Err("the host is empty");
     }
     if host.contains(['/', '@', '?', '#', ' ']) {
-        return Err("the host has a character that no host has");
+        return Err("the host has a character that is not allowed in hosts");
     }
     if zone::split(host).is_some() {
         return parse_address(text, true).map(|address| Place::Addresses(vec![address]));
@@ -270,12 +270,12 @@ fn parse_address(text: &str, is_v6: bool) -> Result<SocketAddr, &'static str> {
     let (host, port) = split_port(text)?;
     if is_v6 && zone::split(host).is_some() {
         let address = zone::socket(host, port).map(SocketAddr::V6);
-        return address.ok_or("an address has a zone that is no interface of this machine");
+        return address.ok_or("an address has a zone that is not an interface of this machine");
     }
     match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv6() == is_v6 => Ok(SocketAddr::new(ip, port)),
-        _ if is_v6 => Err("an address is not one of IPv6"),
-        _ => Err("an address is not one of IPv4"),
+        _ if is_v6 => Err("an address is not an IPv6 address"),
+        _ => Err("an address is not an IPv4 address"),
     }
 }
 

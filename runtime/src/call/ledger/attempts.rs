@@ -164,7 +164,7 @@ impl Ledger {
         if winner.is_none_or(|winner| winner == attempt.previous) {
             return self.tell_attempt(attempt, ended.result, ended.received, now);
         }
-        let status = Status::new(Code::Cancelled, "another attempt became the call's");
+        let status = Status::new(Code::Cancelled, "the call continued with another attempt");
         self.tell_attempt(attempt, Err(&status), Traffic::default(), now);
     }
 }

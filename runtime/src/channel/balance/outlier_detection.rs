@@ -436,7 +436,7 @@ impl Detection {
 }
 
 fn left_out() -> Status {
-    let text = "too many of the server's calls failed: it is left out for a while";
+    let text = "the server gets no calls for a while, since too many of its calls failed";
     Status::new(Code::Unavailable, text).with_phase(Phase::Wait)
 }
 

@@ -233,7 +233,7 @@ fn fail(status: Status, control: &mut Control<'_>) {
 }
 
 pub(super) fn empty() -> Status {
-    let text = "the name resolver knows of no server";
+    let text = "the name resolver found no server";
     Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
 }
 

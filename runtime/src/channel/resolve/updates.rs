@@ -148,7 +148,7 @@ impl Drop for Updates {
 }
 
 fn left() -> Status {
-    let text = "the channel's resolver ended, or panicked, before it said where the target is";
+    let text = "the channel's resolver returned, or panicked, before it sent a result";
     Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
 }
 

@@ -117,7 +117,7 @@ impl<'a> Json<'a> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "what is not whole, or too large, is no such number"
+            reason = "values that are not whole or too large are rejected"
         )]
         let whole = match self.value {
             Value::Number(number) => number.as_u64().or_else(|| {

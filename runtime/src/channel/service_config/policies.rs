@@ -131,7 +131,7 @@ fn ring_hash(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError>
     if let Some(field) = options.field("requestHashHeader")? {
         let name = field.text()?;
         if !name.is_empty() {
-            let wrong = |error| field.wrong(format!("it is no header of text: {error}"));
+            let wrong = |error| field.wrong(format!("it is not a text header: {error}"));
             policy = policy.request_hash_header(name).map_err(wrong)?;
         }
     }

@@ -199,7 +199,7 @@ fn method_config(entry: &Json<'_>) -> Result<MethodConfig, ServiceConfigError> {
         config = config.max_response_message_size(bytes.whole()?);
     }
     match (entry.field("retryPolicy")?, entry.field("hedgingPolicy")?) {
-        (Some(_), Some(hedging)) => Err(hedging.wrong("there is a retryPolicy besides")),
+        (Some(_), Some(hedging)) => Err(hedging.wrong("there is a retryPolicy too")),
         (Some(retry), None) => Ok(config.retry(retry_policy(&retry)?)),
         (None, Some(hedging)) => Ok(config.hedging(hedging_policy(&hedging)?)),
         (None, None) => Ok(config),

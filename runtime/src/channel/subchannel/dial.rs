@@ -288,7 +288,9 @@ fn peer_of(address: &Address) -> PeerAddress {
 
 fn unsupported(address: &Address) -> io::Error {
     let text = match address {
-        Address::Other(_) => "only a Connector of the channel's own could connect to this",
+        Address::Other(_) => {
+            "only a connector (ChannelBuilder::connector) can connect to this address"
+        }
         _ => "this system has no sockets of this kind",
     };
     io::Error::new(io::ErrorKind::Unsupported, text)

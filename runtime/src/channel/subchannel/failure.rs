@@ -78,7 +78,7 @@ impl ConnectFailure {
     pub(super) fn authority(error: ChannelError) -> Self {
         let reason = match &error {
             ChannelError::Authority { authority, reason } => format!(
-                "the resolver gave the endpoint the authority '{}', which is none: {reason}",
+                "the resolver gave the endpoint the authority '{}', which is not valid: {reason}",
                 authority.escape_debug()
             ),
             error => error.to_string(),

@@ -300,7 +300,7 @@ impl Lifecycle {
         }
         self.fleeting += 1;
         let text = format!(
-            "{name} took {} connections and let go of each before it answered a call",
+            "{name} accepted {} connections and closed each before it answered a call",
             self.fleeting
         );
         let status = Status::new(Code::Unavailable, text).with_phase(Phase::Connect);

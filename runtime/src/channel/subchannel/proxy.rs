@@ -40,7 +40,7 @@ impl Proxy {
         };
         let rest = match url.split_once("://") {
             Some(("http", rest)) => rest,
-            Some(_) => return Err(bad("only 'http' is spoken with proxies")),
+            Some(_) => return Err(bad("the scheme of a proxy has to be 'http'")),
             None => url,
         };
         let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -51,7 +51,10 @@ impl Proxy {
         let (host, port) = match place.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
                 let port = port.parse();
-                (host, port.map_err(|_| bad("the port is no number"))?)
+                (
+                    host,
+                    port.map_err(|_| bad("the port is not a number from 0 to 65535"))?,
+                )
             }
             _ => (place, DEFAULT_PORT),
         };
@@ -97,7 +100,7 @@ impl Proxy {
     /// Opens a tunnel to `target`, which is `host:port`.
     pub(super) async fn connect(&self, target: &str) -> io::Result<TcpStream> {
         let context = |error: io::Error| {
-            let text = format!("by the proxy {self}: {error}");
+            let text = format!("through the proxy {self}: {error}");
             io::Error::new(error.kind(), text)
         };
         self.tunnel(target).await.map_err(context)
@@ -108,7 +111,7 @@ impl Proxy {
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("'{}' is no host and port", target.escape_debug()),
+                format!("'{}' is not 'host:port'", target.escape_debug()),
             ));
         }
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -164,7 +167,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
         if head.len() >= HEAD_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "its answer has no end",
+                "its answer has no end within 8 KiB",
             ));
         }
     }

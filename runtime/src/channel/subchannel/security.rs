@@ -43,7 +43,7 @@ impl Security {
                     .to_owned();
                 let name = name
                     .try_into()
-                    .map_err(|_| bad(host, "no certificate can have this name"))?;
+                    .map_err(|_| bad(host, "certificates cannot contain this name"))?;
                 let config = config.clone();
                 (Self::Tls { config, name }, authority)
             }
@@ -53,7 +53,10 @@ impl Security {
         }
         if !authority.bytes().all(|byte| byte.is_ascii_graphic()) || authority.contains(['/', '@'])
         {
-            return Err(bad(&authority, "it has a character that no authority has"));
+            return Err(bad(
+                &authority,
+                "it has a character that is not allowed in authorities",
+            ));
         }
         Ok((security, authority))
     }

@@ -266,7 +266,7 @@ fn errors_say_what_and_where() {
         ),
         (
             method(r#""hedgingPolicy": {}, "retryPolicy": {}"#),
-            "methodConfig[0].hedgingPolicy: there is a retryPolicy besides".into(),
+            "methodConfig[0].hedgingPolicy: there is a retryPolicy too".into(),
         ),
         (
             retry(r#""maxAttempts":3"#, r#""maxAttempts":1"#),

@@ -281,7 +281,7 @@ impl ClientConnection {
             .is_none_or(|open| matches!(open.attempt.response, ResponseState::Awaited));
         let text = match (established, awaited) {
             (false, _) => {
-                format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
+                format!("the call's deadline passed before {peer} sent its HTTP/2 SETTINGS")
             }
             (true, true) => format!("the call's deadline passed before {peer} answered"),
             (true, false) => format!("the call's deadline passed while {peer} answered"),

@@ -162,7 +162,7 @@ impl ClientConnection {
             ResponseOutcome::Goes | ResponseOutcome::Loses => return,
             ResponseOutcome::Ends(Err(status)) | ResponseOutcome::Fails(status) => status,
             ResponseOutcome::Ends(Ok(_)) => {
-                let text = "the server ended it with OK, though it is to stay open";
+                let text = "the server ended it with OK instead of keeping it open";
                 Status::new(Code::Unavailable, text).with_phase(Phase::Receive)
             }
         };

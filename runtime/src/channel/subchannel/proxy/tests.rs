@@ -129,7 +129,7 @@ async fn a_proxy_that_refuses_or_says_nothing_is_told_with_its_words() {
         let error = answers(pieces).await.0.unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains(words) && text.contains("by the proxy 127.0.0.1:"),
+            text.contains(words) && text.contains("through the proxy 127.0.0.1:"),
             "{text}"
         );
         assert!(!text.contains("pw"), "{text}");
