@@ -15,7 +15,7 @@ import page
 
 GUIDE = page.PERFORMANCE.parent / "examples" / "guide"
 OURS, OTHER = "#3A6EA5", "#C8503C"
-WIDTH, LEFT, RIGHT, BAR = 720, 190, 90, 22
+WIDTH, LEFT, RIGHT, BAR = 720, 170, 130, 22
 
 
 def rows(name):
