@@ -1,8 +1,8 @@
 //! Labels that a resolver gives to all of a target's servers, for metrics (gRFC A78, A89).
 //! Values only.
 
-/// The locality of a target's servers, in the format of gRFC A78: `{region="eu",
-/// zone="eu-1", sub_zone=""}`. A resolver passes it to
+/// The locality of a target's servers, in the format of gRFC A78:
+/// `{region="eu", zone="eu-1", sub_zone=""}`. A resolver passes it to
 /// [`Resolution::attributes`](crate::Resolution::attributes), and
 /// [`UpdatedWeights`](crate::UpdatedWeights) contains it.
 ///

@@ -147,8 +147,8 @@ impl Bench {
         name_of(&self.wishes.begin[0].0)
     }
 
-    /// All requests of the policy since the last time, such as `begin 1 2, connect 1 2,
-    /// CONNECTING`. The order within one kind is left out.
+    /// All requests of the policy since the last time, such as
+    /// `begin 1 2, connect 1 2, CONNECTING`. The order within one kind is left out.
     pub(in crate::channel) fn news(&mut self) -> String {
         let mut news = Vec::new();
         let mut tell = |what: &str, mut names: Vec<String>| {
