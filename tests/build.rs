@@ -48,6 +48,7 @@ fn main() -> Result<(), grpc_build::Error> {
         .out_dir(out_dir)
         .compile(&protos, &[testdata])?;
     readme();
+    runtime_readme();
     json();
     options(testdata)
 }
@@ -82,6 +83,20 @@ fn readme() {
     }
     let _ = writeln!(text, "const FRAGMENTS: usize = {count};");
     write("readme.rs", &text);
+}
+
+/// The program in the page on the package grpc-runtime: the last of its blocks of Rust.
+///
+/// # Panics
+/// If the page cannot be read or has no such block.
+fn runtime_readme() {
+    const PAGE: &str = "../runtime/README.md";
+    println!("cargo:rerun-if-changed={PAGE}");
+    let page = std::fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
+    let program = page.rsplit_once("```rust\n");
+    let program = program.and_then(|(_, rest)| rest.split_once("```"));
+    let (program, _) = program.unwrap_or_else(|| panic!("{PAGE}: it has no program"));
+    write("runtime_readme.rs", program);
 }
 
 /// Writes a file for a test to include.

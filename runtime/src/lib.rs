@@ -2,9 +2,79 @@
 //! generates. It has the transport, channels, stubs and servers, over its own
 //! implementation of HTTP/2.
 //!
-//! Start with [`Channel`] on the client's side and [`Server`] on the server's.
-//! The types between them are [`Status`], [`Metadata`], [`Context`], and the two
-//! halves of a stream, [`Sender`] and [`Receiver`].
+//! A server and its client, with the code that `grpc_build` generates from this service:
+//!
+//! ```proto
+//! syntax = "proto3";
+//! package example;
+//!
+//! service HelloService {
+//!   rpc SayHello (HelloRequest) returns (HelloResponse);
+//! }
+//! message HelloRequest { string greeting = 1; }
+//! message HelloResponse { string reply = 1; }
+//! ```
+//!
+//! ```
+//! use grpc_runtime::{Channel, Context, Server, Status};
+//!
+//! # /*
+//! grpc_runtime::include_proto!("example");
+//! # */
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/contracts/contract_3.rs"));
+//!
+//! struct Greeter;
+//!
+//! impl HelloServiceServicer for Greeter {
+//!     async fn say_hello(
+//!         &self,
+//!         request: HelloRequest,
+//!         _context: &mut Context,
+//!     ) -> Result<HelloResponse, Status> {
+//!         Ok(HelloResponse { reply: format!("Hello, {}!", request.greeting) })
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = Server::builder()
+//!         .add_service(HelloServiceServer::new(Greeter))
+//!         .listen("127.0.0.1:0")
+//!         .start()
+//!         .await?;
+//!
+//!     let stub = HelloServiceStub::new(Channel::insecure(&server.addresses()[0])?);
+//!     let response = stub.say_hello(HelloRequest { greeting: "World".to_owned() }).await?;
+//!     assert_eq!(response.reply, "Hello, World!");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`include_proto!`] says what the build script has to do. [`Channel`] is where a client
+//! begins and [`Server`] where a server does. The types between them are [`Status`],
+//! [`Metadata`], [`Context`], and the two halves of a stream, [`Sender`] and [`Receiver`].
+//!
+//! # What it needs
+//!
+//! - A tokio runtime with its I/O and its time enabled (`enable_all`), of either kind. A
+//!   server, its handlers and the connections of a channel are tasks of the runtime in which
+//!   [`ServerBuilder::start`] and the channel's first call ran.
+//! - Nothing for blocking calls (`.wait()`), which are made on threads without a runtime. A
+//!   channel that is first used there has its connections on one thread in the background,
+//!   which all such channels of the process share.
+//! - Rust 1.88 or later.
+//!
+//! # The guide
+//!
+//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
+//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
+//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
+//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
+//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
+//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
+//! `coming-from-grpc-go`, `questions`.
+//!
+//! # Clients
 //!
 //! A [`ServiceConfig`] tells clients how to call a service: timeouts, retries
 //! ([`RetryPolicy`]), hedging ([`HedgingPolicy`]), how calls are spread over servers
@@ -14,13 +84,7 @@
 //! [`LoadReport::from_metadata`] or [`Policy::load_reported`] what the server reported of
 //! its load.
 //!
-//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
-//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
-//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
-//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
-//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
-//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
-//! `coming-from-grpc-go`, `questions`.
+//! # Features
 //!
 //! | feature | what it brings | default |
 //! |---|---|---|
@@ -124,6 +188,9 @@
 //!     }
 //! }
 //! ```
+
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Generated code names this crate `grpc_runtime`, also inside the crate itself.
 extern crate self as grpc_runtime;

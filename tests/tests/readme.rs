@@ -181,6 +181,18 @@ fn assert_prints(output: &Output, expected: &str) {
     );
 }
 
+/// The program in the page on the package grpc-runtime.
+mod of_the_runtime {
+    #![allow(clippy::pedantic, reason = "a page's code")]
+
+    include!(concat!(env!("OUT_DIR"), "/runtime_readme.rs"));
+
+    #[test]
+    fn it_runs() {
+        main().unwrap();
+    }
+}
+
 /// The README's fragments of Rust, each with what they all take for granted.
 mod fragments {
     #![allow(

@@ -177,13 +177,18 @@ impl<M: Message + Default> Receiver<M> {
 }
 
 impl<M> Receiver<M> {
-    /// The response's initial metadata, as soon as it arrives. On a server the request's
-    /// metadata is in the `Context`; there this waits for the end of the stream and returns
-    /// empty metadata.
+    /// The response's initial metadata, as soon as it arrives. On a server it is empty and
+    /// returned at once: the request's metadata is
+    /// [`Context::metadata`](crate::Context::metadata).
     ///
     /// # Errors
     /// The call's status if it failed before the response's head arrived.
+    ///
+    /// Dropping the future loses nothing.
     pub async fn initial_metadata(&mut self) -> Result<Metadata, Status> {
+        if self.side == Side::Server {
+            return Ok(Metadata::default());
+        }
         poll_fn(|cx| self.state.poll_head(cx)).await
     }
 

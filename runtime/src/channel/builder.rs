@@ -253,14 +253,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// Puts `prefix`, which must be printable ASCII, before the runtime's user agent.
+    /// Puts `prefix` before the runtime's user agent, which is `grpc-rust-runtime/` and its
+    /// version; no prefix unless set. A prefix that is not printable ASCII is an error of
+    /// [`build`](Self::build).
     #[must_use]
     pub fn user_agent(mut self, prefix: &str) -> Self {
         self.user_agent = format!("{prefix} {USER_AGENT}");
         self
     }
 
-    /// Sets windows, frame sizes and limits of the channel's HTTP/2 connections.
+    /// Sets windows, frame sizes and limits of each connection; [`Http2Options::default`]
+    /// unless set. A value outside its range becomes the nearest one within it.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
         self.http2 = options.in_range();

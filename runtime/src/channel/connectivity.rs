@@ -89,7 +89,7 @@ impl Connectivity {
 pub struct StateWatch(watch::Receiver<ConnectivityState>);
 
 impl StateWatch {
-    /// The current state.
+    /// The current state. It may change at any moment.
     pub fn state(&self) -> ConnectivityState {
         *self.0.borrow()
     }

@@ -81,7 +81,8 @@ impl<'a> EndedAttempt<'a> {
         self.elapsed
     }
 
-    /// How it ended; `CANCELLED` where another attempt became the call's.
+    /// How it ended: an error is the status that it failed with, `CANCELLED` where another
+    /// attempt became the call's.
     pub fn result(&self) -> Result<(), &'a Status> {
         self.result
     }

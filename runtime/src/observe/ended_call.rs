@@ -90,7 +90,7 @@ impl EndedCall<'_> {
         self.elapsed
     }
 
-    /// How the call ended.
+    /// How the call ended: an error is the status that it failed with.
     pub fn result(&self) -> Result<(), &Status> {
         self.result
     }

@@ -15,13 +15,9 @@ impl Status {
     /// use grpc_runtime::Status;
     /// use grpc_runtime::rpc::{BadRequest, RetryInfo, bad_request::FieldViolation};
     ///
-    /// let status = Status::invalid_argument("no such page").with_detail(&BadRequest {
-    ///     field_violations: vec![FieldViolation {
-    ///         field: "page".to_owned(),
-    ///         description: "pages start at 1".to_owned(),
-    ///         ..FieldViolation::default()
-    ///     }],
-    /// });
+    /// let violation = FieldViolation::new("page", "pages start at 1");
+    /// let status = Status::invalid_argument("no such page")
+    ///     .with_detail(&BadRequest::new([violation]));
     ///
     /// // on the other side
     /// let wrong = status.detail::<BadRequest>().unwrap();

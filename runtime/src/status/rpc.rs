@@ -1,10 +1,12 @@
 //! The messages of package `google.rpc` that statuses carry: `Status` itself and
 //! the standard details. Names and field numbers are the contract with every
-//! other gRPC; nothing here may decide anything.
+//! other gRPC; nothing here may decide anything. They may get more fields, so each has a
+//! `new` for what it nearly always says, and fields that are public for the rest.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use prost_types::{Any, Duration};
+use prost_types::Any;
 
 /// Declares which full name a message has: what an `Any` calls it.
 macro_rules! named {
@@ -32,6 +34,7 @@ named!(
 
 /// What `grpc-status-details-bin` holds: a status with its details.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Status {
     /// The code's number; `grpc-status` is the one that counts.
     #[prost(int32, tag = "1")]
@@ -46,6 +49,7 @@ pub struct Status {
 
 /// The cause of an error, for programs to decide upon.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ErrorInfo {
     /// The cause, constant and unique within its domain: `STOCKOUT`.
     #[prost(string, tag = "1")]
@@ -58,16 +62,40 @@ pub struct ErrorInfo {
     pub metadata: HashMap<String, String>,
 }
 
+impl ErrorInfo {
+    /// A cause within its domain, without metadata.
+    pub fn new(reason: impl Into<String>, domain: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            domain: domain.into(),
+            metadata: HashMap::new(),
+        }
+    }
+}
+
 /// When to try again.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct RetryInfo {
     /// Wait at least so long.
     #[prost(message, optional, tag = "1")]
-    pub retry_delay: Option<Duration>,
+    pub retry_delay: Option<prost_types::Duration>,
+}
+
+impl RetryInfo {
+    /// To wait at least for `delay`. One beyond 10,000 years, the most that the message can
+    /// say, says 10,000 years.
+    pub fn new(delay: Duration) -> Self {
+        const MOST: Duration = Duration::from_secs(315_576_000_000);
+        Self {
+            retry_delay: prost_types::Duration::try_from(delay.min(MOST)).ok(),
+        }
+    }
 }
 
 /// What developers of the server want to know; not for callers of a public one.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct DebugInfo {
     /// Where the error arose, one call a line.
     #[prost(string, repeated, tag = "1")]
@@ -77,12 +105,32 @@ pub struct DebugInfo {
     pub detail: String,
 }
 
+impl DebugInfo {
+    /// A text, without a stack.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self {
+            stack_entries: Vec::new(),
+            detail: detail.into(),
+        }
+    }
+}
+
 /// Which quotas a request would exceed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct QuotaFailure {
     /// Each of them.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<quota_failure::Violation>,
+}
+
+impl QuotaFailure {
+    /// These quotas.
+    pub fn new(violations: impl IntoIterator<Item = quota_failure::Violation>) -> Self {
+        Self {
+            violations: violations.into_iter().collect(),
+        }
+    }
 }
 
 /// Parts of [`QuotaFailure`].
@@ -91,6 +139,7 @@ pub mod quota_failure {
 
     /// One quota that a request would exceed.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Violation {
         /// Whose quota: `project:1234`.
         #[prost(string, tag = "1")]
@@ -117,20 +166,42 @@ pub mod quota_failure {
         #[prost(int64, optional, tag = "8")]
         pub future_quota_value: Option<i64>,
     }
+
+    impl Violation {
+        /// A quota of `subject`, and what is wrong with it.
+        pub fn new(subject: impl Into<String>, description: impl Into<String>) -> Self {
+            Self {
+                subject: subject.into(),
+                description: description.into(),
+                ..Self::default()
+            }
+        }
+    }
 }
 
 /// What has to be true before the request can succeed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct PreconditionFailure {
     /// Each condition that is not met.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<precondition_failure::Violation>,
 }
 
+impl PreconditionFailure {
+    /// These conditions.
+    pub fn new(violations: impl IntoIterator<Item = precondition_failure::Violation>) -> Self {
+        Self {
+            violations: violations.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`PreconditionFailure`].
 pub mod precondition_failure {
     /// One condition that is not met.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Violation {
         /// The kind of condition: `TOS`.
         #[prost(string, tag = "1")]
@@ -142,20 +213,46 @@ pub mod precondition_failure {
         #[prost(string, tag = "3")]
         pub description: String,
     }
+
+    impl Violation {
+        /// A condition of this kind on `subject`, and how to meet it.
+        pub fn new(
+            r#type: impl Into<String>,
+            subject: impl Into<String>,
+            description: impl Into<String>,
+        ) -> Self {
+            Self {
+                r#type: r#type.into(),
+                subject: subject.into(),
+                description: description.into(),
+            }
+        }
+    }
 }
 
 /// Which fields of a request are wrong.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct BadRequest {
     /// Each of them.
     #[prost(message, repeated, tag = "1")]
     pub field_violations: Vec<bad_request::FieldViolation>,
 }
 
+impl BadRequest {
+    /// These fields.
+    pub fn new(field_violations: impl IntoIterator<Item = bad_request::FieldViolation>) -> Self {
+        Self {
+            field_violations: field_violations.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`BadRequest`].
 pub mod bad_request {
     /// One field that is wrong.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct FieldViolation {
         /// The path to the field: `full_name.first`, `emails[1].address`.
         #[prost(string, tag = "1")]
@@ -170,10 +267,22 @@ pub mod bad_request {
         #[prost(message, optional, tag = "4")]
         pub localized_message: Option<super::LocalizedMessage>,
     }
+
+    impl FieldViolation {
+        /// What is wrong with the field of this path.
+        pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+            Self {
+                field: field.into(),
+                description: description.into(),
+                ..Self::default()
+            }
+        }
+    }
 }
 
 /// Names the request, so that its server's people can find it.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct RequestInfo {
     /// What only the server has to understand.
     #[prost(string, tag = "1")]
@@ -183,8 +292,19 @@ pub struct RequestInfo {
     pub serving_data: String,
 }
 
+impl RequestInfo {
+    /// A request's name.
+    pub fn new(request_id: impl Into<String>) -> Self {
+        Self {
+            request_id: request_id.into(),
+            serving_data: String::new(),
+        }
+    }
+}
+
 /// Names the resource that was accessed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ResourceInfo {
     /// Its type: `sql table`, or a type's URL.
     #[prost(string, tag = "1")]
@@ -200,18 +320,40 @@ pub struct ResourceInfo {
     pub description: String,
 }
 
+impl ResourceInfo {
+    /// A resource by its type and name.
+    pub fn new(resource_type: impl Into<String>, resource_name: impl Into<String>) -> Self {
+        Self {
+            resource_type: resource_type.into(),
+            resource_name: resource_name.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Where to read more.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Help {
     /// Each place.
     #[prost(message, repeated, tag = "1")]
     pub links: Vec<help::Link>,
 }
 
+impl Help {
+    /// These places.
+    pub fn new(links: impl IntoIterator<Item = help::Link>) -> Self {
+        Self {
+            links: links.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`Help`].
 pub mod help {
     /// One place to read more.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Link {
         /// What is there.
         #[prost(string, tag = "1")]
@@ -220,10 +362,21 @@ pub mod help {
         #[prost(string, tag = "2")]
         pub url: String,
     }
+
+    impl Link {
+        /// What is at a URL.
+        pub fn new(description: impl Into<String>, url: impl Into<String>) -> Self {
+            Self {
+                description: description.into(),
+                url: url.into(),
+            }
+        }
+    }
 }
 
 /// The error's message in a language of people.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct LocalizedMessage {
     /// The language, as BCP 47 has it: `de-CH`.
     #[prost(string, tag = "1")]
@@ -231,4 +384,14 @@ pub struct LocalizedMessage {
     /// The message.
     #[prost(string, tag = "2")]
     pub message: String,
+}
+
+impl LocalizedMessage {
+    /// A message in the language `locale`.
+    pub fn new(locale: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            locale: locale.into(),
+            message: message.into(),
+        }
+    }
 }

@@ -271,16 +271,20 @@ macro_rules! call_options {
     () => {
         /// The longest that the call may take from now on, over all its phases: waiting for
         /// a connection, sending, and the response. After that it fails with
-        /// `DEADLINE_EXCEEDED`. The server receives the timeout as `grpc-timeout`. A
-        /// timeout beyond what the clock can represent means no deadline. Unless set, the
-        /// channel's [default](crate::ChannelBuilder::default_timeout) applies, which is
-        /// none.
+        /// `DEADLINE_EXCEEDED`; with 0 before anything is sent. The server receives the
+        /// timeout as `grpc-timeout`. A timeout beyond what the clock can represent means
+        /// no deadline. Unless set, the channel's
+        /// [default](crate::ChannelBuilder::default_timeout) applies, which is none.
+        ///
+        /// A call has one limit: the last one set by `timeout` or
+        /// [`deadline`](Self::deadline) replaces those before it.
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self
         }
 
-        /// Like [`timeout`](Self::timeout), as an instant.
+        /// Like [`timeout`](Self::timeout), as an instant. An instant in the past fails the
+        /// call with `DEADLINE_EXCEEDED`.
         pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
             self.call.deadline(deadline);
             self

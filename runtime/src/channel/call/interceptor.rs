@@ -119,7 +119,8 @@ impl OutgoingCall {
         self.open.options.deadline = Some(deadline);
     }
 
-    /// Sets the call's deadline, counted from now.
+    /// Sets the call's deadline, counted from now. With a timeout beyond what the clock can
+    /// represent the call has no deadline.
     pub fn set_timeout(&mut self, timeout: Duration) {
         // A timeout beyond what the clock can represent is no deadline.
         self.open.options.deadline = clock::now().checked_add(timeout);
@@ -131,7 +132,7 @@ impl OutgoingCall {
         self.open.options.wait_for_ready
     }
 
-    /// Sets whether the call waits for a connection.
+    /// Sets whether the call waits for a connection, instead of what its caller has set.
     pub fn set_wait_for_ready(&mut self, wait: bool) {
         self.open.options.wait_for_ready = wait;
         self.open.options.is_ready_said = true;

@@ -58,13 +58,13 @@ impl RepeatPolicy {
 }
 
 impl MethodConfig {
-    /// An empty config.
+    /// An empty config: the options of channel and call apply.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether calls wait for a connection when connecting fails, unless the call itself
-    /// sets that.
+    /// sets that. Unless set, calls do not wait and fail with `UNAVAILABLE`.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
@@ -72,38 +72,40 @@ impl MethodConfig {
     }
 
     /// How long a call may take from its start, unless its own timeout or deadline is
-    /// earlier. With 0 calls fail before they begin.
+    /// earlier; unlimited unless set. After that it fails with `DEADLINE_EXCEEDED`; with 0
+    /// before anything is sent.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The largest request message, in bytes; a lower limit of the call or channel has
-    /// precedence.
+    /// The largest request message, in bytes, unless the call's own limit is lower; the
+    /// channel's limit unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_request_message_size(mut self, bytes: usize) -> Self {
         self.max_request_message_size = Some(bytes);
         self
     }
 
-    /// The largest response message, in bytes; a lower limit of the call or channel has
-    /// precedence.
+    /// The largest response message, in bytes, unless the call's own limit is lower; the
+    /// channel's limit unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_response_message_size(mut self, bytes: usize) -> Self {
         self.max_response_message_size = Some(bytes);
         self
     }
 
-    /// Retries calls that fail. Replaces a policy that was set before.
+    /// Retries calls that fail; no retries unless set. Replaces a policy of either kind
+    /// that was set before.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 
-    /// Hedges calls: starts further attempts beside one that takes long. Replaces a policy
-    /// that was set before.
+    /// Hedges calls: starts further attempts beside one that takes long; no hedging unless
+    /// set. Replaces a policy of either kind that was set before.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Hedging(policy)));

@@ -24,7 +24,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Retries after these codes.
+    /// Retries after these codes. An empty list is an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build).
     pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
         Self {
             max_attempts: 4,
@@ -35,7 +36,10 @@ impl RetryPolicy {
         }
     }
 
-    /// The most attempts in all, including the first; at least 2.
+    /// The most attempts in all, including the first; 4 unless set. Fewer than 2 are an
+    /// error of [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build); more
+    /// than the channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as
+    /// that number.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
@@ -43,7 +47,9 @@ impl RetryPolicy {
     }
 
     /// The wait before the second attempt is `initial`. It grows by the factor `multiplier`
-    /// up to `max`. All three must be above 0.
+    /// up to `max`; each wait varies by ±20 %. 100 ms, 2 and 1 s unless set. All three must
+    /// be above 0; otherwise
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build) fails.
     #[must_use]
     pub fn backoff(mut self, initial: Duration, multiplier: f64, max: Duration) -> Self {
         self.initial_backoff = initial;
@@ -101,7 +107,10 @@ impl HedgingPolicy {
         }
     }
 
-    /// The most attempts in all, including the first; at least 2.
+    /// The most attempts in all, including the first; 2 unless set. Fewer are an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build); more than the
+    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as that
+    /// number.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;

@@ -16,7 +16,8 @@ use crate::channel::config::retry_policy::RetryThrottling;
 const MAX_CONNECTIONS: u32 = 10;
 
 impl ServiceConfig {
-    /// Starts building a config in Rust.
+    /// Starts building a config in Rust. An empty config sets no timeout and no retries,
+    /// and leaves balancing to the channel's policy.
     pub fn builder() -> ServiceConfigBuilder {
         ServiceConfigBuilder::default()
     }
@@ -68,8 +69,8 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// Sets the policy that spreads calls over the servers, instead of the channel's
-    /// [`balance`](crate::ChannelBuilder::balance).
+    /// Sets the policy that spreads calls over the servers; the channel's
+    /// [`balance`](crate::ChannelBuilder::balance) unless set.
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Some(Named {
             balance: Arc::new(balance),

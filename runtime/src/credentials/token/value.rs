@@ -56,14 +56,14 @@ impl Token {
 
     /// It expires so long after it was asked for: OAuth's `expires_in`. A token that
     /// lives for [`Duration::ZERO`] has expired and fails the calls that wait for it
-    /// with `UNAVAILABLE`; [`Duration::MAX`] is no expiry.
+    /// with `UNAVAILABLE`; [`Duration::MAX`] is no expiry, as if nothing were said.
     pub fn expires_in(mut self, life: Duration) -> Self {
         self.life = Life::For(life);
         self
     }
 
     /// It expires then, by this machine's clock. One that has expired already fails
-    /// the calls that wait for it with `UNAVAILABLE`.
+    /// the calls that wait for it with `UNAVAILABLE`. Unless it is said, it does not expire.
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.life = Life::Until(at);
         self

@@ -118,7 +118,7 @@ impl AccessLog {
         Self(Sink::Traced)
     }
 
-    /// The same, to this writer.
+    /// The same, to this writer; standard error unless set.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
