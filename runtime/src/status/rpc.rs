@@ -1,14 +1,13 @@
-//! The messages of package `google.rpc` that statuses carry: `Status` itself and
-//! the standard details. Names and field numbers are the contract with every
-//! other gRPC; nothing here may decide anything. They may get more fields, so each has a
-//! `new` for what it nearly always says, and fields that are public for the rest.
+//! The messages of package `google.rpc` that statuses carry: `Status` itself and the
+//! standard details. Names and field numbers are part of the protocol. Messages may get more
+//! fields, so each has a `new` for the usual ones, and public fields for the rest.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use prost_types::Any;
 
-/// Declares which full name a message has: what an `Any` calls it.
+/// Declares a message's full name, which an `Any` contains.
 macro_rules! named {
     ($($message:ident),+ $(,)?) => {$(
         impl prost::Name for $message {
@@ -32,7 +31,7 @@ named!(
     LocalizedMessage,
 );
 
-/// What `grpc-status-details-bin` holds: a status with its details.
+/// The content of `grpc-status-details-bin`: a status with its details.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct Status {
@@ -47,14 +46,14 @@ pub struct Status {
     pub details: Vec<Any>,
 }
 
-/// The cause of an error, for programs to decide upon.
+/// The cause of an error, for programs.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct ErrorInfo {
     /// The cause, constant and unique within its domain: `STOCKOUT`.
     #[prost(string, tag = "1")]
     pub reason: String,
-    /// Who names the reasons: `spanner.example.com`.
+    /// The domain that defines the reasons: `spanner.example.com`.
     #[prost(string, tag = "2")]
     pub domain: String,
     /// More about this error, by keys in lowerCamelCase.
@@ -77,7 +76,7 @@ impl ErrorInfo {
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct RetryInfo {
-    /// Wait at least so long.
+    /// The least time to wait.
     #[prost(message, optional, tag = "1")]
     pub retry_delay: Option<prost_types::Duration>,
 }
@@ -93,11 +92,11 @@ impl RetryInfo {
     }
 }
 
-/// What developers of the server want to know; not for callers of a public one.
+/// Information for the developers of the server; not for callers of a public server.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct DebugInfo {
-    /// Where the error arose, one call a line.
+    /// The stack trace, one entry a call.
     #[prost(string, repeated, tag = "1")]
     pub stack_entries: Vec<String>,
     /// Anything else.
@@ -141,7 +140,7 @@ pub mod quota_failure {
     #[derive(Clone, PartialEq, prost::Message)]
     #[non_exhaustive]
     pub struct Violation {
-        /// Whose quota: `project:1234`.
+        /// The owner of the quota: `project:1234`.
         #[prost(string, tag = "1")]
         pub subject: String,
         /// Which quota, and how to get more.
@@ -159,10 +158,10 @@ pub mod quota_failure {
         /// The dimensions it is counted by: region, zone and the like.
         #[prost(map = "string, string", tag = "6")]
         pub quota_dimensions: HashMap<String, String>,
-        /// The quota when the request came.
+        /// The quota at the time of the request.
         #[prost(int64, tag = "7")]
         pub quota_value: i64,
-        /// The quota to come, while a change is being rolled out.
+        /// The future quota, while a change is being rolled out.
         #[prost(int64, optional, tag = "8")]
         pub future_quota_value: Option<i64>,
     }
@@ -179,7 +178,7 @@ pub mod quota_failure {
     }
 }
 
-/// What has to be true before the request can succeed.
+/// The conditions that must be met before the request can succeed.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct PreconditionFailure {
@@ -206,7 +205,7 @@ pub mod precondition_failure {
         /// The kind of condition: `TOS`.
         #[prost(string, tag = "1")]
         pub r#type: String,
-        /// What it concerns.
+        /// The subject of the condition.
         #[prost(string, tag = "2")]
         pub subject: String,
         /// How to meet it.
@@ -280,14 +279,14 @@ pub mod bad_request {
     }
 }
 
-/// Names the request, so that its server's people can find it.
+/// Identifies the request, so that operators of the server can find it.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct RequestInfo {
-    /// What only the server has to understand.
+    /// An opaque value that only the server understands.
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// What was used to serve it.
+    /// Opaque data about how the request was served.
     #[prost(string, tag = "2")]
     pub serving_data: String,
 }
@@ -312,7 +311,7 @@ pub struct ResourceInfo {
     /// Its name.
     #[prost(string, tag = "2")]
     pub resource_name: String,
-    /// Whose it is: `user:me@example.com`.
+    /// The owner of the resource: `user:me@example.com`.
     #[prost(string, tag = "3")]
     pub owner: String,
     /// What went wrong with it.
@@ -355,10 +354,10 @@ pub mod help {
     #[derive(Clone, PartialEq, prost::Message)]
     #[non_exhaustive]
     pub struct Link {
-        /// What is there.
+        /// The description of the page.
         #[prost(string, tag = "1")]
         pub description: String,
-        /// Where it is.
+        /// The URL of the page.
         #[prost(string, tag = "2")]
         pub url: String,
     }
@@ -374,11 +373,11 @@ pub mod help {
     }
 }
 
-/// The error's message in a language of people.
+/// The error's message in a human language.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct LocalizedMessage {
-    /// The language, as BCP 47 has it: `de-CH`.
+    /// The language, as a BCP 47 tag: `de-CH`.
     #[prost(string, tag = "1")]
     pub locale: String,
     /// The message.
