@@ -87,7 +87,7 @@ impl CallCredentials {
     ///
     /// async fn fetch(audience: &str) -> Result<String, Status> {
     ///     # drop(audience);
-    ///     // Ask whoever makes out tokens.
+    ///     // Ask the token server.
     ///     Ok("mF_9.B5f-4.1JqM".to_owned())
     /// }
     ///
@@ -139,7 +139,7 @@ impl CallCredentials {
     ///
     /// async fn fetch(audience: &str) -> Result<(String, u64), Status> {
     ///     # drop(audience);
-    ///     // Ask whoever makes out tokens.
+    ///     // Ask the token server.
     ///     Ok(("mF_9.B5f-4.1JqM".to_owned(), 3_600))
     /// }
     ///
