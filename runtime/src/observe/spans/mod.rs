@@ -59,8 +59,8 @@ type MakeSpan = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 ///
 /// It has these fields, which `tracing-opentelemetry` turns into an OpenTelemetry span.
 /// Fields with a value at the end of the call are recorded on each span that declares them
-/// as `tracing::field::Empty`. The fields "on demand" are recorded only on spans of your own
-/// that declare them: see [`span`](Self::span).
+/// as `tracing::field::Empty`. Fields marked "on demand" are not on the default spans:
+/// declare them on your own spans, see [`span`](Self::span).
 ///
 /// | field | value | when | a span has it |
 /// |---|---|---|---|
