@@ -1,4 +1,4 @@
-//! What one connection has of its server's memory. Nobody is woken while a lock is held.
+//! One connection's part of its server's memory. Wakers are called without holding the lock.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::call_memory::CallMemory;
 use super::memory::{Memory, TOLD};
 
-/// What one connection has of it; given back when dropped.
+/// One connection's part of the memory, freed when dropped.
 #[derive(Debug)]
 pub(crate) struct Account {
     memory: Arc<Memory>,
@@ -116,33 +116,33 @@ impl Account {
 
     // --- what was received -----------------------------------------------------------
 
-    /// Whether others have been told of unread bytes here.
+    /// Whether unread bytes of this connection have been reported.
     pub(crate) fn has_told(&self) -> bool {
         self.unread > 0
     }
 
-    /// So many bytes are unread on this connection.
+    /// Reports that this many bytes are unread on this connection.
     pub(crate) fn tell(&mut self, unread: i64) {
-        // A wrapping sum of differences is right whatever their signs.
+        // A wrapping sum of differences is right for both signs.
         let change = (unread - self.unread).cast_unsigned();
         self.memory.unread.fetch_add(change, Ordering::Relaxed);
         self.unread = unread;
     }
 
-    /// As [`tell`](Self::tell), where that is worth it.
+    /// As [`tell`](Self::tell), if the number changed by at least [`TOLD`].
     pub(crate) fn tell_roughly(&mut self, unread: i64) {
         if (unread - self.unread).abs() >= TOLD {
             self.tell(unread);
         }
     }
 
-    /// Whether connections have to save.
+    /// Whether connections have to reduce their shares.
     pub(crate) fn is_tight(&self) -> bool {
         self.memory.unread.load(Ordering::Relaxed) > self.memory.quarter
     }
 
-    /// Sets memory aside for a message, if there is some. The largest of all gets it
-    /// where there is no other.
+    /// Reserves memory for a message if there is enough. A message of any size gets it if no
+    /// other has any.
     pub(crate) fn hold(&mut self, size: u32) -> bool {
         let size = u64::from(size);
         let half = self.memory.half;
@@ -160,7 +160,7 @@ impl Account {
         held
     }
 
-    /// Whether a message found none.
+    /// Whether a message or a response waits for memory.
     pub(crate) fn wants_memory(&self) -> bool {
         self.wants || self.starves
     }
@@ -172,7 +172,7 @@ impl Account {
         self.memory.wake();
     }
 
-    /// Whether messages that do not get on are worth looking at.
+    /// Whether slow messages have to be checked.
     pub(crate) fn is_scarce(&self) -> bool {
         self.memory.granted.load(Ordering::Relaxed) > self.memory.half / 2
     }

@@ -1,20 +1,21 @@
-//! What all connections of a server hold together. Nobody is woken while its lock is held.
+//! The memory that all connections of a server share. Wakers are called without holding the
+//! lock.
 //!
-//! One half of the limit is for large request messages while they arrive. Those that
-//! find no room wait for it. A quarter is for bytes that nobody has read. It is no
-//! wall: beyond it every connection gives its streams the least share as soon as it
-//! has [`SPARED`] bytes unread. The last quarter is for what calls hold, which
-//! `call_memory` counts for each connection; `account` is one connection's part of all.
+//! One half of the limit is for large request messages while they arrive. Messages that do
+//! not fit wait. A quarter is for unread bytes. It is a soft limit: above it every connection
+//! gives its streams the least share as soon as it has [`SPARED`] bytes unread. The last
+//! quarter is for what calls hold, which `call_memory` counts for each connection. `account`
+//! is one connection's part of all three.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
-/// What a connection may have unread before it has to save, however many others
-/// there are.
+/// The unread bytes that a connection may have without reducing its shares, however many
+/// connections there are.
 pub(crate) const SPARED: i64 = 64 << 10;
 
-/// Connections tell of their unread bytes in steps of this size.
+/// Connections report their unread bytes in steps of this size.
 pub(crate) const TOLD: i64 = 256 << 10;
 
 /// What there is for calls at the least: a response of the size that gRPC's messages
@@ -44,7 +45,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 pub(super) struct MemoryWaiters {
     pub(super) wakers: Vec<Waker>,
-    /// How often they were woken.
+    /// The number of times they were woken.
     pub(super) turn: u64,
 }
 
@@ -82,7 +83,7 @@ impl Memory {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whoever waits for memory looks again.
+    /// Wakes the connections that wait for memory.
     pub(super) fn wake(&self) {
         if !self.wanted.load(Ordering::SeqCst) {
             return;
