@@ -16,14 +16,14 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// The form of the value, for people to read.
     pub value: &'static str,
-    /// What the option does, and what holds without it.
+    /// What the option does, and its default.
     pub help: &'static str,
     /// A value that fits.
     pub example: &'static str,
     /// Whether the option may be given more than once.
     pub repeats: bool,
-    /// `None` where the value holds for everything; else what its path names,
-    /// and whether more follows behind `path=`.
+    /// `None` if the value applies to everything; else the kind of items that its path
+    /// selects, and whether a value follows after `path=`.
     pub(super) rule: Option<(Target, bool)>,
     pub(super) apply: fn(&mut Options, &str) -> Result<(), String>,
 }
@@ -46,7 +46,7 @@ const fn one(
     }
 }
 
-/// `name=.path`, or `name=.path=…` with a value of its own.
+/// An option of the form `name=.path`, or `name=.path=value`.
 const fn rule(
     name: &'static str,
     value: &'static str,
@@ -132,7 +132,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "default_package_filename",
         "name",
         "root",
-        "The name, without `.rs`, of the file for what has no package. Default: `_`.",
+        "The name, without `.rs`, of the file for items without a package. Default: `_`.",
         |options, value| values::file_stem(value).map(|it| options.default_package = it),
     ),
     one(
@@ -150,8 +150,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "require_methods",
         "true|false",
         "true",
-        "Make a servicer write every method: one that it leaves out, as a new `rpc` of the \
-         service, is an error of the compiler. Default: false, it answers UNIMPLEMENTED.",
+        "Require servicers to implement every method: a missing method, for example a new `rpc` of \
+         the service, is a compile error. Default: false, a missing method answers UNIMPLEMENTED.",
         |options, value| values::boolean(value).map(|yes| options.require_methods = yes),
     ),
     rule(
@@ -214,7 +214,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "module_attribute",
         ATTRIBUTE,
         ".acme.v1=#[cfg(feature = \"v1\")]",
-        "Put the attributes on the modules of packages, which the include file has: needs \
+        "Put the attributes on the modules of packages in the include file: needs \
          `include_file`.",
         Target::Packages,
         true,
@@ -241,8 +241,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "boxed",
         ".path",
         ".acme.Order.details",
-        "Put single messages in fields into a `Box`. Default: only where the type would be \
-         infinite without, or larger than 256 KiB.",
+        "Put single messages in fields into a `Box`. Default: only where the type would otherwise \
+         be infinite, or larger than 256 KiB.",
         Target::MessageFields,
         false,
     ),
@@ -250,7 +250,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "skip_debug",
         ".path",
         ".acme.Secret",
-        "Leave out the `Debug` of messages and enums, for one of your own.",
+        "Leave out the `Debug` of messages and enums, so that you can write it.",
         Target::Types,
         false,
     ),
@@ -258,7 +258,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "disable_comments",
         ".path",
         ".",
-        "Leave out what comments say of packages, types, fields, services or methods. Default: \
+        "Leave out the comments of packages, types, fields, services or methods. Default: \
          comments become rustdoc.",
         Target::All,
         false,
@@ -282,7 +282,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "type_name_domain",
         ".path=domain",
         ".acme=types.acme.example",
-        "What stands before the `/` in type URLs: needs `type_names`. Default: \
+        "The part before the `/` in type URLs: needs `type_names`. Default: \
          `type.googleapis.com`.",
         Target::Messages,
         true,
