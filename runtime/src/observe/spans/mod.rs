@@ -133,7 +133,7 @@ impl Spans {
 
     /// Uses the spans that `make` returns, with your own fields, name and level. `make` runs
     /// when the call begins: on a channel within the caller's span, which becomes the
-    /// parent; on a server within an unrelated span, so set `parent: None`. Return
+    /// parent; on a server within whatever span is current, so set `parent: None`. Return
     /// [`Span::none`] for a call without a span.
     ///
     /// ```
