@@ -25,7 +25,9 @@ pub(super) fn read_header(input: &mut PayloadReader<'_>) -> Result<(), Fault> {
         return Err(corrupt("it does not begin like gzip"));
     }
     if method != DEFLATE || flags & RESERVED != 0 {
-        return Err(corrupt("its gzip header says what no version of gzip does"));
+        return Err(corrupt(
+            "its gzip header has an unknown method or reserved flags",
+        ));
     }
     if flags & EXTRA != 0 {
         let length = u16::from_le_bytes(take(input)?).into();
@@ -57,10 +59,10 @@ pub(super) fn read_trailer(
     length: u32,
 ) -> Result<(), Fault> {
     if u32::from_le_bytes(take(input)?) != checksum {
-        return Err(corrupt("its checksum is another"));
+        return Err(corrupt("its checksum does not match"));
     }
     if u32::from_le_bytes(take(input)?) != length {
-        return Err(corrupt("its length is another"));
+        return Err(corrupt("its length does not match"));
     }
     Ok(())
 }

@@ -140,7 +140,7 @@ pub(crate) struct Tally {
     received: u64,
     /// The number of calls in flight that was published last.
     in_flight: usize,
-    /// The time stamp that is used until this moment.
+    /// The time that is written, until `until`.
     stamp: u64,
     until: Instant,
     news: u8,

@@ -45,8 +45,7 @@ impl Repeats {
         Some(&run.fields)
     }
 
-    /// The indices that stand for the first fields of `list`, so many and of so
-    /// many octets.
+    /// The indices that encode the first fields of `list`, given by their number and octets.
     #[inline]
     pub(super) fn indices(
         &self,
