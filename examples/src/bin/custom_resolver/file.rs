@@ -28,8 +28,8 @@ impl Resolver for File {
             let read = tokio::task::spawn_blocking(|| std::fs::read_to_string(path)).await;
             match read {
                 Ok(Ok(text)) if last.as_ref() != Some(&text) => {
-                    // A list that the policy rejects needs no handling: the file is read
-                    // again in any case.
+                    // A list that the policy rejects needs no handling here: the file is
+                    // polled in any case.
                     let _ = updates.send(parse(&text)).await;
                     last = Some(text);
                 }

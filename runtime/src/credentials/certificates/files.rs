@@ -279,7 +279,7 @@ impl WatchedFiles {
                     valid_until: old.valid_until(),
                 },
             };
-            // The panic hook has told of a panic.
+            // The panic hook has reported the panic.
             let _ = catch_unwind(AssertUnwindSafe(|| tell(&reload)));
         }
     }

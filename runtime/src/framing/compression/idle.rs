@@ -1,7 +1,7 @@
 //! Keeps idle codec states for reuse. A state is large (deflate's is about 300 KiB), and
-//! creating one costs more than compressing a small message. A state is used within one poll
-//! only, so there are at most as many in use as threads. The lock is not held while a codec
-//! works.
+//! creating one costs more than compressing a small message. A state is in use during one
+//! call of a codec only, so there are at most as many in use as threads. The lock is not
+//! held while a codec works.
 
 use std::sync::{Mutex, PoisonError};
 

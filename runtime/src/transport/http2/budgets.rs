@@ -7,20 +7,20 @@
 //! | what the peer does | costs |
 //! |---|---|
 //! | a WINDOW_UPDATE | nothing while we have sent DATA that it may answer, else a control token |
-//! | any other frame that moves no call (PING, SETTINGS, PRIORITY, GOAWAY, empty DATA, 1xx, unknown types, frames of streams that are gone) | a control token |
+//! | any other frame that advances no call (PING, SETTINGS, PRIORITY, GOAWAY, empty DATA, 1xx, unknown types, frames of streams that are gone) | a control token |
 //! | an acknowledgement of SETTINGS of ours | nothing |
 //! | DATA for a stream that we have reset, within its window | nothing |
 //! | a reset of a call that we have begun to answer, or that lived for [`LIVED`] | nothing |
 //! | a reset of any other call | a reset token |
-//! | a call that we have to reset as it breaks a rule, or is one too many | a reset token |
+//! | a call that we reset because it breaks a rule or exceeds the limit of streams | a reset token |
 //! | the first [`UNTOLD`] calls too many, as long as the peer has not acknowledged our SETTINGS | nothing |
-//! | a call that ends with its answer though the peer has sent no byte of its body and ends nothing | a reset token, which the first byte earns back |
+//! | a call that is answered and reset before the peer has sent a byte of its body or its end | a reset token, which the first byte earns back |
 //!
 //! | what earns | |
 //! |---|---|
 //! | a DATA frame sent | [`UPDATES_A_FRAME`] WINDOW_UPDATEs, another for each [`BYTES_AN_UPDATE`] bytes, and a control token |
 //! | a DATA frame received | a control token |
-//! | a reset of ours | [`LAST_WORDS`] control tokens, for what the peer says before it hears of it |
+//! | a reset of ours | [`LAST_WORDS`] control tokens, for frames that the peer sends before it receives the reset |
 //! | a call that ends in order | a reset token, and the RST_STREAM that some peers send behind it |
 //! | time | [`CONTROL_EVERY`] a control token, [`RESET_EVERY`] a reset token |
 //!

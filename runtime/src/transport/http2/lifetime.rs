@@ -8,7 +8,7 @@ use super::durations::FOREVER;
 /// The age is varied by up to this share in both directions, so that connections that were
 /// opened together do not end together.
 const JITTER: f64 = 0.1;
-/// The time for the last frames of calls once the grace period is over.
+/// The time for the calls' last frames once the grace period is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Limits to a connection's life; `None` sets none.

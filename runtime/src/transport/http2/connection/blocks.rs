@@ -16,8 +16,8 @@ use crate::transport::http2::fields::Fields;
 use crate::transport::http2::frame::{self, FrameHead};
 use crate::transport::http2::stream::Stream;
 
-/// The most that a header block may have: this many times the list's limit in bytes on the
-/// wire.
+/// A header block may have at most this many times the list's limit in bytes on the wire,
+/// and [`MAX_BLOCK_FRAMES`] frames, before the connection is closed.
 const BLOCK_FACTOR: usize = 2;
 const MAX_BLOCK_FRAMES: u32 = 64;
 
