@@ -137,8 +137,8 @@ impl Config {
         self.rule("server_attribute", path, attribute)
     }
 
-    /// Puts attributes on the modules of packages, which the include file has:
-    /// needs [`Config::include_file`].
+    /// Puts attributes on the modules of packages in the include file: needs
+    /// [`Config::include_file`].
     #[must_use]
     pub fn module_attribute(self, path: &str, attribute: &str) -> Self {
         self.rule("module_attribute", path, attribute)
@@ -164,14 +164,14 @@ impl Config {
         self.option("boxed", path)
     }
 
-    /// Leaves out the `Debug` of messages and enums, for one of your own.
+    /// Leaves out the `Debug` of messages and enums, so that you can write it.
     #[must_use]
     pub fn skip_debug(self, path: &str) -> Self {
         self.option("skip_debug", path)
     }
 
-    /// Leaves out what comments say of packages, types, fields, services or
-    /// methods. Default: comments become rustdoc.
+    /// Leaves out the comments of packages, types, fields, services or methods. Default:
+    /// comments become rustdoc.
     #[must_use]
     pub fn disable_comments(self, path: &str) -> Self {
         self.option("disable_comments", path)

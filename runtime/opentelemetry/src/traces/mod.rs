@@ -34,8 +34,8 @@ pub use self::trace_bin::GrpcTraceBin;
 /// several attempts, received messages are events of the call's span. A span that ended with
 /// a code other than OK has the status error and a text such as `NOT_FOUND, no such order`.
 ///
-/// A server's span is the current context while the handler runs: what it calls is its
-/// child. A task that the handler spawns is not within it
+/// A server's span is the current context while the handler runs: spans of its calls are its
+/// children. Tasks that the handler spawns do not inherit it
 /// ([`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context)). Calls for
 /// which no handler began ([`Observer::call_refused`](grpc_runtime::Observer::call_refused))
 /// have no span.
