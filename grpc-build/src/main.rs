@@ -1,5 +1,4 @@
-//! `grpc-build` for people: what build scripts do with the library, by hand or
-//! in CI. It must never do anything that the library does not.
+//! The program `grpc-build`: what build scripts do with the library, by hand or in CI.
 
 mod arguments;
 

@@ -1,5 +1,5 @@
-//! What can be wrong with a request, told to the author of the `.proto` file.
-//! An error must never name a place in the generator's own source.
+//! What can be wrong with a request, told to the author of the `.proto` file: errors name places
+//! in that file, not in the generator's source.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! Imported files that generated code takes types from and that are not generated
-//! with it. For who gives all files at once it is an oversight, which the compiler
-//! would tell as a type that is not there. It must never be told to who runs protoc
-//! file by file or, as buf does, folder by folder: others of its runs generate them.
-//! The plugin knows that nobody does so where an include file is asked for, which has
-//! the modules of one run.
+//! Imported files that generated code takes types from and that are not generated with it.
+//!
+//! grpc-build is given all files at once, so there such an import is an oversight and a warning. A
+//! run of protoc may have a part of the files (buf makes one run per folder), and other runs
+//! generate the rest: the plugin warns only where an include file is asked for, which has the
+//! modules of one run.
 //!
 //! Packages that name each other's types, and files for which nothing is generated.
 

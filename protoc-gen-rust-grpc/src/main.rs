@@ -1,7 +1,6 @@
-//! The protoc plugin: a `CodeGeneratorRequest` on standard input, a
-//! `CodeGeneratorResponse` on standard output. It must never print anything
-//! else to standard output, and what is wrong with the user's files is told in
-//! the response, not in the exit code: protoc prints it.
+//! The protoc plugin: a `CodeGeneratorRequest` on standard input, a `CodeGeneratorResponse` and
+//! nothing else on standard output. What is wrong with the user's files is told in the response,
+//! not in the exit code: protoc prints it.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;

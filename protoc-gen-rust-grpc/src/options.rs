@@ -1,7 +1,6 @@
-//! What to generate, as the plugin's parameter and `grpc-build` say it. An
-//! option must never be accepted and then ignored: what the table does not
-//! name, what is given twice, and what has no effect beside another option is
-//! an error; a path that covers nothing is a warning ([`crate::inventory`]).
+//! What to generate, as the plugin's parameter and `grpc-build` say it. An unknown option, one
+//! that is given twice, and one that has no effect beside another is an error; a path that matches
+//! nothing is a warning ([`crate::inventory`]).
 
 mod foreign;
 mod nearest;

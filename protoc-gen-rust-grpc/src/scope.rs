@@ -1,7 +1,6 @@
-//! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar`
-//! and a package from a message; Rust names may then be equal, and code with
-//! two of a name must never be written: it is an error, or, for what services
-//! add, a suffix `_`, and for the fields of oneofs `_oneof` ([`crate::oneofs`]).
+//! Names within one Rust module or type. Proto tells `FooBar` from `foo_bar` and a package from a
+//! message; their Rust names may be equal. Two equal names are an error, or, for what services
+//! add, get a suffix `_`, and for the fields of oneofs `_oneof` ([`crate::oneofs`]).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

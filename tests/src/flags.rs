@@ -1,6 +1,5 @@
-//! The command line of the interop programs: `--name=value`, `--name value`, or
-//! the same with one dash, as other languages' drivers write them. It must never
-//! accept a flag that the program does not ask for.
+//! The command line of the interop programs: `--name=value`, `--name value`, or the same with one
+//! dash, as other languages' drivers write them. An unknown flag is an error.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -1,6 +1,5 @@
-//! What a load client is asked for, and what it tells: the flags, the streams that
-//! repeat calls until the time is up or all are made, and the line of JSON at the end. It must
-//! never know how a call is made.
+//! What a load client is asked for, and what it prints: the flags, the streams that repeat calls
+//! until the time is up or all are made, and the line of JSON at the end.
 
 use std::fmt;
 use std::future::Future;

@@ -1,6 +1,5 @@
-//! How an application reads the messages of its calls: as they come, with a pause
-//! before each, in bursts, or half of the calls not at all until the others have
-//! ended. It must never hold a message.
+//! How an application reads the messages of its calls: as they come, with a pause before each, in
+//! bursts, or half of the calls not at all until the others have ended.
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,7 +1,7 @@
-//! The parser of the `protobuf` crates, behind its feature. It takes much that
-//! protoc refuses, panics on some mistakes and overflows the stack on a cycle of
-//! imports, so it only ever sees files that protox has accepted. It drops
-//! comments and places: what it reads must never be shipped as a descriptor set.
+//! The parser of the `protobuf` crates, behind its feature. It accepts much that protoc refuses,
+//! panics on some mistakes and overflows the stack on a cycle of imports, so it is given only
+//! files that protox has accepted. It drops comments and places, so its result is not written as a
+//! descriptor set.
 
 use std::fs;
 use std::panic::catch_unwind;

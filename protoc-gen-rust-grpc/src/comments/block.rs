@@ -1,5 +1,5 @@
-//! The blocks of a comment: paragraphs, list items, quotes and code, as
-//! `CommonMark` 0.31 tells them apart. Code must never leave here unmarked.
+//! The blocks of a comment: paragraphs, list items, quotes and code, as `CommonMark` 0.31 tells
+//! them apart. Code is marked as text, so that rustdoc does not run it.
 
 use super::{indentation, inline};
 

@@ -1,5 +1,5 @@
-//! `xds.service.orca.v3.OpenRcaService` over what a program says of its load. It must never
-//! measure anything.
+//! `xds.service.orca.v3.OpenRcaService` over the load that a program sets. It measures nothing
+//! itself.
 
 use std::pin::pin;
 use std::time::Duration;

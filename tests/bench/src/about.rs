@@ -1,5 +1,4 @@
-//! Where and with what a run was made. It must never fail: what cannot be found
-//! out is left out.
+//! Where and with what a run was made. What cannot be found out is left out.
 
 use std::process::Command;
 

@@ -1,6 +1,5 @@
-//! The measured processes' own side: this program with the subcommand `serve` or
-//! `drive`. It must never outlive the process that started it, but for the load
-//! under way.
+//! The measured processes' own side: this program with the subcommand `serve` or `drive`. It ends
+//! with the process that started it, after the load under way.
 
 use std::io::{Read, Write};
 

@@ -1,6 +1,5 @@
-//! Does a load with a peer's client. One code for every Rust peer, generic so
-//! that none of them pays for a dispatch; it must never do for one what it does
-//! not do for another.
+//! Does a load with a peer's client. One generic function serves every Rust peer, so each does the
+//! same and none pays for dynamic dispatch.
 
 use std::time::{Duration, Instant};
 

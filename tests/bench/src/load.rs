@@ -1,6 +1,5 @@
-//! What a client asks of a server, as values and as the words of a command line
-//! that every peer understands, whatever its language. It must never know who
-//! the peers are.
+//! What a client asks of a server, as values and as the words of a command line that every peer
+//! understands, whatever its language.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,4 @@
-//! Takes a work's measurements, one round at a time. It must never compare: a
-//! round gives figures, and the report relates them.
+//! Takes a work's measurements, one round at a time. The report compares them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

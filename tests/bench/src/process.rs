@@ -1,6 +1,5 @@
-//! The measuring side of measured processes: starts them where they belong,
-//! talks to them in lines, and reads what they used. It must never leave one
-//! behind, nor wait for one that hangs.
+//! The measuring side of measured processes: starts them where they belong, talks to them in
+//! lines, reads what they used, and stops those that hang.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

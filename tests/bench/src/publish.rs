@@ -1,6 +1,5 @@
-//! Puts a report's tables into `PERFORMANCE.md`, between its markers. All that
-//! stands between markers comes from one report, but for tables that say of which run
-//! of their own they are; it must never touch the rest.
+//! Puts a report's tables into `PERFORMANCE.md`, between its markers. All tables come from one
+//! report, except those that name a run of their own.
 
 use std::path::Path;
 

@@ -1,6 +1,4 @@
-//! The figures of a run, and how they relate. It must never show a figure
-//! without the ratio of the same rounds: times are the machine's, ratios are
-//! ours.
+//! The figures of a run, each with its ratio to the others of the same rounds.
 
 use serde::{Deserialize, Serialize};
 

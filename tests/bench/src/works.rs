@@ -1,5 +1,5 @@
-//! What is measured: one table, a value for each work. It must never hold what
-//! only one implementation does.
+//! What is measured: one table, a value for each work. Each work is one that all implementations
+//! can do.
 
 use crate::load::{Load, Task};
 use crate::setup::Setup;

@@ -1,7 +1,7 @@
 """One end of an HTTP/2 connection, with a habit of how it gives back credit.
 
 A turn reads what the socket has, sends what the peer has room for, one DATA frame to
-a message, and tells through the methods `on_…`. It must never open a window wider
+a message, and tells through the methods `on_…`. No window is wider
 than HTTP/2's first 65,535 bytes.
 """
 

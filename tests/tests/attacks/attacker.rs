@@ -1,5 +1,5 @@
-//! A client of bare frames, whose socket may stop taking them. It must never wait
-//! longer for the server than a server that stands would make it.
+//! A client of bare frames, whose socket may stop taking them. Its waits for the server are
+//! bounded.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

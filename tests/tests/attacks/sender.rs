@@ -1,5 +1,5 @@
-//! A client of bare frames that keeps to every window it is given, and to nothing
-//! else: what it sends is never finished. It must never send more than it may.
+//! A client of bare frames that keeps to every window it is given, and to nothing else: what it
+//! sends is never finished.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

@@ -1,5 +1,5 @@
-//! The server that is attacked, and a client whose calls must not suffer. It must
-//! never take what the victim's first calls cost for an attack's.
+//! The server that is attacked, and a client whose calls must not suffer. The cost of that
+//! client's first calls does not count as the attack's.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
-//! The service. A watcher must never hold up a writer: one that does not keep
-//! pace is told so and dropped.
+//! The service. A watcher that does not keep pace is told so and dropped, so that it does not hold
+//! up writers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

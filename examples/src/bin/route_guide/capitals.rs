@@ -1,4 +1,4 @@
-//! The data set. It must never be changed by a call.
+//! The data set, which calls only read.
 
 use std::num::ParseIntError;
 

@@ -1,4 +1,4 @@
-//! Points on the earth. It must never know a call.
+//! Points on the earth and distances between them.
 
 use crate::{Point, Rectangle};
 

@@ -1,4 +1,4 @@
-//! The guide. It must never hold its lock while it waits for a caller.
+//! The guide's service. Its lock is free while it waits for a caller.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

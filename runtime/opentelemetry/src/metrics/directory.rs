@@ -1,5 +1,5 @@
-//! Finds what is counted of a method, without a lock after the first time. It must never
-//! hold more than so many names, whatever comes.
+//! Finds the series of a method, without a lock after the first time. The number of names is
+//! bounded.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

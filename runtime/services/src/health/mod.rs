@@ -1,5 +1,5 @@
-//! `grpc.health.v1.Health` over what a program says of its services. It must never have
-//! a task or a timer of its own: who watches waits in the call's.
+//! `grpc.health.v1.Health` over the statuses that a program sets. It has no task and no timer: a
+//! watcher waits in its call's task.
 
 mod statuses;
 

@@ -1,4 +1,5 @@
-//! One stream's questions and their answers. It must never end the stream for a miss.
+//! One stream's requests and their responses. A name that is not found is a response, not the
+//! stream's end.
 
 use std::sync::Arc;
 

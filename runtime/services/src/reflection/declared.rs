@@ -1,4 +1,4 @@
-//! What a file declares, by full names. It must never look at another file.
+//! What one file declares, by full names.
 
 use grpc_runtime::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,

@@ -1,5 +1,4 @@
-//! What there is to tell: files by name, and by what they declare. It must never ask who
-//! is told.
+//! What reflection can describe: files by name, and by what they declare.
 
 use std::collections::{BTreeMap, HashMap};
 

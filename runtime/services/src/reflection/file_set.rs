@@ -1,5 +1,5 @@
-//! The files of an encoded `FileDescriptorSet`: each as it stands there, and decoded. It
-//! must never encode anything: what a typed message does not know is lost by that.
+//! The files of an encoded `FileDescriptorSet`: the bytes of each as they stand there, and
+//! decoded. Only the bytes are sent, since a typed message loses custom options.
 
 use bytes::Bytes;
 use grpc_runtime::prost::{DecodeError, Message};

@@ -1,5 +1,4 @@
-//! `grpc.reflection.v1` and `v1alpha` over descriptor sets: what a server tells tools of
-//! itself. It must never change a descriptor.
+//! `grpc.reflection.v1` and `v1alpha` over descriptor sets, which are sent as they were given.
 
 mod conversation;
 mod declared;

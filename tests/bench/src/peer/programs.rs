@@ -1,5 +1,5 @@
-//! The programs that stand for each implementation, and the words they take. It
-//! must never fail for want of one that is optional.
+//! The programs that stand for each implementation, and the words they take. One that is optional
+//! and missing is left out.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,5 +1,4 @@
-//! What came of calls, and how it is told: in lines of JSON. It must never drop a
-//! call that it was told of.
+//! How many calls ended how, and the lines of JSON that say so.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

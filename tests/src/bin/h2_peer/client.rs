@@ -1,5 +1,4 @@
-//! The load client over `h2`: all calls on one connection, which is lost with it. It
-//! must never open another.
+//! The load client over `h2`: all calls on one connection, which fail when it is lost.
 
 use std::process::ExitCode;
 

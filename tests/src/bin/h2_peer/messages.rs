@@ -1,5 +1,5 @@
-//! gRPC's messages over a stream of `h2`. What is read is given back to the windows
-//! at once. It must never buffer what the peer has made no room for.
+//! gRPC's messages over a stream of `h2`. What is read is returned to the windows at once, and
+//! nothing is buffered beyond the peer's windows.
 
 use std::future::poll_fn;
 

@@ -1,5 +1,5 @@
-//! The interop server over `h2`, as much of it as load clients call. It must never
-//! reset a stream by itself.
+//! The interop server over `h2`, as much of it as load clients call. It resets no stream by
+//! itself.
 
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@
 //! - `enough`: ends a bidirectional call after one reply.
 //!
 //! Every call echoes `x-echo` and `x-echo-bin` into initial and trailing
-//! metadata. A call must never be taken for complete that was broken off.
+//! metadata. A call that was broken off does not count as complete.
 
 use std::collections::HashMap;
 use std::future::pending;

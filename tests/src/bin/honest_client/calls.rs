@@ -1,5 +1,5 @@
-//! One call of each kind, with all its messages or dropped after the first. It must
-//! never forgive a call that ends otherwise.
+//! One call of each kind, with all its messages or dropped after the first. Any other end is a
+//! failure.
 
 use std::sync::Arc;
 

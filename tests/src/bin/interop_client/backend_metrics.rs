@@ -1,5 +1,5 @@
-//! The policy of the cases of ORCA, by its official name: a connection to the target, and
-//! what its server reports of its load goes to the test. It must never leave a report out.
+//! The policy of the cases of ORCA, by its official name: a connection to the target; each load
+//! report of its server goes to the test.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

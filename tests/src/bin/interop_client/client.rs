@@ -1,5 +1,4 @@
-//! The calls of the contract's services, each with what the command line adds to
-//! every call. It must never decide what passes.
+//! The calls of the contract's services, each with what the command line adds to every call.
 
 use std::sync::Arc;
 use std::time::Duration;

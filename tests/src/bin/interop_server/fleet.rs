@@ -1,5 +1,5 @@
-//! What makes a server one of a fleet: its name, how slow and how unreliable its unary
-//! calls are, and what load they report. It must never leave a failure to chance.
+//! What makes a server one of a fleet: its name, how slow its unary calls are, which of them fail
+//! (by count, not by chance), and what load they report.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The load that the server reports by ORCA (gRFC A51): what a client has it say, with a
-//! call's end or out of band. It must never measure anything.
+//! The load that the server reports by ORCA (gRFC A51): what a client asks it to say, with a
+//! call's end or out of band.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! What the interop contract asks of a server. It must never be lenient: what the
-//! contract calls an error is one.
+//! What the interop contract asks of a server. What the contract calls an error is one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One call of each kind, as the plan says. It must never try again by itself.
+//! One call of each kind, as the plan says, without retries of its own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The attempts that came, and what became of each. It must never miss one.
+//! All attempts that arrived, and how each ended.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,4 @@
-//! Cancellation: what one side breaks off, the other must never take for
-//! complete.
+//! Cancellation: what one side breaks off does not look complete to the other.
 
 use grpc_runtime::Code;
 
