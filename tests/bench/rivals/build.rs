@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     volo_build::Builder::protobuf()
         .add_service(PROTO)
         .include_dirs(vec![INCLUDE.into()])
-        .filename("volo.rs".into())
+        .filename("volo_gen.rs".into())
         .write()?;
     Ok(())
 }

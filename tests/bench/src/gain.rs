@@ -2,10 +2,10 @@
 //! who read no tables.
 
 use plotters::coord::Shift;
+use plotters::prelude::{Color, RGBColor};
 use plotters::prelude::{
     DrawingArea, DrawingBackend, IntoDrawingArea, Rectangle, SVGBackend, Text, WHITE,
 };
-use plotters::prelude::{Color, RGBColor};
 use plotters::style::text_anchor::HPos;
 
 use crate::Error;

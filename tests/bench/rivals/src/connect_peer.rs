@@ -16,18 +16,16 @@ use bench::load::Task;
 use bench::peer::{self, Peer};
 use bench::security::Security;
 use connectrpc::client::{
-    BidiStream, ClientConfig, Http2Connection, SharedHttp2Connection,
+    BidiStream, ClientConfig, ClientTransport, Http2Connection, SharedHttp2Connection,
 };
 use connectrpc::{
-    CompressionRegistry, ConnectError, Encodable, InboundStream, Protocol, RequestContext,
-    Response, Router, Server, ServiceRequest, ServiceResult, ServiceStream,
+    CompressionRegistry, ConnectError, InboundStream, Protocol, RequestContext, Response, Router,
+    Server, ServiceRequest, ServiceResult, ServiceStream,
 };
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
 
-use self::generated::bench::{
-    Bench, BenchClient, BenchExt, Count, Payload, Reply, ReplyView, Request,
-};
+use self::generated::bench::{Bench, BenchClient, Count, Payload, Reply, ReplyView, Request};
 
 /// How many calls may wait for a connection: what its guide advises.
 const QUEUE: usize = 1024;
@@ -49,44 +47,48 @@ async fn greet(task: Task, request: ServiceRequest<'_, Request>) -> ServiceResul
     Response::ok(reply(request.name))
 }
 
+#[expect(
+    refining_impl_trait_internal,
+    reason = "the service is called by its own routes alone"
+)]
 impl Bench for Servicer {
-    async fn hello<'a>(
-        &'a self,
+    async fn hello(
+        &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Request>,
-    ) -> ServiceResult<impl Encodable<Reply> + Send + use<'a>> {
+    ) -> ServiceResult<Reply> {
         Response::ok(reply(request.name))
     }
 
-    async fn r#yield<'a>(
-        &'a self,
+    async fn r#yield(
+        &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Request>,
-    ) -> ServiceResult<impl Encodable<Reply> + Send + use<'a>> {
+    ) -> ServiceResult<Reply> {
         greet(Task::Yield, request).await
     }
 
-    async fn sleep<'a>(
-        &'a self,
+    async fn sleep(
+        &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Request>,
-    ) -> ServiceResult<impl Encodable<Reply> + Send + use<'a>> {
+    ) -> ServiceResult<Reply> {
         greet(Task::Sleep, request).await
     }
 
-    async fn spin<'a>(
-        &'a self,
+    async fn spin(
+        &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Request>,
-    ) -> ServiceResult<impl Encodable<Reply> + Send + use<'a>> {
+    ) -> ServiceResult<Reply> {
         greet(Task::Spin, request).await
     }
 
-    async fn echo<'a>(
-        &'a self,
+    async fn echo(
+        &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Payload>,
-    ) -> ServiceResult<impl Encodable<Payload> + Send + use<'a>> {
+    ) -> ServiceResult<Payload> {
         Response::ok(request.to_owned_message())
     }
 
@@ -94,16 +96,16 @@ impl Bench for Servicer {
         &self,
         _context: RequestContext,
         request: ServiceRequest<'_, Count>,
-    ) -> ServiceResult<ServiceStream<impl Encodable<Reply> + Send + use<>>> {
+    ) -> ServiceResult<ServiceStream<Reply>> {
         let replies = (0..request.value).map(|_| Ok(reply(NAME)));
         Ok(Response::stream(tokio_stream::iter(replies)))
     }
 
-    async fn push<'a>(
-        &'a self,
+    async fn push(
+        &self,
         _context: RequestContext,
         mut requests: InboundStream<Request>,
-    ) -> ServiceResult<impl Encodable<Count> + Send + use<'a>> {
+    ) -> ServiceResult<Count> {
         let mut value = 0;
         while requests.try_next().await?.is_some() {
             value += 1;
@@ -118,7 +120,7 @@ impl Bench for Servicer {
         &self,
         _context: RequestContext,
         requests: InboundStream<Request>,
-    ) -> ServiceResult<ServiceStream<impl Encodable<Reply> + Send + use<>>> {
+    ) -> ServiceResult<ServiceStream<Reply>> {
         let replies = requests.map(|request| Ok(reply(request?.name())));
         Ok(Response::stream(replies))
     }
@@ -132,8 +134,8 @@ impl Peer for ConnectRust {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         ready(&listener.local_addr()?.to_string());
         let router = Router::new().add_service(Arc::new(Servicer));
-        let service = connectrpc::ConnectRpcService::new(router)
-            .with_compression(CompressionRegistry::new());
+        let service =
+            connectrpc::ConnectRpcService::new(router).with_compression(CompressionRegistry::new());
         Server::from_listener(listener)
             .serve_with_service(service)
             .await
@@ -151,7 +153,8 @@ fn plain(security: Security) -> Result<(), Error> {
 #[derive(Clone)]
 pub struct Client(Arc<BenchClient<SharedHttp2Connection>>);
 
-type Chat = BidiStream<hyper::body::Incoming, Request, ReplyView<'static>>;
+type Body = <SharedHttp2Connection as ClientTransport>::ResponseBody;
+type Chat = BidiStream<Body, Request, ReplyView<'static>>;
 
 fn request() -> Request {
     Request {

@@ -2,7 +2,7 @@
 //! second. Streams are iterators and mapped streams.
 
 mod generated {
-    include!(concat!(env!("OUT_DIR"), "/volo.rs"));
+    include!(concat!(env!("OUT_DIR"), "/volo_gen.rs"));
 }
 
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use volo::net::Address;
 use volo::net::incoming::DefaultIncoming;
+use volo_grpc::client::CallOpt;
 use volo_grpc::server::{Server, ServiceBuilder};
 use volo_grpc::{BoxStream, RecvStream, Response, Status};
 
@@ -37,7 +38,6 @@ type Replies = BoxStream<'static, Result<Reply, Status>>;
 fn reply(name: &str) -> Reply {
     Reply {
         text: greeting(name).into(),
-        ..Default::default()
     }
 }
 
@@ -70,10 +70,7 @@ impl Bench for Servicer {
         Ok(Response::new(request.into_inner()))
     }
 
-    async fn pull(
-        &self,
-        request: volo_grpc::Request<Count>,
-    ) -> Result<Response<Replies>, Status> {
+    async fn pull(&self, request: volo_grpc::Request<Count>) -> Result<Response<Replies>, Status> {
         let replies = (0..request.into_inner().value).map(|_| Ok(reply(NAME)));
         Ok(Response::new(Box::pin(tokio_stream::iter(replies))))
     }
@@ -87,10 +84,7 @@ impl Bench for Servicer {
         while requests.try_next().await?.is_some() {
             value += 1;
         }
-        Ok(Response::new(Count {
-            value,
-            ..Default::default()
-        }))
+        Ok(Response::new(Count { value }))
     }
 
     async fn chat(
@@ -133,17 +127,16 @@ pub struct Client(BenchClient);
 type IncomingReplies = Pin<Box<dyn Stream<Item = Result<Reply, Status>> + Send>>;
 
 fn request() -> Request {
-    Request {
-        name: NAME.into(),
-        ..Default::default()
-    }
+    Request { name: NAME.into() }
 }
 
 fn requests(count: usize) -> impl Stream<Item = Request> + Send + 'static {
     tokio_stream::iter((0..count).map(|_| request()))
 }
 
-async fn drain(mut replies: impl Stream<Item = Result<Reply, Status>> + Unpin) -> Result<usize, Error> {
+async fn drain(
+    mut replies: impl Stream<Item = Result<Reply, Status>> + Unpin,
+) -> Result<usize, Error> {
     let mut came = 0;
     while replies.try_next().await?.is_some() {
         came += 1;
@@ -182,7 +175,6 @@ impl peer::Client for Client {
     async fn echo(&self, size: usize) -> Result<usize, Error> {
         let payload = Payload {
             data: vec![b'b'; size].into(),
-            ..Default::default()
         };
         Ok(self.0.echo(payload).await?.into_inner().data.len())
     }
@@ -190,7 +182,6 @@ impl peer::Client for Client {
     async fn pull(&self, count: usize) -> Result<usize, Error> {
         let count = Count {
             value: count as u64,
-            ..Default::default()
         };
         drain(self.0.pull(count).await?.into_inner()).await
     }
@@ -207,7 +198,9 @@ impl peer::Client for Client {
     async fn open(&self) -> Result<Self::Chat, Error> {
         let (sender, receiver) = mpsc::channel(1);
         sender.send(request()).await?;
-        let response = self.0.chat(ReceiverStream::new(receiver)).await?;
+        // A client that is used once lends its stream nothing, so the stream may be kept.
+        let once = self.0.clone().with_callopt(CallOpt::new());
+        let response = once.chat(ReceiverStream::new(receiver)).await?;
         let mut replies: IncomingReplies = Box::pin(response.into_inner());
         let reply = replies.try_next().await?.ok_or("the stream ended")?;
         check(&reply.text)?;

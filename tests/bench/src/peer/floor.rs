@@ -306,7 +306,12 @@ mod tests {
             assert!(outcome.p50_ns.unwrap() <= outcome.p99_ns.unwrap());
         }
         let one = Load::new(Task::Connect, 1, 1, 10);
-        Floor::ready(one, &address).await.unwrap().run().await.unwrap();
+        Floor::ready(one, &address)
+            .await
+            .unwrap()
+            .run()
+            .await
+            .unwrap();
         served.abort();
     }
 

@@ -135,12 +135,7 @@ impl Implementation {
     /// It gets the load divided by this, so that a round ends in time.
     pub fn pace(self) -> usize {
         match self {
-            Self::Ours
-            | Self::Tonic
-            | Self::H2
-            | Self::ConnectRust
-            | Self::Volo
-            | Self::Floor => 1,
+            Self::Ours | Self::Tonic | Self::H2 | Self::ConnectRust | Self::Volo | Self::Floor => 1,
             Self::Cpp | Self::Go => 4,
             Self::Grpcio => 20,
         }
