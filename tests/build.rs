@@ -47,47 +47,9 @@ fn main() -> Result<(), grpc_build::Error> {
         .include_file("mod.rs")
         .out_dir(out_dir)
         .compile(&protos, &[testdata])?;
-    coming_from_tonic();
     readme();
     json();
     options(testdata)
-}
-
-/// The blocks of `examples/coming-from-tonic.md` that are marked as ours: items
-/// as they stand, statements as functions of their own.
-///
-/// # Panics
-/// If the page cannot be read, or a mark is followed by no block.
-fn coming_from_tonic() {
-    const PAGE: &str = "../examples/coming-from-tonic.md";
-    println!("cargo:rerun-if-changed={PAGE}");
-    let page = std::fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
-    let (mut items, mut arms) = (String::new(), String::new());
-    let mut count = 0;
-    for part in page.split("<!-- ours: ").skip(1) {
-        let block = part.split_once("-->\n```rust\n");
-        let block = block.and_then(|(kind, rest)| Some((kind.trim(), rest.split_once("```")?.0)));
-        match block {
-            Some(("items", code)) => items.push_str(code),
-            Some(("async", code)) => {
-                let _ = write!(
-                    items,
-                    "async fn block_{count}(stub: HelloServiceStub) -> Anything {{\n\
-                     let request = HelloRequest {{ greeting: \"you\".to_owned() }};\n\
-                     let greetings = [request.clone()];\n{code}\nOk(())\n}}\n"
-                );
-                let _ = writeln!(arms, "{count} => block_{count}(stub).await,");
-                count += 1;
-            }
-            other => panic!("{PAGE}: no block behind a mark: {other:?}"),
-        }
-    }
-    let text = format!(
-        "{items}\nconst BLOCKS: usize = {count};\n\
-         async fn run(number: usize, stub: HelloServiceStub) -> Anything {{\n\
-         match number {{\n{arms}_ => Err(\"no such block\".into()),\n}}\n}}\n"
-    );
-    write("coming_from_tonic.rs", &text);
 }
 
 /// The README's fragments of Rust, each as a function of its own: all blocks but

@@ -12,15 +12,21 @@ mod proto {
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
-use grpc_opentelemetry::Instrument;
-use grpc_runtime::{Context, Server, Status};
+use bytes::Bytes;
+use grpc_opentelemetry::{Instrument, Metrics};
+use grpc_runtime::prost::Message;
+use grpc_runtime::{Channel, ChannelCredentials, Context, Server, ServerBuilder, Status};
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{MetricExporter, WithHttpConfig};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use serde_json::Value;
 
 use program::Program;
 use proto::opentelemetry::proto::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-    MetricsServiceServer, MetricsServiceServicer,
+    MetricsServiceServer, MetricsServiceServicer, MetricsServiceStub,
 };
 use proto::opentelemetry::proto::common::v1::{KeyValue, any_value};
 use proto::opentelemetry::proto::metrics::v1::{AggregationTemporality, metric, number_data_point};
@@ -171,19 +177,24 @@ struct Run {
     requests: Receiver<ExportMetricsServiceRequest>,
 }
 
-/// Runs the example with a collector that gives this answer.
-async fn run_with_collector(answer: ExportMetricsServiceResponse) -> Run {
+/// Starts a collector that gives this answer; what it is sent.
+async fn collect(
+    builder: ServerBuilder,
+    answer: ExportMetricsServiceResponse,
+) -> (Server, Receiver<ExportMetricsServiceRequest>) {
     let (sender, requests) = channel();
     let collector = Collector {
         requests: Mutex::new(sender),
         answer,
     };
-    let server = Server::builder()
-        .add_service(MetricsServiceServer::new(collector))
-        .listen("127.0.0.1:0")
-        .start()
-        .await
-        .unwrap();
+    let builder = builder.add_service(MetricsServiceServer::new(collector));
+    let server = builder.listen("127.0.0.1:0").start().await.unwrap();
+    (server, requests)
+}
+
+/// Runs the example with a collector that gives this answer.
+async fn run_with_collector(answer: ExportMetricsServiceResponse) -> Run {
+    let (server, requests) = collect(Server::builder(), answer).await;
     let address = server.addresses()[0].clone();
     let run = move || {
         let calls = CALLS.to_string();
@@ -290,6 +301,70 @@ async fn observed_tells_that_a_collector_does_not_take_its_metrics_and_prints_th
     assert!(run.errors.contains(told), "{}", run.errors);
     let calls = by(&printed(&run.output), DURATION, "grpc.method");
     assert_eq!(calls.values().sum::<u64>(), CALLS);
+}
+
+/// The way of OpenTelemetry's own exporter to a collector: the body of its request by HTTP
+/// is the message of a call.
+#[derive(Debug)]
+struct ByCalls(Channel);
+
+#[async_trait::async_trait]
+impl HttpClient for ByCalls {
+    async fn send_bytes(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, HttpError> {
+        let message = ExportMetricsServiceRequest::decode(request.into_body())?;
+        let stub = MetricsServiceStub::new(self.0.clone());
+        let response = stub.export(message).await?;
+        Ok(http::Response::new(response.encode_to_vec().into()))
+    }
+}
+
+#[tokio::test]
+async fn opentelemetrys_own_exporter_sends_the_metrics_too() {
+    let answer = ExportMetricsServiceResponse::default;
+    let (collector, requests) = collect(Server::builder(), answer()).await;
+    let exporter = MetricExporter::builder()
+        .with_http()
+        .with_http_client(ByCalls(
+            Channel::insecure(&collector.addresses()[0]).unwrap(),
+        ))
+        .build()
+        .unwrap();
+    let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter);
+    let provider = provider.build();
+    let metrics = Metrics::new(&provider);
+
+    // Calls of another server's.
+    let observed = Server::builder().observe(metrics.clone());
+    let (server, _kept) = collect(observed, answer()).await;
+    let channel = Channel::builder(&server.addresses()[0])
+        .unwrap()
+        .observe(metrics)
+        .build(ChannelCredentials::insecure())
+        .unwrap();
+    let stub = MetricsServiceStub::new(channel);
+    for _ in 0..CALLS {
+        let request = ExportMetricsServiceRequest::default();
+        stub.export(request).await.unwrap();
+    }
+    server.shutdown(Duration::from_secs(5)).await;
+    let flushed = tokio::task::spawn_blocking(move || provider.shutdown());
+    flushed.await.unwrap().unwrap();
+
+    let counts = collected(requests.try_iter().last().unwrap());
+    let names: BTreeSet<_> = counts.keys().map(|(name, _)| name.as_str()).collect();
+    let of_a66 = Instrument::all().filter(|it| it.is_on_by_default());
+    assert_eq!(names, of_a66.map(Instrument::name).collect());
+    let export = "opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    for name in names {
+        let methods = by(&counts, name, "grpc.method");
+        assert_eq!(methods, table([(export, CALLS)]), "{name}");
+        if !name.ends_with(".started") {
+            assert_eq!(by(&counts, name, "grpc.status"), table([("OK", CALLS)]));
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod index;
 use std::fs;
 use std::path::Path;
 
-use protoc_gen_rust_grpc::Resolved;
+use protoc_gen_rust_grpc::ResolvedSet;
 
 use crate::error::Error;
 use crate::report::{in_source, located};
@@ -21,13 +21,13 @@ use index::Index;
 pub(crate) fn check(recorded: &Path, descriptors: &[u8], sources: &Sources) -> Result<(), Error> {
     let old =
         fs::read(recorded).map_err(|cause| Error::io("read the recorded set", recorded, cause))?;
-    let old = Resolved::decode(&old).map_err(|error| {
+    let old = ResolvedSet::decode(&old).map_err(|error| {
         Error::new(format!(
             "{} is not a recorded set: {error}",
             recorded.display()
         ))
     })?;
-    let new = Resolved::decode(descriptors)
+    let new = ResolvedSet::decode(descriptors)
         .map_err(|error| Error::new(format!("the descriptor set is broken: {error}")))?;
     let changes = compare::changes(&Index::of(&old), &Index::of(&new));
     if changes.is_empty() {

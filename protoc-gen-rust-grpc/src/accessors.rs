@@ -6,7 +6,7 @@
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
-use crate::descriptors::is_map_entry;
+use crate::fields::is_map_entry;
 use crate::names;
 
 /// The names of all methods added for a field that is no member of a oneof.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use prost_types::FileDescriptorProto;
 
-use crate::descriptors::{file_scope, full_name};
 use crate::error::Diagnostic;
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{Locations, child, field};
 use crate::names;
 use crate::request::Request;

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::{Label, Type};
 
-use crate::descriptors::oneof_of;
-use crate::holding::{Holding, Message, inmost_first};
+use crate::fields::oneof_of;
+use crate::holding::{HeldMessage, Holding, inmost_first};
 use crate::options::{Options, Rule};
 
 /// In bytes; a thread's stack has 2 MiB by default. It must lie far above what
@@ -81,7 +81,7 @@ fn scalar_size(item: &FieldDescriptorProto) -> u64 {
 
 /// About what a message takes of fields of these sizes. The members of a oneof
 /// share their place.
-fn message_size(message: &Message<'_>, fields: &[u64]) -> u64 {
+fn message_size(message: &HeldMessage<'_>, fields: &[u64]) -> u64 {
     let mut size: u64 = 0;
     let mut oneofs = vec![0; message.descriptor.oneof_decl.len()];
     for (item, field) in message.descriptor.field.iter().zip(fields) {

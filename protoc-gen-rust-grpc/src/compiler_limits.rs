@@ -7,9 +7,9 @@
 use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Label;
 
-use crate::descriptors::{is_map_entry, oneof_of};
 use crate::error::{Diagnostic, Error};
-use crate::holding::{Holding, Message, inmost_first};
+use crate::fields::{is_map_entry, oneof_of};
+use crate::holding::{HeldMessage, Holding, inmost_first};
 use crate::locations::Locations;
 use crate::request::Request;
 
@@ -56,7 +56,7 @@ pub(crate) fn check(request: &Request, holding: &Holding<'_>) -> Result<Vec<Diag
     Ok(warnings)
 }
 
-fn located(message: &Message<'_>, what: String) -> Diagnostic {
+fn located(message: &HeldMessage<'_>, what: String) -> Diagnostic {
     Locations::of(message.file).diagnostic(&message.path, what)
 }
 
@@ -65,7 +65,7 @@ fn located(message: &Message<'_>, what: String) -> Diagnostic {
 ///
 /// Messages that hold each other count as one: how the compiler walks through
 /// them depends on where it begins.
-fn deepest<'h, 'a>(holding: &'h Holding<'a>) -> Option<(&'h Message<'a>, usize)> {
+fn deepest<'h, 'a>(holding: &'h Holding<'a>) -> Option<(&'h HeldMessage<'a>, usize)> {
     let component = holding.components(|item| holding.mentioned(item));
     let messages = holding.messages();
     let mut steps = vec![0; messages.len()];
@@ -86,7 +86,11 @@ fn deepest<'h, 'a>(holding: &'h Holding<'a>) -> Option<(&'h Message<'a>, usize)>
 
 /// From a message to what the field holds: an `Option`, a oneof and its `Option`,
 /// a `Vec` or a map with what they are made of.
-fn steps_of(message: &Message<'_>, item: &FieldDescriptorProto, held: &Message<'_>) -> usize {
+fn steps_of(
+    message: &HeldMessage<'_>,
+    item: &FieldDescriptorProto,
+    held: &HeldMessage<'_>,
+) -> usize {
     if item.label() != Label::Repeated {
         2 + usize::from(oneof_of(message.descriptor, item).is_some())
     } else if is_map_entry(held.descriptor) {

@@ -9,7 +9,7 @@ const UNKNOWN: usize = usize::MAX;
 ///
 /// This is Tarjan's algorithm: linear in nodes and edges.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
-    let mut walk = Walk {
+    let mut walk = ComponentWalk {
         order: vec![UNKNOWN; edges.len()],
         lowest: vec![UNKNOWN; edges.len()],
         component: vec![UNKNOWN; edges.len()],
@@ -25,7 +25,7 @@ pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
     walk.component
 }
 
-struct Walk {
+struct ComponentWalk {
     /// When each node was entered.
     order: Vec<usize>,
     /// The earliest open node that each is known to reach.
@@ -37,7 +37,7 @@ struct Walk {
     closed: usize,
 }
 
-impl Walk {
+impl ComponentWalk {
     fn from(&mut self, root: usize, edges: &[Vec<usize>]) {
         let mut path = vec![(self.enter(root), edges[root].iter())];
         while let Some((node, following)) = path.last_mut() {
@@ -80,26 +80,4 @@ impl Walk {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::components;
-
-    #[test]
-    fn cycles_share_a_number_and_edges_lead_down() {
-        // 0 → 1 ⇄ 2 → 3, 4 → 4, 5 alone.
-        let edges = [vec![1], vec![2], vec![1, 3], vec![], vec![4], vec![]];
-        let found = components(&edges);
-        assert_eq!(found[1], found[2]);
-        assert!(found[0] > found[1] && found[2] > found[3]);
-        let mut distinct = found.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        assert_eq!(distinct, [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn a_long_cycle_needs_no_deep_stack() {
-        let length = 1_000_000;
-        let edges: Vec<Vec<usize>> = (0..length).map(|node| vec![(node + 1) % length]).collect();
-        assert!(components(&edges).iter().all(|component| *component == 0));
-    }
-}
+mod tests;

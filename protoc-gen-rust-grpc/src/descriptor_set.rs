@@ -25,7 +25,7 @@ const FIELD_DEFAULT: u32 = 7;
 
 /// The messages of `descriptor.proto` whose fields are put in order.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum DescriptorKind {
     File,
     Message,
     Field,
@@ -38,7 +38,7 @@ enum Kind {
     Options,
 }
 
-impl Kind {
+impl DescriptorKind {
     /// What a field of this message holds, if that is to be put in order too.
     fn below(self, field: u32) -> Option<Self> {
         Some(match (self, field) {
@@ -89,7 +89,7 @@ pub(crate) fn closure(request: &Request, names: &[&str]) -> Result<Vec<u8>, Erro
             ));
         };
         if imports_done {
-            let file = in_order(Kind::File, bytes)?;
+            let file = in_order(DescriptorKind::File, bytes)?;
             encode_key(SET_FILE, WireType::LengthDelimited, &mut set);
             encode_varint(file.len() as u64, &mut set);
             set.extend_from_slice(&file);
@@ -106,12 +106,12 @@ pub(crate) fn closure(request: &Request, names: &[&str]) -> Result<Vec<u8>, Erro
     Ok(set)
 }
 
-fn in_order(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+fn in_order(kind: DescriptorKind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut fields = fields(bytes)?;
     // Stable: the elements of a repeated field keep their order.
     fields.sort_by_key(|field| field.number);
     let default = match kind {
-        Kind::Field => float_default(&fields),
+        DescriptorKind::Field => float_default(&fields),
         _ => None,
     };
     let mut out = Vec::with_capacity(bytes.len());
@@ -120,7 +120,7 @@ fn in_order(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
             encoding::string::encode(FIELD_DEFAULT, default, &mut out);
             continue;
         }
-        if matches!(kind, Kind::File) && field.number == SOURCE_CODE_INFO {
+        if matches!(kind, DescriptorKind::File) && field.number == SOURCE_CODE_INFO {
             continue;
         }
         match kind.below(field.number) {
@@ -138,7 +138,7 @@ fn in_order(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// The default of a field that is a float or a double. Compilers write one
 /// number in several ways: `-9e+09`, `-9000000000`.
-fn float_default(fields: &[Field<'_>]) -> Option<String> {
+fn float_default(fields: &[EncodedField<'_>]) -> Option<String> {
     let content = |number| {
         let field = fields.iter().find(|field| field.number == number)?;
         std::str::from_utf8(field.content).ok()
@@ -154,7 +154,7 @@ fn float_default(fields: &[Field<'_>]) -> Option<String> {
 }
 
 /// One field as it is encoded.
-struct Field<'a> {
+struct EncodedField<'a> {
     number: u32,
     delimited: bool,
     /// With its key.
@@ -163,7 +163,7 @@ struct Field<'a> {
     content: &'a [u8],
 }
 
-fn fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Error> {
+fn fields(bytes: &[u8]) -> Result<Vec<EncodedField<'_>>, Error> {
     let broken = || Error::new("the descriptors are not encoded as protobuf messages are");
     let mut fields = Vec::new();
     let mut rest = bytes;
@@ -188,7 +188,7 @@ fn fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Error> {
         };
         let (content, after) = rest.split_at_checked(length).ok_or_else(broken)?;
         rest = after;
-        fields.push(Field {
+        fields.push(EncodedField {
             number,
             delimited: wire_type == WireType::LengthDelimited,
             whole: &start[..start.len() - rest.len()],

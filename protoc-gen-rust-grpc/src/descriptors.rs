@@ -6,23 +6,25 @@ mod language;
 
 use std::collections::HashSet;
 
-use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::field_descriptor_proto::Type;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
 use crate::error::{Error, Mistakes};
+use crate::fields::is_map_entry;
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{Locations, child, field};
 use crate::options::is_proto_identifier;
 use crate::request::Request;
-use language::{Enum, Enums};
+use language::{KnownEnum, KnownEnums};
 
 /// Fails on whatever the generator could not work with.
 pub(crate) fn check(request: &Request) -> Result<(), Error> {
     let known = Known::of(request);
     let mut mistakes = Mistakes::default();
     for file in request.files() {
-        let checked = File {
+        let checked = CheckedFile {
             locations: Locations::of(file),
             known: &known,
             proto3: file.syntax() == "proto3" && !request.has_edition(file),
@@ -32,25 +34,11 @@ pub(crate) fn check(request: &Request) -> Result<(), Error> {
     mistakes.finish()
 }
 
-/// A type's full name with a leading dot.
-pub(crate) fn full_name(scope: &str, name: &str) -> String {
-    format!("{scope}.{name}")
-}
-
-/// What [`full_name`] takes for a file's own types.
-pub(crate) fn file_scope(file: &FileDescriptorProto) -> String {
-    if file.package().is_empty() {
-        String::new()
-    } else {
-        format!(".{}", file.package())
-    }
-}
-
 /// The full names of all types described.
 #[derive(Debug, Default)]
 struct Known {
     messages: HashSet<String>,
-    enums: Enums,
+    enums: KnownEnums,
 }
 
 impl Known {
@@ -74,7 +62,7 @@ impl Known {
     ) {
         for item in enums {
             let name = full_name(scope, item.name());
-            self.enums.insert(name, Enum::of(item, closed));
+            self.enums.insert(name, KnownEnum::of(item, closed));
         }
         for message in messages {
             let name = full_name(scope, message.name());
@@ -84,14 +72,14 @@ impl Known {
     }
 }
 
-struct File<'a> {
+struct CheckedFile<'a> {
     locations: Locations<'a>,
     known: &'a Known,
     /// Written in proto3, not in an edition.
     proto3: bool,
 }
 
-impl File<'_> {
+impl CheckedFile<'_> {
     fn file(&self, file: &FileDescriptorProto, generated: bool) -> Result<(), Error> {
         let mut mistakes = Mistakes::default();
         if generated {
@@ -312,29 +300,4 @@ impl File<'_> {
             ),
         ))
     }
-}
-
-/// Whether the field is a list of numbers, which may be written packed.
-pub(crate) fn is_packable(item: &FieldDescriptorProto) -> bool {
-    item.label() == Label::Repeated
-        && !matches!(
-            item.r#type(),
-            Type::String | Type::Bytes | Type::Message | Type::Group
-        )
-}
-
-/// Which of the message's oneofs the field is a member of. An `optional` of
-/// proto3 is in one that nobody wrote.
-pub(crate) fn oneof_of(message: &DescriptorProto, item: &FieldDescriptorProto) -> Option<usize> {
-    let written = item.oneof_index.filter(|_| !item.proto3_optional());
-    let index = usize::try_from(written?).ok()?;
-    (index < message.oneof_decl.len()).then_some(index)
-}
-
-/// Whether the message is what the compiler makes of a `map<…>` field.
-pub(crate) fn is_map_entry(message: &DescriptorProto) -> bool {
-    message
-        .options
-        .as_ref()
-        .is_some_and(prost_types::MessageOptions::map_entry)
 }

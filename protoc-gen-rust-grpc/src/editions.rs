@@ -9,7 +9,7 @@
 //! to be UTF-8, in proto2 and proto3 too.
 
 mod features;
-mod resolved;
+mod resolved_set;
 mod wire;
 
 use std::collections::HashSet;
@@ -18,11 +18,12 @@ use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
-use crate::descriptors::{file_scope, full_name, is_map_entry, is_packable};
 use crate::error::Error;
+use crate::fields::{is_map_entry, is_packable};
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{Locations, field};
 use features::{Features, Presence};
-pub use resolved::Resolved;
+pub use resolved_set::ResolvedSet;
 
 /// The oldest and the newest edition that is understood, as protoc numbers
 /// them: proto2 (998) and proto3 (999) are editions to it, 2024 is 1001.
@@ -44,7 +45,7 @@ pub(crate) fn lower(
     if files.iter().all(|file| file.syntax() != "editions") {
         return Ok(());
     }
-    let raw = wire::Request::decode(request)
+    let raw = wire::RawRequest::decode(request)
         .map_err(|error| Error::new(format!("not a CodeGeneratorRequest: {error}")))?;
     for (file, raw) in files.iter_mut().zip(&raw.files) {
         if file.syntax() != "editions" {
@@ -64,7 +65,7 @@ pub(crate) fn lower(
     Ok(())
 }
 
-fn lower_file(file: &mut FileDescriptorProto, raw: &wire::File) {
+fn lower_file(file: &mut FileDescriptorProto, raw: &wire::RawFile) {
     let features = Features::default().with(raw.features());
     let scope = file_scope(file);
     for (message, raw) in file.message_type.iter_mut().zip(&raw.messages) {
@@ -75,7 +76,12 @@ fn lower_file(file: &mut FileDescriptorProto, raw: &wire::File) {
 
 /// Features pass from the file to the field: those that count here can be set
 /// on nothing between the two.
-fn lower_message(scope: &str, message: &mut DescriptorProto, raw: &wire::Message, file: Features) {
+fn lower_message(
+    scope: &str,
+    message: &mut DescriptorProto,
+    raw: &wire::RawMessage,
+    file: Features,
+) {
     let scope = full_name(scope, message.name());
     // A map is written the same in every edition.
     if !is_map_entry(message) {

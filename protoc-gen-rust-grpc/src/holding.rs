@@ -8,18 +8,19 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use crate::components::components;
-use crate::descriptors::{file_scope, full_name, oneof_of};
+use crate::fields::oneof_of;
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{child, field};
 use crate::options::Rule;
 
 /// All messages and groups described, by number.
 #[derive(Default)]
 pub(crate) struct Holding<'a> {
-    messages: Vec<Message<'a>>,
+    messages: Vec<HeldMessage<'a>>,
     by_name: HashMap<String, usize>,
 }
 
-pub(crate) struct Message<'a> {
+pub(crate) struct HeldMessage<'a> {
     /// With a leading dot.
     pub(crate) name: String,
     pub(crate) descriptor: &'a DescriptorProto,
@@ -28,7 +29,7 @@ pub(crate) struct Message<'a> {
     pub(crate) path: Vec<i32>,
 }
 
-impl Message<'_> {
+impl HeldMessage<'_> {
     /// The path by which prost-build's options name the field: a member of a
     /// oneof is below the oneof.
     pub(crate) fn option_path(&self, item: &FieldDescriptorProto) -> String {
@@ -77,7 +78,7 @@ impl<'a> Holding<'a> {
             self.add(file, &name, path, nested);
         }
         self.by_name.insert(name.clone(), self.messages.len());
-        self.messages.push(Message {
+        self.messages.push(HeldMessage {
             name,
             descriptor,
             file,
@@ -85,7 +86,7 @@ impl<'a> Holding<'a> {
         });
     }
 
-    pub(crate) fn messages(&self) -> &[Message<'a>] {
+    pub(crate) fn messages(&self) -> &[HeldMessage<'a>] {
         &self.messages
     }
 
@@ -116,7 +117,7 @@ impl<'a> Holding<'a> {
         &self,
         held: impl Fn(&FieldDescriptorProto) -> Option<usize>,
     ) -> Vec<usize> {
-        let of_message = |message: &Message<'_>| {
+        let of_message = |message: &HeldMessage<'_>| {
             let items = message.descriptor.field.iter();
             items.filter_map(&held).collect()
         };

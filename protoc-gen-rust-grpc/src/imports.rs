@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
-use crate::descriptors::{file_scope, full_name};
 use crate::error::Diagnostic;
+use crate::full_names::{file_scope, full_name};
 use crate::holding::Holding;
 use crate::locations::{Locations, child, field};
 use crate::options::Options;

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
-use crate::descriptors::{file_scope, full_name, is_map_entry, oneof_of};
 use crate::error::Diagnostic;
+use crate::fields::{is_map_entry, oneof_of};
+use crate::full_names::{file_scope, full_name};
 use crate::options::{Options, Rule, Target, nearest};
 use crate::request::Request;
 
@@ -17,11 +18,11 @@ use crate::request::Request;
 #[derive(Debug)]
 struct Entry {
     name: String,
-    kind: Kind,
+    kind: EntryKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Package,
     Message,
     Enum,
@@ -33,7 +34,7 @@ enum Kind {
     Method,
 }
 
-impl Kind {
+impl EntryKind {
     fn is(self, target: Target) -> bool {
         match target {
             Target::All => true,
@@ -137,7 +138,7 @@ impl Inventory {
         option: &str,
         what: &str,
         path: &str,
-        fits: impl Fn(Kind) -> bool,
+        fits: impl Fn(EntryKind) -> bool,
     ) -> Diagnostic {
         let message = format!("{option} covers no {what} of the files");
         // Names above those that fit cover them too.
@@ -155,14 +156,14 @@ impl Inventory {
         }
     }
 
-    fn add(&mut self, name: String, kind: Kind) {
+    fn add(&mut self, name: String, kind: EntryKind) {
         self.entries.push(Entry { name, kind });
     }
 
     fn file(&mut self, file: &FileDescriptorProto, options: &Options) {
         let scope = file_scope(file);
         if !scope.is_empty() {
-            self.add(scope.clone(), Kind::Package);
+            self.add(scope.clone(), EntryKind::Package);
         }
         if options.messages {
             self.types(&scope, &file.message_type, &file.enum_type);
@@ -170,25 +171,25 @@ impl Inventory {
         for service in &file.service {
             let name = full_name(&scope, service.name());
             for method in &service.method {
-                self.add(full_name(&name, method.name()), Kind::Method);
+                self.add(full_name(&name, method.name()), EntryKind::Method);
             }
-            self.add(name, Kind::Service);
+            self.add(name, EntryKind::Service);
         }
     }
 
     fn types_and_package(&mut self, file: &FileDescriptorProto) {
         let scope = file_scope(file);
         self.types(&scope, &file.message_type, &file.enum_type);
-        self.add(scope, Kind::Package);
+        self.add(scope, EntryKind::Package);
     }
 
     fn types(&mut self, scope: &str, messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) {
         for item in enums {
             let name = full_name(scope, item.name());
             for value in &item.value {
-                self.add(full_name(&name, value.name()), Kind::Value);
+                self.add(full_name(&name, value.name()), EntryKind::Value);
             }
-            self.add(name, Kind::Enum);
+            self.add(name, EntryKind::Enum);
         }
         for message in messages.iter().filter(|message| !is_map_entry(message)) {
             self.message(full_name(scope, message.name()), message);
@@ -215,11 +216,11 @@ impl Inventory {
                 let below = full_name(&oneof, field.name());
                 self.in_oneofs.push((plain.clone(), below));
             }
-            self.add(plain, Kind::Field(target));
+            self.add(plain, EntryKind::Field(target));
         }
         for oneof in &message.oneof_decl {
-            self.add(full_name(&name, oneof.name()), Kind::Oneof);
+            self.add(full_name(&name, oneof.name()), EntryKind::Oneof);
         }
-        self.add(name, Kind::Message);
+        self.add(name, EntryKind::Message);
     }
 }

@@ -23,6 +23,8 @@ mod descriptors;
 mod editions;
 mod emit;
 mod error;
+mod fields;
+mod full_names;
 mod holding;
 mod imports;
 mod inventory;
@@ -40,7 +42,7 @@ mod scope;
 use std::collections::{HashMap, HashSet};
 
 #[doc(hidden)]
-pub use editions::Resolved;
+pub use editions::ResolvedSet;
 pub use error::{Diagnostic, Error};
 pub use imports::{apart, not_generated};
 #[doc(hidden)]

@@ -20,8 +20,9 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Sou
 
 use crate::accessors;
 use crate::boxes;
-use crate::descriptors::{file_scope, full_name, is_packable};
 use crate::error::Error;
+use crate::fields::is_packable;
+use crate::full_names::{file_scope, full_name};
 use crate::holding::Holding;
 use crate::inventory::Inventory;
 use crate::locations::{Locations, child, field};

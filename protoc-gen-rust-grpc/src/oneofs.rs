@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
-use crate::descriptors::oneof_of;
 use crate::error::Diagnostic;
+use crate::fields::oneof_of;
 use crate::holding::Holding;
 use crate::locations::{Locations, child, field};
 use crate::names;

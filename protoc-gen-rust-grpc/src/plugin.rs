@@ -19,7 +19,7 @@ const MAXIMUM_EDITION: u32 = 4;
 
 /// What to send back to protoc, and what to tell the user beside it.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct PluginReply {
     /// An encoded `CodeGeneratorResponse`.
     pub response: Vec<u8>,
     /// For standard error, which protoc passes on; a response has no place for
@@ -31,7 +31,7 @@ pub struct Reply {
 ///
 /// The response declares `optional` in proto3 and the editions up to 2024;
 /// protoc refuses files of a newer one with a text of its own.
-pub fn respond(request: &[u8]) -> Reply {
+pub fn respond(request: &[u8]) -> PluginReply {
     let mut response = CodeGeneratorResponse {
         supported_features: Some(Feature::Proto3Optional as u64 | SUPPORTS_EDITIONS),
         ..CodeGeneratorResponse::default()
@@ -55,7 +55,7 @@ pub fn respond(request: &[u8]) -> Reply {
     let mut bytes = response.encode_to_vec();
     encoding::int32::encode(MINIMUM_EDITION, &editions::MINIMUM, &mut bytes);
     encoding::int32::encode(MAXIMUM_EDITION, &editions::MAXIMUM, &mut bytes);
-    Reply {
+    PluginReply {
         response: bytes,
         warnings,
     }

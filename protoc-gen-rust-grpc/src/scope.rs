@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use crate::accessors;
-use crate::descriptors::{file_scope, full_name, is_map_entry};
 use crate::error::{Error, Mistakes};
+use crate::fields::is_map_entry;
+use crate::full_names::{file_scope, full_name};
 use crate::locations::{Locations, child, field};
 use crate::names;
 use crate::oneofs;
@@ -116,7 +117,7 @@ pub(crate) fn of_package(
         .collect();
     files.sort_by_key(|file| (!request.generates(file), file.name()));
     for file in files {
-        let walk = Walk {
+        let walk = ScopeWalk {
             locations: Locations::of(file),
             paths,
             strict: options.messages && request.generates(file),
@@ -166,7 +167,7 @@ fn claim_packages(
     mistakes.finish()
 }
 
-struct Walk<'a> {
+struct ScopeWalk<'a> {
     locations: Locations<'a>,
     paths: &'a Paths<'a>,
     strict: bool,
@@ -174,7 +175,7 @@ struct Walk<'a> {
     retain_enum_prefix: bool,
 }
 
-impl Walk<'_> {
+impl ScopeWalk<'_> {
     fn claim(
         &self,
         scope: &mut Scope,

@@ -1,5 +1,5 @@
-//! The canonical status codes of gRPC, and how they stand on the wire. A code
-//! that a peer made up must never be an error here: it reads as `Unknown`.
+//! The canonical status codes of gRPC, and how they are sent. A code that gRPC does not define
+//! reads as `Unknown`.
 
 use std::fmt;
 
@@ -207,5 +207,4 @@ impl fmt::Display for Code {
 }
 
 #[cfg(test)]
-#[path = "code_tests.rs"]
 mod tests;

@@ -1,5 +1,4 @@
-//! When a call must have ended, and how `grpc-timeout` says so. It is told the
-//! time and must never read a clock.
+//! When a call must have ended, and how `grpc-timeout` says so. Time is an argument.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -142,5 +141,4 @@ impl fmt::Display for MalformedTimeout {
 impl std::error::Error for MalformedTimeout {}
 
 #[cfg(test)]
-#[path = "deadline_tests.rs"]
 mod tests;

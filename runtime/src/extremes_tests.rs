@@ -3,6 +3,7 @@
 //! task panics, and nothing waits for ever. An option that this file does not know
 //! fails it.
 
+mod guide;
 mod inventory;
 mod options;
 

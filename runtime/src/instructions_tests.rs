@@ -430,6 +430,43 @@ fn client_unary_observed() {
     runtime().block_on(call_by(1, |builder| builder.observe(Idle)));
 }
 
+/// Spans, of a subscriber that does not want them.
+#[cfg(feature = "tracing")]
+fn filtered(work: impl FnOnce(crate::Spans), level: tracing::level_filters::LevelFilter) {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let subscriber = tracing_subscriber::registry().with(level);
+    tracing::subscriber::with_default(subscriber, || work(crate::Spans::new()));
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn client_unary_spans_off() {
+    let client = |spans| runtime().block_on(call_by(1, |builder| builder.observe(spans)));
+    filtered(client, tracing::level_filters::LevelFilter::OFF);
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn client_unary_spans_at_warn() {
+    let client = |spans| runtime().block_on(call_by(1, |builder| builder.observe(spans)));
+    filtered(client, tracing::level_filters::LevelFilter::WARN);
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn server_unary_spans_off() {
+    let server = |spans| serve(1, server().observe(spans));
+    filtered(server, tracing::level_filters::LevelFilter::OFF);
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn server_unary_spans_at_warn() {
+    let server = |spans| serve(1, server().observe(spans));
+    filtered(server, tracing::level_filters::LevelFilter::WARN);
+}
+
 /// A call of ten that are under way together.
 #[test]
 fn client_unary_of_ten() {

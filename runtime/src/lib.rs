@@ -12,6 +12,14 @@
 //! own is a [`Policy`]; it hears how calls end by a [`Ticket`], and what servers report of
 //! their load by [`LoadReport::from_metadata`] there or by [`Policy::load_reported`].
 //!
+//! The guide, in `examples/guide/` of the repository, has a page for a topic, with code that
+//! is compiled and run: `first-call`, `four-kinds`, `messages-and-options`,
+//! `packages-and-crates`, `errors-and-details`, `metadata`, `deadlines-and-cancellation`,
+//! `channels-balancing-retries`, `tls-and-tokens`, `interceptors-and-observers`, `services`,
+//! `metrics-traces-logs`, `testing`, `deployment`, `tuning`, `hardening`, `common-errors`,
+//! `options`, `compatibility`, `coming-from-tonic`, `coming-from-grpcio`,
+//! `coming-from-grpc-go`, `questions`.
+//!
 //! | feature | what it brings | default |
 //! |---|---|---|
 //! | `compression` | gzip and deflate | on |
@@ -157,14 +165,14 @@ pub use call::load_report::LoadReport;
 pub use call::receiver::Receiver;
 pub use call::sender::Sender;
 pub use channel::{
-    Address, AttemptEnd, AttemptEnds, Attributes, Balance, CallConfig, Channel, ChannelBuilder,
-    ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector, ConnectivityState, Connector,
-    Control, Endpoint, FailurePercentageEjection, HedgingPolicy, LeastRequest, MethodConfig,
-    OutgoingCall, OutlierDetection, Pick, PickArgs, PickFirst, Picker, Picks, Policy, Resolution,
-    Resolved, Resolver, RetryPolicy, RetryThrottling, RoundRobin, ServiceConfig,
-    ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch, Subchannel,
-    SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError, Ticket, Updates,
-    WeightedRoundRobin,
+    Address, AttemptEnd, AttemptEnds, Attributes, BackendService, Balance, CallConfig, Channel,
+    ChannelBuilder, ChannelError, ChannelSnapshot, ClientInterceptor, ConfigSelector,
+    ConnectivityState, Connector, Control, Endpoint, FailurePercentageEjection, HedgingPolicy,
+    LeastRequest, Locality, MethodConfig, OutgoingCall, OutlierDetection, Pick, PickArgs,
+    PickFirst, Picker, Picks, Policy, Resolution, Resolved, Resolver, RetryPolicy, RetryThrottling,
+    RoundRobin, ServiceConfig, ServiceConfigBuilder, ServiceConfigError, StateSnapshot, StateWatch,
+    Subchannel, SubchannelSnapshot, SubchannelState, SuccessRateEjection, Target, TargetError,
+    Ticket, Updates, WeightedRoundRobin,
 };
 #[cfg(feature = "ring-hash")]
 pub use channel::{EndpointWeight, HashKey, RandomSubsetting, RingHash};
@@ -196,6 +204,7 @@ pub use observe::ended_call::{EndedCall, FurtherAttempts, PanickedHandler, Refus
 pub use observe::observer::Observer;
 #[cfg(feature = "tracing")]
 pub use observe::spans::{Propagator, Spans};
+pub use observe::weights::{UpdatedWeights, WeightState};
 #[cfg(feature = "signal")]
 pub use server::shutdown_signal;
 pub use server::{

@@ -166,5 +166,4 @@ impl fmt::Display for Method {
 }
 
 #[cfg(test)]
-#[path = "method_tests.rs"]
 mod tests;

@@ -1,6 +1,5 @@
-//! Memory that was written or read once and is soon wanted again, so that large
-//! messages do not make the allocator give pages back and fetch them anew. It
-//! must never keep more than [`KEPT`] bytes a thread.
+//! Memory of large messages for reuse by the next ones, so that the allocator does not return
+//! the pages and fetch them again. A thread keeps at most [`KEPT`] bytes.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -20,7 +19,7 @@ const PAGE: usize = 4 << 10;
 const MIN: usize = 32 << 10;
 
 #[derive(Debug, Default)]
-struct Spare {
+struct SpareBuffers {
     /// Each is empty, and nobody else sees its memory.
     buffers: Vec<BytesMut>,
     /// The sum of their capacities.
@@ -28,8 +27,8 @@ struct Spare {
 }
 
 thread_local! {
-    static SPARE: Cell<Spare> = const {
-        Cell::new(Spare {
+    static SPARE: Cell<SpareBuffers> = const {
+        Cell::new(SpareBuffers {
             buffers: Vec::new(),
             size: 0,
         })
@@ -73,7 +72,7 @@ pub(crate) fn reclaim(buffer: &mut BytesMut) -> bool {
     buffer.try_reclaim(buffer.capacity() + 1)
 }
 
-impl Spare {
+impl SpareBuffers {
     /// The smallest that is large enough, and not much larger: who asks for little may
     /// keep it for long, and nobody counts the rest.
     fn take(&mut self, length: usize) -> Option<BytesMut> {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const RULES: usize = 74;
 const CASES: usize = 73;
-const EVENTS: usize = 36;
+const EVENTS: usize = 38;
 const WISHES: usize = 30;
 
 /// All Rust files below a folder of this crate, with their text.
@@ -165,8 +165,7 @@ fn codes_of_applications_are_not_ours_to_make() {
         let path = path.to_string_lossy().replace('\\', "/");
         let is_test = path.rsplit("/src/").next().unwrap().contains("tests");
         let is_ours = !is_test && !allowed.iter().any(|end| path.ends_with(end));
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        for (number, line) in code.lines().enumerate() {
+        for (number, line) in text.lines().enumerate() {
             let is_code = is_ours && !line.trim_start().starts_with("//");
             for name in OF_APPLICATIONS {
                 let made = line.contains(&format!("Code::{name}"));

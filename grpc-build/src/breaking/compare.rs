@@ -8,14 +8,14 @@ use prost_types::{
     MethodDescriptorProto, ServiceDescriptorProto,
 };
 
-use super::index::{File, Index, Item, Place, child, number};
+use super::index::{File, FilePosition, Index, Item, child, number};
 
 /// One thing that was promised and does not hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    pub(super) old: Place,
+    pub(super) old: FilePosition,
     /// Where it is now, or what it was in; `None` where nothing is left.
-    pub(super) new: Option<Place>,
+    pub(super) new: Option<FilePosition>,
     pub(super) message: String,
     pub(super) help: Option<String>,
 }
@@ -87,7 +87,7 @@ impl<'i> Comparison<'i> {
         files.find(|file| file.descriptor.name() == name)
     }
 
-    fn note(&mut self, old: Place, new: Option<Place>, message: String) {
+    fn note(&mut self, old: FilePosition, new: Option<FilePosition>, message: String) {
         self.changes.push(Change {
             old,
             new,
@@ -117,7 +117,7 @@ impl<'i> Comparison<'i> {
         }
         let place = match (around, new) {
             (Some(message), _) => Some(self.new.file_of(message).place(&message.path)),
-            (None, Some(file)) => Some(Place {
+            (None, Some(file)) => Some(FilePosition {
                 file: file.descriptor.name().to_owned(),
                 position: None,
             }),
@@ -175,8 +175,8 @@ impl<'i> Comparison<'i> {
         old: &FieldDescriptorProto,
         new: &FieldDescriptorProto,
         differences: &[String],
-        old_place: &Place,
-        new_place: &Place,
+        old_place: &FilePosition,
+        new_place: &FilePosition,
     ) {
         if old.name() != new.name() {
             let message = format!(

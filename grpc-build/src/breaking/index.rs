@@ -6,7 +6,7 @@ use std::fmt;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FileDescriptorProto, ServiceDescriptorProto,
 };
-use protoc_gen_rust_grpc::Resolved;
+use protoc_gen_rust_grpc::ResolvedSet;
 
 /// Numbers in `descriptor.proto` that paths of places are made of.
 pub(super) mod number {
@@ -24,13 +24,13 @@ pub(super) mod number {
 
 /// A place in a file, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FilePosition {
     pub(super) file: String,
     /// Line and column, from 1.
     pub(super) position: Option<(usize, usize)>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
         match self.position {
@@ -61,7 +61,7 @@ impl<'a> File<'a> {
 
     /// The place of the item's name, else of the item, else of the innermost
     /// item around it that has one.
-    pub(super) fn place(&self, path: &[i32]) -> Place {
+    pub(super) fn place(&self, path: &[i32]) -> FilePosition {
         let mut name = path.to_vec();
         name.push(number::NAME);
         let position = std::iter::once(&name[..])
@@ -72,7 +72,7 @@ impl<'a> File<'a> {
                 let column = usize::try_from(*span.get(1)?).ok()?;
                 Some((line + 1, column + 1))
             });
-        Place {
+        FilePosition {
             file: self.descriptor.name().to_owned(),
             position,
         }
@@ -91,7 +91,7 @@ pub(super) struct Item<'a, T> {
 /// Full names have a leading dot.
 #[derive(Debug)]
 pub(super) struct Index<'a> {
-    resolved: &'a Resolved,
+    resolved: &'a ResolvedSet,
     pub(super) files: Vec<File<'a>>,
     pub(super) messages: BTreeMap<String, Item<'a, DescriptorProto>>,
     pub(super) enums: BTreeMap<String, Item<'a, EnumDescriptorProto>>,
@@ -99,7 +99,7 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(resolved: &'a Resolved) -> Self {
+    pub(super) fn of(resolved: &'a ResolvedSet) -> Self {
         let mut index = Self {
             resolved,
             files: Vec::new(),

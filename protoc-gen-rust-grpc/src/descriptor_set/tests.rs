@@ -7,7 +7,7 @@ use prost_types::{
     FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, FileOptions, SourceCodeInfo,
 };
 
-use super::{Kind, closure, in_order};
+use super::{DescriptorKind, closure, in_order};
 use crate::request::Request;
 
 #[test]
@@ -30,7 +30,7 @@ fn fields_are_put_in_order_at_every_depth() {
         ..FileDescriptorProto::default()
     };
     assert_eq!(
-        in_order(Kind::File, &reversed).unwrap(),
+        in_order(DescriptorKind::File, &reversed).unwrap(),
         file.encode_to_vec()
     );
 }
@@ -43,7 +43,7 @@ fn a_number_is_written_in_one_way() {
             ..FieldDescriptorProto::default()
         };
         field.set_type(kind);
-        let bytes = in_order(Kind::Field, &field.encode_to_vec()).unwrap();
+        let bytes = in_order(DescriptorKind::Field, &field.encode_to_vec()).unwrap();
         let field = FieldDescriptorProto::decode(&bytes[..]).unwrap();
         field.default_value().to_owned()
     };
@@ -63,13 +63,13 @@ fn what_no_type_knows_passes_through() {
     let mut bytes = FieldDescriptorProto::default().encode_to_vec();
     // A custom option, of number 50,000, within the options.
     bytes.extend_from_slice(&[0x42, 4, 0x80, 0xb5, 0x18, 7]);
-    assert_eq!(in_order(Kind::Field, &bytes).unwrap(), bytes);
+    assert_eq!(in_order(DescriptorKind::Field, &bytes).unwrap(), bytes);
 }
 
 #[test]
 fn bytes_that_are_no_message() {
     for bytes in [&[0x0a, 5, 1][..], &[0x08], &[0xff], &[0x0b], &[0x09, 1]] {
-        assert!(in_order(Kind::File, bytes).is_err(), "{bytes:?}");
+        assert!(in_order(DescriptorKind::File, bytes).is_err(), "{bytes:?}");
     }
 }
 

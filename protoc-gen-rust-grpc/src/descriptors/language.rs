@@ -8,18 +8,18 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
 };
 
-use super::is_packable;
+use crate::fields::is_packable;
 use crate::locations::field;
 
 /// What fields must know of an enum.
 #[derive(Debug)]
-pub(super) struct Enum {
+pub(super) struct KnownEnum {
     first_number: Option<i32>,
     /// Whether it takes no number but its own.
     is_closed: bool,
 }
 
-impl Enum {
+impl KnownEnum {
     pub(super) fn of(item: &EnumDescriptorProto, is_closed: bool) -> Self {
         Self {
             first_number: item.value.first().map(EnumValueDescriptorProto::number),
@@ -29,7 +29,7 @@ impl Enum {
 }
 
 /// By full name with a leading dot.
-pub(super) type Enums = HashMap<String, Enum>;
+pub(super) type KnownEnums = HashMap<String, KnownEnum>;
 
 /// The part of a field that names its type.
 pub(super) fn part(item: &FieldDescriptorProto) -> i32 {
@@ -55,7 +55,7 @@ pub(super) fn packed(item: &FieldDescriptorProto) -> Result<(), String> {
 pub(super) fn open_enum(
     message: &str,
     item: &FieldDescriptorProto,
-    enums: &Enums,
+    enums: &KnownEnums,
 ) -> Result<(), String> {
     if enum_of(item, enums).is_some_and(|found| found.is_closed) {
         return Err(format!(
@@ -70,7 +70,7 @@ pub(super) fn open_enum(
 
 /// Fails on a map whose values are of an enum without a zero in front; `entry` is
 /// what the compiler makes of the map.
-pub(super) fn map_value(entry: &DescriptorProto, enums: &Enums) -> Result<(), String> {
+pub(super) fn map_value(entry: &DescriptorProto, enums: &KnownEnums) -> Result<(), String> {
     let mut values = entry.field.iter().filter_map(|item| enum_of(item, enums));
     if values.any(|found| found.first_number.is_some_and(|number| number != 0)) {
         return Err("Enum value in map must define 0 as the first value.".to_owned());
@@ -86,7 +86,7 @@ pub(super) fn field_of_map(message: &DescriptorProto, entry: &str) -> Option<usi
         .position(|item| item.type_name() == entry)
 }
 
-fn enum_of<'e>(item: &FieldDescriptorProto, enums: &'e Enums) -> Option<&'e Enum> {
+fn enum_of<'e>(item: &FieldDescriptorProto, enums: &'e KnownEnums) -> Option<&'e KnownEnum> {
     let is_enum = item.r#type() == Type::Enum;
     enums.get(item.type_name()).filter(|_| is_enum)
 }

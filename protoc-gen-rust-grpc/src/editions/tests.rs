@@ -21,9 +21,9 @@ fn request(edition: i32, names: [&str; 2]) -> Vec<u8> {
             ..FileDescriptorProto::default()
         }
         .encode_to_vec();
-        wire::File {
+        wire::RawFile {
             edition: Some(edition),
-            ..wire::File::default()
+            ..wire::RawFile::default()
         }
         .encode(&mut file)
         .unwrap();

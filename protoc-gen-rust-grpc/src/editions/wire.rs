@@ -5,31 +5,31 @@ use prost::Message as Wire;
 
 /// A `CodeGeneratorRequest`.
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct Request {
+pub(super) struct RawRequest {
     #[prost(message, repeated, tag = "15")]
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<RawFile>,
 }
 
 /// A `FileDescriptorSet`.
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct Set {
+pub(super) struct RawSet {
     #[prost(message, repeated, tag = "1")]
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<RawFile>,
 }
 
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct File {
+pub(super) struct RawFile {
     #[prost(message, repeated, tag = "4")]
-    pub(super) messages: Vec<Message>,
+    pub(super) messages: Vec<RawMessage>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) enums: Vec<Enum>,
+    pub(super) enums: Vec<RawEnum>,
     #[prost(message, optional, tag = "8")]
     pub(super) options: Option<FileOptions>,
     #[prost(int32, optional, tag = "14")]
     pub(super) edition: Option<i32>,
 }
 
-impl File {
+impl RawFile {
     pub(super) fn features(&self) -> Option<FeatureSet> {
         self.options.as_ref().and_then(|options| options.features)
     }
@@ -42,17 +42,17 @@ pub(super) struct FileOptions {
 }
 
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct Message {
+pub(super) struct RawMessage {
     #[prost(message, repeated, tag = "2")]
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<RawField>,
     #[prost(message, repeated, tag = "3")]
-    pub(super) nested: Vec<Message>,
+    pub(super) nested: Vec<RawMessage>,
     #[prost(message, repeated, tag = "4")]
-    pub(super) enums: Vec<Enum>,
+    pub(super) enums: Vec<RawEnum>,
 }
 
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct Enum {
+pub(super) struct RawEnum {
     #[prost(message, optional, tag = "3")]
     pub(super) options: Option<EnumOptions>,
 }
@@ -64,7 +64,7 @@ pub(super) struct EnumOptions {
 }
 
 #[derive(Clone, PartialEq, Wire)]
-pub(super) struct Field {
+pub(super) struct RawField {
     #[prost(message, optional, tag = "8")]
     pub(super) options: Option<FieldOptions>,
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
-use crate::descriptors::oneof_of;
+use crate::fields::oneof_of;
 use crate::holding::{Holding, inmost_first};
 
 /// What one type derives.

@@ -14,7 +14,8 @@ use syn::{Path, Token};
 
 use super::derives::{Derives, OfMessage};
 use super::stand_ins::note;
-use crate::descriptors::{file_scope, full_name, is_map_entry};
+use crate::fields::is_map_entry;
+use crate::full_names::{file_scope, full_name};
 use crate::oneofs::{self, Aside};
 
 /// What a mark's name begins with; its message's number follows. A user's field

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::aside::Moved;
-use crate::descriptors::{file_scope, full_name};
+use crate::full_names::{file_scope, full_name};
 use crate::holding::Holding;
 use crate::names;
 use crate::oneofs;

@@ -1,7 +1,6 @@
-//! When the head of a two-way stream's response goes without a message. Some
-//! clients send nothing before they have it, while a handler that waits for them
-//! has nothing to send either: so it goes alone once the handler waits. It must
-//! never hold up a message.
+//! When the head of a response goes alone, where both sides stream. Some clients send nothing
+//! before they have it, while a handler that waits for their message sends nothing either, so
+//! the head goes once the handler waits. Messages are not held up.
 //!
 //! ```text
 //! Begins ─(its first turn ends, and it waits)──────▶ Held ─(HOLD)─▶ gone
@@ -15,14 +14,14 @@
 /// message, or for the application's word.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EarlyHead {
-    stage: Stage,
+    stage: HeadStage,
     /// The handler has asked for a message. From then on the head may go at any
     /// time, so what it says cannot change.
     settled: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+enum HeadStage {
     #[default]
     Never,
     /// The handler has its first turn in the connection's task, which looks after
@@ -50,9 +49,9 @@ impl EarlyHead {
     /// For a handler whose first turn is in the connection's task, or on its own.
     pub(crate) fn armed(in_place: bool) -> Self {
         let stage = if in_place {
-            Stage::Begins
+            HeadStage::Begins
         } else {
-            Stage::Armed
+            HeadStage::Armed
         };
         Self {
             stage,
@@ -65,20 +64,20 @@ impl EarlyHead {
     }
 
     pub(super) fn never(&mut self) {
-        self.stage = Stage::Never;
+        self.stage = HeadStage::Never;
     }
 
     /// The handler asks for a message.
     pub(super) fn on_ask(&mut self) {
-        self.settled |= self.stage != Stage::Never;
+        self.settled |= self.stage != HeadStage::Never;
     }
 
     /// There is none, and nothing has gone yet. `true` if the connection is to
     /// hear of it.
     pub(super) fn on_wait(&mut self) -> bool {
-        let tell = self.stage == Stage::Armed;
+        let tell = self.stage == HeadStage::Armed;
         if tell {
-            self.stage = Stage::Asked;
+            self.stage = HeadStage::Asked;
         }
         tell
     }
@@ -86,11 +85,11 @@ impl EarlyHead {
     /// The connection is about to write; nothing of the stream has gone yet.
     pub(super) fn look(&mut self, waits: bool) -> Look {
         let (stage, look) = match self.stage {
-            Stage::Never => (Stage::Never, Look::Take),
-            Stage::Begins if !waits => (Stage::Armed, Look::Nothing),
-            Stage::Armed => (Stage::Armed, Look::Nothing),
-            Stage::Begins | Stage::Asked => (Stage::Held, Look::Hold),
-            Stage::Held => (Stage::Never, Look::Send),
+            HeadStage::Never => (HeadStage::Never, Look::Take),
+            HeadStage::Begins if !waits => (HeadStage::Armed, Look::Nothing),
+            HeadStage::Armed => (HeadStage::Armed, Look::Nothing),
+            HeadStage::Begins | HeadStage::Asked => (HeadStage::Held, Look::Hold),
+            HeadStage::Held => (HeadStage::Never, Look::Send),
         };
         self.stage = stage;
         look
@@ -98,38 +97,4 @@ impl EarlyHead {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_handler_that_waits_from_the_first_has_its_head_sent_after_a_hold() {
-        let mut early = EarlyHead::armed(true);
-        early.on_ask();
-        assert!(!early.on_wait(), "the connection looks by itself");
-        assert_eq!(early.look(true), Look::Hold);
-        assert_eq!(early.look(true), Look::Send);
-    }
-
-    #[test]
-    fn a_handler_whose_message_came_with_the_request_asks_when_it_waits_again() {
-        let mut early = EarlyHead::armed(true);
-        assert!(!early.on_wait());
-        assert_eq!(early.look(false), Look::Nothing);
-        assert!(early.on_wait());
-        assert!(!early.on_wait(), "once");
-        assert_eq!(early.look(false), Look::Hold, "it did wait");
-        assert_eq!(early.look(false), Look::Send);
-    }
-
-    #[test]
-    fn what_the_head_says_is_settled_by_the_first_question() {
-        let mut early = EarlyHead::armed(false);
-        assert!(!early.is_settled());
-        early.on_ask();
-        assert!(early.is_settled());
-        let mut held = EarlyHead::armed(false);
-        held.never();
-        held.on_ask();
-        assert!(!held.is_settled() && !held.on_wait());
-    }
-}
+mod tests;

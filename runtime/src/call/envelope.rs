@@ -1,6 +1,6 @@
-//! What goes with one call on a server beside its messages, in both directions:
-//! one allocation that the thread's next call uses again. It must never carry
-//! anything from one call to the next, but for the signal of their server.
+//! What goes with one call on a server beside its messages, in both directions: one allocation
+//! that the thread's next call reuses. Only the signal of their server stays from one call to
+//! the next.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::extensions::Extensions;
-use super::held::HeldPlaces;
+use super::held_places::HeldPlaces;
 use super::load_report::LoadReport;
 use super::response_head::Coding;
 use super::shutdown::ShutdownSignal;
@@ -21,12 +21,12 @@ use crate::spare;
 const KEPT: usize = 128;
 
 /// Boxed as a call's context takes them.
-type Spare = Vec<Box<Envelope>>;
+type SpareEnvelopes = Vec<Box<Envelope>>;
 
 thread_local! {
     /// For whichever call arrives next on this thread: an idle connection keeps
     /// none.
-    static SPARE: Cell<Spare> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<SpareEnvelopes> = const { Cell::new(Vec::new()) };
     /// What a panic took away from a handler that had it on loan.
     static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }

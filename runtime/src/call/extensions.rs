@@ -1,5 +1,5 @@
-//! Values of any type that go along with a call inside one process. It must never
-//! allocate before it is given one.
+//! Values of any type that go along with a call inside one process. An empty set has allocated
+//! nothing.
 
 use std::any::{Any, TypeId};
 use std::fmt;

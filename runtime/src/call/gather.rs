@@ -1,5 +1,5 @@
-//! The one message of a unary request or response, gathered by the connection's
-//! task. It must never hold more than one message of the allowed size.
+//! The one message of a unary request or response, gathered by the connection's task. It holds
+//! at most one message of the allowed size.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! What passed in one call, and who wants to hear of its end. Only a call that
-//! interceptors or observers watch has one. It must never decide anything about its call.
+//! What passed in one call, and who is told of its end. Only a call with interceptors or
+//! observers has one.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -51,7 +51,7 @@ pub(crate) struct Ledger {
     /// Whether there are followers.
     is_followed: bool,
     followers: Mutex<Followers>,
-    end: Mutex<End>,
+    end: Mutex<EndFacts>,
 }
 
 /// Those who follow the call.
@@ -63,7 +63,7 @@ struct Followers {
 }
 
 #[derive(Default)]
-struct End {
+struct EndFacts {
     peer: Option<PeerAddress>,
     attempts: LiveAttempts,
     /// Since when it waits for what its next attempt needs.
@@ -164,7 +164,7 @@ impl Ledger {
         self.began
     }
 
-    fn end(&self) -> MutexGuard<'_, End> {
+    fn end(&self) -> MutexGuard<'_, EndFacts> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

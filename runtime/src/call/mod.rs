@@ -3,11 +3,13 @@
 //! caller's (or handler's) task share. Nothing here knows a channel or a server.
 
 pub(crate) mod command;
+pub(crate) mod commands;
+pub(crate) mod deadlines;
 pub(crate) mod early_head;
 pub(crate) mod envelope;
 pub(crate) mod extensions;
 pub(crate) mod gather;
-pub(crate) mod held;
+pub(crate) mod held_places;
 pub(crate) mod ledger;
 pub(crate) mod load_report;
 pub(crate) mod queue;

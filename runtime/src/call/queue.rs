@@ -1,6 +1,5 @@
-//! The queue into the task that owns a connection: many push, one takes, and it
-//! takes all there is at once. It must never wait, and never wake anyone while
-//! its lock is held.
+//! The queue into the task that owns a connection: many tasks push, one takes everything at
+//! once. It does not wait, and wakes nobody while its lock is held.
 //!
 //! The one that takes is woken once for all that is pushed until it looks again.
 //! An idle queue owns no memory beyond itself.
@@ -12,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use crate::locks::{Mutex, MutexGuard};
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;
 
 /// A batch with room for more than this is given back once it is empty.
@@ -22,7 +20,7 @@ const KEPT: usize = 256;
 pub(crate) struct QueueSender<T>(Arc<Senders<T>>);
 
 /// The side that takes. When it is dropped, so is what was not taken.
-pub(crate) struct QueueReceiver<T>(Arc<Shared<T>>);
+pub(crate) struct QueueReceiver<T>(Arc<SharedQueue<T>>);
 
 /// Who is to be woken once all locks are free. Dropped, it would be lost.
 #[must_use]
@@ -45,11 +43,11 @@ impl WakeUp {
 }
 
 /// What all senders share, for its last moment to be noticed.
-struct Senders<T>(Arc<Shared<T>>);
+struct Senders<T>(Arc<SharedQueue<T>>);
 
-struct Shared<T>(Mutex<State<T>>);
+struct SharedQueue<T>(Mutex<QueueState<T>>);
 
-struct State<T> {
+struct QueueState<T> {
     pushed: Vec<T>,
     /// Nothing will be pushed any more, or nothing will be taken.
     ended: bool,
@@ -58,7 +56,7 @@ struct State<T> {
 }
 
 pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
-    let shared = Arc::new(Shared(Mutex::new(State {
+    let shared = Arc::new(SharedQueue(Mutex::new(QueueState {
         pushed: Vec::new(),
         ended: false,
         waker: None,
@@ -67,9 +65,9 @@ pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
     (QueueSender(senders), QueueReceiver(shared))
 }
 
-impl<T> Shared<T> {
+impl<T> SharedQueue<T> {
     /// Nothing can panic while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! The receiving half of a call, for clients and servers alike. It must never
-//! give credit to the peer for what the application has not taken.
+//! The receiving half of a call, for clients and servers alike. The peer gets credit only for
+//! what the application has taken.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;

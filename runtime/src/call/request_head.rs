@@ -1,5 +1,5 @@
-//! A request's head: PROTOCOL-HTTP2's `Request-Headers`, written by clients and
-//! read by servers. It must never run or route anything.
+//! A request's head: PROTOCOL-HTTP2's `Request-Headers`, written by clients and read by
+//! servers.
 
 use std::time::Duration;
 

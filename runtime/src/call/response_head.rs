@@ -1,6 +1,6 @@
-//! A response's head and trailers: PROTOCOL-HTTP2's `Response-Headers`,
-//! `Trailers` and `Trailers-Only`, written by servers and read by clients. It
-//! must never let a peer's value panic or change a code it did not mean.
+//! A response's head and trailers: PROTOCOL-HTTP2's `Response-Headers`, `Trailers` and
+//! `Trailers-Only`, written by servers and read by clients. A malformed value from the peer is
+//! an error of its call, not a panic.
 
 use bytes::Bytes;
 

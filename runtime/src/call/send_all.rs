@@ -1,5 +1,5 @@
-//! A stream of messages into a sender, and the sender as a [`Sink`]. It must never
-//! take a message from a stream that could not be sent on.
+//! A stream of messages into a sender, and the sender as a [`Sink`]. A message is taken from
+//! the stream only when it can be sent.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

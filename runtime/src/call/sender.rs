@@ -1,5 +1,5 @@
-//! The sending half of a call, for clients and servers alike. It must never
-//! wait without the peer's flow control as the reason.
+//! The sending half of a call, for clients and servers alike. It waits for the peer's flow
+//! control only.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;

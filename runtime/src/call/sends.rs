@@ -1,6 +1,5 @@
-//! The streams of a connection that have something to send at its next write,
-//! and those that were asked to gather first. It must never hold a stream longer
-//! than [`HOLD`].
+//! The streams of a connection that have something to send at its next write, and those that
+//! gather small messages first, for [`HOLD`] at most.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! How a server's end reaches those who serve its calls: one signal a server, that goes
-//! from stage to stage and never back. It must never cost a call that does not ask.
+//! How a server's shutdown reaches its calls: one signal per server, which goes from stage to
+//! stage and never back. A call that does not ask pays for one comparison.
 
 use std::future::{Future, pending};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The state of one call that two tasks share: the connection's task on one
-//! side, the caller's or the handler's on the other. Each half of it has one
-//! writer and one reader. It must never hold its lock across an `await`.
+//! The state of one call that two tasks share: the connection's task on one side, the caller's
+//! or the handler's on the other. Each half has one writer and one reader. Its lock is not held
+//! across an `await`.
 //!
 //! ```text
 //! peer → connection ─ deliver_* → inbound  ─ poll_inbound  → Receiver
@@ -14,11 +14,11 @@
 
 mod application;
 mod before;
-mod credit;
 mod inbound;
 #[cfg(all(test, shuttle))]
 mod model_tests;
 mod outbound;
+mod read_credit;
 mod seen;
 mod waiter;
 
@@ -60,7 +60,7 @@ pub(crate) struct CallState {
     /// Nothing can happen to the call any more. On a server the end of the
     /// request alone does not make it so. Written under the lock.
     over: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LockedState>,
     send_limit: usize,
     /// The largest messages, where that is said after the call has begun.
     late_send_size: AtomicU32,
@@ -70,7 +70,7 @@ pub(crate) struct CallState {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LockedState {
     link: Option<Link>,
     before: Option<Box<Before>>,
     /// What messages are compressed with, unless one is not, and what else a
@@ -101,9 +101,9 @@ impl CallState {
         receives: Compression,
         ledger: Option<Arc<Ledger>>,
     ) -> Arc<Self> {
-        let mut state = State {
+        let mut state = LockedState {
             coding: sends,
-            ..State::default()
+            ..LockedState::default()
         };
         state.inbound.set_encoding(receives);
         Arc::new(Self {
@@ -141,7 +141,7 @@ impl CallState {
     /// A panic while the lock is held can only come from a message's own
     /// encoder; the state is consistent then, but for a partial message, which
     /// the panic's call never gets to send.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LockedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -296,7 +296,7 @@ impl CallState {
         self.end(state, ended);
     }
 
-    fn end(&self, mut state: MutexGuard<'_, State>, ended: Ended) {
+    fn end(&self, mut state: MutexGuard<'_, LockedState>, ended: Ended) {
         if self.is_over() {
             return;
         }
@@ -359,7 +359,7 @@ impl CallState {
     }
 }
 
-impl State {
+impl LockedState {
     fn outbound(&mut self) -> &mut Outbound {
         self.outbound.get_or_insert_default()
     }
@@ -375,7 +375,10 @@ impl State {
 }
 
 /// Wakes outside the lock, so that the woken task does not run into it.
-fn wake(mut state: MutexGuard<'_, State>, slot: impl FnOnce(&mut State) -> &mut Waiter) {
+fn wake(
+    mut state: MutexGuard<'_, LockedState>,
+    slot: impl FnOnce(&mut LockedState) -> &mut Waiter,
+) {
     let waker = slot(&mut state).take();
     drop(state);
     if let Some(waker) = waker {

@@ -1,5 +1,5 @@
-//! What a program says of requests before its handlers see them. It must never judge
-//! what is no message, nor cost a call whose service has none.
+//! Validators of requests, which a program gives and which see a message's bytes before its
+//! handler. A call whose service has none pays for one branch.
 
 use std::sync::Arc;
 

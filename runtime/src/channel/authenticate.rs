@@ -1,15 +1,15 @@
-//! Credentials of a call, added before it waits for a connection. It must never
-//! let them onto a connection that others can read.
+//! Credentials of a call, added before it waits for a connection. They are refused for a
+//! connection without encryption, unless the program allows it.
 
-use super::call::open::Open;
-use super::shared::Shared;
+use super::call::open_call::OpenCall;
+use super::shared::ChannelShared;
 use crate::credentials::{CallCredentials, Callee};
 use crate::status::{Code, Phase, Status};
 
 /// Adds credentials that need not be waited for; `false` for those that do.
 pub(super) fn add_at_hand(
-    channel: &Shared,
-    open: &mut Open,
+    channel: &ChannelShared,
+    open: &mut OpenCall,
     credentials: &CallCredentials,
 ) -> Result<bool, Status> {
     if credentials.needs_encryption() && !channel.is_encrypted() {
@@ -25,8 +25,8 @@ pub(super) fn add_at_hand(
 
 /// Makes credentials and adds them.
 pub(super) async fn add_made(
-    channel: &Shared,
-    open: &mut Open,
+    channel: &ChannelShared,
+    open: &mut OpenCall,
     credentials: &CallCredentials,
 ) -> Result<(), Status> {
     let callee = Callee::new(&channel.identity().authority, open.method);
@@ -36,7 +36,7 @@ pub(super) async fn add_made(
 }
 
 /// The call tells them if the server refuses it.
-fn remember(open: &mut Open, credentials: &CallCredentials) {
+fn remember(open: &mut OpenCall, credentials: &CallCredentials) {
     if credentials.hear_refusals() {
         open.options.credentials = Some(credentials.clone());
     }

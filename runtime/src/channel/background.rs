@@ -1,6 +1,5 @@
-//! The runtime of channels that were first used on a thread without one, as in
-//! blocking programs, and of those that want no other. Of a user's futures it runs those alone that get a call
-//! ready, interceptors and credentials; it must never run one that the user could run.
+//! The runtime of channels that were first used on a thread without one, as in blocking
+//! programs. Of a user's futures it runs interceptors and credentials only.
 
 use std::sync::OnceLock;
 

@@ -1,5 +1,5 @@
-//! How long to wait between attempts to connect: gRPC's connection backoff. It
-//! must never look at a clock.
+//! How long to wait between attempts to connect (gRPC's connection backoff). Time is an
+//! argument.
 
 use std::time::Duration;
 

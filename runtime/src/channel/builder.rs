@@ -7,18 +7,18 @@ use super::address::Address;
 use super::backoff::Waits;
 use super::balance::pick_first::PickFirst;
 use super::balance::policy::Balance;
-use super::call::interceptor::{ClientInterceptor, Interceptors};
+use super::call::interceptor::{ClientInterceptor, ClientInterceptors};
 use super::call::plan::AttemptLimits;
-use super::config::method_config::Repeats;
+use super::config::method_config::RepeatPolicy;
 use super::error::ChannelError;
 use super::handle::Channel;
 use super::record::{ChannelRecord, ChannelSnapshot};
-use super::resolve::dns::{Lookup, Pace, is_local};
+use super::resolve::dns::{Lookup, LookupPace, is_local};
 use super::resolve::resolver::{Resolver, Resolves};
-use super::resolve::running::Source;
+use super::resolve::source::Source;
 use super::service_config::content::ServiceConfig;
 use super::service_config::in_force::Configs;
-use super::shared::{CallDefaults, Shared};
+use super::shared::{CallDefaults, ChannelShared};
 use super::subchannel::common::Common;
 use super::subchannel::connector::Connector;
 use super::subchannel::identity::Naming;
@@ -87,7 +87,7 @@ pub struct ChannelBuilder {
     pub(super) default_config: Option<ServiceConfig>,
     pub(super) config_from_dns: bool,
     pub(super) attempts: AttemptLimits,
-    pub(super) repeats: Option<Arc<Repeats>>,
+    pub(super) repeats: Option<Arc<RepeatPolicy>>,
     connects: Connects,
     authority: Option<String>,
     user_agent: String,
@@ -101,7 +101,7 @@ pub struct ChannelBuilder {
     limits: CallLimits,
     compression: Compression,
     encodings: Encodings,
-    interceptors: Interceptors,
+    interceptors: ClientInterceptors,
     observers: Observers,
     registries: Registries<ChannelSnapshot>,
 }
@@ -147,7 +147,7 @@ impl ChannelBuilder {
             limits: CallLimits::default(),
             compression: Compression::Identity,
             encodings: Encodings::all(),
-            interceptors: Interceptors::default(),
+            interceptors: ClientInterceptors::default(),
             observers: Observers::default(),
             registries: Registries::default(),
         }
@@ -379,7 +379,7 @@ impl ChannelBuilder {
             host: host.to_owned(),
             port,
             timeout: self.connect_timeout,
-            pace: Pace {
+            pace: LookupPace {
                 waits: self.backoff,
                 max_age: self.max_resolution_age,
             },
@@ -461,7 +461,7 @@ impl ChannelBuilder {
             balance: self.balance,
             repeats: self.repeats,
         };
-        let shared = Shared::new(source, configs, common, calls, self.in_background);
+        let shared = ChannelShared::new(source, configs, common, calls, self.in_background);
         let shared = Arc::new(shared);
         self.registries.enter(&shared);
         Ok(Channel::of(shared, self.interceptors))

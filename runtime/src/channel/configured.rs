@@ -1,10 +1,9 @@
-//! Service configs that a channel's builder gives, and what else it says of methods: the
-//! options. It must never act on them: the hub does.
+//! Options of a channel's builder about service configs and methods. The hub applies them.
 
 use std::sync::Arc;
 
 use super::builder::ChannelBuilder;
-use super::config::method_config::Repeats;
+use super::config::method_config::RepeatPolicy;
 use super::config::retry_policy::RetryPolicy;
 use super::service_config::content::ServiceConfig;
 use crate::code::Code;
@@ -127,7 +126,7 @@ impl ChannelBuilder {
     #[must_use]
     pub fn retry_idempotent(mut self) -> Self {
         let policy = RetryPolicy::new([Code::Unavailable]);
-        self.repeats = Some(Arc::new(Repeats::Retry(policy)));
+        self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::call::open::{Due, Open};
+use super::call::open_call::{Due, OpenCall};
 use crate::clock;
 use crate::status::{Code, Phase, Status};
 
@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Deferred {
     /// By when something happens: they are due, or their deadline passes.
-    calls: BTreeMap<(Instant, u64), Box<Open>>,
+    calls: BTreeMap<(Instant, u64), Box<OpenCall>>,
     next: u64,
     /// Those that came since the last [`settle`](Self::settle).
     new: Vec<(Instant, u64)>,
@@ -31,7 +31,7 @@ pub(crate) struct Deferred {
 }
 
 impl Deferred {
-    pub(crate) fn push(&mut self, open: Box<Open>, due: Instant) {
+    pub(crate) fn push(&mut self, open: Box<OpenCall>, due: Instant) {
         let at = open
             .options
             .deadline
@@ -75,7 +75,7 @@ impl Deferred {
     }
 
     /// The next that is due; those that are out of time end.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<Box<Open>> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Box<OpenCall>> {
         self.now = Some(now);
         if self.look_at.is_some_and(|at| at <= now) {
             self.look_at = None;
@@ -109,12 +109,12 @@ impl Deferred {
         }
     }
 
-    fn push_back(&mut self, open: Box<Open>, now: Instant) {
+    fn push_back(&mut self, open: Box<OpenCall>, now: Instant) {
         let due = open.due().unwrap_or(now);
         self.push(open, due);
     }
 
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Box<Open>> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Box<OpenCall>> {
         self.new.clear();
         std::mem::take(&mut self.calls).into_values()
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::call_options::CallOptions;
-use super::call::interceptor::{ClientInterceptor, Interceptors};
-use super::call::open::{Home, Open};
-use super::config::method_config::{MethodTerms, Repeats};
+use super::call::interceptor::{ClientInterceptor, ClientInterceptors};
+use super::call::open_call::{Home, OpenCall};
+use super::config::method_config::{MethodTerms, RepeatPolicy};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::outlook::Later;
 use super::prepare::prepare;
 use super::record::ChannelSnapshot;
-use super::shared::Shared;
+use super::shared::ChannelShared;
 use crate::call::ledger::Ledger;
 use crate::clock;
 use crate::deadline::Deadline;
@@ -56,12 +56,12 @@ use crate::transport::Http2Options;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Channel {
-    shared: Arc<Shared>,
-    interceptors: Interceptors,
+    shared: Arc<ChannelShared>,
+    interceptors: ClientInterceptors,
 }
 
 impl Channel {
-    pub(super) fn of(shared: Arc<Shared>, interceptors: Interceptors) -> Self {
+    pub(super) fn of(shared: Arc<ChannelShared>, interceptors: ClientInterceptors) -> Self {
         Self {
             shared,
             interceptors,
@@ -145,28 +145,28 @@ impl Channel {
     }
 
     fn home(&self) -> Arc<dyn Home> {
-        let shared: Arc<Shared> = Arc::clone(&self.shared);
+        let shared: Arc<ChannelShared> = Arc::clone(&self.shared);
         shared
     }
 
     /// Has the call attempted more than once, as its method's config says.
-    pub(crate) fn repeat(&self, open: &mut Open, repeats: Arc<Repeats>) {
+    pub(crate) fn repeat(&self, open: &mut OpenCall, repeats: Arc<RepeatPolicy>) {
         open.repeat(repeats, self.home());
     }
 
     /// Has the call's end count for the further attempts of others.
-    pub(crate) fn count(&self, open: &mut Open) {
+    pub(crate) fn count(&self, open: &mut OpenCall) {
         open.count(self.home());
     }
 
     /// Has the config's say in a call that began at `start` once it is known.
-    pub(crate) fn await_config(&self, open: &mut Open, start: Instant) {
+    pub(crate) fn await_config(&self, open: &mut OpenCall, start: Instant) {
         open.await_config(start, self.home());
     }
 
     /// Starts a call: with its interceptors and its credentials, if it has any,
     /// and then on a connection.
-    pub(crate) fn open(&self, mut open: Box<Open>) {
+    pub(crate) fn open(&self, mut open: Box<OpenCall>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
             (None, None) if self.interceptors.is_empty() => return self.shared.begin(open, false),

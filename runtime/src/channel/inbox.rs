@@ -3,8 +3,8 @@
 
 use std::task::Context;
 
-use super::call::open::Open;
-use super::waiting::Waiting;
+use super::call::open_call::OpenCall;
+use super::waiting_calls::WaitingCalls;
 use super::watched::Watched;
 use crate::call::queue::QueueReceiver;
 
@@ -12,7 +12,7 @@ use crate::call::queue::QueueReceiver;
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A stream for a call.
-    Open(Box<Open>),
+    Open(Box<OpenCall>),
     /// A connection, though no call needs it yet.
     Connect,
     /// What a subchannel is to do besides calls.
@@ -28,7 +28,7 @@ pub(crate) enum Ask {
 
 /// How far it is told to end; what goes further stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum End {
+enum EndStage {
     NotYet,
     Retired,
     Removed,
@@ -45,10 +45,10 @@ pub(crate) struct Inbox {
     pub(crate) is_wanted: bool,
     pub(crate) watched: Watched,
     pub(crate) has_other_watched: bool,
-    end: End,
+    end: EndStage,
     /// Calls since it was told to end.
     taken: u64,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitingCalls,
 }
 
 impl Inbox {
@@ -67,9 +67,9 @@ impl Inbox {
             is_wanted: false,
             watched: Watched::default(),
             has_other_watched: false,
-            end: End::NotYet,
+            end: EndStage::NotYet,
             taken: 0,
-            waiting: Waiting::new(),
+            waiting: WaitingCalls::new(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Inbox {
         for ask in batch.drain(..) {
             match ask {
                 Ask::Open(open) => {
-                    self.taken += u64::from(self.end > End::NotYet);
+                    self.taken += u64::from(self.end > EndStage::NotYet);
                     self.waiting.push(open);
                 }
                 Ask::Connect => self.is_wanted = true,
@@ -109,9 +109,9 @@ impl Inbox {
                     self.watched = *watched;
                     self.has_other_watched = true;
                 }
-                Ask::Retire => self.end = self.end.max(End::Retired),
-                Ask::Remove => self.end = self.end.max(End::Removed),
-                Ask::Close => self.end = self.end.max(End::Closing),
+                Ask::Retire => self.end = self.end.max(EndStage::Retired),
+                Ask::Remove => self.end = self.end.max(EndStage::Removed),
+                Ask::Close => self.end = self.end.max(EndStage::Closing),
             }
         }
         self.batch = batch;
@@ -123,7 +123,7 @@ impl Inbox {
 
     /// No more calls will come from outside.
     pub(crate) fn is_left(&self) -> bool {
-        self.asks.is_none() || self.end >= End::Retired
+        self.asks.is_none() || self.end >= EndStage::Retired
     }
 
     /// How many calls came after it was told that none come from outside.
@@ -132,16 +132,16 @@ impl Inbox {
     }
 
     pub(crate) fn is_retired(&self) -> bool {
-        self.end == End::Retired
+        self.end == EndStage::Retired
     }
 
     pub(crate) fn is_removed(&self) -> bool {
-        self.end == End::Removed
+        self.end == EndStage::Removed
     }
 
     /// Whoever holds this ends the calls.
     pub(crate) fn is_closing(&self) -> bool {
-        self.end == End::Closing
+        self.end == EndStage::Closing
     }
 
     /// Nobody is there who could ask for anything.

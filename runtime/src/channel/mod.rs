@@ -4,6 +4,7 @@
 pub(crate) mod address;
 mod alarm;
 mod authenticate;
+mod backend_labels;
 mod background;
 mod backoff;
 mod balance;
@@ -30,11 +31,12 @@ mod shared;
 mod subchannel;
 pub(crate) mod target;
 mod upkeep;
-mod waiting;
+mod waiting_calls;
 mod watched;
 mod zone;
 
 pub use address::{Address, Attributes, Endpoint};
+pub use backend_labels::{BackendService, Locality};
 pub use balance::control::Control;
 pub use balance::ejections::{FailurePercentageEjection, SuccessRateEjection};
 pub use balance::least_request::LeastRequest;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use super::call::open::Open;
+use super::call::open_call::OpenCall;
 use super::call::plan::{AttemptLimits, Purse};
 use super::config::method_config::MethodTerms;
 use super::config::retry_policy::RetryThrottling;
@@ -72,7 +72,7 @@ impl Outlook {
     /// Hands a call to the subchannel that is picked for it; `Err` gives it back for
     /// the hub.
     #[inline]
-    pub(super) fn open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
+    pub(super) fn open(&self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match self.sole.get() {
             // One that gives them up this moment gives the call back.
             Some(sole) if self.is_sole.load(Ordering::Relaxed) => sole.open(open),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::address::Attributes;
-use super::call::open::Open;
+use super::call::open_call::OpenCall;
 use super::call::ticket::Ticket;
 use super::subchannel::handle::Subchannel;
 use crate::code::Code;
@@ -17,11 +17,11 @@ use crate::status::{Phase, Status};
 /// What a picker, and a [`ConfigSelector`](crate::ConfigSelector), may know of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct PickArgs<'a> {
-    open: &'a Open,
+    open: &'a OpenCall,
 }
 
 impl<'a> PickArgs<'a> {
-    pub(super) fn of(open: &'a Open) -> Self {
+    pub(super) fn of(open: &'a OpenCall) -> Self {
         Self { open }
     }
 
@@ -118,7 +118,7 @@ impl Picks {
 
     /// A hedge goes to another server than the attempts that it runs beside, if one of a
     /// few picks finds any.
-    pub(super) fn pick(&self, open: &Open) -> Pick<'_> {
+    pub(super) fn pick(&self, open: &OpenCall) -> Pick<'_> {
         let mut pick = self.pick_by(PickArgs::of(open));
         for _ in 0..OTHER_PICKS {
             match &pick {
@@ -144,7 +144,7 @@ impl Picks {
     /// Hands a call to its subchannel on the caller's thread; `Err` gives it back for
     /// the hub, which alone makes calls wait and fail.
     #[inline]
-    pub(super) fn open(&self, mut open: Box<Open>) -> Result<(), Box<Open>> {
+    pub(super) fn open(&self, mut open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match &self.0 {
             Choice::One(subchannel) => subchannel.open(open),
             Choice::By(_) => {

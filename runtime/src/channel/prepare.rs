@@ -1,6 +1,6 @@
-//! A call between its caller and the queue for a connection: its interceptors and
-//! its credentials have their say. What need not wait is done where the call
-//! begins, the rest on a task. It must never outlive its call or its channel.
+//! A call between its caller and the queue for a connection: its interceptors and its
+//! credentials run here. What need not wait is done where the call begins, the rest on a task,
+//! which ends with the call or the channel.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,18 +11,18 @@ use std::time::Instant;
 
 use super::authenticate::{add_at_hand, add_made};
 use super::background;
-use super::call::interceptor::{Interceptors, OutgoingCall};
-use super::call::open::{Open, closed, expired};
-use super::shared::Shared;
+use super::call::interceptor::{ClientInterceptors, OutgoingCall};
+use super::call::open_call::{OpenCall, closed, expired};
+use super::shared::ChannelShared;
 use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::status::{Code, Phase, Status};
 
 /// Starts a call that has interceptors or credentials, or fails it.
 pub(super) fn prepare(
-    channel: &Arc<Shared>,
-    interceptors: &Interceptors,
-    mut open: Box<Open>,
+    channel: &Arc<ChannelShared>,
+    interceptors: &ClientInterceptors,
+    mut open: Box<OpenCall>,
     credentials: Option<CallCredentials>,
 ) {
     if interceptors.is_empty()
@@ -60,9 +60,9 @@ pub(super) fn prepare(
 
 /// Dropped when the call ends meanwhile.
 async fn run(
-    channel: Arc<Shared>,
-    interceptors: Interceptors,
-    open: Box<Open>,
+    channel: Arc<ChannelShared>,
+    interceptors: ClientInterceptors,
+    open: Box<OpenCall>,
     credentials: Option<CallCredentials>,
 ) {
     let mut call = OutgoingCall {
@@ -77,8 +77,8 @@ async fn run(
 }
 
 async fn get_ready(
-    channel: &Shared,
-    interceptors: &Interceptors,
+    channel: &ChannelShared,
+    interceptors: &ClientInterceptors,
     call: &mut OutgoingCall,
     credentials: Option<CallCredentials>,
 ) -> Result<(), Status> {
@@ -103,7 +103,7 @@ async fn get_ready(
 /// Runs a user's step until the deadline, or until the channel is closed. Its
 /// panic ends its call alone.
 async fn within(
-    channel: &Shared,
+    channel: &ChannelShared,
     deadline: Option<Instant>,
     panicked: &'static str,
     step: impl Future<Output = Result<(), Status>>,

@@ -1,5 +1,5 @@
-//! How long a channel tries to connect, how long it waits between attempts, and where
-//! its connections run: the options. It must never act on them: the subchannel does.
+//! Options for connecting: how long an attempt may take, how long to wait between attempts, and
+//! on which runtime connections run. The subchannel applies them.
 
 use std::time::Duration;
 

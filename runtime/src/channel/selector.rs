@@ -1,5 +1,5 @@
-//! What a resolver says of calls one by one: the seam through which a control plane routes
-//! them. A value of it; it must never wait.
+//! What a resolver decides call by call (gRFC A31): the seam through which a control plane
+//! routes calls.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

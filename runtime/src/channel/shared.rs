@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::background;
-use super::call::open::{self, Home, Open};
+use super::call::open_call::{self, Home, OpenCall};
 use super::call::plan::{AttemptLimits, Purse};
 use super::carrier::{self, Carrier};
 use super::connectivity::ConnectivityState;
@@ -15,12 +15,12 @@ use super::hub::Hub;
 use super::inbox::Ask;
 use super::outlook::Outlook;
 use super::record::ChannelSnapshot;
-use super::resolve::running::Source;
+use super::resolve::source::Source;
 use super::service_config::in_force::Configs;
 use super::subchannel::common::Common;
 use super::subchannel::identity::Identity;
 use crate::call::ledger::Ledger;
-use crate::call::ledger::live_attempts::Reason;
+use crate::call::ledger::live_attempts::AttemptReason;
 use crate::call::queue::{QueueSender, queue};
 use crate::clock;
 use crate::credentials::CallCredentials;
@@ -30,7 +30,7 @@ use crate::snapshot::entries::Inspected;
 use crate::status::Status;
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ChannelShared {
     pub(super) outlook: Arc<Outlook>,
     carrier: Carrier,
     pub(super) calls: CallDefaults,
@@ -63,8 +63,8 @@ struct Hubs {
     left: Option<QueueSender<Ask>>,
 }
 
-impl Home for Shared {
-    fn attempt(&self, open: Box<Open>) {
+impl Home for ChannelShared {
+    fn attempt(&self, open: Box<OpenCall>) {
         if let Err((Ask::Open(open), status)) = self.ask(Ask::Open(open)) {
             open.fail(status, clock::now());
         }
@@ -75,13 +75,13 @@ impl Home for Shared {
     }
 }
 
-impl Inspected<ChannelSnapshot> for Shared {
+impl Inspected<ChannelSnapshot> for ChannelShared {
     fn inspect(&self) -> ChannelSnapshot {
         self.common.record.snapshot(self.outlook.state())
     }
 }
 
-impl Shared {
+impl ChannelShared {
     pub(super) fn new(
         source: Source,
         configs: Configs,
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     /// Hands a call to the task of the connection that is picked for it.
-    pub(super) fn enqueue(&self, mut open: Box<Open>) {
+    pub(super) fn enqueue(&self, mut open: Box<OpenCall>) {
         if !open.is_settled()
             && let Err(status) = self.settle(&mut open)
         {
@@ -137,14 +137,14 @@ impl Shared {
 
     /// Has the service config's say, and a selector's, in a call that is complete.
     #[cold]
-    fn settle(&self, open: &mut Open) -> Result<(), Status> {
+    fn settle(&self, open: &mut OpenCall) -> Result<(), Status> {
         self.outlook.standing().settle(open, clock::now())
     }
 
     /// Begins a call, and has its hedge wait for its time. One that `is_prepared` may have
     /// waited for that.
     #[inline]
-    pub(super) fn begin(&self, open: Box<Open>, is_prepared: bool) {
+    pub(super) fn begin(&self, open: Box<OpenCall>, is_prepared: bool) {
         if open.state.ledger().is_some() || open.is_hedged() {
             self.begin_first(&open, is_prepared);
         }
@@ -152,11 +152,11 @@ impl Shared {
     }
 
     #[cold]
-    fn begin_first(&self, open: &Open, is_prepared: bool) {
+    fn begin_first(&self, open: &OpenCall, is_prepared: bool) {
         // The clock costs more than all else here.
         let began = open.state.ledger().filter(|_| !is_prepared);
         let now = began.map_or_else(clock::now, Ledger::began);
-        open.tell_begun(Reason::First, now);
+        open.tell_begun(AttemptReason::First, now);
         if open.is_hedged()
             && let Some(hedge) = open.hedge(now)
         {
@@ -193,7 +193,7 @@ impl Shared {
     fn ask(&self, ask: Ask) -> Result<(), (Ask, Status)> {
         let mut hubs = self.hubs();
         if self.outlook.state() == ConnectivityState::Shutdown {
-            return Err((ask, open::closed()));
+            return Err((ask, open_call::closed()));
         }
         let mut ask = ask;
         let mut has_moved = false;

@@ -1,4 +1,4 @@
-//! A channel's target: gRPC's naming syntax, parsed once. It must never look a name up.
+//! A channel's target: gRPC's naming syntax, parsed once.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,5 +1,4 @@
-//! How a channel finds out that its connection is dead, and when it gives an
-//! unused one up: the options. It must never act on them: connections do.
+//! Options of a channel for keepalive and idleness. Connections apply them.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Addresses of IPv6 with a zone (RFC 4007 section 11), as `fe80::1%eth0`: a zone is an
-//! interface of this machine, by its name or its number. It must never ask a name server.
+//! IPv6 addresses with a zone (RFC 4007 section 11), as `fe80::1%eth0`: a zone is an interface
+//! of this machine, by its name or its number.
 
 use std::net::{Ipv6Addr, SocketAddrV6, ToSocketAddrs};
 

@@ -1,5 +1,5 @@
-//! Credentials of calls: metadata that says who calls, fixed or made anew for
-//! each call. It must never put a secret where it could be printed.
+//! Credentials of calls: metadata that says who calls, fixed or made anew for each call.
+//! `Debug` does not show their values.
 
 use std::fmt;
 use std::future::Future;
@@ -34,10 +34,10 @@ use crate::status::Status;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct CallCredentials(Arc<Content>);
+pub struct CallCredentials(Arc<CredentialsContent>);
 
 #[derive(Clone)]
-struct Content {
+struct CredentialsContent {
     /// In the order of their metadata.
     parts: Vec<Part>,
     allow_unencrypted: bool,
@@ -154,7 +154,7 @@ impl CallCredentials {
     }
 
     fn of(part: Part) -> Self {
-        Self(Arc::new(Content {
+        Self(Arc::new(CredentialsContent {
             parts: vec![part],
             allow_unencrypted: false,
         }))

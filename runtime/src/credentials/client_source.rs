@@ -1,4 +1,4 @@
-//! TLS for channels whose certificates and roots change. It must never keep one.
+//! TLS for channels whose certificates and roots change.
 
 use std::sync::Arc;
 

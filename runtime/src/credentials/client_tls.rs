@@ -1,5 +1,5 @@
-//! TLS for channels: whom a channel trusts, and as whom it speaks. It must never
-//! put a key where it could be printed.
+//! TLS for channels: whom a channel trusts, and which identity it shows. `Debug` does not show
+//! keys.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is wrong with credentials. A value only; it must never show a key.
+//! What is wrong with credentials. An error contains no key.
 
 use std::borrow::Cow;
 use std::error::Error;

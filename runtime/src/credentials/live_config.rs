@@ -1,5 +1,5 @@
-//! The rustls configuration that the next handshake takes: a fixed one, or that of a
-//! source's certificates, made anew when they are others. It must never shake hands.
+//! The rustls configuration that the next handshake takes: a fixed one, or one made of a
+//! source's current certificates, again when they change.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,11 +18,11 @@ pub(crate) enum LiveConfig<C> {
 /// resumed are in the configuration, and so are forgotten with it.
 pub(crate) struct SourcedConfig<C> {
     source: Box<dyn CertificateSource>,
-    make: Make<C>,
+    make: MakeConfig<C>,
     made: Mutex<Option<(Certificates, Arc<C>)>>,
 }
 
-type Make<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
+type MakeConfig<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
 
 impl<C> LiveConfig<C> {
     /// The first configuration is made now, so that what is wrong is told now.

@@ -1,6 +1,5 @@
-//! What makes a connection secure, as users say it: certificates, keys and
-//! roots, judged when they are given; and what says who makes a call. It must
-//! never open a connection.
+//! What makes a connection secure, as users say it: certificates, keys and roots, checked when
+//! they are given; and credentials that say who makes a call.
 
 mod call;
 mod channel;

@@ -1,5 +1,5 @@
-//! Certificates, keys and roots out of PEM text, and the errors that say what is
-//! wrong with it. It must never let a key's bytes into an error.
+//! Certificates, keys and roots out of PEM text, and the errors that say what is wrong with it.
+//! An error contains no bytes of a key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// A certificate chain, the end entity's certificate first, and its key.
-pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(super) type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-pub(super) fn identity(chain: &[u8], key: &[u8]) -> Result<Identity, CredentialsError> {
+pub(super) fn identity(chain: &[u8], key: &[u8]) -> Result<ChainAndKey, CredentialsError> {
     Ok((certificates("certificate chain", chain)?, private_key(key)?))
 }
 

@@ -1,5 +1,4 @@
-//! TLS for servers whose certificates change: what is asked of clients, and of whom the
-//! certificates are had. It must never keep a certificate.
+//! TLS for servers whose certificates change: the source, and what is asked of clients.
 
 use std::sync::Arc;
 

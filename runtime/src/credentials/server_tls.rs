@@ -1,5 +1,5 @@
-//! TLS for servers: as whom a server speaks on an address, and which clients come
-//! in. It must never put a key where it could be printed.
+//! TLS for servers: which identity a server shows on an address, and which clients may connect.
+//! `Debug` does not show keys.
 
 use std::sync::Arc;
 

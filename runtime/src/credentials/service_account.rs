@@ -1,6 +1,6 @@
-//! Google's service accounts: a key file, and the tokens that this side signs with it
-//! (a JWT in place of an access token, <https://google.aip.dev/auth/4111>). It must
-//! never let the key into an error or a text.
+//! Google's service accounts: a key file, and the tokens that this side signs with it (a JWT in
+//! place of an access token, <https://google.aip.dev/auth/4111>). Errors and `Debug` do not
+//! show the key.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -145,5 +145,4 @@ fn signer(text: &str) -> Result<Box<dyn Signer>, CredentialsError> {
 }
 
 #[cfg(test)]
-#[path = "service_account_tests.rs"]
 mod tests;

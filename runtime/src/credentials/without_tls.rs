@@ -1,5 +1,5 @@
-//! What asks for TLS in a build without the feature `tls`: it does not compile, and
-//! the compiler's message names the feature. It must never be called.
+//! What asks for TLS in a build without the feature `tls`: it does not compile, and the
+//! compiler's message names the feature.
 
 use super::channel::ChannelCredentials;
 use super::server::ServerCredentials;

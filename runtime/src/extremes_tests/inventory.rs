@@ -8,7 +8,7 @@ use std::path::Path;
 use super::options::OPTIONS;
 
 /// Tried beside the table.
-const ELSEWHERE: &[&str] = &[
+pub(super) const ELSEWHERE: &[&str] = &[
     "CertificateFiles::reload_every",
     "ListenOptions::backlog",
     "ListenOptions::reuse_port",
@@ -92,7 +92,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn first_word(text: &str) -> &str {
+pub(super) fn first_word(text: &str) -> &str {
     text.split(|c| !is_word(c)).next().unwrap_or_default()
 }
 
@@ -104,7 +104,7 @@ fn has_range(text: &str) -> bool {
 }
 
 /// The text up to the parenthesis that closes the one it begins with.
-fn arguments(text: &str) -> &str {
+pub(super) fn arguments(text: &str) -> &str {
     let mut depth = 0;
     for (at, c) in text.char_indices() {
         match c {
@@ -118,7 +118,7 @@ fn arguments(text: &str) -> &str {
 }
 
 /// The type of an `impl`, or the name of a `struct` or a macro.
-fn owner(line: &str) -> Option<&str> {
+pub(super) fn owner(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix("impl") {
         let rest = rest.rsplit(" for ").next()?;
         let rest = match rest.strip_prefix('<') {

@@ -1,6 +1,6 @@
-//! Messages out of the chunks of a stream's body. It must never hold more than
-//! what was pushed, reserve much from a length it was told, or keep a read
-//! buffer alive for a message that is not complete.
+//! Messages out of the chunks of a stream's body. It holds only what was pushed, reserves
+//! little from an announced length, and keeps no read buffer alive for a message that is not
+//! complete.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -267,5 +267,4 @@ pub(crate) fn sole_message(mut body: Bytes, limit: usize) -> Result<Payload, Byt
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

@@ -1,5 +1,4 @@
-//! Those who want to follow one call. It must never change what happens, but for the
-//! metadata that a trace needs.
+//! Observers that follow one call. They change nothing but the metadata that a trace needs.
 
 use std::time::Duration;
 

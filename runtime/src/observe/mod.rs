@@ -1,5 +1,5 @@
-//! What happens to the connections and the calls of a channel or a server, told to those who want to
-//! know. It must never change what happens.
+//! Events of the connections and calls of a channel or a server, told to observers. Observers
+//! change nothing.
 
 pub(crate) mod access_log;
 pub(crate) mod attempt;
@@ -13,3 +13,4 @@ pub(crate) mod observation;
 pub(crate) mod observer;
 #[cfg(feature = "tracing")]
 pub(crate) mod spans;
+pub(crate) mod weights;

@@ -23,12 +23,12 @@ pub(crate) struct Observation {
     connection: ObservedConnection,
     /// When the attempt began, and then when it was opened.
     since: Instant,
-    stage: Stage,
+    stage: ObservationStage,
     has_told_go_away: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum ObservationStage {
     /// HTTP/2 is not agreed on.
     Begins,
     Open,
@@ -69,7 +69,7 @@ impl Observation {
             observers: observers.clone(),
             connection,
             since: began,
-            stage: Stage::Begins,
+            stage: ObservationStage::Begins,
             has_told_go_away: false,
         }))
     }
@@ -77,13 +77,13 @@ impl Observation {
     /// Tells what has happened since the last look.
     #[cold]
     pub(crate) fn look(&mut self, connection: &Connection, now: Instant) {
-        if self.stage == Stage::Begins && connection.is_established() {
-            self.stage = Stage::Open;
+        if self.stage == ObservationStage::Begins && connection.is_established() {
+            self.stage = ObservationStage::Open;
             self.since = now;
             let opened = &self.connection;
             self.observers.tell(|it| it.connection_opened(opened));
         }
-        if self.stage == Stage::Open
+        if self.stage == ObservationStage::Open
             && !self.has_told_go_away
             && let Some(said) = connection.said_go_away()
         {
@@ -113,9 +113,9 @@ impl Observation {
     pub(crate) fn end(&mut self, connection: &Connection, closed: &Closed, now: Instant) {
         self.look(connection, now);
         match self.stage {
-            Stage::Open => self.close(CloseReason::of(closed), now),
-            Stage::Begins => {
-                self.stage = Stage::Over;
+            ObservationStage::Open => self.close(CloseReason::of(closed), now),
+            ObservationStage::Begins => {
+                self.stage = ObservationStage::Over;
                 let reason = CloseReason::of(closed).to_string();
                 let source = match closed {
                     Closed::Io(error) => Some(error as _),
@@ -129,12 +129,12 @@ impl Observation {
                 let (side, peer) = (self.connection.side, &self.connection.peer);
                 failed(&self.observers, side, peer, &failure, self.since, now);
             }
-            Stage::Over => {}
+            ObservationStage::Over => {}
         }
     }
 
     fn close(&mut self, reason: CloseReason<'_>, now: Instant) {
-        self.stage = Stage::Over;
+        self.stage = ObservationStage::Over;
         let closed = ClosedConnection {
             connection: &self.connection,
             reason,
@@ -146,7 +146,7 @@ impl Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        if self.stage == Stage::Open {
+        if self.stage == ObservationStage::Open {
             self.close(CloseReason::Dropped, clock::now());
         }
     }

@@ -1,4 +1,4 @@
-//! Those who want to know, and how they are told. It must never let a panic of theirs out.
+//! The trait `Observer`, and how observers are called. A panic of theirs is caught.
 
 use std::fmt;
 use std::io;
@@ -12,6 +12,7 @@ use super::connection::{
     ClosedConnection, FailedConnection, LeavingConnection, ObservedConnection,
 };
 use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
+use super::weights::UpdatedWeights;
 
 /// Hears what happens to the connections and the calls of a channel
 /// ([`ChannelBuilder::observe`](crate::ChannelBuilder::observe)) or of a server
@@ -29,6 +30,7 @@ use super::ended_call::{EndedCall, PanickedHandler, RefusedCall};
 /// | one that was open has ended, whoever ended it | [`connection_closed`](Self::connection_closed) | the same |
 /// | GOAWAY | [`go_away_sent`](Self::go_away_sent), [`go_away_received`](Self::go_away_received) | the same |
 /// | the system gives the listener no connection | [`accept_failed`](Self::accept_failed) | |
+/// | [`WeightedRoundRobin`](crate::WeightedRoundRobin) makes its turns | | [`weights_updated`](Self::weights_updated) |
 /// | a call is about to begin | [`wants_calls`](Self::wants_calls) | the same |
 /// | a call begins | [`call_begun`](Self::call_begun) | the same |
 /// | an attempt of a call | | [`attempt_begun`](Self::attempt_begun), [`attempt_ended`](Self::attempt_ended) |
@@ -138,6 +140,13 @@ pub trait Observer: Send + Sync + 'static {
         let _ = call;
     }
 
+    /// A channel's [`WeightedRoundRobin`](crate::WeightedRoundRobin) has made its turns from
+    /// the weights of the endpoints that are ready, for the first time or anew. It is told by
+    /// the task that looks after the channel, before calls go by these turns.
+    fn weights_updated(&self, update: &UpdatedWeights<'_>) {
+        let _ = update;
+    }
+
     /// A listener of the server got an error for a connection, as where the process has
     /// no descriptors left. It pauses and goes on.
     fn accept_failed(&self, error: &io::Error) {
@@ -147,10 +156,10 @@ pub trait Observer: Send + Sync + 'static {
 
 /// The observers of a channel or a server.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Option<Arc<Audience>>);
+pub(crate) struct Observers(Option<Arc<ObserverSet>>);
 
 /// Those who are told, and of what.
-struct Audience {
+struct ObserverSet {
     observers: Vec<Arc<dyn Observer>>,
     /// The channel's; a server has none.
     target: Option<Arc<str>>,
@@ -160,7 +169,7 @@ impl Observers {
     pub(crate) fn push(&mut self, observer: impl Observer) {
         let others = self.all().cloned();
         let last: Arc<dyn Observer> = Arc::new(observer);
-        self.0 = Some(Arc::new(Audience {
+        self.0 = Some(Arc::new(ObserverSet {
             observers: others.chain([last]).collect(),
             target: self.shared_target(),
         }));
@@ -169,7 +178,7 @@ impl Observers {
     /// The same, of a channel that has this target.
     pub(crate) fn of_target(&self, target: String) -> Self {
         Self(self.0.as_ref().map(|audience| {
-            Arc::new(Audience {
+            Arc::new(ObserverSet {
                 observers: audience.observers.clone(),
                 target: Some(target.into()),
             })
@@ -179,7 +188,7 @@ impl Observers {
     /// The same, counted apart: for a connection, whose calls each count themselves.
     pub(crate) fn apart(&self) -> Self {
         Self(self.0.as_ref().map(|audience| {
-            Arc::new(Audience {
+            Arc::new(ObserverSet {
                 observers: audience.observers.clone(),
                 target: audience.target.clone(),
             })

@@ -1,5 +1,5 @@
-//! What a server's connection writes of a response: heads, trailers, and the
-//! answer to a call that gets no handler. It must never hold state.
+//! What a server's connection writes of a response: heads, trailers, and the answer to a call
+//! that gets no handler.
 
 use crate::call::command::Finished;
 use crate::call::response_head::{self, Coding};

@@ -1,15 +1,16 @@
-//! A server before it runs: its services, addresses and limits. It must never
-//! accept a connection.
+//! A server before it runs: its services, addresses and limits.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accepting::{Acceptor, Origin};
+use super::acceptor::{Acceptor, Origin};
 use super::connection::ServerShared;
+use super::connection_source::ConnectionSource;
 use super::door::{Door, Guards};
 use super::error::ServerError;
 use super::farewell::Farewell;
+use super::handle::{Server, ShutdownReport};
 use super::incoming::Incoming;
 use super::interceptor::ServerInterceptor;
 use super::limits::{Admission, ServerLimits};
@@ -18,9 +19,7 @@ use super::listener::{BoundSocket, ListenAddress, Listener};
 use super::proxy_protocol::ProxyProtocol;
 use super::record::{ServerRecord, ServerSnapshot};
 use super::router::{Defaults, Router};
-use super::running::{Server, ShutdownReport};
 use super::service::Service;
-use super::sources::ConnectionSource;
 use crate::call::shutdown::Shutdown;
 use crate::chance::Chance;
 use crate::credentials::ServerCredentials;

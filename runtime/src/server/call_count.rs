@@ -1,5 +1,5 @@
-//! How many calls of a connection are not answered yet, for who ends the server while
-//! a handler blocks the connection's task. It must never cost a call anything.
+//! How many calls of a connection are not answered yet, for the case that a server ends while a
+//! handler blocks the connection's task. Counting costs a call nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

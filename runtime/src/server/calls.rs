@@ -1,12 +1,10 @@
-//! The calls of a connection that did not end where they arrived, and their
-//! deadlines. It must never send anything.
+//! The calls of a connection that did not end where they arrived, and their deadlines.
 //!
 //! ```text
 //! Gathering (one message expected) → Running → Ending → gone
 //!            (a stream expected) ─────┘
 //! ```
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::handler::{Invocation, Route};
 use super::router::RouteId;
+use crate::call::deadlines::Deadlines;
 use crate::call::envelope::Envelope;
 use crate::call::gather::Gather;
 use crate::call::ledger::Ledger;
@@ -34,16 +33,16 @@ pub(super) struct Request {
 }
 
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ServerCall {
     pub(super) route: RouteId,
-    pub(super) stage: Stage,
+    pub(super) stage: CallStage,
     pub(super) deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum CallStage {
     Gathering(Box<Gathering>),
-    Running(Running),
+    Running(RunningHandler),
     /// The trailers are queued; the stream drains.
     Ending,
 }
@@ -55,14 +54,14 @@ pub(super) struct Gathering {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Running {
+pub(super) struct RunningHandler {
     /// Present where either half streams.
     pub(super) state: Option<Arc<CallState>>,
     /// Present where interceptors or observers watch the call.
     pub(super) ledger: Option<Arc<Ledger>>,
     pub(super) head_sent: bool,
     /// A heavy handler that waits for its turn.
-    pub(super) waiting: Option<Box<Waiting>>,
+    pub(super) waiting: Option<Box<WaitingHandler>>,
     /// What its first turn, which is under way, takes of the connection's turns.
     pub(super) turn: u32,
     pub(super) task: Option<JoinHandle<()>>,
@@ -70,12 +69,12 @@ pub(super) struct Running {
 
 /// What a handler that has not begun needs.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingHandler {
     pub(super) route: Arc<Route>,
     pub(super) invocation: Invocation,
 }
 
-impl Running {
+impl RunningHandler {
     /// Ends the handler, begun or not: its future is dropped. Returns what it
     /// had of the connection's turns.
     pub(super) fn stop(self, why: impl FnOnce() -> Status) -> u32 {
@@ -97,24 +96,21 @@ impl Running {
 
 /// The calls of a connection, by stream.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    calls: StreamMap<Call>,
-    /// Invariant: the deadlines of `calls` that have not passed.
-    deadlines: BTreeSet<(Instant, StreamId)>,
+pub(super) struct ServerCalls {
+    calls: StreamMap<ServerCall>,
+    deadlines: Deadlines,
 }
 
-impl Calls {
+impl ServerCalls {
     pub(super) fn insert(
         &mut self,
         stream: StreamId,
         route: RouteId,
-        stage: Stage,
+        stage: CallStage,
         deadline: Option<Instant>,
     ) {
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, stream));
-        }
-        let call = Call {
+        self.deadlines.insert(deadline, stream);
+        let call = ServerCall {
             route,
             stage,
             deadline,
@@ -128,13 +124,13 @@ impl Calls {
         let reports = connection.reports();
         for (stream, call) in &self.calls {
             match &call.stage {
-                Stage::Gathering(gathering) => {
+                CallStage::Gathering(gathering) => {
                     gathering.gather.give_credit(connection, *stream, now);
                 }
-                Stage::Running(Running {
+                CallStage::Running(RunningHandler {
                     state: Some(state), ..
                 }) => state.set_reports(reports).apply(connection, *stream, now),
-                Stage::Running(_) | Stage::Ending => {}
+                CallStage::Running(_) | CallStage::Ending => {}
             }
         }
     }
@@ -143,58 +139,51 @@ impl Calls {
         self.calls.len()
     }
 
-    pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Call> {
+    pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut ServerCall> {
         self.calls.get_mut(&stream)
     }
 
     /// The call's handler, if it has one that has not ended.
-    pub(super) fn running(&mut self, stream: StreamId) -> Option<&mut Running> {
+    pub(super) fn running(&mut self, stream: StreamId) -> Option<&mut RunningHandler> {
         match &mut self.calls.get_mut(&stream)?.stage {
-            Stage::Running(running) => Some(running),
-            Stage::Gathering(_) | Stage::Ending => None,
+            CallStage::Running(running) => Some(running),
+            CallStage::Gathering(_) | CallStage::Ending => None,
         }
     }
 
     /// The shared state of a running call of which a half streams.
     pub(super) fn streaming(&self, stream: StreamId) -> Option<&Arc<CallState>> {
         match &self.calls.get(&stream)?.stage {
-            Stage::Running(running) => running.state.as_ref(),
-            Stage::Gathering(_) | Stage::Ending => None,
+            CallStage::Running(running) => running.state.as_ref(),
+            CallStage::Gathering(_) | CallStage::Ending => None,
         }
     }
 
     /// Takes a call's handler out and leaves the place for the trailers.
-    pub(super) fn take_running(&mut self, stream: StreamId) -> Option<Running> {
+    pub(super) fn take_running(&mut self, stream: StreamId) -> Option<RunningHandler> {
         let running = self.running(stream)?;
         let head_sent = running.head_sent;
-        let place = Running {
+        let place = RunningHandler {
             head_sent,
-            ..Running::default()
+            ..RunningHandler::default()
         };
         Some(std::mem::replace(running, place))
     }
 
-    pub(super) fn remove(&mut self, stream: StreamId) -> Option<Call> {
+    pub(super) fn remove(&mut self, stream: StreamId) -> Option<ServerCall> {
         let call = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
-        if let Some(deadline) = call.deadline {
-            self.deadlines.remove(&(deadline, stream));
-        }
+        self.deadlines.remove(call.deadline, stream);
         Some(call)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.next()
     }
 
     /// A call whose deadline has passed, each once.
     pub(super) fn expired(&mut self, now: Instant) -> Option<StreamId> {
-        let (deadline, stream) = self.deadlines.first().copied()?;
-        if deadline > now {
-            return None;
-        }
-        self.deadlines.remove(&(deadline, stream));
-        Some(stream)
+        self.deadlines.take_past(now)
     }
 
     /// The streams of all calls, in the order in which they were opened.
@@ -204,7 +193,7 @@ impl Calls {
         streams
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Call> {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = ServerCall> {
         self.deadlines.clear();
         self.calls.drain().map(|(_, call)| call)
     }

@@ -1,5 +1,5 @@
-//! The register of a server's connections: what the end of the server tells, cuts and
-//! counts. It must never look inside a connection.
+//! The register of a server's connections, which a shutdown goes through: it tells, cuts and
+//! counts them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,21 +17,21 @@ use crate::transport::driver::Driver;
 /// The connections of a server that are open now.
 #[derive(Debug)]
 pub(super) struct Connections {
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     /// How many are open.
     pub(super) count: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next: u64,
-    stage: Stage,
-    places: HashMap<u64, Place>,
+    stage: ServingStage,
+    places: HashMap<u64, OpenConnection>,
 }
 
 /// What becomes of a connection that is accepted now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+enum ServingStage {
     #[default]
     Serving,
     /// It is drained from the start.
@@ -42,7 +42,7 @@ enum Stage {
 
 /// One connection in the register.
 #[derive(Debug)]
-struct Place {
+struct OpenConnection {
     queue: QueueSender<Command>,
     calls: Arc<CallCount>,
     /// Present once the task is spawned.
@@ -57,12 +57,12 @@ impl Connections {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_draining(&self) {
-        self.lock().stage = Stage::Draining;
+        self.lock().stage = ServingStage::Draining;
     }
 
     /// Sends every connection a command; returns how many there are.
@@ -76,7 +76,7 @@ impl Connections {
 
     pub(super) fn abort(&self) {
         let mut open = self.lock();
-        open.stage = Stage::Gone;
+        open.stage = ServingStage::Gone;
         for task in open.places.values().filter_map(|place| place.task.as_ref()) {
             task.abort();
         }
@@ -109,7 +109,7 @@ impl Connections {
             }
         });
         let mut open = self.lock();
-        if open.stage == Stage::Gone {
+        if open.stage == ServingStage::Gone {
             task.abort();
         } else if let Some(place) = open.places.get_mut(&key) {
             place.task = Some(task.abort_handle());
@@ -121,15 +121,15 @@ impl Connections {
         let mut open = self.lock();
         let queue = connection.sender();
         match open.stage {
-            Stage::Serving => {}
-            Stage::Draining => {
+            ServingStage::Serving => {}
+            ServingStage::Draining => {
                 let _ = queue.send(Command::Drain);
             }
-            Stage::Gone => return None,
+            ServingStage::Gone => return None,
         }
         open.next += 1;
         let key = open.next;
-        let place = Place {
+        let place = OpenConnection {
             queue,
             calls: Arc::clone(connection.call_count()),
             task: None,

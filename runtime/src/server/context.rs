@@ -1,5 +1,4 @@
-//! What a handler knows of its call, and what it says beside its messages. It
-//! must never give access to the connection.
+//! What a handler knows of its call, and what it says beside its messages.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::over::{Ending, Over};
+use super::ending::{Ending, Over};
 use crate::call::envelope::{Envelope, Parting};
 use crate::call::extensions::Extensions;
-use crate::call::held::HeldPlaces;
+use crate::call::held_places::HeldPlaces;
 use crate::call::load_report::LoadReport;
 use crate::call::shutdown::{ShutdownSignal, ShutdownStage};
 use crate::call::state::CallState;

@@ -1,5 +1,4 @@
-//! The door of a server: what becomes of a byte stream, accepted or given, until it is a
-//! connection in the register. It must never read from a stream itself.
+//! The door of a server: admission, TLS and registration of a byte stream, accepted or given.
 
 use std::fmt;
 #[cfg(feature = "tls")]

@@ -1,6 +1,5 @@
-//! What the grace of a server's shutdown found: by method, which calls came to their ends
-//! and which were cut, and the handlers that were stopped. It must never hear of a call
-//! before the grace has begun.
+//! What a server's shutdown reports: by method, which calls ended within the grace and which
+//! were cut, and the handlers that were stopped. Nothing is counted before the grace begins.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
-//! A method's handler with its types erased, and how one is run: polled once
-//! where the call arrived, and on a task of its own if it did not finish there or
-//! its method is heavy. It must never let a panic out.
+//! A method's handler with its types erased, and how one is run: polled once where the call
+//! arrived, and on a task of its own if it did not finish there or its method is heavy. A
+//! handler's panic ends its call alone.
 
 use std::any::Any;
 use std::future::Future;

@@ -1,5 +1,5 @@
-//! Interceptors around a server's handlers, and how a route is wrapped in them.
-//! A route that has none must never pay for those of others.
+//! Interceptors around a server's handlers, and how a route is wrapped in them. A route without
+//! interceptors pays nothing for those of others.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -169,7 +169,7 @@ impl From<Status> for Outcome {
 /// of it, and the handler.
 #[derive(Debug)]
 pub struct Next<'a> {
-    inner: &'a [Arc<dyn Erased>],
+    inner: &'a [Arc<dyn ErasedServerInterceptor>],
     route: &'a Route,
     input: Input,
 }
@@ -254,13 +254,13 @@ async fn handle(route: &Route, input: Input, context: &mut Context) -> Outcome {
 
 /// The end of an intercepted call. Dropped before [`tell`](Self::tell), the call was
 /// broken off.
-struct End {
+struct InterceptedEnd {
     ledger: Option<Arc<Ledger>>,
     method: Method,
     deadline: Option<Deadline>,
 }
 
-impl End {
+impl InterceptedEnd {
     fn new(context: &Context, input: &Input) -> Self {
         Self {
             ledger: input.ledger.clone(),
@@ -279,7 +279,7 @@ impl End {
     }
 }
 
-impl Drop for End {
+impl Drop for InterceptedEnd {
     fn drop(&mut self) {
         let Some(ledger) = self.ledger.take() else {
             return;
@@ -300,7 +300,7 @@ impl Drop for End {
 }
 
 /// A [`ServerInterceptor`] with its type erased.
-trait Erased: Send + Sync {
+trait ErasedServerInterceptor: Send + Sync {
     fn intercept_boxed<'a>(
         &'a self,
         context: &'a mut Context,
@@ -308,7 +308,7 @@ trait Erased: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 }
 
-impl<I: ServerInterceptor> Erased for I {
+impl<I: ServerInterceptor> ErasedServerInterceptor for I {
     fn intercept_boxed<'a>(
         &'a self,
         context: &'a mut Context,
@@ -318,7 +318,7 @@ impl<I: ServerInterceptor> Erased for I {
     }
 }
 
-impl fmt::Debug for dyn Erased {
+impl fmt::Debug for dyn ErasedServerInterceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServerInterceptor")
     }
@@ -326,9 +326,9 @@ impl fmt::Debug for dyn Erased {
 
 /// The interceptors of a server or a service, the outermost first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interceptors(Vec<Arc<dyn Erased>>);
+pub(super) struct ServerInterceptors(Vec<Arc<dyn ErasedServerInterceptor>>);
 
-impl Interceptors {
+impl ServerInterceptors {
     pub(super) fn push(&mut self, interceptor: impl ServerInterceptor) {
         self.0.push(Arc::new(interceptor));
     }
@@ -347,13 +347,13 @@ impl Interceptors {
         if self.is_empty() {
             return Arc::clone(route);
         }
-        let interceptors: Arc<[Arc<dyn Erased>]> = self.0.as_slice().into();
+        let interceptors: Arc<[Arc<dyn ErasedServerInterceptor>]> = self.0.as_slice().into();
         let inner = Arc::clone(route);
         let handler = move |invocation: Invocation| -> super::handler::HandlerFuture {
             let (interceptors, inner) = (Arc::clone(&interceptors), Arc::clone(&inner));
             let Invocation { mut context, input } = invocation;
             Box::pin(async move {
-                let end = End::new(&context, &input);
+                let end = InterceptedEnd::new(&context, &input);
                 let next = Next {
                     inner: &interceptors,
                     route: &inner,

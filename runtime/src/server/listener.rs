@@ -1,5 +1,5 @@
-//! Where a server listens: TCP and Unix sockets under one accept. It must never
-//! read from a socket: a slow client holds up nobody's accept.
+//! Where a server listens: TCP and Unix sockets under one accept. It reads from no socket, so a
+//! slow client holds up nobody's accept.
 
 #[cfg(unix)]
 mod unix;
@@ -265,5 +265,4 @@ fn may_lack_ipv6(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "listener_tests.rs"]
 mod tests;

@@ -1,15 +1,15 @@
-//! Where a server's connections come from, beside plain addresses: options of an address,
-//! and streams of connections. It must never accept one.
+//! Where a server's connections come from, beside plain addresses: options of an address, and
+//! streams of connections.
 
 use std::io;
 
 use futures_core::Stream;
 
 use super::builder::ServerBuilder;
+use super::connection_source::ConnectionSource;
 use super::error::ServerError;
 use super::listen_options::ListenOptions;
 use super::listener::ListenAddress;
-use super::sources::ConnectionSource;
 use crate::transport::ByteStream;
 
 impl ServerBuilder {

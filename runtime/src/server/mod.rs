@@ -1,17 +1,19 @@
 //! The server: services, where they listen, and the calls of each connection.
-//! It must never import the channel: the two sides share `call` and below.
 
-mod accepting;
+mod acceptor;
 mod answer;
 mod builder;
 mod call_count;
 mod calls;
 mod connection;
+mod connection_source;
 mod connections;
 mod context;
 mod door;
+mod ending;
 mod error;
 mod farewell;
+mod handle;
 mod handler;
 mod incoming;
 mod interceptor;
@@ -19,17 +21,14 @@ mod limits;
 mod listen_options;
 mod listener;
 mod listening;
-mod over;
 mod proxy_protocol;
 mod record;
 mod router;
-mod running;
-mod served;
+mod served_services;
 mod service;
 mod servicer;
 #[cfg(feature = "signal")]
 mod shutdown_signal;
-mod sources;
 mod test_context;
 mod turns;
 mod unimplemented;
@@ -42,18 +41,18 @@ pub(crate) use connection::ServerShared;
 pub use context::Context;
 pub(crate) use context::Peer;
 pub(crate) use door::serve_connection;
+pub(crate) use ending::Ending;
 pub use error::ServerError;
 pub use farewell::MethodReport;
+pub use handle::{Server, ShutdownReport};
 pub use incoming::Incoming;
 pub use interceptor::{Next, Outcome, ServerInterceptor};
 pub use limits::{CallLimit, DeadlinePolicy, MethodLimits, ServerLimits};
 pub use listen_options::ListenOptions;
 pub use listener::BoundSocket;
-pub(crate) use over::Ending;
 pub use proxy_protocol::ProxyProtocol;
 pub use record::{ListenerSnapshot, ServerSnapshot};
-pub use running::{Server, ShutdownReport};
-pub use served::ServedServices;
+pub use served_services::ServedServices;
 pub use service::{Service, ServiceBuilder};
 pub use servicer::{
     Answer, BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,

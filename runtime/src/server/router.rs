@@ -1,13 +1,12 @@
-//! From a request's path to its handler. It must never read anything but the
-//! path.
+//! From a request's path to its handler.
 
 use std::sync::Arc;
 
 use super::error::ServerError;
 use super::handler::Route;
-use super::interceptor::Interceptors;
+use super::interceptor::ServerInterceptors;
 use super::limits::{Bounding, RouteBounds, ServerLimits};
-use super::served::ServedServices;
+use super::served_services::ServedServices;
 use super::service::Service;
 use super::unimplemented;
 use crate::framing::Compression;
@@ -20,13 +19,13 @@ use crate::status::{Code, Status};
 pub(crate) struct Router {
     /// In the order of [`key`]. The first one may have no path: it answers for
     /// paths that are not here, where interceptors want to see such calls.
-    entries: Vec<Entry>,
+    entries: Vec<RouteEntry>,
     services: Vec<&'static str>,
 }
 
 /// A route and what holds for its calls.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct RouteEntry {
     path: &'static [u8],
     pub(super) route: Arc<Route>,
     /// What its responses are compressed with.
@@ -44,7 +43,7 @@ pub(super) struct Defaults {
     pub(super) compression: Compression,
     pub(super) limits: CallLimits,
     pub(super) server_limits: ServerLimits,
-    pub(super) interceptors: Interceptors,
+    pub(super) interceptors: ServerInterceptors,
 }
 
 /// A route found before: its place in the router that found it.
@@ -84,7 +83,7 @@ impl Router {
                 if service.is_told_of_services() {
                     route = served.tell(&route);
                 }
-                router.entries.push(Entry {
+                router.entries.push(RouteEntry {
                     path: route.method.path().as_bytes(),
                     route: interceptors.wrap(&route),
                     compression: compression.unwrap_or(defaults.compression),
@@ -95,7 +94,7 @@ impl Router {
         }
         if !defaults.interceptors.is_empty() {
             let (bounds, limits) = bounding.of(Method::UNKNOWN, defaults.limits);
-            router.entries.push(Entry {
+            router.entries.push(RouteEntry {
                 path: b"",
                 route: defaults
                     .interceptors
@@ -126,7 +125,7 @@ impl Router {
     }
 
     #[inline]
-    pub(super) fn entry(&self, id: RouteId) -> &Entry {
+    pub(super) fn entry(&self, id: RouteId) -> &RouteEntry {
         &self.entries[id.0]
     }
 

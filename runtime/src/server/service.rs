@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::context::Context;
 use super::handler::{HandlerFuture, Input, Invocation, Route};
-use super::interceptor::{Interceptors, ServerInterceptor};
+use super::interceptor::{ServerInterceptor, ServerInterceptors};
 use super::servicer::{
     BidiStreamingMethod, ClientStreamingMethod, ServerStreamingMethod, UnaryMethod,
 };
@@ -33,7 +33,7 @@ pub struct Service {
     compression: Option<Compression>,
     max_receive_message_size: Option<usize>,
     max_send_message_size: Option<usize>,
-    interceptors: Interceptors,
+    interceptors: ServerInterceptors,
     is_told_of_services: bool,
     judge: Option<RequestJudge>,
 }
@@ -220,7 +220,7 @@ impl Service {
         self.is_told_of_services
     }
 
-    pub(super) fn interceptors(&self) -> &Interceptors {
+    pub(super) fn interceptors(&self) -> &ServerInterceptors {
         &self.interceptors
     }
 
@@ -346,7 +346,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
             compression: None,
             max_receive_message_size: None,
             max_send_message_size: None,
-            interceptors: Interceptors::default(),
+            interceptors: ServerInterceptors::default(),
             is_told_of_services: false,
             judge: None,
         }

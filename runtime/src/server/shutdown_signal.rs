@@ -1,5 +1,4 @@
-//! The signals by which an operating system tells a program to stop. It must never stop
-//! anything itself.
+//! The signals by which an operating system tells a program to stop, as a future.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! What answers a method that the server does not have, where interceptors stand
-//! around all there is. It must never look at a message.
+//! The answer to a method that the server does not have, as a route, so that interceptors see
+//! such calls.
 
 use super::context::{Context, Unknown};
 use super::handler::{Invocation, Route};

@@ -1,6 +1,5 @@
-//! How a server finds out that a client has gone, how often clients may ask the
-//! same of it, and how long connections live: the options. It must never act on
-//! them: connections do.
+//! Options of a server for keepalive, permitted PINGs, idleness and age of connections.
+//! Connections apply them.
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
-//! How heavy a method is: whether its handlers begin in their connection's task
-//! or on tasks of their own, learnt from how long their first turns took. Pure
-//! values that are told the time; they must never read a clock.
+//! How heavy a method is: whether its handlers begin in their connection's task or on tasks of
+//! their own, learnt from how long their first polls took. Time is an argument.
 //!
 //! ```text
 //!            mean > HEAVY
@@ -167,5 +166,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-#[path = "weight_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! Typed details of a status. They travel as one encoded `google.rpc.Status`,
-//! which the peer may have made: reading it must never fail the call.
+//! Typed details of a status. They travel as one encoded `google.rpc.Status`, which the peer
+//! may have made: details that cannot be read do not fail the call.
 
 use bytes::Bytes;
 use prost::{DecodeError, Message, Name};
@@ -97,3 +97,6 @@ fn type_url<M: Name>() -> String {
         url
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
-//! The percent-coding of `grpc-message` (PROTOCOL-HTTP2, "Status-Message").
-//! Decoding must never fail: a message that is garbled is still a message, and
-//! the code beside it stands.
+//! The percent-coding of `grpc-message` (PROTOCOL-HTTP2, "Status-Message"). A message that is
+//! garbled is shown as it is: decoding does not fail.
 
 use std::borrow::Cow;
 

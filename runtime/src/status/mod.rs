@@ -1,11 +1,9 @@
-//! How a call failed. A status must stay one pointer wide, since every `Result`
-//! on the way carries room for it, and must never lose the error it came from.
+//! How a call failed. A `Status` is one pointer wide, since every `Result` on the way carries
+//! room for it, and keeps the error it came from as its source.
 
-mod attempt;
 mod constructors;
 mod details;
-#[cfg(test)]
-mod details_tests;
+mod failed_attempt;
 pub(crate) mod message;
 mod phase;
 pub mod rpc;
@@ -19,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use self::attempt::FailedAttempt;
+pub use self::failed_attempt::FailedAttempt;
 pub use self::phase::Phase;
 pub(crate) use crate::code::Code;
 use crate::deadline::MalformedTimeout;
@@ -63,10 +61,10 @@ use crate::metadata::{Metadata, MetadataError};
 /// # assert!(load("/no/such/file").is_err());
 /// ```
 #[derive(Clone)]
-pub struct Status(Box<Content>);
+pub struct Status(Box<StatusContent>);
 
 #[derive(Clone)]
-struct Content {
+struct StatusContent {
     code: Code,
     phase: Option<Phase>,
     message: Cow<'static, str>,
@@ -85,7 +83,7 @@ impl Status {
     /// [`Code::Ok`] makes a status that is no failure; a handler that returns it
     /// as an error is a mistake that its caller sees as `UNKNOWN`.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Content {
+        Self(Box::new(StatusContent {
             code,
             phase: None,
             message: message.into(),

@@ -1,6 +1,5 @@
-//! The blocking twins of the four shapes, for threads without a runtime. The
-//! calls are the same; only the waiting differs. It must never block a thread
-//! that a runtime needs.
+//! The blocking twins of the four call shapes, for threads without a runtime. In a task of a
+//! single-threaded runtime they fail instead of blocking it.
 
 use std::future::IntoFuture;
 

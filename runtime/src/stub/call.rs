@@ -1,5 +1,5 @@
-//! A call before it starts, whatever its shape: its channel, method and
-//! options, and the one way to start it. It must never know a message's type.
+//! A call before it starts, whatever its shape: its channel, method and options, and the one
+//! way to start it. It is not generic over messages.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use crate::call::sender::Sender;
 use crate::call::state::CallState;
 use crate::channel::Channel;
 use crate::channel::call::call_options::CallOptions;
-use crate::channel::call::open::Open;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::clock;
 use crate::credentials::CallCredentials;
 use crate::framing::{self, Compression, FramingError, Side};
@@ -42,9 +42,9 @@ pub(crate) struct Call {
 }
 
 /// What a service config has to say once the call has begun.
-enum Further {
+enum FurtherTerms {
     /// It is attempted more than once.
-    Attempts(Arc<Repeats>),
+    Attempts(Arc<RepeatPolicy>),
     /// It is not, and its end counts for those that are.
     Counted,
     /// It is said once the channel knows its config, or the call is complete; it began
@@ -156,7 +156,7 @@ impl Call {
 
     /// Has the service config's say, which few channels have.
     #[inline(never)]
-    fn settle(&mut self) -> Option<Further> {
+    fn settle(&mut self) -> Option<FurtherTerms> {
         let Self {
             channel,
             method,
@@ -169,12 +169,16 @@ impl Call {
                 options.hold_to(config, clock::now);
                 *has_time &= config.timeout.is_none_or(|it| !it.is_zero());
             }
-            let counted = terms.is_counted.then_some(Further::Counted);
-            terms.repeats.cloned().map(Further::Attempts).or(counted)
+            let counted = terms.is_counted.then_some(FurtherTerms::Counted);
+            terms
+                .repeats
+                .cloned()
+                .map(FurtherTerms::Attempts)
+                .or(counted)
         });
         match said {
             Ok(further) => further.flatten(),
-            Err(_) => Some(Further::Later(clock::now())),
+            Err(_) => Some(FurtherTerms::Later(clock::now())),
         }
     }
 
@@ -218,12 +222,12 @@ impl Call {
             state.deliver_end(Err(status));
             return started;
         }
-        let mut open = Open::boxed(state, self.method, self.options, self.request);
+        let mut open = OpenCall::boxed(state, self.method, self.options, self.request);
         match further {
             None => {}
-            Some(Further::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),
-            Some(Further::Counted) => self.channel.count(&mut open),
-            Some(Further::Later(start)) => self.channel.await_config(&mut open, start),
+            Some(FurtherTerms::Attempts(repeats)) => self.channel.repeat(&mut open, repeats),
+            Some(FurtherTerms::Counted) => self.channel.count(&mut open),
+            Some(FurtherTerms::Later(start)) => self.channel.await_config(&mut open, start),
         }
         self.channel.open(open);
         if let Some(outer) = self.outer {

@@ -1,5 +1,5 @@
-//! What a stub's methods return: the four call shapes, async and blocking. Each
-//! is a thin typed layer over one non-generic call. It must never know HTTP/2.
+//! What a stub's methods return: the four call shapes, async and blocking. Each is a thin typed
+//! layer over one non-generic call.
 
 mod bidi_streaming;
 mod blocking;

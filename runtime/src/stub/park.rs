@@ -1,5 +1,4 @@
-//! Waiting for a future on a thread. It must never block a thread that a runtime
-//! needs.
+//! Waiting for a future on a thread that runs no task of a single-threaded runtime.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

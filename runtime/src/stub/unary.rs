@@ -1,4 +1,4 @@
-//! One message each way. It must never give a message without its status.
+//! A call with one message each way. A response comes only with the status OK.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;

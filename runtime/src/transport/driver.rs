@@ -1,7 +1,6 @@
-//! The shell around one connection: moves bytes between a socket and the
-//! [`Connection`] machine, and time and events between the machine and its
-//! [`Application`]. One task owns all three. It must never decide what a frame
-//! or a call means.
+//! The shell around one connection: moves bytes between a socket and the [`Connection`]
+//! machine, and time and events between the machine and its [`Application`]. One task owns all
+//! three.
 //!
 //! A turn: read what is there → events → commands of other tasks → frame what is
 //! ready → one write. It turns until nothing moves, then sleeps. Between the
@@ -55,7 +54,10 @@ const FAREWELL_INPUT: usize = 1 << 20;
 /// A spare buffer for output is not larger than this.
 const OUTPUT_KEPT: usize = 64 << 10;
 
-type Spare = LocalKey<Cell<Option<BytesMut>>>;
+/// Room for one buffer of a thread. The memory in [`spare`] is of many sizes, is looked for
+/// by size and is never smaller than 32 KiB; what a connection reads into and writes from
+/// at each wake is here, where it costs a move.
+type SpareSlot = LocalKey<Cell<Option<BytesMut>>>;
 
 thread_local! {
     /// The buffers of whichever connection reads and writes next on this thread.
@@ -65,14 +67,14 @@ thread_local! {
     static SPARE_OUTPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-fn spare(place: &'static Spare, buffer: BytesMut, limit: usize) {
+fn keep_spare(place: &'static SpareSlot, buffer: BytesMut, limit: usize) {
     if buffer.capacity() <= limit {
         // A thread that ends has no use for it.
         let _ = place.try_with(|spare| spare.set(Some(buffer)));
     }
 }
 
-fn take_spare(place: &'static Spare) -> Option<BytesMut> {
+fn take_spare(place: &'static SpareSlot) -> Option<BytesMut> {
     place.try_with(Cell::take).ok().flatten()
 }
 
@@ -410,10 +412,10 @@ impl<A: Application> Driver<A> {
             spare::keep(used.freeze());
         }
         if self.input.is_empty() && !std::mem::replace(&mut self.bare, true) {
-            spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
+            keep_spare(&SPARE_INPUT, std::mem::take(&mut self.input), READ_MAX);
         }
         if let Some(output) = self.connection.take_output_buffer() {
-            spare(&SPARE_OUTPUT, output, OUTPUT_KEPT);
+            keep_spare(&SPARE_OUTPUT, output, OUTPUT_KEPT);
         }
     }
 

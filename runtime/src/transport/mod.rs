@@ -5,9 +5,9 @@ pub(crate) mod driver;
 pub(crate) mod http2;
 pub(crate) mod io;
 mod other_protocol;
-pub(crate) mod peer;
+pub(crate) mod peer_address;
 pub(crate) mod peer_identity;
 
 pub use http2::options::Http2Options;
 pub use io::byte_stream::ByteStream;
-pub use peer::PeerAddress;
+pub use peer_address::PeerAddress;

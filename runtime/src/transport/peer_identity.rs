@@ -1,5 +1,4 @@
-//! Who a peer proved to be. A value; what it must never hold is something that
-//! was not verified.
+//! What a peer has proved about itself. It holds only what was verified.
 
 use bytes::Bytes;
 

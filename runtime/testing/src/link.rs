@@ -32,10 +32,10 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// link.restore();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Link(Arc<Shared>);
+pub struct Link(Arc<SharedLink>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedLink {
     from: String,
     to: String,
     seed: u64,
@@ -85,7 +85,7 @@ impl State {
 
 impl Link {
     pub(crate) fn new(from: &str, to: &str, seed: u64) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedLink {
             from: from.to_owned(),
             to: to.to_owned(),
             seed,

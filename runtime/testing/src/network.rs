@@ -53,10 +53,10 @@ use crate::watch::CallWatch;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Network(Arc<Shared>);
+pub struct Network(Arc<SharedNetwork>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedNetwork {
     seed: u64,
     seats: Mutex<BTreeMap<String, Arc<Seat>>>,
     /// By the client's name and the server's.
@@ -81,7 +81,7 @@ impl Seat {
 impl Network {
     /// A network without servers. The same `seed` gives the same jitter.
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedNetwork {
             seed,
             seats: Mutex::default(),
             links: Mutex::default(),

@@ -45,10 +45,10 @@ use crate::reply::{Reply, Step};
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Script(Arc<Shared>);
+pub struct Script(Arc<SharedScript>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedScript {
     plans: Mutex<BTreeMap<&'static str, Plan>>,
     calls: Mutex<Vec<RecordedCall>>,
     /// How many calls have come.
@@ -163,7 +163,7 @@ impl Leftovers for Script {
     }
 }
 
-impl Shared {
+impl SharedScript {
     fn next_reply(&self, path: &str) -> Reply {
         let mut plans = lock(&self.plans);
         let Some(plan) = plans.get_mut(path) else {
@@ -179,7 +179,7 @@ impl Shared {
 }
 
 /// Records what passes through a server of the script.
-struct Recorder(Arc<Shared>);
+struct Recorder(Arc<SharedScript>);
 
 impl ServerInterceptor for Recorder {
     async fn intercept(&self, context: &mut Context, mut next: Next<'_>) -> Outcome {
@@ -199,7 +199,7 @@ impl ServerInterceptor for Recorder {
 
 /// The handler of every method.
 async fn answer(
-    script: &Shared,
+    script: &SharedScript,
     requests: &mut Receiver<Raw>,
     replies: &mut Sender<Raw>,
     context: &mut Context,

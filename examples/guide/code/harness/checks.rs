@@ -89,7 +89,7 @@ fn expected(page: &Page, block: &Block) -> Result<Option<String>, String> {
         None if HELD.contains(&block.language.split(',').next().unwrap_or("")) => {
             Err(format!("{} without a marker", block.language))
         }
-        Some(Marker::Output(_) | Marker::Crate(_)) | None => Ok(None),
+        Some(Marker::Output(_) | Marker::Crate(_) | Marker::Theirs(_)) | None => Ok(None),
     }
 }
 
@@ -312,4 +312,26 @@ fn the_index_lists_each_page_once() {
         listed, there,
         "lines `- [Title](name.md): …` of README.md, and the pages there are"
     );
+}
+
+#[test]
+fn the_readme_and_rustdoc_list_each_page() {
+    let _alone = alone();
+    let read = |path: &str| fs::read_to_string(guide().join(path)).unwrap();
+    let (readme, rustdoc) = (read("../../README.md"), read("../../runtime/src/lib.rs"));
+    let mut wrong = Vec::new();
+    for page in pages().iter().filter(|page| page.name() != "README") {
+        if !readme.contains(&format!("(examples/guide/{}.md)", page.name())) {
+            wrong.push(format!("README.md has no link to {}.md", page.name()));
+        }
+        let is_named =
+            |line: &str| line.starts_with("//!") && line.contains(&format!("`{}`", page.name()));
+        if !rustdoc.lines().any(is_named) {
+            wrong.push(format!(
+                "runtime/src/lib.rs does not name `{}`",
+                page.name()
+            ));
+        }
+    }
+    report(&wrong);
 }

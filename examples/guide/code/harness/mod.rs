@@ -7,7 +7,8 @@
 //! | `<!-- file: PATH -->` | a whole file |
 //! | `<!-- output: NAME -->` | what the page's module gave to [`output`] by that name |
 //! | `<!-- manifest -->` | lines of a Cargo.toml: our crates and features in it exist |
-//! | `<!-- crate: PATH -->` | a file of a crate that `tests/tests/guide.rs` builds and runs |
+//! | `<!-- theirs: NAME -->` | code of another project, of the version that NAME tells; nothing holds it |
+//! | `<!-- crate: PATH -->` | a file of a crate that `tests/tests/readme.rs` builds and runs |
 //!
 //! A region begins with a line `// snippet: NAME` (`#` in TOML and YAML) and ends with
 //! `// end`. One name may have several regions, which the page shows as one: what lies between

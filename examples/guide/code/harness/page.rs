@@ -12,6 +12,7 @@ pub(super) enum Marker {
     Output(String),
     Manifest,
     Crate(String),
+    Theirs(String),
     Unknown(String),
 }
 
@@ -30,6 +31,7 @@ impl Marker {
             "output" => Self::Output(name),
             "manifest" => Self::Manifest,
             "crate" => Self::Crate(name),
+            "theirs" => Self::Theirs(name),
             _ => Self::Unknown(comment.to_owned()),
         })
     }

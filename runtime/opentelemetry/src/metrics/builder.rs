@@ -7,7 +7,9 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::MeterProvider;
 
 use super::instrument::{Choice, Instrument};
-use super::subchannels::{OptionalLabel, Subchannels};
+use super::optional_label::OptionalLabel;
+use super::subchannels::Subchannels;
+use super::weights::Weights;
 use super::{Counted, Filter, Metrics};
 
 /// Says what [`Metrics`] count, and how: made by [`Metrics::builder`].
@@ -96,6 +98,7 @@ impl MetricsBuilder {
         let meter = provider.meter_with_scope(scope);
         Metrics(Arc::new(Counted {
             subchannels: Subchannels::new(&self.choice, &self.labels, &meter),
+            weights: Weights::new(&self.choice, &self.labels, &meter),
             meter,
             choice: self.choice,
             target_filter: self.target_filter,

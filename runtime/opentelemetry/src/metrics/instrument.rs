@@ -35,6 +35,11 @@ const SIZE: &[f64] = &[
 /// A96's buckets for further attempts.
 const FEW: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0];
 const SOME: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 10.0];
+/// A78 names no buckets for weights: these are OpenTelemetry's own default.
+const WEIGHT: &[f64] = &[
+    0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0,
+    10000.0,
+];
 /// The semantic conventions' buckets for times, in seconds.
 const CONVENTIONAL: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -88,6 +93,15 @@ pub enum Instrument {
     SubchannelConnectionAttemptsFailed,
     /// `grpc.subchannel.open_connections` (gRFC A94): a number that goes up and down.
     SubchannelOpenConnections,
+    /// `grpc.lb.wrr.rr_fallback` (gRFC A78): a counter.
+    WrrRoundRobinFallback,
+    /// `grpc.lb.wrr.endpoint_weight_not_yet_usable` (gRFC A78): a counter.
+    WrrEndpointWeightNotYetUsable,
+    /// `grpc.lb.wrr.endpoint_weight_stale` (gRFC A78): a counter.
+    WrrEndpointWeightStale,
+    /// `grpc.lb.wrr.endpoint_weights` (gRFC A78): calls a second over how busy a server is;
+    /// 0 of one without a weight of use.
+    WrrEndpointWeights,
     /// `rpc.client.call.duration` (OpenTelemetry's semantic conventions): seconds.
     RpcClientCallDuration,
     /// `rpc.server.call.duration` (OpenTelemetry's semantic conventions): seconds.
@@ -109,7 +123,7 @@ impl Instrument {
         Self::ALL.into_iter()
     }
 
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 23] = [
         Self::ClientAttemptStarted,
         Self::ClientAttemptDuration,
         Self::ClientAttemptSentSize,
@@ -127,6 +141,10 @@ impl Instrument {
         Self::SubchannelConnectionAttemptsSucceeded,
         Self::SubchannelConnectionAttemptsFailed,
         Self::SubchannelOpenConnections,
+        Self::WrrRoundRobinFallback,
+        Self::WrrEndpointWeightNotYetUsable,
+        Self::WrrEndpointWeightStale,
+        Self::WrrEndpointWeights,
         Self::RpcClientCallDuration,
         Self::RpcServerCallDuration,
     ];
@@ -273,6 +291,35 @@ impl Instrument {
                 "Number of open connections.",
                 NONE,
             ),
+            Self::WrrRoundRobinFallback => (
+                "grpc.lb.wrr.rr_fallback",
+                "{update}",
+                "Number of scheduler updates in which there were not enough endpoints with valid \
+                 weight, which caused the WRR policy to fall back to RR behavior.",
+                NONE,
+            ),
+            Self::WrrEndpointWeightNotYetUsable => (
+                "grpc.lb.wrr.endpoint_weight_not_yet_usable",
+                "{endpoint}",
+                "Number of endpoints from each scheduler update that don't yet have usable weight \
+                 information (i.e., either the load report has not yet been received, or it is \
+                 within the blackout period).",
+                NONE,
+            ),
+            Self::WrrEndpointWeightStale => (
+                "grpc.lb.wrr.endpoint_weight_stale",
+                "{endpoint}",
+                "Number of endpoints from each scheduler update whose latest weight is older than \
+                 the expiration period.",
+                NONE,
+            ),
+            Self::WrrEndpointWeights => (
+                "grpc.lb.wrr.endpoint_weights",
+                "{weight}",
+                "Weight of each endpoint, recorded on every scheduler update. Endpoints without \
+                 usable weights will be recorded as weight 0.",
+                WEIGHT,
+            ),
             Self::RpcClientCallDuration => (
                 "rpc.client.call.duration",
                 "s",
@@ -352,8 +399,8 @@ impl Choice {
         self.has(which).then(|| builder.build())
     }
 
-    /// Of seconds.
-    pub(crate) fn times(&self, meter: &Meter, which: Instrument) -> Option<Histogram<f64>> {
+    /// Of seconds, or of weights.
+    pub(crate) fn fractions(&self, meter: &Meter, which: Instrument) -> Option<Histogram<f64>> {
         let builder = meter.f64_histogram(which.name()).with_unit(which.unit());
         let builder = builder.with_description(which.description());
         let builder = builder.with_boundaries(which.buckets().to_vec());

@@ -39,20 +39,20 @@ impl CallInstruments {
             side: Side::Client,
             started: choice.counter(meter, Instrument::ClientAttemptStarted),
             attempt: EndInstruments {
-                duration: choice.times(meter, Instrument::ClientAttemptDuration),
+                duration: choice.fractions(meter, Instrument::ClientAttemptDuration),
                 sent: choice.numbers(meter, Instrument::ClientAttemptSentSize),
                 received: choice.numbers(meter, Instrument::ClientAttemptReceivedSize),
                 conventional: None,
             },
             call: EndInstruments {
-                duration: choice.times(meter, Instrument::ClientCallDuration),
-                conventional: choice.times(meter, Instrument::RpcClientCallDuration),
+                duration: choice.fractions(meter, Instrument::ClientCallDuration),
+                conventional: choice.fractions(meter, Instrument::RpcClientCallDuration),
                 ..EndInstruments::default()
             },
             retries: choice.numbers(meter, Instrument::ClientCallRetries),
             transparent_retries: choice.numbers(meter, Instrument::ClientCallTransparentRetries),
             hedges: choice.numbers(meter, Instrument::ClientCallHedges),
-            retry_delay: choice.times(meter, Instrument::ClientCallRetryDelay),
+            retry_delay: choice.fractions(meter, Instrument::ClientCallRetryDelay),
         }
     }
 
@@ -62,10 +62,10 @@ impl CallInstruments {
             started: choice.counter(meter, Instrument::ServerCallStarted),
             attempt: EndInstruments::default(),
             call: EndInstruments {
-                duration: choice.times(meter, Instrument::ServerCallDuration),
+                duration: choice.fractions(meter, Instrument::ServerCallDuration),
                 sent: choice.numbers(meter, Instrument::ServerCallSentSize),
                 received: choice.numbers(meter, Instrument::ServerCallReceivedSize),
-                conventional: choice.times(meter, Instrument::RpcServerCallDuration),
+                conventional: choice.fractions(meter, Instrument::RpcServerCallDuration),
             },
             retries: None,
             transparent_retries: None,

@@ -1,13 +1,15 @@
-//! Counts calls, attempts and connections: an observer.
+//! Counts calls, attempts, connections and weights: an observer.
 
 mod builder;
 mod directory;
 mod instrument;
 mod labels;
 mod method_series;
+mod optional_label;
 mod series;
 mod subchannels;
 mod table;
+mod weights;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use grpc_runtime::{
     BegunAttempt, BegunCall, CallObserver, ClosedConnection, EndedAttempt, EndedCall,
     FailedConnection, LeavingConnection, ObservedConnection, Observer, RefusedCall, Side, Traffic,
+    UpdatedWeights,
 };
 use opentelemetry::metrics::{Meter, MeterProvider};
 
@@ -23,13 +26,14 @@ use self::directory::{Directory, Methods, Targets};
 use self::instrument::Choice;
 pub use self::instrument::{Instrument, UnknownInstrument};
 use self::method_series::CallInstruments;
-pub use self::subchannels::OptionalLabel;
+pub use self::optional_label::OptionalLabel;
 use self::subchannels::Subchannels;
+use self::weights::Weights;
 
 /// Metrics of calls and connections, for
 /// [`ServerBuilder::observe`](grpc_runtime::ServerBuilder::observe) and
 /// [`ChannelBuilder::observe`](grpc_runtime::ChannelBuilder::observe): gRFC A66 by default,
-/// A94, A96 and the semantic conventions by choice.
+/// A78, A94, A96 and the semantic conventions by choice.
 ///
 /// A clone counts into the same series. One for all channels and servers of a program is
 /// the cheapest: the provider binds labels once for those who share them.
@@ -69,6 +73,7 @@ struct Counted {
     target_filter: Option<Filter>,
     method_filter: Option<Filter>,
     subchannels: Option<Subchannels>,
+    weights: Option<Weights>,
     /// Each side's is made with its first call: a provider reserves memory for each
     /// instrument.
     channels: OnceLock<Directory<Targets>>,
@@ -119,9 +124,14 @@ impl Metrics {
     fn subchannels(&self, side: Side, target: Option<&str>) -> Option<(&Subchannels, String)> {
         let subchannels = self.0.subchannels.as_ref()?;
         let target = target.filter(|_| side == Side::Client)?;
+        Some((subchannels, self.target(target)))
+    }
+
+    /// What stands for the target.
+    fn target(&self, target: &str) -> String {
         let names = &self.channels().names;
         let methods = names.find(target, |it| self.tells_target(it));
-        Some((subchannels, methods.target().to_owned()))
+        methods.target().to_owned()
     }
 }
 
@@ -219,6 +229,12 @@ impl Observer for Metrics {
         let of = self.subchannels(connection.side(), connection.target());
         if let Some((subchannels, target)) = of {
             subchannels.close(target, closed);
+        }
+    }
+
+    fn weights_updated(&self, update: &UpdatedWeights<'_>) {
+        if let Some(weights) = &self.0.weights {
+            weights.update(self.target(update.target()), update);
         }
     }
 }

@@ -10,18 +10,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
 
 use super::instrument::{Choice, Instrument};
-
-/// A label that its gRFC leaves to who collects: it makes series more numerous.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OptionalLabel {
-    /// `grpc.disconnect_error` of [`Instrument::SubchannelDisconnections`]: why a connection
-    /// ended, as `GOAWAY NO_ERROR`, `connection reset` or `subchannel shutdown`.
-    DisconnectError,
-    /// `grpc.security_level` of [`Instrument::SubchannelOpenConnections`]:
-    /// `privacy_and_integrity` with TLS, else `none`.
-    SecurityLevel,
-}
+use super::optional_label::OptionalLabel;
 
 /// Counts them.
 pub(crate) struct Subchannels {
@@ -155,28 +144,4 @@ fn error_name(code: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-
-    #[test]
-    fn each_reason_has_a_word_of_a94() {
-        for (kind, word) in [
-            (ErrorKind::ConnectionReset, "connection reset"),
-            (ErrorKind::TimedOut, "connection timed out"),
-            (ErrorKind::ConnectionAborted, "connection aborted"),
-            (ErrorKind::NetworkDown, "socket error"),
-        ] {
-            let error = io::Error::from(kind);
-            assert_eq!(disconnect_error(&CloseReason::Lost(&error)), word);
-        }
-        let shutdown = disconnect_error(&CloseReason::Dropped);
-        assert_eq!(shutdown, "subchannel shutdown");
-        let dead = CloseReason::Ended { text: "keepalive" };
-        assert_eq!(disconnect_error(&dead), "connection timed out");
-        assert_eq!(disconnect_error(&CloseReason::PeerClosed), "unknown");
-        assert_eq!(error_name(11), "ENHANCE_YOUR_CALM");
-        assert_eq!(error_name(u32::MAX), "INTERNAL_ERROR");
-    }
-}
+mod tests;

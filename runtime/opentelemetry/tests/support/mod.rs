@@ -113,6 +113,8 @@ pub(crate) struct Point {
     pub(crate) count: u64,
     pub(crate) sum: f64,
     pub(crate) bounds: Vec<f64>,
+    /// How many values each of its buckets has.
+    pub(crate) buckets: Vec<u64>,
 }
 
 /// Metrics, and a provider whose exporter keeps all in memory.
@@ -197,6 +199,7 @@ fn points(metric: &Metric) -> Vec<Point> {
                 count: point.count(),
                 sum: point.sum(),
                 bounds: point.bounds().collect(),
+                buckets: point.bucket_counts().collect(),
             });
             points.collect()
         }
@@ -206,6 +209,7 @@ fn points(metric: &Metric) -> Vec<Point> {
                 count: point.count(),
                 sum: point.sum() as f64,
                 bounds: point.bounds().collect(),
+                buckets: point.bucket_counts().collect(),
             });
             points.collect()
         }
@@ -216,6 +220,7 @@ fn points(metric: &Metric) -> Vec<Point> {
                 count: point.value(),
                 sum: point.value() as f64,
                 bounds: Vec::new(),
+                buckets: Vec::new(),
             });
             points.collect()
         }
@@ -226,6 +231,7 @@ fn points(metric: &Metric) -> Vec<Point> {
                 count: point.value().unsigned_abs(),
                 sum: point.value() as f64,
                 bounds: Vec::new(),
+                buckets: Vec::new(),
             });
             points.collect()
         }

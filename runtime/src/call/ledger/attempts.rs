@@ -1,10 +1,9 @@
-//! What is told of the attempts of a channel's call. It must never decide which of them is
-//! the call's.
+//! What observers are told of the attempts of a channel's call.
 
 use std::time::Instant;
 
 use super::Ledger;
-use super::live_attempts::{LiveAttempt, Reason};
+use super::live_attempts::{AttemptReason, LiveAttempt};
 use crate::metadata::Metadata;
 use crate::observe::attempt::{BegunAttempt, EndedAttempt};
 use crate::observe::ended_call::{EndedCall, Traffic};
@@ -15,7 +14,7 @@ impl Ledger {
     /// An attempt begins that has so many before it which count, unless its call has ended
     /// meanwhile.
     #[cold]
-    pub(crate) fn begin_attempt(&self, previous: u8, reason: Reason, now: Instant) {
+    pub(crate) fn begin_attempt(&self, previous: u8, reason: AttemptReason, now: Instant) {
         if self.observers.is_empty() {
             return;
         }
@@ -36,8 +35,8 @@ impl Ledger {
             target: self.observers.target().unwrap_or_default(),
             number: attempt.number,
             previous: attempt.previous.into(),
-            is_transparent: attempt.reason == Reason::Transparent,
-            is_hedge: attempt.reason == Reason::Hedge,
+            is_transparent: attempt.reason == AttemptReason::Transparent,
+            is_hedge: attempt.reason == AttemptReason::Hedge,
         }
     }
 
@@ -127,7 +126,7 @@ impl Ledger {
             .map(|it| it.has_stream);
         if attempt == Some(true) {
             self.end_attempt(previous, status, now);
-            self.begin_attempt(previous, Reason::Transparent, now);
+            self.begin_attempt(previous, AttemptReason::Transparent, now);
         }
     }
 

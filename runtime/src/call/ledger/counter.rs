@@ -1,4 +1,4 @@
-//! What passed one way in a call, as it grows. It must never know what a message is.
+//! Messages and bytes that passed one way in a call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

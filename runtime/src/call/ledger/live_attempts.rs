@@ -1,5 +1,4 @@
-//! The attempts of one observed call that have not ended. It must never decide which of
-//! them is the call's.
+//! The attempts of one observed call that have not ended.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use crate::transport::PeerAddress;
 
 /// Why there is an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(crate) enum AttemptReason {
     /// It is the call's first one.
     First,
     /// One has failed, and the call's policy wants another.
@@ -26,7 +25,7 @@ pub(crate) struct LiveAttempt {
     pub(crate) number: u32,
     /// Those before it that count.
     pub(crate) previous: u8,
-    pub(crate) reason: Reason,
+    pub(crate) reason: AttemptReason,
     pub(crate) began: Instant,
     pub(crate) peer: Option<PeerAddress>,
     /// It has begun to be sent.
@@ -46,12 +45,17 @@ pub(super) struct LiveAttempts {
 
 impl LiveAttempts {
     /// One begins.
-    pub(super) fn begin(&mut self, previous: u8, reason: Reason, now: Instant) -> LiveAttempt {
+    pub(super) fn begin(
+        &mut self,
+        previous: u8,
+        reason: AttemptReason,
+        now: Instant,
+    ) -> LiveAttempt {
         let count = match reason {
-            Reason::First => None,
-            Reason::Retry => Some(&mut self.counts.retries),
-            Reason::Hedge => Some(&mut self.counts.hedges),
-            Reason::Transparent => Some(&mut self.counts.transparent_retries),
+            AttemptReason::First => None,
+            AttemptReason::Retry => Some(&mut self.counts.retries),
+            AttemptReason::Hedge => Some(&mut self.counts.hedges),
+            AttemptReason::Transparent => Some(&mut self.counts.transparent_retries),
         };
         if let Some(count) = count {
             *count += 1;
@@ -117,28 +121,4 @@ impl LiveAttempt {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_ran_beside_others_and_what_waited_is_counted() {
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut attempts = LiveAttempts::default();
-        assert_eq!(attempts.begin(0, Reason::First, at(0)).number, 0);
-        // The same place in the policy's count, and another attempt.
-        assert!(attempts.end(0, at(1)).is_some());
-        assert_eq!(attempts.begin(0, Reason::Transparent, at(1)).number, 1);
-        assert_eq!(attempts.begin(1, Reason::Hedge, at(2)).number, 2);
-        assert_eq!(attempts.end(0, at(5)).map(|it| it.number), Some(1));
-        assert!(attempts.end(0, at(5)).is_none());
-        assert!(attempts.end(1, at(6)).is_some());
-        assert_eq!(attempts.begin(2, Reason::Retry, at(9)).number, 3);
-        assert_eq!(attempts.get_mut(2).map(|it| it.number), Some(3));
-        let numbers: Vec<_> = attempts.end_all().map(|it| it.number).collect();
-        assert_eq!(numbers, [3]);
-        let counts = attempts.counts();
-        let all = (counts.retries, counts.hedges, counts.transparent_retries);
-        assert_eq!((all, counts.delay), ((1, 1, 1), Duration::from_millis(3)));
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::live_attempts::Reason;
+use super::live_attempts::AttemptReason;
 use super::*;
 use crate::deadline::Deadline;
 use crate::observe::attempt::{BegunAttempt, EndedAttempt};
@@ -76,7 +76,7 @@ fn begin(hears: &Hears) -> Arc<Ledger> {
 fn nothing_follows_the_end_but_the_end_of_a_turn() {
     let hears = Hears::default();
     let ledger = begin(&hears);
-    ledger.begin_attempt(0, Reason::First, clock::now());
+    ledger.begin_attempt(0, AttemptReason::First, clock::now());
     ledger.count_received_one(3, 3);
     ledger.close(&Metadata::new(), Ok(&Metadata::new()));
     let expected = ["begun", "attempt", "received", "attempt ended", "ended"];
@@ -84,7 +84,7 @@ fn nothing_follows_the_end_but_the_end_of_a_turn() {
 
     // Others had the call in hand when it ended.
     ledger.count_received_one(3, 3);
-    ledger.begin_attempt(1, Reason::Retry, clock::now());
+    ledger.begin_attempt(1, AttemptReason::Retry, clock::now());
     ledger.end_attempt(1, &Status::unavailable("late"), clock::now());
     ledger.close(&Metadata::new(), Err(&Status::unavailable("late")));
     assert_eq!(hears.take(), Vec::<&str>::new());
@@ -122,7 +122,7 @@ fn an_attempt_that_never_had_a_stream_is_not_made_anew() {
     let hears = Hears::default();
     let (ledger, now) = (begin(&hears), clock::now());
     let status = Status::unavailable("not looked at");
-    ledger.begin_attempt(0, Reason::First, now);
+    ledger.begin_attempt(0, AttemptReason::First, now);
     ledger.repeat_attempt(0, &status, now);
     assert_eq!(hears.take(), ["begun", "attempt"]);
     ledger.attempt_goes_to(0, Some(&PeerAddress::InProcess), now);

@@ -1,12 +1,12 @@
-//! The application's side of a call: what callers and handlers ask of it, in their own
-//! tasks. It must never wake the connection under the call's lock.
+//! The application's side of a call: what callers and handlers ask of it, in their own tasks.
+//! The connection is woken after the call's lock is released.
 
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
 use super::outbound::Outbound;
-use super::{CallState, ENCODE_UNDER_LOCK, Ended, MutexGuard, State};
+use super::{CallState, ENCODE_UNDER_LOCK, Ended, LockedState, MutexGuard};
 use crate::call::command::{Command, Progress};
 use crate::call::queue::WakeUp;
 use crate::framing::{Compression, MessageReader, PREFIX_LEN, Payload};
@@ -99,7 +99,7 @@ impl CallState {
 
     fn poll_room_of(
         &self,
-        state: &mut State,
+        state: &mut LockedState,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Compression, Status>> {
         if self.is_over() {
@@ -296,8 +296,8 @@ fn answered() -> Status {
 /// Tells the connection once that there is something to take, and frees the lock. A
 /// call with no stream yet is looked at when it gets one.
 #[inline]
-fn announce(mut state: MutexGuard<'_, State>) {
-    let State {
+fn announce(mut state: MutexGuard<'_, LockedState>) {
+    let LockedState {
         link,
         outbound,
         before,
@@ -322,7 +322,7 @@ fn announce(mut state: MutexGuard<'_, State>) {
 }
 
 /// Tells the connection how far the reader is, where that is due.
-fn tell_progress(state: &mut State) -> WakeUp {
+fn tell_progress(state: &mut LockedState) -> WakeUp {
     if let Some(progress) = state.inbound.credit.due()
         && let Some(link) = &state.link
     {

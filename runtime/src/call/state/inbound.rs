@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::Ended;
-use super::credit::Credit;
+use super::read_credit::ReadCredit;
 use super::waiter::Waiter;
 use crate::framing::{Boundaries, Compression, MessageReader, Payload};
 use crate::metadata::Metadata;
@@ -25,7 +25,7 @@ pub(super) struct Inbound {
     whole: Option<Payload>,
     ended: Option<Ended>,
     pub(super) reader: Waiter,
-    pub(super) credit: Credit,
+    pub(super) credit: ReadCredit,
 }
 
 impl Inbound {

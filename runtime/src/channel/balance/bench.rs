@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::control::{Control, Wishes};
+use super::control::{Control, Weighed, Wishes};
 use super::policy::{Balance, Policy, Resolved};
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
@@ -172,6 +172,11 @@ impl Bench {
             self.published = Some((state, picks));
         }
         news.join(", ")
+    }
+
+    /// The weights that it has told of since the last time.
+    pub(in crate::channel) fn weighed(&mut self) -> Vec<Weighed> {
+        std::mem::take(&mut self.wishes.weighed)
     }
 
     /// Who was asked to connect, in the order of the subchannels' making.

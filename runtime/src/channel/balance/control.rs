@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::call::queue::{QueueReceiver, queue};
 use crate::chance::Chance;
-use crate::channel::address::{Destination, Endpoint};
+use crate::channel::address::{Attributes, Destination, Endpoint};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
 use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
+use crate::observe::weights::WeightState;
 
 /// What a [`Policy`](crate::Policy) has at hand while it works on an event.
 #[derive(Debug)]
@@ -28,6 +29,14 @@ pub(super) struct Seen {
     pub(super) published: Option<(ConnectivityState, Picks)>,
 }
 
+/// The weights that a policy has made its turns of.
+#[derive(Debug)]
+pub(crate) struct Weighed {
+    pub(crate) weights: Vec<WeightState>,
+    /// What the resolver said of the endpoints.
+    pub(crate) attributes: Attributes,
+}
+
 /// What policies wanted and the hub has not done yet.
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
@@ -39,6 +48,8 @@ pub(crate) struct Wishes {
     pub(crate) resolve: bool,
     /// How often servers are to report their load, by their subchannels' numbers.
     pub(crate) loads: Vec<(u64, Option<Duration>)>,
+    /// For those who count.
+    pub(crate) weighed: Vec<Weighed>,
     /// When the policy wants to be woken.
     pub(crate) wake: BTreeSet<Instant>,
     /// The policy has heard of something since it could settle.
@@ -144,6 +155,11 @@ impl<'a> Control<'a> {
     /// ```
     pub fn wake_at(&mut self, at: Instant) {
         self.wishes.wake.insert(at);
+    }
+
+    /// Has observers told of weights.
+    pub(super) fn tell_weights(&mut self, weighed: Weighed) {
+        self.wishes.weighed.push(weighed);
     }
 
     /// Has a child work on an event; what it publishes is its parent's to know alone.

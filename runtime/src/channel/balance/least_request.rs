@@ -67,7 +67,7 @@ impl Balance for LeastRequest {
     }
 
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(Members::new(Counts {
+        Box::new(Members::new(LeastRequestSpread {
             choices: self.choices,
         }))
     }
@@ -75,9 +75,9 @@ impl Balance for LeastRequest {
 
 /// The calls that one endpoint has.
 #[derive(Debug, Default)]
-struct Load(AtomicUsize);
+struct EndpointCalls(AtomicUsize);
 
-impl AttemptEnds for Load {
+impl AttemptEnds for EndpointCalls {
     fn ended(&self, _token: u64, _end: &AttemptEnd<'_>) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -85,14 +85,14 @@ impl AttemptEnds for Load {
 
 /// Keeps the number of each endpoint's calls.
 #[derive(Debug)]
-struct Counts {
+struct LeastRequestSpread {
     choices: usize,
 }
 
-impl Spread for Counts {
-    type Kept = Arc<Load>;
+impl Spread for LeastRequestSpread {
+    type Kept = Arc<EndpointCalls>;
 
-    fn joined(&mut self) -> Arc<Load> {
+    fn joined(&mut self) -> Arc<EndpointCalls> {
         Arc::default()
     }
 
@@ -104,7 +104,11 @@ impl Spread for Counts {
         same.is_some()
     }
 
-    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], _control: &mut Control<'_>) -> Picks {
+    fn picks(
+        &mut self,
+        ready: &[(&Subchannel, &Arc<EndpointCalls>)],
+        _control: &mut Control<'_>,
+    ) -> Picks {
         let ready = ready.iter();
         Picks::by(Fewest {
             ready: ready
@@ -117,7 +121,7 @@ impl Spread for Counts {
 }
 
 struct Fewest {
-    ready: Vec<(Subchannel, Arc<Load>)>,
+    ready: Vec<(Subchannel, Arc<EndpointCalls>)>,
     choices: usize,
     chance: Chance,
 }
@@ -125,7 +129,7 @@ struct Fewest {
 impl Fewest {
     /// The place of the one with the fewest calls of those that `draw` gives, each from
     /// 0 up to, and without, 1.
-    fn choose(&self, mut draw: impl FnMut() -> f64) -> Option<&(Subchannel, Arc<Load>)> {
+    fn choose(&self, mut draw: impl FnMut() -> f64) -> Option<&(Subchannel, Arc<EndpointCalls>)> {
         let drawn = (0..self.choices).filter_map(|_| {
             #[expect(
                 clippy::cast_precision_loss,

@@ -8,7 +8,7 @@ use super::control::Control;
 use super::pick_first::{empty, shuffle};
 use super::policy::{Balance, Policy, Resolved};
 use crate::call::load_report::LoadReport;
-use crate::channel::address::{Endpoint, EndpointKey};
+use crate::channel::address::{Attributes, Endpoint, EndpointKey};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
@@ -19,6 +19,9 @@ use crate::status::Status;
 pub(super) trait Spread: Send {
     /// What is kept of an endpoint for as long as it is listed.
     type Kept: Send;
+
+    /// The resolver says this of all endpoints.
+    fn described(&mut self, _attributes: &Attributes) {}
 
     /// For an endpoint that is new.
     fn joined(&mut self) -> Self::Kept;
@@ -34,6 +37,9 @@ pub(super) trait Spread: Send {
 
     /// Where calls go while these are ready; there is one at least.
     fn picks(&mut self, ready: &[(&Subchannel, &Self::Kept)], control: &mut Control<'_>) -> Picks;
+
+    /// No endpoint is ready any more.
+    fn none_ready(&mut self) {}
 
     /// As [`Policy::reconfigure`].
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool;
@@ -87,6 +93,7 @@ impl<S: Spread> Policy for Members<S> {
             self.has_news = true;
             return Err(status);
         }
+        self.spread.described(&resolved.attributes);
         let before = std::mem::take(&mut self.all).into_iter();
         let mut before: HashMap<_, _> = before.map(|it| (it.key.clone(), it)).collect();
         let mut known = HashSet::new();
@@ -233,6 +240,7 @@ impl<S: Spread> Members<S> {
             let picks = self.spread.picks(&ready, control);
             return control.publish(ConnectivityState::Ready, picks);
         }
+        self.spread.none_ready();
         if of(MemberState::Connecting).next().is_some() {
             return control.publish(ConnectivityState::Connecting, Picks::wait());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::control::Control;
 use super::ejections::{
-    Counts, Ejection, FailurePercentageEjection, Rules, SuccessRateEjection, sweep,
+    Ejection, EjectionRules, FailurePercentageEjection, ResultCounts, SuccessRateEjection, sweep,
 };
 use super::policy::{Balance, Policy, Resolved};
 use super::switch::Switch;
@@ -60,7 +60,7 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct OutlierDetection {
     interval: Duration,
-    rules: Rules,
+    rules: EjectionRules,
     child: Arc<dyn Balance>,
 }
 
@@ -73,7 +73,7 @@ impl OutlierDetection {
     pub(crate) fn over(child: Arc<dyn Balance>) -> Self {
         Self {
             interval: Duration::from_secs(10),
-            rules: Rules::default(),
+            rules: EjectionRules::default(),
             child,
         }
     }
@@ -149,21 +149,21 @@ impl Balance for OutlierDetection {
 
 /// How the calls of one endpoint ended since the last look.
 #[derive(Debug, Default)]
-struct Counter {
+struct ResultCounter {
     good: AtomicUsize,
     bad: AtomicUsize,
 }
 
-impl Counter {
-    fn take(&self) -> Counts {
-        Counts {
+impl ResultCounter {
+    fn take(&self) -> ResultCounts {
+        ResultCounts {
             good: self.good.swap(0, Ordering::Relaxed),
             bad: self.bad.swap(0, Ordering::Relaxed),
         }
     }
 }
 
-impl AttemptEnds for Counter {
+impl AttemptEnds for ResultCounter {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         match (end.code, end.trailing_metadata) {
             (Code::Ok, _) => self.good.fetch_add(1, Ordering::Relaxed),
@@ -176,14 +176,14 @@ impl AttemptEnds for Counter {
 
 /// One endpoint of the list.
 #[derive(Debug, Default)]
-struct Watched {
-    counter: Arc<Counter>,
+struct ListedEndpoint {
+    counter: Arc<ResultCounter>,
     ejection: Ejection,
 }
 
 /// One subchannel of the other policy's.
 #[derive(Debug)]
-struct Held {
+struct WatchedSubchannel {
     subchannel: Subchannel,
     endpoint: EndpointKey,
     /// Where its endpoint is, if it has one alone: that of pick_first has them all.
@@ -197,10 +197,10 @@ struct Held {
 struct Detection {
     options: OutlierDetection,
     children: Switch,
-    endpoints: Vec<Watched>,
+    endpoints: Vec<ListedEndpoint>,
     /// Where among them each is.
     places: HashMap<EndpointKey, usize>,
-    subchannels: HashMap<u64, Held>,
+    subchannels: HashMap<u64, WatchedSubchannel>,
     /// When the interval began, while there is one.
     began: Option<Instant>,
     due: Option<Instant>,
@@ -306,7 +306,7 @@ impl Detection {
         let (told, seen) = control.watch(|control| event(children, control));
         for subchannel in seen.begun {
             let endpoint = subchannel.endpoint().key();
-            let held = Held {
+            let held = WatchedSubchannel {
                 place: self.place(&subchannel, &endpoint),
                 endpoint,
                 state: SubchannelState::Idle,
@@ -388,13 +388,13 @@ impl Detection {
         }
     }
 
-    fn watched(&self, held: &Held) -> Option<&Watched> {
+    fn watched(&self, held: &WatchedSubchannel) -> Option<&ListedEndpoint> {
         self.endpoints.get(held.place?)
     }
 
     /// Tells the other policy who is left out and who is back; `false` if nobody is.
     fn apply(&mut self, control: &mut Control<'_>) -> bool {
-        let is_other = |held: &&Held| {
+        let is_other = |held: &&WatchedSubchannel| {
             let watched = self.watched(held);
             watched.is_some_and(|it| it.ejection.is_out()) != held.is_out
         };
@@ -421,7 +421,7 @@ impl Detection {
 
     /// The other policy's picks, whose calls are counted.
     fn counting(&self, picks: &Picks) -> Picks {
-        let counter = |held: &Held| {
+        let counter = |held: &WatchedSubchannel| {
             let counter = Arc::clone(&self.watched(held)?.counter);
             Some((held.subchannel.number(), counter))
         };
@@ -442,7 +442,7 @@ fn left_out() -> Status {
 struct Counting {
     inner: Picks,
     /// By the numbers of subchannels.
-    counters: HashMap<u64, Arc<Counter>>,
+    counters: HashMap<u64, Arc<ResultCounter>>,
 }
 
 impl Picker for Counting {

@@ -46,7 +46,7 @@ impl Balance for PickFirst {
     }
 
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(First {
+        Box::new(PickFirstPolicy {
             shuffles: self.shuffles,
             endpoints: Vec::new(),
             current: None,
@@ -57,7 +57,7 @@ impl Balance for PickFirst {
 
 /// The policy of one channel.
 #[derive(Debug)]
-struct First {
+struct PickFirstPolicy {
     shuffles: bool,
     /// As the resolver gave them.
     endpoints: Vec<Endpoint>,
@@ -103,7 +103,7 @@ impl Current {
     }
 }
 
-impl Policy for First {
+impl Policy for PickFirstPolicy {
     fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status> {
         let mut endpoints = resolved.endpoints;
         if self.current.is_some() && endpoints == self.endpoints {
@@ -200,7 +200,7 @@ impl Policy for First {
     }
 }
 
-impl First {
+impl PickFirstPolicy {
     /// Goes on with this list, in place of what there was. It connects at once unless
     /// the one before rested: a first list was asked for by someone who needs it.
     fn begin(&mut self, list: Vec<Destination>, control: &mut Control<'_>) {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::control::Control;
 use super::pick_first::empty;
 use super::policy::{Balance, Policy, Resolved};
-use super::ring::{Ring, Seat, Size, hash};
+use super::ring::{Ring, RingSeat, Size, hash};
 use crate::chance::Chance;
 use crate::channel::address::EndpointKey;
 use crate::channel::connectivity::ConnectivityState;
@@ -118,7 +118,7 @@ impl Balance for RingHash {
 #[derive(Debug)]
 struct Hashed {
     options: RingHash,
-    members: Vec<Member>,
+    members: Vec<RingMember>,
     /// Where among them each subchannel is, by its number.
     places: HashMap<u64, usize>,
     ring: Arc<Ring>,
@@ -129,17 +129,17 @@ struct Hashed {
 
 /// One endpoint.
 #[derive(Debug)]
-struct Member {
+struct RingMember {
     key: EndpointKey,
-    seat: Seat,
+    seat: RingSeat,
     subchannel: Subchannel,
-    state: MemberState,
+    state: RingMemberState,
 }
 
 /// A subchannel's state as the policy counts it: one that failed has failed until it is
 /// ready.
 #[derive(Clone, Debug)]
-enum MemberState {
+enum RingMemberState {
     /// With whether it was told to connect since it has been.
     Idle(Arc<AtomicBool>),
     Connecting,
@@ -147,7 +147,7 @@ enum MemberState {
     Failed(Status),
 }
 
-impl MemberState {
+impl RingMemberState {
     fn idle() -> Self {
         Self::Idle(Arc::default())
     }
@@ -174,7 +174,7 @@ impl Policy for Hashed {
             if key.is_empty() {
                 continue;
             }
-            let seat = Seat::of(&endpoint);
+            let seat = RingSeat::of(&endpoint);
             // One that is listed twice weighs as much as both.
             if let Some(member) = known.get(&key).and_then(|at| self.members.get_mut(*at)) {
                 member.seat.weight = member.seat.weight.saturating_add(seat.weight);
@@ -182,12 +182,12 @@ impl Policy for Hashed {
             }
             known.insert(key.clone(), self.members.len());
             let member = match before.remove(&key) {
-                Some(member) => Member { seat, ..member },
-                None => Member {
+                Some(member) => RingMember { seat, ..member },
+                None => RingMember {
                     key,
                     seat,
                     subchannel: control.subchannel(endpoint),
-                    state: MemberState::idle(),
+                    state: RingMemberState::idle(),
                 },
             };
             self.members.push(member);
@@ -230,22 +230,22 @@ impl Policy for Hashed {
         let Some(member) = place.and_then(|place| self.members.get_mut(*place)) else {
             return;
         };
-        let has_failed = matches!(member.state, MemberState::Failed(_));
+        let has_failed = matches!(member.state, RingMemberState::Failed(_));
         match state {
             // It is tried again and again, and counts as failed meanwhile (gRFC A62).
             SubchannelState::Idle if has_failed => return member.subchannel.connect(),
             SubchannelState::Connecting if has_failed => return,
             SubchannelState::Idle => {
-                if matches!(member.state, MemberState::Ready) {
+                if matches!(member.state, RingMemberState::Ready) {
                     control.resolve_again();
                 }
-                member.state = MemberState::idle();
+                member.state = RingMemberState::idle();
             }
-            SubchannelState::Connecting => member.state = MemberState::Connecting,
-            SubchannelState::Ready(_) => member.state = MemberState::Ready,
+            SubchannelState::Connecting => member.state = RingMemberState::Connecting,
+            SubchannelState::Ready(_) => member.state = RingMemberState::Ready,
             SubchannelState::TransientFailure(status) => {
                 control.resolve_again();
-                member.state = MemberState::Failed(status);
+                member.state = RingMemberState::Failed(status);
             }
         }
         self.has_news = true;
@@ -268,11 +268,11 @@ impl Policy for Hashed {
     /// One connection, since no call says which; and those that failed do not wait.
     fn connect(&mut self, _control: &mut Control<'_>) {
         for member in &self.members {
-            if let MemberState::Failed(_) = member.state {
+            if let RingMemberState::Failed(_) = member.state {
                 member.subchannel.connect();
             }
         }
-        let is_ready = |member: &Member| matches!(member.state, MemberState::Ready);
+        let is_ready = |member: &RingMember| matches!(member.state, RingMemberState::Ready);
         if !self.members.iter().any(is_ready) {
             self.connect_one();
         }
@@ -304,20 +304,20 @@ impl Hashed {
 
     /// gRFC A42: two that failed tell that the others will, as most are never tried.
     fn state(&self) -> ConnectivityState {
-        let count = |is: fn(&MemberState) -> bool| {
+        let count = |is: fn(&RingMemberState) -> bool| {
             let members = self.members.iter();
             members.filter(|member| is(&member.state)).count()
         };
-        let failed = count(|state| matches!(state, MemberState::Failed(_)));
-        if count(|state| matches!(state, MemberState::Ready)) > 0 {
+        let failed = count(|state| matches!(state, RingMemberState::Failed(_)));
+        if count(|state| matches!(state, RingMemberState::Ready)) > 0 {
             ConnectivityState::Ready
         } else if failed >= 2 {
             ConnectivityState::TransientFailure
-        } else if count(|state| matches!(state, MemberState::Connecting)) > 0
+        } else if count(|state| matches!(state, RingMemberState::Connecting)) > 0
             || failed == 1 && self.members.len() > 1
         {
             ConnectivityState::Connecting
-        } else if count(|state| matches!(state, MemberState::Idle(_))) > 0 {
+        } else if count(|state| matches!(state, RingMemberState::Idle(_))) > 0 {
             ConnectivityState::Idle
         } else {
             ConnectivityState::TransientFailure
@@ -327,9 +327,9 @@ impl Hashed {
     /// Whether one connects, or was told to.
     fn is_connecting(&self) -> bool {
         self.members.iter().any(|member| match &member.state {
-            MemberState::Idle(is_asked) => is_asked.load(Ordering::Relaxed),
-            MemberState::Connecting => true,
-            MemberState::Ready | MemberState::Failed(_) => false,
+            RingMemberState::Idle(is_asked) => is_asked.load(Ordering::Relaxed),
+            RingMemberState::Connecting => true,
+            RingMemberState::Ready | RingMemberState::Failed(_) => false,
         })
     }
 
@@ -339,7 +339,7 @@ impl Hashed {
             return;
         }
         for member in &self.members {
-            if let MemberState::Idle(is_asked) = &member.state {
+            if let RingMemberState::Idle(is_asked) = &member.state {
                 wake(&member.subchannel, is_asked);
                 return;
             }
@@ -350,7 +350,7 @@ impl Hashed {
 /// The ring, and what is so of those on it.
 struct Walk {
     ring: Arc<Ring>,
-    members: Vec<(Subchannel, MemberState)>,
+    members: Vec<(Subchannel, RingMemberState)>,
     /// One connects, or was told to by a call that goes anywhere.
     is_connecting: AtomicBool,
     header: Option<Arc<str>>,
@@ -384,7 +384,7 @@ impl Walk {
         half() << 32 | half()
     }
 
-    fn members(&self, hash: u64) -> impl Iterator<Item = &(Subchannel, MemberState)> {
+    fn members(&self, hash: u64) -> impl Iterator<Item = &(Subchannel, RingMemberState)> {
         self.ring
             .from(hash)
             .filter_map(|number| self.members.get(number))
@@ -394,13 +394,13 @@ impl Walk {
     fn keyed(&self, hash: u64) -> Pick<'_> {
         for (subchannel, state) in self.members(hash) {
             match state {
-                MemberState::Ready => return Pick::Use(subchannel, None),
-                MemberState::Idle(is_asked) => {
+                RingMemberState::Ready => return Pick::Use(subchannel, None),
+                RingMemberState::Idle(is_asked) => {
                     wake(subchannel, is_asked);
                     return Pick::Wait;
                 }
-                MemberState::Connecting => return Pick::Wait,
-                MemberState::Failed(_) => {}
+                RingMemberState::Connecting => return Pick::Wait,
+                RingMemberState::Failed(_) => {}
             }
         }
         self.failed(hash)
@@ -411,13 +411,13 @@ impl Walk {
     fn anywhere(&self, hash: u64) -> Pick<'_> {
         for (subchannel, state) in self.members(hash) {
             match state {
-                MemberState::Ready => return Pick::Use(subchannel, None),
-                MemberState::Idle(is_asked) => {
+                RingMemberState::Ready => return Pick::Use(subchannel, None),
+                RingMemberState::Idle(is_asked) => {
                     if !self.is_connecting.swap(true, Ordering::Relaxed) {
                         wake(subchannel, is_asked);
                     }
                 }
-                MemberState::Connecting | MemberState::Failed(_) => {}
+                RingMemberState::Connecting | RingMemberState::Failed(_) => {}
             }
         }
         if self.is_connecting.load(Ordering::Relaxed) {
@@ -429,7 +429,7 @@ impl Walk {
     /// All have: the call fails as its own did.
     fn failed(&self, hash: u64) -> Pick<'_> {
         match self.members(hash).next() {
-            Some((_, MemberState::Failed(status))) => Pick::Fail(status.clone()),
+            Some((_, RingMemberState::Failed(status))) => Pick::Fail(status.clone()),
             _ => Pick::Wait,
         }
     }

@@ -42,15 +42,15 @@ impl Balance for RoundRobin {
     }
 
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(Members::new(Turns))
+        Box::new(Members::new(RoundRobinSpread))
     }
 }
 
 /// It keeps nothing of an endpoint.
 #[derive(Debug)]
-struct Turns;
+struct RoundRobinSpread;
 
-impl Spread for Turns {
+impl Spread for RoundRobinSpread {
     type Kept = ();
 
     fn joined(&mut self) {}
@@ -69,16 +69,16 @@ impl Spread for Turns {
         )]
         let first = (control.random() * ready.len() as f64) as usize;
         let next = AtomicUsize::new(first);
-        Picks::by(Turn { ready, next })
+        Picks::by(RoundRobinPicker { ready, next })
     }
 }
 
-struct Turn {
+struct RoundRobinPicker {
     ready: Vec<Subchannel>,
     next: AtomicUsize,
 }
 
-impl Picker for Turn {
+impl Picker for RoundRobinPicker {
     fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         match self.ready.get(turn % self.ready.len().max(1)) {

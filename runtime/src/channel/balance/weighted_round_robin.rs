@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use super::control::Control;
+use super::control::{Control, Weighed};
 use super::members::{Members, Spread};
 use super::policy::{Balance, Policy};
-use super::reported_weight::{ReportedWeight, Rules};
+use super::reported_weight::{ReportedWeight, WeightRules};
 use super::stride::Stride;
 use crate::call::load_report::LoadReport;
+use crate::channel::address::Attributes;
 use crate::channel::call::ticket::{AttemptEnd, AttemptEnds, Ticket};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::subchannel::handle::Subchannel;
 use crate::clock;
+use crate::observe::weights::WeightState;
 
 const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 
@@ -31,6 +33,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// use that has calls a second and a utilization, both above 0. A server without one counts
 /// as the mean of the others; while fewer than two have one, calls go by turns as
 /// [`RoundRobin`](crate::RoundRobin) sends them.
+/// [`Observer::weights_updated`](crate::Observer::weights_updated) tells of the weights.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -47,7 +50,7 @@ const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Debug)]
 pub struct WeightedRoundRobin {
-    rules: Rules,
+    rules: WeightRules,
     update_period: Duration,
     oob_period: Option<Duration>,
 }
@@ -55,7 +58,7 @@ pub struct WeightedRoundRobin {
 impl Default for WeightedRoundRobin {
     fn default() -> Self {
         Self {
-            rules: Rules::default(),
+            rules: WeightRules::default(),
             update_period: Duration::from_secs(1),
             oob_period: None,
         }
@@ -134,22 +137,24 @@ impl Balance for WeightedRoundRobin {
             rules: Arc::new(ArcSwap::from_pointee(self.rules.clone())),
             update_period: self.update_period,
             oob_period: self.oob_period,
+            attributes: Attributes::default(),
             due: None,
             sequence: None,
             ready: Vec::new(),
             stride: Stride::new(&[]),
+            has_new_stride: false,
         }))
     }
 }
 
 /// What is known of one endpoint. Its calls write it and the policy reads it.
 #[derive(Debug)]
-struct Load {
-    rules: Arc<ArcSwap<Rules>>,
+struct EndpointLoad {
+    rules: Arc<ArcSwap<WeightRules>>,
     weight: Mutex<ReportedWeight>,
 }
 
-impl Load {
+impl EndpointLoad {
     fn report(&self, report: &LoadReport, now: Instant) {
         self.with(|weight| weight.report(report, &self.rules.load(), now));
     }
@@ -159,7 +164,7 @@ impl Load {
     }
 }
 
-impl AttemptEnds for Load {
+impl AttemptEnds for EndpointLoad {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         if let Some(report) = end.trailing_metadata.and_then(LoadReport::from_metadata) {
             self.report(&report, clock::now());
@@ -170,24 +175,34 @@ impl AttemptEnds for Load {
 /// Keeps the weight of each endpoint.
 #[derive(Debug)]
 struct Weights {
-    rules: Arc<ArcSwap<Rules>>,
+    rules: Arc<ArcSwap<WeightRules>>,
     update_period: Duration,
     oob_period: Option<Duration>,
+    /// What the resolver says of all endpoints.
+    attributes: Attributes,
     /// When the turns are made anew.
     due: Option<Instant>,
     /// Goes on whatever becomes of the turns.
     sequence: Option<Arc<AtomicU32>>,
     /// Those that have calls now, and the turns that they have.
-    ready: Vec<Arc<Load>>,
+    ready: Vec<Arc<EndpointLoad>>,
     stride: Stride,
+    /// They were made at their time, and are not published yet.
+    has_new_stride: bool,
 }
 
 impl Weights {
-    fn stride(&self, now: Instant) -> Stride {
-        let rules = self.rules.load();
-        let weight = |load: &Arc<Load>| load.with(|weight| weight.at(&rules, now));
+    /// The turns of those that are ready, which are told of each time that they are made.
+    fn stride(&self, control: &mut Control<'_>) -> Stride {
+        let (rules, now) = (self.rules.load(), control.now());
+        let weight = |load: &Arc<EndpointLoad>| load.with(|weight| weight.at(&rules, now));
         let weights: Vec<_> = self.ready.iter().map(weight).collect();
-        Stride::new(&weights)
+        let usable: Vec<_> = weights.iter().copied().map(WeightState::usable).collect();
+        control.tell_weights(Weighed {
+            weights,
+            attributes: self.attributes.clone(),
+        });
+        Stride::new(&usable)
     }
 
     fn wait(&mut self, control: &mut Control<'_>) {
@@ -201,10 +216,14 @@ impl Weights {
 }
 
 impl Spread for Weights {
-    type Kept = Arc<Load>;
+    type Kept = Arc<EndpointLoad>;
 
-    fn joined(&mut self) -> Arc<Load> {
-        Arc::new(Load {
+    fn described(&mut self, attributes: &Attributes) {
+        self.attributes = attributes.clone();
+    }
+
+    fn joined(&mut self) -> Arc<EndpointLoad> {
+        Arc::new(EndpointLoad {
             rules: Arc::clone(&self.rules),
             weight: Mutex::default(),
         })
@@ -218,6 +237,7 @@ impl Spread for Weights {
             self.update_period = options.update_period;
             self.oob_period = options.oob_period;
             self.due = None;
+            self.has_new_stride = false;
         }
         same.is_some()
     }
@@ -226,19 +246,28 @@ impl Spread for Weights {
         control.report_load(subchannel, self.oob_period);
     }
 
-    fn load_reported(&mut self, load: &Arc<Load>, report: &LoadReport, now: Instant) {
+    fn load_reported(&mut self, load: &Arc<EndpointLoad>, report: &LoadReport, now: Instant) {
         if self.oob_period.is_some() {
             load.report(report, now);
         }
     }
 
-    fn connected(&mut self, load: &Arc<Load>) {
+    fn connected(&mut self, load: &Arc<EndpointLoad>) {
         load.with(ReportedWeight::connected);
+        self.has_new_stride = false;
     }
 
-    fn picks(&mut self, ready: &[(&Subchannel, &Arc<Load>)], control: &mut Control<'_>) -> Picks {
-        self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
-        self.stride = self.stride(control.now());
+    fn picks(
+        &mut self,
+        ready: &[(&Subchannel, &Arc<EndpointLoad>)],
+        control: &mut Control<'_>,
+    ) -> Picks {
+        let are_same = self.ready.len() == ready.len()
+            && (self.ready.iter().zip(ready)).all(|(load, (_, other))| Arc::ptr_eq(load, other));
+        if !(std::mem::take(&mut self.has_new_stride) && are_same) {
+            self.ready = ready.iter().map(|(_, load)| Arc::clone(load)).collect();
+            self.stride = self.stride(control);
+        }
         if self.due.is_none() {
             self.wait(control);
         }
@@ -248,7 +277,7 @@ impl Spread for Weights {
             .sequence
             .get_or_insert_with(|| Arc::new(first().into()));
         let ready = ready.iter();
-        Picks::by(Turn {
+        Picks::by(WeightedPicker {
             ready: ready
                 .map(|(subchannel, load)| ((*subchannel).clone(), Arc::clone(load)))
                 .collect(),
@@ -258,25 +287,36 @@ impl Spread for Weights {
         })
     }
 
+    fn none_ready(&mut self) {
+        self.ready.clear();
+        self.due = None;
+    }
+
     fn timer(&mut self, control: &mut Control<'_>) -> bool {
         let now = control.now();
         if self.due.is_none_or(|due| due > now) {
             return false;
         }
         self.wait(control);
-        self.stride(now) != self.stride
+        if self.ready.len() < 2 {
+            return false;
+        }
+        let stride = self.stride(control);
+        self.has_new_stride = stride != self.stride;
+        self.stride = stride;
+        self.has_new_stride
     }
 }
 
-struct Turn {
-    ready: Vec<(Subchannel, Arc<Load>)>,
+struct WeightedPicker {
+    ready: Vec<(Subchannel, Arc<EndpointLoad>)>,
     stride: Stride,
     /// Whether the reports of calls count.
     are_calls_read: bool,
     sequence: Arc<AtomicU32>,
 }
 
-impl Picker for Turn {
+impl Picker for WeightedPicker {
     fn pick(&self, _args: &PickArgs<'_>) -> Pick<'_> {
         let draw = || self.sequence.fetch_add(1, Ordering::Relaxed);
         let Some((subchannel, load)) = self.ready.get(self.stride.next(draw)) else {

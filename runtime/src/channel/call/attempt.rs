@@ -1,6 +1,6 @@
 //! What one stream of a call needs to know. A value.
 
-use super::response::Response;
+use super::response_state::ResponseState;
 use super::ticket::{AttemptEnd, Ticket};
 use crate::code::Code;
 use crate::metadata::Metadata;
@@ -9,7 +9,7 @@ use crate::metadata::Metadata;
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// What has come on the stream that it runs on.
-    pub(crate) response: Response,
+    pub(crate) response: ResponseState,
     /// Nothing of a request that streams has been sent: the call could begin
     /// again elsewhere.
     pub(crate) untouched: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(crate) fn new(number: u8) -> Self {
         Self {
-            response: Response::Awaited,
+            response: ResponseState::Awaited,
             untouched: true,
             ticket: None,
             is_queued: false,

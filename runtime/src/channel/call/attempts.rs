@@ -1,6 +1,5 @@
-//! What the attempts of one call share: their course, the request they send again, and
-//! how each went. Several connections' tasks may hold it; it must never wake anyone
-//! under its lock.
+//! What the attempts of one call share: their course, the request they send again, and how each
+//! went. Several connections' tasks may hold it; nobody is woken under its lock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +7,7 @@ use std::time::Instant;
 
 use super::course::{Course, HEDGE, Hedge, Pushback, Verdict};
 use super::plan::Plan;
-use super::replay::{Passed, Replay};
+use super::replay::{Replay, ReplayPosition};
 use crate::call::state::Outgoing;
 use crate::status::{Code, FailedAttempt, Status};
 
@@ -16,10 +15,10 @@ use crate::status::{Code, FailedAttempt, Status};
 pub(crate) struct Attempts<H> {
     plan: Plan,
     home: H,
-    held: Mutex<Held>,
+    held: Mutex<AttemptsState>,
 }
 
-struct Held {
+struct AttemptsState {
     course: Course,
     first: Attempted,
     others: Vec<Attempted>,
@@ -43,7 +42,7 @@ struct Attempted {
     is_live: bool,
     /// The number of the subchannel that was picked for it last.
     subchannel: Option<u64>,
-    progress: Passed,
+    progress: ReplayPosition,
 }
 
 /// What becomes of a call after the end of an attempt.
@@ -61,7 +60,7 @@ impl<H> Attempts<H> {
         Arc::new(Self {
             plan,
             home,
-            held: Mutex::new(Held {
+            held: Mutex::new(AttemptsState {
                 course: Course::new(),
                 first: Attempted::default(),
                 others: Vec::new(),
@@ -74,7 +73,7 @@ impl<H> Attempts<H> {
     }
 
     /// Nothing panics under it.
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, AttemptsState> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,7 +149,7 @@ impl<H> Attempts<H> {
         let attempted = held.of(number);
         attempted.began = Some(now);
         attempted.is_live = true;
-        attempted.progress = Passed::default();
+        attempted.progress = ReplayPosition::default();
     }
 
     /// The head of a response has come. `false` where another attempt is the call's.
@@ -294,7 +293,7 @@ impl<H> Attempts<H> {
     }
 }
 
-impl Held {
+impl AttemptsState {
     /// The call ends with this: it tells of the attempts, if there were several.
     fn tell(&mut self, status: Status) -> Status {
         let failures = std::mem::take(&mut self.failures);

@@ -1,5 +1,4 @@
-//! What is said about one call, by its caller and by the service config. A value; it
-//! must never do anything.
+//! The options of one call, from its caller and from the service config.
 
 use std::time::Instant;
 

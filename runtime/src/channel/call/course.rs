@@ -13,7 +13,7 @@ pub(crate) const HEDGE: u8 = u8::MAX;
 /// Which attempts there are and how far the call is.
 #[derive(Debug)]
 pub(super) struct Course {
-    phase: Phase,
+    phase: CoursePhase,
     /// Attempts that began, or have been promised.
     begun: u8,
     /// Those of them that have not ended.
@@ -31,7 +31,7 @@ pub(super) struct Course {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum CoursePhase {
     /// Any attempt may become the call's.
     Open,
     /// This one is.
@@ -94,7 +94,7 @@ impl Course {
     /// The first attempt is on its way.
     pub(super) fn new() -> Self {
         Self {
-            phase: Phase::Open,
+            phase: CoursePhase::Open,
             begun: 1,
             live: 1,
             is_stopped: false,
@@ -121,7 +121,7 @@ impl Course {
 
     /// The time of a hedge has come.
     pub(super) fn hedge(&mut self, plan: &Plan, now: Instant) -> Hedge {
-        let may_begin = self.phase == Phase::Open && !self.is_stopped;
+        let may_begin = self.phase == CoursePhase::Open && !self.is_stopped;
         if !may_begin || self.begun >= plan.max_attempts() {
             return Hedge::Never;
         }
@@ -171,7 +171,7 @@ impl Course {
         if self.live > 0 {
             return Verdict::Others;
         }
-        self.phase = Phase::Over;
+        self.phase = CoursePhase::Over;
         Verdict::Final
     }
 
@@ -193,24 +193,24 @@ impl Course {
     /// call's. `false` where another one is.
     pub(super) fn commit(&mut self, number: u8) -> bool {
         match self.phase {
-            Phase::Open => {
-                self.phase = Phase::Committed(number);
+            CoursePhase::Open => {
+                self.phase = CoursePhase::Committed(number);
                 true
             }
-            Phase::Committed(winner) => winner == number,
-            Phase::Over => false,
+            CoursePhase::Committed(winner) => winner == number,
+            CoursePhase::Over => false,
         }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.phase == CoursePhase::Open
     }
 
     pub(super) fn is_lost(&self, number: u8) -> bool {
         match self.phase {
-            Phase::Open => self.withdrawn.contains(&number),
-            Phase::Committed(winner) => winner != number,
-            Phase::Over => true,
+            CoursePhase::Open => self.withdrawn.contains(&number),
+            CoursePhase::Committed(winner) => winner != number,
+            CoursePhase::Over => true,
         }
     }
 
@@ -220,7 +220,7 @@ impl Course {
         self.leave(number);
         let is_its = !self.is_lost(number);
         if is_its {
-            self.phase = Phase::Over;
+            self.phase = CoursePhase::Over;
         }
         is_its
     }
@@ -232,12 +232,12 @@ impl Course {
         }
         self.leave(number);
         let was_last = match self.phase {
-            Phase::Open => self.live == 0,
-            Phase::Committed(winner) => winner == number,
-            Phase::Over => false,
+            CoursePhase::Open => self.live == 0,
+            CoursePhase::Committed(winner) => winner == number,
+            CoursePhase::Over => false,
         };
         if was_last {
-            self.phase = Phase::Over;
+            self.phase = CoursePhase::Over;
         }
         was_last
     }
@@ -259,7 +259,7 @@ impl Course {
         if is_repeatable || pushback == Pushback::Stop {
             plan.failed();
         }
-        if !is_repeatable || self.phase != Phase::Open {
+        if !is_repeatable || self.phase != CoursePhase::Open {
             self.finish(number);
             return Verdict::Final;
         }

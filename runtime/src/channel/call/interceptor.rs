@@ -1,5 +1,4 @@
-//! Interceptors of a channel's calls. A value of them and what they see; it must
-//! never start a call.
+//! Interceptors of a channel's calls, and what they see.
 
 use std::fmt;
 use std::future::Future;
@@ -7,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::open::Open;
+use super::open_call::OpenCall;
 use crate::clock;
 use crate::deadline::Deadline;
 use crate::metadata::Metadata;
@@ -85,7 +84,7 @@ where
 /// A call that has not gone out, as its [interceptors](ClientInterceptor) see it.
 #[derive(Debug)]
 pub struct OutgoingCall {
-    pub(in crate::channel) open: Box<Open>,
+    pub(in crate::channel) open: Box<OpenCall>,
     pub(in crate::channel) authority: Arc<str>,
 }
 
@@ -154,14 +153,14 @@ impl OutgoingCall {
 }
 
 /// A [`ClientInterceptor`] with its type erased.
-trait Erased: Send + Sync {
+trait ErasedClientInterceptor: Send + Sync {
     fn start_boxed<'a>(
         &'a self,
         call: &'a mut OutgoingCall,
     ) -> Pin<Box<dyn Future<Output = Result<(), Status>> + Send + 'a>>;
 }
 
-impl<I: ClientInterceptor> Erased for I {
+impl<I: ClientInterceptor> ErasedClientInterceptor for I {
     fn start_boxed<'a>(
         &'a self,
         call: &'a mut OutgoingCall,
@@ -170,7 +169,7 @@ impl<I: ClientInterceptor> Erased for I {
     }
 }
 
-impl fmt::Debug for dyn Erased {
+impl fmt::Debug for dyn ErasedClientInterceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientInterceptor")
     }
@@ -179,9 +178,11 @@ impl fmt::Debug for dyn Erased {
 /// The interceptors of a channel, in the order in which they run. One word, since
 /// calls are made of channels and are moved about.
 #[derive(Clone, Debug, Default)]
-pub(in crate::channel) struct Interceptors(Option<Arc<Vec<Arc<dyn Erased>>>>);
+pub(in crate::channel) struct ClientInterceptors(
+    Option<Arc<Vec<Arc<dyn ErasedClientInterceptor>>>>,
+);
 
-impl Interceptors {
+impl ClientInterceptors {
     pub(in crate::channel) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

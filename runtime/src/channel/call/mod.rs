@@ -5,10 +5,10 @@ pub(crate) mod attempts;
 pub(crate) mod call_options;
 mod course;
 pub(crate) mod interceptor;
-pub(crate) mod open;
+pub(crate) mod open_call;
 pub(crate) mod plan;
 mod replay;
-pub(crate) mod response;
+pub(crate) mod response_state;
 pub(crate) mod throttle;
 pub(crate) mod ticket;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 
 use super::throttle::Throttle;
 use crate::chance::Chance;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
 use crate::code::Code;
 
@@ -111,19 +111,19 @@ impl Purse {
 /// A policy as a call follows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    repeats: Arc<Repeats>,
+    repeats: Arc<RepeatPolicy>,
     purse: Arc<Purse>,
 }
 
 impl Plan {
-    pub(crate) fn new(repeats: Arc<Repeats>, purse: Arc<Purse>) -> Self {
+    pub(crate) fn new(repeats: Arc<RepeatPolicy>, purse: Arc<Purse>) -> Self {
         Self { repeats, purse }
     }
 
     pub(crate) fn max_attempts(&self) -> u8 {
         let most = match &*self.repeats {
-            Repeats::Retry(policy) => policy.max_attempts,
-            Repeats::Hedging(policy) => policy.max_attempts,
+            RepeatPolicy::Retry(policy) => policy.max_attempts,
+            RepeatPolicy::Hedging(policy) => policy.max_attempts,
         };
         let most = most.min(self.purse.limits.attempts);
         // The last number has a meaning of its own.
@@ -136,14 +136,14 @@ impl Plan {
 
     pub(crate) fn hedging(&self) -> Option<&HedgingPolicy> {
         match &*self.repeats {
-            Repeats::Retry(_) => None,
-            Repeats::Hedging(policy) => Some(policy),
+            RepeatPolicy::Retry(_) => None,
+            RepeatPolicy::Hedging(policy) => Some(policy),
         }
     }
 
     /// The wait after so many failed attempts since the backoff began: ±20 %.
     pub(super) fn backoff(&self, failed: u8) -> Duration {
-        let Repeats::Retry(policy) = &*self.repeats else {
+        let RepeatPolicy::Retry(policy) = &*self.repeats else {
             return Duration::ZERO;
         };
         let grown = policy.initial_backoff.as_secs_f64()

@@ -19,7 +19,7 @@ pub(super) struct Replay {
 
 /// How far one attempt is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Passed {
+pub(super) struct ReplayPosition {
     /// Chunks that its connection has.
     chunks: usize,
     messages: u32,
@@ -27,7 +27,7 @@ pub(super) struct Passed {
     framed: u64,
 }
 
-impl Passed {
+impl ReplayPosition {
     /// Of a replay that is cleared nothing is left to pass on.
     pub(super) fn restart(&mut self) {
         self.chunks = 0;
@@ -54,7 +54,7 @@ impl Replay {
     }
 
     /// What an attempt has not passed on yet.
-    pub(super) fn next(&self, progress: &mut Passed) -> Outgoing {
+    pub(super) fn next(&self, progress: &mut ReplayPosition) -> Outgoing {
         let chunks = self.chunks.iter().skip(progress.chunks).cloned();
         let outgoing = Outgoing {
             chunks: chunks.collect(),
@@ -69,12 +69,12 @@ impl Replay {
     }
 
     /// Whether an attempt has passed everything on.
-    pub(super) fn is_passed(&self, progress: &Passed) -> bool {
+    pub(super) fn is_passed(&self, progress: &ReplayPosition) -> bool {
         progress.chunks == self.chunks.len() && progress.has_end == self.has_end
     }
 
     /// An attempt framed so many bytes: those of them that no other did before.
-    pub(super) fn frame(&mut self, progress: &mut Passed, bytes: usize) -> usize {
+    pub(super) fn frame(&mut self, progress: &mut ReplayPosition, bytes: usize) -> usize {
         progress.framed += bytes as u64;
         let new = progress.framed.saturating_sub(self.framed);
         self.framed += new;

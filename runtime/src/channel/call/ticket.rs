@@ -27,9 +27,9 @@ pub trait AttemptEnds: Send + Sync {
 
 /// An attempt's way back to the policy that picked for it: told once, however the
 /// attempt ends.
-pub struct Ticket(Box<Listener>);
+pub struct Ticket(Box<UntoldTicket>);
 
-struct Listener {
+struct UntoldTicket {
     /// Until it is told.
     ends: Option<Arc<dyn AttemptEnds>>,
     token: u64,
@@ -41,7 +41,7 @@ impl Ticket {
     /// Has `ends` told of the attempt's end, with this `token`.
     pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
         let ends = Some(ends);
-        Self(Box::new(Listener {
+        Self(Box::new(UntoldTicket {
             ends,
             token,
             beside: None,
@@ -85,49 +85,4 @@ impl fmt::Debug for Ticket {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    struct Ends(Mutex<Vec<(u64, Code)>>);
-
-    impl AttemptEnds for Ends {
-        fn ended(&self, token: u64, end: &AttemptEnd<'_>) {
-            self.0.lock().unwrap().push((token, end.code));
-            assert_ne!(token, 13, "this panic is part of a test");
-        }
-    }
-
-    #[test]
-    fn each_end_is_told_once() {
-        let ends = Arc::new(Ends(Mutex::default()));
-        let ticket = |token| Ticket::new(Arc::clone(&ends) as Arc<dyn AttemptEnds>, token);
-        let ok = AttemptEnd {
-            code: Code::Ok,
-            trailing_metadata: None,
-        };
-        ticket(1).end(&ok);
-        drop(ticket(2));
-        ticket(13).end(&ok);
-        let told = ends.0.lock().unwrap().clone();
-        let expected = [(1, Code::Ok), (2, Code::Cancelled), (13, Code::Ok)];
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn one_beside_another_is_told_the_same() {
-        let ends = Arc::new(Ends(Mutex::default()));
-        let ticket = |token| Ticket::new(Arc::clone(&ends) as Arc<dyn AttemptEnds>, token);
-        let aborted = AttemptEnd {
-            code: Code::Aborted,
-            trailing_metadata: None,
-        };
-        ticket(1).beside(Some(ticket(2).beside(None))).end(&aborted);
-        drop(ticket(13).beside(Some(ticket(4))));
-        let told = ends.0.lock().unwrap().clone();
-        let (aborted, cancelled) = (Code::Aborted, Code::Cancelled);
-        let expected = [(1, aborted), (2, aborted), (13, cancelled), (4, cancelled)];
-        assert_eq!(told, expected);
-    }
-}
+mod tests;

@@ -5,11 +5,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::call_options::CallOptions;
-use super::open::{Home, Open};
+use super::open_call::{Home, OpenCall};
 use super::plan::{AttemptLimits, Purse};
 use crate::call::response_head::Coding;
 use crate::call::state::CallState;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::HedgingPolicy;
 use crate::framing::Compression;
 use crate::method::Method;
@@ -23,7 +23,7 @@ impl Trial {
     pub(in crate::channel) fn call(
         wait_for_ready: bool,
         deadline: Option<Instant>,
-    ) -> (Self, Box<Open>) {
+    ) -> (Self, Box<OpenCall>) {
         let coding = Coding::default();
         let state = CallState::new(usize::MAX, coding, Compression::Identity, None);
         let options = CallOptions {
@@ -32,7 +32,7 @@ impl Trial {
             ..CallOptions::default()
         };
         let method = Method::unary("/a.B/C");
-        let open = Open::boxed(Arc::clone(&state), method, options, None);
+        let open = OpenCall::boxed(Arc::clone(&state), method, options, None);
         (Self(state), open)
     }
 
@@ -41,10 +41,10 @@ impl Trial {
     pub(in crate::channel) fn hedged(
         delay: Duration,
         deadline: Option<Instant>,
-    ) -> (Self, Box<Open>, Box<Open>) {
+    ) -> (Self, Box<OpenCall>, Box<OpenCall>) {
         let (trial, mut first) = Self::call(false, deadline);
         let policy = HedgingPolicy::new(delay);
-        first.repeat(Arc::new(Repeats::Hedging(policy)), home());
+        first.repeat(Arc::new(RepeatPolicy::Hedging(policy)), home());
         let hedge = first.hedge(Instant::now());
         (trial, first, hedge.expect("its policy has one"))
     }
@@ -67,7 +67,7 @@ impl Trial {
 struct Nowhere(Arc<Purse>);
 
 impl Home for Nowhere {
-    fn attempt(&self, _open: Box<Open>) {
+    fn attempt(&self, _open: Box<OpenCall>) {
         panic!("no attempt of these tests fails");
     }
 

@@ -27,7 +27,7 @@ pub struct MethodConfig {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_request_message_size: Option<usize>,
     pub(crate) max_response_message_size: Option<usize>,
-    pub(crate) repeats: Option<Arc<Repeats>>,
+    pub(crate) repeats: Option<Arc<RepeatPolicy>>,
 }
 
 /// What is in force for the calls of one method.
@@ -35,19 +35,19 @@ pub struct MethodConfig {
 pub(crate) struct MethodTerms<'a> {
     pub(crate) config: Option<&'a MethodConfig>,
     /// The config's own, or its channel's.
-    pub(crate) repeats: Option<&'a Arc<Repeats>>,
+    pub(crate) repeats: Option<&'a Arc<RepeatPolicy>>,
     /// How a call ends counts for the further attempts of others.
     pub(crate) is_counted: bool,
 }
 
 /// How a call is attempted more than once.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Repeats {
+pub(crate) enum RepeatPolicy {
     Retry(RetryPolicy),
     Hedging(HedgingPolicy),
 }
 
-impl Repeats {
+impl RepeatPolicy {
     /// The codes after which another attempt may follow.
     pub(crate) fn codes(&self) -> Codes {
         match self {
@@ -97,7 +97,7 @@ impl MethodConfig {
     /// given before.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.repeats = Some(Arc::new(Repeats::Retry(policy)));
+        self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 
@@ -105,15 +105,15 @@ impl MethodConfig {
     /// that was given before.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
-        self.repeats = Some(Arc::new(Repeats::Hedging(policy)));
+        self.repeats = Some(Arc::new(RepeatPolicy::Hedging(policy)));
         self
     }
 
     /// Whether it can be carried out. `path` is where it is, for those where it cannot.
     pub(crate) fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         match self.repeats.as_deref() {
-            Some(Repeats::Retry(policy)) => policy.check(&|| path().field("retryPolicy")),
-            Some(Repeats::Hedging(policy)) => policy.check(&|| path().field("hedgingPolicy")),
+            Some(RepeatPolicy::Retry(policy)) => policy.check(&|| path().field("retryPolicy")),
+            Some(RepeatPolicy::Hedging(policy)) => policy.check(&|| path().field("hedgingPolicy")),
             None => Ok(()),
         }
     }

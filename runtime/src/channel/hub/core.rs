@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use crate::call::queue::QueueReceiver;
 use crate::chance::Chance;
-use crate::channel::balance::control::{Control, Wishes};
+use crate::channel::balance::control::{Control, Weighed, Wishes};
 use crate::channel::balance::policy::Resolved;
 use crate::channel::balance::switch::Switch;
-use crate::channel::call::open::{Open, closed};
+use crate::channel::call::open_call::{OpenCall, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks, as_picked};
@@ -25,7 +25,7 @@ use crate::channel::service_config::terms::Standing;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::{Report, SubchannelState};
 use crate::channel::subchannel::unopened::connecting;
-use crate::channel::waiting::Routed;
+use crate::channel::waiting_calls::Routed;
 use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
@@ -45,7 +45,7 @@ pub(super) struct Core {
     /// What calls are held to, if it is another than the outlook has.
     standing: Option<Standing>,
     /// Those that the policy has, by number.
-    members: HashMap<u64, Member>,
+    members: HashMap<u64, HubMember>,
     picks: Picks,
     /// The last call that these picks were asked about.
     routed: Option<u64>,
@@ -65,7 +65,7 @@ pub(super) struct Core {
 }
 
 #[derive(Debug)]
-struct Member {
+struct HubMember {
     subchannel: Subchannel,
     state: SubchannelState,
     watched: Watched,
@@ -74,7 +74,7 @@ struct Member {
     is_done: bool,
 }
 
-impl Member {
+impl HubMember {
     /// What the config in force says of every endpoint. No health is asked for where
     /// there is no other endpoint to go to (A17, A61).
     fn hold_to(&mut self, config: &InForce) {
@@ -101,6 +101,8 @@ impl Member {
 pub(super) struct Effects {
     pub(super) begin: Vec<(Subchannel, QueueReceiver<Ask>)>,
     pub(super) publish: Option<(ConnectivityState, Picks)>,
+    /// What observers are to be told of.
+    pub(super) weighed: Vec<Weighed>,
     /// The target is to be resolved again.
     pub(super) resolve: bool,
     /// What calls are held to from now on.
@@ -306,6 +308,7 @@ impl Core {
         let effects = Effects {
             begin: std::mem::take(&mut wishes.begin),
             publish: wishes.publish.take(),
+            weighed: std::mem::take(&mut wishes.weighed),
             resolve: std::mem::take(&mut wishes.resolve),
             standing: self.standing.take(),
         };
@@ -313,7 +316,7 @@ impl Core {
             if self.is_retired {
                 subchannel.ask(Ask::Retire);
             }
-            let mut member = Member {
+            let mut member = HubMember {
                 subchannel: subchannel.clone(),
                 state: SubchannelState::Idle,
                 watched: Watched::default(),
@@ -487,7 +490,7 @@ impl Picker for Broken {
 }
 
 /// A picker that panics fails the call that it was asked about.
-fn pick<'a>(picks: &'a Picks, open: &Open) -> Pick<'a> {
+fn pick<'a>(picks: &'a Picks, open: &OpenCall) -> Pick<'a> {
     let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))
 }

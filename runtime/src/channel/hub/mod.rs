@@ -11,16 +11,19 @@ use std::time::{Duration, Instant};
 use self::core::Core;
 use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::channel::alarm::Alarm;
+use crate::channel::backend_labels::{BackendService, Locality};
+use crate::channel::balance::control::Weighed;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::outlook::Outlook;
 use crate::channel::pick::Picks;
-use crate::channel::resolve::running::{Resolving, Source};
+use crate::channel::resolve::source::{Resolving, Source};
 use crate::channel::service_config::in_force::{Configs, InForce};
 use crate::channel::subchannel::common::Common;
 use crate::channel::subchannel::lifecycle::Lifecycle;
 use crate::channel::subchannel::report::Report;
 use crate::clock;
+use crate::observe::weights::UpdatedWeights;
 
 /// Turns of one poll, before others on this thread have theirs.
 const TURNS: usize = 32;
@@ -33,22 +36,22 @@ pub(super) struct Hub {
     /// For the subchannels.
     reporter: QueueSender<Report>,
     batch: Vec<Report>,
-    requests: Pace,
+    requests: RequestPace,
     common: Arc<Common>,
-    seat: Seat,
+    seat: HubSeat,
 }
 
 /// How often the resolver is asked: a resolver that answers at once with other servers,
 /// none of which can be reached, must not make a loop of it.
 #[derive(Debug)]
-struct Pace {
+struct RequestPace {
     least: Duration,
     last: Option<Instant>,
     /// When it is asked next.
     due: Option<Instant>,
 }
 
-impl Pace {
+impl RequestPace {
     fn new(least: Duration) -> Self {
         Self {
             least,
@@ -86,18 +89,18 @@ impl Pace {
 
 /// A hub's right to say what is so. One that ends, with its runtime say, leaves no
 /// connection: the next call starts another.
-struct Seat {
+struct HubSeat {
     outlook: Arc<Outlook>,
     number: u64,
 }
 
-impl Drop for Seat {
+impl Drop for HubSeat {
     fn drop(&mut self) {
         self.publish(ConnectivityState::Idle, Picks::wait());
     }
 }
 
-impl Seat {
+impl HubSeat {
     fn publish(&self, state: ConnectivityState, picks: Picks) {
         self.outlook.publish(self.number, state, picks);
     }
@@ -121,9 +124,9 @@ impl Hub {
             reports,
             reporter,
             batch: Vec::new(),
-            requests: Pace::new(common.backoff.first),
+            requests: RequestPace::new(common.backoff.first),
             common,
-            seat: Seat { outlook, number },
+            seat: HubSeat { outlook, number },
         }
     }
 
@@ -203,6 +206,9 @@ impl Hub {
         if let Some(standing) = effects.standing {
             self.seat.outlook.hold_to(self.seat.number, &standing);
         }
+        for weighed in effects.weighed {
+            self.tell(&weighed);
+        }
         if let Some((state, picks)) = effects.publish {
             self.seat.publish(state, picks);
         }
@@ -217,5 +223,19 @@ impl Hub {
         }
         self.core.settle(cx.waker());
         has_moved
+    }
+
+    #[cold]
+    fn tell(&self, weighed: &Weighed) {
+        let observers = self.common.dial.observers();
+        let locality = weighed.attributes.get::<Locality>();
+        let backend_service = weighed.attributes.get::<BackendService>();
+        let update = UpdatedWeights {
+            target: observers.target().unwrap_or_default(),
+            locality: locality.map_or("", |Locality(name)| name),
+            backend_service: backend_service.map_or("", |BackendService(name)| name),
+            weights: &weighed.weights,
+        };
+        observers.tell(|it| it.weights_updated(&update));
     }
 }

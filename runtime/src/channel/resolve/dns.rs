@@ -37,7 +37,7 @@ pub(crate) struct Lookup {
     pub(crate) port: u16,
     /// For one lookup.
     pub(crate) timeout: Duration,
-    pub(crate) pace: Pace,
+    pub(crate) pace: LookupPace,
     /// Whether a service config is looked up besides.
     pub(crate) wants_config: bool,
     /// The channel's own.
@@ -46,7 +46,7 @@ pub(crate) struct Lookup {
 
 /// How often a name is looked up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct LookupPace {
     /// Between lookups that fail.
     pub(crate) waits: Waits,
     /// An answer is used for so long, if it is limited.
@@ -68,7 +68,7 @@ pub(super) async fn resolve(lookup: Lookup, updates: Updates) {
     let addresses = |updates| repeat(lookup.pace, &chance, updates, find);
     #[cfg(feature = "dns-txt")]
     if lookup.wants_config {
-        let configs = txt::Configs::new(&lookup.host, lookup.timeout, &chance);
+        let configs = txt::TxtConfigs::new(&lookup.host, lookup.timeout, &chance);
         let configs = |updates| repeat(lookup.pace, &chance, updates, || configs.find());
         return joined(addresses, configs, updates).await;
     }
@@ -76,7 +76,7 @@ pub(super) async fn resolve(lookup: Lookup, updates: Updates) {
 }
 
 /// Looks up again and again by `find`.
-async fn repeat<F>(pace: Pace, chance: &Chance, mut updates: Updates, find: impl Fn() -> F)
+async fn repeat<F>(pace: LookupPace, chance: &Chance, mut updates: Updates, find: impl Fn() -> F)
 where
     F: Future<Output = Resolution>,
 {

@@ -6,7 +6,7 @@ mod fixed;
 mod joined;
 pub(crate) mod resolution;
 pub(crate) mod resolver;
-pub(crate) mod running;
+pub(crate) mod source;
 #[cfg(feature = "dns-txt")]
 mod txt;
 pub(crate) mod updates;

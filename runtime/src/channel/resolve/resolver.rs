@@ -1,4 +1,4 @@
-//! Resolvers of the user's own. A value of them; it must never look anything up.
+//! Resolvers that a user provides.
 
 use std::fmt;
 use std::future::Future;

@@ -27,7 +27,7 @@ type System = Result<(ResolverConfig, ResolverOpts), String>;
 type ReadSystem = Arc<dyn Fn() -> System + Send + Sync>;
 
 /// The service configs of one name.
-pub(super) struct Configs {
+pub(super) struct TxtConfigs {
     /// Which has the records.
     name: String,
     /// For one lookup.
@@ -36,7 +36,7 @@ pub(super) struct Configs {
     read_system: ReadSystem,
 }
 
-impl Configs {
+impl TxtConfigs {
     pub(super) fn new(host: &str, timeout: Duration, chance: &Arc<Chance>) -> Self {
         let host_name = hostname::get().ok().and_then(|it| it.into_string().ok());
         Self {

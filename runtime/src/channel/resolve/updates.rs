@@ -20,7 +20,7 @@ pub(crate) struct Requests(Arc<Mutex<Mailbox>>);
 struct Mailbox {
     found: Option<Resolution>,
     verdict: Option<Result<(), Status>>,
-    word: Word,
+    word: FirstWord,
     is_requested: bool,
     is_urgent: bool,
     resolver: Option<Waker>,
@@ -29,7 +29,7 @@ struct Mailbox {
 
 /// The first that the channel hears of its resolver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Word {
+enum FirstWord {
     #[default]
     Awaited,
     Given,
@@ -80,7 +80,7 @@ impl Updates {
         let hub = {
             let mut mailbox = lock(&self.0);
             mailbox.found = Some(resolution);
-            mailbox.word = Word::Given;
+            mailbox.word = FirstWord::Given;
             mailbox.verdict = None;
             // What is wanted from now on is wanted in spite of this.
             mailbox.is_urgent = false;
@@ -134,8 +134,8 @@ impl Drop for Updates {
     fn drop(&mut self) {
         let hub = {
             let mut mailbox = lock(&self.0);
-            if mailbox.word == Word::Awaited {
-                mailbox.word = Word::Missing;
+            if mailbox.word == FirstWord::Awaited {
+                mailbox.word = FirstWord::Missing;
             }
             mailbox.hub.take()
         };
@@ -156,8 +156,8 @@ impl Requests {
         let mut mailbox = lock(&self.0);
         mailbox.hub = Some(hub.clone());
         let found = mailbox.found.take();
-        if mailbox.word == Word::Missing {
-            mailbox.word = Word::Given;
+        if mailbox.word == FirstWord::Missing {
+            mailbox.word = FirstWord::Given;
             return Some(Resolution::failed(left()));
         }
         found

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use super::content::{Content, Named, ServiceConfig};
+use super::content::{ConfigContent, Named, ServiceConfig};
 use crate::channel::balance::policy::Balance;
 use crate::channel::config::error::{ConfigPath, ServiceConfigError};
 use crate::channel::config::method_config::MethodConfig;
@@ -156,11 +156,11 @@ impl ServiceConfigBuilder {
     /// entries for one method; a method without its service.
     pub fn build(self) -> Result<ServiceConfig, ServiceConfigError> {
         let root = ConfigPath::default();
-        let mut content = Content {
+        let mut content = ConfigContent {
             balance: self.balance,
             retry_throttling: self.retry_throttling,
             health_check_service: self.health_check_service,
-            ..Content::default()
+            ..ConfigContent::default()
         };
         let entries = root.field("methodConfig");
         for (index, (names, config)) in self.entries.into_iter().enumerate() {
@@ -185,7 +185,7 @@ impl ServiceConfigBuilder {
     }
 }
 
-impl Content {
+impl ConfigContent {
     fn add(
         &mut self,
         name: Name,

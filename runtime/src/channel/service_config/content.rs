@@ -35,10 +35,10 @@ use crate::method::Method;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct ServiceConfig(pub(super) Arc<Content>);
+pub struct ServiceConfig(pub(super) Arc<ConfigContent>);
 
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(super) struct ConfigContent {
     /// By their paths.
     pub(super) methods: HashMap<String, MethodConfig, Hashes>,
     pub(super) services: HashMap<String, MethodConfig, Hashes>,
@@ -61,7 +61,7 @@ pub(super) struct Named {
 impl ServiceConfig {
     /// What it says of a method: itself, else its service, else all.
     pub(crate) fn of(&self, method: &Method) -> Option<&MethodConfig> {
-        let Content {
+        let ConfigContent {
             methods,
             services,
             rest,

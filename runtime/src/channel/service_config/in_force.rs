@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::content::{Named, ServiceConfig};
 use super::terms::{Standing, Terms};
 use crate::channel::balance::policy::Balance;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::selector::ConfigSelector;
 use crate::status::Status;
 
@@ -20,7 +20,7 @@ pub(crate) struct Configs {
     /// Where no config names a policy.
     pub(crate) balance: Arc<dyn Balance>,
     /// For idempotent methods of which no config says anything of the kind.
-    pub(crate) repeats: Option<Arc<Repeats>>,
+    pub(crate) repeats: Option<Arc<RepeatPolicy>>,
 }
 
 impl Configs {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::content::ServiceConfig;
-use crate::channel::call::open::Open;
-use crate::channel::config::method_config::{MethodConfig, MethodTerms, Repeats};
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::config::method_config::{MethodConfig, MethodTerms, RepeatPolicy};
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::channel::pick::PickArgs;
 use crate::channel::selector::{ConfigSelector, select};
@@ -35,7 +35,7 @@ impl Standing {
 
     /// Has its say in a call that began before that could be; `Err` is what the call fails
     /// with. A call stays as it is where nothing is known yet.
-    pub(crate) fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+    pub(crate) fn settle(&self, open: &mut OpenCall, now: Instant) -> Result<(), Status> {
         if open.is_settled() {
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl Standing {
 pub(crate) struct Terms {
     pub(super) config: Option<ServiceConfig>,
     /// For idempotent methods of which the config says nothing of the kind.
-    pub(super) repeats: Option<Arc<Repeats>>,
+    pub(super) repeats: Option<Arc<RepeatPolicy>>,
     /// What says of calls one by one what the config says of methods.
     pub(super) selector: Option<Arc<dyn ConfigSelector>>,
 }
@@ -71,7 +71,7 @@ impl Terms {
         self.selector.is_some()
     }
 
-    fn settle(&self, open: &mut Open, now: Instant) -> Result<(), Status> {
+    fn settle(&self, open: &mut OpenCall, now: Instant) -> Result<(), Status> {
         let Some(selector) = &self.selector else {
             return open.settle(self.of(&open.method), now);
         };

@@ -1,5 +1,4 @@
-//! Byte streams of the user's own making. A value of what makes them; it must never
-//! decide when to connect.
+//! Byte streams that a user's connector makes in place of TCP.
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -1,5 +1,5 @@
-//! Making one connection to a target, at whichever of its addresses that is to be
-//! had. It must never decide whether or when to try again.
+//! Making one connection to a target, at whichever of its addresses answers. Whether and when
+//! to try again is the lifecycle's decision.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 
 use super::connection::ClientConnection;
 use super::connector::{self, ConnectsTo};
-use super::failure::{Failure, Step};
+use super::failure::{ConnectFailure, ConnectStep};
 use super::greeting::{self, Greeting};
 use super::identity::{Identity, Naming};
 use super::proxy::Proxy;
@@ -193,7 +193,7 @@ impl Dial {
         });
         race(attempts)
             .await
-            .map_err(|failures| Failure::status(&self.name, self.is_name, failures))
+            .map_err(|failures| ConnectFailure::status(&self.name, self.is_name, failures))
     }
 
     /// With `greets` it waits until HTTP/2 is agreed on.
@@ -202,37 +202,43 @@ impl Dial {
         destination: &Destination,
         http2: &Http2Options,
         greets: bool,
-    ) -> Result<(Driver<Greeting>, Arc<Identity>), Failure> {
-        let mut step = Step::Connect;
+    ) -> Result<(Driver<Greeting>, Arc<Identity>), ConnectFailure> {
+        let mut step = ConnectStep::Connect;
         let (security, identity) = match &destination.authority {
             None => (self.security.clone(), Arc::clone(&self.identity)),
-            Some(authority) => self.naming.settle(authority).map_err(Failure::authority)?,
+            Some(authority) => self
+                .naming
+                .settle(authority)
+                .map_err(ConnectFailure::authority)?,
         };
         let attempt = async {
             let stream = self.stream(&destination.address);
-            let io = stream.await.map_err(Failure::connect)?;
+            let io = stream.await.map_err(ConnectFailure::connect)?;
             let io = match &security {
                 Security::Insecure => io,
                 #[cfg(feature = "tls")]
                 Security::Tls { config, name } => {
-                    step = Step::Tls;
+                    step = ConnectStep::Tls;
                     let config = config
                         .current()
                         .map_err(tls::HandshakeError::of_credentials);
-                    let config = config.map_err(Failure::handshake)?;
+                    let config = config.map_err(ConnectFailure::handshake)?;
                     let secured = tls::connect(&config, name, io).await;
-                    secured.map_err(Failure::handshake)?
+                    secured.map_err(ConnectFailure::handshake)?
                 }
             };
             let driver = Greeting::over(io, http2);
             if !greets {
                 return Ok(driver);
             }
-            step = Step::Http2;
-            greeting::established(driver).await.map_err(Failure::closed)
+            step = ConnectStep::Http2;
+            greeting::established(driver)
+                .await
+                .map_err(ConnectFailure::closed)
         };
         let connected = tokio::time::timeout(self.timeout, attempt).await;
-        let driver = connected.unwrap_or_else(|_| Err(Failure::timeout(step, self.timeout)))?;
+        let driver =
+            connected.unwrap_or_else(|_| Err(ConnectFailure::timeout(step, self.timeout)))?;
         Ok((driver, identity))
     }
 

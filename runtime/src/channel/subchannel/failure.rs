@@ -23,14 +23,14 @@ const TOLD: usize = 8;
 
 /// How far an attempt to connect has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum ConnectStep {
     Connect,
     #[cfg(feature = "tls")]
     Tls,
     Http2,
 }
 
-impl Step {
+impl ConnectStep {
     fn phase(self) -> Phase {
         if self == Self::Connect {
             Phase::Connect
@@ -60,16 +60,16 @@ impl Step {
 
 /// Why an attempt failed.
 #[derive(Debug)]
-pub(super) struct Failure {
-    step: Step,
+pub(super) struct ConnectFailure {
+    step: ConnectStep,
     reason: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-impl Failure {
+impl ConnectFailure {
     pub(super) fn connect(error: io::Error) -> Self {
         Self {
-            step: Step::Connect,
+            step: ConnectStep::Connect,
             reason: error.to_string(),
             source: Some(error.into()),
         }
@@ -85,7 +85,7 @@ impl Failure {
             error => error.to_string(),
         };
         Self {
-            step: Step::Connect,
+            step: ConnectStep::Connect,
             reason,
             source: Some(error.into()),
         }
@@ -94,7 +94,7 @@ impl Failure {
     #[cfg(feature = "tls")]
     pub(super) fn handshake(error: HandshakeError) -> Self {
         Self {
-            step: Step::Tls,
+            step: ConnectStep::Tls,
             reason: error.to_string(),
             source: error.into_source(),
         }
@@ -119,7 +119,7 @@ impl Failure {
             Closed::NotHttp2(said) => (said, None),
         };
         Self {
-            step: Step::Http2,
+            step: ConnectStep::Http2,
             reason,
             source,
         }
@@ -136,7 +136,7 @@ impl Failure {
         observation::failed(observers, side, peer, &failure, began, clock::now());
     }
 
-    pub(super) fn timeout(step: Step, after: Duration) -> Self {
+    pub(super) fn timeout(step: ConnectStep, after: Duration) -> Self {
         Self {
             step,
             reason: format!("no answer within {after:?}"),
@@ -149,7 +149,7 @@ impl Failure {
     pub(super) fn status(name: &str, is_name: bool, failures: Vec<(String, Self)>) -> Status {
         // What is wrong with several in the same way is told once, and of very many
         // the first.
-        let mut told: Vec<(Step, &str, String)> = Vec::new();
+        let mut told: Vec<(ConnectStep, &str, String)> = Vec::new();
         for (address, failure) in failures.iter().take(TOLD) {
             let (step, reason) = (failure.step, failure.reason.as_str());
             match told
@@ -163,7 +163,7 @@ impl Failure {
                 None => told.push((step, reason, address.clone())),
             }
         }
-        let tell = |(step, reason, addresses): &(Step, &str, String)| {
+        let tell = |(step, reason, addresses): &(ConnectStep, &str, String)| {
             format!("{} {addresses}: {reason}", step.text())
         };
         let mut text = told.iter().map(tell).collect::<Vec<_>>().join("; ");

@@ -1,5 +1,4 @@
-//! A new connection until its calls come: HTTP/2's first exchange, and nothing
-//! else. It must never open a stream.
+//! A new connection until its calls come: HTTP/2's first exchange.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::queue::QueueSender;
 use crate::channel::address::{Destination, Endpoint};
-use crate::channel::call::open::Open;
+use crate::channel::call::open_call::OpenCall;
 use crate::channel::inbox::Ask;
 
 /// One endpoint of a channel, and the connection to it while there is one.
@@ -14,9 +14,9 @@ use crate::channel::inbox::Ask;
 /// ([`Control::subchannel`](crate::Control::subchannel)) and gives it back in its
 /// picks. Clones are the same subchannel.
 #[derive(Clone)]
-pub struct Subchannel(Arc<Held>);
+pub struct Subchannel(Arc<SharedSubchannel>);
 
-struct Held {
+struct SharedSubchannel {
     number: u64,
     asks: QueueSender<Ask>,
     endpoint: Endpoint,
@@ -34,7 +34,7 @@ impl Subchannel {
         is_sole: bool,
     ) -> Self {
         let destinations: Arc<[Destination]> = endpoint.destinations().collect();
-        Self(Arc::new(Held {
+        Self(Arc::new(SharedSubchannel {
             number,
             asks,
             endpoint,
@@ -79,7 +79,7 @@ impl Subchannel {
 
     /// Queues a call; `Err` gives it back where nobody takes any.
     #[inline]
-    pub(crate) fn open(&self, open: Box<Open>) -> Result<(), Box<Open>> {
+    pub(crate) fn open(&self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match self.0.asks.send(Ask::Open(open)) {
             Err(Ask::Open(open)) => Err(open),
             _ => Ok(()),

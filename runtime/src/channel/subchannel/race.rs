@@ -1,5 +1,5 @@
-//! Attempts of which one has to succeed, as gRFC A61 and RFC 8305 have it: each
-//! gets a head start over the next. It must never know what is attempted.
+//! Attempts of which one has to succeed, as gRFC A61 and RFC 8305 describe: each gets a head
+//! start over the next.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

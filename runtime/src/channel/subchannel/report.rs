@@ -2,7 +2,7 @@
 
 use crate::call::load_report::LoadReport;
 use crate::channel::address::Address;
-use crate::channel::call::open::Open;
+use crate::channel::call::open_call::OpenCall;
 use crate::status::Status;
 
 /// What a subchannel's connection is doing. Where its server is asked for its health
@@ -37,7 +37,7 @@ pub(crate) enum Report {
     /// What its server says of its load by itself.
     Load(u64, Box<LoadReport>),
     /// A call for which there is no stream here.
-    Back(Box<Open>),
+    Back(Box<OpenCall>),
     /// The hub has said that no calls come from outside any more, and there is none
     /// here that waits, after so many that the hub itself has sent since.
     Done(u64, u64),

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::connection::ClientConnection;
-use crate::channel::call::open;
+use crate::channel::call::open_call;
 use crate::channel::connectivity::Connectivity;
 use crate::clock;
 use crate::transport::driver::Driver;
@@ -40,6 +40,6 @@ pub(super) async fn retire(
 /// Ends a connection and its calls, and tells the server.
 pub(super) async fn abandon(mut driver: Box<Driver<ClientConnection>>) {
     let (connection, application) = driver.parts();
-    application.abandon(connection, &open::closed(), clock::now());
+    application.abandon(connection, &open_call::closed(), clock::now());
     (*driver).leave().await;
 }

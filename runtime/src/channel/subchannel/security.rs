@@ -1,5 +1,5 @@
-//! What stands between a channel's sockets and HTTP/2, and the names it goes by.
-//! A value; it must never make a socket.
+//! What stands between a channel's sockets and HTTP/2 (plain text or TLS), and the names that a
+//! connection uses.
 
 use crate::channel::error::ChannelError;
 use crate::credentials::ClientSecurity;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::report::{Report, SubchannelState};
 use crate::call::load_report::LoadReport;
 use crate::call::queue::QueueSender;
-use crate::channel::call::open::{Open, closed};
+use crate::channel::call::open_call::{OpenCall, closed};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Inbox;
 use crate::channel::record::SubchannelRecord;
@@ -182,7 +182,7 @@ impl Unopened {
         }
     }
 
-    fn give(&mut self, mut open: Box<Open>) {
+    fn give(&mut self, mut open: Box<OpenCall>) {
         open.attempt.end(Code::Unavailable, None);
         if let Err(Report::Back(open)) = self.hub.send(Report::Back(open)) {
             let text = "the channel ended while the call waited for a connection";
@@ -203,7 +203,7 @@ impl Unopened {
 
     /// A call that had a stream waits for another. `Err` gives it back where no
     /// connection will come.
-    pub(super) fn put_back(&mut self, open: Box<Open>) -> Result<(), Box<Open>> {
+    pub(super) fn put_back(&mut self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         if self.is_sole && !self.is_handed_on && !self.inbox.is_removed() {
             self.inbox.waiting.push(open);
             return Ok(());
@@ -245,7 +245,7 @@ impl Unopened {
         }
     }
 
-    pub(super) fn put_first(&mut self, open: Box<Open>) {
+    pub(super) fn put_first(&mut self, open: Box<OpenCall>) {
         self.inbox.waiting.put_first(open);
     }
 
@@ -261,7 +261,7 @@ impl Unopened {
 
     /// The oldest call that is still wanted; until the connection is `established`
     /// only one that does not wait for that.
-    pub(super) fn pop(&mut self, established: bool) -> Option<Box<Open>> {
+    pub(super) fn pop(&mut self, established: bool) -> Option<Box<OpenCall>> {
         self.inbox.waiting.pop(!established)
     }
 
@@ -344,33 +344,4 @@ pub(crate) fn connecting(target: &str, last: Option<&Status>) -> Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-    use crate::call::queue::queue;
-    use crate::channel::call::trial::Trial;
-    use crate::channel::inbox::Ask;
-    use crate::channel::record::ChannelRecord;
-
-    /// The caller's call must not wait for a task that is no more.
-    #[test]
-    fn a_panic_of_the_task_is_told_and_the_calls_go_back() {
-        let (asks, inbox) = queue();
-        let (hub, mut reports) = queue();
-        let record = Arc::new(ChannelRecord::new("shop".to_owned())).enter(Arc::default());
-        let calls = Unopened::new(Inbox::new(inbox), 1, hub, true, "shop".into(), record);
-        let (_caller, open) = Trial::call(false, None);
-        asks.send(Ask::Open(open)).unwrap();
-        let panicked = catch_unwind(AssertUnwindSafe(|| {
-            let _calls = calls;
-            panic!("this panic is part of a test");
-        }));
-        panicked.unwrap_err();
-        let reports = reports.close();
-        assert!(
-            matches!(reports[..], [Report::Broken, Report::Back(_)]),
-            "{reports:?}"
-        );
-    }
-}
+mod tests;

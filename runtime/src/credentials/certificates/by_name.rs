@@ -1,5 +1,5 @@
-//! Which certificate a server shows to a client that asks for a name (SNI, RFC 6066
-//! section 3), and a channel to a server. It must never touch a key.
+//! Which certificate a server shows to a client that asks for a name (SNI, RFC 6066 section 3),
+//! and a channel to a server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

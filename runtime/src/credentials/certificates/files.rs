@@ -1,5 +1,5 @@
-//! Certificates in files that others write, looked at again from time to time. It must
-//! never let go of those in use for files that are worse.
+//! Certificates in files that another program writes, read again from time to time. Files that
+//! are worse than the certificates in use do not replace them.
 
 use std::fmt;
 use std::fs::File;
@@ -89,7 +89,7 @@ struct Bell {
 }
 
 /// What one file holds, or why it cannot be read.
-type Content = Result<Vec<u8>, String>;
+type FileContent = Result<Vec<u8>, String>;
 
 impl CertificateFiles {
     /// A certificate chain and its key, in PEM, as
@@ -169,12 +169,12 @@ impl CertificateFiles {
     }
 
     /// All there is, in the order of the paths.
-    fn read(&self) -> Vec<Content> {
+    fn read(&self) -> Vec<FileContent> {
         let read = |path: &PathBuf| read_file(path).map_err(|error| error.to_string());
         self.paths().map(read).collect()
     }
 
-    fn judge(&self, contents: &[Content]) -> Result<Certificates, CredentialsError> {
+    fn judge(&self, contents: &[FileContent]) -> Result<Certificates, CredentialsError> {
         let mut files = self.paths().zip(contents);
         let mut next = || {
             let (path, content) = files.next()?;
@@ -248,7 +248,7 @@ impl WatchedFiles {
     fn run(
         &self,
         files: &CertificateFiles,
-        mut settling: Settling<Vec<Content>>,
+        mut settling: Settling<Vec<FileContent>>,
         tell: &dyn Fn(&CertificateReload),
     ) {
         while self.wait(settling.rest()) {

@@ -1,5 +1,5 @@
-//! Certificates that change while a program runs: what is current, who says so, and
-//! files that are looked at again. It must never shake hands.
+//! Certificates that change while a program runs: the current ones, their source, and files
+//! that are watched.
 
 mod by_name;
 mod files;

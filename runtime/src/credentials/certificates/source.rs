@@ -1,4 +1,4 @@
-//! Who says which certificates are current. It must never keep them.
+//! The source of the current certificates, asked at each handshake.
 
 use super::value::Certificates;
 

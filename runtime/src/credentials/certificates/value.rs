@@ -1,5 +1,4 @@
-//! Certificates, keys and roots that belong together at one time. A value; it must
-//! never show a key.
+//! Certificates, keys and roots that belong together at one time. `Debug` does not show keys.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The tokens of one source, and the tasks that fetch them. A fetch belongs to nobody:
-//! it must never end with the call that began it, nor keep one waiting that has a token.
+//! The tokens of one source, and the tasks that fetch them. A fetch is a task of its own: it
+//! goes on when the call that began it ends, and calls that have a token do not wait for it.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +11,9 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use super::renewal::{Answer, PATIENCE, overdue};
+use super::renewal::{PATIENCE, TokenAnswer, overdue};
 use super::seat::{Audience, Seat};
-use super::source::{Erased, Fetch, TokenSource};
+use super::source::{ErasedTokenSource, Fetch, TokenSource};
 use super::value::Token;
 use crate::clock;
 use crate::credentials::request::Callee;
@@ -24,7 +24,7 @@ use crate::status::{Code, Status};
 const ROUNDS: usize = 3;
 
 pub(crate) struct Tokens {
-    source: Arc<dyn Erased>,
+    source: Arc<dyn ErasedTokenSource>,
     is_for_all: bool,
     /// In the order of their audiences.
     seats: ArcSwap<Vec<Arc<Seat>>>,
@@ -84,12 +84,12 @@ impl Tokens {
                 begin(Arc::clone(&seat), number, fetch, now);
             }
             match turn.answer {
-                Answer::Token(token) => {
+                TokenAnswer::Token(token) => {
                     metadata.extend(&token);
                     return Ok(());
                 }
-                Answer::Failed(status) => return Err(status),
-                Answer::Wait(until) => {
+                TokenAnswer::Failed(status) => return Err(status),
+                TokenAnswer::Wait(until) => {
                     // Either way it asks again.
                     let _ = tokio::time::timeout_at(clock::timer(until), news).await;
                 }

@@ -1,5 +1,5 @@
-//! Tokens that expire: what a source gives, how long it is used, and when the next
-//! one is fetched. It must never show a token.
+//! Tokens that expire: what a source gives, how long it is used, and when the next one is
+//! fetched. `Debug` does not show tokens.
 
 pub(super) mod cache;
 mod renewal;

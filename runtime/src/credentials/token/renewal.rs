@@ -1,6 +1,6 @@
-//! The tokens of one audience, one after the other: when the next is fetched, who may
-//! go on with the one that there is, and who has to wait or fails. It must never look
-//! at a clock, nor want two fetches at once.
+//! The tokens of one audience, one after the other: when the next is fetched, which calls go on
+//! with the current one, and which wait or fail. Sans-IO: time is an argument. At most one
+//! fetch is under way.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ const REFUSAL_WAIT: Duration = Duration::from_secs(60);
 
 /// What a call gets that asks.
 #[derive(Debug)]
-pub(super) enum Answer<T> {
+pub(super) enum TokenAnswer<T> {
     Token(T),
     /// There is none yet: ask again when there is news, or at this moment.
     Wait(Instant),
@@ -34,24 +34,24 @@ pub(super) enum Answer<T> {
 
 /// An answer, and whether whoever asked has to begin a fetch, of this number.
 #[derive(Debug)]
-pub(super) struct Turn<T> {
-    pub(super) answer: Answer<T>,
+pub(super) struct TokenTurn<T> {
+    pub(super) answer: TokenAnswer<T>,
     pub(super) fetch: Option<u64>,
 }
 
 #[derive(Debug)]
 pub(super) struct Renewal<T> {
-    held: Option<Held<T>>,
+    held: Option<HeldToken<T>>,
     flight: Option<Flight>,
     flights: u64,
-    failure: Option<Failure>,
+    failure: Option<FetchFailure>,
     /// Until then refusals are not heard.
     deaf_until: Option<Instant>,
 }
 
 /// `None` of a time is never.
 #[derive(Debug)]
-struct Held<T> {
+struct HeldToken<T> {
     token: T,
     renew_at: Option<Instant>,
     usable_until: Option<Instant>,
@@ -65,7 +65,7 @@ struct Flight {
 
 /// The last of so many in a row, and how long nothing is fetched after it.
 #[derive(Debug)]
-struct Failure {
+struct FetchFailure {
     status: Status,
     row: u32,
     until: Instant,
@@ -88,15 +88,15 @@ impl<T: Clone> Renewal<T> {
     }
 
     /// A call wants a token. `chance` is from 0 to 1, as everywhere here.
-    pub(super) fn ask(&mut self, now: Instant, chance: f64) -> Turn<T> {
+    pub(super) fn ask(&mut self, now: Instant, chance: f64) -> TokenTurn<T> {
         if let Some(flight) = self.flight
             && flight.until <= now
         {
             self.fail(flight.number, overdue(), now, chance);
         }
         self.held.take_if(|held| is_past(held.usable_until, now));
-        let is_due = |held: &Held<T>| is_past(held.renew_at, now);
-        let may_fetch = |failure: &Failure| failure.until <= now;
+        let is_due = |held: &HeldToken<T>| is_past(held.renew_at, now);
+        let may_fetch = |failure: &FetchFailure| failure.until <= now;
         let begins = self.flight.is_none()
             && self.held.as_ref().is_none_or(is_due)
             && self.failure.as_ref().is_none_or(may_fetch);
@@ -110,13 +110,13 @@ impl<T: Clone> Renewal<T> {
             self.flight = Some(Flight { number, until });
         }
         let answer = match (&self.held, &self.flight, &self.failure) {
-            (Some(held), ..) => Answer::Token(held.token.clone()),
-            (None, None, Some(failure)) => Answer::Failed(failure.status.clone()),
-            (None, Some(flight), _) => Answer::Wait(flight.until),
+            (Some(held), ..) => TokenAnswer::Token(held.token.clone()),
+            (None, None, Some(failure)) => TokenAnswer::Failed(failure.status.clone()),
+            (None, Some(flight), _) => TokenAnswer::Wait(flight.until),
             // Not so: where nothing holds a fetch back, there is one.
-            (None, None, None) => Answer::Wait(now),
+            (None, None, None) => TokenAnswer::Wait(now),
         };
-        Turn { answer, fetch }
+        TokenTurn { answer, fetch }
     }
 
     /// A fetch has brought a token. `false` where that one was given up.
@@ -137,7 +137,7 @@ impl<T: Clone> Renewal<T> {
         }
         let margin = life.map(|life| (life / 10).min(LONGEST_MARGIN));
         let before = |part: Duration| expires.and_then(|at| at.checked_sub(part));
-        self.held = Some(Held {
+        self.held = Some(HeldToken {
             token,
             renew_at: margin.and_then(|margin| before(margin.mul_f64(1.0 + chance))),
             usable_until: margin.and_then(|margin| before(margin / ON_THE_WAY)),
@@ -154,7 +154,7 @@ impl<T: Clone> Renewal<T> {
         }
         let row = self.failure.as_ref().map_or(0, |failure| failure.row);
         let until = now.checked_add(wait(row, chance)).unwrap_or(now);
-        self.failure = Some(Failure {
+        self.failure = Some(FetchFailure {
             status,
             row: row.saturating_add(1),
             until,
@@ -200,8 +200,8 @@ impl<T: Clone> Renewal<T> {
 
     /// Whether nothing is lost with it.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        let is_over = |held: &Held<T>| is_past(held.usable_until, now);
-        let may_fetch = |failure: &Failure| failure.until <= now;
+        let is_over = |held: &HeldToken<T>| is_past(held.usable_until, now);
+        let may_fetch = |failure: &FetchFailure| failure.until <= now;
         self.flight.is_none()
             && self.held.as_ref().is_none_or(is_over)
             && self.failure.as_ref().is_none_or(may_fetch)

@@ -1,5 +1,5 @@
-//! One audience and its token, as tasks share them: calls read it without a lock, and
-//! whoever changes something tells those who wait. It must never fetch.
+//! One audience and its token, as tasks share them: calls read it without a lock, and whoever
+//! changes it wakes those who wait.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
-use super::renewal::{Renewal, Turn};
+use super::renewal::{Renewal, TokenTurn};
 use super::value::Token;
 use crate::chance::Chance;
 use crate::clock;
@@ -69,7 +69,7 @@ impl Seat {
         }
     }
 
-    pub(super) fn ask(&self, now: Instant) -> Turn<Arc<Metadata>> {
+    pub(super) fn ask(&self, now: Instant) -> TokenTurn<Arc<Metadata>> {
         self.change(|renewal| renewal.ask(now, self.chance.next()))
     }
 

@@ -1,4 +1,4 @@
-//! Where tokens come from. It must never keep one.
+//! The source of tokens, which a user provides.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -79,12 +79,12 @@ where
 pub(super) type Fetch = Pin<Box<dyn Future<Output = Result<Token, Status>> + Send>>;
 
 /// A [`TokenSource`] with its type erased.
-pub(super) trait Erased: Send + Sync {
+pub(super) trait ErasedTokenSource: Send + Sync {
     /// Begins nothing before it is polled.
     fn fetch(self: Arc<Self>, request: AuthRequest) -> Fetch;
 }
 
-impl<S: TokenSource> Erased for S {
+impl<S: TokenSource> ErasedTokenSource for S {
     fn fetch(self: Arc<Self>, request: AuthRequest) -> Fetch {
         Box::pin(async move { self.token(&request).await })
     }

@@ -1,4 +1,4 @@
-//! A token and how long it lives. A value only; it must never be printed.
+//! A token and its lifetime. `Debug` does not show the token.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};

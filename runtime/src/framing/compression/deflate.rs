@@ -1,11 +1,11 @@
-//! The encodings `gzip` and `deflate`, which are the same but for what stands
-//! around the data. It must never make a codec's state where an idle one is left.
+//! The encodings `gzip` and `deflate`, which differ only in what stands around the data. Idle
+//! codec states are reused.
 
 use bytes::Buf;
 use flate2::{Compress, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::codec::Codec;
-use super::fault::{Fault, Reason};
+use super::fault::{Fault, FaultReason};
 use super::gzip;
 use super::idle::Idle;
 use super::inflated::Inflated;
@@ -31,13 +31,13 @@ static IDLE_ZLIB: Idle<Compress> = Idle::new();
 static IDLE_INFLATE: Idle<Decompress> = Idle::new();
 
 /// Appends `body` as one gzip member.
-fn gzip(body: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+fn gzip(body: &[u8], out: &mut Vec<u8>) -> Result<(), FaultReason> {
     let make = || Compress::new_gzip(flate2::Compression::default(), WINDOW_BITS);
     deflate(&IDLE_GZIP, make, body, out)
 }
 
 /// Appends `body` in zlib's format.
-fn zlib(body: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+fn zlib(body: &[u8], out: &mut Vec<u8>) -> Result<(), FaultReason> {
     let make = || Compress::new(flate2::Compression::default(), true);
     deflate(&IDLE_ZLIB, make, body, out)
 }
@@ -47,7 +47,7 @@ fn deflate(
     make: impl FnOnce() -> Compress,
     mut body: &[u8],
     out: &mut Vec<u8>,
-) -> Result<(), Reason> {
+) -> Result<(), FaultReason> {
     let mut state = idle.take().unwrap_or_else(make);
     state.reset();
     loop {

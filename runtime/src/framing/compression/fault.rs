@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// What is wrong, in the codec's words.
-pub(super) type Reason = Cow<'static, str>;
+pub(super) type FaultReason = Cow<'static, str>;
 
 /// Why a body cannot be decompressed.
 #[derive(Debug)]
@@ -15,11 +15,11 @@ pub(super) enum Fault {
     /// So many bytes follow the end of the compressed data.
     Trailing(usize),
     /// It breaks its format: what the codec says of it.
-    Corrupt(Reason),
+    Corrupt(FaultReason),
 }
 
 impl Fault {
-    pub(super) fn reason(self) -> Reason {
+    pub(super) fn reason(self) -> FaultReason {
         match self {
             Self::TooLarge => "it is too large".into(),
             Self::Truncated => "it ends before its compressed data does".into(),

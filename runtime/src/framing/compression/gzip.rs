@@ -1,5 +1,5 @@
-//! What stands before and after the deflated data of a gzip member (RFC 1952
-//! section 2.3). It must never trust a length it reads.
+//! What stands before and after the deflated data of a gzip member (RFC 1952 section 2.3).
+//! Lengths in it are not trusted.
 
 use bytes::Buf;
 

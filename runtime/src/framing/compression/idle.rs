@@ -1,7 +1,6 @@
-//! The states of codecs between two messages. They are large (deflate's is about
-//! 300 KiB) and cost more to make than a small message does. No message keeps
-//! one, so there are never more at work than threads. It must never hold its lock
-//! while a codec works.
+//! The states of codecs between two messages. They are large (deflate's is about 300 KiB) and
+//! cost more to make than a small message does. No message keeps one, so at most as many are in
+//! use as there are threads. The lock is not held while a codec works.
 
 use std::sync::{Mutex, PoisonError};
 

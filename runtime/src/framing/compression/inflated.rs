@@ -1,5 +1,5 @@
-//! What comes out of a decompressor, held to its limit while it comes. It must
-//! never reserve more than a small multiple of what was received or made so far.
+//! The output of a decompressor, checked against its limit while it grows. At most a small
+//! multiple of what was received or produced so far is reserved.
 
 use std::collections::VecDeque;
 

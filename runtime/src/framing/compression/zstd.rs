@@ -1,5 +1,4 @@
-//! The encoding `zstd`. It must never hold a window that a frame only claims to
-//! need beyond what RFC 8878 asks decoders to have.
+//! The encoding `zstd`. A frame's window is bounded by what RFC 8878 asks decoders to support.
 
 use bytes::Buf;
 use zstd_safe::zstd_sys::ZSTD_EndDirective;
@@ -8,7 +7,7 @@ use zstd_safe::{
 };
 
 use super::codec::Codec;
-use super::fault::{Fault, Reason};
+use super::fault::{Fault, FaultReason};
 use super::idle::Idle;
 use super::inflated::Inflated;
 use crate::framing::payload::PayloadReader;
@@ -33,7 +32,7 @@ static IDLE_COMPRESS: Idle<CCtx<'static>> = Idle::new();
 static IDLE_DECOMPRESS: Idle<DCtx<'static>> = Idle::new();
 
 /// Appends `body` as one frame.
-fn compress(body: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+fn compress(body: &[u8], out: &mut Vec<u8>) -> Result<(), FaultReason> {
     let mut state = match IDLE_COMPRESS.take() {
         Some(state) => state,
         None => CCtx::try_create().ok_or("there is no memory")?,
@@ -99,6 +98,6 @@ fn decompress(mut input: PayloadReader<'_>, out: &mut Inflated) -> Result<(), Fa
     Ok(())
 }
 
-fn name(code: usize) -> Reason {
+fn name(code: usize) -> FaultReason {
     get_error_name(code).into()
 }

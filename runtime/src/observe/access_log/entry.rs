@@ -12,7 +12,7 @@ pub(super) const PATH: usize = 256;
 
 /// One call that is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct LogEntry<'a> {
     pub(super) side: &'static str,
     pub(super) peer: Option<&'a PeerAddress>,
     pub(super) target: Option<&'a str>,
@@ -34,7 +34,7 @@ pub(super) struct Passed {
     pub(super) attempts: Option<u32>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> LogEntry<'a> {
     pub(super) fn of(call: &'a EndedCall<'_>) -> Self {
         let error = call.result().err().map(Status::message);
         Self {

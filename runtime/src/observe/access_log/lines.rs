@@ -1,5 +1,5 @@
-//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that
-//! empties it. Who adds a line must never wait for the writer.
+//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that empties
+//! it. Adding a line does not wait for the writer.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,10 +15,10 @@ const KEPT: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The end of those who own the log. Dropped, it waits a little until all is written.
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct Lines(Arc<SharedLines>);
 
-struct Shared {
-    state: Mutex<State>,
+struct SharedLines {
+    state: Mutex<LinesState>,
     /// There are lines, or the owners leave: the thread looks.
     changed: Condvar,
     /// The thread has ended.
@@ -27,7 +27,7 @@ struct Shared {
     lost_line: fn(u64) -> String,
 }
 
-struct State {
+struct LinesState {
     text: String,
     /// The lines in `text`.
     number: u64,
@@ -41,16 +41,16 @@ struct State {
     is_over: bool,
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl SharedLines {
+    fn state(&self) -> MutexGuard<'_, LinesState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lines {
     pub(super) fn new(writer: impl Write + Send + 'static, lost_line: fn(u64) -> String) -> Self {
-        Self(Arc::new(Shared {
-            state: Mutex::new(State {
+        Self(Arc::new(SharedLines {
+            state: Mutex::new(LinesState {
                 text: String::new(),
                 number: 0,
                 lost: 0,
@@ -86,13 +86,13 @@ impl Lines {
 
 /// Whether there is a thread now; if not, the next line tries again.
 #[cold]
-fn begin(shared: &Arc<Shared>) -> bool {
+fn begin(shared: &Arc<SharedLines>) -> bool {
     let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name("grpc-access-log".to_owned());
     thread.spawn(move || run(&shared)).is_ok()
 }
 
-fn run(shared: &Shared) {
+fn run(shared: &SharedLines) {
     let mut state = shared.state();
     let Some(mut writer) = state.writer.take() else {
         return;

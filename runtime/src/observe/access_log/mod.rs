@@ -1,4 +1,4 @@
-//! A line for each call. It must never hold up a call, whatever takes its lines.
+//! The access log: one line a call.
 
 mod entry;
 mod json;
@@ -15,7 +15,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use self::entry::Entry;
+use self::entry::LogEntry;
 use self::lines::Lines;
 use super::ended_call::{EndedCall, RefusedCall};
 use super::observer::Observer;
@@ -142,7 +142,7 @@ impl AccessLog {
         })
     }
 
-    fn add(&self, entry: &Entry<'_>) {
+    fn add(&self, entry: &LogEntry<'_>) {
         match &self.0 {
             Sink::Plain(lines) => lines.add(&plain::line(entry, clock::wall())),
             Sink::Json(lines) => lines.add(&json::line(entry, clock::wall())),
@@ -171,10 +171,10 @@ impl fmt::Debug for AccessLog {
 
 impl Observer for AccessLog {
     fn call_ended(&self, call: &EndedCall<'_>) {
-        self.add(&Entry::of(call));
+        self.add(&LogEntry::of(call));
     }
 
     fn call_refused(&self, call: &RefusedCall<'_>) {
-        self.add(&Entry::of_refused(call));
+        self.add(&LogEntry::of_refused(call));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use super::entry::{Entry, PATH};
+use super::entry::{LogEntry, PATH};
 use super::{quoted, timestamp};
 use crate::clock;
 use crate::observe::excerpt::TEXT;
@@ -12,7 +12,7 @@ use crate::transport::PeerAddress;
 /// Most lines fit into so many bytes.
 const USUAL: usize = 256;
 
-pub(super) fn line(entry: &Entry<'_>, time: SystemTime) -> String {
+pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
     let mut line = String::with_capacity(USUAL);
     timestamp::push(&mut line, time);
     line.push(' ');

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
-use super::entry::{Entry, Passed};
+use super::entry::{LogEntry, Passed};
 use super::lines::{BUFFER, Lines};
 use super::{json, plain, timestamp};
 use crate::observe::ended_call::Traffic;
@@ -28,8 +28,8 @@ fn peer() -> PeerAddress {
     PeerAddress::Tcp(SocketAddr::from(([10, 1, 2, 3], 50_123)))
 }
 
-fn served(peer: &PeerAddress) -> Entry<'_> {
-    Entry {
+fn served(peer: &PeerAddress) -> LogEntry<'_> {
+    LogEntry {
         side: "server",
         peer: Some(peer),
         target: None,
@@ -61,7 +61,7 @@ fn a_line_says_what_became_of_a_call() {
          \"received_messages\":1,\"received_bytes\":12,\"sent_messages\":0,\"sent_bytes\":0,\
          \"error\":\"no such order\"}\n"
     );
-    let refused = Entry {
+    let refused = LogEntry {
         code: Code::Unimplemented,
         passed: None,
         path: "",
@@ -72,7 +72,7 @@ fn a_line_says_what_became_of_a_call() {
         plain::line(&refused, moment()),
         "2026-07-15T12:00:00.007Z server peer=10.1.2.3:50123 method=\"\" code=UNIMPLEMENTED refused\n"
     );
-    let called = Entry {
+    let called = LogEntry {
         side: "client",
         peer: None,
         target: Some("dns:///shop.example:443"),
@@ -113,7 +113,7 @@ fn the_time_is_of_one_width() {
 fn what_is_long_is_cut() {
     let peer = peer();
     let (path, text) = ("/é".repeat(300), "é".repeat(2_000));
-    let entry = Entry {
+    let entry = LogEntry {
         path: &path,
         error: Some(&text),
         ..served(&peer)
@@ -127,7 +127,7 @@ fn what_is_long_is_cut() {
 #[test]
 fn what_is_not_printable_is_escaped() {
     let peer = PeerAddress::Other("a\npipe".into());
-    let entry = Entry {
+    let entry = LogEntry {
         path: "/a\r\n2026-07-15T12:00:00.007Z server forged\u{1b}[31m",
         error: Some("it's \"so\" \u{202e}\\\u{7f}"),
         ..served(&peer)
@@ -191,7 +191,7 @@ proptest! {
     fn a_line_is_one_whatever_others_wrote(path in text(), error in text(), name in text()) {
         let peer = PeerAddress::Other(name.as_str().into());
         let (error, target) = (Some(error.as_str()), Some(name.as_str()));
-        let entry = Entry { path: &path, error, target, ..served(&peer) };
+        let entry = LogEntry { path: &path, error, target, ..served(&peer) };
 
         let line = json::line(&entry, moment());
         prop_assert!(is_one_line(&line), "{}", line);

@@ -2,10 +2,10 @@
 
 use tracing::info;
 
-use super::entry::{Entry, PATH};
+use super::entry::{LogEntry, PATH};
 use crate::observe::excerpt::{TEXT, excerpt};
 
-pub(super) fn tell(entry: &Entry<'_>) {
+pub(super) fn tell(entry: &LogEntry<'_>) {
     let passed = entry.passed.as_ref();
     info!(
         target: "grpc_runtime::access",

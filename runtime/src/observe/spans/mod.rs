@@ -1,5 +1,5 @@
-//! Calls as spans of `tracing`, and what happens to connections as its events: the one
-//! folder that knows `tracing` beside the access log. It must never hold up a call.
+//! Calls as spans of `tracing`, and events of connections as its events: with one file of the
+//! access log the only place that names `tracing`.
 
 mod connections;
 mod followed;
@@ -30,7 +30,7 @@ use crate::framing::Side;
 const SERVER: &str = "grpc_runtime::server";
 const CLIENT: &str = "grpc_runtime::client";
 
-type Make = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
+type MakeSpan = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 
 /// Makes a span of [`tracing`](mod@crate::tracing) for each call, and an event of what happens to
 /// connections: an [`Observer`] for servers and channels.
@@ -110,7 +110,7 @@ type Make = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 /// costs no more than that it is observed at all; without a subscriber, next to nothing.
 pub struct Spans {
     level: Level,
-    make: Option<Box<Make>>,
+    make: Option<Box<MakeSpan>>,
     propagator: Option<Arc<dyn Propagator>>,
 }
 

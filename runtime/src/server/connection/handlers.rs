@@ -1,6 +1,5 @@
-//! Handlers: begun in place, or in their turn on tasks of their own where their
-//! method is heavy. It must never let a heavy handler run in the connection's
-//! task, but for the first ones, from which it learns.
+//! How handlers begin: in place, or on tasks of their own, in turn, where their method is
+//! heavy. A method's first calls run in place, which is how its weight is learnt.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +18,7 @@ use crate::framing::{PREFIX_LEN, Payload, Side};
 use crate::method::Shape;
 use crate::observe::begun_call::BegunCall;
 use crate::server::answer;
-use crate::server::calls::{Request, Running, Stage, Waiting};
+use crate::server::calls::{CallStage, Request, RunningHandler, WaitingHandler};
 use crate::server::context::Context;
 use crate::server::handler::{self, Begun, HandlerTask, Input, Invocation, Route};
 use crate::server::limits::{Entrance, InLine};
@@ -140,15 +139,15 @@ impl ServerConnection {
                 validator: None,
             },
         };
-        let mut running = Running {
+        let mut running = RunningHandler {
             state,
             ledger,
-            ..Running::default()
+            ..RunningHandler::default()
         };
         if let Some(line) = line {
             let route = Arc::clone(route);
             running.task = Some(self.wait_in_line(stream, route, invocation, line));
-            let stage = Stage::Running(running);
+            let stage = CallStage::Running(running);
             return self.calls.insert(stream, id, stage, request.deadline);
         }
         if weight.is_heavy() {
@@ -156,8 +155,8 @@ impl ServerConnection {
                 message.unpin();
             }
             let route = Arc::clone(route);
-            running.waiting = Some(Box::new(Waiting { route, invocation }));
-            let stage = Stage::Running(running);
+            running.waiting = Some(Box::new(WaitingHandler { route, invocation }));
+            let stage = CallStage::Running(running);
             self.calls.insert(stream, id, stage, request.deadline);
             self.turns.get_or_insert_with(turns).wait(stream);
             return self.give_turns(connection);
@@ -187,19 +186,19 @@ impl ServerConnection {
                 end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
                     self.calls
-                        .insert(stream, id, Stage::Ending, request.deadline);
+                        .insert(stream, id, CallStage::Ending, request.deadline);
                 } else {
                     self.depart(id);
                 }
             }
             Begun::Finished(finished) => {
-                let stage = Stage::Running(running);
+                let stage = CallStage::Running(running);
                 self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
             Begun::Panicked(_) => {
                 let finished = handler::panicked(route.method);
-                let stage = Stage::Running(running);
+                let stage = CallStage::Running(running);
                 self.calls.insert(stream, id, stage, request.deadline);
                 self.finish(connection, stream, finished);
             }
@@ -211,7 +210,7 @@ impl ServerConnection {
                 let ledger = running.ledger.clone();
                 let task = HandlerTask::new(future, self.link(stream), route.method, ledger);
                 running.task = Some(tokio::spawn(task));
-                let stage = Stage::Running(running);
+                let stage = CallStage::Running(running);
                 self.calls.insert(stream, id, stage, request.deadline);
             }
         }
@@ -258,14 +257,14 @@ impl ServerConnection {
         };
         while let Some(stream) = turns.next() {
             let link = Link {
-                commands: self.sender.clone(),
+                commands: self.commands.sender(),
                 stream,
             };
             // A call that was cancelled or ran out of time waits no more.
             if let Some(running) = self.calls.running(stream)
                 && let Some(waiting) = running.waiting.take()
             {
-                let Waiting { route, invocation } = *waiting;
+                let WaitingHandler { route, invocation } = *waiting;
                 if invocation.input.message.is_some() {
                     connection.release(stream, usize::MAX);
                 }
@@ -285,7 +284,7 @@ impl ServerConnection {
 
     fn link(&self, stream: StreamId) -> Link {
         Link {
-            commands: self.sender.clone(),
+            commands: self.commands.sender(),
             stream,
         }
     }

@@ -1,6 +1,5 @@
-//! The calls of one server connection: from a request's head to its trailers.
-//! The connection's task owns this; handlers reach it through its command queue
-//! alone. It must never wait, and never run a handler that has no request.
+//! The calls of one server connection: from a request's head to its trailers. The connection's
+//! task owns this; handlers reach it through its command queue.
 //!
 //! Most calls never enter the table: their head and their message arrive one
 //! after the other, and their handler ends in its first turn. A call that is in
@@ -19,7 +18,7 @@ use std::time::Instant;
 
 use super::answer;
 use super::call_count::CallCount;
-use super::calls::{Call, Calls, Request, Running, Stage};
+use super::calls::{CallStage, Request, RunningHandler, ServerCall, ServerCalls};
 use super::context::Peer;
 use super::farewell::Farewell;
 use super::limits::{Admission, Admitted};
@@ -28,10 +27,11 @@ use super::router::{RouteId, Router};
 use super::turns::Turns;
 use super::weight::Watch;
 use crate::call::command::{Command, Finished};
+use crate::call::commands::Commands;
 use crate::call::envelope::Parting;
 use crate::call::gather::stalled;
 use crate::call::ledger::Ledger;
-use crate::call::queue::{QueueReceiver, QueueSender, queue};
+use crate::call::queue::QueueSender;
 use crate::call::sends::Sends;
 use crate::call::shutdown::{Shutdown, ShutdownStage};
 use crate::call::state::Outgoing;
@@ -90,12 +90,10 @@ impl Inspected<ServerSnapshot> for ServerShared {
 pub(crate) struct ServerConnection {
     shared: Arc<ServerShared>,
     peer: Peer,
-    commands: QueueReceiver<Command>,
-    sender: QueueSender<Command>,
-    batch: Vec<Command>,
+    commands: Commands,
     /// Streams with something to send at the next write.
     sends: Sends,
-    calls: Calls,
+    calls: ServerCalls,
     call_count: Arc<CallCount>,
     /// Requests whose heads came in this turn of the driver, in the order of their
     /// streams: most often their messages come in it too.
@@ -126,16 +124,13 @@ impl ServerConnection {
         socket: Socket,
         now: Instant,
     ) -> Self {
-        let (sender, commands) = queue();
         let observers = shared.observers.apart();
         Self {
             shared,
             peer,
-            commands,
-            sender,
-            batch: Vec::new(),
+            commands: Commands::new(),
             sends: Sends::default(),
-            calls: Calls::default(),
+            calls: ServerCalls::default(),
             call_count: Arc::default(),
             fresh: VecDeque::new(),
             watch: Watch::new(now),
@@ -151,7 +146,7 @@ impl ServerConnection {
 
     /// The queue through which the connection takes orders.
     pub(crate) fn sender(&self) -> QueueSender<Command> {
-        self.sender.clone()
+        self.commands.sender()
     }
 
     /// How many calls it has, as its last turn began.
@@ -209,15 +204,15 @@ impl ServerConnection {
         let Some(call) = self.calls.get_mut(stream) else {
             return;
         };
-        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, Stage::Ending) {
-            Stage::Ending => return,
-            Stage::Gathering(gathering) => {
+        let (head_sent, ledger) = match std::mem::replace(&mut call.stage, CallStage::Ending) {
+            CallStage::Ending => return,
+            CallStage::Gathering(gathering) => {
                 if let Err(status) = &finished.result {
                     self.tell_unbegun(&gathering.request, status);
                 }
                 (false, None)
             }
-            Stage::Running(running) => {
+            CallStage::Running(running) => {
                 if let Some(state) = &running.state {
                     state.deliver_end(Err(Status::new(Code::Cancelled, "the handler has ended")));
                 }
@@ -273,7 +268,7 @@ impl ServerConnection {
         }
     }
 
-    fn halt(&mut self, mut running: Running, why: impl FnOnce() -> Status) {
+    fn halt(&mut self, mut running: RunningHandler, why: impl FnOnce() -> Status) {
         let awaited = running.task.take_if(|_| self.is_draining);
         let turn = running.stop(why);
         if let Some(task) = awaited {
@@ -283,7 +278,7 @@ impl ServerConnection {
         self.end_turn(turn);
     }
 
-    fn take_away(&mut self, stream: StreamId) -> Option<Stage> {
+    fn take_away(&mut self, stream: StreamId) -> Option<CallStage> {
         let call = self.calls.remove(stream)?;
         self.depart(call.route);
         Some(call.stage)
@@ -301,9 +296,9 @@ impl ServerConnection {
     /// Takes a call away; its handler's future is dropped.
     fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
         match self.take_away(stream) {
-            Some(Stage::Running(running)) => self.halt(running, why),
-            Some(Stage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
-            Some(Stage::Ending) | None => {}
+            Some(CallStage::Running(running)) => self.halt(running, why),
+            Some(CallStage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
+            Some(CallStage::Ending) | None => {}
         }
     }
 
@@ -428,14 +423,13 @@ impl Application for ServerConnection {
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
         }
-        let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_take(&mut batch, cx);
+        let (taken, mut batch) = self.commands.poll_take(cx);
         for command in batch.drain(..) {
             self.apply(connection, command, now);
         }
-        self.batch = batch;
+        self.commands.recycle(batch);
         self.give_turns(connection);
-        taken.is_ready()
+        taken
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {
@@ -495,13 +489,15 @@ impl Drop for ServerConnection {
     /// A connection that is gone takes its calls with it.
     fn drop(&mut self) {
         self.settle();
-        let calls: Vec<Call> = self.calls.drain().collect();
+        let calls: Vec<ServerCall> = self.calls.drain().collect();
         for call in calls {
             self.depart(call.route);
             match call.stage {
-                Stage::Running(running) => self.halt(running, cancelled),
-                Stage::Gathering(gathering) => self.tell_unbegun(&gathering.request, &cancelled()),
-                Stage::Ending => {}
+                CallStage::Running(running) => self.halt(running, cancelled),
+                CallStage::Gathering(gathering) => {
+                    self.tell_unbegun(&gathering.request, &cancelled());
+                }
+                CallStage::Ending => {}
             }
         }
     }

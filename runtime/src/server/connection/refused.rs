@@ -1,5 +1,4 @@
-//! Calls that get no handler: how they are answered, and that observers hear of them. It
-//! must never begin one.
+//! Calls that get no handler: how they are answered, and that observers are told of them.
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
-//! Requests as they arrive: heads, messages that come whole or in pieces, and the
-//! end of the client's half. It must never begin a handler before its request is
-//! there.
+//! Requests as they arrive: heads, messages that come whole or in pieces, and the end of the
+//! client's half.
 
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use crate::call::request_head::{ReceivedRequest, Refusal};
 use crate::deadline::Deadline;
 use crate::framing::{self, Side};
 use crate::server::answer;
-use crate::server::calls::{Call, Gathering, Request, Running, Stage};
+use crate::server::calls::{CallStage, Gathering, Request, RunningHandler, ServerCall};
 use crate::server::context::Unknown;
 use crate::status::{Code, Status};
 use crate::transport::http2::connection::Connection;
@@ -125,7 +124,7 @@ impl ServerConnection {
             request,
             gather: Gather::new(limit, Side::Server, encoding),
         };
-        let stage = Stage::Gathering(Box::new(gathering));
+        let stage = CallStage::Gathering(Box::new(gathering));
         self.calls.insert(stream, route, stage, deadline);
     }
 
@@ -182,18 +181,18 @@ impl ServerConnection {
             return;
         };
         match &mut call.stage {
-            Stage::Gathering(gathering) => {
+            CallStage::Gathering(gathering) => {
                 if let Err(status) = gathering.gather.take(data, connection, stream, now) {
                     self.finish(connection, stream, Finished::failed(status));
                 }
             }
-            Stage::Running(Running {
+            CallStage::Running(RunningHandler {
                 state: Some(state), ..
             }) => match state.deliver_data(data) {
                 Some(messages) => connection.tally().received(messages),
                 None => connection.release(stream, length),
             },
-            Stage::Running(_) | Stage::Ending => connection.release(stream, length),
+            CallStage::Running(_) | CallStage::Ending => connection.release(stream, length),
         }
     }
 
@@ -204,12 +203,12 @@ impl ServerConnection {
         stream: StreamId,
         now: Instant,
     ) {
-        let is_gathering = |call: &mut Call| matches!(call.stage, Stage::Gathering(_));
+        let is_gathering = |call: &mut ServerCall| matches!(call.stage, CallStage::Gathering(_));
         if !self.calls.get_mut(stream).is_some_and(is_gathering) {
             return self.half_close(stream);
         }
-        let Some(Call {
-            stage: Stage::Gathering(gathering),
+        let Some(ServerCall {
+            stage: CallStage::Gathering(gathering),
             ..
         }) = self.calls.remove(stream)
         else {

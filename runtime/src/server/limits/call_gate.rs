@@ -1,11 +1,11 @@
-//! How many calls run at once, of a server, a service or a method, and who waits to. Sans-IO:
-//! it is told who comes and who leaves. It must never lock where nobody waits.
+//! How many calls of a server, a service or a method run at once, and which wait. Sans-IO.
+//! There is no lock while no call waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use super::options::CallLimit;
+use super::server_limits::CallLimit;
 use super::waiting_line::WaitingLine;
 use crate::status::Status;
 
@@ -172,5 +172,4 @@ impl CallGate {
 }
 
 #[cfg(test)]
-#[path = "call_gate_tests.rs"]
 mod tests;

@@ -1,17 +1,17 @@
-//! What a server bounds beside what each connection does by itself: connections, calls in
-//! flight, message sizes and times of single methods. A server that sets none of it must
-//! never pay more than a branch a call.
+//! What a server limits beside what each connection limits by itself: connections, calls in
+//! flight, message sizes and times of single methods. A server that sets none pays for one
+//! branch a call.
 
 mod admission;
 mod call_gate;
 mod deadline_policy;
-mod options;
 mod places;
 mod route_bounds;
+mod server_limits;
 mod waiting_line;
 
 pub(super) use admission::{Admission, Admitted};
 pub use deadline_policy::DeadlinePolicy;
-pub use options::{CallLimit, MethodLimits, ServerLimits};
 pub(super) use places::{Entrance, InLine};
 pub(super) use route_bounds::{Bounding, RouteBounds};
+pub use server_limits::{CallLimit, MethodLimits, ServerLimits};

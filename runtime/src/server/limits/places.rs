@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::call_gate::{CallGate, Joined};
-use crate::call::held::{HeldPlaces, Holding};
+use crate::call::held_places::{HeldPlaces, Holding};
 use crate::status::Status;
 
 /// The gates that a method's calls go through, the narrowest first: who waits for its

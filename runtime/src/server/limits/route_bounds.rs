@@ -1,5 +1,5 @@
-//! What bounds the calls of one method, made of what a server's limits say of it, of its
-//! service and of all. It must never hold a call.
+//! The limits of one method's calls, made of what a server's limits say of it, of its service
+//! and of all methods.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::call_gate::CallGate;
 use super::deadline_policy::DeadlinePolicy;
-use super::options::{MethodLimits, ServerLimits};
 use super::places::{Entrance, Gates};
+use super::server_limits::{MethodLimits, ServerLimits};
 use crate::limits::CallLimits;
 use crate::method::Method;
 use crate::server::error::ServerError;

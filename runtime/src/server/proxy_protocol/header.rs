@@ -1,6 +1,6 @@
 //! A header of the PROXY protocol, version 1 or 2, as its bytes come
-//! (<https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>). Sans-IO; it must
-//! never want a byte that lies behind the header.
+//! (<https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>). Sans-IO. It asks for no
+//! byte behind the header.
 
 use super::progress::{HeaderFault, HeaderProgress};
 use super::{version_1, version_2};
@@ -22,5 +22,4 @@ pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
 }
 
 #[cfg(test)]
-#[path = "header_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! The PROXY protocol: a load balancer says, in the first bytes of a connection, for whom
-//! it makes it. It must never believe one that the server was not told to trust.
+//! The PROXY protocol: a load balancer says, in the first bytes of a connection, whose
+//! connection it passes on. Only senders that the server was told to trust are believed.
 
 mod header;
 mod progress;

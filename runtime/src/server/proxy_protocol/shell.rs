@@ -1,4 +1,4 @@
-//! Reads the header off a connection. It must never read a byte behind it.
+//! Reads the header off a connection, and no byte behind it.
 
 use std::io;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Version 1 of the header: a line of text (section 2.1). It must never take an address
-//! that is written otherwise than the section says.
+//! Version 1 of the header: a line of text (section 2.1). An address is accepted only as the
+//! section writes it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

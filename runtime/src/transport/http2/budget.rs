@@ -1,5 +1,4 @@
-//! A token bucket with the time passed in: what a peer may spend of our work.
-//! It must never look at a clock.
+//! A token bucket: what a peer may spend of our work. Time is an argument.
 
 use std::time::{Duration, Instant};
 

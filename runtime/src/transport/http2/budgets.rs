@@ -1,5 +1,5 @@
-//! What a peer may make us do for next to nothing: the one place that says what
-//! costs what, for both roles. It must never look at a clock.
+//! The prices of work that a peer causes at next to no cost, for both roles. Time is an
+//! argument.
 //!
 //! Two buckets of tokens are filled by time and by use, and an empty one ends the
 //! connection with `ENHANCE_YOUR_CALM`:

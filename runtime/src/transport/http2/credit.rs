@@ -1,5 +1,5 @@
-//! What the peer may send on a connection as a whole, and what share of it each
-//! stream has. Arithmetic only: it must never write a frame.
+//! What the peer may send on a connection as a whole, and what share of it each stream has.
+//! Arithmetic only.
 //!
 //! Credit of the connection is renewed as bytes arrive, not as they are consumed,
 //! so that streams that nobody reads never stop the others. What bounds memory is

@@ -1,6 +1,5 @@
-//! The streams that this side has reset a moment ago, so that what was already on
-//! its way for them is told from what breaks a rule. It must never grow with the
-//! life of its connection.
+//! The streams that this side reset a moment ago, so that frames already on their way for them
+//! are told from those that break a rule. Its size is bounded.
 
 use std::collections::VecDeque;
 

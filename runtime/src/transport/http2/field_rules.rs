@@ -1,10 +1,10 @@
-//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each
-//! field is judged once, when its text arrives; a table that keeps the field
-//! keeps the judgement. It must never know gRPC's own rules.
+//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each field is judged
+//! once, when its text arrives; a table that keeps the field keeps the judgement. gRPC's own
+//! rules are checked elsewhere.
 
 /// Which block is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Block {
+pub(crate) enum BlockKind {
     Request,
     Response,
     Trailers,
@@ -129,16 +129,16 @@ impl Traits {
 
 /// The first broken rule, if any, of a block whose fields have these traits
 /// together. One that was `cut` short may lack anything.
-pub(super) fn check(traits: Traits, cut: bool, block: Block) -> Result<(), &'static str> {
+pub(super) fn check(traits: Traits, cut: bool, block: BlockKind) -> Result<(), &'static str> {
     let Traits(seen) = traits;
     let (allowed, needed, lacks) = match block {
-        Block::Request => (
+        BlockKind::Request => (
             METHOD | SCHEME | PATH | AUTHORITY,
             METHOD | SCHEME | PATH,
             "a request without :method, :scheme or :path",
         ),
-        Block::Response => (STATUS, STATUS, "a response without :status"),
-        Block::Trailers => (0, 0, ""),
+        BlockKind::Response => (STATUS, STATUS, "a response without :status"),
+        BlockKind::Trailers => (0, 0, ""),
     };
     let strange = seen & PSEUDO & !allowed != 0;
     let broken = ALWAYS_BROKEN

@@ -1,8 +1,6 @@
-//! A list of header fields in one arena, made to be filled, read and cleared
-//! again for every header block of a connection.
-//!
-//! It must never allocate once its two buffers have grown to the size of the
-//! connection's usual header list, and never drop or reorder a field.
+//! A list of header fields in one arena, made to be filled, read and cleared again for every
+//! header block of a connection. Fields keep their order. It allocates nothing once its two
+//! buffers have grown to the size of the connection's usual header list.
 
 use std::fmt;
 

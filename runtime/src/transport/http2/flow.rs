@@ -1,6 +1,5 @@
-//! Flow control windows of one stream, and of the connection on the way out (RFC
-//! 9113 section 5.2). Arithmetic only: it must never write a frame. What the peer
-//! may send on the connection as a whole is `credit`'s.
+//! Flow control windows of one stream, and of the connection on the way out (RFC 9113 section
+//! 5.2). Arithmetic only. What the peer may send on the connection as a whole is in `credit`.
 
 /// What every window starts with (section 6.9.2).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;

@@ -1,5 +1,5 @@
-//! Memory that is set aside for messages while they arrive, where they are larger
-//! than what their stream may have unread anyway. It must never know a window.
+//! Memory that is set aside for messages while they arrive, where they are larger than what
+//! their stream may have unread anyway.
 //!
 //! A message gets all of its memory before the peer may send it, or none: else a
 //! hundred messages could each have a part, and none could be completed. Those that

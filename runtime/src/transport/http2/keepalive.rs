@@ -1,7 +1,6 @@
-//! Keepalive (gRFCs A8 and A9): whether a quiet peer still lives, and how often a
-//! client may ask that of a server. Time is an argument. It must never work for
-//! each read: a read leaves its time, and a timer that fires finds out that it
-//! was too early.
+//! Keepalive (gRFCs A8 and A9): whether a quiet peer still lives, and how often a client may
+//! ask that of a server. Time is an argument. A read only stores its time, and a timer that
+//! fires too early is set again.
 //!
 //! ```text
 //!             quiet for `time`             any byte

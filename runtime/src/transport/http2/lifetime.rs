@@ -1,5 +1,5 @@
-//! How long a connection may live (gRFC A9): without calls, by calls, and at all. Time and
-//! chance are arguments. It must never do anything when a call begins or ends.
+//! How long a connection may live (gRFC A9): without calls, by number of calls, and in all.
+//! Time and chance are arguments. The beginning and the end of a call cost nothing here.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ pub(crate) enum Passing {
 /// One connection's limits, as far as it has any.
 #[derive(Debug)]
 pub(crate) struct Lifetime {
-    idle: Option<Idle>,
+    idle: Option<Idleness>,
     age: Age,
     /// How many calls it takes, until it has.
     max_calls: Option<u32>,
@@ -70,7 +70,7 @@ pub(crate) struct Lifetime {
 }
 
 #[derive(Debug)]
-struct Idle {
+struct Idleness {
     limit: Duration,
     /// Since when there has been no call, as far as was seen.
     since: Instant,
@@ -97,7 +97,7 @@ impl Lifetime {
             return None;
         }
         Some(Self {
-            idle: options.max_idle.map(|limit| Idle {
+            idle: options.max_idle.map(|limit| Idleness {
                 limit,
                 since: now,
                 had_calls: false,

@@ -1,5 +1,5 @@
-//! What all connections of a server hold together of what they received. It must
-//! never wait, and never wake anyone while its lock is held.
+//! What all connections of a server hold together of what they received. Nobody is woken while
+//! its lock is held.
 //!
 //! One half of the limit is for bytes that nobody has read. It is no wall: beyond
 //! it every connection gives its streams the least share as soon as it has
@@ -25,11 +25,11 @@ pub(crate) struct Memory {
     unread: AtomicU64,
     granted: AtomicU64,
     wanted: AtomicBool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<MemoryWaiters>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct MemoryWaiters {
     wakers: Vec<Waker>,
     /// How often they were woken.
     turn: u64,

@@ -1,6 +1,5 @@
-//! What one HTTP/2 connection may use: windows, frame sizes, and the limits
-//! that keep a hostile peer cheap; and how it is kept and ended by time. Values
-//! with defaults; they decide nothing and must never hold state of a connection.
+//! What one HTTP/2 connection may use: windows, frame sizes, the limits that keep a hostile
+//! peer cheap, and how it is kept and ended by time. Values with defaults.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Bytes on their way to the socket: small frames gathered in one buffer, large
-//! payloads passed on as they are. It must never know what the bytes mean.
+//! Bytes on their way to the socket: small frames gathered in one buffer, large payloads passed
+//! on as they are.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

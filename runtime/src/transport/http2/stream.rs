@@ -1,5 +1,4 @@
-//! One stream's state: RFC 9113 section 5.1, as two halves that end on their
-//! own. It must never touch the connection's windows or write a frame.
+//! One stream's state: RFC 9113 section 5.1, as two halves that end on their own.
 //!
 //! ```text
 //!            local_open  remote_open
@@ -23,7 +22,7 @@ const ANY_LENGTH: u64 = u64::MAX;
 
 /// How the local half ends once the queue is empty.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum StreamEnd {
     /// With END_STREAM on the last DATA frame.
     Data,
     /// With a header block.
@@ -59,7 +58,7 @@ pub(crate) struct Stream {
     cut: bool,
     /// The bytes in `front` and `rest`.
     queued: usize,
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<StreamEnd>,
     /// It stands in the connection's ready queue: at most once.
     pub(crate) scheduled: bool,
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::Io;
-use crate::transport::peer::PeerAddress;
+use crate::transport::peer_address::PeerAddress;
 
 /// A stream of bytes that HTTP/2 runs over: a socket of tokio's, or anything else that
 /// reads and writes, as a vsock, a tunnel or a WebSocket.

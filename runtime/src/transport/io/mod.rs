@@ -1,5 +1,5 @@
-//! The byte streams a connection can run on, as one type, so that nothing above
-//! is generic over its socket. It must never interpret a byte.
+//! The byte streams a connection can run on, as one type, so that nothing above is generic over
+//! its socket.
 
 pub(crate) mod byte_stream;
 #[cfg(feature = "tls")]
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::peer::PeerAddress;
+use super::peer_address::PeerAddress;
 
 /// One end of a byte stream.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum Io {
     Own(Box<byte_stream::Own>),
     /// Encrypted, over one of the others.
     #[cfg(feature = "tls")]
-    Tls(Box<tls::Stream>),
+    Tls(Box<tls::EncryptedStream>),
 }
 
 impl Io {

@@ -1,5 +1,5 @@
-//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream.
-//! It must never choose whom to trust: that is in the configurations it is given.
+//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream. Whom to trust is
+//! in the configurations it is given.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Io;
-use crate::transport::peer::PeerAddress;
+use crate::transport::peer_address::PeerAddress;
 use crate::transport::peer_identity::PeerIdentity;
 
 /// The protocol's name in ALPN (RFC 9113 section 3.2).
@@ -49,7 +49,7 @@ pub(crate) async fn connect(
         .await
         .map_err(HandshakeError::new)?;
     agreed_on_h2(stream.get_ref().1.alpn_protocol(), "server")?;
-    Ok(Io::Tls(Box::new(Stream(stream.into()))))
+    Ok(Io::Tls(Box::new(EncryptedStream(stream.into()))))
 }
 
 /// Makes a server's end of TLS, and tells who the client proved to be; nobody
@@ -79,7 +79,7 @@ pub(crate) async fn accept(
     let session = stream.get_ref().1;
     let chain = session.peer_certificates();
     let identity = chain.map(|chain| Arc::new(PeerIdentity::of(chain)));
-    Ok((Io::Tls(Box::new(Stream(stream.into()))), identity))
+    Ok((Io::Tls(Box::new(EncryptedStream(stream.into()))), identity))
 }
 
 /// Ends a connection so that the peer gets to read what was sent to it: a socket
@@ -183,6 +183,10 @@ fn describe(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "none of the trusted roots has signed it"
         }
+        // Roots are found by their names.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "a trusted root has its issuer's name and another key"
+        }
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             "the peer does not speak HTTP/2 ('h2')"
         }
@@ -199,9 +203,9 @@ fn describe(error: &rustls::Error) -> String {
 
 /// An encrypted byte stream.
 #[derive(Debug)]
-pub(crate) struct Stream(TlsStream<Ahead>);
+pub(crate) struct EncryptedStream(TlsStream<Ahead>);
 
-impl Stream {
+impl EncryptedStream {
     pub(super) fn local(&self) -> Option<SocketAddr> {
         self.0.get_ref().0.io.local()
     }
@@ -221,7 +225,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for EncryptedStream {
     /// Fills `buf` from as many records as are here: TLS gives one at a time.
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -252,7 +256,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for EncryptedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -16,11 +16,15 @@ pub(crate) struct Identity {
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         // A name of its own: one of the same name would be taken for this one.
         let name = format!("authority {:x?}", &key.public_key_raw()[..8]);
+        Self::named(&name, key)
+    }
+
+    pub(crate) fn named(name: &str, key: KeyPair) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }

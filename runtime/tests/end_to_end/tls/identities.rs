@@ -7,7 +7,7 @@ use grpc_runtime::{
     CallCredentials, Channel, ChannelCredentials, ChannelError, ClientTls, Code, Context, Metadata,
     Phase, ServerCredentials, Status,
 };
-use rcgen::SanType;
+use rcgen::{KeyPair, SanType};
 
 fn assert_tls(status: &Status, reason: &str) {
     assert_eq!(status.code(), Code::Unavailable, "{status}");
@@ -26,6 +26,16 @@ async fn a_server_that_no_trusted_root_signed_is_refused() {
     let server = who(Authority::new().server().build().unwrap()).await;
     let status = failure(&stub(&server, Authority::new().client().build().unwrap())).await;
     assert_tls(&status, "invalid peer certificate: UnknownIssuer");
+}
+
+/// As one that was made anew, while the client has the root of before.
+#[tokio::test]
+async fn a_server_that_another_authority_of_the_same_name_signed_is_refused() {
+    let [old, new] = [(), ()].map(|()| Authority::named("one", KeyPair::generate().unwrap()));
+    let server = who(new.server().build().unwrap()).await;
+    let status = failure(&stub(&server, old.client().build().unwrap())).await;
+    let hint = "(a trusted root has its issuer's name and another key)";
+    assert_tls(&status, hint);
 }
 
 #[tokio::test]

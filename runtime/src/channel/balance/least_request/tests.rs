@@ -56,7 +56,7 @@ fn however_an_attempt_ends_it_counts_no_more() {
     held.pop().unwrap().end(&end(Code::Unavailable));
     drop(held);
 
-    let spread = Load::default();
+    let spread = EndpointCalls::default();
     spread.0.fetch_add(1, Ordering::Relaxed);
     spread.ended(0, &end(Code::Ok));
     assert_eq!(spread.0.load(Ordering::Relaxed), 0);
@@ -66,7 +66,7 @@ fn fewest(loads: &[usize], choices: usize) -> (Bench, Fewest) {
     let names: Vec<_> = (1..=loads.len()).map(|name| name.to_string()).collect();
     let bench = ready(LeastRequest::new(), &names.join(" "));
     let ready = names.iter().zip(loads).map(|(name, load)| {
-        let load = Arc::new(Load(AtomicUsize::new(*load)));
+        let load = Arc::new(EndpointCalls(AtomicUsize::new(*load)));
         (bench.subchannel(name), load)
     });
     let fewest = Fewest {

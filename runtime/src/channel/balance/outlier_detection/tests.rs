@@ -246,7 +246,7 @@ fn calls_that_were_given_up_or_never_looked_at_tell_nothing() {
     bench.pass(10 * SECOND);
     assert_eq!(bench.news(), "");
     // What a connection's end did to calls is told with metadata, be it none.
-    let counter = Counter::default();
+    let counter = ResultCounter::default();
     for (code, metadata) in [
         (Code::Ok, None),
         (Code::DeadlineExceeded, None),
@@ -261,7 +261,7 @@ fn calls_that_were_given_up_or_never_looked_at_tell_nothing() {
             },
         );
     }
-    assert_eq!(counter.take(), Counts { good: 1, bad: 2 });
+    assert_eq!(counter.take(), ResultCounts { good: 1, bad: 2 });
 }
 
 /// The counts of its own that the other policy keeps go on.

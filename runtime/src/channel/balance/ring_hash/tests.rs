@@ -44,7 +44,7 @@ fn any(bench: &Bench) -> String {
 /// The endpoints in the order in which a key has them.
 fn order(names: &str, key: &str) -> Vec<String> {
     let all = endpoints(names);
-    let seats: Vec<_> = all.iter().map(Seat::of).collect();
+    let seats: Vec<_> = all.iter().map(RingSeat::of).collect();
     let ring = Ring::new(&seats, RingHash::new().size);
     let mut known = HashSet::new();
     ring.from(hash(0, key.as_bytes()))

@@ -77,6 +77,21 @@ impl Weighing {
     fn shares(&self, calls: usize) -> BTreeMap<String, usize> {
         self.bench.shares(calls)
     }
+
+    /// What observers are told since the last time: each update by its weights.
+    fn told(&mut self) -> Vec<String> {
+        let word = |weight: &WeightState| match weight {
+            WeightState::Usable(weight) => weight.to_string(),
+            WeightState::NotYetUsable => "new".to_owned(),
+            WeightState::Stale => "stale".to_owned(),
+        };
+        let of = |update: Weighed| {
+            let mut weights: Vec<_> = update.weights.iter().map(word).collect();
+            weights.sort();
+            weights.join(" ")
+        };
+        self.bench.weighed().into_iter().map(of).collect()
+    }
 }
 
 fn expect<const N: usize>(shares: [(&str, usize); N]) -> BTreeMap<String, usize> {
@@ -324,4 +339,43 @@ fn one_that_is_lost_leaves_its_turns_to_the_others() {
     it.could_do("2", 100.0);
     assert_eq!(it.pass(SECOND), "READY", "the timer goes on");
     assert_eq!(it.shares(400), expect([("1", 300), ("2", 100)]));
+}
+
+#[test]
+fn each_time_that_turns_are_made_is_told_once() {
+    let options = WeightedRoundRobin::new().blackout_period(2 * SECOND);
+    let mut it = Weighing::ready(&options.weight_expiration_period(5 * SECOND), "1 2");
+    assert_eq!(it.told(), ["new", "new new"]);
+    it.could_do("1", 100.0);
+    it.could_do("2", 300.0);
+    it.pass(SECOND);
+    assert_eq!(it.told(), ["new new"], "it is blackout");
+    // These are other turns, which are published.
+    assert_eq!(it.pass(SECOND), "READY");
+    assert_eq!(it.told(), ["100 300"]);
+    assert_eq!(it.pass(2 * SECOND), "", "the same turns");
+    assert_eq!(it.told(), ["100 300", "100 300"]);
+    it.could_do("1", 100.0);
+    it.pass(SECOND);
+    assert_eq!(it.told(), ["100 stale"]);
+    it.bench.idle("2");
+    it.bench.news();
+    assert_eq!(it.told(), ["100"]);
+    it.pass(2 * SECOND);
+    assert!(it.told().is_empty(), "one endpoint needs no weight");
+}
+
+#[test]
+fn nothing_is_told_while_no_endpoint_is_ready() {
+    let mut it = Weighing::ready(&at_once(), "1 2");
+    it.pass(SECOND);
+    it.bench.idle("1");
+    it.bench.idle("2");
+    it.told();
+    assert_eq!(it.pass(5 * SECOND), "connect 1 2, resolve, CONNECTING");
+    assert!(it.told().is_empty());
+    it.bench.ready("1");
+    it.bench.ready("2");
+    it.pass(SECOND);
+    assert_eq!(it.told(), ["new", "new new", "new new"]);
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channel::call::plan::{AttemptLimits, Purse};
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::HedgingPolicy;
 use crate::code::Code;
 
@@ -23,7 +23,7 @@ fn plan() -> Plan {
     let policy = HedgingPolicy::new(Duration::ZERO).max_attempts(5);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
     let purse = Purse::new(LIMITS);
-    Plan::new(Arc::new(Repeats::Hedging(policy)), Arc::new(purse))
+    Plan::new(Arc::new(RepeatPolicy::Hedging(policy)), Arc::new(purse))
 }
 
 fn chunk(length: usize) -> Outgoing {

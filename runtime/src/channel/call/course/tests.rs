@@ -8,28 +8,28 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channel::call::plan::{AttemptLimits, Purse};
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn plan(policy: Repeats) -> Plan {
+fn plan(policy: RepeatPolicy) -> Plan {
     let purse = Purse::new(AttemptLimits::default());
     Plan::new(Arc::new(policy), Arc::new(purse))
 }
 
 fn retry(attempts: u32) -> Plan {
     let policy = RetryPolicy::new([Code::Unavailable]).max_attempts(attempts);
-    plan(Repeats::Retry(policy))
+    plan(RepeatPolicy::Retry(policy))
 }
 
 fn hedging(attempts: u32, delay: Duration) -> Plan {
     let policy = HedgingPolicy::new(delay).max_attempts(attempts);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
-    plan(Repeats::Hedging(policy))
+    plan(RepeatPolicy::Hedging(policy))
 }
 
-fn throttled(plan: Repeats, tokens: f64) -> Plan {
+fn throttled(plan: RepeatPolicy, tokens: f64) -> Plan {
     let purse = Purse::new(AttemptLimits::default());
     purse.throttle(Some(RetryThrottling::new(tokens, 0.1)));
     Plan::new(Arc::new(plan), Arc::new(purse))
@@ -78,7 +78,7 @@ fn retry_backoff_grows_within_its_spread() {
     let policy = RetryPolicy::new([Code::Unavailable])
         .max_attempts(5)
         .backoff(100 * MS, 2.0, 300 * MS);
-    let plan = plan(Repeats::Retry(policy));
+    let plan = plan(RepeatPolicy::Retry(policy));
     for _ in 0..200 {
         let (mut course, now) = (Course::new(), Instant::now());
         for (number, nominal) in [(0, 100), (1, 200), (2, 300), (3, 300)] {
@@ -152,7 +152,7 @@ fn retry_nothing_follows_on_a_commit() {
 
 #[test]
 fn retry_throttle_blocks_recovers_and_lets_the_first_attempt_go() {
-    let policy = Repeats::Retry(RetryPolicy::new([Code::Unavailable]));
+    let policy = RepeatPolicy::Retry(RetryPolicy::new([Code::Unavailable]));
     let (plan, now) = (throttled(policy, 4.0), Instant::now());
     let once = || fail(&mut Course::new(), &plan, 0, now);
     assert!(matches!(once(), Verdict::Next(..)));
@@ -293,7 +293,7 @@ fn hedging_throttled_by_other_calls_while_it_is_put_off() {
     let policy = HedgingPolicy::new(10 * MS).max_attempts(4);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
     for others in [0, 1] {
-        let plan = throttled(Repeats::Hedging(policy.clone()), 4.0);
+        let plan = throttled(RepeatPolicy::Hedging(policy.clone()), 4.0);
         let now = Instant::now();
         let mut course = Course::new();
         course.plan_hedge(&plan, now);
@@ -314,7 +314,7 @@ fn hedging_throttled_by_other_calls_while_it_is_put_off() {
 fn hedging_tokens_that_are_back_when_it_is_sent() {
     let policy = HedgingPolicy::new(10 * MS).max_attempts(4);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
-    let plan = throttled(Repeats::Hedging(policy), 4.0);
+    let plan = throttled(RepeatPolicy::Hedging(policy), 4.0);
     let now = Instant::now();
     let mut course = Course::new();
     course.plan_hedge(&plan, now);
@@ -334,7 +334,7 @@ fn hedging_tokens_that_are_back_when_it_is_sent() {
 fn hedging_throttled_by_other_calls() {
     let policy = HedgingPolicy::new(MS).max_attempts(3);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
-    let plan = throttled(Repeats::Hedging(policy), 2.0);
+    let plan = throttled(RepeatPolicy::Hedging(policy), 2.0);
     let now = Instant::now();
     let mut course = Course::new();
     course.plan_hedge(&plan, now);

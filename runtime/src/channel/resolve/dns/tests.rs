@@ -44,7 +44,7 @@ impl Bench {
                 }
             }
         };
-        let pace = Pace {
+        let pace = LookupPace {
             waits: Waits::default(),
             max_age,
         };
@@ -172,7 +172,7 @@ fn lookup(host: &str) -> Lookup {
         host: host.to_owned(),
         port: 5,
         timeout: Duration::from_secs(20),
-        pace: Pace {
+        pace: LookupPace {
             waits: Waits::default(),
             max_age: None,
         },

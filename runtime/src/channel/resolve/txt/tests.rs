@@ -93,7 +93,7 @@ impl NameServer {
         (config, options)
     }
 
-    fn configs(&self, host: &str) -> Configs {
+    fn configs(&self, host: &str) -> TxtConfigs {
         let system = self.system();
         configs(host, move || Ok(system.clone()))
     }
@@ -129,8 +129,8 @@ fn answer(packet: &[u8], zone: &[(String, Says)], log: &Mutex<Vec<String>>) -> O
     Some(answer.to_vec().unwrap())
 }
 
-fn configs(host: &str, system: impl Fn() -> System + Send + Sync + 'static) -> Configs {
-    let mut configs = Configs::new(host, BOUND, &Arc::default());
+fn configs(host: &str, system: impl Fn() -> System + Send + Sync + 'static) -> TxtConfigs {
+    let mut configs = TxtConfigs::new(host, BOUND, &Arc::default());
     configs.read_system = Arc::new(system);
     configs
 }
@@ -146,13 +146,13 @@ fn records(list: &[Vec<Vec<u8>>]) -> Says {
     Says::Records(list.to_vec())
 }
 
-async fn timeout_in(configs: &Configs) -> Option<u64> {
+async fn timeout_in(configs: &TxtConfigs) -> Option<u64> {
     let config = configs.config().await.unwrap()?;
     let method = config.of(&Method::unary("/shop.Orders/Get")).unwrap();
     Some(method.timeout.unwrap().as_secs())
 }
 
-async fn failure(configs: &Configs) -> String {
+async fn failure(configs: &TxtConfigs) -> String {
     let status = configs.config().await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(configs.find().await.endpoints.is_err());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::channel::config::method_config::Repeats;
+use crate::channel::config::method_config::RepeatPolicy;
 use crate::method::Method;
 
 fn error(json: &str) -> String {
@@ -387,7 +387,7 @@ fn codes_are_numbers_or_names_in_any_case() {
                 r#""hedgingPolicy": {{"maxAttempts": 2, "nonFatalStatusCodes": [{text}]}}"#
             );
             let policy = HedgingPolicy::new(Duration::ZERO).non_fatal_codes([code]);
-            let expected = Repeats::Hedging(policy);
+            let expected = RepeatPolicy::Hedging(policy);
             let read = all(&good(&method(&fields))).repeats;
             assert_eq!(read.as_deref(), Some(&expected), "{text}");
         }

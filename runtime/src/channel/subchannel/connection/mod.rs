@@ -1,31 +1,30 @@
-//! The calls of one client connection: from a waiting call to its end. The
-//! connection's task owns this; callers reach it through queues alone. It must
-//! never wait, and never dial.
+//! The calls of one client connection: from a waiting call to its end. The connection's task
+//! owns this; callers reach it through queues. It does not wait or dial.
 
 mod responses;
 mod watching;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use self::responses::{Outcome, no_trailers};
+use self::responses::{ResponseOutcome, no_trailers};
 use super::identity::Identity;
 use super::unopened::Unopened;
 use super::watch::watches::Watches;
 use crate::call::command::{Command, Link};
+use crate::call::commands::Commands;
+use crate::call::deadlines::Deadlines;
 use crate::call::gather::stalled;
-use crate::call::queue::{QueueReceiver, QueueSender, queue};
 use crate::call::sends::Sends;
 use crate::call::state::Outgoing;
 use crate::call::{reset, response_head};
 use crate::channel::address::Destination;
 use crate::channel::backoff::Waits;
-use crate::channel::call::open::Open;
-use crate::channel::call::response::Response;
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::call::response_state::ResponseState;
 use crate::clock;
 use crate::framing::{PREFIX_LEN, Side};
 use crate::observe::observation::Observation;
@@ -48,13 +47,11 @@ const HEAD_UNASKED: usize = 8 << 10;
 pub(crate) struct ClientConnection {
     identity: Arc<Identity>,
     peer: Option<PeerAddress>,
-    commands: QueueReceiver<Command>,
-    sender: QueueSender<Command>,
-    batch: Vec<Command>,
+    commands: Commands,
     /// Streams with something to send at the next write.
     sends: Sends,
-    calls: StreamMap<Box<Open>>,
-    deadlines: BTreeSet<(Instant, StreamId)>,
+    calls: StreamMap<Box<OpenCall>>,
+    deadlines: Deadlines,
     pub(crate) unopened: Unopened,
     watches: Watches,
     /// Where it leads, once HTTP/2 is agreed on and it stands for its subchannel.
@@ -80,16 +77,13 @@ impl ClientConnection {
         observation: Option<Box<Observation>>,
         socket: Socket,
     ) -> Self {
-        let (sender, commands) = queue();
         Self {
             identity,
             peer,
-            commands,
-            sender,
-            batch: Vec::new(),
+            commands: Commands::new(),
             sends: Sends::default(),
             calls: StreamMap::default(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             unopened,
             watches: Watches::new(waits),
             destination: None,
@@ -156,7 +150,7 @@ impl ClientConnection {
     }
 
     /// Takes a call that waited at another connection; this one is established.
-    pub(crate) fn adopt(&mut self, connection: &mut Connection, open: Box<Open>, now: Instant) {
+    pub(crate) fn adopt(&mut self, connection: &mut Connection, open: Box<OpenCall>, now: Instant) {
         if let Some(open) = self.open(connection, open, now) {
             self.open_again(open, now);
         }
@@ -166,9 +160,9 @@ impl ClientConnection {
     fn open(
         &mut self,
         connection: &mut Connection,
-        mut open: Box<Open>,
+        mut open: Box<OpenCall>,
         now: Instant,
-    ) -> Option<Box<Open>> {
+    ) -> Option<Box<OpenCall>> {
         let timeout = open
             .options
             .deadline
@@ -220,16 +214,14 @@ impl ClientConnection {
         };
         connection.tally().call();
         let link = Link {
-            commands: self.sender.clone(),
+            commands: self.commands.sender(),
             stream,
         };
         if !open.attach(link, connection.reports(), now) {
             connection.reset(stream, ErrorCode::CANCEL);
             return None;
         }
-        if let Some(deadline) = open.options.deadline {
-            self.deadlines.insert((deadline, stream));
-        }
+        self.deadlines.insert(open.options.deadline, stream);
         if let Some(ledger) = open.state.ledger() {
             ledger.attempt_goes_to(open.attempt.number, self.peer.as_ref(), now);
             if let Some(request) = &open.request {
@@ -268,7 +260,7 @@ impl ClientConnection {
     }
 
     /// A call that the server never looked at waits for another stream.
-    fn open_again(&mut self, mut open: Box<Open>, now: Instant) {
+    fn open_again(&mut self, mut open: Box<OpenCall>, now: Instant) {
         open.detach();
         open.attempt.end(Code::Unavailable, None);
         open.tell_unprocessed(now);
@@ -285,7 +277,7 @@ impl ClientConnection {
         let awaited = self
             .calls
             .get(&stream)
-            .is_none_or(|open| matches!(open.attempt.response, Response::Awaited));
+            .is_none_or(|open| matches!(open.attempt.response, ResponseState::Awaited));
         let text = match (established, awaited) {
             (false, _) => {
                 format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
@@ -297,12 +289,10 @@ impl ClientConnection {
     }
 
     #[inline]
-    fn remove(&mut self, stream: StreamId) -> Option<Box<Open>> {
+    fn remove(&mut self, stream: StreamId) -> Option<Box<OpenCall>> {
         let open = self.calls.remove(&stream)?;
         stream::shrink(&mut self.calls);
-        if let Some(deadline) = open.options.deadline {
-            self.deadlines.remove(&(deadline, stream));
-        }
+        self.deadlines.remove(open.options.deadline, stream);
         Some(open)
     }
 
@@ -322,7 +312,7 @@ impl ClientConnection {
 }
 
 /// Sends what a streaming caller has pushed.
-fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut Open, outgoing: Outgoing) {
+fn pass_on(connection: &mut Connection, stream: StreamId, open: &mut OpenCall, outgoing: Outgoing) {
     open.attempt.untouched &= outgoing.chunks.is_empty() && !outgoing.end;
     if outgoing.messages > 0 {
         connection.tally().sent(outgoing.messages);
@@ -353,19 +343,19 @@ impl Application for ClientConnection {
                 data,
                 end_stream,
             } => {
-                let mut outcome = Outcome::Goes;
+                let mut outcome = ResponseOutcome::Goes;
                 if !data.is_empty() {
                     outcome = self.on_data(connection, stream, data, now);
                 }
-                if end_stream && matches!(outcome, Outcome::Goes) {
-                    outcome = Outcome::Fails(no_trailers());
+                if end_stream && matches!(outcome, ResponseOutcome::Goes) {
+                    outcome = ResponseOutcome::Fails(no_trailers());
                 }
                 self.apply_outcome(connection, stream, outcome, now);
             }
             Event::Trailers { stream, fields } => {
                 let ended = response_head::read_trailers(&fields);
                 connection.recycle(fields);
-                self.apply_outcome(connection, stream, Outcome::Ends(ended), now);
+                self.apply_outcome(connection, stream, ResponseOutcome::Ends(ended), now);
             }
             Event::Reset { stream, cause } => self.on_reset(connection, stream, cause, now),
             Event::Sent { stream, bytes } => {
@@ -414,12 +404,11 @@ impl Application for ClientConnection {
         cx: &mut Context<'_>,
     ) -> bool {
         self.look(connection, now);
-        let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.commands.poll_take(&mut batch, cx);
+        let (taken, mut batch) = self.commands.poll_take(cx);
         for command in batch.drain(..) {
             self.apply(connection, &command, now);
         }
-        self.batch = batch;
+        self.commands.recycle(batch);
         let came = self.unopened.poll(cx);
         if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
@@ -434,7 +423,7 @@ impl Application for ClientConnection {
         if !self.watches.is_empty() {
             self.watches.begin(connection, &self.identity, now);
         }
-        came || taken.is_ready()
+        came || taken
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {
@@ -463,7 +452,7 @@ impl Application for ClientConnection {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let running = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let running = self.deadlines.next();
         let unopened = self.unopened.next_timeout();
         let calls = clock::earlier(clock::earlier(running, unopened), self.sends.next_timeout());
         if self.watches.is_empty() {
@@ -475,11 +464,7 @@ impl Application for ClientConnection {
     fn on_timeout(&mut self, connection: &mut Connection, now: Instant) {
         self.unopened.expire(now);
         self.sends.on_timeout(now);
-        while let Some((deadline, stream)) = self.deadlines.first().copied() {
-            if deadline > now {
-                return;
-            }
-            self.deadlines.remove(&(deadline, stream));
+        while let Some(stream) = self.deadlines.take_past(now) {
             let status = self.expired(stream, connection.is_established());
             self.fail(connection, stream, status, now);
         }

@@ -1,5 +1,5 @@
-//! Responses as they arrive, and what ends a call on its stream: the server's word, a
-//! reset, or our own judgement. It must never open a stream.
+//! Responses as they arrive, and what ends a call on its stream: the server's status, a reset,
+//! or a rule that the response breaks.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use super::ClientConnection;
 use crate::call::gather::Gather;
 use crate::call::state::Ended;
 use crate::call::{reset, response_head};
-use crate::channel::call::open::Open;
-use crate::channel::call::response::Response;
+use crate::channel::call::open_call::OpenCall;
+use crate::channel::call::response_state::ResponseState;
 use crate::framing::Side;
 use crate::metadata::Metadata;
 use crate::spare;
@@ -31,7 +31,7 @@ impl ClientConnection {
         fields: &Fields,
         end_stream: bool,
         now: Instant,
-    ) -> Outcome {
+    ) -> ResponseOutcome {
         let Some(open) = self.calls.get_mut(&stream) else {
             return self.on_watch_headers(stream, fields, end_stream);
         };
@@ -41,15 +41,15 @@ impl ClientConnection {
             if open.is_hedged() && !open.is_moot() {
                 tell_peer(open, self.peer.as_ref());
             }
-            return Outcome::Ends(response_head::read_trailers(fields));
+            return ResponseOutcome::Ends(response_head::read_trailers(fields));
         }
         let head = match response_head::read_head(fields, self.identity.encodings) {
             Ok(head) => head,
-            Err(status) => return Outcome::Fails(status),
+            Err(status) => return ResponseOutcome::Fails(status),
         };
         // The server has looked at the call: there is no other attempt.
         if !open.commit() {
-            return Outcome::Loses;
+            return ResponseOutcome::Loses;
         }
         if open.is_hedged() {
             tell_peer(open, self.peer.as_ref());
@@ -65,15 +65,15 @@ impl ClientConnection {
         }
         open.attempt.response = if open.method.shape().server_streams {
             open.state.deliver_head(head.metadata, head.encoding);
-            Response::Stream
+            ResponseState::Stream
         } else {
             let limit = open.options.limits.max_receive_message_size;
-            Response::Whole {
+            ResponseState::Whole {
                 head: head.metadata,
                 gather: Gather::new(limit, Side::Client, head.encoding),
             }
         };
-        Outcome::Goes
+        ResponseOutcome::Goes
     }
 
     pub(super) fn on_data(
@@ -82,24 +82,25 @@ impl ClientConnection {
         stream: StreamId,
         data: Bytes,
         now: Instant,
-    ) -> Outcome {
+    ) -> ResponseOutcome {
         let Some(open) = self.calls.get_mut(&stream) else {
             return self.on_watch_data(connection, stream, data);
         };
         match &mut open.attempt.response {
             // The connection lets no DATA pass before a head.
-            Response::Awaited => Outcome::Goes,
-            Response::Stream => {
+            ResponseState::Awaited => ResponseOutcome::Goes,
+            ResponseState::Stream => {
                 let length = data.len();
                 match open.state.deliver_data(data) {
                     Some(messages) => connection.tally().received(messages),
                     None => connection.release(stream, length),
                 }
-                Outcome::Goes
+                ResponseOutcome::Goes
             }
-            Response::Whole { gather, .. } => match gather.take(data, connection, stream, now) {
-                Ok(()) => Outcome::Goes,
-                Err(status) => Outcome::Fails(status),
+            ResponseState::Whole { gather, .. } => match gather.take(data, connection, stream, now)
+            {
+                Ok(()) => ResponseOutcome::Goes,
+                Err(status) => ResponseOutcome::Fails(status),
             },
         }
     }
@@ -108,15 +109,15 @@ impl ClientConnection {
         &mut self,
         connection: &mut Connection,
         stream: StreamId,
-        outcome: Outcome,
+        outcome: ResponseOutcome,
         now: Instant,
     ) {
         let code = match &outcome {
-            Outcome::Goes => return,
+            ResponseOutcome::Goes => return,
             // The server has said its last word; a request that still streams has no
             // reader.
-            Outcome::Ends(_) => ErrorCode::NO_ERROR,
-            Outcome::Fails(_) | Outcome::Loses => ErrorCode::CANCEL,
+            ResponseOutcome::Ends(_) => ErrorCode::NO_ERROR,
+            ResponseOutcome::Fails(_) | ResponseOutcome::Loses => ErrorCode::CANCEL,
         };
         connection.reset(stream, code);
         let Some(open) = self.remove(stream) else {
@@ -124,11 +125,11 @@ impl ClientConnection {
         };
         forget_whole(connection, stream, &open);
         match outcome {
-            Outcome::Ends(Ok(trailing)) => succeed(connection, open, trailing, now),
-            Outcome::Ends(Err(status)) | Outcome::Fails(status) => {
+            ResponseOutcome::Ends(Ok(trailing)) => succeed(connection, open, trailing, now),
+            ResponseOutcome::Ends(Err(status)) | ResponseOutcome::Fails(status) => {
                 open.fail_attempt(status, self.peer.as_ref(), now);
             }
-            Outcome::Goes | Outcome::Loses => {}
+            ResponseOutcome::Goes | ResponseOutcome::Loses => {}
         }
     }
 
@@ -154,12 +155,12 @@ impl ClientConnection {
         for (stream, open) in &self.calls {
             match &open.attempt.response {
                 // The reader has no stream yet, or another attempt's.
-                Response::Awaited if open.is_hedged() => {}
-                Response::Awaited | Response::Stream => {
+                ResponseState::Awaited if open.is_hedged() => {}
+                ResponseState::Awaited | ResponseState::Stream => {
                     let progress = open.state.set_reports(reports);
                     progress.apply(connection, *stream, now);
                 }
-                Response::Whole { gather, .. } => gather.give_credit(connection, *stream, now),
+                ResponseState::Whole { gather, .. } => gather.give_credit(connection, *stream, now),
             }
         }
     }
@@ -172,14 +173,14 @@ impl ClientConnection {
         now: Instant,
     ) {
         let Some(mut open) = self.remove(stream) else {
-            let outcome = Outcome::Fails(reset::status_of(cause));
+            let outcome = ResponseOutcome::Fails(reset::status_of(cause));
             return self.on_watch_end(connection, stream, outcome, now);
         };
         forget_whole(connection, stream, &open);
         let unprocessed = matches!(
             cause,
             ResetCause::Unprocessed | ResetCause::Peer(ErrorCode::REFUSED_STREAM)
-        ) && matches!(open.attempt.response, Response::Awaited)
+        ) && matches!(open.attempt.response, ResponseState::Awaited)
             && open.is_repeatable();
         if unprocessed && open.may_retry() {
             return self.open_again(open, now);
@@ -213,7 +214,7 @@ impl ClientConnection {
 }
 
 /// What a piece of a response means for its call.
-pub(super) enum Outcome {
+pub(super) enum ResponseOutcome {
     Goes,
     Ends(Ended),
     /// It ends by our judgement: the server must be told.
@@ -223,7 +224,7 @@ pub(super) enum Outcome {
 }
 
 /// Of several attempts this one has its server's word: a later one may have its stream.
-fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
+fn tell_peer(open: &OpenCall, peer: Option<&PeerAddress>) {
     if let Some(ledger) = open.state.ledger() {
         ledger.wins(open.attempt.number, peer);
     }
@@ -231,24 +232,26 @@ fn tell_peer(open: &Open, peer: Option<&PeerAddress>) {
 
 /// What came of a response that nobody reads in part is free.
 #[inline]
-fn forget_whole(connection: &mut Connection, stream: StreamId, open: &Open) {
-    if !matches!(open.attempt.response, Response::Stream) {
+fn forget_whole(connection: &mut Connection, stream: StreamId, open: &OpenCall) {
+    if !matches!(open.attempt.response, ResponseState::Stream) {
         connection.forget(stream);
     }
 }
 
 /// The server ended the call with OK.
 #[inline]
-fn succeed(connection: &mut Connection, mut open: Box<Open>, trailing: Metadata, now: Instant) {
+fn succeed(connection: &mut Connection, mut open: Box<OpenCall>, trailing: Metadata, now: Instant) {
     match std::mem::take(&mut open.attempt.response) {
-        Response::Awaited if !open.method.shape().server_streams => open.fail(no_message(), now),
-        Response::Awaited | Response::Stream => {
+        ResponseState::Awaited if !open.method.shape().server_streams => {
+            open.fail(no_message(), now);
+        }
+        ResponseState::Awaited | ResponseState::Stream => {
             if open.succeed(&trailing) {
                 connection.tally().succeeded();
                 open.state.deliver_end(Ok(trailing));
             }
         }
-        Response::Whole { head, gather } => match gather.finish() {
+        ResponseState::Whole { head, gather } => match gather.finish() {
             Ok(Some(message)) => {
                 connection.tally().received(1);
                 if open.succeed(&trailing) {

@@ -4,9 +4,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::*;
+use crate::call::queue::queue;
 use crate::call::request_head::RequestTemplate;
 use crate::channel::backoff::Waits;
-use crate::channel::call::open::Due;
+use crate::channel::call::open_call::Due;
 use crate::channel::call::trial::Trial;
 use crate::channel::inbox::{Ask, Inbox};
 use crate::channel::record::ChannelRecord;
@@ -17,7 +18,7 @@ use crate::transport::http2::options::Http2Options;
 use crate::transport::io::Io;
 
 /// A connection that has this call.
-fn with(open: Box<Open>) -> (Connection, ClientConnection) {
+fn with(open: Box<OpenCall>) -> (Connection, ClientConnection) {
     let now = Instant::now();
     let mut connection = Connection::new(Role::Client, Http2Options::default(), now);
     let identity = Identity {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::ClientConnection;
-use super::responses::Outcome;
+use super::responses::ResponseOutcome;
 use crate::call::response_head;
 use crate::channel::address::Destination;
 use crate::channel::subchannel::report::SubchannelState;
@@ -113,19 +113,19 @@ impl ClientConnection {
         stream: StreamId,
         fields: &Fields,
         end_stream: bool,
-    ) -> Outcome {
+    ) -> ResponseOutcome {
         let Some(call) = self.watches.on(stream) else {
-            return Outcome::Goes;
+            return ResponseOutcome::Goes;
         };
         if end_stream {
-            return Outcome::Ends(response_head::read_trailers(fields));
+            return ResponseOutcome::Ends(response_head::read_trailers(fields));
         }
         match response_head::read_head(fields, self.identity.encodings) {
             Ok(head) => {
                 call.set_encoding(head.encoding);
-                Outcome::Goes
+                ResponseOutcome::Goes
             }
-            Err(status) => Outcome::Fails(status),
+            Err(status) => ResponseOutcome::Fails(status),
         }
     }
 
@@ -134,9 +134,9 @@ impl ClientConnection {
         connection: &mut Connection,
         stream: StreamId,
         data: Bytes,
-    ) -> Outcome {
+    ) -> ResponseOutcome {
         let Some(call) = self.watches.on(stream) else {
-            return Outcome::Goes;
+            return ResponseOutcome::Goes;
         };
         let length = data.len();
         let read = call.read(data);
@@ -144,9 +144,9 @@ impl ClientConnection {
         match read {
             Ok(word) => {
                 self.take_word(word);
-                Outcome::Goes
+                ResponseOutcome::Goes
             }
-            Err(status) => Outcome::Fails(status),
+            Err(status) => ResponseOutcome::Fails(status),
         }
     }
 
@@ -155,13 +155,13 @@ impl ClientConnection {
         &mut self,
         connection: &mut Connection,
         stream: StreamId,
-        outcome: Outcome,
+        outcome: ResponseOutcome,
         now: Instant,
     ) {
         let status = match outcome {
-            Outcome::Goes | Outcome::Loses => return,
-            Outcome::Ends(Err(status)) | Outcome::Fails(status) => status,
-            Outcome::Ends(Ok(_)) => {
+            ResponseOutcome::Goes | ResponseOutcome::Loses => return,
+            ResponseOutcome::Ends(Err(status)) | ResponseOutcome::Fails(status) => status,
+            ResponseOutcome::Ends(Ok(_)) => {
                 let text = "the server ended it with OK, though it is to stay open";
                 Status::new(Code::Unavailable, text).with_phase(Phase::Receive)
             }

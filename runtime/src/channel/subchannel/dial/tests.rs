@@ -7,12 +7,12 @@ use crate::status::{Code, Phase};
 /// addresses in the same way is told once.
 #[test]
 fn a_failure_tells_of_every_address() {
-    let refused = || Failure::connect(io::ErrorKind::ConnectionRefused.into());
-    let status = |target: &str, failures: Vec<(&str, Failure)>| {
+    let refused = || ConnectFailure::connect(io::ErrorKind::ConnectionRefused.into());
+    let status = |target: &str, failures: Vec<(&str, ConnectFailure)>| {
         let failures = failures
             .into_iter()
             .map(|(address, failure)| (address.to_owned(), failure));
-        let status = Failure::status(target, target.starts_with("shop"), failures.collect());
+        let status = ConnectFailure::status(target, target.starts_with("shop"), failures.collect());
         assert_eq!(status.code(), Code::Unavailable);
         (status.message().to_owned(), status.phase())
     };
@@ -23,7 +23,7 @@ fn a_failure_tells_of_every_address() {
             Some(Phase::Connect)
         )
     );
-    let silent = Failure::timeout(Step::Http2, Duration::from_secs(20));
+    let silent = ConnectFailure::timeout(ConnectStep::Http2, Duration::from_secs(20));
     assert_eq!(
         status(
             "shop.test:1",

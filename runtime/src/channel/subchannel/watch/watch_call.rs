@@ -18,12 +18,12 @@ use crate::transport::http2::event::StreamId;
 #[derive(Debug)]
 pub(in super::super) struct WatchCall {
     subject: Subject,
-    stage: Stage,
+    stage: WatchStage,
     backoff: Backoff,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum WatchStage {
     /// It begins at this moment, or, without one, once there is room for a stream.
     Due(Option<Instant>),
     Open {
@@ -39,7 +39,7 @@ impl WatchCall {
     pub(super) fn new(subject: Subject, waits: Waits) -> Self {
         Self {
             subject,
-            stage: Stage::Due(None),
+            stage: WatchStage::Due(None),
             backoff: Backoff::new(waits),
         }
     }
@@ -50,16 +50,16 @@ impl WatchCall {
 
     /// Whether the stream is this call's.
     pub(super) fn has(&self, id: StreamId) -> bool {
-        matches!(&self.stage, Stage::Open { stream, .. } if *stream == id)
+        matches!(&self.stage, WatchStage::Open { stream, .. } if *stream == id)
     }
 
     /// Begins if it is due and there is room.
     pub(super) fn begin(&mut self, connection: &mut Connection, identity: &Identity, now: Instant) {
         match self.stage {
-            Stage::Due(at) if at.is_none_or(|at| at <= now) => {}
-            Stage::Due(_) | Stage::Open { .. } | Stage::Unknown => return,
+            WatchStage::Due(at) if at.is_none_or(|at| at <= now) => {}
+            WatchStage::Due(_) | WatchStage::Open { .. } | WatchStage::Unknown => return,
         }
-        self.stage = Stage::Due(None);
+        self.stage = WatchStage::Due(None);
         if connection.can_open().is_err() {
             return;
         }
@@ -71,7 +71,7 @@ impl WatchCall {
         connection.recycle(fields);
         if let Ok(stream) = opened {
             connection.send_whole(stream, &self.subject.request(), true);
-            self.stage = Stage::Open {
+            self.stage = WatchStage::Open {
                 stream,
                 began: now,
                 reader: MessageReader::new(),
@@ -82,21 +82,21 @@ impl WatchCall {
     /// When it begins again, if it waits for that.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Due(at) => at,
-            Stage::Open { .. } | Stage::Unknown => None,
+            WatchStage::Due(at) => at,
+            WatchStage::Open { .. } | WatchStage::Unknown => None,
         }
     }
 
     /// The answers are compressed with this.
     pub(in super::super) fn set_encoding(&mut self, encoding: Compression) {
-        if let Stage::Open { reader, .. } = &mut self.stage {
+        if let WatchStage::Open { reader, .. } = &mut self.stage {
             reader.set_encoding(encoding);
         }
     }
 
     /// The latest of the answers that are there now: each is all that is so.
     pub(in super::super) fn read(&mut self, data: Bytes) -> Result<Option<Word>, Status> {
-        let Stage::Open { reader, .. } = &mut self.stage else {
+        let WatchStage::Open { reader, .. } = &mut self.stage else {
             return Ok(None);
         };
         reader.push(data);
@@ -114,21 +114,21 @@ impl WatchCall {
     /// The call is over. The wait counts from when it began, so that a server that ends
     /// each after an answer is not asked in a loop.
     pub(in super::super) fn end(&mut self, status: Status, now: Instant) -> Option<Word> {
-        let Stage::Open { began, .. } = self.stage else {
+        let WatchStage::Open { began, .. } = self.stage else {
             return None;
         };
         self.stage = if status.code() == Code::Unimplemented {
-            Stage::Unknown
+            WatchStage::Unknown
         } else {
             let next = began.checked_add(self.backoff.next());
-            Stage::Due(Some(next.unwrap_or(now).max(now)))
+            WatchStage::Due(Some(next.unwrap_or(now).max(now)))
         };
         self.subject.ended(status)
     }
 
     /// Its answer is not wanted any more.
     pub(super) fn cancel(self, connection: &mut Connection) {
-        if let Stage::Open { stream, .. } = self.stage {
+        if let WatchStage::Open { stream, .. } = self.stage {
             connection.reset(stream, ErrorCode::CANCEL);
             connection.forget(stream);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Answer, PATIENCE, Renewal, Turn};
+use super::{PATIENCE, Renewal, TokenAnswer, TokenTurn};
 use crate::status::{Code, Status};
 
 const fn ms(count: u64) -> Duration {
@@ -29,9 +29,9 @@ fn holding(life: Duration, now: Instant) -> Renewal<u32> {
     renewal
 }
 
-fn token<T>(turn: Turn<T>) -> Option<T> {
+fn token<T>(turn: TokenTurn<T>) -> Option<T> {
     match turn.answer {
-        Answer::Token(token) => Some(token),
+        TokenAnswer::Token(token) => Some(token),
         _ => None,
     }
 }
@@ -42,7 +42,7 @@ fn a_thousand_calls_are_one_fetch() {
     let mut renewal = Renewal::<u32>::new();
     let fetches = (0..1_000).filter_map(|_| {
         let turn = renewal.ask(now, MIDDLE);
-        assert!(matches!(turn.answer, Answer::Wait(until) if until == now + PATIENCE));
+        assert!(matches!(turn.answer, TokenAnswer::Wait(until) if until == now + PATIENCE));
         turn.fetch
     });
     assert_eq!(fetches.count(), 1);
@@ -83,7 +83,7 @@ fn the_next_token_is_fetched_ahead_while_calls_go_on_with_this_one() {
     let mut renewal = holding(ms(10_000), begun);
     assert_eq!(renewal.ask(begun + ms(9_000), MIDDLE).fetch, Some(2));
     let turn = renewal.ask(begun + ms(9_950), MIDDLE);
-    assert!(matches!(turn.answer, Answer::Wait(_)) && turn.fetch.is_none());
+    assert!(matches!(turn.answer, TokenAnswer::Wait(_)) && turn.fetch.is_none());
     assert!(renewal.land(2, 2, None, begun + ms(9_960), MIDDLE));
     assert_eq!(token(renewal.ask(begun + ms(9_960), MIDDLE)), Some(2));
 }
@@ -97,7 +97,7 @@ fn after_a_failure_calls_fail_at_once_with_what_the_source_said() {
         assert!(renewal.fail(turn.fetch.unwrap(), down(), now, MIDDLE));
         let turn = renewal.ask(now + Duration::from_secs_f64(seconds * 0.99), MIDDLE);
         assert_eq!(turn.fetch, None);
-        let Answer::Failed(status) = turn.answer else {
+        let TokenAnswer::Failed(status) = turn.answer else {
             panic!("{turn:?}");
         };
         assert_eq!(status.message(), "the token server is down");
@@ -135,7 +135,7 @@ fn a_failure_leaves_the_old_token_in_use() {
     assert_eq!((turn.fetch, token(turn)), (Some(3), Some(1)));
     renewal.fail(3, down(), begun + ms(99_400), MIDDLE);
     let turn = renewal.ask(begun + ms(99_600), MIDDLE);
-    assert!(matches!(turn.answer, Answer::Failed(_)) && turn.fetch.is_none());
+    assert!(matches!(turn.answer, TokenAnswer::Failed(_)) && turn.fetch.is_none());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_source_that_hangs_is_given_up() {
     renewal.ask(begun, MIDDLE);
     let now = begun + PATIENCE;
     let turn = renewal.ask(now, MIDDLE);
-    let Answer::Failed(status) = turn.answer else {
+    let TokenAnswer::Failed(status) = turn.answer else {
         panic!("{turn:?}");
     };
     assert_eq!(status.code(), Code::Unavailable);
@@ -174,7 +174,7 @@ fn a_token_that_comes_expired_is_a_failure() {
     renewal.ask(now, MIDDLE);
     assert!(renewal.land(1, 1, Some(now), now, MIDDLE));
     let turn = renewal.ask(now, MIDDLE);
-    let Answer::Failed(status) = turn.answer else {
+    let TokenAnswer::Failed(status) = turn.answer else {
         panic!("{turn:?}");
     };
     assert_eq!(status.code(), Code::Unavailable);
@@ -267,13 +267,13 @@ proptest! {
                         flight = Some((number, now));
                     }
                     match turn.answer {
-                        Answer::Token(expires) => {
+                        TokenAnswer::Token(expires) => {
                             prop_assert!(expires.is_none_or(|at| now < at));
                         }
-                        Answer::Wait(until) => {
+                        TokenAnswer::Wait(until) => {
                             prop_assert!(flight.is_some_and(|(_, began)| until == began + PATIENCE));
                         }
-                        Answer::Failed(_) => prop_assert!(failed_at.is_some() && flight.is_none()),
+                        TokenAnswer::Failed(_) => prop_assert!(failed_at.is_some() && flight.is_none()),
                     }
                 }
                 Event::Land(life, chance) => {

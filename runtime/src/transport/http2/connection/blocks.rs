@@ -7,11 +7,11 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::data::WRONG_LENGTH;
-use super::receive::Outcome;
+use super::receive::FrameResult;
 use super::{Connection, Drain, PartialBlock, Role, too_many_resets};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
-use crate::transport::http2::field_rules::{self, Block};
+use crate::transport::http2::field_rules::{self, BlockKind};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::frame::{self, FrameHead};
 use crate::transport::http2::stream::Stream;
@@ -43,7 +43,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let headers = match frame::Headers::parse(head, payload) {
             Ok(headers) => headers,
             Err(error) => return self.frame_error(head.stream_id, error, now),
@@ -68,7 +68,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let Some(mut block) = self.partial_block.take() else {
             return Err(ConnectionError::protocol("CONTINUATION without HEADERS"));
         };
@@ -100,7 +100,7 @@ impl Connection {
         end_stream: bool,
         block: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let mut fields = self.take_fields();
         let limit = self.options.max_header_list_size as usize;
         if let Err(error) = self.decoder.decode(block, limit, &mut fields) {
@@ -118,7 +118,7 @@ impl Connection {
         end_stream: bool,
         fields: Fields,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         if id.is_multiple_of(2) {
             return Err(ConnectionError::protocol("a client opened an even stream"));
         }
@@ -142,7 +142,7 @@ impl Connection {
             return self.refuse_stream(id, now);
         }
         if let Err(reason) =
-            field_rules::check(fields.traits(), fields.overflowed(), Block::Request)
+            field_rules::check(fields.traits(), fields.overflowed(), BlockKind::Request)
         {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
@@ -166,7 +166,7 @@ impl Connection {
 
     /// A call above the limit. One that was sent before the peer could know the
     /// limit costs it nothing.
-    fn refuse_stream(&mut self, id: StreamId, now: Instant) -> Outcome {
+    fn refuse_stream(&mut self, id: StreamId, now: Instant) -> FrameResult {
         too_many_resets(self.budgets.refused(now))?;
         self.encode_reset(id, ErrorCode::REFUSED_STREAM, self.credit.initial_window());
         self.induced += FrameHead::LEN + 4;
@@ -175,7 +175,7 @@ impl Connection {
 
     /// HEADERS on a stream that is not open any more, or was passed over: RFC 9113
     /// sections 5.1 and 5.1.1. After a reset of ours they may have been on their way.
-    fn receive_head_on_closed(&mut self, id: StreamId, now: Instant) -> Outcome {
+    fn receive_head_on_closed(&mut self, id: StreamId, now: Instant) -> FrameResult {
         if self.departed.contains(id) || self.departed.may_have_forgotten(id) {
             return self.receive_on_closed(id, now);
         }
@@ -203,7 +203,7 @@ impl Connection {
         end_stream: bool,
         fields: Fields,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         self.check_not_idle(id)?;
         let Some(stream) = self.streams.get_mut(&id) else {
             self.recycle(fields);
@@ -213,7 +213,7 @@ impl Connection {
             return self.receive_trailers(id, end_stream, fields, now);
         }
         if let Err(reason) =
-            field_rules::check(fields.traits(), fields.overflowed(), Block::Response)
+            field_rules::check(fields.traits(), fields.overflowed(), BlockKind::Response)
         {
             self.recycle(fields);
             return self.violate(id, ErrorCode::PROTOCOL_ERROR, reason, now);
@@ -253,7 +253,7 @@ impl Connection {
         end_stream: bool,
         fields: Fields,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let Some(stream) = self.streams.get_mut(&id) else {
             self.recycle(fields);
             return self.receive_on_closed(id, now);
@@ -268,7 +268,7 @@ impl Connection {
         } else if !stream.take_body(0, true) {
             Some((ErrorCode::PROTOCOL_ERROR, WRONG_LENGTH))
         } else {
-            field_rules::check(fields.traits(), fields.overflowed(), Block::Trailers)
+            field_rules::check(fields.traits(), fields.overflowed(), BlockKind::Trailers)
                 .err()
                 .map(|reason| (ErrorCode::PROTOCOL_ERROR, reason))
         };

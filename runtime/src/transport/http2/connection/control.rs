@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::receive::Outcome;
+use super::receive::FrameResult;
 use super::{Connection, DRAIN_PING, Drain, Role, too_many_controls, too_many_resets};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, ResetCause, StreamId};
@@ -17,7 +17,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let settings = match frame::Settings::parse(head, payload) {
             Ok(SettingsFrame::Settings(settings)) => settings,
             Ok(SettingsFrame::Ack) => {
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// RFC 9113 section 6.9.2: the change applies to every open stream.
-    pub(super) fn change_initial_window(&mut self, window: u32) -> Outcome {
+    pub(super) fn change_initial_window(&mut self, window: u32) -> FrameResult {
         let delta = i64::from(window) - i64::from(self.peer.initial_window);
         self.peer.initial_window = window;
         let mut unblocked = Vec::new();
@@ -84,7 +84,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         self.spend_control(now)?;
         let ping = match frame::Ping::parse(head, payload) {
             Ok(ping) => ping,
@@ -107,7 +107,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         self.spend_control(now)?;
         let go_away = match frame::GoAway::parse(head, payload) {
             Ok(go_away) => go_away,
@@ -145,7 +145,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         too_many_controls(self.budgets.window_update(now))?;
         let update = match frame::WindowUpdate::parse(head, payload) {
             Ok(update) => update,
@@ -177,7 +177,7 @@ impl Connection {
         head: FrameHead,
         payload: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let reset = match frame::Reset::parse(head, payload) {
             Ok(reset) => reset,
             Err(error) => return self.frame_error(head.stream_id, error, now),

@@ -1,6 +1,5 @@
-//! How a connection gives its peer credit: windows that follow what is read,
-//! shares that follow how full it is, and memory for large messages. It must never
-//! let a stream that is read stand still.
+//! How a connection gives its peer credit: windows that follow what is read, shares that follow
+//! how full it is, and memory for large messages. A stream that is read always gets on.
 
 use std::sync::Arc;
 use std::task::Waker;

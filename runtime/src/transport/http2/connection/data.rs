@@ -1,12 +1,12 @@
-//! DATA (RFC 9113 section 6.1): flow control, and pieces passed on as they come.
-//! It must never gather a frame whose payload can be passed on.
+//! DATA (RFC 9113 section 6.1): flow control, and pieces passed on as they arrive, before the
+//! frame is whole.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::receive::Outcome;
+use super::receive::FrameResult;
 use super::{Connection, PartialData, Role};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event, StreamId};
@@ -123,7 +123,7 @@ impl Connection {
         Ok(true)
     }
 
-    fn conclude(&mut self, id: StreamId, delivered: Delivered, now: Instant) -> Outcome {
+    fn conclude(&mut self, id: StreamId, delivered: Delivered, now: Instant) -> FrameResult {
         match delivered {
             Delivered::Open => Ok(()),
             Delivered::Closed => {
@@ -142,7 +142,7 @@ impl Connection {
         head: FrameHead,
         input: &mut BytesMut,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let length = head.length as usize;
         let end = FrameHead::LEN + length;
         if end <= input.len() {
@@ -164,7 +164,7 @@ impl Connection {
         self.continue_data(input, now)
     }
 
-    pub(super) fn continue_data(&mut self, input: &mut BytesMut, now: Instant) -> Outcome {
+    pub(super) fn continue_data(&mut self, input: &mut BytesMut, now: Instant) -> FrameResult {
         let Some(partial) = &mut self.partial_data else {
             return Ok(());
         };
@@ -190,7 +190,7 @@ impl Connection {
         head: FrameHead,
         payload: Bytes,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         let length = payload.len();
         let data = match frame::Data::parse(head, payload) {
             Ok(data) => data,

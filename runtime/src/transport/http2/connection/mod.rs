@@ -1,6 +1,6 @@
-//! One HTTP/2 connection as a machine: bytes and the time go in, events and
-//! bytes come out. Client and server are the same machine with another
-//! [`Role`]. It must never do I/O, read a clock, or know gRPC.
+//! One HTTP/2 connection as a machine: bytes and the time go in, events and bytes come out.
+//! Client and server are the same machine with another [`Role`]. It does no I/O, reads no clock
+//! and knows nothing of gRPC.
 //!
 //! - `receive` (in `receive.rs`, with `data.rs`, `blocks.rs`, `control.rs`) takes
 //!   the peer's bytes and queues [`Event`]s;
@@ -22,8 +22,6 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-#[cfg(test)]
-mod upkeep_tests;
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;

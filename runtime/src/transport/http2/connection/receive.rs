@@ -1,6 +1,6 @@
-//! What a connection does with the peer's bytes: frames are cut from the input,
-//! held against the order they may come in, and passed to `data.rs`, `blocks.rs`
-//! and `control.rs`. It must never trust a length, an identifier or an order.
+//! What a connection does with the peer's bytes: frames are cut from the input, checked against
+//! the order they may come in, and passed to `data.rs`, `blocks.rs` and `control.rs`. No
+//! length, identifier or order is trusted.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, StreamId};
 use crate::transport::http2::frame::{self, FrameHead, Kind};
 
-pub(super) type Outcome = Result<(), ConnectionError>;
+pub(super) type FrameResult = Result<(), ConnectionError>;
 
 impl Connection {
     /// Takes one frame off `input`, or a piece of DATA; `false` when nothing more
@@ -72,7 +72,7 @@ impl Connection {
         Ok(true)
     }
 
-    fn receive_preface(&mut self, input: &mut BytesMut) -> Outcome {
+    fn receive_preface(&mut self, input: &mut BytesMut) -> FrameResult {
         if self.preface_left == 0 {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Connection {
         Ok(())
     }
 
-    fn check_order(&mut self, head: FrameHead) -> Outcome {
+    fn check_order(&mut self, head: FrameHead) -> FrameResult {
         if head.length > self.options.max_frame_size {
             return Err(ConnectionError::new(
                 ErrorCode::FRAME_SIZE_ERROR,
@@ -109,7 +109,7 @@ impl Connection {
         Ok(())
     }
 
-    fn receive_frame(&mut self, head: FrameHead, payload: &[u8], now: Instant) -> Outcome {
+    fn receive_frame(&mut self, head: FrameHead, payload: &[u8], now: Instant) -> FrameResult {
         match head.kind {
             Kind::HEADERS => self.receive_headers(head, payload, now),
             Kind::CONTINUATION => self.receive_continuation(head, payload, now),
@@ -142,7 +142,7 @@ impl Connection {
         id: StreamId,
         error: frame::FrameError,
         now: Instant,
-    ) -> Outcome {
+    ) -> FrameResult {
         match error.scope {
             frame::Scope::Connection => Err(ConnectionError::new(error.code, error.reason)),
             frame::Scope::Stream => self.violate(id, error.code, error.reason, now),
@@ -151,7 +151,7 @@ impl Connection {
 
     /// RFC 9113 section 5.1: on an idle stream only HEADERS and PRIORITY may
     /// arrive.
-    pub(super) fn check_not_idle(&self, id: StreamId) -> Outcome {
+    pub(super) fn check_not_idle(&self, id: StreamId) -> FrameResult {
         let idle = match self.role {
             Role::Client => id.is_multiple_of(2) || id >= self.next_stream,
             Role::Server => id.is_multiple_of(2) || id > self.last_peer_stream,
@@ -166,7 +166,7 @@ impl Connection {
 
     /// A frame for a stream that is gone: expected after a reset of ours, an
     /// error else. It spends either way, or ignored frames would cost nothing.
-    pub(super) fn receive_on_closed(&mut self, id: StreamId, now: Instant) -> Outcome {
+    pub(super) fn receive_on_closed(&mut self, id: StreamId, now: Instant) -> FrameResult {
         self.spend_control(now)?;
         if self.departed.contains(id) || self.drain == Drain::Final {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What the owner of a connection says: open, send, finish, reset, release, and
-//! the framing of queued data within the windows. It must never look at input.
+//! What the owner of a connection says: open, send, finish, reset, release, and the framing of
+//! queued data within the windows.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::transport::http2::fields::Fields;
 use crate::transport::http2::frame;
 use crate::transport::http2::hpack::Indexing;
 use crate::transport::http2::output;
-use crate::transport::http2::stream::{End, Stream};
+use crate::transport::http2::stream::{Stream, StreamEnd};
 
 /// Why no stream can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Connection {
         }
         stream.enqueue(data);
         if end {
-            stream.end = Some(End::Data);
+            stream.end = Some(StreamEnd::Data);
         }
         self.offer(id);
     }
@@ -134,7 +134,7 @@ impl Connection {
             self.encode_block(id, trailers, true);
             self.end_local(id);
         } else {
-            stream.end = Some(End::Trailers(Box::new(trailers.clone())));
+            stream.end = Some(StreamEnd::Trailers(Box::new(trailers.clone())));
         }
     }
 
@@ -209,7 +209,7 @@ impl Connection {
             if length == 0 {
                 return;
             }
-            let last = length == queued && matches!(stream.end, Some(End::Data));
+            let last = length == queued && matches!(stream.end, Some(StreamEnd::Data));
             frame::Data::encode_head(id, length as u32, last, self.output.buffer());
             let mut left = length;
             while left > 0 {
@@ -229,13 +229,13 @@ impl Connection {
                 self.end_local(id);
                 return;
             }
-        } else if matches!(stream.end, Some(End::Data)) {
+        } else if matches!(stream.end, Some(StreamEnd::Data)) {
             frame::Data::encode_head(id, 0, true, self.output.buffer());
             self.end_local(id);
             return;
         }
         if stream.queued() == 0
-            && let Some(End::Trailers(trailers)) = stream.end.take()
+            && let Some(StreamEnd::Trailers(trailers)) = stream.end.take()
         {
             self.encode_block(id, &trailers, true);
             self.end_local(id);

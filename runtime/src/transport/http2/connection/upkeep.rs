@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::receive::Outcome;
+use super::receive::FrameResult;
 use super::{Connection, Role};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{ConnectionError, Event};
@@ -72,7 +72,7 @@ impl Connection {
         Some(self.upkeep.as_ref()?.keepalive.as_ref()?.time())
     }
 
-    pub(super) fn handle_upkeep_timeout(&mut self, now: Instant) -> Outcome {
+    pub(super) fn handle_upkeep_timeout(&mut self, now: Instant) -> FrameResult {
         let has_calls = !self.streams.is_empty();
         let Some(upkeep) = &mut self.upkeep else {
             return Ok(());
@@ -118,7 +118,7 @@ impl Connection {
     /// A client's PING before the server's limits. The budget for frames without
     /// work is spent besides: it bounds what PINGs cost where these limits are
     /// wide.
-    pub(super) fn judge_ping(&mut self, now: Instant) -> Outcome {
+    pub(super) fn judge_ping(&mut self, now: Instant) -> FrameResult {
         if self.role == Role::Client {
             return Ok(());
         }
@@ -134,3 +134,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn judge(list: &[(&str, &str)], block: Block) -> Result<(), &'static str> {
+fn judge(list: &[(&str, &str)], block: BlockKind) -> Result<(), &'static str> {
     let traits = list
         .iter()
         .fold(Traits::default(), |traits, (name, value)| {
@@ -16,7 +16,7 @@ const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), ("
 fn request(more: &[(&str, &str)]) -> Result<(), &'static str> {
     let mut list = REQUEST.to_vec();
     list.extend_from_slice(more);
-    judge(&list, Block::Request)
+    judge(&list, BlockKind::Request)
 }
 
 #[test]
@@ -41,25 +41,25 @@ fn each_malformed_request_is_refused() {
     ] {
         assert!(request(more).is_err(), "{more:?}");
     }
-    assert!(judge(&REQUEST[..2], Block::Request).is_err());
+    assert!(judge(&REQUEST[..2], BlockKind::Request).is_err());
 }
 
 #[test]
 fn responses_and_trailers_have_their_own_pseudo_fields() {
-    assert_eq!(judge(&[(":status", "200")], Block::Response), Ok(()));
-    assert!(judge(&[], Block::Response).is_err());
-    assert!(judge(&[(":status", "2000")], Block::Response).is_err());
-    assert!(judge(&[(":status", "200")], Block::Trailers).is_err());
-    assert_eq!(judge(&[("grpc-status", "0")], Block::Trailers), Ok(()));
+    assert_eq!(judge(&[(":status", "200")], BlockKind::Response), Ok(()));
+    assert!(judge(&[], BlockKind::Response).is_err());
+    assert!(judge(&[(":status", "2000")], BlockKind::Response).is_err());
+    assert!(judge(&[(":status", "200")], BlockKind::Trailers).is_err());
+    assert_eq!(judge(&[("grpc-status", "0")], BlockKind::Trailers), Ok(()));
 }
 
 #[test]
 fn an_empty_path_is_refused_and_a_cut_list_may_lack_anything() {
     let empty = [(":method", "POST"), (":scheme", "http"), (":path", "")];
-    assert!(judge(&empty, Block::Request).is_err());
+    assert!(judge(&empty, BlockKind::Request).is_err());
     let cut = Traits::of(b":method", b"POST");
-    assert_eq!(check(cut, true, Block::Request), Ok(()));
-    assert!(check(cut, false, Block::Request).is_err());
+    assert_eq!(check(cut, true, BlockKind::Request), Ok(()));
+    assert!(check(cut, false, BlockKind::Request).is_err());
 }
 
 /// As a literal whose name a table holds is judged.

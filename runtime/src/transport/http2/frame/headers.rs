@@ -50,23 +50,23 @@ impl Headers {
     }
 
     /// Leaves room for a head at the end of `out`, for the field block to be
-    /// written behind it. [`Block::finish`] completes the frame.
+    /// written behind it. [`FieldBlock::finish`] completes the frame.
     #[inline]
-    pub(crate) fn begin(out: &mut BytesMut) -> Block {
+    pub(crate) fn begin(out: &mut BytesMut) -> FieldBlock {
         let start = out.len();
         out.extend_from_slice(&[0; FrameHead::LEN]);
-        Block { start }
+        FieldBlock { start }
     }
 }
 
 /// A field block that is being written, with the place of its first head.
 #[must_use]
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct FieldBlock {
     start: usize,
 }
 
-impl Block {
+impl FieldBlock {
     /// Completes the frame: everything in `out` behind the head is the field
     /// block of `stream_id`. A block longer than `max_frame_size` goes on in
     /// CONTINUATION frames.

@@ -1,9 +1,8 @@
 //! Header blocks to field lists (RFC 7541 section 3).
 //!
-//! Everything here is the peer's. It must never panic, never hold more than
-//! the caller's limit and one field of the block, and never spend more than a
-//! fixed multiple of the limit on a block: an octet can refer to an entry of
-//! four thousand, so the cost is counted in decoded octets.
+//! All input is the peer's. A block holds at most the caller's limit and one field, and
+//! costs at most a fixed multiple of the limit: an octet can refer to an entry of four
+//! thousand octets, so the cost is counted in decoded octets.
 
 use super::super::field_rules::Traits;
 use super::super::fields::{FIELD_OVERHEAD, Fields};
@@ -12,7 +11,6 @@ use super::repeats::Repeats;
 use super::{DEFAULT_TABLE_SIZE, Error, huffman, integer, static_table};
 
 #[cfg(test)]
-#[path = "decoder_tests.rs"]
 mod tests;
 
 /// How far over its limit a header list is still decoded, so that only its

@@ -6,7 +6,6 @@
 //! memory stays within a small multiple of its size limit.
 
 #[cfg(test)]
-#[path = "dynamic_table_tests.rs"]
 mod tests;
 
 use super::super::field_rules::Traits;
@@ -19,7 +18,7 @@ pub(super) struct DynamicTable {
     /// Names and values of `entries`, in the same order, without gaps.
     bytes: Vec<u8>,
     /// Oldest first. Those before `first` are evicted.
-    entries: Vec<Entry>,
+    entries: Vec<TableEntry>,
     first: usize,
     /// The size of the live entries as section 4.1 counts it; never above
     /// `max_size`.
@@ -32,7 +31,7 @@ pub(super) struct DynamicTable {
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct TableEntry {
     start: usize,
     name_len: usize,
     end: usize,
@@ -125,7 +124,7 @@ impl DynamicTable {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(value);
-        self.entries.push(Entry {
+        self.entries.push(TableEntry {
             start,
             name_len: name.len(),
             end: self.bytes.len(),

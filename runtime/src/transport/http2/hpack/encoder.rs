@@ -16,7 +16,6 @@ use super::sequel::{Guess, Sequel};
 use super::{DEFAULT_TABLE_SIZE, huffman, integer, static_table};
 
 #[cfg(test)]
-#[path = "encoder_tests.rs"]
 mod tests;
 
 /// Seeds that keep a field's hash apart from its name's.

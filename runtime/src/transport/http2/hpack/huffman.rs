@@ -6,7 +6,6 @@
 //! octet, and padding that is not all ones (section 5.2).
 
 #[cfg(test)]
-#[path = "huffman_tests.rs"]
 mod tests;
 
 /// Each code length with its symbols, in the order of their codes. EOS, the
@@ -83,23 +82,23 @@ const MIN_BITS: usize = 5;
 const PEEK_BITS: u32 = 12;
 
 #[derive(Clone, Copy)]
-struct Code {
+struct HuffmanCode {
     bits: u32,
     len: u32,
 }
 
-static CODES: [Code; 256] = codes();
+static CODES: [HuffmanCode; 256] = codes();
 
 /// The length of each octet's code alone, so that measuring a string touches
 /// four cache lines and not thirty-two.
 static CODE_LENGTHS: [u8; 256] = code_lengths();
 
 /// What each string of [`PEEK_BITS`] bits begins with.
-static STEPS: [Step; 1 << PEEK_BITS] = steps();
+static STEPS: [HuffmanStep; 1 << PEEK_BITS] = steps();
 
 /// One symbol or two, whose codes are no longer than [`PEEK_BITS`] together.
 #[derive(Clone, Copy)]
-struct Step {
+struct HuffmanStep {
     symbols: [u8; 2],
     /// Zero where the first code is longer.
     count: u8,
@@ -121,8 +120,8 @@ struct LongCodes {
     symbols: &'static [u8],
 }
 
-const fn codes() -> [Code; 256] {
-    let mut codes = [Code { bits: 0, len: 0 }; 256];
+const fn codes() -> [HuffmanCode; 256] {
+    let mut codes = [HuffmanCode { bits: 0, len: 0 }; 256];
     let mut next = 0;
     let mut previous = 0;
     let mut at = 0;
@@ -132,7 +131,7 @@ const fn codes() -> [Code; 256] {
         previous = len;
         let mut place = 0;
         while place < symbols.len() {
-            codes[symbols[place] as usize] = Code { bits: next, len };
+            codes[symbols[place] as usize] = HuffmanCode { bits: next, len };
             next += 1;
             place += 1;
         }
@@ -154,9 +153,9 @@ const fn code_lengths() -> [u8; 256] {
     lengths
 }
 
-const fn steps() -> [Step; 1 << PEEK_BITS] {
+const fn steps() -> [HuffmanStep; 1 << PEEK_BITS] {
     let codes = codes();
-    let mut steps = [Step {
+    let mut steps = [HuffmanStep {
         symbols: [0; 2],
         count: 0,
         len: 0,
@@ -165,7 +164,7 @@ const fn steps() -> [Step; 1 << PEEK_BITS] {
     while first < 256 {
         let one = codes[first];
         if one.len <= PEEK_BITS {
-            let step = Step {
+            let step = HuffmanStep {
                 symbols: [first as u8, 0],
                 count: 1,
                 len: one.len as u8,
@@ -174,12 +173,12 @@ const fn steps() -> [Step; 1 << PEEK_BITS] {
             let mut second = 0;
             while second < 256 {
                 let other = codes[second];
-                let both = Code {
+                let both = HuffmanCode {
                     bits: one.bits << other.len | other.bits,
                     len: one.len + other.len,
                 };
                 if both.len <= PEEK_BITS {
-                    let step = Step {
+                    let step = HuffmanStep {
                         symbols: [first as u8, second as u8],
                         count: 2,
                         len: both.len as u8,
@@ -195,7 +194,7 @@ const fn steps() -> [Step; 1 << PEEK_BITS] {
 }
 
 /// Puts `step` wherever a string of bits begins with `code`.
-const fn fill(steps: &mut [Step; 1 << PEEK_BITS], code: Code, step: Step) {
+const fn fill(steps: &mut [HuffmanStep; 1 << PEEK_BITS], code: HuffmanCode, step: HuffmanStep) {
     let spare = PEEK_BITS - code.len;
     let mut rest = 0;
     while rest < 1 << spare {
@@ -278,14 +277,14 @@ impl Window<'_> {
 
     /// The symbols at the front: one or two, or none of so short a code.
     #[inline]
-    fn step(&self) -> Step {
+    fn step(&self) -> HuffmanStep {
         STEPS[(self.bits >> (64 - PEEK_BITS)) as usize]
     }
 
     /// The symbol at the front and its code's length, or `None` for EOS.
     #[inline]
     fn front(&self) -> Option<(u8, u32)> {
-        let Step { symbols, count, .. } = self.step();
+        let HuffmanStep { symbols, count, .. } = self.step();
         if count != 0 {
             let symbol = symbols[0];
             return Some((symbol, u32::from(CODE_LENGTHS[usize::from(symbol)])));

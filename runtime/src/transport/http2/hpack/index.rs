@@ -6,7 +6,6 @@
 //! whatever fields a peer or a caller makes up.
 
 #[cfg(test)]
-#[path = "index_tests.rs"]
 mod tests;
 
 const WAYS: usize = 4;

@@ -8,7 +8,6 @@ use bytes::{BufMut, BytesMut};
 use super::Error;
 
 #[cfg(test)]
-#[path = "integer_tests.rs"]
 mod tests;
 
 /// Takes an integer whose first octet is `first` and whose continuation

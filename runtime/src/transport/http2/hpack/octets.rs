@@ -4,7 +4,6 @@
 //! C library costs more than the work. Nothing here knows what it compares.
 
 #[cfg(test)]
-#[path = "octets_tests.rs"]
 mod tests;
 
 /// A multiplier with well spread bits.

@@ -3,11 +3,10 @@
 //! A field that a table holds is one index. As long as the dynamic table does
 //! not change, the same indices mean the same fields, and the other way round;
 //! and the calls of a connection begin and end with much the same fields. So a
-//! whole run of them is remembered, and found again by one comparison. What is
-//! remembered must never be used for a table that has changed.
+//! whole run of them is remembered, and found again by one comparison. A change of the
+//! table empties the memory.
 
 #[cfg(test)]
-#[path = "repeats_tests.rs"]
 mod tests;
 
 use super::super::fields::Fields;

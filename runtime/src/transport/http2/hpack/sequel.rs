@@ -6,7 +6,6 @@
 //! little time and never an error.
 
 #[cfg(test)]
-#[path = "sequel_tests.rs"]
 mod tests;
 
 use super::static_table;

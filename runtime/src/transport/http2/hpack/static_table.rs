@@ -7,7 +7,6 @@ use super::super::field_rules::Traits;
 use super::octets::equal;
 
 #[cfg(test)]
-#[path = "static_table_tests.rs"]
 mod tests;
 
 /// One field of the table: its name, then its value, without a gap.

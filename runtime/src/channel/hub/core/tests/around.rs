@@ -11,7 +11,7 @@ use crate::channel::address::Endpoint;
 use crate::channel::balance::bench::{address, endpoints, failure, name_of, names_of};
 use crate::channel::balance::control::Control;
 use crate::channel::balance::policy::{Balance, Policy, Resolved};
-use crate::channel::call::open::Open;
+use crate::channel::call::open_call::OpenCall;
 use crate::channel::call::trial::Trial;
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::{Ask, Inbox};
@@ -219,7 +219,7 @@ impl Around {
 
     /// What a subchannel was asked since the last time, and the calls among that.
     #[expect(clippy::vec_box, reason = "they go on as they are")]
-    pub(super) fn asked(&mut self, name: &str) -> (String, Vec<Box<Open>>) {
+    pub(super) fn asked(&mut self, name: &str) -> (String, Vec<Box<OpenCall>>) {
         let mut all = self.subchannels.iter_mut();
         let (_, asks) = all.find(|(it, _)| name_of(it) == name).unwrap();
         let (mut batch, mut texts, mut calls) = (Vec::new(), Vec::new(), Vec::new());

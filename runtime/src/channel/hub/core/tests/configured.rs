@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::around::{Around, code, nothing_said};
 use crate::channel::balance::bench::{endpoints, failure};
 use crate::channel::balance::round_robin::RoundRobin;
-use crate::channel::call::open::Further;
+use crate::channel::call::open_call::Further;
 use crate::channel::call::trial::{Trial, home};
-use crate::channel::config::method_config::{MethodConfig, Repeats};
+use crate::channel::config::method_config::{MethodConfig, RepeatPolicy};
 use crate::channel::config::retry_policy::{RetryPolicy, RetryThrottling};
 use crate::channel::connectivity::ConnectivityState;
 use crate::channel::inbox::Ask;
@@ -270,7 +270,7 @@ fn a_request_that_turns_out_too_large_fails() {
 
 #[test]
 fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
-    let usual = Arc::new(Repeats::Retry(RetryPolicy::new([Code::Unavailable])));
+    let usual = Arc::new(RepeatPolicy::Retry(RetryPolicy::new([Code::Unavailable])));
     let own = RetryPolicy::new([Code::Aborted]);
     let config = ServiceConfig::builder()
         .method(

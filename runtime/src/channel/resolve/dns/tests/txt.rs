@@ -82,7 +82,7 @@ impl Bench {
 
     fn with_age(max_age: Option<Duration>, server_script: Script, config_script: Script) -> Self {
         let (sender, requests) = updates();
-        let pace = Pace {
+        let pace = LookupPace {
             waits: Waits::default(),
             max_age,
         };

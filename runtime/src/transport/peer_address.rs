@@ -1,0 +1,30 @@
+//! The address at the other end of a byte stream. It says nothing of who makes a call.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Where the other end of a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerAddress {
+    /// A TCP connection.
+    Tcp(SocketAddr),
+    /// A Unix socket; its clients have no address.
+    Unix,
+    /// The same process.
+    InProcess,
+    /// What the maker of a [`ByteStream`](crate::ByteStream) calls it.
+    Other(Arc<str>),
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix => f.write_str("unix"),
+            Self::InProcess => f.write_str("in-process"),
+            Self::Other(name) => f.write_str(name),
+        }
+    }
+}
