@@ -1,7 +1,6 @@
 //! Generates the peers' services, and the generator's own test files, which
 //! `src/lib.rs` compiles under the strictest lints.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// gRPC's interop contract.
@@ -47,48 +46,25 @@ fn main() -> Result<(), grpc_build::Error> {
         .include_file("mod.rs")
         .out_dir(out_dir)
         .compile(&protos, &[testdata])?;
-    readme();
+    runtime_readme();
     json();
     options(testdata)
 }
 
-/// The README's fragments of Rust, each as a function of its own: all blocks but
-/// those that are files of its crate, which `readme.rs` builds.
+/// The program in the page on the package grpc-runtime: the last of its blocks of Rust.
 ///
 /// # Panics
-/// If the README cannot be read.
-fn readme() {
-    const PAGE: &str = "../README.md";
+/// If the page cannot be read or has no such block.
+fn runtime_readme() {
+    const PAGE: &str = "../runtime/README.md";
     println!("cargo:rerun-if-changed={PAGE}");
     let page = std::fs::read_to_string(PAGE).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
-    let (mut text, mut count) = (String::new(), 0);
-    let mut before = "";
-    for part in page.split("```") {
-        // What is around blocks begins with a line's end, a block with its language.
-        if let Some(("rust", code)) = part.split_once('\n')
-            && !before.trim_end().ends_with("-->")
-        {
-            let _ = write!(
-                text,
-                "async fn fragment_{count}(\n\
-                 stub: HelloServiceStub, request: HelloRequest, message: HelloRequest,\n\
-                 requests: &mut Sender<HelloRequest>, context: &mut Context,\n\
-                 service: HelloServiceServer, token: String,\n\
-                 ) -> Anything {{\n{code}\nOk(())\n}}\n"
-            );
-            count += 1;
-        }
-        before = part;
-    }
-    let _ = writeln!(text, "const FRAGMENTS: usize = {count};");
-    write("readme.rs", &text);
-}
-
-/// Writes a file for a test to include.
-fn write(name: &str, text: &str) {
+    let program = page.rsplit_once("```rust\n");
+    let program = program.and_then(|(_, rest)| rest.split_once("```"));
+    let (program, _) = program.unwrap_or_else(|| panic!("{PAGE}: it has no program"));
     let out_dir = std::env::var_os("OUT_DIR").unwrap_or_default();
-    let path = Path::new(&out_dir).join(name);
-    std::fs::write(path, text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let path = Path::new(&out_dir).join("runtime_readme.rs");
+    std::fs::write(&path, program).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Messages with the JSON of proto3, as the options' page has it.

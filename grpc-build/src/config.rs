@@ -130,7 +130,7 @@ impl Config {
     }
 
     /// Does what [`Config::compile`] does outside of a build script: prints
-    /// nothing, and gives the warnings back.
+    /// nothing, and gives the warnings back. Fails as that does.
     pub fn generate(
         &self,
         protos: &[impl AsRef<Path>],
@@ -166,7 +166,8 @@ impl Config {
     }
 
     /// Writes the descriptors of `protos` to `file`: what
-    /// [`Config::breaking_against`] compares with later. Generates nothing.
+    /// [`Config::breaking_against`] compares with later. Generates nothing. Fails if a file
+    /// cannot be read or is not valid, and if `file` cannot be written.
     pub fn record(
         &self,
         protos: &[impl AsRef<Path>],

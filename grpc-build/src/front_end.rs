@@ -40,10 +40,14 @@ pub enum FrontEnd {
     /// and the places of errors, source info: `protoc --include_imports
     /// --include_source_info --descriptor_set_out=…`.
     DescriptorSet(PathBuf),
-    /// The parser in Rust of the `protobuf` crates, of the feature
-    /// `protobuf-parse`. It reads proto2 and proto3; generated code has no
-    /// comments, and some valid files are refused. Files pass
-    /// [`FrontEnd::Protox`] first, which has neither fault: prefer that.
+    /// The parser of the crate `protobuf-parse`, which is a part of rust-protobuf and
+    /// written in Rust; of the feature `protobuf-parse`. For projects that have to read
+    /// their files by that crate; [`FrontEnd::Protox`] reads more and costs less.
+    ///
+    /// It reads proto2 and proto3, no editions. Generated code has no comments, since
+    /// the parser drops them. Some valid files are refused, with an error that says so.
+    /// Files are read by [`FrontEnd::Protox`] first, because the parser accepts
+    /// invalid files too and panics on some of them.
     #[cfg(feature = "protobuf-parse")]
     ProtobufParse,
 }

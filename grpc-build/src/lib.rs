@@ -12,19 +12,39 @@
 //! grpc_runtime::include_proto!("example");   // the package of hello.proto
 //! ```
 //!
-//! Who reads the files is a choice, [`FrontEnd`]: the compiler inside this crate
-//! knows proto2 and proto3; files with `edition = "2023"` or `"2024"` take a
-//! protoc, installed or of the feature `vendored-protoc`. The feature
-//! `protobuf-parse` adds one more reader.
+//! [`Config`] is the same with options.
 //!
-//! Who has a protoc installed can do without that compiler: with
-//! `default-features = false` it is not built, which spares a new project a fifth
-//! of its crates, and the protoc that `PROTOC` names, else the one on the `PATH`,
-//! reads the files.
+//! # Who reads the files
 //!
-//! What is generated is what the plugin `protoc-gen-rust-grpc` generates, byte
-//! for byte: this crate only reads the files, calls the same generator, and
-//! writes what has changed.
+//! [`FrontEnd`] says it. The compiler inside this crate reads proto2 and proto3. Files with
+//! `edition = "2023"` or `"2024"` need a protoc, installed or of the feature
+//! `vendored-protoc`. With `default-features = false` that compiler is not built, which
+//! saves a new project a fifth of its crates. The protoc that `PROTOC` names, else the one
+//! on the `PATH`, then reads the files.
+//!
+//! The generated code is byte for byte that of the plugin `protoc-gen-rust-grpc`: this crate
+//! reads the files, calls the same generator, and writes what has changed.
+//!
+//! # Features
+//!
+//! | feature | what it brings | default |
+//! |---|---|---|
+//! | `protobuf-parse` | `FrontEnd::ProtobufParse`, the parser of rust-protobuf: it drops comments and refuses some valid files | off |
+//! | `protox` | `FrontEnd::Protox`, a compiler in Rust | on |
+//! | `vendored-protoc` | `FrontEnd::VendoredProtoc`, a protoc as a crate, 94 MB to download | off |
+//!
+//! # What it needs
+//!
+//! Rust 1.88 or later, in the build script no runtime, and `grpc-runtime` among the crate's
+//! dependencies for the generated code.
+//!
+//! # The guide
+//!
+//! It lies in the repository: `examples/guide/README.md` lists its pages, among them those
+//! on messages and options and on several packages and crates.
+
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod breaking;
 mod config;
@@ -42,6 +62,11 @@ use std::path::Path;
 pub use config::Config;
 pub use error::Error;
 pub use front_end::FrontEnd;
+
+/// The examples of the page on the package compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 /// Generates clients, servers and messages for `protos` into `OUT_DIR`.
 ///

@@ -7,10 +7,29 @@
 //! both hand over protoc's own `CodeGeneratorRequest`, and both get the same
 //! bytes.
 //!
+//! ```
+//! use protoc_gen_rust_grpc::{Error, GeneratedFile, Options, Request, generate};
+//!
+//! /// `request` is what protoc sends to a plugin.
+//! fn files(request: &[u8]) -> Result<Vec<GeneratedFile>, Error> {
+//!     let request = Request::decode(request)?;
+//!     let options = Options::parse(request.parameter())?;
+//!     Ok(generate(&request, &options)?.files)
+//! }
+//! # assert!(files(b"").unwrap().is_empty());
+//! # assert!(files(b"\xff").is_err());
+//! ```
+//!
+//! It has no features, and needs no runtime and Rust 1.88 or later. The guide lies in the
+//! repository; `examples/guide/README.md` lists its pages.
+//!
 //! For each package one file, named like the package (`a.b.rs`; `_.rs` for
 //! none), that is meant to be `include!`d into the module of that package.
 //! [`OPTIONS`] says what can be chosen, and the page `OPTIONS.md` beside this
 //! crate's manifest shows what each option changes.
+
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accessors;
 mod aside;
@@ -57,11 +76,17 @@ use inventory::Inventory;
 use model::Service;
 use paths::Paths;
 
+/// The examples of the page on the package compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 /// This generator's version, which generated files name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A file to write, relative to the output directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GeneratedFile {
     /// The plain file name.
     pub name: String,
@@ -71,6 +96,7 @@ pub struct GeneratedFile {
 
 /// What came of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generated {
     /// In the order of the packages' names, the include file last.
     pub files: Vec<GeneratedFile>,
@@ -164,6 +190,9 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
 /// The encoded `FileDescriptorSet` of the files to generate and of all they import,
 /// each after what it imports; without comments. It is what other generators and
 /// `prost-reflect` work on.
+///
+/// # Errors
+/// If a file imports one that the request does not have, or the bytes of one cannot be read.
 pub fn descriptor_set(request: &Request) -> Result<Vec<u8>, Error> {
     let packages = request.packages();
     let files = packages.values().flatten();

@@ -19,6 +19,7 @@ const MAXIMUM_EDITION: u32 = 4;
 
 /// What to send back to protoc, and what to tell the user beside it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PluginReply {
     /// An encoded `CodeGeneratorResponse`.
     pub response: Vec<u8>,

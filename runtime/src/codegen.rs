@@ -55,7 +55,7 @@ pub const fn check_contract(contract: u32, generator_version: &str) {
     );
 }
 
-/// The answer of a method that a servicer leaves out.
+/// The answer of a method that a servicer leaves out: it fails with `UNIMPLEMENTED`.
 pub fn unimplemented<R>(method: Method) -> Ready<Result<R, Status>> {
     let text = format!("the server does not implement {method}");
     ready(Err(Status::new(Code::Unimplemented, text)))

@@ -22,6 +22,16 @@ impl Shape {
     /// A stream each way, independent of each other.
     pub const BIDI_STREAMING: Self = Self::new(true, true);
 
+    /// The name of the functions for methods of this shape.
+    pub(crate) const fn word(self) -> &'static str {
+        match (self.client_streams, self.server_streams) {
+            (false, false) => "unary",
+            (false, true) => "server_streaming",
+            (true, false) => "client_streaming",
+            (true, true) => "bidi_streaming",
+        }
+    }
+
     const fn new(client_streams: bool, server_streams: bool) -> Self {
         Self {
             client_streams,

@@ -137,14 +137,9 @@ fn details_are_typed() {
     use grpc_runtime::rpc::bad_request::FieldViolation;
     use grpc_runtime::rpc::{BadRequest, RetryInfo};
 
-    let violation = FieldViolation {
-        field: "greeting".to_owned(),
-        description: "at most 100 letters".to_owned(),
-        ..FieldViolation::default()
-    };
-    let status = Status::invalid_argument("the name is too long").with_detail(&BadRequest {
-        field_violations: vec![violation],
-    });
+    let violation = FieldViolation::new("greeting", "at most 100 letters");
+    let status =
+        Status::invalid_argument("the name is too long").with_detail(&BadRequest::new([violation]));
     // end
     // snippet: detail
     if let Some(wrong) = status.detail::<BadRequest>() {

@@ -52,15 +52,12 @@ impl Rules {
             // Of the rules, not of the message.
             Err(error) => return Err(Status::internal("the rules do not run").with_source(error)),
         };
-        let violations = violations.iter().map(|violation| FieldViolation {
-            field: violation.field_path(),
-            description: violation.message().to_owned(),
-            reason: violation.rule_id().to_owned(),
-            ..FieldViolation::default()
+        let violations = violations.iter().map(|violation| {
+            let mut field = FieldViolation::new(violation.field_path(), violation.message());
+            violation.rule_id().clone_into(&mut field.reason);
+            field
         });
-        let details = BadRequest {
-            field_violations: violations.collect(),
-        };
+        let details = BadRequest::new(violations);
         let fields = details.field_violations.iter();
         let fields: Vec<&str> = fields.map(|violation| violation.field.as_str()).collect();
         let text = format!("the request is not valid: {}", fields.join(", "));

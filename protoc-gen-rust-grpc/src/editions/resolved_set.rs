@@ -12,6 +12,7 @@ use crate::full_names::{file_scope, full_name};
 
 /// What a descriptor set means, whichever syntax or edition its files have.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ResolvedSet {
     /// Files with editions are the proto3 files that mean the same, as far as a
     /// proto3 file can say it.

@@ -2,6 +2,8 @@
 //! alone, and what is collected through providers that it is given.
 //!
 #![doc = include_str!("../README.md")]
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod metrics;
 mod traces;

@@ -2,6 +2,8 @@
 //! load out of band, and channelz. They reach the runtime through its public API alone.
 //!
 #![doc = include_str!("../README.md")]
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admin;
 mod channelz;

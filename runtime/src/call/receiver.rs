@@ -177,13 +177,17 @@ impl<M: Message + Default> Receiver<M> {
 }
 
 impl<M> Receiver<M> {
-    /// The initial metadata of the response, as soon as it arrives; on a server,
-    /// where the request's metadata is in the `Context`, it is empty once the
-    /// stream ended.
+    /// The initial metadata of the response, as soon as it arrives. On a server it is empty,
+    /// at once: the request's is [`Context::metadata`](crate::Context::metadata).
     ///
     /// # Errors
     /// The call's status when it failed before its head came.
+    ///
+    /// Dropping the future loses nothing.
     pub async fn initial_metadata(&mut self) -> Result<Metadata, Status> {
+        if self.side == Side::Server {
+            return Ok(Metadata::default());
+        }
         poll_fn(|cx| self.state.poll_head(cx)).await
     }
 

@@ -255,14 +255,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// Puts `prefix`, which is printable ASCII, before the runtime's own user agent.
+    /// Puts `prefix` before the runtime's own user agent (`grpc-rust-runtime/` and its
+    /// version), which goes alone unless it is set. A prefix that is not printable ASCII is
+    /// an error of [`build`](Self::build).
     #[must_use]
     pub fn user_agent(mut self, prefix: &str) -> Self {
         self.user_agent = format!("{prefix} {USER_AGENT}");
         self
     }
 
-    /// Windows, frame sizes and limits of the connection.
+    /// Windows, frame sizes and limits of each connection; [`Http2Options::default`] unless
+    /// set. A value outside of its range becomes the nearest one within it.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
         self.http2 = options.in_range();

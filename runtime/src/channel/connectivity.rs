@@ -90,7 +90,7 @@ impl Connectivity {
 pub struct StateWatch(watch::Receiver<ConnectivityState>);
 
 impl StateWatch {
-    /// The state now.
+    /// The state now. It may be another one a moment later.
     pub fn state(&self) -> ConnectivityState {
         *self.0.borrow()
     }

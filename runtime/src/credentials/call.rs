@@ -1,5 +1,5 @@
-//! Credentials of calls: metadata that says who calls, fixed or made anew for each call.
-//! `Debug` does not show their values.
+//! Credentials of calls: metadata that identifies the caller, fixed or made anew for each
+//! call. `Debug` does not show their values.
 
 use std::fmt;
 use std::future::Future;
@@ -12,17 +12,17 @@ use super::token::cache::Tokens;
 use crate::metadata::{Metadata, MetadataError};
 use crate::status::Status;
 
-/// Who makes a call, as metadata of its request: a token, as a rule.
+/// Metadata of a request that identifies its caller, usually a token.
 ///
 /// They are attached to one call with `.credentials(…)`, or to all calls of a
 /// channel with
 /// [`ChannelCredentials::with_call_credentials`](crate::ChannelCredentials::with_call_credentials).
 /// A call that has both sends the channel's first.
 ///
-/// Whoever reads such metadata can act as its sender, so it is never sent
-/// without encryption: the call fails with `UNAUTHENTICATED` before anything is
-/// sent. That holds for Unix sockets and in-process channels too, as in every
-/// gRPC, unless [`allow_unencrypted`](Self::allow_unencrypted) says otherwise.
+/// Anyone who reads such metadata can act as its sender, so it is sent over encrypted
+/// connections only: on any other connection the call fails with `UNAUTHENTICATED` before
+/// anything is sent. Unix sockets and in-process channels count as unencrypted.
+/// [`allow_unencrypted`](Self::allow_unencrypted) lifts this.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@ pub struct CallCredentials(Arc<CredentialsContent>);
 
 #[derive(Clone)]
 struct CredentialsContent {
-    /// In the order of their metadata.
+    /// In the order in which their metadata is sent.
     parts: Vec<Part>,
     allow_unencrypted: bool,
 }
@@ -71,16 +71,16 @@ impl CallCredentials {
         Self::of(Part::Fixed(metadata))
     }
 
-    /// Metadata that `source` makes for each call, such as a signature. It keeps nothing:
-    /// for tokens that live for a while there is [`from_tokens`](Self::from_tokens).
+    /// Metadata that `source` makes for each call, such as a signature. Nothing is cached:
+    /// use [`from_tokens`](Self::from_tokens) for tokens that are valid for a while.
     ///
-    /// It runs on the runtime of the call, or on the channels' own thread for a
-    /// blocking one, within the call's deadline, and is dropped when the call is
-    /// cancelled. Its error fails the call with that status; codes that only a
-    /// server may give (`INVALID_ARGUMENT`, `NOT_FOUND`, `ALREADY_EXISTS`,
-    /// `FAILED_PRECONDITION`, `ABORTED`, `OUT_OF_RANGE`, `DATA_LOSS`) become
-    /// `INTERNAL`, as gRFC A54 asks. Where credentials are missing or refused
-    /// say `UNAUTHENTICATED`; where they cannot be fetched for now, `UNAVAILABLE`.
+    /// The source runs on the runtime of the call, or on the channels' own thread for a
+    /// blocking call, within the call's deadline, and is dropped when the call is cancelled.
+    /// An error of the source fails the call with that status; codes that only a server may
+    /// give (`INVALID_ARGUMENT`, `NOT_FOUND`, `ALREADY_EXISTS`, `FAILED_PRECONDITION`,
+    /// `ABORTED`, `OUT_OF_RANGE`, `DATA_LOSS`) become `INTERNAL` (gRFC A54). A source should
+    /// return `UNAUTHENTICATED` if credentials are missing or refused, and `UNAVAILABLE` if
+    /// they cannot be fetched at the moment.
     ///
     /// ```
     /// use grpc_runtime::{AuthRequest, CallCredentials, Metadata, Status};
@@ -108,28 +108,29 @@ impl CallCredentials {
         })))
     }
 
-    /// Tokens that expire. One is fetched when the first call wants it, and is used by
-    /// all calls of its service ([`TokenSource::is_for_all`]: by all calls), whichever
-    /// channels and clones of these credentials they have.
+    /// Tokens that expire. A token is fetched when the first call needs it. All calls to its
+    /// service share it, on every channel with these credentials or a clone of them; with
+    /// [`TokenSource::is_for_all`] the calls to all services share one.
     ///
-    /// - The next one is fetched ahead of the expiry, by a call that comes in the last
-    ///   tenth to fifth of the token's life, 5 to 10 minutes at most; when exactly is up
-    ///   to chance. Calls go on with the old one meanwhile, until the last 200th of its
-    ///   life, 15 s at most. A token that no call uses is not renewed.
-    /// - At most one is fetched at a time, however many calls wait for it. It is fetched
-    ///   by a task of its own, on the runtime of the call that came first: a call that
-    ///   is cancelled or late takes nothing from the others. The calls that wait do so
-    ///   within their own deadlines. A fetch is given up after 30 s (`UNAVAILABLE`), or
-    ///   when it panics (`INTERNAL`).
-    /// - After a failure nothing is fetched for a while: 1 s, growing by 1.6 to 120 s,
-    ///   ±20 %. Calls go on with the old token if that still lives; the others, those
-    ///   that wait for a connection (`wait_for_ready`) too, fail at once with what the
-    ///   source said last.
-    /// - A token that a server refused with `UNAUTHENTICATED` is dropped, so that the
-    ///   next call fetches another; this at most once in 60 s. The call that was refused
-    ///   ends with the refusal.
+    /// - The next token is fetched before the current one expires, by a call that begins in
+    ///   the last tenth to fifth of the token's life, at most 5 to 10 minutes before its
+    ///   expiry; the exact moment is random. Calls keep using the current token meanwhile,
+    ///   up to the last 200th of its life, at most 15 s before its expiry. A token that no
+    ///   call uses is not renewed.
+    /// - At most one fetch is under way for a service, however many calls wait for it. The
+    ///   fetch runs in its own task, on the runtime of the call that began it, so it goes on
+    ///   if that call is cancelled or passes its deadline. Each call waits no longer than
+    ///   its own deadline. A fetch fails after 30 s with `UNAVAILABLE`, and with `INTERNAL`
+    ///   if it panics.
+    /// - After a failure the next fetch waits: 1 s, then 1.6 times as long after each
+    ///   further failure, up to 120 s, ±20 %. Meanwhile calls use the current token if it is
+    ///   still valid; without one they fail at once with the source's last error, even with
+    ///   `wait_for_ready`.
+    /// - A token that a server refuses with `UNAUTHENTICATED` is dropped, at most once in 60
+    ///   s, and the next call fetches another. The refused call ends with the server's
+    ///   status.
     ///
-    /// A call whose token is at hand neither waits nor takes a lock.
+    /// A call neither waits nor takes a lock while the current token is valid.
     ///
     /// ```
     /// use std::time::Duration;
@@ -160,8 +161,8 @@ impl CallCredentials {
         }))
     }
 
-    /// These credentials, and `other`'s behind them. Both must allow it for the
-    /// two to be sent without encryption.
+    /// These credentials followed by `other`'s. The result may be sent without encryption
+    /// only if both allow it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let mut content = Arc::unwrap_or_clone(self.0);
@@ -171,9 +172,9 @@ impl CallCredentials {
         Self(Arc::new(content))
     }
 
-    /// Sends these credentials over connections without encryption too, where
-    /// everyone on the way can read them and use them: for tests, for sockets
-    /// within a machine, and for networks that encrypt by themselves.
+    /// Allows these credentials on unencrypted connections too, where anyone on the path can
+    /// read and use them: for tests, for sockets within one machine, and for networks with
+    /// encryption below TCP.
     #[must_use]
     pub fn allow_unencrypted(self) -> Self {
         let mut content = Arc::unwrap_or_clone(self.0);
@@ -185,8 +186,8 @@ impl CallCredentials {
         !self.0.allow_unencrypted
     }
 
-    /// Adds the metadata, if nothing of it has to be waited for; else adds nothing and
-    /// gives `false`.
+    /// Adds the metadata if none of it has to be fetched; otherwise adds nothing and returns
+    /// `false`.
     pub(crate) fn add_at_hand(&self, callee: Callee<'_>, metadata: &mut Metadata) -> bool {
         let before = metadata.mark();
         let is_added = self.0.parts.iter().all(|part| match part {
@@ -219,13 +220,13 @@ impl CallCredentials {
         Ok(())
     }
 
-    /// Whether a server's refusal is of use to them.
+    /// Whether [`refuse`](Self::refuse) does anything: whether a part of them has tokens.
     pub(crate) fn hear_refusals(&self) -> bool {
         let hears = |part: &Part| matches!(part, Part::Tokens(_));
         self.0.parts.iter().any(hears)
     }
 
-    /// A server says `UNAUTHENTICATED` to a call that carried this.
+    /// A server refused a call that carried this metadata, with `UNAUTHENTICATED`.
     pub(crate) fn refuse(&self, carried: &Metadata) {
         for part in &self.0.parts {
             if let Part::Tokens(tokens) = part {

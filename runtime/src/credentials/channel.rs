@@ -1,5 +1,5 @@
-//! A channel's credentials: how its connections are secured, and what its calls
-//! carry. A value only.
+//! A channel's credentials: how its connections are secured, and which credentials its calls
+//! carry.
 
 use super::call::CallCredentials;
 
@@ -26,7 +26,7 @@ pub(crate) enum ClientSecurity {
 }
 
 impl ChannelCredentials {
-    /// No encryption: for tests, and for networks that are trusted otherwise.
+    /// No encryption: for tests, and for networks that are secured by other means.
     #[must_use]
     pub fn insecure() -> Self {
         Self::of(ClientSecurity::Insecure)
@@ -39,8 +39,8 @@ impl ChannelCredentials {
         }
     }
 
-    /// Adds credentials that every call of the channel carries, behind those
-    /// that were added before and ahead of the call's own.
+    /// Adds credentials that every call of the channel carries, after those that were added
+    /// earlier and before the call's own.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -12,8 +12,9 @@ use super::pem;
 use crate::transport::io::tls;
 
 impl ChannelCredentials {
-    /// TLS with the roots and the certificate that `source` has when a connection is made:
-    /// see [`CertificateSource`]. A source without a certificate shows none.
+    /// TLS with the roots and the certificate that `source` returns when a connection is
+    /// made: see [`CertificateSource`]. The channel shows no certificate if the source has
+    /// none.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,9 +47,9 @@ pub struct SourcedClientTls {
 }
 
 impl SourcedClientTls {
-    /// Trusts the roots of this system, read once, in place of the source's: for one that
-    /// has a certificate alone. A source that loses its roots is never replaced by these
-    /// unless it is said here.
+    /// Trusts the system's roots, read once, instead of the source's: for a source that has
+    /// only a certificate. Without this the system's roots are not used, even if the source
+    /// has none.
     pub fn system_roots(mut self) -> Self {
         self.has_system_roots = true;
         self
@@ -61,12 +62,12 @@ impl SourcedClientTls {
         self
     }
 
-    /// The credentials. The source is asked for the first time.
+    /// The credentials. Asks the source for the first time.
     ///
     /// # Errors
-    /// A source without roots, unless the [system's](Self::system_roots) are asked for, and
-    /// a system without any. Where that comes to be later, connections fail with
-    /// `UNAVAILABLE` and say why.
+    /// The source has no roots and [`system_roots`](Self::system_roots) was not called, or
+    /// the system has none. If the source has no roots later, connections fail with
+    /// `UNAVAILABLE` and the same reason.
     pub fn build(self) -> Result<ChannelCredentials, CredentialsError> {
         let system = if self.has_system_roots {
             Some(Arc::new(pem::platform_roots()?))

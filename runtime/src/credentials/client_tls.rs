@@ -1,5 +1,5 @@
-//! TLS for channels: whom a channel trusts, and which identity it shows. `Debug` does not show
-//! keys.
+//! TLS for channels: the roots that a channel trusts, and the certificate that it shows.
+//! `Debug` does not show keys.
 
 use std::sync::Arc;
 
@@ -12,8 +12,7 @@ use super::pem;
 use crate::transport::io::tls;
 
 impl ChannelCredentials {
-    /// TLS: by default with the roots that this system trusts, and without a
-    /// certificate of this side.
+    /// TLS, by default with the system's roots and without a client certificate.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,13 +30,12 @@ impl ChannelCredentials {
         ClientTls::default()
     }
 
-    /// TLS as a rustls configuration of your own says: other providers,
-    /// verifiers, key logs. Only its ALPN protocols are replaced, by `h2`.
+    /// TLS with your own rustls configuration, for other cryptography providers, verifiers
+    /// or key logs. Its ALPN protocols are replaced with `h2`.
     ///
-    /// The server is verified under the name in the channel's authority: the
-    /// target's host, unless
-    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority) says
-    /// otherwise.
+    /// The server's certificate must have the name in the channel's authority: the target's
+    /// host, or the name set with
+    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority).
     pub fn rustls(config: impl Into<Arc<ClientConfig>>) -> Self {
         let mut config = Arc::unwrap_or_clone(config.into());
         config.alpn_protocols = vec![tls::H2.to_vec()];
@@ -68,7 +66,7 @@ impl ChannelCredentials {
 /// # }
 /// ```
 ///
-/// What is given is the content of PEM files. Certificates and keys in DER go through
+/// The arguments are the content of PEM files. For certificates and keys in DER use
 /// [`ChannelCredentials::rustls`].
 #[derive(Default)]
 #[must_use = "credentials are made by `build`"]
@@ -79,37 +77,34 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Trusts these roots, one certificate or more in PEM, in place of the
-    /// system's.
+    /// Trusts these roots instead of the system's: one certificate or more in PEM.
     pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots = Some(pem.as_ref().to_vec());
         self
     }
 
-    /// Shows servers that ask for one this certificate (mutual TLS): the chain
-    /// in PEM, its own certificate first, and that one's private key in PEM
-    /// (PKCS #8, PKCS #1 or SEC 1; not encrypted).
+    /// Shows this certificate to servers that ask for one (mutual TLS): the chain in PEM,
+    /// the client's certificate first, and its private key in PEM (PKCS #8, PKCS #1 or SEC
+    /// 1; not encrypted).
     pub fn identity(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         self.identity = Some((chain.as_ref().to_vec(), key.as_ref().to_vec()));
         self
     }
 
-    /// The name that the server's certificate must have, in place of the
-    /// target's host: gRPC's target name override. Requests carry it as
-    /// `:authority` too, unless
-    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority) says
-    /// otherwise.
+    /// The name that the server's certificate must have, instead of the target's host:
+    /// gRPC's target name override. Requests carry it as `:authority` too, unless
+    /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority) is set.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
     }
 
-    /// The credentials. Without [`roots`](Self::roots) it reads the system's
-    /// from disk, which takes some milliseconds.
+    /// The credentials. Without [`roots`](Self::roots) this reads the system's roots from
+    /// disk, which takes a few milliseconds.
     ///
     /// # Errors
-    /// Roots, a chain or a key that cannot be used, or a key that is not the
-    /// chain's; a system without roots.
+    /// Roots, a chain or a key cannot be used, the key does not belong to the chain, or the
+    /// system has no roots.
     pub fn build(self) -> Result<ChannelCredentials, CredentialsError> {
         let roots = match &self.roots {
             Some(pem) => pem::roots("root certificates", pem)?,

@@ -5,11 +5,10 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Credentials that cannot be used: which input it is, what is wrong with it,
-/// and what would be right.
+/// Credentials that cannot be used. The text names the input, what is wrong with it and what
+/// to give instead.
 ///
-/// It is told where the credentials are built, before anything connects or
-/// listens.
+/// It is returned when the credentials are built, before anything connects or listens.
 #[derive(Debug)]
 pub struct CredentialsError {
     input: Cow<'static, str>,

@@ -1,5 +1,5 @@
-//! The rustls configuration that the next handshake takes: a fixed one, or one made of a
-//! source's current certificates, again when they change.
+//! The rustls configuration for the next handshake: fixed, or built from a source's current
+//! certificates and rebuilt when they change.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::certificates::{CertificateSource, Certificates};
 use super::error::CredentialsError;
 
-/// Clones share what was made.
+/// Clones share the configuration.
 pub(crate) enum LiveConfig<C> {
     Fixed(Arc<C>),
     Sourced(Arc<SourcedConfig<C>>),
 }
 
-/// A configuration and the certificates that it was made of. Sessions that can be
-/// resumed are in the configuration, and so are forgotten with it.
+/// A configuration and the certificates that it was built from. The configuration holds the
+/// sessions that can be resumed, so they are dropped with it.
 pub(crate) struct SourcedConfig<C> {
     source: Box<dyn CertificateSource>,
     make: MakeConfig<C>,
@@ -25,7 +25,8 @@ pub(crate) struct SourcedConfig<C> {
 type MakeConfig<C> = Box<dyn Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync>;
 
 impl<C> LiveConfig<C> {
-    /// The first configuration is made now, so that what is wrong is told now.
+    /// Builds the first configuration at once, so that errors appear when credentials are
+    /// built.
     pub(super) fn of_source(
         source: impl CertificateSource,
         make: impl Fn(&Certificates) -> Result<C, CredentialsError> + Send + Sync + 'static,
@@ -39,7 +40,7 @@ impl<C> LiveConfig<C> {
         Ok(Self::Sourced(Arc::new(sourced)))
     }
 
-    /// What a handshake takes that begins now.
+    /// The configuration for a handshake that begins now.
     pub(crate) fn current(&self) -> Result<Arc<C>, CredentialsError> {
         match self {
             Self::Fixed(config) => Ok(Arc::clone(config)),
@@ -49,8 +50,8 @@ impl<C> LiveConfig<C> {
 }
 
 impl<C> SourcedConfig<C> {
-    /// The source is asked under the lock, so that nobody goes back to what was current
-    /// before.
+    /// Asks the source under the lock, so that a slower caller does not put an older
+    /// configuration back.
     fn current(&self) -> Result<Arc<C>, CredentialsError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let certificates = catch_unwind(AssertUnwindSafe(|| self.source.certificates()));
@@ -78,7 +79,7 @@ impl<C> Clone for LiveConfig<C> {
     }
 }
 
-/// Whether it is fixed says enough.
+/// Shows only whether it is fixed.
 impl<C> fmt::Debug for LiveConfig<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,5 +1,5 @@
-//! What makes a connection secure, as users say it: certificates, keys and roots, checked when
-//! they are given; and credentials that say who makes a call.
+//! Credentials: certificates, keys and roots that secure connections, checked when they are
+//! given, and call credentials that identify the caller.
 
 mod call;
 mod channel;

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::CredentialsError;
 
-/// The cryptography of every configuration that is made here. It is named each
-/// time: a provider of the whole process would be somebody else's choice.
+/// The cryptography provider of every configuration that is built here. It is passed
+/// explicitly, because the provider of the process belongs to the application.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
@@ -49,7 +49,8 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Credenti
     }
 }
 
-/// PKCS #8 has a label of its own for it; older forms have a line amid the section.
+/// PKCS #8 has a separate label for encrypted keys; older forms have a line within the
+/// section.
 fn is_encrypted(pem: &[u8]) -> bool {
     labels(pem).any(|label| label == b"ENCRYPTED PRIVATE KEY")
         || contains(pem, b"Proc-Type: 4,ENCRYPTED")
@@ -74,7 +75,7 @@ pub(super) fn platform_roots() -> Result<RootCertStore, CredentialsError> {
                           SSL_CERT_FILE, or give roots with ClientTls::roots";
     let mut found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
-    // Systems keep some that nobody can read; one good root is enough to work.
+    // Systems have some roots that cannot be parsed; one usable root is enough.
     let (added, _) = store.add_parsable_certificates(found.certs);
     if added > 0 {
         return Ok(store);
@@ -89,7 +90,7 @@ pub(super) fn platform_roots() -> Result<RootCertStore, CredentialsError> {
     })
 }
 
-/// What rustls has against an identity.
+/// The error for an identity that rustls refuses.
 pub(super) fn refused(error: rustls::Error) -> CredentialsError {
     let (input, problem) = match &error {
         rustls::Error::InconsistentKeys(_) => (
@@ -107,8 +108,8 @@ pub(super) fn refused(error: rustls::Error) -> CredentialsError {
     CredentialsError::caused_by(input, problem, error)
 }
 
-/// Says what was given in place of a section with this label, as far as that
-/// shows without its content: a key must not get into the text.
+/// The error for a text without a section of this label. It says what the text is instead,
+/// by its form only, so that no key gets into the error.
 fn missing(input: &'static str, label: &str, pem: &[u8]) -> CredentialsError {
     const NAME_MAX: usize = 256;
     let found = labels(pem).map(|found| format!("'{}'", found.escape_ascii()));
@@ -129,7 +130,7 @@ fn missing(input: &'static str, label: &str, pem: &[u8]) -> CredentialsError {
     CredentialsError::new(input, problem)
 }
 
-/// What the sections of a PEM text say they are.
+/// The labels of the sections in a PEM text.
 fn labels(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
     pem.split(|byte| b"\r\n".contains(byte)).filter_map(|line| {
         let line = line.trim_ascii_end().strip_prefix(b"-----BEGIN ")?;
@@ -137,8 +138,8 @@ fn labels(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether it is a label and nothing else. A key that lost its line breaks stands
-/// between the same dashes.
+/// Whether the text is a label only. A key that lost its line breaks stands between the same
+/// dashes.
 fn is_label(text: &[u8]) -> bool {
     let in_labels = |byte: &u8| byte.is_ascii_uppercase() || b"0123456789 ".contains(byte);
     text.len() < 40 && text.iter().all(in_labels)
@@ -150,7 +151,7 @@ fn broken(input: &'static str, error: PemError) -> CredentialsError {
             let label = end_marker.escape_ascii();
             format!("the PEM text is cut off: '-----END {label}-----' is missing")
         }
-        // The line may be anything, a whole key too: it is not passed on.
+        // The line may be anything, even a whole key, so the error leaves it out.
         PemError::MissingSectionEnd { .. } | PemError::IllegalSectionStart { .. } => {
             let problem = "a '-----BEGIN …-----' does not stand on a line of its own; were the \
                            text's line breaks lost?";

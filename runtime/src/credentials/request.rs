@@ -1,22 +1,22 @@
-//! Which call credentials are for. A value only.
+//! The call that credentials are made for.
 
 use crate::method::Method;
 
-/// What a source of credentials may know of a call.
+/// The call that a source of credentials is asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuthRequest {
-    /// The service's URL, `https://host/package.Service`: the audience that
-    /// tokens are made out to. The port is left out where it is 443.
+    /// The service's URL, `https://host/package.Service`: the audience of tokens. Port 443
+    /// is left out.
     pub service_url: String,
     /// The method that is called.
     pub method: Method,
 }
 
-/// The same, before anything is allocated for it.
+/// The same, borrowed: nothing is allocated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Callee<'a> {
-    /// The server's, without the port where it is 443.
+    /// The server's host, without port 443.
     pub(super) host: &'a str,
     pub(super) method: Method,
 }

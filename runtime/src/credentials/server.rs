@@ -1,5 +1,4 @@
-//! A server's credentials: how the connections to an address are secured. A value
-//! only.
+//! A server's credentials: how the connections to an address are secured.
 
 /// How the connections to one of a [`Server`](crate::Server)'s addresses are
 /// secured.
@@ -19,7 +18,7 @@ pub(crate) enum ServerSecurity {
 }
 
 impl ServerCredentials {
-    /// No encryption: for tests, and for networks that are trusted otherwise.
+    /// No encryption: for tests, and for networks that are secured by other means.
     #[must_use]
     pub fn insecure() -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! TLS for servers whose certificates change: the source, and what is asked of clients.
+//! TLS for servers whose certificates change: the source, and whether clients need a
+//! certificate.
 
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use super::server_tls::verifier;
 use crate::transport::io::tls;
 
 impl ServerCredentials {
-    /// TLS with the certificates that `source` has when a client shakes hands: see
-    /// [`CertificateSource`]. Clients are not asked for a certificate unless the builder
-    /// says so, whether the source has roots or not.
+    /// TLS with the certificates that `source` returns at each handshake: see
+    /// [`CertificateSource`]. By default clients are not asked for a certificate, even if
+    /// the source has roots.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +50,7 @@ pub struct SourcedServerTls {
 #[derive(Clone, Copy, Debug)]
 enum AskedOfClients {
     Nothing,
-    /// A certificate is verified where there is one.
+    /// A certificate is verified if the client shows one.
     MayShow,
     MustShow,
 }
@@ -61,30 +62,30 @@ impl CertificateSource for Box<dyn CertificateSource> {
 }
 
 impl SourcedServerTls {
-    /// Mutual TLS: only clients with a certificate that one of the source's roots has
-    /// signed come in; which are its roots is asked at each handshake too. See
+    /// Mutual TLS: only clients with a certificate that one of the source's roots has signed
+    /// can connect. The source's roots are read at each handshake too. See
     /// [`ServerTls::require_client_certificate`](crate::ServerTls::require_client_certificate).
     ///
-    /// Where one authority follows another, give both as roots before the first client has
-    /// a certificate of the new one, and the new one alone after the last has.
+    /// To replace a certificate authority, give the roots of both before the first client
+    /// has a certificate of the new one, and only the new one's after the last client has.
     pub fn require_client_certificate(mut self) -> Self {
         self.clients = AskedOfClients::MustShow;
         self
     }
 
     /// As [`require_client_certificate`](Self::require_client_certificate), but clients
-    /// without a certificate come in too.
+    /// without a certificate can connect too.
     pub fn accept_client_certificate(mut self) -> Self {
         self.clients = AskedOfClients::MayShow;
         self
     }
 
-    /// The credentials. The source is asked for the first time.
+    /// The credentials. Asks the source for the first time.
     ///
     /// # Errors
-    /// A source that has no certificate of the server's own, or no roots where clients'
-    /// certificates are asked for. Where that comes to be later, handshakes fail, and
-    /// observers are told why.
+    /// The source has no certificate for the server, or no roots although clients are asked
+    /// for certificates. If that happens later, handshakes fail, and observers get the
+    /// reason.
     pub fn build(self) -> Result<ServerCredentials, CredentialsError> {
         let clients = self.clients;
         let config = LiveConfig::of_source(self.source, move |it| config(it, clients))?;

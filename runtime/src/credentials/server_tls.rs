@@ -1,5 +1,5 @@
-//! TLS for servers: which identity a server shows on an address, and which clients may connect.
-//! `Debug` does not show keys.
+//! TLS for servers: the certificate that a server shows on an address, and which clients may
+//! connect. `Debug` does not show keys.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::pem;
 use super::server::{ServerCredentials, ServerSecurity};
 use crate::transport::io::tls;
 
-/// What errors call the roots that clients' certificates are held against.
+/// The name in errors of the roots that verify clients' certificates.
 const CLIENT_ROOTS: &str = "root certificates for clients";
 
 impl ServerCredentials {
@@ -33,9 +33,8 @@ impl ServerCredentials {
     /// # }
     /// ```
     ///
-    /// What is given is the content of PEM files; a file that holds both chain and
-    /// key may be given twice. Certificates and keys in DER go through
-    /// [`rustls`](Self::rustls).
+    /// The arguments are the content of PEM files; a file with both chain and key may be
+    /// given twice. For certificates and keys in DER use [`rustls`](Self::rustls).
     pub fn tls(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> ServerTls {
         ServerTls {
             chain: chain.as_ref().to_vec(),
@@ -44,9 +43,8 @@ impl ServerCredentials {
         }
     }
 
-    /// TLS as a rustls configuration of your own says: a resolver of certificates that
-    /// are made when a name is asked for, say. Only its ALPN protocols are
-    /// replaced, by `h2`.
+    /// TLS with your own rustls configuration, for example with a resolver that makes
+    /// certificates on demand. Its ALPN protocols are replaced with `h2`.
     pub fn rustls(config: impl Into<Arc<ServerConfig>>) -> Self {
         let mut config = Arc::unwrap_or_clone(config.into());
         config.alpn_protocols = vec![tls::H2.to_vec()];
@@ -64,29 +62,28 @@ pub struct ServerTls {
     clients: Clients,
 }
 
-/// What is asked of clients.
+/// Whether clients are asked for a certificate, and the PEM of the roots that verify it.
 enum Clients {
     NotAsked,
-    /// Verified where they show a certificate.
+    /// A certificate is verified if the client shows one.
     May(Vec<u8>),
     Must(Vec<u8>),
 }
 
 impl ServerTls {
-    /// Mutual TLS: only clients with a certificate that one of `roots` (in PEM)
-    /// has signed come in. Handlers read it with
-    /// [`Context::peer_certificates`](crate::Context::peer_certificates), and the
-    /// names in it with
-    /// [`peer_dns_names`](crate::Context::peer_dns_names) and
+    /// Mutual TLS: only clients with a certificate that one of `roots` (in PEM) has signed
+    /// can connect. Handlers read it with
+    /// [`Context::peer_certificates`](crate::Context::peer_certificates), and the names in
+    /// it with [`peer_dns_names`](crate::Context::peer_dns_names) and
     /// [`peer_uri_names`](crate::Context::peer_uri_names).
     pub fn require_client_certificate(mut self, roots: impl AsRef<[u8]>) -> Self {
         self.clients = Clients::Must(roots.as_ref().to_vec());
         self
     }
 
-    /// As [`require_client_certificate`](Self::require_client_certificate), but
-    /// clients without a certificate come in too, and have none in the context.
-    /// One that is not signed by `roots` is still refused.
+    /// As [`require_client_certificate`](Self::require_client_certificate), but clients
+    /// without a certificate can connect too; their calls' context has no certificates. A
+    /// certificate that `roots` have not signed is still refused.
     pub fn accept_client_certificate(mut self, roots: impl AsRef<[u8]>) -> Self {
         self.clients = Clients::May(roots.as_ref().to_vec());
         self
@@ -95,8 +92,7 @@ impl ServerTls {
     /// The credentials.
     ///
     /// # Errors
-    /// A chain, a key or roots that cannot be used, or a key that is not the
-    /// chain's.
+    /// A chain, a key or roots cannot be used, or the key does not belong to the chain.
     pub fn build(self) -> Result<ServerCredentials, CredentialsError> {
         let roots = |pem: &[u8]| pem::roots(CLIENT_ROOTS, pem).map(Arc::new);
         let clients = match &self.clients {
@@ -115,7 +111,7 @@ impl ServerTls {
     }
 }
 
-/// Verifies the certificates of clients, which must have one or may.
+/// The verifier of clients' certificates, which are required or optional.
 pub(super) fn verifier(
     roots: Arc<RootCertStore>,
     is_required: bool,

@@ -1,6 +1,6 @@
-//! Google's service accounts: a key file, and the tokens that this side signs with it (a JWT in
-//! place of an access token, <https://google.aip.dev/auth/4111>). Errors and `Debug` do not
-//! show the key.
+//! Google's service accounts: a key file, and the tokens that the client signs with it (a
+//! JWT instead of an access token, <https://google.aip.dev/auth/4111>). Errors and `Debug`
+//! do not show the key.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,16 +20,16 @@ use crate::clock;
 use crate::status::{Code, Status};
 
 const INPUT: &str = "service account key";
-/// The longest that Google permits.
+/// The longest lifetime that Google permits.
 const LIFE: Duration = Duration::from_secs(3_600);
 
 impl CallCredentials {
-    /// Tokens of a Google service account, signed on this machine: no server is asked.
+    /// Tokens of a Google service account, signed on this machine without asking a server.
     /// `json` is the content of the account's key file.
     ///
-    /// Each service that is called has a JWT of its own (RS256, valid for 1 h), made out
-    /// to `https://host/package.Service` and renewed as
-    /// [`from_tokens`](Self::from_tokens) says. Signing takes about a millisecond.
+    /// Each service that is called has its own JWT (RS256, valid for 1 h) with the audience
+    /// `https://host/package.Service`, renewed as [`from_tokens`](Self::from_tokens)
+    /// describes. Signing takes about a millisecond.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,9 +45,9 @@ impl CallCredentials {
     /// ```
     ///
     /// # Errors
-    /// `json` is no JSON, its `type` is not `service_account`, the field
-    /// `client_email`, `private_key_id` or `private_key` is missing, or the key is no RSA
-    /// key in PEM. The error names the field.
+    /// `json` is not JSON, its `type` is not `service_account`, the field `client_email`,
+    /// `private_key_id` or `private_key` is missing, or the key is not an RSA key in PEM.
+    /// The error names the field.
     pub fn service_account(json: &str) -> Result<Self, CredentialsError> {
         ServiceAccount::read(json).map(Self::from_tokens)
     }
@@ -81,7 +81,7 @@ impl ServiceAccount {
         })
     }
 
-    /// A token for `audience`, from now on.
+    /// A token for `audience` that is valid from `now`.
     fn sign(&self, audience: &str, now: SystemTime) -> Result<String, rustls::Error> {
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let claims = json!({

@@ -1,10 +1,10 @@
-//! What asks for TLS in a build without the feature `tls`: it does not compile, and the
-//! compiler's message names the feature.
+//! The TLS constructors in a build without the feature `tls`: using them does not compile,
+//! and the compiler's message names the feature.
 
 use super::channel::ChannelCredentials;
 use super::server::ServerCredentials;
 
-/// Present with the feature `tls` alone.
+/// Implemented only with the feature `tls`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "TLS is in the feature `tls` of grpc-runtime, which is off",
@@ -18,8 +18,8 @@ pub trait Present {}
 #[derive(Debug)]
 pub struct Tls;
 
-// The compiler judges bounds that stand alone where they are written, unless they are
-// of a lifetime.
+// The compiler checks a bound without parameters where it is written, unless it has a
+// lifetime; so the bounds here have one.
 impl ChannelCredentials {
     /// TLS, in a build with the feature `tls`.
     pub fn tls() -> Self

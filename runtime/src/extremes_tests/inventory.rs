@@ -15,6 +15,7 @@ pub(super) const ELSEWHERE: &[&str] = &[
     "ListenOptions::tcp_keepalive",
     "ListenOptions::tcp_nodelay",
     "Context::reset_stream",
+    "RetryInfo::new",
     "Server::shutdown",
     "Server::shutdown_when",
     "ServerBuilder::serve_until",

@@ -1,4 +1,4 @@
-//! Walking over metadata. It must show every entry, whatever a peer sent.
+//! Iterates over metadata. Every entry is shown, malformed values of peers included.
 
 use std::iter::FusedIterator;
 
@@ -7,10 +7,10 @@ use super::{Head, Metadata, is_binary};
 /// One value of [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MetadataValue<'a> {
-    /// Text: printable ASCII, unless a peer sent UTF-8 beyond it.
+    /// Text: printable ASCII, or other UTF-8 that a peer sent.
     Text(&'a str),
-    /// The decoded bytes of a `-bin` key, or what a peer sent for another key
-    /// and is not UTF-8.
+    /// The decoded bytes of a `-bin` key, or a value that a peer sent for another key and
+    /// that is not UTF-8.
     Binary(&'a [u8]),
 }
 
@@ -81,7 +81,7 @@ impl<'a> IntoIterator for &'a Metadata {
     }
 }
 
-/// Names and values as the arena has them.
+/// Names and values as they are in the arena.
 #[derive(Debug, Clone)]
 pub(super) struct Raw<'a> {
     /// Whole entries.

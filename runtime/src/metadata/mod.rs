@@ -1,6 +1,6 @@
-//! Metadata: the key-value pairs that a call carries beside its messages. What
-//! the wire brought is kept byte for byte; what an application puts in is judged
-//! at once, so that writing the wire form can never fail.
+//! Metadata: the key-value pairs that a call carries beside its messages. Received values
+//! are kept byte for byte. Values of the application are checked when they are added, so
+//! writing the wire form does not fail.
 
 mod base64;
 mod error;
@@ -21,13 +21,13 @@ pub(crate) use self::reserved::is_reserved;
 /// What a call carries beside its messages: an ordered list of keys and values,
 /// in which a key may stand several times.
 ///
-/// Keys are made of `0-9 a-z _ - .`; uppercase letters are taken and lowered. A
-/// key that ends in `-bin` holds bytes, any other key holds printable ASCII.
-/// Keys that gRPC or HTTP/2 use themselves (`grpc-…`, `content-type`, `te`,
-/// `host`, `user-agent`, `connection` and its kin) are refused, but for
-/// `grpc-retry-pushback-ms`, which a handler's trailing metadata may hold: after how
-/// many milliseconds a failed call may be attempted again, or `-1` for never (gRFC A6);
-/// and for `grpc-trace-bin`, the context of a trace (gRFC A72).
+/// Keys consist of `0-9 a-z _ - .`; uppercase letters are converted to lowercase. A key that
+/// ends in `-bin` holds bytes, any other key holds printable ASCII. Keys that gRPC or HTTP/2
+/// use themselves (`grpc-…`, `content-type`, `te`, `host`, `user-agent`, `connection` and
+/// other connection-specific fields) are refused, except for two. A handler's trailing
+/// metadata may hold `grpc-retry-pushback-ms`: after how many milliseconds a failed call may
+/// be attempted again, or `-1` for never (gRFC A6). `grpc-trace-bin` is the context of a
+/// trace (gRFC A72).
 ///
 /// ```
 /// use grpc_runtime::Metadata;
@@ -42,20 +42,20 @@ pub(crate) use self::reserved::is_reserved;
 /// # Ok::<(), grpc_runtime::MetadataError>(())
 /// ```
 ///
-/// A value that a peer sent for a key without `-bin` need not be ASCII. It is
-/// kept as it came: [`get`](Self::get) gives it if it is UTF-8,
-/// [`get_bin`](Self::get_bin) gives its bytes in any case, and
-/// [`append_from`](Self::append_from) and [`extend`](Self::extend) pass it on.
+/// A value that a peer sent for a key without `-bin` need not be ASCII. It is kept
+/// unchanged: [`get`](Self::get) returns it if it is UTF-8, [`get_bin`](Self::get_bin)
+/// returns its bytes in any case, and [`append_from`](Self::append_from) and
+/// [`extend`](Self::extend) copy it.
 ///
 /// Empty metadata allocates nothing. Cloning copies the content.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// One entry after the other, each a [`Head`], a name, and a decoded value.
-    /// In one piece, since many of these are moved about with every call.
+    /// One entry after the other, each a [`Head`], a name, and a decoded value. One
+    /// allocation, since every call moves several of these.
     arena: Vec<u8>,
 }
 
-/// How long an entry's name and value are.
+/// The lengths of an entry's name and value.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     name: usize,
@@ -63,7 +63,7 @@ struct Head {
 }
 
 impl Head {
-    /// Octets in the arena.
+    /// Its size in the arena, in bytes.
     const LEN: usize = 16;
 
     fn octets(self) -> [u8; Self::LEN] {
@@ -86,8 +86,8 @@ impl Metadata {
         Self { arena: Vec::new() }
     }
 
-    /// Metadata with these pairs of text keys and values, in this order; refused
-    /// as a whole if [`append`](Self::append) refuses one of them.
+    /// Metadata with these pairs of text keys and values, in this order. It fails with the
+    /// error of the first pair that [`append`](Self::append) refuses.
     ///
     /// ```
     /// # use grpc_runtime::Metadata;
@@ -107,15 +107,15 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Adds `value` after all else, beside any values that `key` has.
+    /// Adds `value` at the end. Existing values of `key` stay.
     ///
     /// Spaces at the ends of `value` are dropped, since HTTP/2 cannot carry
     /// them.
     ///
     /// # Errors
     ///
-    /// When the key is malformed, reserved or ends in `-bin`, or the value has a
-    /// character outside printable ASCII. Nothing is changed then.
+    /// The key is malformed, reserved or ends in `-bin`, or the value has a character
+    /// outside printable ASCII. The metadata is unchanged then.
     pub fn append(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
         if is_binary(key.as_bytes()) {
             return Err(MetadataError::new(key, Problem::TextForBinary));
@@ -127,13 +127,13 @@ impl Metadata {
         self.append_checked(key, value)
     }
 
-    /// Adds bytes after all else, beside any values that `key` has. They are in
-    /// base64 on the wire and nowhere else.
+    /// Adds bytes at the end. Existing values of `key` stay. The bytes are encoded in base64
+    /// on the wire only.
     ///
     /// # Errors
     ///
-    /// When the key is malformed, reserved, or does not end in `-bin`. Nothing
-    /// is changed then.
+    /// The key is malformed, reserved, or does not end in `-bin`. The metadata is unchanged
+    /// then.
     pub fn append_bin(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), MetadataError> {
         if !is_binary(key.as_bytes()) {
             return Err(MetadataError::new(key, Problem::BinaryForText));
@@ -141,8 +141,7 @@ impl Metadata {
         self.append_checked(key, value.as_ref())
     }
 
-    /// Sets `key` to `value` alone, as [`append`](Self::append) after
-    /// [`remove`](Self::remove).
+    /// Sets `key` to `value`: [`remove`](Self::remove), then [`append`](Self::append).
     ///
     /// # Errors
     ///
@@ -153,8 +152,8 @@ impl Metadata {
         Ok(())
     }
 
-    /// Sets `key` to these bytes alone, as [`append_bin`](Self::append_bin)
-    /// after [`remove`](Self::remove).
+    /// Sets `key` to these bytes: [`remove`](Self::remove), then
+    /// [`append_bin`](Self::append_bin).
     ///
     /// # Errors
     ///
@@ -165,28 +164,27 @@ impl Metadata {
         Ok(())
     }
 
-    /// Adds all of `other`. What a peer sent can be passed on like this whatever
-    /// it is.
+    /// Adds all entries of `other`, including received values that [`append`](Self::append)
+    /// would refuse.
     pub fn extend(&mut self, other: &Self) {
         self.arena.extend_from_slice(&other.arena);
     }
 
-    /// Adds the values that `key` has in `other`, if any: an echo, which never
-    /// fails whatever a peer sent.
+    /// Adds the values that `key` has in `other`, if any, including received values that
+    /// [`append`](Self::append) would refuse.
     pub fn append_from(&mut self, other: &Self, key: &str) {
         for (name, value) in other.raw().filter(|(name, _)| is_key(name, key)) {
             self.push(name, value);
         }
     }
 
-    /// The first value of `key`, if it has one and that is text. A `-bin` key
-    /// has none: see [`get_bin`](Self::get_bin).
+    /// The first value of `key`, if it has one and that is text. `None` for a `-bin` key:
+    /// see [`get_bin`](Self::get_bin).
     pub fn get(&self, key: &str) -> Option<&str> {
         self.get_all(key).next()?.as_str()
     }
 
-    /// The first value of `key` as bytes: decoded for a `-bin` key, as it came
-    /// for any other.
+    /// The first value of `key` as bytes: decoded for a `-bin` key, unchanged for any other.
     pub fn get_bin(&self, key: &str) -> Option<&[u8]> {
         Some(self.get_all(key).next()?.as_bytes())
     }
@@ -203,8 +201,7 @@ impl Metadata {
         self.raw().any(|(name, _)| is_key(name, key))
     }
 
-    /// All keys and values, in order. A key with several values comes up once
-    /// for each.
+    /// All keys and values, in order. A key with several values appears once for each.
     pub fn iter(&self) -> MetadataIter<'_> {
         MetadataIter::new(self.raw())
     }
@@ -216,29 +213,28 @@ impl Metadata {
         self.len() < before
     }
 
-    /// How many values there are, over all keys.
+    /// The number of values of all keys.
     pub fn len(&self) -> usize {
         self.raw().count()
     }
 
-    /// Whether there is nothing.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.arena.is_empty()
     }
 
-    /// What this counts against a peer's limit on header lists, in bytes: names
-    /// and values as they are on the wire, and 32 for each (RFC 9113 section
-    /// 6.5.2).
+    /// The size that counts against a peer's limit on header lists, in bytes: names and
+    /// values as they are on the wire, and 32 for each field (RFC 9113 section 6.5.2).
     pub fn size(&self) -> usize {
         wire::size(self)
     }
 
-    /// Its end, for [`cut`](Self::cut).
+    /// The present end, for [`cut`](Self::cut).
     pub(crate) fn mark(&self) -> usize {
         self.arena.len()
     }
 
-    /// Takes off what was added since it had this end.
+    /// Removes the entries that were added after this mark.
     pub(crate) fn cut(&mut self, mark: usize) {
         self.arena.truncate(mark);
     }
@@ -250,7 +246,7 @@ impl Metadata {
             .all(|theirs| self.raw().any(|own| own == theirs))
     }
 
-    /// Empties it and keeps the memory, unless that is much.
+    /// Removes all entries. Keeps the memory unless it is large.
     pub(crate) fn clear(&mut self) {
         const KEPT_CAPACITY: usize = 1024;
         self.arena.clear();
@@ -259,7 +255,7 @@ impl Metadata {
 
     fn append_checked(&mut self, key: &str, value: &[u8]) -> Result<(), MetadataError> {
         if key.is_empty() || !key.bytes().all(is_key_byte) {
-            // A pseudo-header field is told apart by its colon.
+            // The name of a pseudo-header field begins with a colon.
             let reserved = key.starts_with(':');
             let problem = if reserved {
                 Problem::Reserved
@@ -286,9 +282,8 @@ impl Metadata {
         self.finish(start, name.len());
     }
 
-    /// Begins an entry whose value is about `room` octets long, and gives the
-    /// place at which it starts. The value goes to the end of the arena, and
-    /// then comes [`finish`](Self::finish).
+    /// Begins an entry whose value is about `room` bytes long, and returns its start. The
+    /// caller appends the value to the arena and then calls [`finish`](Self::finish).
     fn begin(&mut self, name: &[u8], room: usize) -> usize {
         let start = self.arena.len();
         self.arena.reserve(Head::LEN + name.len() + room);
@@ -312,7 +307,7 @@ impl Metadata {
         self.retain(|index, name| index == last || !is_key(name, key));
     }
 
-    /// Keeps the entries that `keep` wants, by index and name.
+    /// Keeps the entries for which `keep` is true of index and name.
     fn retain(&mut self, keep: impl Fn(usize, &[u8]) -> bool) {
         let mut kept = Self::default();
         for (index, (name, value)) in self.raw().enumerate() {
@@ -324,7 +319,7 @@ impl Metadata {
     }
 }
 
-/// Credentials are left out: what is printed ends in logs.
+/// Leaves out credentials, since `Debug` output ends up in logs.
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
@@ -341,7 +336,7 @@ impl fmt::Debug for Metadata {
     }
 }
 
-/// Whether a key holds bytes, which is in its name.
+/// Whether the values of a key are bytes, by its name.
 fn is_binary(key: &[u8]) -> bool {
     key.last_chunk()
         .is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"-bin"))

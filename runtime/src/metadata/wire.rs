@@ -1,5 +1,5 @@
-//! Metadata as HTTP/2 header fields. Fields that gRPC or HTTP/2 own are never
-//! written from here, even where a peer's were read into metadata.
+//! Metadata as HTTP/2 header fields. Reserved fields are not written, even if they were
+//! received from a peer.
 
 use super::error::Problem;
 use super::{Metadata, MetadataError, base64, is_binary, is_reserved};
@@ -8,15 +8,15 @@ use super::{Metadata, MetadataError, base64, is_binary, is_reserved};
 const FIELD_OVERHEAD: usize = 32;
 
 impl Metadata {
-    /// Adds a received field. Which fields are metadata is for the caller to say.
+    /// Adds a received field. The caller decides which fields are metadata.
     ///
-    /// A `-bin` value is decoded; where several were joined with commas, each is
-    /// a value of its own. Any other value is kept as it is.
+    /// A `-bin` value is decoded; values that are joined with commas are added one by one.
+    /// Any other value is kept unchanged.
     ///
     /// # Errors
     ///
-    /// When a `-bin` value is not base64, or the name is not visible ASCII.
-    /// Nothing is changed then.
+    /// A `-bin` value is not base64, or the name is not visible ASCII. The metadata is
+    /// unchanged then.
     pub(crate) fn append_wire(&mut self, name: &[u8], value: &[u8]) -> Result<(), MetadataError> {
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(refused(name, Problem::Key));

@@ -1,4 +1,4 @@
-//! The attempts of a channel's call, as observers are told of them. Values.
+//! Values for observers: the attempts of a channel's call.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 
 /// An attempt of a channel's call that begins: the first one with the call, each further one
-/// once its delay is over. It has no connection yet.
+/// after its delay. It has no connection yet.
 #[derive(Clone, Copy, Debug)]
 pub struct BegunAttempt<'a> {
     pub(crate) method: Method,
@@ -30,31 +30,31 @@ impl<'a> BegunAttempt<'a> {
         self.target
     }
 
-    /// Its place among all attempts of the call, from 0.
+    /// Its number among all attempts of the call, from 0.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// How many attempts came before it that count for the call's policy: what
-    /// `grpc-previous-rpc-attempts` says.
+    /// The number of earlier attempts that count for the call's policy: the value of
+    /// `grpc-previous-rpc-attempts`.
     pub fn previous(&self) -> u32 {
         self.previous
     }
 
-    /// Whether it repeats an attempt that no server looked at, which counts for no policy
+    /// Whether it repeats an attempt that no server processed, which counts for no policy
     /// (gRFC A6, "Transparent Retries").
     pub fn is_transparent(&self) -> bool {
         self.is_transparent
     }
 
-    /// Whether it runs beside others.
+    /// Whether it is a hedge: it runs beside other attempts.
     pub fn is_hedge(&self) -> bool {
         self.is_hedge
     }
 }
 
-/// An attempt that has ended. The one whose end is the call's ends with it, when the caller
-/// has seen that.
+/// An attempt that has ended. The attempt that gives the call its result ends when the
+/// caller has seen that result.
 #[derive(Debug)]
 pub struct EndedAttempt<'a> {
     pub(crate) attempt: BegunAttempt<'a>,
@@ -71,7 +71,7 @@ impl<'a> EndedAttempt<'a> {
         &self.attempt
     }
 
-    /// Where it went; `None` if it never left.
+    /// The server's address; `None` if the attempt was not sent.
     pub fn peer(&self) -> Option<&'a PeerAddress> {
         self.peer
     }
@@ -81,7 +81,8 @@ impl<'a> EndedAttempt<'a> {
         self.elapsed
     }
 
-    /// How it ended; `CANCELLED` where another attempt became the call's.
+    /// Its result: on failure the status that it failed with, `CANCELLED` if another attempt
+    /// gave the call its result.
     pub fn result(&self) -> Result<(), &'a Status> {
         self.result
     }
@@ -91,13 +92,13 @@ impl<'a> EndedAttempt<'a> {
         self.result.err().map_or(Code::Ok, Status::code)
     }
 
-    /// The messages of the call that had been sent by then. Of a streaming call that has
-    /// several attempts it is what its caller had sent.
+    /// The messages of the call that had been sent when the attempt ended. For a streaming
+    /// call with several attempts, the messages that the caller had sent.
     pub fn sent(&self) -> Traffic {
         self.sent
     }
 
-    /// The messages that came of it.
+    /// The messages received from this attempt.
     pub fn received(&self) -> Traffic {
         self.received
     }

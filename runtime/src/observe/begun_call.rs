@@ -1,4 +1,4 @@
-//! A call that begins, as observers are told of it. A value.
+//! A value for observers: a call that begins.
 
 use crate::deadline::Deadline;
 use crate::framing::Side;
@@ -6,8 +6,9 @@ use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::transport::PeerAddress;
 
-/// A call that begins: on a channel when its caller makes it, ahead of interceptors,
-/// credentials and the wait for a connection; on a server when its handler could begin.
+/// A call that begins: on a channel when its caller makes it, before interceptors,
+/// credentials and the wait for a connection; on a server just before its handler or
+/// interceptors run.
 #[derive(Debug)]
 pub struct BegunCall<'a> {
     pub(crate) side: Side,
@@ -36,20 +37,20 @@ impl<'a> BegunCall<'a> {
         self.target
     }
 
-    /// Where the call came from, behind a proxy the proxy; `None` on a channel, where it is
-    /// not known yet.
+    /// The client's address, or the proxy's behind a proxy. `None` on a channel, where the
+    /// server is not chosen yet.
     pub fn peer(&self) -> Option<&'a PeerAddress> {
         self.peer
     }
 
-    /// On a server what the client sent beside its messages. On a channel what the caller
-    /// has said; what interceptors and credentials add is not among it.
+    /// On a server the request's metadata. On a channel the caller's metadata, without what
+    /// interceptors and credentials add.
     pub fn metadata(&self) -> &'a Metadata {
         self.metadata
     }
 
-    /// When the caller stops waiting; `None` without a deadline. On a channel whose service
-    /// config is not known yet it may get one.
+    /// The call's deadline; `None` without one. On a channel a service config that is still
+    /// to come may set one.
     pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }

@@ -1,4 +1,4 @@
-//! Why a connection ended. A value.
+//! A value for observers: why a connection ended.
 
 use std::fmt;
 use std::io;
@@ -6,31 +6,31 @@ use std::io;
 use crate::transport::driver::Closed;
 use crate::transport::http2::error_code::ErrorCode;
 
-/// Why a connection ended that was open. Its [`Display`](fmt::Display) is a sentence for
-/// people.
+/// Why an open connection ended. [`Display`](fmt::Display) gives a sentence for people.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum CloseReason<'a> {
-    /// One side had said GOAWAY, and all calls were over.
+    /// One side had sent GOAWAY, and all calls were over.
     Drained,
-    /// The peer closed it, or its process ended.
+    /// The peer closed the connection, or its process ended.
     PeerClosed,
-    /// It was lost.
+    /// The socket failed.
     Lost(&'a io::Error),
-    /// The peer broke HTTP/2, or did what only an attacker does.
+    /// The peer broke the rules of HTTP/2, or exceeded a limit against abuse.
     Broken {
-        /// The error code of RFC 9113 section 7 that the peer was told.
+        /// The error code of RFC 9113 section 7 that was sent to the peer.
         code: u32,
         /// What was wrong.
         text: &'a str,
     },
-    /// This side ended it though the peer broke no rule: it did not answer a keepalive
-    /// PING, or the grace after a maximum age or of a shutdown was over.
+    /// This side ended the connection although the peer broke no rule: the peer did not
+    /// answer a keepalive PING, or the grace period of a maximum age or a shutdown was over.
     Ended {
         /// Why.
         text: &'a str,
     },
-    /// This side dropped it: the channel was closed, or the server or its runtime is gone.
+    /// This side dropped the connection: the channel was closed, or the server or its
+    /// runtime has ended.
     Dropped,
 }
 

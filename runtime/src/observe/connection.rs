@@ -1,4 +1,4 @@
-//! What observers are told of connections. Values.
+//! Values for observers: connections, failed attempts to connect, and GOAWAY.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct ObservedConnection {
 }
 
 impl ObservedConnection {
-    /// Its number in this process, which no other connection has.
+    /// Its number, unique in this process.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -30,13 +30,13 @@ impl ObservedConnection {
         self.side
     }
 
-    /// Where its other end is. Behind a proxy that is the proxy, unless it names its clients
-    /// ([`ProxyProtocol`](crate::ProxyProtocol)).
+    /// The address of its other end. Behind a proxy it is the proxy's, unless the proxy
+    /// names its clients ([`ProxyProtocol`](crate::ProxyProtocol)).
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
     }
 
-    /// The target of the channel whose it is, with its scheme; `None` on a server.
+    /// The target of its channel, with its scheme; `None` on a server.
     pub fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }
@@ -47,21 +47,21 @@ impl ObservedConnection {
     }
 }
 
-/// How far an attempt came that led to no connection.
+/// The step at which an attempt to connect failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionStep {
-    /// There is no header of the PROXY protocol that names the client, or it comes from
-    /// somebody whom [`ProxyProtocol`](crate::ProxyProtocol) does not trust.
+    /// The header of the PROXY protocol is missing or does not name the client, or its
+    /// sender is not trusted by [`ProxyProtocol`](crate::ProxyProtocol).
     Proxy,
-    /// [`on_accept`](crate::ServerBuilder::on_accept) refused it, or panicked, or the server
-    /// has as many connections as [`ServerLimits`](crate::ServerLimits) let it have.
+    /// [`on_accept`](crate::ServerBuilder::on_accept) refused the connection or panicked, or
+    /// the server has as many connections as [`ServerLimits`](crate::ServerLimits) allow.
     Admission,
-    /// There is no byte stream.
+    /// The byte stream could not be connected.
     Connect,
-    /// TLS was not agreed on.
+    /// The TLS handshake failed.
     Tls,
-    /// HTTP/2 was not agreed on.
+    /// The exchange of HTTP/2 settings failed.
     Http2,
 }
 
@@ -77,8 +77,7 @@ impl fmt::Display for ConnectionStep {
     }
 }
 
-/// An attempt that came to no connection. Its [`Display`](fmt::Display) says all of it in
-/// a line.
+/// A failed attempt to connect. [`Display`](fmt::Display) gives all of it in one line.
 #[derive(Debug)]
 pub struct FailedConnection<'a> {
     pub(super) side: Side,
@@ -96,7 +95,7 @@ impl FailedConnection<'_> {
         self.side
     }
 
-    /// Where its other end is, or was to be.
+    /// The address of the other end.
     pub fn peer(&self) -> &PeerAddress {
         self.peer
     }
@@ -111,12 +110,12 @@ impl FailedConnection<'_> {
         self.step
     }
 
-    /// What was wrong, for people.
+    /// The cause, for people.
     pub fn reason(&self) -> &str {
         self.reason
     }
 
-    /// The error behind it, if there was one: of the socket or of TLS.
+    /// The underlying error of the socket or of TLS, if there is one.
     pub fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.map(|error| error as &(dyn Error + 'static))
     }
@@ -141,7 +140,7 @@ impl fmt::Display for FailedConnection<'_> {
     }
 }
 
-/// A connection that is no more.
+/// A connection that has ended.
 #[derive(Debug)]
 pub struct ClosedConnection<'a> {
     pub(super) connection: &'a ObservedConnection,
@@ -150,7 +149,7 @@ pub struct ClosedConnection<'a> {
 }
 
 impl ClosedConnection<'_> {
-    /// Which one.
+    /// The connection.
     pub fn connection(&self) -> &ObservedConnection {
         self.connection
     }
@@ -166,7 +165,7 @@ impl ClosedConnection<'_> {
     }
 }
 
-/// One side takes no more calls on a connection (RFC 9113 section 6.8).
+/// A GOAWAY: one side accepts no more calls on a connection (RFC 9113 section 6.8).
 #[derive(Debug)]
 pub struct LeavingConnection<'a> {
     pub(super) connection: &'a ObservedConnection,
@@ -175,17 +174,18 @@ pub struct LeavingConnection<'a> {
 }
 
 impl LeavingConnection<'_> {
-    /// On which one.
+    /// The connection.
     pub fn connection(&self) -> &ObservedConnection {
         self.connection
     }
 
-    /// The error code of RFC 9113 section 7; 0 where nothing is wrong.
+    /// The error code of RFC 9113 section 7; 0 if there is no error.
     pub fn code(&self) -> u32 {
         self.code
     }
 
-    /// What was said besides: a text, as a rule; the first 256 bytes of a peer's.
+    /// The debug data of the GOAWAY, usually text. At most 256 bytes of a received one are
+    /// kept.
     pub fn debug_data(&self) -> &[u8] {
         self.debug
     }

@@ -1,4 +1,4 @@
-//! A call that is over, as interceptors and observers are told of it. Values.
+//! Values for interceptors and observers: a call that is over.
 
 use std::time::Duration;
 
@@ -8,32 +8,31 @@ use crate::method::Method;
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 
-/// What passed one way in a call.
+/// Messages and bytes of one direction of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Messages.
+    /// The number of messages.
     pub messages: u64,
-    /// The bytes of their bodies, compressed where they were, without gRPC's
-    /// prefixes.
+    /// The bytes of their bodies on the wire (after compression), without gRPC's prefixes.
     pub bytes: u64,
 }
 
-/// The attempts of a channel's call beside the first one.
+/// The attempts of a channel's call after the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FurtherAttempts {
-    /// Those that followed on one that had failed, as the call's policy says.
+    /// Attempts after a failed one, under the call's retry policy.
     pub retries: u32,
-    /// Those that repeated one which no server had looked at.
+    /// Attempts that repeated one that no server had processed.
     pub transparent_retries: u32,
-    /// Those that ran beside others.
+    /// Attempts that ran beside others.
     pub hedges: u32,
-    /// How long the call had no attempt, since one had failed and the next was not due.
+    /// How long the call had no attempt because one had failed and the next was not due.
     pub delay: Duration,
 }
 
-/// A call that has ended, as its caller saw it, or as its server left it.
+/// A call that has ended, as its caller or its server saw it.
 #[derive(Debug)]
 pub struct EndedCall<'a> {
     pub(crate) side: Side,
@@ -67,30 +66,30 @@ impl EndedCall<'_> {
         self.target
     }
 
-    /// The attempts that a channel's call had: 0 where it ended before it looked for a
+    /// The number of attempts of a channel's call: 0 if it ended before it waited for a
     /// connection.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Those of them beside the first one.
+    /// The attempts after the first one, by kind.
     pub fn further_attempts(&self) -> FurtherAttempts {
         self.further_attempts
     }
 
-    /// Where the call went, or came from; `None` if it never left. Behind a proxy
-    /// that is the proxy.
+    /// The address of the server, or of the client; `None` if the call was not sent. Behind
+    /// a proxy it is the proxy's.
     pub fn peer(&self) -> Option<&PeerAddress> {
         self.peer
     }
 
-    /// The time from the start of the call to the moment when its caller saw the
-    /// end; on a server, from when its head came until the handler had ended.
+    /// The time from the start of the call until its caller saw the end; on a server, from
+    /// the call's head until its handler ended.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// How the call ended.
+    /// How the call ended: an error is the status that it failed with.
     pub fn result(&self) -> Result<(), &Status> {
         self.result
     }
@@ -100,12 +99,12 @@ impl EndedCall<'_> {
         self.result.err().map_or(Code::Ok, Status::code)
     }
 
-    /// What the server sent ahead of its messages.
+    /// The server's initial metadata.
     pub fn initial_metadata(&self) -> &Metadata {
         self.initial_metadata
     }
 
-    /// What the server sent behind its messages, or with its error.
+    /// The server's trailing metadata.
     pub fn trailing_metadata(&self) -> &Metadata {
         self.trailing_metadata
     }
@@ -121,9 +120,9 @@ impl EndedCall<'_> {
     }
 }
 
-/// A call that a server answered without a handler, or that was over before it could
-/// begin one: for a method that is not there, a head that is no gRPC, a message that is
-/// too large or never came, a deadline that had passed.
+/// A call that a server answered without a handler, or that ended before its handler began.
+/// Examples: the server does not have the method, the head is not gRPC, the message is too
+/// large or did not come, the deadline has passed.
 #[derive(Debug)]
 pub struct RefusedCall<'a> {
     pub(crate) path: &'a str,
@@ -134,18 +133,18 @@ pub struct RefusedCall<'a> {
 }
 
 impl RefusedCall<'_> {
-    /// What was called, as the client wrote it: it may be anything, and long. Empty where
-    /// the request had no path.
+    /// The path as the client sent it: any text of any length. Empty if the request had no
+    /// path.
     pub fn path(&self) -> &str {
         self.path
     }
 
-    /// The method, if the server has it.
+    /// The method; `None` if the server does not have it.
     pub fn method(&self) -> Option<Method> {
         self.method
     }
 
-    /// Where the call came from. Behind a proxy that is the proxy.
+    /// The client's address. Behind a proxy it is the proxy's.
     pub fn peer(&self) -> &PeerAddress {
         self.peer
     }
@@ -155,15 +154,15 @@ impl RefusedCall<'_> {
         self.elapsed
     }
 
-    /// What the client was told; `CANCELLED` where it gave the call up, or its connection
-    /// was lost. Of a request that is no gRPC at all, the status that its HTTP status
-    /// stands for.
+    /// The status that the client got; `CANCELLED` if the client cancelled the call or its
+    /// connection was lost. For a request that is not gRPC, the status that corresponds to
+    /// the HTTP status of the answer.
     pub fn status(&self) -> &Status {
         self.status
     }
 }
 
-/// A handler, or an interceptor around it, that has panicked. Its call ends with `INTERNAL`.
+/// A handler, or an interceptor around it, that panicked. Its call ends with `INTERNAL`.
 #[derive(Debug)]
 pub struct PanickedHandler<'a> {
     pub(crate) method: Method,
@@ -177,12 +176,12 @@ impl PanickedHandler<'_> {
         self.method
     }
 
-    /// Where the call came from.
+    /// The client's address.
     pub fn peer(&self) -> Option<&PeerAddress> {
         self.peer
     }
 
-    /// The panic's text, if it has one. No client is told of it.
+    /// The panic's text, if it has one. It is not sent to the client.
     pub fn text(&self) -> Option<&str> {
         self.text
     }

@@ -1,9 +1,9 @@
-//! The beginning of a text that others wrote, which may be of any length.
+//! Cuts text of peers, which may have any length.
 
-/// The bytes of an error's text that are told.
+/// The bytes of an error's text that are reported.
 pub(super) const TEXT: usize = 1_024;
 
-/// As much of the text as is in so many bytes.
+/// As many whole characters of the text as fit into `most` bytes.
 pub(super) fn excerpt(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {

@@ -1,5 +1,5 @@
-//! Events of the connections and calls of a channel or a server, told to observers. Observers
-//! change nothing.
+//! Reports events of the connections and calls of a channel or a server to observers, which
+//! do not change the calls.
 
 pub(crate) mod access_log;
 pub(crate) mod attempt;

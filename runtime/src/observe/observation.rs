@@ -1,5 +1,5 @@
-//! One connection and its observers, who hear of its beginning and of its end once. It
-//! tells what its owner says, and what it sees in the connection itself.
+//! Reports one connection to its observers: its beginning and its end once each, and what
+//! happens in between.
 
 use std::error::Error;
 use std::time::Instant;
@@ -16,12 +16,13 @@ use crate::transport::PeerAddress;
 use crate::transport::driver::Closed;
 use crate::transport::http2::connection::Connection;
 
-/// What is told of one connection. Dropped while it is open, it was dropped.
+/// The state of the reports. Dropping it while the connection is open reports
+/// [`CloseReason::Dropped`].
 #[derive(Debug)]
 pub(crate) struct Observation {
     observers: Observers,
     connection: ObservedConnection,
-    /// When the attempt began, and then when it was opened.
+    /// When the attempt began; once the connection is open, when it was opened.
     since: Instant,
     stage: ObservationStage,
     has_told_go_away: bool,
@@ -29,13 +30,13 @@ pub(crate) struct Observation {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ObservationStage {
-    /// HTTP/2 is not agreed on.
+    /// HTTP/2 settings have not been exchanged.
     Begins,
     Open,
     Over,
 }
 
-/// Why an attempt came to nothing.
+/// Why an attempt failed.
 #[derive(Debug)]
 pub(crate) struct FailedStep<'a> {
     pub(crate) step: ConnectionStep,
@@ -44,8 +45,7 @@ pub(crate) struct FailedStep<'a> {
 }
 
 impl Observation {
-    /// Of a connection whose byte stream is there since `began`; nothing where nobody
-    /// wants to know.
+    /// For a connection whose attempt began at `began`; `None` without observers.
     pub(crate) fn begin(
         observers: &Observers,
         socket: &SocketRecord,
@@ -57,7 +57,7 @@ impl Observation {
         let connection = ObservedConnection {
             id: socket.id,
             side: socket.side,
-            // A socket that has no peer any more fails when it is read.
+            // A socket that has lost its peer fails when it is read.
             peer: socket
                 .peer
                 .clone()
@@ -74,7 +74,7 @@ impl Observation {
         }))
     }
 
-    /// Tells what has happened since the last look.
+    /// Reports what has happened since the last call.
     #[cold]
     pub(crate) fn look(&mut self, connection: &Connection, now: Instant) {
         if self.stage == ObservationStage::Begins && connection.is_established() {
@@ -93,7 +93,7 @@ impl Observation {
         }
     }
 
-    /// The peer's.
+    /// Reports the peer's GOAWAY.
     #[cold]
     pub(crate) fn hear_go_away(&mut self, connection: &Connection, code: u32, debug: &[u8]) {
         self.look(connection, clock::now());
@@ -109,7 +109,7 @@ impl Observation {
         }
     }
 
-    /// It has ended.
+    /// Reports the end of the connection.
     pub(crate) fn end(&mut self, connection: &Connection, closed: &Closed, now: Instant) {
         self.look(connection, now);
         match self.stage {
@@ -152,7 +152,7 @@ impl Drop for Observation {
     }
 }
 
-/// Tells of an attempt that came to no connection.
+/// Reports a failed attempt.
 pub(crate) fn failed(
     observers: &Observers,
     side: Side,

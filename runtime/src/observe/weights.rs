@@ -1,19 +1,20 @@
-//! The weights of a channel's endpoints, as observers are told of them (gRFC A78). Values.
+//! Values for observers: the weights of a channel's endpoints (gRFC A78).
 
-/// What an endpoint counts for in the turns of `weighted_round_robin`.
+/// The weight of an endpoint in `weighted_round_robin`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum WeightState {
-    /// What its server's reports make of it: calls a second over how busy it is, above 0.
+    /// The weight from its server's load reports: calls a second divided by utilization,
+    /// above 0.
     Usable(f64),
-    /// No report of use has come yet, or its blackout period is not over.
+    /// No usable report has come yet, or the blackout period is not over.
     NotYetUsable,
     /// The last report is older than the expiration period.
     Stale,
 }
 
 impl WeightState {
-    /// The weight, if it is of use.
+    /// The weight, if it is usable.
     pub fn usable(self) -> Option<f64> {
         match self {
             Self::Usable(weight) => Some(weight),
@@ -22,10 +23,10 @@ impl WeightState {
     }
 }
 
-/// `weighted_round_robin` has made its turns, for the first time or anew: each time that
-/// other endpoints are ready, and once in each
+/// `weighted_round_robin` has computed its schedule: each time that the set of ready
+/// endpoints changes, and once in each
 /// [`weight_update_period`](crate::WeightedRoundRobin::weight_update_period) while more than
-/// one is.
+/// one endpoint is ready.
 #[derive(Clone, Copy, Debug)]
 pub struct UpdatedWeights<'a> {
     pub(crate) target: &'a str,
@@ -40,26 +41,26 @@ impl<'a> UpdatedWeights<'a> {
         self.target
     }
 
-    /// Where the endpoints are, as their resolver says ([`Locality`](crate::Locality));
-    /// empty where it says nothing.
+    /// The locality of the endpoints, from their resolver ([`Locality`](crate::Locality));
+    /// empty if the resolver sets none.
     pub fn locality(&self) -> &'a str {
         self.locality
     }
 
-    /// What the endpoints serve, as their resolver says
-    /// ([`BackendService`](crate::BackendService)); empty where it says nothing.
+    /// The backend service of the endpoints, from their resolver
+    /// ([`BackendService`](crate::BackendService)); empty if the resolver sets none.
     pub fn backend_service(&self) -> &'a str {
         self.backend_service
     }
 
-    /// What each endpoint counts for that is ready. One without a weight of use counts as
-    /// the mean of the others.
+    /// The weight of each ready endpoint. An endpoint without a usable weight gets the mean
+    /// of the others.
     pub fn weights(&self) -> &'a [WeightState] {
         self.weights
     }
 
-    /// Whether calls go by turns as `round_robin` sends them, since fewer than two weights
-    /// are of use.
+    /// Whether calls go to the endpoints as with `round_robin`, because fewer than two
+    /// weights are usable.
     pub fn is_round_robin(&self) -> bool {
         let usable = self.weights.iter().filter_map(|weight| weight.usable());
         usable.count() < 2

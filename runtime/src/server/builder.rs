@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::acceptor::{Acceptor, Origin};
 use super::connection::ServerShared;
 use super::connection_source::ConnectionSource;
@@ -80,7 +82,8 @@ impl Server {
 }
 
 impl ServerBuilder {
-    /// Adds a service: a generated `…Server`, say.
+    /// Adds a service: a generated `…Server`, say. Calls to what no service has fail with
+    /// `UNIMPLEMENTED`. Two services of one name are an error of [`start`](Self::start).
     #[must_use]
     pub fn add_service(mut self, service: impl Into<Service>) -> Self {
         self.services.push(service.into());
@@ -105,6 +108,10 @@ impl ServerBuilder {
     /// Adds an address to listen on without encryption: `host:port`, `[::]:port`
     /// for every address of the machine, port 0 for one that the system chooses,
     /// or `unix:/path`. A server may have several.
+    ///
+    /// It is looked at when the server [starts](Self::start): that fails with
+    /// [`ServerError::Address`] where the text is no address, and with [`ServerError::Bind`]
+    /// where the system refuses it.
     #[must_use]
     pub fn listen(self, address: impl AsRef<str>) -> Self {
         self.listen_with(address, ServerCredentials::insecure())
@@ -270,7 +277,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Windows, frame sizes and limits of every connection.
+    /// Windows, frame sizes and limits of every connection; [`Http2Options::default`] unless
+    /// set. A value outside of its range becomes the nearest one within it.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
         self.http2 = options.in_range();
@@ -341,15 +349,25 @@ impl ServerBuilder {
     /// Listens on all addresses and serves in the background, until the
     /// [`Server`] is shut down or dropped.
     ///
-    /// # Errors
-    /// An address that is not one, or that the system refuses; two services of
-    /// one name; [limits](Self::limits) of what the server does not have; no address, unless it [needs none](Self::listen_nowhere).
-    ///
     /// It must run inside a tokio runtime, which also runs the handlers: first in
     /// the task of their connection, and on tasks of their own once they wait for
     /// something. A method that computes for long before it answers is found out
     /// and begins on tasks of its own, on every core that the runtime has.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which of these it is: no runtime; an address that is not one, or
+    /// that the system refuses; no address, unless the server
+    /// [needs none](Self::listen_nowhere); two services of one name; a method that was added
+    /// to its service as another shape; [limits](Self::limits) of what the server does not
+    /// have; a [PROXY protocol](ProxyProtocol) that trusts what is no address. Nothing listens
+    /// then.
+    ///
+    /// # Panics
+    /// If the runtime was built without its I/O or its time (`enable_all` has both).
     pub async fn start(mut self) -> Result<Server, ServerError> {
+        if Handle::try_current().is_err() {
+            return Err(ServerError::NoRuntime);
+        }
         let mut acceptors = Vec::new();
         let mut enter = |origin, options: ListenOptions| {
             options

@@ -154,7 +154,11 @@ impl Server {
         self.door.shared.inspect()
     }
 
-    /// Waits for as long as the server runs: until it is dropped.
+    /// Never ends: it keeps a program that does nothing else from dropping the server. A
+    /// server does not stop by itself, whatever becomes of its connections. To wait for a
+    /// signal and stop in order there is [`shutdown_when`](Self::shutdown_when).
+    ///
+    /// Dropping the future does nothing to the server.
     pub async fn wait(&self) {
         std::future::pending::<()>().await;
     }

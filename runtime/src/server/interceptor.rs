@@ -124,7 +124,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// How the call ended.
+    /// How the call ended: an error is the status that it failed with.
     pub fn result(&self) -> Result<(), &Status> {
         self.result.as_ref().map(|&()| ())
     }

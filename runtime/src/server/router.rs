@@ -67,6 +67,7 @@ impl Router {
             if router.services.contains(&service.name()) {
                 return Err(ServerError::DuplicateService(service.name()));
             }
+            service.check()?;
             router.services.push(service.name());
         }
         let served = ServedServices::new(&router.services);

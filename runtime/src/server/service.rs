@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::context::Context;
+use super::error::ServerError;
 use super::handler::{HandlerFuture, Input, Invocation, Route};
 use super::interceptor::{ServerInterceptor, ServerInterceptors};
 use super::servicer::{
@@ -30,6 +31,8 @@ use crate::status::{Code, Status};
 pub struct Service {
     name: &'static str,
     routes: Arc<[Arc<Route>]>,
+    /// The first method that was added as another shape than its own, and as which.
+    misshapen: Option<(Method, Shape)>,
     compression: Option<Compression>,
     max_receive_message_size: Option<usize>,
     max_send_message_size: Option<usize>,
@@ -46,6 +49,7 @@ impl Service {
             name,
             servicer,
             routes: Vec::new(),
+            misshapen: None,
         }
     }
 
@@ -184,14 +188,8 @@ impl Service {
     ///     }
     ///     match HelloRequest::decode(message) {
     ///         Ok(request) if request.greeting.is_empty() => {
-    ///             let violation = FieldViolation {
-    ///                 field: "greeting".to_owned(),
-    ///                 description: "must not be empty".to_owned(),
-    ///                 ..FieldViolation::default()
-    ///             };
-    ///             let details = BadRequest {
-    ///                 field_violations: vec![violation],
-    ///             };
+    ///             let violation = FieldViolation::new("greeting", "must not be empty");
+    ///             let details = BadRequest::new([violation]);
     ///             Err(Status::invalid_argument("no greeting").with_detail(&details))
     ///         }
     ///         _ => Ok(()),
@@ -210,6 +208,15 @@ impl Service {
     ) -> Self {
         self.judge = Some(RequestJudge::new(judge));
         self
+    }
+
+    /// Fails where a method was added as another shape than its own: its handler would wait
+    /// for messages that the connection keeps for itself.
+    pub(super) fn check(&self) -> Result<(), ServerError> {
+        match self.misshapen {
+            Some((method, added_as)) => Err(ServerError::MethodShape { method, added_as }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn judge(&self) -> Option<&RequestJudge> {
@@ -244,11 +251,16 @@ impl Service {
 }
 
 /// Collects the methods of a [`Service`].
+///
+/// Each method is added by the function for its [`Shape`]. One that is added by another is
+/// told when a server with the service [starts](crate::ServerBuilder::start):
+/// [`ServerError::MethodShape`](crate::ServerError::MethodShape).
 #[derive(Debug)]
 pub struct ServiceBuilder<S> {
     name: &'static str,
     servicer: Arc<S>,
     routes: Vec<Arc<Route>>,
+    misshapen: Option<(Method, Shape)>,
 }
 
 impl<S: Send + Sync + 'static> ServiceBuilder<S> {
@@ -343,6 +355,7 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         Service {
             name: self.name,
             routes: self.routes.into(),
+            misshapen: self.misshapen,
             compression: None,
             max_receive_message_size: None,
             max_send_message_size: None,
@@ -358,7 +371,9 @@ impl<S: Send + Sync + 'static> ServiceBuilder<S> {
         shape: Shape,
         handler: impl Fn(Invocation) -> HandlerFuture + Send + Sync + 'static,
     ) -> Self {
-        debug_assert_eq!(method.shape(), shape, "{} has another shape", method.path());
+        if method.shape() != shape {
+            self.misshapen.get_or_insert((method, shape));
+        }
         self.routes
             .push(Arc::new(Route::new(method, Box::new(handler))));
         self

@@ -1,13 +1,12 @@
-//! How many calls there were. A value.
+//! A value: numbers of calls.
 
 use std::time::SystemTime;
 
 use crate::transport::http2::tally::Counted;
 
-/// How many calls a server, a channel, a subchannel or a connection has had, as its
-/// connections saw them: each call with a stream counts once. On a channel a call that is
-/// retried or hedged counts once for each attempt that had a stream, and one that never
-/// had a stream does not count.
+/// The numbers of calls of a server, a channel, a subchannel or a connection. Each stream
+/// counts as one call: on a channel a retried or hedged call counts once for each attempt
+/// that had a stream, and a call that never had a stream does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallCounts {
     pub(super) started: u64,
@@ -17,36 +16,36 @@ pub struct CallCounts {
 }
 
 impl CallCounts {
-    /// Those that began.
+    /// The calls that began.
     pub fn started(&self) -> u64 {
         self.started
     }
 
-    /// Those that ended with OK.
+    /// The calls that ended with OK.
     pub fn succeeded(&self) -> u64 {
         self.succeeded
     }
 
-    /// Those that ended in any other way: with another status, by a reset, or with their
+    /// The calls that ended in any other way: with another status, by a reset, or with their
     /// connection.
     pub fn failed(&self) -> u64 {
         let ended = self.started.saturating_sub(self.in_flight);
         ended.saturating_sub(self.succeeded)
     }
 
-    /// Those that have not ended.
+    /// The calls that have not ended.
     pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
-    /// When the last one began, by the clock of this machine and to a hundredth of a second;
-    /// `None` before the first.
+    /// When the last call began, by the clock of this machine, to 10 ms; `None` before the
+    /// first.
     pub fn last_started(&self) -> Option<SystemTime> {
         self.last_started
     }
 }
 
-/// What is added up of connections, those that are gone among them.
+/// The sum of the counts of connections, closed ones included.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Total {
     started: u64,
@@ -65,7 +64,7 @@ impl Total {
         }
     }
 
-    /// The connection is gone: what was under way has ended with it.
+    /// The connection is closed: its calls in flight have ended with it.
     pub(super) fn depart(mut self) -> Self {
         self.in_flight = 0;
         self

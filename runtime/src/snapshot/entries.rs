@@ -1,14 +1,14 @@
-//! What a registry has of one kind, for as long as it lives.
+//! The entries of one kind in a registry, held weakly.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// What a snapshot can be taken of.
+/// Something of which a snapshot can be taken.
 pub(crate) trait Inspected<T>: Send + Sync {
     fn inspect(&self) -> T;
 }
 
-/// Who has entered and is still there.
+/// The entries that have not been dropped.
 pub(crate) struct Entries<T>(Mutex<Vec<Weak<dyn Inspected<T>>>>);
 
 impl<T> Default for Entries<T> {
@@ -24,10 +24,10 @@ impl<T> Entries<T> {
         all.push(one);
     }
 
-    /// Of all that there are, in the order in which they entered.
+    /// Snapshots of all entries that are alive, in the order in which they were entered.
     pub(crate) fn snapshots(&self) -> Vec<T> {
-        // Not under the lock: the last holder of one may go meanwhile, and its end is
-        // long.
+        // Not under the lock: this may hold the last reference to an entry, and dropping
+        // that takes long.
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
         drop(all);
@@ -41,7 +41,7 @@ impl<T> fmt::Debug for Entries<T> {
     }
 }
 
-/// Those that one enters that is being made.
+/// The registries that a new entry is entered into.
 #[derive(Debug)]
 pub(crate) struct Registries<T>(Vec<Arc<Entries<T>>>);
 

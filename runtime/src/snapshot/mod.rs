@@ -1,5 +1,5 @@
-//! What is so at a moment of the connections of a channel or a server (gRFC A14's data):
-//! records that their owners write, and plain values that are read off them.
+//! Snapshots of the connections of a channel or a server (gRFC A14's data): records that
+//! their owners write, and plain values read from them.
 
 pub(crate) mod call_counts;
 pub(crate) mod entity;

@@ -1,4 +1,4 @@
-//! One connection, and what is read off it at a moment.
+//! The record of one connection, and a snapshot of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::transport::PeerAddress;
 use crate::transport::http2::tally::{ConnectionCounts, Counted};
 use crate::transport::io::Io;
 
-/// What does not change of a connection, and where its numbers are.
+/// The constant facts of a connection, and its counters.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketRecord {
     pub(crate) id: u64,
@@ -20,13 +20,14 @@ pub(crate) struct SocketRecord {
     pub(crate) peer: Option<PeerAddress>,
     local: Option<SocketAddr>,
     pub(crate) is_encrypted: bool,
-    /// By the clock of the machine, when the counts began.
+    /// When the counters began, by the clock of the machine.
     opened: SystemTime,
     counts: Arc<ConnectionCounts>,
 }
 
 impl SocketRecord {
-    /// Of a connection over `io`, whose other end is `peer`, that counts in `counts`.
+    /// The record of a connection over `io`, whose other end is `peer`, with the counters
+    /// `counts`.
     pub(crate) fn new(
         side: Side,
         peer: Option<PeerAddress>,
@@ -47,7 +48,7 @@ impl SocketRecord {
         }
     }
 
-    /// The time of the day at that moment of the connection's life.
+    /// The wall clock's time at that moment.
     fn wall_of(&self, at: Instant) -> SystemTime {
         let age = at.saturating_duration_since(self.counts.epoch());
         self.opened.checked_add(age).unwrap_or(self.opened)
@@ -80,9 +81,9 @@ impl SocketRecord {
     }
 }
 
-/// A connection at one moment: what gRPC's channelz calls a socket (gRFC A14). It is read
-/// off numbers that the connection's task writes as it goes, so that two of them may
-/// differ by what happens meanwhile.
+/// A connection at one moment: gRPC's channelz calls it a socket (gRFC A14). The numbers are
+/// read one after the other while the connection's task updates them, so they may be of
+/// slightly different moments.
 #[derive(Clone, Debug)]
 pub struct SocketSnapshot {
     id: u64,
@@ -98,8 +99,8 @@ pub struct SocketSnapshot {
 }
 
 impl SocketSnapshot {
-    /// Its number, which no channel, subchannel, server or other connection of this
-    /// process has; the same as [`ObservedConnection::id`](crate::ObservedConnection::id).
+    /// Its number, unique among all channels, subchannels, servers and connections of this
+    /// process; the same as [`ObservedConnection::id`](crate::ObservedConnection::id).
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -109,13 +110,13 @@ impl SocketSnapshot {
         self.side
     }
 
-    /// Where its other end is; behind a proxy that is the proxy. `None` for a socket that
-    /// had lost its other end before it was looked at.
+    /// The address of its other end; behind a proxy the proxy's. `None` for a socket that
+    /// lost its peer before the address was read.
     pub fn peer(&self) -> Option<&PeerAddress> {
         self.peer.as_ref()
     }
 
-    /// Its own address, where it is a TCP socket.
+    /// Its own address, if it is a TCP socket.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.local
     }
@@ -125,51 +126,51 @@ impl SocketSnapshot {
         self.is_encrypted
     }
 
-    /// When it was made, by the clock of this machine.
+    /// When it was opened, by the clock of this machine.
     pub fn opened(&self) -> SystemTime {
         self.opened
     }
 
-    /// The calls on it. Health checks and load reports that a channel asks for by itself
-    /// are not among them.
+    /// The calls on it, without the channel's own health checks and load reports.
     pub fn calls(&self) -> CallCounts {
         self.calls
     }
 
-    /// Messages that this side has given to the connection.
+    /// Messages that this side has passed to the connection to be sent.
     pub fn messages_sent(&self) -> u64 {
         self.counted.sent
     }
 
-    /// Messages that have come whole, be they read or not.
+    /// Messages that have been received completely, whether or not the application has read
+    /// them.
     pub fn messages_received(&self) -> u64 {
         self.counted.received
     }
 
-    /// When the last message was sent, to a hundredth of a second; `None` before the first.
+    /// When the last message was sent, to 10 ms; `None` before the first.
     pub fn last_message_sent(&self) -> Option<SystemTime> {
         self.last_sent
     }
 
-    /// When the last message came, to a hundredth of a second; `None` before the first.
+    /// When the last message was received, to 10 ms; `None` before the first.
     pub fn last_message_received(&self) -> Option<SystemTime> {
         self.last_received
     }
 
-    /// PINGs that asked whether the other side lives
+    /// Keepalive PINGs that this side sent
     /// ([`keepalive_time`](crate::ChannelBuilder::keepalive_time)).
     pub fn keepalives_sent(&self) -> u64 {
         self.counted.keepalives
     }
 
-    /// The error code of the GOAWAY by which the other side left (RFC 9113 section 7), the
-    /// last one that came; `None` as long as none has.
+    /// The error code (RFC 9113 section 7) of the last GOAWAY that was received; `None` if
+    /// there was none.
     pub fn received_go_away(&self) -> Option<u32> {
         self.counted.go_away
     }
 
-    /// How many calls the other side permits at once (SETTINGS_MAX_CONCURRENT_STREAMS);
-    /// `None` for any number.
+    /// The number of concurrent calls that the other side permits
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`); `None` for any number.
     pub fn peer_max_concurrent_streams(&self) -> Option<u32> {
         self.counted.peer_max_streams
     }

@@ -1,5 +1,5 @@
-//! The connections that somebody has, and the sum of those that are gone. Its lock is
-//! taken where a connection comes or goes, and by those who look.
+//! The open connections of one owner, and the sum of the counts of closed ones. The lock is
+//! taken when a connection opens or closes, and for snapshots.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ struct OpenSockets {
     departed: Total,
 }
 
-/// Whoever has connections.
+/// An owner of connections.
 pub(crate) trait HasSockets: Send + Sync {
     fn sockets(&self) -> &Sockets;
 }
@@ -29,12 +29,12 @@ impl Sockets {
 
     /// The connections that are open, the oldest first.
     pub(crate) fn snapshots(&self) -> Vec<SocketSnapshot> {
-        // A connection that comes or goes waits for the records alone.
+        // Only the records are copied under the lock.
         let records: Vec<SocketRecord> = self.lock().open.values().cloned().collect();
         records.iter().map(SocketRecord::snapshot).collect()
     }
 
-    /// The calls of all that there are and were.
+    /// The calls of all connections, closed ones included.
     pub(crate) fn total(&self) -> Total {
         let held = self.lock();
         let mut total = held.departed;
@@ -45,7 +45,7 @@ impl Sockets {
     }
 }
 
-/// A connection's place among its owner's, given up when it is dropped.
+/// A connection's entry in its owner's set, removed when this is dropped.
 pub(crate) struct Socket {
     owner: Arc<dyn HasSockets>,
     id: u64,

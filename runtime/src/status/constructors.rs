@@ -1,4 +1,4 @@
-//! A constructor for each code that is a failure, and what becomes one by itself.
+//! A constructor for each code that is a failure, and the conversion from `io::Error`.
 
 use std::borrow::Cow;
 use std::io;
@@ -88,9 +88,9 @@ impl Status {
     }
 }
 
-/// By the error's kind, which is also the message; `INTERNAL` for those that say
-/// nothing to a caller. The error itself is the [source](std::error::Error::source), which stays on
-/// this side.
+/// The error's kind gives the code and the message; kinds that mean nothing to a caller
+/// become `INTERNAL`. The error itself is the [source](std::error::Error::source), which is
+/// not sent.
 ///
 /// ```
 /// use grpc_runtime::{Code, Status};

@@ -1,5 +1,5 @@
-//! Typed details of a status. They travel as one encoded `google.rpc.Status`, which the peer
-//! may have made: details that cannot be read do not fail the call.
+//! Typed details of a status, sent as one encoded `google.rpc.Status`. Received details that
+//! cannot be read do not fail the call.
 
 use bytes::Bytes;
 use prost::{DecodeError, Message, Name};
@@ -15,13 +15,9 @@ impl Status {
     /// use grpc_runtime::Status;
     /// use grpc_runtime::rpc::{BadRequest, RetryInfo, bad_request::FieldViolation};
     ///
-    /// let status = Status::invalid_argument("no such page").with_detail(&BadRequest {
-    ///     field_violations: vec![FieldViolation {
-    ///         field: "page".to_owned(),
-    ///         description: "pages start at 1".to_owned(),
-    ///         ..FieldViolation::default()
-    ///     }],
-    /// });
+    /// let violation = FieldViolation::new("page", "pages start at 1");
+    /// let status = Status::invalid_argument("no such page")
+    ///     .with_detail(&BadRequest::new([violation]));
     ///
     /// // on the other side
     /// let wrong = status.detail::<BadRequest>().unwrap();
@@ -30,7 +26,7 @@ impl Status {
     /// ```
     #[must_use]
     pub fn with_detail<M: Message + Name>(self, detail: &M) -> Self {
-        // Details that cannot be read cannot be added to.
+        // Details that cannot be read are replaced.
         let mut content = self.rpc_status().unwrap_or_default();
         content.code = self.code().as_i32();
         self.message().clone_into(&mut content.message);
@@ -41,13 +37,12 @@ impl Status {
         self.with_details(content.encode_to_vec())
     }
 
-    /// The first detail of type `M`; `None` if there is none, or the peer sent
-    /// one that cannot be read: [`rpc_status`](Self::rpc_status) tells these
-    /// apart.
+    /// The first detail of type `M`; `None` if there is none, or if the peer sent details
+    /// that cannot be read. [`rpc_status`](Self::rpc_status) distinguishes the two.
     pub fn detail<M: Message + Name + Default>(&self) -> Option<M> {
         let content = self.rpc_status().ok()?;
         let name = M::full_name();
-        // The host before the name is of no meaning.
+        // The host before the name has no meaning.
         let any = content
             .details
             .iter()
@@ -55,10 +50,10 @@ impl Status {
         M::decode(any.value.as_slice()).ok()
     }
 
-    /// All details at once, those of unknown types too. Empty if there are none.
+    /// All details, of unknown types too. Empty if there are none.
     ///
     /// # Errors
-    /// The peer sent something that is no `google.rpc.Status`.
+    /// The peer sent details that are not a `google.rpc.Status`.
     pub fn rpc_status(&self) -> Result<rpc::Status, DecodeError> {
         if self.details().is_empty() {
             return Ok(rpc::Status {
@@ -70,10 +65,9 @@ impl Status {
         rpc::Status::decode(self.details().clone())
     }
 
-    /// The same status with these details in place of what it had: an encoded
-    /// `google.rpc.Status`, which goes over the wire as
-    /// `grpc-status-details-bin`. They are not checked against the code and
-    /// message, which are the ones that count.
+    /// The same status with its details replaced: an encoded `google.rpc.Status`, sent as
+    /// `grpc-status-details-bin`. The code and message in it are not compared with the
+    /// status's own, which are the ones that count.
     #[must_use]
     pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
         self.0.details = details.into();
@@ -87,8 +81,7 @@ impl Status {
     }
 }
 
-/// prost leaves the host out unless it is told one; C++ and Java cannot read an
-/// `Any` without.
+/// prost's default leaves the host out; C++ and Java cannot read an `Any` without one.
 fn type_url<M: Name>() -> String {
     let url = M::type_url();
     if url.starts_with('/') {

@@ -1,4 +1,4 @@
-//! An attempt of a call that failed before the call did. A value, for people and logs.
+//! An attempt of a call that failed: a value for people and logs.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,22 +28,22 @@ impl FailedAttempt {
         }
     }
 
-    /// The code that it failed with.
+    /// The code of its failure.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// What was said of it.
+    /// The message of its failure.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The server's address; `None` where it had no connection.
+    /// The server's address; `None` if the attempt had no connection.
     pub fn peer(&self) -> Option<&str> {
         self.peer.as_deref()
     }
 
-    /// The time from when it had a stream to its end; `None` where it had none.
+    /// The time from the start of its stream to its end; `None` if it had no stream.
     pub fn took(&self) -> Option<Duration> {
         self.took
     }

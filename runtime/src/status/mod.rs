@@ -1,5 +1,5 @@
-//! How a call failed. A `Status` is one pointer wide, since every `Result` on the way carries
-//! room for it, and keeps the error it came from as its source.
+//! How a call failed. A `Status` is one pointer wide, since it is in every `Result` of a
+//! call, and keeps the error that caused it as its source.
 
 mod constructors;
 mod details;
@@ -26,10 +26,10 @@ use crate::metadata::{Metadata, MetadataError};
 /// Why a call failed: a [`Code`], a message for people, and optionally details
 /// and trailing metadata for programs.
 ///
-/// A handler returns one to its caller, and a stub gives one for whatever went
-/// wrong, on either side or between them. One that was made on this side has a
-/// [`phase`](Self::phase), and often a [`source`](Error::source); neither goes
-/// over the wire.
+/// A handler returns a status to its caller, and a stub returns one for every failure, on
+/// either side or between them. A status that was made on this side has a
+/// [`phase`](Self::phase), and often a [`source`](Error::source); neither is sent to the
+/// peer.
 ///
 /// ```
 /// use grpc_runtime::{Code, Status};
@@ -46,11 +46,11 @@ use crate::metadata::{Metadata, MetadataError};
 /// assert_eq!(status.to_string(), "INVALID_ARGUMENT: page 0: pages start at 1");
 /// ```
 ///
-/// Hardly an error turns into a status by `?` alone, because nobody but the handler
-/// knows which code is right, nor whether the text may leave the house. Say both
-/// with [`from_error`](Self::from_error), or a constructor of your wording. An
-/// [`io::Error`](std::io::Error) does, by its kind; its own text, with paths and
-/// addresses, stays here as the source.
+/// Most errors do not convert into a status with `?`, because only the handler knows which
+/// code is right and whether the caller may see the text. Use
+/// [`from_error`](Self::from_error), or a constructor with your own text. An
+/// [`io::Error`](std::io::Error) does convert, by its kind; its own text, with paths and
+/// addresses, is kept as the source and not sent.
 ///
 /// ```
 /// # use grpc_runtime::{Code, Status};
@@ -70,7 +70,8 @@ struct StatusContent {
     message: Cow<'static, str>,
     details: Bytes,
     metadata: Metadata,
-    /// Of the response that ended with this, where it has no other place.
+    /// The initial metadata of the response that ended with this status, for calls without a
+    /// receiver.
     initial_metadata: Metadata,
     source: Option<Arc<dyn Error + Send + Sync>>,
     attempts: Option<Arc<[FailedAttempt]>>,
@@ -80,8 +81,8 @@ impl Status {
     /// A status with this code and message. There is a constructor for each
     /// code, such as [`not_found`](Self::not_found).
     ///
-    /// [`Code::Ok`] makes a status that is no failure; a handler that returns it
-    /// as an error is a mistake that its caller sees as `UNKNOWN`.
+    /// Do not use [`Code::Ok`] for an error: if a handler returns it as an error, its caller
+    /// gets `UNKNOWN`.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(StatusContent {
             code,
@@ -95,8 +96,8 @@ impl Status {
         }))
     }
 
-    /// A status for `error`, with its text as the message and itself as the
-    /// source. Mind that a handler's caller gets to see the text.
+    /// A status for `error`, with its text as the message and the error as the source. The
+    /// caller of a handler sees the text.
     ///
     /// ```
     /// # use grpc_runtime::{Code, Status};
@@ -110,28 +111,29 @@ impl Status {
         Self::new(code, error.to_string()).with_source(error)
     }
 
-    /// The same status with this trailing metadata in place of what it had.
+    /// The same status with its trailing metadata replaced.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.0.metadata = metadata;
         self
     }
 
-    /// The same status with the error that caused it. It stays on this side.
+    /// The same status with the error that caused it as its source. The source is not sent
+    /// to the peer.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// The same status with where on this side it arose.
+    /// The same status with the phase in which it was made.
     #[must_use]
     pub fn with_phase(mut self, phase: Phase) -> Self {
         self.0.phase = Some(phase);
         self
     }
 
-    /// The same status of a call that was attempted so often.
+    /// The same status with the failed attempts of its call.
     pub(crate) fn with_attempts(mut self, attempts: Vec<FailedAttempt>) -> Self {
         if !attempts.is_empty() {
             self.0.attempts = Some(attempts.into());
@@ -139,11 +141,11 @@ impl Status {
         self
     }
 
-    /// The attempts of a call that had several, under a
-    /// [`RetryPolicy`](crate::RetryPolicy) or a [`HedgingPolicy`](crate::HedgingPolicy),
-    /// oldest first, each with its server and its time; empty for a call that had one, whose
-    /// server an interceptor hears of ([`EndedCall::peer`](crate::EndedCall::peer)). The
-    /// status prints them as well. They stay on this side.
+    /// The attempts of a call that had several, under a [`RetryPolicy`](crate::RetryPolicy)
+    /// or a [`HedgingPolicy`](crate::HedgingPolicy), oldest first, each with its server and
+    /// its time. Empty for a call with one attempt, whose server interceptors and observers
+    /// get from [`EndedCall::peer`](crate::EndedCall::peer). `Display` shows them too. They
+    /// are not sent to the peer.
     pub fn attempts(&self) -> &[FailedAttempt] {
         self.0.attempts.as_deref().unwrap_or_default()
     }
@@ -163,18 +165,17 @@ impl Status {
         &self.0.metadata
     }
 
-    /// Trailing metadata, to add to.
+    /// Trailing metadata, mutable.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.0.metadata
     }
 
-    /// What the server had sent ahead of the one message of a unary or
-    /// client-streaming call that then failed; else empty. Where a server fails a
-    /// call at once, all that it sends is [trailing metadata](Self::metadata).
-    /// [`Receiver::initial_metadata`](crate::Receiver::initial_metadata) gives a
-    /// stream's.
+    /// The initial metadata that the server sent for a unary or client-streaming call that
+    /// then failed; otherwise empty. A server that fails a call at once sends only [trailing
+    /// metadata](Self::metadata). For the other kinds of call use
+    /// [`Receiver::initial_metadata`](crate::Receiver::initial_metadata).
     ///
-    /// A handler that returns a status which it received sends none of this on.
+    /// It is not sent when a handler returns a status that it received.
     pub fn initial_metadata(&self) -> &Metadata {
         &self.0.initial_metadata
     }
@@ -189,7 +190,7 @@ impl Status {
         self
     }
 
-    /// Where on this side the status arose; `None` if the peer sent it, or a
+    /// What this side was doing when it made the status; `None` if the peer sent it, or a
     /// handler made it.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
@@ -217,7 +218,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// All that is there, and nothing of what is not.
+/// Shows only the parts that the status has.
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let content = &*self.0;
@@ -253,8 +254,8 @@ impl Error for Status {
     }
 }
 
-/// `INTERNAL`: this side made metadata that cannot be sent, or the peer sent
-/// some that cannot be read.
+/// `INTERNAL`: this side made metadata that cannot be sent, or the peer sent metadata that
+/// cannot be read.
 impl From<MetadataError> for Status {
     fn from(error: MetadataError) -> Self {
         Self::from_error(Code::Internal, error)

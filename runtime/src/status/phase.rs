@@ -1,5 +1,4 @@
-//! Where a call can break on this side: a mark for people and logs, which no
-//! code may decide upon.
+//! The phases in which this side can fail a call, for people and logs.
 
 use std::fmt;
 
@@ -11,18 +10,17 @@ use std::fmt;
 pub enum Phase {
     /// Looking up the addresses of the target.
     Resolve,
-    /// Reaching an address.
+    /// Connecting to an address.
     Connect,
-    /// Agreeing on TLS or HTTP/2 over a new connection.
+    /// Negotiating TLS or HTTP/2 on a new connection.
     Handshake,
-    /// Waiting for a connection that is ready, or has room for one more call.
+    /// Waiting for a connection that is ready and has room for one more call.
     Wait,
     /// Encoding or sending a request or a response.
     Send,
     /// Waiting for the peer's answer or message, or reading it.
     Receive,
-    /// The call as a whole, at no step in particular: it was cancelled, or its
-    /// deadline passed.
+    /// No particular step: the call was cancelled, or its deadline passed.
     Call,
 }
 

@@ -1,12 +1,13 @@
-//! The messages of package `google.rpc` that statuses carry: `Status` itself and
-//! the standard details. Names and field numbers are the contract with every
-//! other gRPC; nothing here may decide anything.
+//! The messages of package `google.rpc` that statuses carry: `Status` itself and the
+//! standard details. Names and field numbers are part of the protocol. Messages may get more
+//! fields, so each has a `new` for the usual ones, and public fields for the rest.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use prost_types::{Any, Duration};
+use prost_types::Any;
 
-/// Declares which full name a message has: what an `Any` calls it.
+/// Declares a message's full name, which an `Any` contains.
 macro_rules! named {
     ($($message:ident),+ $(,)?) => {$(
         impl prost::Name for $message {
@@ -30,8 +31,9 @@ named!(
     LocalizedMessage,
 );
 
-/// What `grpc-status-details-bin` holds: a status with its details.
+/// The content of `grpc-status-details-bin`: a status with its details.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Status {
     /// The code's number; `grpc-status` is the one that counts.
     #[prost(int32, tag = "1")]
@@ -44,13 +46,14 @@ pub struct Status {
     pub details: Vec<Any>,
 }
 
-/// The cause of an error, for programs to decide upon.
+/// The cause of an error, for programs.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ErrorInfo {
     /// The cause, constant and unique within its domain: `STOCKOUT`.
     #[prost(string, tag = "1")]
     pub reason: String,
-    /// Who names the reasons: `spanner.example.com`.
+    /// The domain that defines the reasons: `spanner.example.com`.
     #[prost(string, tag = "2")]
     pub domain: String,
     /// More about this error, by keys in lowerCamelCase.
@@ -58,18 +61,42 @@ pub struct ErrorInfo {
     pub metadata: HashMap<String, String>,
 }
 
-/// When to try again.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct RetryInfo {
-    /// Wait at least so long.
-    #[prost(message, optional, tag = "1")]
-    pub retry_delay: Option<Duration>,
+impl ErrorInfo {
+    /// A cause within its domain, without metadata.
+    pub fn new(reason: impl Into<String>, domain: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            domain: domain.into(),
+            metadata: HashMap::new(),
+        }
+    }
 }
 
-/// What developers of the server want to know; not for callers of a public one.
+/// When to try again.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
+pub struct RetryInfo {
+    /// The least time to wait.
+    #[prost(message, optional, tag = "1")]
+    pub retry_delay: Option<prost_types::Duration>,
+}
+
+impl RetryInfo {
+    /// To wait at least for `delay`. One beyond 10,000 years, the most that the message can
+    /// say, says 10,000 years.
+    pub fn new(delay: Duration) -> Self {
+        const MOST: Duration = Duration::from_secs(315_576_000_000);
+        Self {
+            retry_delay: prost_types::Duration::try_from(delay.min(MOST)).ok(),
+        }
+    }
+}
+
+/// Information for the developers of the server; not for callers of a public server.
+#[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct DebugInfo {
-    /// Where the error arose, one call a line.
+    /// The stack trace, one entry a call.
     #[prost(string, repeated, tag = "1")]
     pub stack_entries: Vec<String>,
     /// Anything else.
@@ -77,12 +104,32 @@ pub struct DebugInfo {
     pub detail: String,
 }
 
+impl DebugInfo {
+    /// A text, without a stack.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self {
+            stack_entries: Vec::new(),
+            detail: detail.into(),
+        }
+    }
+}
+
 /// Which quotas a request would exceed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct QuotaFailure {
     /// Each of them.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<quota_failure::Violation>,
+}
+
+impl QuotaFailure {
+    /// These quotas.
+    pub fn new(violations: impl IntoIterator<Item = quota_failure::Violation>) -> Self {
+        Self {
+            violations: violations.into_iter().collect(),
+        }
+    }
 }
 
 /// Parts of [`QuotaFailure`].
@@ -91,8 +138,9 @@ pub mod quota_failure {
 
     /// One quota that a request would exceed.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Violation {
-        /// Whose quota: `project:1234`.
+        /// The owner of the quota: `project:1234`.
         #[prost(string, tag = "1")]
         pub subject: String,
         /// Which quota, and how to get more.
@@ -110,52 +158,100 @@ pub mod quota_failure {
         /// The dimensions it is counted by: region, zone and the like.
         #[prost(map = "string, string", tag = "6")]
         pub quota_dimensions: HashMap<String, String>,
-        /// The quota when the request came.
+        /// The quota at the time of the request.
         #[prost(int64, tag = "7")]
         pub quota_value: i64,
-        /// The quota to come, while a change is being rolled out.
+        /// The future quota, while a change is being rolled out.
         #[prost(int64, optional, tag = "8")]
         pub future_quota_value: Option<i64>,
     }
+
+    impl Violation {
+        /// A quota of `subject`, and what is wrong with it.
+        pub fn new(subject: impl Into<String>, description: impl Into<String>) -> Self {
+            Self {
+                subject: subject.into(),
+                description: description.into(),
+                ..Self::default()
+            }
+        }
+    }
 }
 
-/// What has to be true before the request can succeed.
+/// The conditions that must be met before the request can succeed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct PreconditionFailure {
     /// Each condition that is not met.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<precondition_failure::Violation>,
 }
 
+impl PreconditionFailure {
+    /// These conditions.
+    pub fn new(violations: impl IntoIterator<Item = precondition_failure::Violation>) -> Self {
+        Self {
+            violations: violations.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`PreconditionFailure`].
 pub mod precondition_failure {
     /// One condition that is not met.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Violation {
         /// The kind of condition: `TOS`.
         #[prost(string, tag = "1")]
         pub r#type: String,
-        /// What it concerns.
+        /// The subject of the condition.
         #[prost(string, tag = "2")]
         pub subject: String,
         /// How to meet it.
         #[prost(string, tag = "3")]
         pub description: String,
     }
+
+    impl Violation {
+        /// A condition of this kind on `subject`, and how to meet it.
+        pub fn new(
+            r#type: impl Into<String>,
+            subject: impl Into<String>,
+            description: impl Into<String>,
+        ) -> Self {
+            Self {
+                r#type: r#type.into(),
+                subject: subject.into(),
+                description: description.into(),
+            }
+        }
+    }
 }
 
 /// Which fields of a request are wrong.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct BadRequest {
     /// Each of them.
     #[prost(message, repeated, tag = "1")]
     pub field_violations: Vec<bad_request::FieldViolation>,
 }
 
+impl BadRequest {
+    /// These fields.
+    pub fn new(field_violations: impl IntoIterator<Item = bad_request::FieldViolation>) -> Self {
+        Self {
+            field_violations: field_violations.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`BadRequest`].
 pub mod bad_request {
     /// One field that is wrong.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct FieldViolation {
         /// The path to the field: `full_name.first`, `emails[1].address`.
         #[prost(string, tag = "1")]
@@ -170,21 +266,44 @@ pub mod bad_request {
         #[prost(message, optional, tag = "4")]
         pub localized_message: Option<super::LocalizedMessage>,
     }
+
+    impl FieldViolation {
+        /// What is wrong with the field of this path.
+        pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+            Self {
+                field: field.into(),
+                description: description.into(),
+                ..Self::default()
+            }
+        }
+    }
 }
 
-/// Names the request, so that its server's people can find it.
+/// Identifies the request, so that operators of the server can find it.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct RequestInfo {
-    /// What only the server has to understand.
+    /// An opaque value that only the server understands.
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// What was used to serve it.
+    /// Opaque data about how the request was served.
     #[prost(string, tag = "2")]
     pub serving_data: String,
 }
 
+impl RequestInfo {
+    /// A request's name.
+    pub fn new(request_id: impl Into<String>) -> Self {
+        Self {
+            request_id: request_id.into(),
+            serving_data: String::new(),
+        }
+    }
+}
+
 /// Names the resource that was accessed.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ResourceInfo {
     /// Its type: `sql table`, or a type's URL.
     #[prost(string, tag = "1")]
@@ -192,7 +311,7 @@ pub struct ResourceInfo {
     /// Its name.
     #[prost(string, tag = "2")]
     pub resource_name: String,
-    /// Whose it is: `user:me@example.com`.
+    /// The owner of the resource: `user:me@example.com`.
     #[prost(string, tag = "3")]
     pub owner: String,
     /// What went wrong with it.
@@ -200,35 +319,78 @@ pub struct ResourceInfo {
     pub description: String,
 }
 
+impl ResourceInfo {
+    /// A resource by its type and name.
+    pub fn new(resource_type: impl Into<String>, resource_name: impl Into<String>) -> Self {
+        Self {
+            resource_type: resource_type.into(),
+            resource_name: resource_name.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Where to read more.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Help {
     /// Each place.
     #[prost(message, repeated, tag = "1")]
     pub links: Vec<help::Link>,
 }
 
+impl Help {
+    /// These places.
+    pub fn new(links: impl IntoIterator<Item = help::Link>) -> Self {
+        Self {
+            links: links.into_iter().collect(),
+        }
+    }
+}
+
 /// Parts of [`Help`].
 pub mod help {
     /// One place to read more.
     #[derive(Clone, PartialEq, prost::Message)]
+    #[non_exhaustive]
     pub struct Link {
-        /// What is there.
+        /// The description of the page.
         #[prost(string, tag = "1")]
         pub description: String,
-        /// Where it is.
+        /// The URL of the page.
         #[prost(string, tag = "2")]
         pub url: String,
     }
+
+    impl Link {
+        /// What is at a URL.
+        pub fn new(description: impl Into<String>, url: impl Into<String>) -> Self {
+            Self {
+                description: description.into(),
+                url: url.into(),
+            }
+        }
+    }
 }
 
-/// The error's message in a language of people.
+/// The error's message in a human language.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct LocalizedMessage {
-    /// The language, as BCP 47 has it: `de-CH`.
+    /// The language, as a BCP 47 tag: `de-CH`.
     #[prost(string, tag = "1")]
     pub locale: String,
     /// The message.
     #[prost(string, tag = "2")]
     pub message: String,
+}
+
+impl LocalizedMessage {
+    /// A message in the language `locale`.
+    pub fn new(locale: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            locale: locale.into(),
+            message: message.into(),
+        }
+    }
 }

@@ -270,15 +270,19 @@ macro_rules! call_options {
     () => {
         /// The call may take this long from now, over all its phases: waiting for
         /// a connection, sending, and the answer. Then it fails with
-        /// `DEADLINE_EXCEEDED`. A time that the clock cannot count is none. The
-        /// server is told. Without one the call has its channel's
+        /// `DEADLINE_EXCEEDED`, with 0 before anything is sent. A time that the clock
+        /// cannot count is none. The server is told. Without one the call has its channel's
         /// [default](crate::ChannelBuilder::default_timeout), which is none.
+        ///
+        /// A call has one limit: the last of `timeout` and [`deadline`](Self::deadline)
+        /// that was set replaces the one before, be it sooner or later.
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self
         }
 
-        /// As [`timeout`](Self::timeout), as a moment.
+        /// As [`timeout`](Self::timeout), as a moment. One that is past fails the call with
+        /// `DEADLINE_EXCEEDED`.
         pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
             self.call.deadline(deadline);
             self

@@ -2,6 +2,8 @@
 //! API alone.
 //!
 #![doc = include_str!("../README.md")]
+// docs.rs documents what a feature brings as such.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod chance;
 mod leftovers;

@@ -39,6 +39,7 @@ mod service_config;
 mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
+mod starting;
 mod statuses;
 mod streams;
 #[path = "../support/mod.rs"]

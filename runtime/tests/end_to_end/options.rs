@@ -4,7 +4,7 @@
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpc_runtime::{
     Channel, ChannelCredentials, Code, Context, Http2Options, Receiver, Sender, Server,
@@ -334,5 +334,33 @@ async fn serving_goes_on_until_it_is_dropped() {
         let call = stub.unary(Echo::text("hi")).into_future();
         let gone = timeout(BOUND, call).await.unwrap().unwrap_err();
         assert_eq!(gone.code(), Code::Unavailable, "{gone}");
+    }
+}
+
+/// Answers with the seconds that its call has left.
+struct TimeLeft;
+
+impl EchoServicer for TimeLeft {
+    async fn unary(&self, _: Echo, context: &mut Context) -> Result<Echo, Status> {
+        let left = context.time_remaining().unwrap_or_default();
+        Ok(Echo::number(left.as_secs().try_into().unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn of_a_timeout_and_a_deadline_the_last_counts() {
+    let server = Server::builder().add_service(service(TimeLeft));
+    let stub = EchoStub(Channel::in_process(server).unwrap());
+    let (near, far) = (Duration::from_secs(50), Duration::from_secs(200));
+    let at = |time| Instant::now() + time;
+    let call = || stub.unary(Echo::default());
+    for (call, expected) in [
+        (call().timeout(far).deadline(at(near)), 20..=50),
+        (call().deadline(at(far)).timeout(near), 20..=50),
+        (call().deadline(at(near)).timeout(far), 170..=200),
+        (call().timeout(near).timeout(far), 170..=200),
+    ] {
+        let seconds = call.await.unwrap().number;
+        assert!(expected.contains(&seconds), "{seconds}");
     }
 }

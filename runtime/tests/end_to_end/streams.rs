@@ -302,3 +302,31 @@ async fn a_sender_is_a_sink() {
         assert_eq!(ready.unwrap_err().code(), Code::Cancelled);
     }
 }
+
+/// Asks for the response's head where there is none.
+struct Asks;
+
+impl EchoServicer for Asks {
+    async fn chat(
+        &self,
+        requests: &mut Receiver<Echo>,
+        replies: &mut Sender<Echo>,
+        context: &mut Context,
+    ) -> Result<(), Status> {
+        let head = requests.initial_metadata().await?;
+        assert!(head.is_empty());
+        let key = context.metadata().get("x-key").unwrap_or_default();
+        replies.send(Echo::text(key)).await
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_its_receiver_for_initial_metadata_does_not_wait() {
+    let server = Server::builder().add_service(service(Asks));
+    let stub = EchoStub(Channel::in_process(server).unwrap());
+    // The requests do not end.
+    let (requests, mut replies) = stub.chat().metadata("x-key", "ada").start();
+    let reply = timeout(BOUND, replies.next()).await.unwrap().unwrap();
+    assert_eq!(reply.unwrap().text, "ada");
+    drop(requests);
+}

@@ -121,7 +121,8 @@ impl OutgoingCall {
         self.open.options.deadline = Some(deadline);
     }
 
-    /// As [`set_deadline`](Self::set_deadline), counted from now.
+    /// As [`set_deadline`](Self::set_deadline), counted from now. A time that the clock
+    /// cannot count is none: the call then has no deadline.
     pub fn set_timeout(&mut self, timeout: Duration) {
         // A timeout beyond what the clock can count is none.
         self.open.options.deadline = clock::now().checked_add(timeout);
@@ -133,7 +134,7 @@ impl OutgoingCall {
         self.open.options.wait_for_ready
     }
 
-    /// Says whether it does.
+    /// Says whether the call waits for a connection, in place of what its caller said.
     pub fn set_wait_for_ready(&mut self, wait: bool) {
         self.open.options.wait_for_ready = wait;
         self.open.options.is_ready_said = true;

@@ -58,13 +58,13 @@ impl RepeatPolicy {
 }
 
 impl MethodConfig {
-    /// One that says nothing.
+    /// One that says nothing: calls are as their channel and they themselves say.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether calls wait for a connection where there is none, unless they say it
-    /// themselves.
+    /// themselves. Calls do not wait unless set, and fail with `UNAVAILABLE`.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
@@ -72,37 +72,40 @@ impl MethodConfig {
     }
 
     /// How long a call may take, from its start on, unless its own timeout or deadline
-    /// comes first. 0 fails calls before they begin.
+    /// comes first; unlimited unless set. Then it fails with `DEADLINE_EXCEEDED`; 0 fails
+    /// calls before anything is sent.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The largest request message, in bytes, unless the call's own limit is lower.
+    /// The largest request message, in bytes, unless the call's own limit is lower; the
+    /// channel's limit unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_request_message_size(mut self, bytes: usize) -> Self {
         self.max_request_message_size = Some(bytes);
         self
     }
 
-    /// The largest response message, in bytes, unless the call's own limit is lower.
+    /// The largest response message, in bytes, unless the call's own limit is lower; the
+    /// channel's limit unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_response_message_size(mut self, bytes: usize) -> Self {
         self.max_response_message_size = Some(bytes);
         self
     }
 
-    /// Makes further attempts of a call after one has failed. It replaces a policy that was
-    /// given before.
+    /// Makes further attempts of a call after one has failed; none unless set. It replaces a
+    /// policy that was given before, of either kind.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 
-    /// Makes further attempts of a call beside one that takes long. It replaces a policy
-    /// that was given before.
+    /// Makes further attempts of a call beside one that takes long; none unless set. It
+    /// replaces a policy that was given before, of either kind.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Hedging(policy)));

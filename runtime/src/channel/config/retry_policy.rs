@@ -23,7 +23,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Tries again after these codes.
+    /// Tries again after these codes. None at all is an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build).
     pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
         Self {
             max_attempts: 4,
@@ -34,7 +35,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Attempts in all, the first among them: 2 at least.
+    /// Attempts in all, the first among them; 4 unless set. Fewer than 2 are an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build), and more than the
+    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as those.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
@@ -42,7 +45,8 @@ impl RetryPolicy {
     }
 
     /// The wait before the second attempt is `initial`, and grows by `multiplier` up to
-    /// `max`. All three are above 0.
+    /// `max`, each ±20 %; 100 ms, 2 and 1 s unless set. All three are above 0; else it is an
+    /// error of [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build).
     #[must_use]
     pub fn backoff(mut self, initial: Duration, multiplier: f64, max: Duration) -> Self {
         self.initial_backoff = initial;
@@ -100,7 +104,9 @@ impl HedgingPolicy {
         }
     }
 
-    /// Attempts in all, the first among them: 2 at least.
+    /// Attempts in all, the first among them; 2 unless set. Fewer are an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build), and more than the
+    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as those.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;

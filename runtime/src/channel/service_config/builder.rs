@@ -16,7 +16,8 @@ use crate::channel::config::retry_policy::RetryThrottling;
 const MAX_CONNECTIONS: u32 = 10;
 
 impl ServiceConfig {
-    /// Begins one, in Rust.
+    /// Begins one that says nothing: calls are not retried and have no timeout, and the
+    /// channel's own policy spreads them.
     pub fn builder() -> ServiceConfigBuilder {
         ServiceConfigBuilder::default()
     }
@@ -69,7 +70,7 @@ impl ServiceConfigBuilder {
     }
 
     /// How calls are spread over the servers, in place of the channel's own
-    /// [`balance`](crate::ChannelBuilder::balance).
+    /// [`balance`](crate::ChannelBuilder::balance), which counts unless this is set.
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Some(Named {
             balance: Arc::new(balance),

@@ -1,5 +1,5 @@
-//! Which certificate a server shows to a client that asks for a name (SNI, RFC 6066 section 3),
-//! and a channel to a server.
+//! Selects the certificate that a server shows to a client by the requested name (SNI, RFC
+//! 6066 section 3), and the one that a channel shows to a server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::{SignatureScheme, pki_types::CertificateDer};
 #[derive(Debug, Default)]
 pub(crate) struct ByName {
     keys: Vec<Arc<CertifiedKey>>,
-    /// In lower case; those that begin with `*.` stand for one label more.
+    /// In lower case. A name that begins with `*.` matches one more label.
     names: BTreeMap<String, Vec<usize>>,
 }
 
@@ -37,8 +37,8 @@ impl ByName {
         self.keys.iter().map(Arc::as_ref)
     }
 
-    /// Of those with this name the first whose key the client can verify; the first
-    /// of all where none has the name, or none is asked for.
+    /// The first certificate with this name whose key the client can verify; the first of
+    /// all if no certificate has the name, or the client asks for no name.
     fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let named = name.map(|name| self.named(&name.to_ascii_lowercase()));
         let named = named.unwrap_or_default();

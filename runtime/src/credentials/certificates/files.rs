@@ -1,5 +1,5 @@
-//! Certificates in files that another program writes, read again from time to time. Files that
-//! are worse than the certificates in use do not replace them.
+//! Certificates in files that another program writes, read again at an interval. Unusable or
+//! expired files do not replace certificates that are still valid.
 
 use std::fmt;
 use std::fs::File;
@@ -22,14 +22,13 @@ use crate::transport::http2::durations::FOREVER;
 
 /// A certificate is renewed long before it expires, so this is often enough.
 const EVERY: Duration = Duration::from_secs(30);
-/// Less is a mistake of units.
+/// A shorter interval is taken for a mistake of units and raised to this.
 const LEAST: Duration = Duration::from_millis(10);
-/// No file of certificates is as long: a device may have no end.
+/// The longest file that is read, in bytes. A device, for one, may have no end.
 const LONGEST: u64 = 4 << 20;
 
-/// Files with certificates, keys and roots that are watched: what is written into them
-/// is used for the handshakes from then on, without a restart and without a handshake
-/// that fails for it.
+/// Files with certificates, keys and roots that are watched. Handshakes use the new content
+/// of the files without a restart, and none fails during the change.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,13 +50,13 @@ const LONGEST: u64 = 4 << 20;
 /// # }
 /// ```
 ///
-/// All files are read at each look, and compared by content: times and inodes say nothing
-/// of certain where Kubernetes swaps a link, or a file is written in place. What changed has
-/// to stay the same for a second (or between two looks, where that is less) before it is
-/// judged, so a certificate and its key may be written one after the other. Then all of it
-/// is taken as one, or none: files that are missing, cut off or do not fit each other leave
-/// the old ones in use, and so do certificates that have expired or are not valid yet, while
-/// the old ones are.
+/// All files are read each time and compared by content, because times and inodes are not
+/// reliable where Kubernetes swaps a link or a file is written in place. Changed content
+/// must stay the same for one second (or one interval, if that is shorter) before it is
+/// checked, so a certificate and its key may be written one after the other. The files are
+/// then accepted or refused together. Files that are missing, cut off or do not match each
+/// other leave the old certificates in use; so do certificates that have expired or are not
+/// valid yet, as long as the old ones are valid.
 #[derive(Clone, Debug)]
 #[must_use = "files are read by `watch`"]
 pub struct CertificateFiles {
@@ -66,16 +65,16 @@ pub struct CertificateFiles {
     every: Duration,
 }
 
-/// [`CertificateFiles`] that are watched. Clones are the same source. A thread of its own
-/// reads the files, since a disk may be slow and a handshake must not be; it ends with the
-/// last clone, those in servers and channels included.
+/// [`CertificateFiles`] that are watched. Clones are the same source. A separate thread
+/// reads the files, so that a slow disk does not delay a handshake; the thread ends when the
+/// last clone is dropped, including the clones in servers and channels.
 #[derive(Clone)]
 pub struct WatchedCertificates(Arc<Watching>);
 
 /// Ends the thread when it is dropped.
 struct Watching(Arc<WatchedFiles>);
 
-/// What the thread shares with those who ask.
+/// What the thread shares with the handles.
 struct WatchedFiles {
     current: ArcSwap<CertificateSet>,
     bell: Mutex<Bell>,
@@ -88,12 +87,12 @@ struct Bell {
     is_over: bool,
 }
 
-/// What one file holds, or why it cannot be read.
+/// The content of one file, or why it cannot be read.
 type FileContent = Result<Vec<u8>, String>;
 
 impl CertificateFiles {
-    /// A certificate chain and its key, in PEM, as
-    /// [`CertificatesBuilder::identity`](crate::CertificatesBuilder::identity) has them.
+    /// A certificate chain and its key, in PEM, as for
+    /// [`CertificatesBuilder::identity`](crate::CertificatesBuilder::identity).
     pub fn new(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let none = Self {
             identities: Vec::new(),
@@ -103,7 +102,7 @@ impl CertificateFiles {
         none.identity(chain, key)
     }
 
-    /// Roots alone, in PEM: for channels without a certificate of their own.
+    /// Only roots, in PEM: for channels without a certificate of their own.
     pub fn only_roots(pem: impl Into<PathBuf>) -> Self {
         Self {
             identities: Vec::new(),
@@ -112,33 +111,33 @@ impl CertificateFiles {
         }
     }
 
-    /// Adds a further chain and its key: a server shows the one that has the name its
-    /// client asks for (SNI), and the first where none has.
+    /// Adds another chain and its key. A server shows the chain with the name that its
+    /// client asks for (SNI), or the first chain if none has that name.
     pub fn identity(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.identities.push((chain.into(), key.into()));
         self
     }
 
-    /// The roots that peers are verified by, in PEM.
+    /// The roots that verify peers, in PEM.
     pub fn roots(mut self, pem: impl Into<PathBuf>) -> Self {
         self.roots = Some(pem.into());
         self
     }
 
-    /// The time between two looks: 30 s unless set; raised to 10 ms where it is less. With
-    /// [`Duration::MAX`] it looks only when it is [told to](WatchedCertificates::reload).
+    /// The time between two reads of the files: 30 s by default, at least 10 ms (shorter
+    /// times are raised to that). With [`Duration::MAX`] the files are read only on
+    /// [`WatchedCertificates::reload`].
     pub fn reload_every(mut self, time: Duration) -> Self {
         self.every = time.clamp(LEAST, FOREVER);
         self
     }
 
-    /// Reads the files, and watches them from now on. `tell` hears of each change, taken
-    /// or refused, on the thread that reads; one that is refused leaves the old ones in use
-    /// until they expire, so somebody has to see it. It is an argument for that reason.
+    /// Reads the files and starts to watch them. `tell` is called on the reading thread for
+    /// each change, accepted or refused. It is a required argument because a refused change
+    /// leaves the old certificates in use until they expire, which an operator has to see.
     ///
     /// # Errors
-    /// Files that cannot be read, or hold what cannot be used; a system that gives no
-    /// thread.
+    /// A file cannot be read or has unusable content, or the system cannot start a thread.
     pub fn watch(
         self,
         tell: impl Fn(&CertificateReload) + Send + 'static,
@@ -168,7 +167,7 @@ impl CertificateFiles {
             .chain(&self.roots)
     }
 
-    /// All there is, in the order of the paths.
+    /// The content of all files, in the order of the paths.
     fn read(&self) -> Vec<FileContent> {
         let read = |path: &PathBuf| read_file(path).map_err(|error| error.to_string());
         self.paths().map(read).collect()
@@ -191,7 +190,7 @@ impl CertificateFiles {
                 break;
             };
             let (chain, key) = (chain?, key?);
-            // By itself first, so that the error says which files it is about.
+            // Each chain is checked alone first, so that the error names its files.
             let alone = Certificates::builder().identity(chain, key).build();
             alone.map_err(|error| error.in_files(&[chain_path, key_path]))?;
             all = all.identity(chain, key);
@@ -223,7 +222,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Whether new certificates are worth more than those in use.
+/// Whether new certificates may replace those in use, by their times of validity.
 fn is_no_step_back(
     new: &Certificates,
     old: &Certificates,
@@ -283,7 +282,7 @@ impl WatchedFiles {
         }
     }
 
-    /// Until it is time, or the bell rings; `false` once nobody asks any more.
+    /// Waits for the next read or a request for one; `false` once all handles are dropped.
     fn wait(&self, time: Duration) -> bool {
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
         let is_silent = |bell: &mut Bell| !bell.is_rung && !bell.is_over;

@@ -1,19 +1,19 @@
-//! When content that changes is judged: once it has stood still, and again until it is
-//! accepted. Sans-IO: content and time are arguments.
+//! Decides when changed content is checked: once it has stayed the same for [`SETTLE`], and
+//! again until it is accepted. Sans-IO: content and time are arguments.
 
 use std::time::{Duration, Instant};
 
-/// Content that changed has to be the same for this long, or for the time between two
-/// looks where that is less. What writes a chain and its key one after the other, or a
-/// file piece by piece, is done by then; half of a chain could pass for a whole one.
+/// Changed content must stay the same for this long, or for one interval if that is shorter.
+/// A program that writes a chain and its key one after the other, or a file piece by piece,
+/// is done by then; half a chain could be taken for a whole one.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// What is in use, and what was found in its place.
+/// The content in use, and the changed content that may replace it.
 #[derive(Debug)]
 pub(super) struct Settling<C> {
     in_use: C,
     found: Option<Found<C>>,
-    /// Between two looks.
+    /// The interval between two reads.
     every: Duration,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Settling<C> {
 struct Found<C> {
     content: C,
     since: Instant,
-    /// It was refused, and that was told.
+    /// It was refused, and the refusal was reported.
     is_told: bool,
 }
 
@@ -34,7 +34,7 @@ impl<C: PartialEq> Settling<C> {
         }
     }
 
-    /// This is there now; gives it back where it has to be judged.
+    /// The content that was read now. Returns it if it has to be checked.
     pub(super) fn look(&mut self, content: C, now: Instant) -> Option<&C> {
         if content == self.in_use {
             self.found = None;
@@ -51,20 +51,20 @@ impl<C: PartialEq> Settling<C> {
         stands_still.then_some(&found.content)
     }
 
-    /// What was looked at last is in use from now on.
+    /// The content that was read last was accepted and is in use.
     pub(super) fn taken(&mut self) {
         if let Some(found) = self.found.take() {
             self.in_use = found.content;
         }
     }
 
-    /// What was looked at last is no good; whether that has not been told.
+    /// The content that was read last was refused; `true` if that has not been reported yet.
     pub(super) fn refused(&mut self) -> bool {
         let told = self.found.as_mut().map(|found| &mut found.is_told);
         told.is_some_and(|is_told| !std::mem::replace(is_told, true))
     }
 
-    /// How long it is until the next look: not long while something settles.
+    /// The time until the next read: short while changed content settles.
     pub(super) fn rest(&self) -> Duration {
         match &self.found {
             Some(found) if !found.is_told => self.settle(),

@@ -2,20 +2,20 @@
 
 use super::value::Certificates;
 
-/// Whoever has the certificates, keys and roots that are current:
-/// [files](crate::CertificateFiles) that are watched, an agent that renews them
-/// (SPIFFE's, ACME's), a program that sets them itself.
+/// The provider of the current certificates, keys and roots: watched
+/// [files](crate::CertificateFiles), an agent that renews them (SPIFFE, ACME), or the
+/// program itself.
 ///
-/// It is asked at each handshake of the servers and channels that
-/// [have](crate::ServerCredentials::from_source)
-/// [it](crate::ChannelCredentials::from_source). What it gives is used for that
-/// handshake as a whole, certificate and roots alike; connections that are open keep what
-/// they were made with, for as long as
-/// [`max_connection_age`](crate::ServerBuilder::max_connection_age) lets them. Sessions
-/// of TLS are resumed only among handshakes that were given the same value: with another
-/// one all are forgotten, so that none outlives the roots that it was verified by.
+/// It is asked at each handshake of the servers and channels that were
+/// [given](crate::ServerCredentials::from_source)
+/// [it](crate::ChannelCredentials::from_source). A handshake uses the certificate and the
+/// roots of one value. Open connections keep theirs;
+/// [`max_connection_age`](crate::ServerBuilder::max_connection_age) limits for how long. TLS
+/// sessions are resumed only between handshakes with the same value: a new value discards
+/// all sessions, so none outlives the roots that verified it.
 ///
-/// A function is one too, and [`Certificates`] that never change.
+/// Functions implement this trait, and so does [`Certificates`] for certificates that do not
+/// change.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -39,10 +39,10 @@ use super::value::Certificates;
 /// }
 /// ```
 pub trait CertificateSource: Send + Sync + 'static {
-    /// What is current. It is called in the handshake's task, one call at a time for each
-    /// server's or channel's credentials, and must not block. Give clones of one value for
-    /// as long as nothing changes: a value that was built anew counts as another, even of
-    /// the same certificates. Where it panics, the handshake fails, and nothing else.
+    /// Returns the current certificates. It is called in the handshake's task, one call at a
+    /// time for the credentials of each server or channel, and must not block. Return clones
+    /// of one value as long as nothing changes: a newly built value counts as a change, even
+    /// with the same certificates. A panic fails that handshake only.
     fn certificates(&self) -> Certificates;
 }
 

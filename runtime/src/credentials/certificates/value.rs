@@ -14,12 +14,12 @@ use crate::credentials::pem;
 
 const ROOTS: &str = "root certificates";
 
-/// What one side of TLS uses at a time: certificates of its own with their keys, and the
-/// roots that its peers are verified by. Each may be missing where it is not needed.
+/// What one side of TLS uses at one time: its own certificates with their keys, and the
+/// roots that verify its peers. Both are optional.
 ///
-/// What is wrong with them is told when they are [built](CertificatesBuilder::build).
-/// Cloning is cheap, and clones are the same value to those who ask whether something
-/// changed.
+/// [`CertificatesBuilder::build`] reports what is wrong with them. Cloning is cheap, and a
+/// clone does not count as a change to a [`CertificateSource`](crate::CertificateSource)'s
+/// users.
 #[derive(Clone)]
 pub struct Certificates(pub(super) Arc<CertificateSet>);
 
@@ -28,7 +28,7 @@ pub struct Certificates(pub(super) Arc<CertificateSet>);
 pub(super) struct CertificateSet {
     own: Arc<ByName>,
     roots: Option<Arc<RootCertStore>>,
-    /// Of all certificates of its own together.
+    /// The time in which all of its own certificates are valid.
     pub(super) validity: Option<Validity>,
 }
 
@@ -46,7 +46,7 @@ enum OwnKey {
 }
 
 impl Certificates {
-    /// Begins with none at all.
+    /// A builder without certificates and roots.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,8 +66,8 @@ impl Certificates {
         CertificatesBuilder::default()
     }
 
-    /// When the first of the certificates of its own expires, those that signed it and
-    /// are shown with it included: what to watch with an alarm. `None` without any.
+    /// When the first of its own certificates expires, intermediate certificates in the
+    /// chains included: the time to watch with an alarm. `None` without any.
     pub fn valid_until(&self) -> Option<SystemTime> {
         self.0.validity.map(|validity| validity.until)
     }
@@ -77,7 +77,7 @@ impl Certificates {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// `None` without one.
+    /// Its own certificates; `None` if it has none.
     pub(crate) fn own(&self) -> Option<Arc<ByName>> {
         let own = &self.0.own;
         (!own.is_empty()).then(|| Arc::clone(own))
@@ -92,10 +92,11 @@ impl CertificatesBuilder {
     /// Adds a certificate of this side: the chain in PEM, its own certificate first, and
     /// that one's private key in PEM (PKCS #8, PKCS #1 or SEC 1; not encrypted).
     ///
-    /// A server with several shows the one that has the name its client asks for (SNI),
-    /// exactly or by `*.`, and the first one where none has it or no name is asked for. A
-    /// channel shows the first one. Of several with one name, as of a key of each kind, it
-    /// is the first whose signature the peer understands.
+    /// A server with several certificates shows the one with the name that its client asks
+    /// for (SNI), exactly or by `*.`. It shows the first one if none has the name, or if the
+    /// client asks for no name. A channel shows the first one. Of several certificates with
+    /// the same name, such as one for each kind of key, the first whose signature the peer
+    /// can verify is shown.
     pub fn identity(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         self.keys.push(OwnKey::Pem {
             chain: chain.as_ref().to_vec(),
@@ -104,24 +105,24 @@ impl CertificatesBuilder {
         self
     }
 
-    /// As [`identity`](Self::identity), with a key that is somewhere else, as in a
-    /// hardware module: whatever rustls can sign by.
+    /// As [`identity`](Self::identity), with a key that is kept elsewhere, such as in a
+    /// hardware module: any key that rustls can sign with.
     pub fn certified_key(mut self, key: impl Into<Arc<CertifiedKey>>) -> Self {
         self.keys.push(OwnKey::Made(key.into()));
         self
     }
 
-    /// The roots that peers are verified by, one certificate or more in PEM, in place of
-    /// those that were said before.
+    /// The roots that verify peers, one certificate or more in PEM. Replaces the roots of an
+    /// earlier call.
     pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots = Some(pem.as_ref().to_vec());
         self
     }
 
-    /// The certificates.
+    /// Checks and returns the certificates.
     ///
     /// # Errors
-    /// A chain, a key or roots that cannot be used, or a key that is not its chain's.
+    /// A chain, a key or roots cannot be used, or a key does not belong to its chain.
     pub fn build(self) -> Result<Certificates, CredentialsError> {
         let provider = pem::provider();
         let mut own = ByName::default();

@@ -20,7 +20,7 @@ use crate::credentials::request::Callee;
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 
-/// So many fetches in a row may bring a call nothing that it can use.
+/// A call fails after this many fetches in a row without a usable token.
 const ROUNDS: usize = 3;
 
 pub(crate) struct Tokens {
@@ -28,7 +28,7 @@ pub(crate) struct Tokens {
     is_for_all: bool,
     /// In the order of their audiences.
     seats: ArcSwap<Vec<Arc<Seat>>>,
-    /// Held by who adds one.
+    /// Held while a seat is added.
     adding: Mutex<()>,
 }
 
@@ -55,8 +55,8 @@ impl Tokens {
         }
     }
 
-    /// Adds the token, if it is there and need not be renewed; else adds nothing and
-    /// gives `false`.
+    /// Adds the token if there is one and it need not be renewed; otherwise adds nothing and
+    /// returns `false`.
     pub(crate) fn add_at_hand(&self, callee: Callee<'_>, metadata: &mut Metadata) -> bool {
         let audience = self.audience(callee);
         let seats = self.seats.load();
@@ -66,7 +66,7 @@ impl Tokens {
         }
     }
 
-    /// Adds the token, and waits for it if it must.
+    /// Adds the token, and waits for a fetch if there is none.
     pub(crate) async fn add(
         &self,
         callee: Callee<'_>,
@@ -74,7 +74,7 @@ impl Tokens {
     ) -> Result<(), Status> {
         let seat = self.seat(self.audience(callee));
         for _ in 0..ROUNDS {
-            // What happens from here on is heard.
+            // Registers before asking, so that no notification is lost.
             let mut news = pin!(seat.news.notified());
             news.as_mut().enable();
             let now = clock::now();
@@ -90,7 +90,7 @@ impl Tokens {
                 }
                 TokenAnswer::Failed(status) => return Err(status),
                 TokenAnswer::Wait(until) => {
-                    // Either way it asks again.
+                    // The loop asks again after a notification or the timeout.
                     let _ = tokio::time::timeout_at(clock::timer(until), news).await;
                 }
             }
@@ -99,7 +99,7 @@ impl Tokens {
         Err(Status::new(Code::Unavailable, text))
     }
 
-    /// A server refuses a call that carried this.
+    /// A server refused a call that carried this metadata.
     pub(crate) fn refuse(&self, carried: &Metadata) {
         for seat in self.seats.load().iter() {
             seat.refuse(carried);
@@ -119,7 +119,7 @@ impl Tokens {
         if let Ok(seat) = find(&seats) {
             return seat;
         }
-        // Programs that call ever new hosts leave nothing behind.
+        // Removes idle seats, so that a program that calls ever new hosts does not grow.
         let now = clock::now();
         seats.retain(|seat| !seat.is_idle(now));
         let seat = Arc::new(Seat::new(audience));
@@ -130,7 +130,7 @@ impl Tokens {
     }
 }
 
-/// Has a task of its own fetch the token, on the runtime of the call that asked.
+/// Spawns a task that fetches the token, on the runtime of the call that asked.
 fn begin(seat: Arc<Seat>, number: u64, fetch: Fetch, asked: Instant) {
     let landing = Landing { seat, number };
     let Ok(runtime) = Handle::try_current() else {
@@ -145,7 +145,7 @@ fn begin(seat: Arc<Seat>, number: u64, fetch: Fetch, asked: Instant) {
     });
 }
 
-/// The source's panic is an error like others.
+/// Turns a panic of the source into an error.
 async fn unharmed(mut fetch: Fetch) -> Result<Token, Status> {
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| fetch.as_mut().poll(cx)));
@@ -157,7 +157,7 @@ async fn unharmed(mut fetch: Fetch) -> Result<Token, Status> {
     .await
 }
 
-/// A fetch's end, which those who wait hear of even if its task is dropped.
+/// The end of a fetch. Waiting calls are notified even if its task is dropped.
 struct Landing {
     seat: Arc<Seat>,
     number: u64,
@@ -170,7 +170,7 @@ impl Landing {
 }
 
 impl Drop for Landing {
-    /// One that is settled cannot be lost any more.
+    /// Has no effect after `settle`.
     fn drop(&mut self) {
         self.seat.lose(self.number);
     }

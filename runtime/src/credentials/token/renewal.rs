@@ -12,27 +12,27 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// tenth of its life, this at most. The spread keeps many clients that began together
 /// from coming together.
 const LONGEST_MARGIN: Duration = Duration::from_secs(5 * 60);
-/// This part of the margin before it expires a token is no longer handed out, so that
-/// it still lives when it arrives.
+/// A token is no longer handed out in the last part of the margin, one over this, so that it
+/// is still valid when it arrives.
 const ON_THE_WAY: u32 = 20;
 /// The waits after failures: gRPC's backoff for connections.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const FACTOR: f64 = 1.6;
 const JITTER: f64 = 0.2;
-/// A server's refusals drop no second token within this.
+/// After a refusal dropped a token, further refusals are ignored for this long.
 const REFUSAL_WAIT: Duration = Duration::from_secs(60);
 
-/// What a call gets that asks.
+/// The answer to a call that asks for a token.
 #[derive(Debug)]
 pub(super) enum TokenAnswer<T> {
     Token(T),
-    /// There is none yet: ask again when there is news, or at this moment.
+    /// There is no token yet: ask again on a notification, or at this moment.
     Wait(Instant),
     Failed(Status),
 }
 
-/// An answer, and whether whoever asked has to begin a fetch, of this number.
+/// An answer, and the number of the fetch that the caller has to begin, if any.
 #[derive(Debug)]
 pub(super) struct TokenTurn<T> {
     pub(super) answer: TokenAnswer<T>,
@@ -45,11 +45,11 @@ pub(super) struct Renewal<T> {
     flight: Option<Flight>,
     flights: u64,
     failure: Option<FetchFailure>,
-    /// Until then refusals are not heard.
+    /// Until then refusals are ignored.
     deaf_until: Option<Instant>,
 }
 
-/// `None` of a time is never.
+/// For times `None` means never.
 #[derive(Debug)]
 struct HeldToken<T> {
     token: T,
@@ -63,7 +63,7 @@ struct Flight {
     until: Instant,
 }
 
-/// The last of so many in a row, and how long nothing is fetched after it.
+/// The last failure, the number of failures in a row, and until when nothing is fetched.
 #[derive(Debug)]
 struct FetchFailure {
     status: Status,
@@ -105,7 +105,7 @@ impl<T: Clone> Renewal<T> {
             self.flights
         });
         if let Some(number) = fetch {
-            // A clock at its end has no patience.
+            // At the end of the clock's range there is no time to wait.
             let until = now.checked_add(PATIENCE).unwrap_or(now);
             self.flight = Some(Flight { number, until });
         }
@@ -113,13 +113,13 @@ impl<T: Clone> Renewal<T> {
             (Some(held), ..) => TokenAnswer::Token(held.token.clone()),
             (None, None, Some(failure)) => TokenAnswer::Failed(failure.status.clone()),
             (None, Some(flight), _) => TokenAnswer::Wait(flight.until),
-            // Not so: where nothing holds a fetch back, there is one.
+            // Unreachable: without a failure or a token a fetch was begun above.
             (None, None, None) => TokenAnswer::Wait(now),
         };
         TokenTurn { answer, fetch }
     }
 
-    /// A fetch has brought a token. `false` where that one was given up.
+    /// A fetch returned a token. `false` if that fetch was given up before.
     pub(super) fn land(
         &mut self,
         number: u64,
@@ -147,7 +147,7 @@ impl<T: Clone> Renewal<T> {
         true
     }
 
-    /// A fetch has failed. `false` where that one was given up.
+    /// A fetch failed. `false` if that fetch was given up before.
     pub(super) fn fail(&mut self, number: u64, status: Status, now: Instant, chance: f64) -> bool {
         if !self.is_under_way(number) {
             return false;
@@ -163,16 +163,16 @@ impl<T: Clone> Renewal<T> {
         true
     }
 
-    /// A fetch has come to nothing, by nobody's fault: the runtime that it ran on has
-    /// gone. The next call begins another.
+    /// A fetch was dropped without a result because its runtime ended. The next call begins
+    /// another.
     pub(super) fn lose(&mut self, number: u64) {
         if self.is_under_way(number) {
             self.flight = None;
         }
     }
 
-    /// A server refuses the token that is held, by what `is_it` says. It is dropped,
-    /// unless another was a short while ago.
+    /// A server refused a token. If `is_it` says that it is the current one, it is dropped,
+    /// unless another was dropped within [`REFUSAL_WAIT`].
     pub(super) fn refuse(&mut self, is_it: impl Fn(&T) -> bool, now: Instant) {
         let is_deaf = self.deaf_until.is_some_and(|until| now < until);
         if is_deaf || !self.held.as_ref().is_some_and(|held| is_it(&held.token)) {
@@ -182,8 +182,8 @@ impl<T: Clone> Renewal<T> {
         self.deaf_until = now.checked_add(REFUSAL_WAIT);
     }
 
-    /// The token that there is, and until when calls may take it without asking; `None`
-    /// of the latter is for ever.
+    /// The current token, and until when calls may use it without asking; `None` means
+    /// forever.
     pub(super) fn view(&self) -> Option<(T, Option<Instant>)> {
         let held = self.held.as_ref()?;
         let next = match (&self.flight, &self.failure) {
@@ -198,7 +198,7 @@ impl<T: Clone> Renewal<T> {
         Some((held.token.clone(), until))
     }
 
-    /// Whether nothing is lost with it.
+    /// Whether dropping this loses nothing.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let is_over = |held: &HeldToken<T>| is_past(held.usable_until, now);
         let may_fetch = |failure: &FetchFailure| failure.until <= now;
@@ -212,7 +212,7 @@ impl<T: Clone> Renewal<T> {
     }
 }
 
-/// How long to wait after one more failure, when there were `row` before it.
+/// The wait after one more failure, with `row` failures before it.
 fn wait(row: u32, chance: f64) -> Duration {
     let exponent = i32::try_from(row.min(32)).unwrap_or(32);
     let wait = FIRST_WAIT.as_secs_f64() * FACTOR.powi(exponent);
@@ -220,7 +220,7 @@ fn wait(row: u32, chance: f64) -> Duration {
     Duration::from_secs_f64(wait.min(LONGEST_WAIT.as_secs_f64()) * spread)
 }
 
-/// What a fetch ends with that is given up.
+/// The status of a fetch that took too long.
 pub(super) fn overdue() -> Status {
     let text = format!("the token source gave nothing within {PATIENCE:?}");
     Status::new(Code::Unavailable, text)

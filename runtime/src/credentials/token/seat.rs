@@ -1,5 +1,5 @@
-//! One audience and its token, as tasks share them: calls read it without a lock, and whoever
-//! changes it wakes those who wait.
+//! One audience and its token, shared by tasks: calls read it without a lock, and a change
+//! wakes the calls that wait.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::metadata::Metadata;
 use crate::status::Status;
 
-/// Which calls have one token in common.
+/// The calls that share one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Audience<'a> {
     pub(super) service: &'a str,
@@ -28,11 +28,11 @@ pub(super) struct Seat {
     view: ArcSwapOption<View>,
     renewal: Mutex<Renewal<Arc<Metadata>>>,
     chance: Chance,
-    /// The renewal has an answer for those who wait.
+    /// Notified when the renewal has an answer for waiting calls.
     pub(super) news: Notify,
 }
 
-/// What calls may take without asking, until then; `None` is for ever.
+/// The token that calls may use without asking, and until when; `None` means forever.
 struct View {
     token: Arc<Metadata>,
     until: Option<Instant>,
@@ -58,7 +58,7 @@ impl Seat {
         own.cmp(&audience)
     }
 
-    /// Adds the token, if nobody has to be asked about it.
+    /// Adds the token if calls may use it without asking.
     pub(super) fn add_at_hand(&self, metadata: &mut Metadata) -> bool {
         match &*self.view.load() {
             Some(view) if view.until.is_none_or(|until| clock::now() < until) => {
@@ -73,7 +73,7 @@ impl Seat {
         self.change(|renewal| renewal.ask(now, self.chance.next()))
     }
 
-    /// A fetch that was asked for at `asked` has ended.
+    /// A fetch that began at `asked` has ended.
     pub(super) fn settle(&self, number: u64, asked: Instant, result: Result<Token, Status>) {
         let (now, chance) = (clock::now(), self.chance.next());
         self.change(|renewal| match result {
@@ -92,7 +92,7 @@ impl Seat {
         self.news.notify_waiters();
     }
 
-    /// A server refuses a call that carried this.
+    /// A server refused a call that carried this metadata.
     pub(super) fn refuse(&self, carried: &Metadata) {
         let now = clock::now();
         self.change(|renewal| renewal.refuse(|token| carried.has_all(token), now));
@@ -102,7 +102,7 @@ impl Seat {
         self.renewal().is_idle(now)
     }
 
-    /// What is published changes under the lock, so that it never falls behind.
+    /// The published view is updated under the lock, so that it matches the renewal.
     fn change<T>(&self, change: impl FnOnce(&mut Renewal<Arc<Metadata>>) -> T) -> T {
         let mut renewal = self.renewal();
         let changed = change(&mut renewal);
@@ -112,7 +112,7 @@ impl Seat {
         changed
     }
 
-    /// No one panics while this is held.
+    /// Nothing panics while this lock is held.
     fn renewal(&self) -> MutexGuard<'_, Renewal<Arc<Metadata>>> {
         self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }

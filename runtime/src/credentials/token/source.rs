@@ -8,11 +8,12 @@ use super::value::Token;
 use crate::credentials::request::AuthRequest;
 use crate::status::Status;
 
-/// Whoever gets tokens that expire: from an OAuth server, a metadata server, a file.
-/// [`CallCredentials::from_tokens`](crate::CallCredentials::from_tokens) keeps what it
-/// gives and says when it is asked.
+/// A provider of tokens that expire: an OAuth server, a metadata server, a file.
+/// [`CallCredentials::from_tokens`](crate::CallCredentials::from_tokens) caches its tokens
+/// and describes when it is asked.
 ///
-/// An async function of the request is one too, whose tokens are each for one service.
+/// An async function of the request implements this trait; each of its tokens is for one
+/// service.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,20 +47,20 @@ use crate::status::Status;
 /// # drop(credentials);
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
-    /// Gets a new token. `request` has the service that it is for, and the method of
-    /// the call that happened to ask.
+    /// Fetches a new token. `request` has the service that the token is for, and the method
+    /// of the call that began the fetch.
     ///
     /// # Errors
-    /// Say `UNAUTHENTICATED` where a token is refused, `UNAVAILABLE` where it cannot be
-    /// had for now. Calls that have no token fail with this code and text, prefixed
-    /// with `call credentials: `, and with this status as their source; codes that only
-    /// a server may give become `INTERNAL`, as in
+    /// Return `UNAUTHENTICATED` if a token is refused, and `UNAVAILABLE` if it cannot be
+    /// fetched at the moment. Calls that have no token fail with this code and text,
+    /// prefixed with `call credentials: `, and with this status as their source; codes that
+    /// only a server may give become `INTERNAL`, as in
     /// [`from_source`](crate::CallCredentials::from_source).
     fn token(&self, request: &AuthRequest) -> impl Future<Output = Result<Token, Status>> + Send;
 
-    /// Whether one token is for all services of all hosts that these credentials are
-    /// given to. By default it is not: each [`service_url`](AuthRequest::service_url)
-    /// has a token of its own.
+    /// Whether one token is for all services of all hosts that the credentials are used
+    /// with. `false` by default: each [`service_url`](AuthRequest::service_url) has its own
+    /// token.
     fn is_for_all(&self) -> bool {
         false
     }
@@ -80,7 +81,7 @@ pub(super) type Fetch = Pin<Box<dyn Future<Output = Result<Token, Status>> + Sen
 
 /// A [`TokenSource`] with its type erased.
 pub(super) trait ErasedTokenSource: Send + Sync {
-    /// Begins nothing before it is polled.
+    /// Starts when it is polled.
     fn fetch(self: Arc<Self>, request: AuthRequest) -> Fetch;
 }
 

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::metadata::{Metadata, MetadataError};
 
-/// What says who calls, for as long as it lives: what a
-/// [`TokenSource`](crate::TokenSource) gives.
+/// A token and its lifetime, which a [`TokenSource`](crate::TokenSource) returns.
 ///
-/// One of which no expiry is said lives until a server refuses it with
-/// `UNAUTHENTICATED`. Its text is never printed.
+/// A token without an expiry is valid until a server refuses it with `UNAUTHENTICATED`.
+/// `Debug` does not print its text.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,9 +43,9 @@ impl Token {
         Metadata::from_pairs([("authorization", value)]).map(Self::from_metadata)
     }
 
-    /// A token that is sent as this metadata, under keys of your own. Of these the
-    /// `Debug` of [`Metadata`], which pickers and handlers see, hides `authorization`,
-    /// `proxy-authorization` and `cookie` alone.
+    /// A token that is sent as this metadata, with any keys. The `Debug` of [`Metadata`],
+    /// which pickers and handlers see, hides the values of `authorization`,
+    /// `proxy-authorization` and `cookie` only.
     pub fn from_metadata(metadata: Metadata) -> Self {
         Self {
             metadata,
@@ -54,23 +53,23 @@ impl Token {
         }
     }
 
-    /// It expires so long after it was asked for: OAuth's `expires_in`. A token that
-    /// lives for [`Duration::ZERO`] has expired and fails the calls that wait for it
-    /// with `UNAVAILABLE`; [`Duration::MAX`] is no expiry.
+    /// Sets the lifetime, counted from when the token was asked for: OAuth's `expires_in`.
+    /// With [`Duration::ZERO`] the token has expired already, and the calls that wait for it
+    /// fail with `UNAVAILABLE`. [`Duration::MAX`], the default, means no expiry.
     pub fn expires_in(mut self, life: Duration) -> Self {
         self.life = Life::For(life);
         self
     }
 
-    /// It expires then, by this machine's clock. One that has expired already fails
-    /// the calls that wait for it with `UNAVAILABLE`.
+    /// Sets the time of expiry, by this machine's clock. If that has passed already, the
+    /// calls that wait for the token fail with `UNAVAILABLE`. A token has no expiry by default.
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.life = Life::Until(at);
         self
     }
 
-    /// What is sent, and when it expires, if it does. It was asked for at `asked`; `now`
-    /// and `wall` are the same moment.
+    /// The metadata to send, and when it expires, if it does. The token was asked for at
+    /// `asked`; `now` and `wall` are the same moment.
     pub(super) fn into_parts(
         self,
         asked: Instant,

@@ -1,4 +1,4 @@
-//! What a line says of a call. A value.
+//! The content of a line about one call. A value.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::observe::ended_call::{EndedCall, RefusedCall, Traffic};
 use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 
-/// The bytes of a path that are told: clients may make up any.
+/// The bytes of a path that are logged: clients may send any path.
 pub(super) const PATH: usize = 256;
 
 /// One call that is over.
@@ -20,17 +20,17 @@ pub(super) struct LogEntry<'a> {
     pub(super) code: Code,
     /// The text of an error, if it has one.
     pub(super) error: Option<&'a str>,
-    /// `None` of a call that was refused.
+    /// `None` for a call that was refused.
     pub(super) passed: Option<Passed>,
 }
 
-/// What passed in a call that began.
+/// Times and counts of a call that began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passed {
     pub(super) elapsed: Duration,
     pub(super) received: Traffic,
     pub(super) sent: Traffic,
-    /// Of a channel's call.
+    /// Set for a channel's call.
     pub(super) attempts: Option<u32>,
 }
 

@@ -9,14 +9,14 @@ use crate::clock;
 use crate::observe::excerpt::TEXT;
 use crate::transport::PeerAddress;
 
-/// Most lines fit into so many bytes.
+/// Most lines fit into this many bytes.
 const USUAL: usize = 384;
 
 pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
     let mut line = String::with_capacity(USUAL);
     line.push_str("{\"time\":\"");
     timestamp::push(&mut line, time);
-    // A String takes whatever is written, here and below.
+    // Writing to a `String` does not fail, here and below.
     let _ = write!(line, "\",\"side\":\"{}\"", entry.side);
     if let Some(peer) = entry.peer {
         if let PeerAddress::Other(name) = peer {
@@ -55,7 +55,7 @@ pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
     line
 }
 
-/// How many lines there would have been.
+/// The line that reports the number of lost lines.
 pub(super) fn lost(lines: u64) -> String {
     let mut line = "{\"time\":\"".to_owned();
     timestamp::push(&mut line, clock::wall());

@@ -1,4 +1,4 @@
-//! Lines on their way to a writer that may be slow: a bounded buffer, and a thread that empties
+//! Passes lines to a writer that may be slow: a bounded buffer, and a thread that empties
 //! it. Adding a line does not wait for the writer.
 
 use std::io::{self, Write};
@@ -7,19 +7,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What waits for the writer is at most so much.
+/// The most bytes that wait for the writer.
 pub(super) const BUFFER: usize = 1 << 20;
-/// A buffer that has grown beyond this is not kept.
+/// A buffer that has grown beyond this is not reused.
 const KEPT: usize = 64 << 10;
-/// How long the last owner waits for what is not written.
+/// How long the last owner waits until all lines are written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The end of those who own the log. Dropped, it waits a little until all is written.
+/// The owners' end. Dropping it waits up to [`PATIENCE`] until all lines are written.
 pub(super) struct Lines(Arc<SharedLines>);
 
 struct SharedLines {
     state: Mutex<LinesState>,
-    /// There are lines, or the owners leave: the thread looks.
+    /// Wakes the thread: there are lines, or the owners are gone.
     changed: Condvar,
     /// The thread has ended.
     ended: Condvar,
@@ -31,12 +31,12 @@ struct LinesState {
     text: String,
     /// The lines in `text`.
     number: u64,
-    /// Lines that are lost, and not told.
+    /// Lost lines that have not been reported yet.
     lost: u64,
-    /// There until the thread takes it.
+    /// Present until the thread takes it.
     writer: Option<Box<dyn Write + Send>>,
     has_thread: bool,
-    /// The owners are gone: the thread writes what there is, and ends.
+    /// The owners are gone: the thread writes the remaining lines and ends.
     leaves: bool,
     is_over: bool,
 }
@@ -65,7 +65,7 @@ impl Lines {
         }))
     }
 
-    /// Adds a line, with its end, or counts it among the lost ones.
+    /// Adds a line, with its line end, or counts it as lost if there is no room.
     pub(super) fn add(&self, line: &str) {
         let mut state = self.0.state();
         if state.text.len() + line.len() > BUFFER {
@@ -84,7 +84,7 @@ impl Lines {
     }
 }
 
-/// Whether there is a thread now; if not, the next line tries again.
+/// Starts the thread; `false` if that failed, and then the next line tries again.
 #[cold]
 fn begin(shared: &Arc<SharedLines>) -> bool {
     let shared = Arc::clone(shared);
@@ -98,8 +98,8 @@ fn run(shared: &SharedLines) {
         return;
     };
     loop {
-        // Lost lines alone are told at the end only: a writer that has failed would be
-        // asked over and over.
+        // Without other lines, lost lines are reported at the end only: otherwise a writer
+        // that fails would be called in a loop.
         if state.text.is_empty() && !(state.leaves && state.lost > 0) {
             if state.leaves {
                 break;
@@ -141,7 +141,7 @@ fn write(
         }
         writer.flush()
     });
-    // The panic hook has told of a panic.
+    // The panic hook has reported the panic.
     catch_unwind(write).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
 }
 

@@ -21,7 +21,7 @@ use super::ended_call::{EndedCall, RefusedCall};
 use super::observer::Observer;
 use crate::clock;
 
-/// Writes a line for each call that is over: an [`Observer`] for servers and channels.
+/// Writes a line for each call when it ends: an [`Observer`] for servers and channels.
 ///
 /// ```
 /// use grpc_runtime::{AccessLog, Server};
@@ -30,9 +30,10 @@ use crate::clock;
 /// # drop(server);
 /// ```
 ///
-/// On a server a line is a call that was answered or broken off, also one that was refused
-/// before it had a handler; on a channel it is a call as its caller saw it, with all of its
-/// attempts. A method that streams has its line when the call is over.
+/// On a server each call that was answered or cancelled has a line, including calls that
+/// were refused before they had a handler. On a channel a call has one line for all of its
+/// attempts, with the result that its caller got. A streaming call has its line when it
+/// ends.
 ///
 /// ```text
 /// 2026-07-15T12:00:00.123Z server peer=10.1.2.3:50123 method=/shop.Orders/Get code=NOT_FOUND elapsed=1.204ms received=1/12 sent=0/0 error="no such order"
@@ -42,39 +43,39 @@ use crate::clock;
 ///
 /// | plain | JSON | |
 /// |---|---|---|
-/// | first | `time` | when the call was over: RFC 3339, UTC, in milliseconds |
+/// | first | `time` | when the call ended: RFC 3339, UTC, in milliseconds |
 /// | second | `side` | `server` or `client` |
-/// | `peer` | `peer` | where the call came from, or went; left out of one that never left. Behind a proxy that is the proxy |
+/// | `peer` | `peer` | the address of the client or the server; left out for a call that was not sent. Behind a proxy it is the proxy's |
 /// | `target` | `target` | the channel's target; a server has none |
-/// | `method` | `method` | the path that was called; of an unknown one what the client wrote, at most 256 bytes of it. Where the server has interceptors, `/unknown/Unknown` |
+/// | `method` | `method` | the path that was called; for an unknown method the path as the client sent it, cut to 256 bytes, or `/unknown/Unknown` if the server has interceptors |
 /// | `code` | `code` | the status code's name |
-/// | `elapsed` | `elapsed_ms` | as [`EndedCall::elapsed`] has it |
+/// | `elapsed` | `elapsed_ms` | see [`EndedCall::elapsed`] |
 /// | `received`, `sent` | `received_messages`, `received_bytes`, `sent_messages`, `sent_bytes` | messages and their bytes on the wire, as [`Traffic`](crate::Traffic) counts them |
-/// | `attempts` | `attempts` | how many attempts a channel's call had; plain, if more than one |
-/// | `refused` | `refused`: `true` | the call had no handler; it has neither times nor counts |
-/// | `error` | `error` | the status' text, at most 1,024 bytes of it |
+/// | `attempts` | `attempts` | the number of attempts of a channel's call; in plain lines only if more than one |
+/// | `refused` | `refused`: `true` | the call had no handler; the line has no times and counts |
+/// | `error` | `error` | the message of the status, cut to 1,024 bytes |
 ///
-/// What clients and servers wrote cannot break a line or pass for another one: plain, it is in
-/// quotes with all that is not printable escaped, unless it is of plain characters alone; the
-/// JSON is valid for any text. What is cut ends with `…`.
+/// Text of clients and servers cannot break a line or imitate another one: plain lines quote
+/// it and escape what is not printable, unless it consists of plain characters only; JSON
+/// lines are valid JSON for any text. Text that was cut ends with `…`.
 ///
-/// # A writer that is slow
+/// # Slow writers
 ///
-/// Calls never wait for the writer. They leave their lines in a buffer of 1 MiB, some thousand
-/// lines, and a thread of the log's own writes them: as many whole lines at a time as there
-/// are, and then it flushes. The thread begins with the first line and ends with the log. Lines
-/// that find no room, or that the writer fails to take, are dropped and counted, and a line
-/// behind the next ones that are written tells of them: `lost=17` or `{"time":…,"lost":17}`.
+/// Calls do not wait for the writer. They put their lines into a buffer of 1 MiB, a few
+/// thousand lines, and a separate thread writes all buffered lines at once and then flushes.
+/// The thread starts with the first line and ends with the log. Lines are dropped and
+/// counted if the buffer is full or the writer fails; a line after the next successful write
+/// reports the number: `lost=17` or `{"time":…,"lost":17}`.
 ///
-/// Clones share the buffer and the writer, so one log may serve servers and channels. When the
-/// last clone is dropped, as with its server and channels, it waits until all is written, but
-/// not for longer than a second.
+/// Clones share the buffer and the writer, so one log can be used for several servers and
+/// channels. Dropping the last clone, including those in servers and channels, waits up to
+/// one second until all lines are written.
 ///
 /// # What it costs
 ///
-/// The call is observed, and its line takes an allocation, one to two microseconds to write
-/// it down, and a short lock that all calls of the log share; where the thread sleeps, it is
-/// woken. Nothing else is allocated per call.
+/// A call costs what any observer costs and, for its line, one allocation, 1 to 2 µs of
+/// formatting, and a short lock that all calls of the log share. If the writing thread
+/// sleeps, the call wakes it.
 #[derive(Clone)]
 pub struct AccessLog(Sink);
 
@@ -87,13 +88,13 @@ enum Sink {
 }
 
 impl AccessLog {
-    /// Plain lines, to standard error unless [`to`](Self::to) says otherwise.
+    /// Plain lines, to standard error by default; [`to`](Self::to) sets another writer.
     pub fn new() -> Self {
         Self(Sink::Plain(Arc::new(Lines::new(io::stderr(), plain::lost))))
     }
 
-    /// An object of JSON in each line, to standard error unless [`to`](Self::to) says
-    /// otherwise.
+    /// A JSON object in each line, to standard error by default; [`to`](Self::to) sets
+    /// another writer.
     ///
     /// ```
     /// use grpc_runtime::{AccessLog, Channel, ChannelCredentials};
@@ -110,15 +111,15 @@ impl AccessLog {
         Self(Sink::Json(Arc::new(Lines::new(io::stderr(), json::lost))))
     }
 
-    /// Events of [`tracing`](mod@crate::tracing) in place of lines: of the level INFO, of the
-    /// target `grpc_runtime::access`, with JSON's fields but `time`. They go where the
-    /// subscriber takes them, on the thread where the call is over.
+    /// [`tracing`](mod@crate::tracing) events instead of lines: level INFO, target
+    /// `grpc_runtime::access`, with the JSON fields except `time`. They are emitted on the
+    /// thread where the call ends.
     #[cfg(feature = "tracing")]
     pub fn traced() -> Self {
         Self(Sink::Traced)
     }
 
-    /// The same, to this writer.
+    /// Writes the lines to this writer; by default to standard error.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

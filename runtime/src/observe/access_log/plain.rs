@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::excerpt::TEXT;
 use crate::transport::PeerAddress;
 
-/// Most lines fit into so many bytes.
+/// Most lines fit into this many bytes.
 const USUAL: usize = 256;
 
 pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
@@ -22,7 +22,7 @@ pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
         if let PeerAddress::Other(name) = peer {
             push(&mut line, name, PATH);
         } else {
-            // A String takes whatever is written, here and below.
+            // Writing to a `String` does not fail, here and below.
             let _ = write!(line, "{peer}");
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn line(entry: &LogEntry<'_>, time: SystemTime) -> String {
     line
 }
 
-/// How many lines there would have been.
+/// The line that reports the number of lost lines.
 pub(super) fn lost(lines: u64) -> String {
     let mut line = String::new();
     timestamp::push(&mut line, clock::wall());
@@ -75,7 +75,7 @@ fn push(line: &mut String, text: &str, most: usize) {
     }
 }
 
-/// Whether it needs no quotes.
+/// Whether the text needs no quotes.
 fn is_bare(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     !text.is_empty() && text.bytes().all(is_plain)

@@ -1,9 +1,9 @@
-//! Text that others wrote, within quotes that it cannot leave.
+//! Quotes text of peers, so that it cannot end its quotes or the line.
 
 use crate::observe::excerpt::excerpt;
 
-/// Appends so many bytes of the text. What is not printable is written by `escape`: control
-/// characters, and those that turn the direction of what follows.
+/// Appends at most `most` bytes of the text. `escape` writes what is not printable: control
+/// characters, and characters that change the direction of text.
 pub(super) fn push(line: &mut String, text: &str, most: usize, escape: fn(&mut String, char)) {
     let told = excerpt(text, most);
     line.push('"');

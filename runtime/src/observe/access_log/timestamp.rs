@@ -11,7 +11,7 @@ pub(super) fn push(line: &mut String, time: SystemTime) {
         seconds: i64::try_from(since.as_secs()).unwrap_or_default(),
         nanos: 0,
     };
-    // It ends with Z, and a String takes whatever is written.
+    // The text ends with Z, and writing to a `String` does not fail.
     let _ = write!(line, "{second}");
     line.pop();
     let _ = write!(line, ".{:03}Z", since.subsec_millis());

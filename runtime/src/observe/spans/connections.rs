@@ -1,5 +1,5 @@
-//! What happens to connections, as events. Their levels are for those whom an alarm wakes:
-//! what any stranger on the internet can cause is no warning.
+//! Reports what happens to connections as `tracing` events. What any stranger on the
+//! internet can cause is below WARN, so that it raises no alarm.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::observe::excerpt::{TEXT, excerpt};
 
 const TARGET: &str = "grpc_runtime::connection";
 
-/// An event without a parent: whose task it happens in is chance.
+/// An event without a parent, since any task may report it.
 macro_rules! tell {
     ($level:expr, $($rest:tt)+) => {
         match $level {
@@ -44,7 +44,8 @@ pub(super) fn opened(connection: &ObservedConnection) {
 }
 
 pub(super) fn failed(failed: &FailedConnection<'_>) {
-    // The program asked for a channel's. To a server come scanners, and probes of balancers.
+    // The program wants a channel's connections; a server's attempts include scanners and
+    // load balancers' probes.
     let level = match failed.side() {
         Side::Client => Level::WARN,
         Side::Server => Level::DEBUG,
@@ -76,7 +77,7 @@ pub(super) fn closed(closed: &ClosedConnection<'_>) {
 fn level_of(side: Side, reason: &CloseReason<'_>) -> Level {
     let (of_client, of_server) = match reason {
         CloseReason::Broken { .. } => (Level::WARN, Level::INFO),
-        // Clients leave in every way there is.
+        // Clients often end connections without a GOAWAY.
         CloseReason::Lost(_) | CloseReason::Ended { .. } => (Level::INFO, Level::DEBUG),
         _ => (Level::DEBUG, Level::DEBUG),
     };
@@ -101,7 +102,7 @@ pub(super) fn go_away_sent(go_away: &LeavingConnection<'_>) {
 
 pub(super) fn go_away_received(go_away: &LeavingConnection<'_>) {
     let connection = go_away.connection();
-    // A server's complaint, such as too_many_pings, is about how this program is set up.
+    // A server's error, such as `too_many_pings`, concerns this program's configuration.
     let level = match (connection.side(), go_away.code()) {
         (Side::Client, 1..) => Level::WARN,
         _ => Level::DEBUG,

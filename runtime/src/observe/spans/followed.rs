@@ -1,4 +1,5 @@
-//! One call and its span: entered where the handler runs, left when the call is over.
+//! Follows one call with its span: entered while the handler runs, closed when the call is
+//! over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,13 @@ use crate::observe::excerpt::{TEXT, excerpt};
 /// Follows one call.
 pub(super) struct FollowedCall {
     side: Side,
-    /// Disabled once the call is over, or where only its trace goes on.
+    /// Disabled once the call is over, or if only its trace is propagated.
     span: Span,
-    /// On a channel: what puts which trace into its attempts.
+    /// On a channel: the propagator, and the span whose context goes into the attempts.
     carrier: Option<(Arc<dyn Propagator>, Span)>,
-    /// A turn of the handler is within the span. It leaves on the thread that it entered on.
+    /// The span is entered for a turn of the handler. It is left on the same thread.
     is_entered: bool,
-    /// The call is over, but not a turn of its handler.
+    /// The call is over while a turn of its handler still runs.
     is_over: bool,
 }
 
@@ -168,7 +169,7 @@ impl CallObserver for FollowedCall {
         recorded::end(&self.span, call);
         self.carrier = None;
         self.is_over = true;
-        // The handler of a call that was broken off may be in its turn on another thread.
+        // The handler of a cancelled call may still run on another thread.
         if !self.is_entered {
             self.span = Span::none();
         }

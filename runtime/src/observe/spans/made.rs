@@ -1,5 +1,5 @@
-//! The span of a call, unless the user makes it. Levels are part of the place where a span
-//! is made, so there is a place for each.
+//! Makes the span of a call, unless the user does. `tracing` fixes the level of a span at
+//! its call site, so there is one call site for each level.
 
 use tracing::field::Empty;
 use tracing::{Level, Span, span};
@@ -9,7 +9,7 @@ use crate::framing::Side;
 use crate::method::Method;
 use crate::observe::begun_call::BegunCall;
 
-/// What the spans of both sides have: `$parent` comes ahead of it, `$fields` behind.
+/// The fields of spans on both sides, after `$parent` and before `$fields`.
 macro_rules! of_call {
     ($target:expr, ($($parent:tt)*), $level:expr, $kind:expr, $call:expr, ($($fields:tt)*)) => {
         span!(
@@ -73,7 +73,7 @@ pub(super) fn span(level: Level, call: &BegunCall<'_>) -> Span {
     }
 }
 
-/// What stands for all methods that a server does not have.
+/// Stands for all methods that a server does not have.
 const OTHER: &str = "_OTHER";
 
 fn full_name(method: Method) -> &'static str {
@@ -94,12 +94,12 @@ fn name(method: Method) -> &'static str {
     method.name()
 }
 
-/// The host and the port that a target with its scheme names. What is not of that form, as a
-/// list or a path, is a name by itself.
+/// The host and the port of a target with its scheme. A target of another form, such as a
+/// list or a path, is returned whole as the name.
 fn server_of(target: &str) -> (&str, Option<u16>) {
     let (scheme, rest) = target.split_once(':').unwrap_or(("", target));
     let rest = match rest.strip_prefix("//") {
-        // Behind the authority of who resolves it.
+        // The part after the resolver's authority.
         Some(rest) => rest.find('/').map_or(rest, |slash| rest.split_at(slash).1),
         None => rest,
     };

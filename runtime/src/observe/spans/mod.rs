@@ -1,5 +1,5 @@
-//! Calls as spans of `tracing`, and events of connections as its events: with one file of the
-//! access log the only place that names `tracing`.
+//! Reports calls as spans of `tracing`, and events of connections as `tracing` events. Only
+//! this folder and one file of the access log use `tracing`.
 
 mod connections;
 mod followed;
@@ -26,14 +26,14 @@ use super::excerpt::{TEXT, excerpt};
 use super::observer::Observer;
 use crate::framing::Side;
 
-/// The targets of what is told of a server's calls, and of a channel's.
+/// The targets of events of a server's calls, and of a channel's.
 const SERVER: &str = "grpc_runtime::server";
 const CLIENT: &str = "grpc_runtime::client";
 
 type MakeSpan = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 
-/// Makes a span of [`tracing`](mod@crate::tracing) for each call, and an event of what happens to
-/// connections: an [`Observer`] for servers and channels.
+/// Makes a [`tracing`](mod@crate::tracing) span for each call, and events for connections:
+/// an [`Observer`] for servers and channels.
 ///
 /// ```
 /// use grpc_runtime::{Channel, ChannelCredentials, Server, Spans};
@@ -50,64 +50,63 @@ type MakeSpan = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 ///
 /// # The span of a call
 ///
-/// It is open from the call's beginning until the call is over: until a channel's caller has
-/// the trailers, or a server has answered. The attempts of a call that is retried are in one
-/// span. Of a server's call it has no parent but the one that a [`Propagator`] finds in the
-/// request, and the handler runs within it, so what the handler logs belongs to it. What the
-/// handler gives to a task of its own does not, unless that is instrumented with
-/// `Span::current()`. Of a channel's call its parent is the span within which the call is
-/// started.
+/// The span is open from the beginning of the call to its end: until a channel's caller has
+/// the trailers, or a server has answered. All attempts of a retried call are in one span.
+/// On a server the only possible parent is the one that a [`Propagator`] finds in the
+/// request, and the handler runs within the span, so the handler's log events belong to it.
+/// Tasks that the handler spawns do not run within it, unless they are instrumented with
+/// `Span::current()`. On a channel the parent is the span in which the call is started.
 ///
-/// It has these fields, which `tracing-opentelemetry` turns into a span of OpenTelemetry.
-/// Those that are only told at the end are told to each span that declares them
-/// (`tracing::field::Empty`), and so are those that a span has on demand alone, by a
-/// function of yours: see [`span`](Self::span).
+/// It has these fields, which `tracing-opentelemetry` turns into an OpenTelemetry span.
+/// Fields with a value at the end of the call are recorded on each span that declares them
+/// as `tracing::field::Empty`. The fields "on demand" are recorded only on spans of your own
+/// that declare them: see [`span`](Self::span).
 ///
 /// | field | value | when | a span has it |
 /// |---|---|---|---|
-/// | `otel.name` | `package.Service/Method`; `_OTHER` of a method that the server does not have | begins | yes |
+/// | `otel.name` | `package.Service/Method`; `_OTHER` for a method that the server does not have | begins | yes |
 /// | `otel.kind` | `server` or `client` | begins | yes |
-/// | `otel.status_code` | `ERROR`; not told of a call that went well. On a channel each code but OK is an error; on a server UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS are, since the others are the caller's | ends | yes |
+/// | `otel.status_code` | `ERROR`; not set if the call succeeded. On a channel every code except OK is an error; on a server UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS are, since the others are the caller's errors | ends | yes |
 /// | `otel.status_description` | code and text of an error, at most 1,024 bytes | ends | yes |
 /// | `rpc.system` | `grpc` | begins | yes |
 /// | `rpc.service` | `package.Service` | begins | yes |
 /// | `rpc.method` | `Method`, or `_OTHER` | begins | yes |
 /// | `rpc.grpc.status_code` | the code as a number | ends | yes |
-/// | `network.peer.address`, `network.peer.port` | where the call came from, or went; not told of one that never left | begins on a server, ends on a channel | yes |
-/// | `server.address`, `server.port` | what the channel's target names | begins | a channel's |
-/// | `rpc.response.status_code` | the code's name, as newer conventions have it | ends | on demand |
+/// | `network.peer.address`, `network.peer.port` | the address of the client or the server; not set for a call that was not sent | begins on a server, ends on a channel | yes |
+/// | `server.address`, `server.port` | host and port of the channel's target | begins | on a channel |
+/// | `rpc.response.status_code` | the code's name, by OpenTelemetry's newer conventions | ends | on demand |
 /// | `error.type` | the code's name, if it is an error | ends | on demand |
-/// | `grpc.sent.messages`, `grpc.sent.bytes`, `grpc.received.messages`, `grpc.received.bytes` | what passed, as [`Traffic`](crate::Traffic) counts it | ends | on demand |
+/// | `grpc.sent.messages`, `grpc.sent.bytes`, `grpc.received.messages`, `grpc.received.bytes` | messages and bytes of the call, as [`Traffic`](crate::Traffic) counts them | ends | on demand |
 /// | `grpc.attempts` | how many attempts a channel's call had | ends | on demand |
 ///
 /// # Events
 ///
-/// What a peer wrote is in no event's text, but in its fields, as strings, which a subscriber
-/// escapes. Targets are for filters such as
-/// `RUST_LOG=info,grpc_runtime::connection=debug`; all begin with `grpc_runtime`.
+/// Text that a peer wrote is only in string fields of events, which subscribers escape, and
+/// not in their messages. All targets begin with `grpc_runtime`, for filters such as
+/// `RUST_LOG=info,grpc_runtime::connection=debug`.
 ///
-/// | what happens | level | target |
+/// | event | level | target |
 /// |---|---|---|
 /// | a handler panics | ERROR | `grpc_runtime::server` |
-/// | a listener gets no connections, as with no descriptors left | ERROR | `grpc_runtime::connection` |
+/// | a listener cannot accept connections, for example because the process has no file descriptors left | ERROR | `grpc_runtime::connection` |
 /// | a channel cannot connect to an address | WARN | `grpc_runtime::connection` |
-/// | a server broke the rules of HTTP/2 on an open connection, or complains with a GOAWAY that is no farewell, such as `too_many_pings` | WARN | `grpc_runtime::connection` |
-/// | a channel lost a connection, or gave it up since its server was silent | INFO | `grpc_runtime::connection` |
+/// | a server broke the rules of HTTP/2 on an open connection, or sent a GOAWAY with an error, such as `too_many_pings` | WARN | `grpc_runtime::connection` |
+/// | a channel lost a connection, or ended it because the server did not answer | INFO | `grpc_runtime::connection` |
 /// | a client broke the rules of HTTP/2 on an open connection | INFO | `grpc_runtime::connection` |
-/// | a client came to no connection with a server: scanners of the internet and a balancer's probes do so all day | DEBUG | `grpc_runtime::connection` |
-/// | a connection is opened, or ends in any other way; any other GOAWAY | DEBUG | `grpc_runtime::connection` |
-/// | a server refuses a call that gets no handler | DEBUG | `grpc_runtime::server` |
-/// | a channel's call waited for the name or for a connection; it has a further attempt; an attempt fails | DEBUG, in the call's span | `grpc_runtime::client` |
-/// | initial metadata and each message pass | TRACE, in the call's span | `grpc_runtime::client` and `grpc_runtime::server` |
+/// | a client's attempt to connect to a server failed, as those of scanners and of load balancers' probes do | DEBUG | `grpc_runtime::connection` |
+/// | a connection is opened, or ends in another way; any other GOAWAY | DEBUG | `grpc_runtime::connection` |
+/// | a server refuses a call before it has a handler | DEBUG | `grpc_runtime::server` |
+/// | a channel's call waited for name resolution or for a connection, begins another attempt, or an attempt fails | DEBUG, in the call's span | `grpc_runtime::client` |
+/// | initial metadata or a message is sent or received | TRACE, in the call's span | `grpc_runtime::client` and `grpc_runtime::server` |
 ///
-/// So at the level INFO a call writes no line. For a line a call there is
+/// So calls write no lines at the level INFO. For one line a call use
 /// [`AccessLog`](crate::AccessLog).
 ///
 /// # What it costs
 ///
-/// Calls whose span the subscriber wants cost what the subscriber takes for a span with its
-/// fields, and an allocation. Where it does not want them, by its level or target, a call
-/// costs no more than that it is observed at all; without a subscriber, next to nothing.
+/// A call whose span is enabled costs one allocation, and what the subscriber needs for a
+/// span with its fields. If the subscriber disables the span by level or target, the call
+/// costs only what any observer costs. Without a subscriber the cost is close to zero.
 pub struct Spans {
     level: Level,
     make: Option<Box<MakeSpan>>,
@@ -115,7 +114,7 @@ pub struct Spans {
 }
 
 impl Spans {
-    /// Spans of the level INFO, which carry no trace beyond this process.
+    /// Spans of the level INFO, without propagation of traces to other processes.
     pub fn new() -> Self {
         Self {
             level: Level::INFO,
@@ -124,18 +123,18 @@ impl Spans {
         }
     }
 
-    /// The level of the spans; INFO unless it is said. It holds for those that are made here,
-    /// not for those of [`span`](Self::span), and changes no event's level.
+    /// The level of the spans, INFO by default. It does not apply to spans of
+    /// [`span`](Self::span), nor to events.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// Has calls get the spans that `make` makes, with the fields, the name and the level that
-    /// you want. It runs where the call begins: on a channel within the caller's span, which
-    /// so is the parent; on a server within whatever is there, so say `parent: None`. A call
-    /// for which it gives [`Span::none`] has no span.
+    /// Uses the spans that `make` returns, with your own fields, name and level. `make` runs
+    /// when the call begins: on a channel within the caller's span, which becomes the
+    /// parent; on a server within an unrelated span, so set `parent: None`. Return
+    /// [`Span::none`] for a call without a span.
     ///
     /// ```
     /// use grpc_runtime::{BegunCall, Server, Spans, tracing};
@@ -161,8 +160,8 @@ impl Spans {
         self
     }
 
-    /// Has traces go on from process to process: how their context stands in metadata, the
-    /// [`Propagator`] says. Without one each server's call begins a trace of its own.
+    /// Propagates traces between processes: the [`Propagator`] reads and writes the trace's
+    /// context in metadata. Without one each call on a server begins a new trace.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator) -> Self {
         self.propagator = Some(Arc::new(propagator));
@@ -192,7 +191,7 @@ impl fmt::Debug for Spans {
 }
 
 impl Observer for Spans {
-    /// Without a subscriber it wants none.
+    /// `false` if there is no subscriber.
     fn wants_calls(&self) -> bool {
         LevelFilter::current() != LevelFilter::OFF
     }
@@ -228,7 +227,7 @@ impl Observer for Spans {
             if span.is_disabled() {
                 return None;
             }
-            // Before anything else: some can have a parent only until they are used.
+            // First, because some spans accept a parent only until they are used.
             if let Some(propagator) = propagator {
                 propagator.extract(call.metadata(), &span);
             }
@@ -238,7 +237,7 @@ impl Observer for Spans {
             return Some(Box::new(FollowedCall::new(Side::Server, span)));
         }
         let carrier = propagator.and_then(|propagator| {
-            // A filter on the runtime's spans ends no trace of its caller.
+            // The caller's trace goes on even if a filter disables the runtime's spans.
             let carrier = if span.is_disabled() {
                 Span::current()
             } else {
@@ -253,7 +252,7 @@ impl Observer for Spans {
         Some(Box::new(followed))
     }
 
-    /// The parent is the call's span, within which this is told.
+    /// The event's parent is the call's span, since the handler's turn is within it.
     fn handler_panicked(&self, panicked: &PanickedHandler<'_>) {
         error!(
             target: SERVER,

@@ -1,4 +1,5 @@
-//! What a span is told that it could not know when it was made: fields that it declares.
+//! Records the fields of a span that are not known when it is made: the peer, and the end of
+//! the call.
 
 use tracing::Span;
 use tracing::field::display;
@@ -9,7 +10,7 @@ use crate::observe::excerpt::{TEXT, excerpt};
 use crate::status::Code;
 use crate::transport::PeerAddress;
 
-/// Where the other end is.
+/// The address of the other end.
 pub(super) fn peer(span: &Span, peer: &PeerAddress) {
     if let PeerAddress::Tcp(address) = peer {
         span.record("network.peer.address", display(address.ip()));
@@ -42,7 +43,8 @@ pub(super) fn end(span: &Span, call: &EndedCall<'_>) {
         && is_error(call.side(), code)
     {
         span.record("error.type", code.name());
-        // The order matters: some take a description alone for an error of their own.
+        // The code first: some subscribers take a description without a code for a separate
+        // error.
         span.record("otel.status_code", "ERROR");
         let text = status.to_string();
         span.record("otel.status_description", excerpt(&text, TEXT));
@@ -54,7 +56,7 @@ fn traffic(span: &Span, messages: &str, bytes: &str, traffic: Traffic) {
     span.record(bytes, traffic.bytes);
 }
 
-/// OpenTelemetry's rule: what a caller did wrong is no error of the server.
+/// OpenTelemetry's rule: a caller's mistake is not an error of the server's span.
 fn is_error(side: Side, code: Code) -> bool {
     match side {
         Side::Client => code != Code::Ok,

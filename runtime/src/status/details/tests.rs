@@ -1,9 +1,9 @@
 //! Typed details, against bytes that Python's googleapis-common-protos wrote.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use prost::{Message, Name};
-use prost_types::Duration;
 
 use super::super::rpc::{
     BadRequest, DebugInfo, ErrorInfo, Help, LocalizedMessage, PreconditionFailure, QuotaFailure,
@@ -32,7 +32,7 @@ fn one_of_each() -> Status {
             metadata: map("k", "v"),
         })
         .with_detail(&RetryInfo {
-            retry_delay: Some(Duration {
+            retry_delay: Some(prost_types::Duration {
                 seconds: 3,
                 nanos: 5,
             }),
@@ -137,4 +137,12 @@ fn a_status_without_details_is_still_one() {
     let content = Status::not_found("x").rpc_status().unwrap();
     assert_eq!((content.code, content.message.as_str()), (5, "x"));
     assert!(content.details.is_empty());
+}
+
+#[test]
+fn a_delay_is_said_up_to_the_most_that_the_message_holds() {
+    let seconds = |delay| RetryInfo::new(delay).retry_delay.unwrap().seconds;
+    assert_eq!(seconds(Duration::ZERO), 0);
+    assert_eq!(seconds(Duration::from_secs(90)), 90);
+    assert_eq!(seconds(Duration::MAX), 315_576_000_000);
 }

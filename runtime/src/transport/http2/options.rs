@@ -35,7 +35,11 @@ impl UpkeepOptions {
 
 /// Limits and sizes of one HTTP/2 connection, for either side.
 ///
-/// The defaults suit most programs. Every bound holds whatever the peer does.
+/// The defaults suit most programs. No peer gets beyond these limits: what exceeds one is
+/// refused, ends its call or closes the connection, as each field says. A value outside of its
+/// range is no error: [`ChannelBuilder::http2`](crate::ChannelBuilder::http2) and
+/// [`ServerBuilder::http2`](crate::ServerBuilder::http2) take the nearest value within it. An
+/// option that is for one side alone is ignored on the other.
 ///
 /// ```
 /// let mut options = grpc_runtime::Http2Options::default();
@@ -58,7 +62,8 @@ pub struct Http2Options {
     /// window of 64 KiB in place of `stream_window`, and of 8 KiB where there are
     /// more streams than this holds 64 KiB for. So at most twice as much is unread,
     /// and 8 KiB for each stream above that number, and `connection_window`, which may
-    /// be on its way when windows are cut. Default 16 MiB.
+    /// be on its way when windows are cut. Default 16 MiB; raised to `connection_window`
+    /// where it is less.
     pub connection_buffer: u32,
     /// Bytes that may be set aside on a connection for messages while they arrive,
     /// where these are larger than 128 KiB or than half of a stream's window. Those that do not fit
@@ -97,7 +102,8 @@ pub struct Http2Options {
     /// within 20 ms and before their response's head; calls that it makes the
     /// server reset count too. Each call that ends well earns one back, and so does
     /// every 2 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`: with 0
-    /// by the first one. Used by servers. Default 500.
+    /// by the first one. Used by servers, and ignored by channels: a server may reset any
+    /// number of a client's calls, each of which then fails by itself. Default 500.
     pub reset_burst: u32,
     /// Frames that carry no work (PING, SETTINGS, PRIORITY, empty DATA, unknown
     /// types, and WINDOW_UPDATE beyond what DATA that was sent may be answered

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::{echoes, stub_of};
 use crate::support::{Echo, EchoStub};
@@ -28,9 +29,7 @@ impl ServerInterceptor for Rates {
         if self.admits(context.metadata().get("x-key").unwrap_or_default()) {
             return next.run(context).await;
         }
-        let later = RetryInfo {
-            retry_delay: "1s".parse().ok(),
-        };
+        let later = RetryInfo::new(Duration::from_secs(1));
         let status = Status::resource_exhausted("too many calls of this key");
         status.with_detail(&later).into()
     }

@@ -115,20 +115,10 @@ fn failure(context: &Context, message: String) -> Status {
 
 /// The details that every peer's `details` fails with.
 pub(crate) fn details() -> (ErrorInfo, BadRequest) {
-    let info = ErrorInfo {
-        reason: "TOO_TERSE".to_owned(),
-        domain: "hello.example".to_owned(),
-        metadata: HashMap::from([("least".to_owned(), "1".to_owned())]),
-    };
-    let violation = FieldViolation {
-        field: "greeting".to_owned(),
-        description: "whom shall I greet? ☺".to_owned(),
-        ..FieldViolation::default()
-    };
-    let request = BadRequest {
-        field_violations: vec![violation],
-    };
-    (info, request)
+    let mut info = ErrorInfo::new("TOO_TERSE", "hello.example");
+    info.metadata.insert("least".to_owned(), "1".to_owned());
+    let violation = FieldViolation::new("greeting", "whom shall I greet? ☺");
+    (info, BadRequest::new([violation]))
 }
 
 fn refusal(message: String) -> Status {

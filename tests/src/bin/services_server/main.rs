@@ -4,7 +4,7 @@
 
 use grpc_runtime::prost::Message;
 use grpc_runtime::prost_types::{Any, Timestamp};
-use grpc_runtime::rpc::{BadRequest, bad_request};
+use grpc_runtime::rpc::{BadRequest, bad_request::FieldViolation};
 use grpc_runtime::{Context, LoadReport, Sender, Server, Status};
 use grpc_services::{Health, OutOfBandLoad, Reflection, ServingStatus};
 use grpc_tests::flags::Flags;
@@ -47,15 +47,8 @@ fn book(title: &str) -> Book {
 impl CatalogueServicer for Books {
     async fn find(&self, request: BookRequest, _: &mut Context) -> Result<Book, Status> {
         match request.title() {
-            "" => Err(
-                Status::invalid_argument("which book?").with_detail(&BadRequest {
-                    field_violations: vec![bad_request::FieldViolation {
-                        field: "title".to_owned(),
-                        description: "is empty".to_owned(),
-                        ..bad_request::FieldViolation::default()
-                    }],
-                }),
-            ),
+            "" => Err(Status::invalid_argument("which book?")
+                .with_detail(&BadRequest::new([FieldViolation::new("title", "is empty")]))),
             title => Ok(book(title)),
         }
     }
