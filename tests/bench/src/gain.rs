@@ -78,7 +78,11 @@ fn shown(row: &Row) -> impl Iterator<Item = (&'static str, f64, f64)> + '_ {
     })
 }
 
-/// A sentence for each figure.
+/// The plot, as the page shows it.
+const PLOT: &str =
+    "![Server CPU time, latency and memory, beside other implementations](tests/bench/gain.svg)";
+
+/// A sentence for each figure, and the plot.
 pub fn text(report: &Report) -> String {
     let mut lines = Vec::new();
     for figure in &FIGURES {
@@ -100,7 +104,7 @@ pub fn text(report: &Report) -> String {
             joined(&others)
         ));
     }
-    lines.join("\n")
+    format!("{}\n\n{PLOT}", lines.join("\n"))
 }
 
 /// "a takes 2 times as much, b 3, and c 4": what repeats is said once.
