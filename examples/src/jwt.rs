@@ -1,7 +1,7 @@
-//! Bearer tokens that are JWTs (RFC 7519), judged per method: a token says which scopes its
-//! bearer has, and a table says which scope a method takes. What is not in the table is
-//! refused, so a method that is added to the service is nobody's until somebody says whose.
-//! The keys are made here; a real program has its issuer's from a JWKS document.
+//! Bearer tokens that are JWTs (RFC 7519), checked per method: a token lists the scopes of
+//! its bearer, and a table has the scope that each method needs. A method that is not in the
+//! table is refused, so a method that is added to the service is closed until it has a
+//! scope. The keys are made here; a real program reads its issuer's from a JWKS document.
 
 grpc_runtime::include_proto!("example");
 
@@ -35,7 +35,7 @@ struct Claims {
     exp: u64,
 }
 
-/// Who makes a call, as handlers get to know it.
+/// The authenticated caller, for handlers.
 struct Caller(String);
 
 /// Lets in whose token is good for the method that is called.
@@ -46,8 +46,8 @@ struct Authorize {
 
 impl Authorize {
     fn new(key: DecodingKey) -> Self {
-        // Of one algorithm: a token must not choose how it is verified. What must be in it
-        // has to be said, or a token without it passes.
+        // One fixed algorithm: a token must not choose how it is verified. Required claims
+        // must be named, or a token without them passes.
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -225,7 +225,8 @@ mod tests {
         }
     }
 
-    /// The service has the first, and the second nobody has: a caller cannot tell.
+    /// The service has the first method and no service has the second: a caller cannot
+    /// distinguish them.
     #[tokio::test]
     async fn what_is_not_in_the_table_is_refused_whatever_the_token_says() {
         let issuer = Issuer::new().unwrap();

@@ -63,7 +63,7 @@ async fn run() -> Result<String, Box<dyn Error>> {
         .server_name("localhost")
         .build()?;
 
-    // Each call on a connection of its own: with one handshake.
+    // Each call has a new connection, and so a new handshake.
     let is_over = Arc::new(AtomicBool::new(false));
     let handshakes = Arc::new(AtomicUsize::new(0));
     let load = tokio::spawn({
@@ -90,8 +90,8 @@ async fn run() -> Result<String, Box<dyn Error>> {
         let next = Authority::new(number)?;
         let both = authority.0.pem() + &next.0.pem();
         let ends = [&mut server_end, &mut client_end];
-        // Nobody has a certificate of the new authority before all trust it, and all have
-        // one before nobody trusts the old authority.
+        // First all ends trust the new authority, then all get certificates of it, and only
+        // then trust in the old authority ends.
         for end in ends {
             end.write_roots(&both)?;
             end.taken().await?;
@@ -125,7 +125,7 @@ async fn run() -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// One side's files, and what is told of them.
+/// One side's files, and the reports of their reloads.
 struct End {
     folder: PathBuf,
     name: &'static str,
@@ -158,7 +158,7 @@ impl End {
         })?)
     }
 
-    /// Waits until what was written is in use.
+    /// Waits until the written files are in use.
     async fn taken(&mut self) -> Result<(), &'static str> {
         let told = self.told.as_mut().ok_or("nobody watches")?;
         while !told.recv().await.ok_or("nobody watches any more")? {}
@@ -185,7 +185,7 @@ fn replace(path: &Path, content: &str) -> Result<(), std::io::Error> {
     fs::rename(new, path)
 }
 
-/// Who signs certificates.
+/// A certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {

@@ -36,7 +36,7 @@ impl HelloServiceServicer for Greeter {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut server = Server::builder().add_service(HelloServiceServer::new(Greeter));
-    // It takes what is meant for this process, and looks that each is what is asked for.
+    // It takes the sockets that are meant for this process, and checks the type of each.
     let mut passed = ListenFd::from_env();
     if passed.len() == 0 {
         server = server.listen("127.0.0.1:50051");
@@ -63,7 +63,7 @@ mod tests {
 
     use super::{HelloRequest, HelloServiceStub};
 
-    /// Says of itself what the test says, as it is the program and the test of it.
+    /// Runs the server: this file is both the program and its test.
     #[test]
     fn serves() {
         if std::env::var_os("LISTEN_FDS").is_some() {

@@ -1,7 +1,7 @@
 //! Workloads that know each other by SPIFFE IDs: the one name in a client's certificate
-//! says which workload it is, and a table says which methods it may call. What is not in
-//! the table is refused. The certificates are made here; a real program has them from its
-//! agent, through a `CertificateSource` or files that the agent writes.
+//! identifies the workload, and a table has the methods that it may call. All others are
+//! refused. The certificates are made here; a real program gets them from its agent, through
+//! a `CertificateSource` or files that the agent writes.
 
 grpc_runtime::include_proto!("example");
 
@@ -16,8 +16,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 const TRUST_DOMAIN: &str = "shop.example";
 
-/// The workloads of this trust domain that may call each method, by their paths; those that
-/// end with `/*` stand for all below. No other method is served.
+/// The workloads of this trust domain that may call each method, by their paths; an ID that
+/// ends with `/*` stands for all below it. Other methods are refused.
 const CALLERS: &[(&str, &[&str])] = &[
     (
         "/example.HelloService/SayHello",
@@ -250,7 +250,7 @@ mod tests {
             let stub = stub(&server, &authority, ids).unwrap();
             assert_eq!(call(&stub).await, Err(Code::Unauthenticated), "{ids:?}");
         }
-        // Another authority's word is not even heard.
+        // A certificate of another authority fails the handshake.
         let stranger = Authority::new().unwrap();
         let (chain, key) = stranger.issue(&[], &[good]).unwrap();
         let credentials = ChannelCredentials::tls().roots(authority.0.pem());

@@ -68,7 +68,7 @@ async fn run() -> Result<String, Box<dyn Error>> {
     Ok(response.reply)
 }
 
-/// Who signs certificates, for as long as this program runs.
+/// A certificate authority that exists as long as this program runs.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {

@@ -1,5 +1,4 @@
-//! What stands on the command line. Nothing is guessed: an argument that a
-//! command has no use for is a mistake.
+//! Parses the command line. An argument that a command does not use is an error.
 
 use std::path::PathBuf;
 
@@ -25,7 +24,7 @@ Options:
   -h, --help
   -V, --version";
 
-/// What to do, with what.
+/// The command and its arguments.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) command: Command,

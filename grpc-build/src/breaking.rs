@@ -1,6 +1,5 @@
-//! What a service promised, against what its `.proto` files say now. A change
-//! that an old client or server, or code that was written against the old
-//! files, would not survive is an error; what is only added never is.
+//! Compares recorded `.proto` files with the current ones. A change that breaks old clients,
+//! old servers, or code written against the old files is an error; additions are not.
 
 mod compare;
 mod index;

@@ -1,4 +1,4 @@
-//! What to generate, from what, and where to.
+//! [`Config`]: the `.proto` files, the options and the output directory of one run.
 
 mod options;
 
@@ -40,7 +40,7 @@ pub struct Config {
     file_descriptor_set_path: Option<PathBuf>,
 }
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Debug)]
 struct Outcome {
     files: Vec<GeneratedFile>,
@@ -48,7 +48,7 @@ struct Outcome {
     descriptors: Option<Vec<u8>>,
     /// Each on one line.
     warnings: Vec<String>,
-    /// What cargo should watch.
+    /// The files that cargo should watch.
     read: Vec<PathBuf>,
     variables: Vec<&'static str>,
 }
@@ -59,7 +59,7 @@ impl Config {
         Self::default()
     }
 
-    /// Who reads the `.proto` files. Default: `FrontEnd::Protox`, or
+    /// Sets the front-end that reads the `.proto` files. Default: `FrontEnd::Protox`, or
     /// [`FrontEnd::ProtocFromEnv`] where the feature `protox` is off.
     #[must_use]
     pub fn front_end(mut self, front_end: FrontEnd) -> Self {
@@ -75,12 +75,11 @@ impl Config {
         self
     }
 
-    /// Fails the build if the files break what `recorded` promises: if a
-    /// service, method, message, field or enum value is gone, or a name, number,
-    /// type, label, presence, kind of streaming, or whether an enum is open, is
-    /// another. Files are compared by what they mean: the features of an edition
-    /// count, and moving from a syntax to an edition is no change by itself.
-    /// Default: nothing is compared.
+    /// Fails the build if the files break compatibility with `recorded`: if a service,
+    /// method, message, field or enum value was removed, or a name, number, type, label,
+    /// presence, kind of streaming or the openness of an enum has changed. Files are
+    /// compared by meaning: the features of an edition count, and moving from a syntax to an
+    /// edition is no change by itself. Default: no comparison.
     ///
     /// `recorded` is what [`Config::record`] has written, or `grpc-build record`.
     #[must_use]
@@ -114,9 +113,9 @@ impl Config {
     /// `cargo:warning` for what may not be meant; where it writes into `OUT_DIR`, also
     /// the `cargo:rustc-env` that `grpc_runtime::include_proto!` finds packages by.
     ///
-    /// Fails like [`compile`](crate::compile), on a wrong option, and if it would replace
-    /// what another call of this process, with other files, has written: all files of a
-    /// package go into one call.
+    /// Fails like [`compile`](crate::compile), on a wrong option, and if it would replace a
+    /// file that another call of this process wrote for other `.proto` files: pass all files
+    /// of a package to one call.
     pub fn compile(
         &self,
         protos: &[impl AsRef<Path>],
@@ -153,7 +152,7 @@ impl Config {
     /// }
     /// ```
     ///
-    /// Files there that no generator of this project wrote do not matter, nor does
+    /// It ignores files there that this project's generator did not write, and
     /// [`Config::file_descriptor_set_path`].
     pub fn check(
         &self,

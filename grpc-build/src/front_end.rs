@@ -1,6 +1,6 @@
-//! Who reads `.proto` files. Every front-end gives the same: the raw bytes of a
-//! `FileDescriptorSet` with all imports and source info, so that the generator
-//! cannot tell them apart.
+//! The front-ends that read `.proto` files. Each returns the same: the raw bytes of a
+//! `FileDescriptorSet` with all imports and source info, so that the generated code does not
+//! depend on the choice.
 
 mod descriptor_set;
 #[cfg(feature = "protobuf-parse")]
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::sources::Sources;
 
-/// Who reads the `.proto` files.
+/// The parser of the `.proto` files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrontEnd {
@@ -52,7 +52,7 @@ pub enum FrontEnd {
     ProtobufParse,
 }
 
-/// What a front-end has read.
+/// The output of a front-end.
 #[derive(Debug)]
 pub(crate) struct Read {
     /// An encoded `FileDescriptorSet`.

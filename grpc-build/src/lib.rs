@@ -23,7 +23,7 @@
 //! on the `PATH`, then reads the files.
 //!
 //! The generated code is byte for byte that of the plugin `protoc-gen-rust-grpc`: this crate
-//! reads the files, calls the same generator, and writes what has changed.
+//! reads the files, calls the same generator, and writes the files that have changed.
 //!
 //! # Features
 //!
@@ -70,11 +70,10 @@ pub struct Readme;
 
 /// Generates clients, servers and messages for `protos` into `OUT_DIR`.
 ///
-/// `includes` are the directories that imports are relative to; each of
-/// `protos` lies in one of them. The packages of `protos` are generated, those
-/// of their imports are not: name the imports in `protos` too, or say with
-/// [`Config::extern_path`] where their types are. A `cargo:warning` tells of an import
-/// whose types are used and that is neither.
+/// `includes` are the directories that imports are relative to; each of `protos` lies in one
+/// of them. The packages of `protos` are generated, those of their imports are not: add the
+/// imports to `protos` too, or name their Rust paths with [`Config::extern_path`]. A
+/// `cargo:warning` reports an import whose types are used and for which neither was done.
 ///
 /// Fails if a file cannot be read or is not valid, with the place in it and the
 /// line; and if `OUT_DIR` is not set, as it is for build scripts.

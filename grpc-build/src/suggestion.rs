@@ -1,4 +1,4 @@
-//! What the author of a name that is not defined may have meant.
+//! Suggests a defined name for an undefined one.
 
 use protoc_gen_rust_grpc::nearest;
 
@@ -92,8 +92,8 @@ fn well_known(name: &str) -> Option<String> {
     })
 }
 
-/// The names behind `message` and `enum`, as far as they can be told without
-/// parsing a file that has a mistake in it.
+/// The names after `message` and `enum`, found without a parser, since the file has a
+/// mistake in it.
 fn declared(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|next: char| !(next.is_alphanumeric() || next == '_'));
     let words = words.filter(|word| !word.is_empty());

@@ -1,5 +1,5 @@
-//! What calls of this process, a build script, have written: so that one does not
-//! replace what another wrote, and so that `include_proto!` knows every name.
+//! The files that calls of this process, a build script, have written: so that one call does
+//! not replace files of another, and `include_proto!` finds every package.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 use crate::sources::Sources;
 
-/// What was written to a path: for these `.proto` files, with this content.
+/// A written file: its `.proto` files and its content.
 struct Written {
     protos: Vec<String>,
     content: Vec<u8>,
@@ -22,8 +22,8 @@ fn written() -> MutexGuard<'static, BTreeMap<PathBuf, Written>> {
 
 /// Takes `files`, by path and content, for a call with `sources`.
 ///
-/// Fails on one that a call with other sources has written otherwise. The same sources
-/// again are a second run of one call.
+/// Fails on a file that a call with other sources wrote with other content. A call with the
+/// same sources is a second run of one call.
 pub(crate) fn claim(files: &[(PathBuf, &[u8])], sources: &Sources) -> Result<(), Error> {
     let mut written = written();
     let mut own: Vec<String> = sources
@@ -58,8 +58,8 @@ pub(crate) fn claim(files: &[(PathBuf, &[u8])], sources: &Sources) -> Result<(),
     Ok(())
 }
 
-/// The lines for cargo by which `grpc_runtime::include_proto!` finds what was written
-/// to the directory.
+/// The lines for cargo by which `grpc_runtime::include_proto!` finds the files written to
+/// the directory.
 pub(crate) fn variables(directory: &Path) -> Vec<String> {
     let written = written();
     let files = written.keys().filter(|path| {

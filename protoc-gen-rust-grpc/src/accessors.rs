@@ -47,9 +47,9 @@ fn maps_to_enum(scope: &str, message: &DescriptorProto, item: &FieldDescriptorPr
     })
 }
 
-/// Gives maps of enums that are called like a keyword a `_` instead of `r#`,
-/// here and in the modules below. No other field can have that name: none made
-/// of a proto name ends so, but for the few keywords that cannot be raw.
+/// Renames maps of enums whose names are keywords: `_` at the end in place of `r#`, here and
+/// in the modules below. No other field has that name: names made from proto names do not
+/// end with `_`, except the few keywords that cannot be raw.
 pub(crate) fn unraw_maps(items: &mut [syn::Item]) {
     for item in items {
         match item {

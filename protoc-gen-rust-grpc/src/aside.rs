@@ -1,6 +1,6 @@
-//! Modules of nested types that step aside. What is nested in a message `Bar` is
-//! in the module `bar`; where a package beside the message is called so too, the
-//! package keeps its name, which is in every path to it, and the message's module
+//! Renames modules of nested types that collide with packages. Types nested in a message
+//! `Bar` are in the module `bar`; if a package beside the message has that name too, the
+//! package keeps it, since every path to the package contains it, and the message's module
 //! becomes `bar_`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -17,16 +17,16 @@ use crate::scope::has_module;
 /// One such module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
-    /// What it would be called.
+    /// The name without the collision.
     pub(crate) wanted: String,
-    /// What it is called.
+    /// The name that it gets.
     pub(crate) name: String,
     /// The package that has the name.
     pub(crate) package: String,
 }
 
 impl Moved {
-    /// A sentence for who looks for it under the other name.
+    /// A sentence for readers who look for it under the other name.
     pub(crate) fn note(&self) -> String {
         let Self {
             wanted,
@@ -39,9 +39,9 @@ impl Moved {
 
 /// The messages whose modules step aside, by full name with a leading dot.
 ///
-/// `home` tells which of the user's extern paths covers a name. A message meets the
-/// packages that are where it is: those under the same extern path, in the other
-/// crate, and those under none, here.
+/// `home` returns the user's extern path that covers a name. A message can collide with
+/// packages of the same home: those under the same extern path, in the other crate, or those
+/// under none, in this crate.
 pub(crate) fn modules(
     request: &Request,
     home: impl Fn(&str) -> Option<String>,
@@ -110,7 +110,7 @@ pub(crate) fn warnings(
         let scope = file_scope(file);
         for (index, message) in file.message_type.iter().enumerate() {
             let name = full_name(&scope, message.name());
-            // One that is another crate's is not generated.
+            // A type of another crate is not generated.
             let moved = moved.get(&name).filter(|_| !is_external(&name));
             if let Some(moved) = moved {
                 let path = child(&[], field::FILE_MESSAGE, index);

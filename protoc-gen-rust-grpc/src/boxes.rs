@@ -1,8 +1,7 @@
-//! Fields whose message is in a box: those that the user asks for, and those
-//! without which the compiler could not take the type or no stack could hold it.
-//! prost-build boxes messages that contain themselves; it looks through messages
-//! alone, so a group in such a cycle would be a type of infinite size. And
-//! messages that share what they hold double in size with each level.
+//! Fields whose message is boxed: those that the user names, and those without which the
+//! type would be infinite or too large for a stack. prost-build boxes messages that contain
+//! themselves, but does not follow groups, so a group in such a cycle would be a type of
+//! infinite size. Messages that hold one type twice double in size with each level.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -63,7 +62,7 @@ pub(crate) fn boxed(holding: &Holding<'_>, options: &Options) -> HashSet<String>
     boxed
 }
 
-/// About what a field takes that holds no single message, in bytes.
+/// The approximate size of a field that is not a single message, in bytes.
 fn scalar_size(item: &FieldDescriptorProto) -> u64 {
     match item.r#type() {
         _ if item.label() == Label::Repeated => 3 * POINTER,
@@ -79,8 +78,8 @@ fn scalar_size(item: &FieldDescriptorProto) -> u64 {
     }
 }
 
-/// About what a message takes of fields of these sizes. The members of a oneof
-/// share their place.
+/// The approximate size of a message with fields of these sizes, in bytes. The members of a
+/// oneof share their space.
 fn message_size(message: &HeldMessage<'_>, fields: &[u64]) -> u64 {
     let mut size: u64 = 0;
     let mut oneofs = vec![0; message.descriptor.oneof_decl.len()];

@@ -2,11 +2,11 @@
 //! doctest, an HTML tag or a link rustdoc cannot resolve, while lists, emphasis,
 //! headings and real links stay.
 //!
-//! Two passes. This file cuts the text into blocks the way `CommonMark` does, so
-//! that every code block comes out as a fence marked `text` and no other line
-//! is indented so deep that it would be one; [`inline`] escapes what is left.
-//! A line is never indented deeper than the list item it belongs to: whatever
-//! this file misjudges can cost a list its shape, but cannot make code.
+//! Two passes. This file cuts the text into blocks the way `CommonMark` does, so that every
+//! code block comes out as a fence marked `text` and no other line is indented so deep that
+//! it would be one; [`inline`] escapes what is left. A line is never indented deeper than
+//! the list item it belongs to: a misjudged line can break the shape of a list, but does not
+//! become code.
 
 mod block;
 mod inline;

@@ -1,8 +1,7 @@
-//! What the compiler does not take unless it is told to, and generated code cannot
-//! tell it: messages nested too deep, and messages of too many fields. Whether a
-//! type may be sent to another thread it finds out by walking into all it is made
-//! of, and takes no more steps in a row than the crate's `recursion_limit`; and
-//! its own stack is as deep as an expression over all fields of a message.
+//! Reports messages that exceed limits of rustc which only the user's crate can raise:
+//! messages nested too deep, and messages with too many fields. To check `Send`, rustc walks
+//! into all parts of a type, at most `recursion_limit` steps deep; and its stack must hold
+//! an expression over all fields of a message.
 
 use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Label;
@@ -13,8 +12,8 @@ use crate::holding::{HeldMessage, Holding, inmost_first};
 use crate::locations::Locations;
 use crate::request::Request;
 
-/// How many steps there are for messages, of the default limit of 128; the rest
-/// is for what the inmost of them holds.
+/// Steps available for messages, of the default limit of 128; the rest is for the contents
+/// of the inmost message.
 const STEPS: usize = 118;
 
 /// Beyond them the compiler overflows its stack, whatever its limit.
@@ -23,7 +22,8 @@ const MOST_STEPS: usize = 1000;
 /// How many fields are certain not to overflow it; it does between 2,000 and 3,500.
 const FIELDS: usize = 2000;
 
-/// What to tell the author of such messages. Fails on those that no setting helps.
+/// Returns warnings for the author of such messages. Fails on messages for which no setting
+/// helps.
 pub(crate) fn check(request: &Request, holding: &Holding<'_>) -> Result<Vec<Diagnostic>, Error> {
     let mut warnings = Vec::new();
     if let Some((outmost, steps)) = deepest(holding) {
@@ -84,8 +84,8 @@ fn deepest<'h, 'a>(holding: &'h Holding<'a>) -> Option<(&'h HeldMessage<'a>, usi
     (steps[deepest] > STEPS).then(|| (&messages[deepest], steps[deepest]))
 }
 
-/// From a message to what the field holds: an `Option`, a oneof and its `Option`,
-/// a `Vec` or a map with what they are made of.
+/// The steps from a message to its field's message: an `Option`, a oneof and its `Option`, a
+/// `Vec` or a map with the types inside them.
 fn steps_of(
     message: &HeldMessage<'_>,
     item: &FieldDescriptorProto,

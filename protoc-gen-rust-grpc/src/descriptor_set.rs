@@ -39,7 +39,7 @@ enum DescriptorKind {
 }
 
 impl DescriptorKind {
-    /// What a field of this message holds, if that is to be put in order too.
+    /// The kind of message in a field of this one, if it is to be sorted too.
     fn below(self, field: u32) -> Option<Self> {
         Some(match (self, field) {
             (Self::File, 4) | (Self::Message, 3) => Self::Message,
@@ -69,9 +69,8 @@ pub(crate) fn files(request: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
         .collect())
 }
 
-/// An encoded `FileDescriptorSet` of the named files and all they import, each
-/// after what it imports; no order but this one is the same for every
-/// front-end.
+/// An encoded `FileDescriptorSet` of the named files and all their imports, each after its
+/// imports: this order is the same for every front-end.
 pub(crate) fn closure(request: &Request, names: &[&str]) -> Result<Vec<u8>, Error> {
     let by_name: BTreeMap<&str, _> = request
         .encoded()

@@ -1,6 +1,6 @@
-//! What must hold of the descriptors before anything trusts them. A front-end
-//! checks the grammar; but a descriptor set may come from anywhere, and what
-//! prost-build meets with a panic has to be told to the user here.
+//! Validates descriptors before other code uses them. A front-end checks the grammar, but a
+//! descriptor set may come from any source; input on which prost-build would panic is
+//! reported to the user here.
 
 mod language;
 
@@ -46,7 +46,7 @@ impl Known {
         let mut known = Self::default();
         for file in request.files() {
             let scope = file_scope(file);
-            // Those of editions only a protoc reads, which knows their features.
+            // Files with editions are read by protoc only, which resolves their features.
             let closed = file.syntax() != "proto3";
             known.add(&scope, closed, &file.message_type, &file.enum_type);
         }
@@ -182,8 +182,8 @@ impl CheckedFile<'_> {
         mistakes.finish()
     }
 
-    /// What `entry`, of the full name `name`, which the compiler makes of the map
-    /// `item`, must be.
+    /// Checks `entry`, of the full name `name`: the message that a compiler generates for
+    /// the map `item`.
     fn map(
         &self,
         name: &str,
@@ -259,7 +259,7 @@ impl CheckedFile<'_> {
         mistakes.finish()
     }
 
-    /// Not every front-end looks at reserved names.
+    /// Not every front-end checks reserved names.
     fn unreserved(&self, path: &[i32], name: &str, reserved: &[String]) -> Result<(), Error> {
         if reserved.iter().any(|other| other == name) {
             return Err(self

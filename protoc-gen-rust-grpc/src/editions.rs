@@ -1,12 +1,11 @@
-//! Files with `edition = "…"`, rewritten as the proto3 file that means the same
-//! on the wire: nothing past this file knows editions. prost-types knows none
-//! either, so what it drops is read here a second time, from the same bytes.
+//! Files with `edition = "…"`, rewritten as the proto3 file that means the same on the wire:
+//! later stages do not know editions. prost-types does not know them either, so the fields
+//! that it drops are read a second time here, from the same bytes.
 //!
-//! Of the features of an edition, three change what is generated: whether a
-//! field knows that it is absent, whether a list is packed, and whether a
-//! message is a group on the wire. The others do not: every enum field is an
-//! `i32` that keeps numbers it has no name for, and every `string` is checked
-//! to be UTF-8, in proto2 and proto3 too.
+//! Of the features of an edition, three change the generated code: field presence, whether a
+//! list is packed, and whether a message is a group on the wire. The others do not: every
+//! enum field is an `i32` that keeps numbers it has no name for, and every `string` is
+//! checked to be UTF-8, in proto2 and proto3 too.
 
 mod features;
 mod resolved_set;
@@ -74,8 +73,8 @@ fn lower_file(file: &mut FileDescriptorProto, raw: &wire::RawFile) {
     file.syntax = Some("proto3".to_owned());
 }
 
-/// Features pass from the file to the field: those that count here can be set
-/// on nothing between the two.
+/// Fields inherit features from the file: those that count here cannot be set on messages or
+/// oneofs.
 fn lower_message(
     scope: &str,
     message: &mut DescriptorProto,
@@ -120,7 +119,7 @@ fn lower_field(item: &mut FieldDescriptorProto, features: Features) {
     };
     match presence {
         Presence::Required => item.set_label(Label::Required),
-        // prost-build knows of messages what it must be told of groups.
+        // prost-build handles presence of messages by itself, but not of groups.
         Presence::Explicit if item.oneof_index.is_none() && item.r#type() != Type::Message => {
             item.proto3_optional = Some(true);
         }

@@ -20,12 +20,12 @@ use crate::{GeneratedFile, VERSION};
 
 pub(crate) use tree::tree;
 
-/// The number of the contract between generated code and the runtime: that of the
-/// oldest runtime that this code compiles with. What it newly calls makes it one more,
-/// here and in the runtime, which serves older numbers on.
+/// The number of the contract between generated code and the runtime: that of the oldest
+/// runtime with which this code compiles. When generated code calls a new function, the
+/// number rises by one here and in the runtime, which keeps supporting older numbers.
 const CONTRACT: u32 = 3;
 
-/// What one package's file is made of.
+/// The contents of one package's file.
 #[derive(Default)]
 pub(crate) struct Package<'a> {
     pub(crate) sources: Vec<&'a str>,
@@ -98,8 +98,8 @@ fn parse(tokens: TokenStream) -> Result<Vec<syn::Item>, Error> {
         .map_err(|error| Error::new(format!("wrote no Rust: {error}")))
 }
 
-/// What holds for every item, whatever its crate denies: it is generated, its
-/// words are the `.proto` file's, and no program uses all of it.
+/// Lint attributes for every item, whatever its crate denies: the code is generated, its
+/// comments come from the `.proto` file, and no program uses all of it.
 fn lints(service: Option<&Service>) -> TokenStream {
     let missing_docs = service.is_none().then(|| quote!(missing_docs,));
     let deprecated = service
@@ -111,8 +111,8 @@ fn lints(service: Option<&Service>) -> TokenStream {
     }
 }
 
-/// prost-build's items stand in the user's module: their attributes are all
-/// that can speak to lints.
+/// prost-build's items stand in the user's module, so lints can be allowed only by
+/// attributes on each item.
 fn allow_lints(item: &mut syn::Item) {
     let attributes = match item {
         syn::Item::Enum(item) => &mut item.attrs,
@@ -149,7 +149,7 @@ fn cfg(predicate: Option<&str>) -> Result<TokenStream, Error> {
     Ok(quote!(#[cfg(#predicate)]))
 }
 
-/// What the user gave for an item.
+/// The user's attributes for an item.
 fn user_attributes(attributes: &[String]) -> Result<TokenStream, Error> {
     attributes.iter().map(|text| tokens(text)).collect()
 }

@@ -1,14 +1,13 @@
-//! What can be wrong with a request, told to the author of the `.proto` file: errors name places
-//! in that file, not in the generator's source.
+//! Errors of a request, for the author of the `.proto` file: they name places in that file,
+//! not in the generator's source.
 
 use std::fmt;
 
 /// One thing to tell the author of a `.proto` file, and where it stands.
 ///
-/// `Display` gives `file:line:column: message`, with as much of the place as
-/// is known, and the help on a line of its own. The file is named as the
-/// descriptors name it, that is relative to an include path;
-/// [`Diagnostic::file`] and [`Diagnostic::position`] let a front-end turn that
+/// `Display` prints `file:line:column: message`, with as much of the place as is known, and
+/// the help on a separate line. The file name is that of the descriptors, relative to an
+/// include path; [`Diagnostic::file`] and [`Diagnostic::position`] let a front-end turn that
 /// into a path on disk and show the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -60,12 +59,12 @@ impl Diagnostic {
         self.position
     }
 
-    /// What there is to say, without the place.
+    /// The message, without the place.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it, where that is more than the message says.
+    /// What to do about it, if the message does not say it.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -91,7 +90,7 @@ impl fmt::Display for Diagnostic {
 /// Why nothing was generated: everything that was found wrong, in the order in
 /// which it stands in the files.
 ///
-/// `Display` gives one [`Diagnostic`] after the other, each on a line of its own.
+/// `Display` prints the diagnostics one after the other, each on a separate line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// At least one.
@@ -107,7 +106,7 @@ impl Error {
         Diagnostic::in_file(file, message).into()
     }
 
-    /// What is wrong; never empty.
+    /// The diagnostics; at least one.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
@@ -135,7 +134,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Gathers what goes wrong, so that one run tells all of it.
+/// Collects mistakes, so that one run reports all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Mistakes {
     found: Vec<Diagnostic>,

@@ -1,5 +1,5 @@
-//! What fields are, where their descriptors say it in more places than one: lists that may be
-//! packed, members of oneofs, maps.
+//! Properties of fields that several parts of a descriptor define together: packed lists,
+//! members of oneofs, maps.
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
@@ -13,15 +13,15 @@ pub(crate) fn is_packable(item: &FieldDescriptorProto) -> bool {
         )
 }
 
-/// Which of the message's oneofs the field is a member of. An `optional` of
-/// proto3 is in one that nobody wrote.
+/// Which of the message's oneofs the field is a member of. An `optional` of proto3 is in a
+/// synthetic one.
 pub(crate) fn oneof_of(message: &DescriptorProto, item: &FieldDescriptorProto) -> Option<usize> {
     let written = item.oneof_index.filter(|_| !item.proto3_optional());
     let index = usize::try_from(written?).ok()?;
     (index < message.oneof_decl.len()).then_some(index)
 }
 
-/// Whether the message is what the compiler makes of a `map<…>` field.
+/// Whether the message is the entry that the compiler generates for a `map<…>` field.
 pub(crate) fn is_map_entry(message: &DescriptorProto) -> bool {
     message
         .options

@@ -7,7 +7,7 @@ pub(crate) fn full_name(scope: &str, name: &str) -> String {
     format!("{scope}.{name}")
 }
 
-/// What [`full_name`] takes for a file's own types.
+/// The scope to pass to [`full_name`] for a file's top-level types.
 pub(crate) fn file_scope(file: &FileDescriptorProto) -> String {
     if file.package().is_empty() {
         String::new()

@@ -25,7 +25,7 @@ pub(crate) struct HeldMessage<'a> {
     pub(crate) name: String,
     pub(crate) descriptor: &'a DescriptorProto,
     pub(crate) file: &'a FileDescriptorProto,
-    /// As source info has it.
+    /// The path in the file's source info.
     pub(crate) path: Vec<i32>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Holding<'a> {
         &self.messages
     }
 
-    /// The message or group that the field is of, be it one or many.
+    /// The message or group of the field's type, for single and repeated fields.
     pub(crate) fn mentioned(&self, item: &FieldDescriptorProto) -> Option<usize> {
         let kind = matches!(item.r#type(), Type::Message | Type::Group);
         let mentioned = kind.then(|| self.by_name.get(item.type_name()));
@@ -104,15 +104,14 @@ impl<'a> Holding<'a> {
             .filter(|_| item.label() != Label::Repeated)
     }
 
-    /// As [`held`](Self::held), but for groups: prost-build looks through
-    /// messages alone.
+    /// As [`held`](Self::held), without groups: prost-build follows messages only.
     pub(crate) fn held_message(&self, item: &FieldDescriptorProto) -> Option<usize> {
         self.held(item).filter(|_| item.r#type() == Type::Message)
     }
 
-    /// For each message the number of those that hold each other with it, where
-    /// `held` says what a field holds. What a message holds has no higher number
-    /// than its own.
+    /// For each message the number of its cycle: messages that hold each other have one
+    /// number. `held` returns the message in a field. A held message's number is not higher
+    /// than its holder's.
     pub(crate) fn components(
         &self,
         held: impl Fn(&FieldDescriptorProto) -> Option<usize>,
@@ -126,7 +125,7 @@ impl<'a> Holding<'a> {
     }
 }
 
-/// The numbers of all messages, what a message holds before it.
+/// The indexes of all messages, each after the messages that it holds.
 pub(crate) fn inmost_first(component: &[usize]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..component.len()).collect();
     order.sort_by_key(|index| component[*index]);

@@ -14,7 +14,7 @@ use crate::full_names::{file_scope, full_name};
 use crate::options::{Options, Rule, Target, nearest};
 use crate::request::Request;
 
-/// One name, and what it is.
+/// A name and its kind.
 #[derive(Debug)]
 struct Entry {
     name: String,
@@ -51,8 +51,7 @@ impl EntryKind {
     }
 }
 
-/// The names of the files to generate, and what a field of a oneof is called
-/// by prost-build.
+/// The names in the files to generate, and prost-build's names of fields of oneofs.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
     entries: Vec<Entry>,
@@ -141,7 +140,7 @@ impl Inventory {
         fits: impl Fn(EntryKind) -> bool,
     ) -> Diagnostic {
         let message = format!("{option} covers no {what} of the files");
-        // Names above those that fit cover them too.
+        // A path may also be a prefix of names that fit.
         let mut known = BTreeSet::new();
         for entry in self.entries.iter().filter(|entry| fits(entry.kind)) {
             let mut name = entry.name.as_str();

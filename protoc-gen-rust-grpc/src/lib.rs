@@ -90,18 +90,18 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct GeneratedFile {
     /// The plain file name.
     pub name: String,
-    /// What goes into it.
+    /// The content of the file.
     pub text: String,
 }
 
-/// What came of a request.
+/// The output of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Generated {
     /// In the order of the packages' names, the include file last.
     pub files: Vec<GeneratedFile>,
-    /// What the user should know of and need not mend: an option whose path
-    /// covers nothing, a name that had to differ from what it would be.
+    /// Warnings, which do not stop the build: an option whose path covers nothing, or an
+    /// item that got another name because of a collision.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -169,7 +169,7 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
                 .transpose()?,
             sources: names,
         };
-        // What the user has elsewhere needs no empty file beside it.
+        // A package whose types the user has elsewhere gets no empty file.
         if generated.is_empty() && paths.has_package(package) {
             warnings.extend(imports::ready_made(sources, &paths));
             continue;
@@ -187,12 +187,12 @@ pub fn generate(request: &Request, options: &Options) -> Result<Generated, Error
     Ok(Generated { files, warnings })
 }
 
-/// The encoded `FileDescriptorSet` of the files to generate and of all they import,
-/// each after what it imports; without comments. It is what other generators and
-/// `prost-reflect` work on.
+/// Returns the encoded `FileDescriptorSet` of the files to generate and all their imports,
+/// each after its imports, without comments: the input of other generators and of
+/// `prost-reflect`.
 ///
 /// # Errors
-/// If a file imports one that the request does not have, or the bytes of one cannot be read.
+/// If the request lacks an imported file, or the bytes of a file cannot be decoded.
 pub fn descriptor_set(request: &Request) -> Result<Vec<u8>, Error> {
     let packages = request.packages();
     let files = packages.values().flatten();

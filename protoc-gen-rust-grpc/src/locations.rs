@@ -1,5 +1,5 @@
-//! Where in a file an item stands, and what its comments say. Paths are those
-//! of `SourceCodeInfo`: field number, index, field number, index …
+//! Positions and comments of a file's items. Paths are those of `SourceCodeInfo`: field
+//! number, index, field number, index …
 
 use std::collections::HashMap;
 
@@ -63,7 +63,7 @@ impl<'a> Locations<'a> {
         self.diagnostic(path, message).into()
     }
 
-    /// The same, for what is no error.
+    /// The same as a [`Diagnostic`], for warnings.
     pub(crate) fn diagnostic(&self, path: &[i32], message: impl Into<String>) -> Diagnostic {
         let mut name = path.to_vec();
         name.push(field::NAME);

@@ -1,6 +1,6 @@
-//! The protoc plugin: a `CodeGeneratorRequest` on standard input, a `CodeGeneratorResponse` and
-//! nothing else on standard output. What is wrong with the user's files is told in the response,
-//! not in the exit code: protoc prints it.
+//! The protoc plugin: a `CodeGeneratorRequest` on standard input, a `CodeGeneratorResponse`
+//! and nothing else on standard output. Mistakes in the user's files are reported in the
+//! response, which protoc prints, not by the exit code.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what was asked for. A reader that has gone wants no more of it.
+/// Prints `text` for `--help` and the like. A closed standard output is not an error.
 fn tell(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,

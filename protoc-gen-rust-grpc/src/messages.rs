@@ -1,7 +1,6 @@
-//! Messages and enums, made by prost-build. It is a guest here: what it would
-//! panic on or turn into broken code is refused before ([`crate::descriptors`],
-//! [`crate::scope`]) or rewritten in the copy it is given; what it says of
-//! comments is replaced.
+//! Messages and enums, made by prost-build. Input on which it would panic, or of which it
+//! would generate broken code, is refused before ([`crate::descriptors`], [`crate::scope`])
+//! or rewritten in the copy that it gets; its handling of comments is replaced.
 
 mod debug;
 mod derives;
@@ -143,8 +142,8 @@ fn configure(
     }
     if options.type_names {
         config.enable_type_names();
-        // What every other implementation writes into an `Any`. It comes last:
-        // the user's own `.` wins.
+        // The domain that other implementations write into an `Any`. It comes last, so that
+        // the user's `.` has precedence.
         config.type_name_domain(["."], "type.googleapis.com");
     }
     config
@@ -176,8 +175,9 @@ impl Types {
     }
 }
 
-/// A file that others import: prost-build finds out from it what must be boxed,
-/// and what it writes for it is thrown away, so it gets nothing that could fail.
+/// Reduces an imported file to the shapes of its messages: prost-build needs them to decide
+/// about boxes. Its output for this file is discarded, so parts that could fail are left
+/// out.
 fn shape_only(file: &FileDescriptorProto) -> FileDescriptorProto {
     let mut copy = file.clone();
     copy.syntax = Some("proto3".to_owned());

@@ -1,5 +1,5 @@
-//! A service as the emitters see it: every name decided, every type a Rust
-//! path. Nothing past this file looks at a descriptor of a service.
+//! A service as the emitters see it: every name is decided, every type is a Rust path. Later
+//! stages do not read descriptors of services.
 
 use prost_types::method_options::IdempotencyLevel;
 use prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
@@ -19,7 +19,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// What the runtime's functions for methods of this shape are called.
+    /// The name of the runtime's functions for methods of this shape.
     pub(crate) fn word(self) -> &'static str {
         match (self.client_streams, self.server_streams) {
             (false, false) => "unary",
@@ -50,14 +50,13 @@ pub(crate) struct Method {
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) name: String,
-    /// A sentence for the reader who looks for the name it would have if that
-    /// were not taken.
+    /// A sentence for readers who look for the name that was taken.
     pub(crate) note: Option<String>,
     /// Of the user's options.
     pub(crate) attributes: Vec<String>,
 }
 
-/// One service and the names of what is generated for it.
+/// One service and the names of its generated items.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// `package.Service`
@@ -205,8 +204,8 @@ impl Reader<'_> {
         taken
             .claim(name.clone(), &format!("the method `{}`", method.name()))
             .map_err(|message| self.locations.error(path, message))?;
-        // `new` is the stub's constructor, `NAME` the service's name. heck
-        // leaves no `_` at an end, so neither can meet another method.
+        // `new` is the stub's constructor, `NAME` the service's name. heck's names do not
+        // end with `_`, so the new names do not collide with other methods.
         if name == "new" {
             name.push('_');
         }

@@ -1,6 +1,6 @@
-//! Oneofs that step aside. A oneof's field stands beside those of its message, and
-//! its name is not on the wire: where two of them would have one name in Rust, a
-//! field keeps it, and a oneof is called `…_oneof`.
+//! Renames oneofs that collide. A oneof's field stands beside those of its message, and its
+//! name is not on the wire: if two of them would have one name in Rust, the field keeps it,
+//! and the oneof is called `…_oneof`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,21 +16,20 @@ use crate::request::Request;
 /// One such oneof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Aside {
-    /// What its field is called. Its enum's name is made of this one.
+    /// The name of its field, from which its enum's name is made.
     pub(crate) name: String,
-    /// What has the name that it would have.
+    /// The item that has the name already.
     because: String,
 }
 
 impl Aside {
-    /// A sentence for who looks for it under the other name.
+    /// A sentence for readers who look for it under the other name.
     pub(crate) fn note(&self) -> String {
         format!("Named `{}` because {}.", self.name, self.because)
     }
 }
 
-/// Those of the message, by their place among its oneofs. All others are called as
-/// they are.
+/// The renamed oneofs of the message, by index. All others keep their names.
 pub(crate) fn aside(message: &DescriptorProto) -> BTreeMap<usize, Aside> {
     let oneof_of = |item: &&FieldDescriptorProto| oneof_of(message, item);
     // One without members, such as stands behind an `optional`, is nothing in Rust.
@@ -53,8 +52,8 @@ pub(crate) fn aside(message: &DescriptorProto) -> BTreeMap<usize, Aside> {
             )
         })
         .collect();
-    // Nor may it be called like a member or a type: the path of an option could not
-    // tell them apart.
+    // The new name must also differ from members and types, since an option's path could not
+    // distinguish them.
     let fields = message.field.iter().map(FieldDescriptorProto::name);
     let messages = message.nested_type.iter().map(DescriptorProto::name);
     let enums = message.enum_type.iter().map(EnumDescriptorProto::name);
@@ -97,7 +96,7 @@ pub(crate) fn warnings(
 ) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     for message in holding.messages() {
-        // One that is another crate's is not generated.
+        // A message of another crate is not generated.
         if !request.generates(message.file) || is_external(&message.name) {
             continue;
         }

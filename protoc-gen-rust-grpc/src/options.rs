@@ -1,6 +1,6 @@
-//! What to generate, as the plugin's parameter and `grpc-build` say it. An unknown option, one
-//! that is given twice, and one that has no effect beside another is an error; a path that matches
-//! nothing is a warning ([`crate::inventory`]).
+//! The generator's options, from the plugin's parameter or `grpc-build`. An unknown option,
+//! one that is given twice, and one that has no effect because of another is an error; a
+//! path that matches nothing is a warning ([`crate::inventory`]).
 
 mod foreign;
 mod nearest;
@@ -18,7 +18,7 @@ pub(crate) use rules::{Rule, Target};
 pub use table::{OPTIONS, OptionSpec, options_as_markdown};
 pub(crate) use values::is_proto_identifier;
 
-/// What to generate.
+/// The options of one run.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -33,7 +33,7 @@ pub struct Options {
     /// Proto path (with its leading dot) and Rust path, in the order given.
     pub(crate) extern_paths: Vec<(String, String)>,
     pub(crate) include_file: Option<String>,
-    /// The stem of the file for what has no package.
+    /// The stem of the file for items without a package.
     pub(crate) default_package: String,
     pub(crate) file_descriptor_set: bool,
     /// Whether servicers write every method.

@@ -1,6 +1,6 @@
-//! Proto type → Rust path, from the module of a package. What prost-build
-//! resolves for a message's field and what a service's method names must be one
-//! path, so externs are decided here and handed to prost-build type by type.
+//! Proto type → Rust path, from the module of a package. A message's field (resolved by
+//! prost-build) and a service's method must use one path for a type, so extern paths are
+//! decided here and passed to prost-build type by type.
 
 use std::collections::BTreeMap;
 
@@ -35,9 +35,9 @@ pub(crate) const PROST: &str = "::grpc_runtime::prost";
 const WELL_KNOWN: &str = ".google.protobuf";
 const PROST_TYPES: &str = "::grpc_runtime::prost_types";
 
-/// What prost-types has of `google.protobuf`, by the first part of the name
-/// there. Others use the package too, and Google's own files outgrow
-/// prost-types: what is not here is generated like any type.
+/// The types of `google.protobuf` that prost-types has, by the first part of their names.
+/// Other files use the package too, and Google's files are newer than prost-types: a type
+/// that is not listed is generated like any other.
 const IN_PROST_TYPES: &[&str] = &[
     "Any",
     "Api",
@@ -112,7 +112,7 @@ impl<'a> Paths<'a> {
         &self.aside
     }
 
-    /// The module of what is in the package or message of this full name.
+    /// The module of the items in the package or message of this full name.
     pub(crate) fn module(&self, proto: &str) -> String {
         match self.aside.get(proto) {
             Some(moved) => moved.name.clone(),
@@ -150,7 +150,7 @@ impl<'a> Paths<'a> {
             .map(|(from, to, rest)| self.extend(from, to, rest))
     }
 
-    /// The user's path that covers the name: both its sides, and what is left.
+    /// The user's extern path that covers the name: its two sides, and the rest of the name.
     fn given<'p>(&'p self, proto: &'p str) -> Option<Extern<'p>> {
         let given = self.externs.iter();
         longest(given.map(|(from, to)| (from.as_str(), to.as_str())), proto)
@@ -164,8 +164,8 @@ impl<'a> Paths<'a> {
             || self.external(&package).is_some()
     }
 
-    /// Whether all types of the package are those of prost-types, as nobody has said
-    /// otherwise.
+    /// Whether all types of the package come from prost-types: no extern path of the user
+    /// covers it.
     pub(crate) fn is_ready_made(&self, package: &str) -> bool {
         let package = format!(".{package}");
         self.has_package(&package[1..]) && self.given(&package).is_none()
@@ -196,8 +196,8 @@ impl<'a> Paths<'a> {
     }
 }
 
-/// Of a path that covers a name, its `.proto` side and its Rust side, and what is
-/// left of the name.
+/// An extern path that covers a name: its `.proto` side, its Rust side, and the rest of the
+/// name.
 type Extern<'p> = (&'p str, &'p str, &'p str);
 
 fn well_known(proto: &str) -> Option<Extern<'_>> {

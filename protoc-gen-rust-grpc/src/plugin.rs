@@ -1,5 +1,5 @@
-//! protoc's side of the generator: request bytes in, response bytes out. Every
-//! failure is told in the response, where protoc prints it; nothing panics.
+//! protoc's side of the generator: request bytes in, response bytes out. Every failure is
+//! reported in the response, which protoc prints; there are no panics.
 
 use prost::{Message, encoding};
 use prost_types::compiler::CodeGeneratorResponse;
@@ -17,7 +17,7 @@ const SUPPORTS_EDITIONS: u64 = 2;
 const MINIMUM_EDITION: u32 = 3;
 const MAXIMUM_EDITION: u32 = 4;
 
-/// What to send back to protoc, and what to tell the user beside it.
+/// The response for protoc, and warnings for the user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PluginReply {
@@ -30,8 +30,8 @@ pub struct PluginReply {
 
 /// Answers a `CodeGeneratorRequest`.
 ///
-/// The response declares `optional` in proto3 and the editions up to 2024;
-/// protoc refuses files of a newer one with a text of its own.
+/// The response declares `optional` in proto3 and the editions up to 2024; protoc itself
+/// refuses files of a newer edition.
 pub fn respond(request: &[u8]) -> PluginReply {
     let mut response = CodeGeneratorResponse {
         supported_features: Some(Feature::Proto3Optional as u64 | SUPPORTS_EDITIONS),

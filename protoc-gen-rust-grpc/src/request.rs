@@ -1,6 +1,5 @@
-//! What a front-end asks for: the files to generate and everything they
-//! import. A request must be checked ([`crate::descriptors`]) before anything
-//! else trusts what stands in it.
+//! A front-end's request: the files to generate and all their imports.
+//! [`crate::descriptors`] validates it before other code uses its contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +17,8 @@ pub struct Request {
     parameter: String,
     to_generate: BTreeSet<String>,
     files: Vec<FileDescriptorProto>,
-    /// Each file as it came, in the same order: what the types above do not
-    /// know (custom options, features of editions) is in here alone.
+    /// The bytes of each file as received, in the same order: only they hold what
+    /// prost-types drops (custom options, features of editions).
     encoded: Vec<Vec<u8>>,
     /// The files that use an edition, whose syntax above is another.
     editions: BTreeSet<String>,
@@ -28,8 +27,8 @@ pub struct Request {
 impl Request {
     /// Reads the bytes protoc sends to a plugin.
     ///
-    /// Fails if they are no `CodeGeneratorRequest`, or if one of the files to
-    /// generate is not among those described or of an edition that is not known.
+    /// Fails if the bytes are not a `CodeGeneratorRequest`, or if a file to generate is not
+    /// described or has an unknown edition.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut request = CodeGeneratorRequest::decode(bytes)
             .map_err(|error| Error::new(format!("not a CodeGeneratorRequest: {error}")))?;

@@ -23,7 +23,7 @@ const PRIMITIVES: &[&str] = &[
     "bool", "f32", "f64", "i32", "i64", "str", "u8", "u32", "u64", "usize",
 ];
 
-/// Who has taken their names.
+/// The owner named in errors for names that Rust takes.
 const RUST: &str = "Rust's own type";
 
 /// The names taken in one place, and by what.
@@ -108,8 +108,7 @@ pub(crate) fn of_package(
     let mut mistakes = Mistakes::default();
     let mut scope = Scope::of_module();
     mistakes.note(claim_packages(&mut scope, packages, package));
-    // Not only the files to generate: the rest of the package is in the same
-    // module.
+    // All files of the package, not only those to generate: they share a module.
     let mut files: Vec<&FileDescriptorProto> = request
         .files()
         .iter()
@@ -246,7 +245,7 @@ impl ScopeWalk<'_> {
         mistakes.finish()
     }
 
-    /// Fields, what is added for them, and the enum that each oneof becomes.
+    /// Fields, their accessors, and the enum of each oneof.
     fn fields(
         &self,
         inside: &mut Scope,
@@ -314,7 +313,7 @@ impl ScopeWalk<'_> {
     }
 }
 
-/// Whether prost-build puts a module beside the message, for what is in it.
+/// Whether prost-build generates a module beside the message, for its nested types.
 pub(crate) fn has_module(message: &DescriptorProto) -> bool {
     !message.enum_type.is_empty()
         || message

@@ -17,15 +17,16 @@ use protoc_gen_rust_grpc::{OPTIONS, options_as_markdown};
 const HEAD: &str = "\
 # Options
 
-The plugin takes them as `--rust-grpc_opt=name=value`, several separated by commas
-or each with a `--rust-grpc_opt` of its own; `grpc_build::Config` has a method of
-each name. Both write the same bytes.
+These options change the code that is generated. Give them to the plugin
+`protoc-gen-rust-grpc` as `--rust-grpc_opt=name=value`: several separated by commas,
+or each in a `--rust-grpc_opt` of its own. In a build script call the method of the
+same name of `grpc_build::Config`. Both ways write the same bytes.
 
 A `.path` is a full name in the `.proto` files with a dot in front: `.acme.Order`
 covers the message, its fields and what is nested in it, `.acme` the package, `.`
 everything. Options with a path may be given several times. A path that covers
-nothing is a warning; an option that does not exist, or has no effect beside the
-others, is an error.
+nothing is a warning. An option that does not exist, or that has no effect beside
+the others, is an error.
 
 ";
 
@@ -40,13 +41,14 @@ grpc_build::Config::new()
     .message_attribute(\".acme\", \"#[serde(default)]\")
 ```
 
-The well-known types of `prost_types` have no serde; give a field of such a type
-`#[serde(skip)]` or `#[serde(with = \"…\")]` by `field_attribute`, or name types
-that have it with `extern_path=.google.protobuf=::…`.
+The well-known types of `prost_types` do not implement serde's traits. Give a field of
+such a type `#[serde(skip)]` or `#[serde(with = \"…\")]` by `field_attribute`, or use other
+types that implement them, by `extern_path=.google.protobuf=::…`.
 
-**proto3 JSON**, with pbjson. The build script writes the descriptors, from which
-`pbjson-build` writes the implementations of serde's traits; they go into the modules
-of the messages, and the well-known types are those of `pbjson-types`:
+**proto3 JSON**, with pbjson. The build script writes the descriptors to a file, and
+`pbjson-build` generates implementations of serde's traits from it. Include these in the
+module of the messages. The well-known types are those of `pbjson-types`. In `build.rs`,
+then in the program:
 
 ```rust
 let set = std::path::Path::new(&std::env::var(\"OUT_DIR\")?).join(\"descriptors.bin\");
@@ -64,15 +66,16 @@ grpc_runtime::include_proto!(\"event\");
 include!(concat!(env!(\"OUT_DIR\"), \"/event.serde.rs\"));
 ```
 
-**Dynamic messages**, and JSON of types that nobody generated, with `prost-reflect`:
+**Dynamic messages**, and JSON of types without generated code, with `prost-reflect`:
 `DescriptorPool::decode` takes `FILE_DESCRIPTOR_SET`, or the file of
 `Config::file_descriptor_set_path`.
 
 **A client and a server behind cargo features**, from one crate:
 `client_cfg=feature = \"client\"` and `server_cfg=feature = \"server\"`.
 
-**Messages in a crate of their own**: there `client=false,server=false`; where the
-services are, `messages=false,extern_path=.acme=::acme_messages::acme`.
+**Messages in a crate of their own**: give `client=false,server=false` in the crate of the
+messages, and `messages=false,extern_path=.acme=::acme_messages::acme` in the crate of the
+services.
 
 ";
 

@@ -1,11 +1,10 @@
-//! Numbers that nobody foresees, for what is spread so that many do not do it at
-//! once. They are not for secrets; the seed is the standard library's own, that of
-//! its hash maps.
+//! Random numbers that spread out in time what many peers would otherwise do at once. They
+//! are not for secrets: the seed comes from the standard library's hash maps.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A source of chance.
+/// A source of random numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Chance {
     seed: RandomState,
@@ -13,13 +12,14 @@ pub(crate) struct Chance {
 }
 
 impl Chance {
-    /// A number from 0 up to, and without, 1.
+    /// A number of at least 0 and less than 1.
     pub(crate) fn next(&self) -> f64 {
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
         Self::part(self.seed.hash_one(drawn))
     }
 
-    /// The number of this place: as [`next`](Self::next), and the same each time.
+    /// The number at this place, from 0 to 1 like [`next`](Self::next); the same for each
+    /// call with the same `place`.
     #[cfg(feature = "dns-txt")]
     pub(crate) fn at(&self, place: usize) -> f64 {
         Self::part(self.seed.hash_one(("at", place)))

@@ -1,5 +1,5 @@
-//! The servers and channels that are shown together (gRFC A14). It joins channel and
-//! server, which do not know each other.
+//! The registry of the servers and channels that channelz shows (gRFC A14). It uses both
+//! the channel and the server modules, which do not depend on each other.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use crate::channel::{ChannelBuilder, ChannelSnapshot};
 use crate::server::{ServerBuilder, ServerSnapshot};
 use crate::snapshot::entries::Entries;
 
-/// The servers and channels of a program that gRPC's channelz shows: those that were given
-/// to it, for as long as they are there. A program makes one and passes it on; nothing is
-/// global. Clones are the same registry.
+/// The servers and channels of a program that gRPC's channelz shows. A server or channel is
+/// listed once it was built with the registry, for as long as it exists. A program makes a
+/// registry and passes it on; none is global. Clones are the same registry.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,26 +41,26 @@ pub struct ChannelzRegistry {
 }
 
 impl ChannelzRegistry {
-    /// A registry with nothing in it.
+    /// An empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is so of each server that runs, in the order in which they were started.
+    /// A snapshot of each server that runs, in the order in which they were started.
     pub fn servers(&self) -> Vec<ServerSnapshot> {
         self.servers.snapshots()
     }
 
-    /// What is so of each channel of which there is a handle or a call, in the order in
-    /// which they were made.
+    /// A snapshot of each channel that has a handle or a call, in the order in which they
+    /// were made.
     pub fn channels(&self) -> Vec<ChannelSnapshot> {
         self.channels.snapshots()
     }
 }
 
 impl ServerBuilder {
-    /// Has the server shown in `registry` from when it starts until it is dropped or shut
-    /// down.
+    /// Lists the server in `registry` from its start until it is dropped or shut down. By
+    /// default no registry lists it.
     #[must_use]
     pub fn channelz(mut self, registry: &ChannelzRegistry) -> Self {
         self.registries().push(Arc::clone(&registry.servers));
@@ -69,7 +69,8 @@ impl ServerBuilder {
 }
 
 impl ChannelBuilder {
-    /// Has the channel shown in `registry` until its last handle is dropped.
+    /// Lists the channel in `registry` until its last handle is dropped. By default no
+    /// registry lists it.
     #[must_use]
     pub fn channelz(mut self, registry: &ChannelzRegistry) -> Self {
         self.registries().push(Arc::clone(&registry.channels));

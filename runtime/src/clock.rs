@@ -7,7 +7,7 @@ pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// The earlier of two moments, of which there may be one or none.
+/// The earlier of two instants; the other one where one is `None`.
 #[inline]
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
@@ -16,13 +16,13 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
     }
 }
 
-/// The time of the day, for what others say in it. No test moves it.
+/// The wall-clock time, for timestamps. Paused time in tests does not change it.
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// `at` as a moment for tokio's timers, whatever a user gave: they add to it, which
-/// the last moments that the clock can tell have no room for.
+/// `at` as an instant for tokio's timers. They add to it, so an instant in the last second
+/// that the clock can represent is moved one second earlier.
 pub(crate) fn timer(at: Instant) -> tokio::time::Instant {
     const ROOM: Duration = Duration::from_secs(1);
     let has_room = at.checked_add(ROOM).is_some();

@@ -35,8 +35,8 @@ pub enum Code {
     PermissionDenied = 7,
     /// A quota, a size limit or some other resource is used up.
     ResourceExhausted = 8,
-    /// The system is not in the state that this call needs; retrying does not
-    /// help until someone mends that state.
+    /// The system is not in the state that this call needs. Retrying does not help until
+    /// that state is changed.
     FailedPrecondition = 9,
     /// The call lost a race with another one; the caller may start over.
     Aborted = 10,
@@ -84,8 +84,8 @@ impl Code {
         }
     }
 
-    /// Whether it is a server's word on a request, which nothing on the client's side
-    /// may say in its name (gRFC A54).
+    /// Whether only a server may answer with this code: a client's control plane and
+    /// credentials must not produce it (gRFC A54).
     pub(crate) const fn is_verdict(self) -> bool {
         matches!(
             self,
@@ -142,7 +142,7 @@ impl Code {
         }
     }
 
-    /// What the code says, as a short sentence without a full stop.
+    /// The meaning of the code, as a short sentence without a full stop.
     pub const fn description(self) -> &'static str {
         match self {
             Self::Ok => "the call succeeded",
@@ -188,8 +188,8 @@ impl Code {
         }
     }
 
-    /// Reads a received `grpc-status`. Whatever is not one of the 17 numbers is
-    /// `Unknown`: a status that cannot be read must not pass for success.
+    /// Reads a received `grpc-status`. Anything other than the 17 numbers is `Unknown`: an
+    /// unreadable status is not a success.
     pub(crate) fn from_wire(value: &[u8]) -> Self {
         let number = match value {
             [ones @ b'0'..=b'9'] => ones - b'0',

@@ -1,6 +1,6 @@
-//! What generated code needs and nobody else: the version handshake and the
-//! default answer of a servicer's methods. It must stay small: every item here
-//! is a promise to code that was generated long ago.
+//! What only generated code uses: the version handshake and the default answer of a
+//! servicer's methods. Every item here stays compatible with code that was generated
+//! earlier, so the module is kept small.
 
 use std::future::{Ready, ready};
 
@@ -10,18 +10,17 @@ pub use crate::server::{
 };
 use crate::status::{Code, Status};
 
-/// The contract between generated code and this runtime: the newest that this
-/// runtime serves. Generated code states the number it was made for. What is added
-/// to this module makes it one more.
+/// The newest contract between generated code and this runtime. Generated code states the
+/// contract it was made for. An addition to this module increments the number.
 pub const CONTRACT: u32 = 3;
 
-/// The oldest contract that this runtime serves. What is taken out of this module,
-/// or changed, makes it the first contract without. `runtime/tests/contracts` has
-/// code of each number between the two.
+/// The oldest contract that this runtime serves. Removing or changing something in this
+/// module raises it to the first contract without that. `runtime/tests/contracts` has code
+/// of each number between the two.
 pub const OLDEST_CONTRACT: u32 = 2;
 
-/// Fails to compile, with a text that says what to do, when generated code was
-/// made for a contract that this runtime does not serve.
+/// Fails to compile when generated code was made for a contract that this runtime does not
+/// serve; the message says what to do.
 ///
 /// ```
 /// # use grpc_runtime::codegen::{CONTRACT, OLDEST_CONTRACT, check_contract};
@@ -55,7 +54,8 @@ pub const fn check_contract(contract: u32, generator_version: &str) {
     );
 }
 
-/// The answer of a method that a servicer leaves out: it fails with `UNIMPLEMENTED`.
+/// The answer of a method that a servicer does not implement: it fails with
+/// `UNIMPLEMENTED`.
 pub fn unimplemented<R>(method: Method) -> Ready<Result<R, Status>> {
     let text = format!("the server does not implement {method}");
     ready(Err(Status::new(Code::Unimplemented, text)))

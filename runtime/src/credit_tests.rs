@@ -1,6 +1,7 @@
-//! Credit of a connection under random readers, sizes and numbers of streams: the
-//! machine with the readers of calls above it, without a socket. Every stream that
-//! is read gets on, and what is held stays below the figure of `Http2Options`.
+//! Flow-control credit of a connection with random readers, sizes and numbers of streams:
+//! the HTTP/2 state machine with the readers of calls above it, without a socket. Every
+//! stream that is read makes progress, and what is buffered stays below the figure of
+//! `Http2Options`.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -47,18 +48,18 @@ fn options() -> Http2Options {
     }
 }
 
-/// What a connection may hold with so many streams open at most.
+/// The most that a connection may buffer with this many streams open.
 fn figure(streams: usize) -> usize {
     2 * CAPACITY as usize + MESSAGES as usize + LARGEST + streams * LEAST_SHARE as usize
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Habit {
-    /// Reads whatever there is.
+    /// Reads all that is there.
     Prompt,
-    /// Reads one message in so many rounds.
+    /// Reads one message in this many rounds.
     Slow(u8),
-    /// Reads so many messages and then no more.
+    /// Reads this many messages and then no more.
     Stops(u8),
 }
 
@@ -72,14 +73,14 @@ struct Plan {
 struct Reader {
     receiver: Receiver<Note>,
     plan: Plan,
-    /// The bytes of a message on the wire.
+    /// The size of a message on the wire, in bytes.
     length: usize,
     read: usize,
     ended: bool,
 }
 
 impl Reader {
-    /// Reads at most one message; whether there was one, or the end.
+    /// Reads at most one message; returns whether there was one, or the end.
     fn read(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         match pin!(self.receiver.next()).poll(&mut cx) {
@@ -104,7 +105,7 @@ struct End {
     inbox: BytesMut,
 }
 
-/// Who reads, who writes, and the calls of the one who reads.
+/// The reading and the writing end, and the reading end's calls.
 struct World {
     writer: End,
     reads: End,
@@ -204,7 +205,7 @@ impl World {
         id
     }
 
-    /// All that the stream is to carry.
+    /// Writes all that the stream is to carry.
     fn write(&mut self, id: StreamId) {
         let plan = self.readers[&id].plan.clone();
         let message = framed(plan.size);
@@ -222,7 +223,7 @@ impl World {
         }
     }
 
-    /// Moves bytes both ways; whether any moved.
+    /// Moves bytes both ways; returns whether any moved.
     fn cross(&mut self, step: usize) -> bool {
         let moved = carry(&mut self.writer, &mut self.reads, step)
             | carry(&mut self.reads, &mut self.writer, usize::MAX);
@@ -288,7 +289,7 @@ impl World {
         self.most = self.most.max(self.held);
     }
 
-    /// Lets the readers read as they do; whether any of them got on.
+    /// Lets the readers read by their habits; returns whether any made progress.
     fn read(&mut self, round: usize) -> bool {
         let mut moved = false;
         for reader in self.readers.values_mut().filter(|reader| !reader.ended) {
@@ -330,11 +331,11 @@ impl World {
         }
     }
 
-    /// Runs until nothing moves, and then nobody who reads may wait.
+    /// Runs until nothing moves. After that no stream that is read may wait.
     fn run(&mut self, step: usize) {
         let mut still = 0;
         let mut round = 0;
-        // A slow reader reads in one round of many.
+        // A slow reader reads only in one of many rounds.
         while still < 300 {
             round += 1;
             let moved = self.cross(step) | self.read(round);
@@ -396,7 +397,7 @@ fn plan(largest: usize) -> impl Strategy<Value = Plan> {
     ];
     (size, habit()).prop_flat_map(move |(size, habit)| {
         let size = size.min(largest);
-        // No more than a mebibyte a stream, or one message more.
+        // At most a mebibyte for each stream, or one message.
         let most = (1_000_000 / size).clamp(1, 60);
         (1..=most).prop_map(move |messages| Plan {
             size,
@@ -419,7 +420,7 @@ fn side() -> impl Strategy<Value = Side> {
 }
 
 proptest! {
-    // `PROPTEST_CASES` asks for more.
+    // `PROPTEST_CASES` sets a larger number.
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
@@ -450,7 +451,7 @@ fn all_alike(side: Side, streams: usize, plan: &Plan) -> World {
     world
 }
 
-/// Each reads evenly, and tells little of it at a time.
+/// Each reader reads evenly and reports small amounts.
 #[test]
 fn streams_that_move_evenly_never_stand_still() {
     let plan = Plan {
@@ -490,7 +491,7 @@ fn unread_streams_hold_up_nobody() {
     }
 }
 
-/// A connection that was read gives as much as before.
+/// A connection whose data was read gives as much credit as before.
 #[test]
 fn a_connection_recovers_once_its_readers_come_back() {
     let plan = Plan {

@@ -1,13 +1,12 @@
-//! When a call must have ended, and how `grpc-timeout` says so. Time is an argument.
+//! A call's deadline and its form as `grpc-timeout`. Time is an argument.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The moment by which a call must have ended.
 ///
-/// A deadline is absolute, so that time spent waiting (for a connection, for
-/// headers, for each message) counts against the same budget. The earlier of two
-/// deadlines is the lesser one.
+/// A deadline is absolute: time spent waiting for a connection, for headers and for
+/// messages all counts against it. The earlier of two deadlines compares as less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deadline(Instant);
 
@@ -17,14 +16,14 @@ impl Deadline {
         Self(instant)
     }
 
-    /// A deadline `timeout` after `now`, or `None` if that is further away than
-    /// the clock can count, which is the same as no deadline.
+    /// A deadline `timeout` after `now`. `None`, which means no deadline, if the clock
+    /// cannot represent that instant.
     pub fn after(now: Instant, timeout: Duration) -> Option<Self> {
         now.checked_add(timeout).map(Self)
     }
 
-    /// The earlier of two deadlines, where `None` is no deadline: what a call
-    /// gets that is made on behalf of another one.
+    /// The earlier of two deadlines, where `None` is no deadline. A call that is made on
+    /// behalf of another one gets it.
     pub fn earliest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -37,19 +36,19 @@ impl Deadline {
         self.0
     }
 
-    /// What is left at `now`; zero once the deadline has passed.
+    /// The time left at `now`; zero once the deadline has passed.
     pub fn remaining(self, now: Instant) -> Duration {
         self.0.saturating_duration_since(now)
     }
 
-    /// Whether nothing is left at `now`.
+    /// Whether the deadline has passed at `now`.
     pub fn is_past(self, now: Instant) -> bool {
         self.0 <= now
     }
 }
 
-/// The longest `grpc-timeout`: PROTOCOL-HTTP2 has at most eight digits, and a
-/// unit.
+/// The length of the longest `grpc-timeout`: at most eight digits and a unit
+/// (PROTOCOL-HTTP2).
 pub(crate) const TIMEOUT_LEN: usize = 9;
 const MAX_VALUE: u64 = 99_999_999;
 
@@ -64,9 +63,9 @@ const UNITS: [(u8, u64); 6] = [
 ];
 const HOUR: u64 = 3_600;
 
-/// Writes the value of `grpc-timeout` for `timeout` into `buffer` and returns
-/// it: in the finest unit that has room for it, rounded up, so that the server
-/// never gives up before the client does, nor a whole unit after.
+/// Writes the value of `grpc-timeout` for `timeout` into `buffer` and returns it. The unit
+/// is the finest whose value fits into eight digits, rounded up: the server gives up no
+/// earlier than the client, and less than one unit later.
 pub(crate) fn encode_timeout(timeout: Duration, buffer: &mut [u8; TIMEOUT_LEN]) -> &[u8] {
     let (unit, mut value) = shortest(timeout);
     let mut start = buffer.len() - 1;
@@ -127,8 +126,8 @@ pub(crate) fn parse_timeout(value: &[u8]) -> Result<Duration, MalformedTimeout> 
     }
 }
 
-/// A `grpc-timeout` that is not one to eight digits and a unit. The call must be
-/// refused: running it with no deadline is not what the caller asked for.
+/// A `grpc-timeout` that is not one to eight digits and a unit. The call is refused: the
+/// caller did not ask for a call without a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MalformedTimeout;
 

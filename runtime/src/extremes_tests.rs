@@ -1,7 +1,6 @@
-//! Every public option at its extremes, on both sides, with calls of every shape:
-//! they succeed or end with the status that the option's documentation names, no
-//! task panics, and nothing waits for ever. An option that this file does not know
-//! fails it.
+//! Tests every public option at its extremes, on both sides, with calls of every shape:
+//! they succeed or end with a status that the option's documentation names, no task panics,
+//! and nothing waits for ever. An option that is missing in this test fails it.
 
 mod guide;
 mod inventory;
@@ -31,20 +30,20 @@ const DOWN: Method = Method::new("/test.Extremes/Down", Shape::SERVER_STREAMING)
 const UP: Method = Method::new("/test.Extremes/Up", Shape::CLIENT_STREAMING);
 const BOTH: Method = Method::new("/test.Extremes/Both", Shape::BIDI_STREAMING);
 
-/// Above what a stream's window is at the least, and above what is set aside for
-/// a message as it arrives.
+/// More than a stream's smallest window, and more than is reserved for a message as it
+/// arrives.
 const LARGE: usize = 200 << 10;
 const MESSAGE: usize = 100 << 10;
 const MESSAGES: usize = 3;
-/// What pipes hold: little, so that heads and frames come in pieces.
+/// The capacity of pipes in bytes: small, so that heads and frames arrive in pieces.
 const PIPE: usize = 4_000;
-/// How long the long call takes, in seconds; longer than it takes to find out that
-/// a peer is dead, and shorter than three PINGs of a client take.
+/// How long the long call takes, in seconds: longer than the detection of a dead peer, and
+/// shorter than three PINGs of a client.
 const LONG: u8 = 25;
 
 // --- the service -----------------------------------------------------------------
 
-/// Metadata that do not fit a pipe.
+/// Metadata larger than a pipe.
 fn filler() -> String {
     "filler ".repeat(900)
 }
@@ -53,7 +52,7 @@ fn fill(context: &mut Context) -> Result<(), Status> {
     context.set_initial_metadata(Metadata::from_pairs([("x-filler", filler().as_str())])?)
 }
 
-/// Answers with as much; to one byte, after as many seconds.
+/// Answers with as many bytes; to one byte after that many seconds.
 async fn unary((): &(), request: Vec<u8>, context: &mut Context) -> Result<Vec<u8>, Status> {
     fill(context)?;
     if let [seconds] = request[..] {
@@ -185,7 +184,7 @@ const LONG_CALL: &str = "long";
 
 // --- trials ----------------------------------------------------------------------
 
-/// How a call may end by what is documented.
+/// The documented results of a call.
 fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
     let is_least = matches!(value, Value::Zero | Value::One);
     let (_, option) = name.rsplit_once("::").unwrap();
@@ -199,28 +198,28 @@ fn allowed(name: &str, value: Value, call: &str) -> &'static [Code] {
             | "max_header_list_size",
             _,
         ) => &[Code::ResourceExhausted],
-        // No time passes on pipes until all wait.
+        // On pipes no time passes until all tasks wait.
         (
             "default_timeout" | "timeout" | "deadline" | "set_timeout" | "set_deadline" | "assumed"
             | "at_most",
             _,
         ) => &[Code::DeadlineExceeded, Code::Ok],
         ("new" | "queue", _) => &[Code::ResourceExhausted, Code::Ok],
-        // Refused before the channel knows the limit, and nobody has kept the stream.
+        // Refused before the channel knows the limit, and the stream was not kept.
         ("max_concurrent_streams", "up" | "both") => &[Code::Unavailable, Code::Ok],
         ("max_connection_age_grace", LONG_CALL) => &[Code::Unavailable],
         _ => &[Code::Ok],
     }
 }
 
-/// A server and a channel that were told something.
+/// A server and a channel with one option set.
 struct Setting {
     server: ServerBuilder,
     channel: Box<dyn FnOnce(ChannelBuilder) -> ChannelBuilder>,
     calls: CallOptions,
 }
 
-/// `None` where the option has no such value.
+/// `None` if the option does not have this value.
 fn setting(change: Change, value: Value) -> Option<Setting> {
     let mut server = Server::builder();
     let mut service = service();
@@ -264,8 +263,8 @@ fn setting(change: Change, value: Value) -> Option<Setting> {
     })
 }
 
-/// Over pipes and in paused time, where what waits for ever is found out at once:
-/// calls of all kinds, and one an hour later.
+/// Over pipes and in paused time, where a call that waits for ever is found at once: calls
+/// of all kinds, and one an hour later.
 fn over_pipes(setting: Setting) -> Results {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -298,7 +297,7 @@ fn over_pipes(setting: Setting) -> Results {
     })
 }
 
-/// Over sockets, with the server's accept loop and its shutdown, by `grace`.
+/// Over sockets, with the server's accept loop and a shutdown with `grace`.
 fn over_sockets(setting: Setting, grace: Duration) -> Results {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -324,7 +323,7 @@ fn over_sockets(setting: Setting, grace: Duration) -> Results {
 
 static PANICS: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
-/// What panicked on this thread, which is where all tasks of a trial run.
+/// The panics on this thread, where all tasks of a trial run.
 fn panics_of(trial: impl FnOnce() -> Results) -> (Results, Vec<String>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -356,7 +355,7 @@ fn judge(name: &str, value: Value, trial: impl FnOnce() -> Results) -> Vec<Strin
     wrong.into_iter().map(tell).collect()
 }
 
-/// Every value of the options that `is_meant` is true for.
+/// Tries every value of the options for which `is_meant` is true.
 fn try_all(is_meant: impl Fn(&Change) -> bool) {
     let mut tried = 0;
     let mut wrong = Vec::new();
@@ -402,12 +401,12 @@ fn options_of_channels_and_calls() {
     });
 }
 
-/// The largest values once more where a server listens: a panic of its accept loop
-/// is seen here alone.
+/// The largest values again with a server that listens: only here a panic of its accept
+/// loop would show.
 #[test]
 fn the_most_of_every_option_over_sockets() {
     let mut wrong = Vec::new();
-    // A notice without end is served without end.
+    // An endless notice period would never end.
     let ending = |(name, _): &&(&str, Change)| *name != "ServerBuilder::shutdown_notice";
     for (name, change) in OPTIONS.iter().filter(ending) {
         for value in [Value::Most, Value::Last] {

@@ -1,6 +1,7 @@
-//! A channel to a server of the same process: both sides' real connections over
-//! a pipe in memory, so that deadlines, cancellation, flow control and limits
-//! are the real ones. It joins channel and server, which do not know each other.
+//! A channel to a server of the same process: both sides use real connections over a pipe
+//! in memory, with the same deadlines, cancellation, flow control and limits as over a
+//! socket. It uses both the channel and the server modules, which do not depend on each
+//! other.
 
 use std::sync::Arc;
 
@@ -14,15 +15,15 @@ use crate::transport::io::Io;
 const PIPE: usize = 64 << 10;
 
 impl Channel {
-    /// A channel to `server`'s services, without a socket. Addresses that the
-    /// builder was given are not listened on.
+    /// A channel to `server`'s services, without a socket. Addresses set on the builder are
+    /// ignored: the server does not listen.
     ///
     /// The server's end runs on the runtime of the channel, from the first call
     /// until the last clone of the channel is dropped. The pipe is not encrypted,
     /// so calls carry only credentials that allow that.
     ///
     /// # Errors
-    /// Two services of one name.
+    /// [`ServerError`] if two services have the same name.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

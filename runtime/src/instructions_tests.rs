@@ -1,6 +1,6 @@
-//! What `tests/instructions` counts of whole calls: a server and a client each
-//! before a scripted peer, and the two joined in one process. Each workload is an
-//! ordinary test that runs once; the script runs it many times under valgrind.
+//! The workloads of `tests/instructions`, which counts the instructions of whole calls: a
+//! server and a client, each with a scripted peer, and both in one process. Each workload
+//! is an ordinary test that runs once; the script runs it many times under valgrind.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
@@ -53,11 +53,11 @@ const UNARY: Method = Method::new("/helloworld.Greeter/SayHello", Shape::UNARY);
 const REPLIES: Method = Method::new("/helloworld.Greeter/Replies", Shape::SERVER_STREAMING);
 const CHAT: Method = Method::new("/helloworld.Greeter/Chat", Shape::BIDI_STREAMING);
 
-/// Calls in one piece of the batched workloads.
+/// Calls that arrive together in the batched workloads.
 const BATCH: usize = 10;
 const MEBIBYTE: usize = 1 << 20;
 
-/// An echo in all shapes.
+/// Echoes in all shapes.
 struct Greeter;
 
 impl Greeter {
@@ -101,7 +101,7 @@ fn server() -> ServerBuilder {
     Server::builder().add_service(service)
 }
 
-/// With the clock standing still, so that no timer fires because valgrind is slow.
+/// With paused time, so that no timer fires because valgrind is slow.
 fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
@@ -112,15 +112,15 @@ fn runtime() -> Runtime {
 
 // --- a scripted peer -----------------------------------------------------------
 
-/// A real machine of the other role, which plays the first calls of a connection;
-/// what it wrote for the last of them is what it would write for any later one,
-/// but for the stream's number.
+/// A real connection of the other role, which plays the first calls of a connection. What
+/// it wrote for the last of them is what it would write for any later one, except for the
+/// stream's number.
 struct Actor {
     connection: Connection,
     inbox: BytesMut,
 }
 
-/// The first call has literals, the second may still correct a guess.
+/// The first call has literals; the second may still correct a guess.
 const PLAYED: usize = 3;
 
 impl Actor {
@@ -241,7 +241,7 @@ impl Served {
         }
     }
 
-    /// One turn of the server; how many bytes it answered.
+    /// One turn of the server; returns the number of bytes answered.
     fn exchange(&mut self, request: &[u8]) -> usize {
         let mut cx = TaskContext::from_waker(Waker::noop());
         let far = Pin::new(&mut self.far);
@@ -285,7 +285,7 @@ fn server_unary() {
     serve(1, server());
 }
 
-/// Hears of everything and does nothing.
+/// An observer of everything that does nothing.
 struct Idle;
 
 impl Observer for Idle {}
@@ -295,7 +295,7 @@ fn server_unary_observed() {
     serve(1, server().observe(Idle));
 }
 
-/// A call of ten that arrive together.
+/// One of ten calls that arrive together.
 #[test]
 fn server_unary_of_ten() {
     serve(BATCH, server());
@@ -303,7 +303,7 @@ fn server_unary_of_ten() {
 
 // --- a client before a scripted server -------------------------------------------
 
-/// Reads from whichever server hears something; says which.
+/// Reads from the first server that has data; returns its index.
 async fn read_from(fars: &mut [DuplexStream], buffer: &mut BytesMut) -> usize {
     buffer.clear();
     poll_fn(|cx| {
@@ -319,13 +319,13 @@ async fn read_from(fars: &mut [DuplexStream], buffer: &mut BytesMut) -> usize {
     .await
 }
 
-/// Calls by turns before `fars`, one server behind each.
+/// Calls in turn, with one server behind each of `fars`.
 async fn call(channel: Channel, mut fars: Vec<DuplexStream>, calls: usize) {
     let start = || UnaryCall::<Hello>::new(&channel, UNARY, &hello()).into_future();
     let mut servers: Vec<_> = fars.iter().map(|_| Actor::new(Role::Server)).collect();
     let mut buffer = BytesMut::with_capacity(4096);
     let (mut scripts, mut turns) = (vec![Vec::new(); fars.len()], Vec::new());
-    // Turns are steady once all are there.
+    // Turns are steady once all are connected.
     channel.connect().unwrap();
     for (far, server) in fars.iter_mut().zip(&mut servers) {
         far.read_buf(&mut buffer).await.unwrap();
@@ -362,7 +362,7 @@ async fn call(channel: Channel, mut fars: Vec<DuplexStream>, calls: usize) {
         turns.push(place);
         assert_eq!(reply.await.unwrap(), hello());
     }
-    // One after the other from here on, each in its turn.
+    // From here on one after the other, each in its turn.
     let turns = turns.split_off(turns.len() - fars.len());
     let mut scripts: Vec<_> = scripts.iter().map(|it| Script::new(it, calls)).collect();
     let (mut replies, length) = (Vec::with_capacity(calls), message().len());
@@ -378,7 +378,7 @@ async fn call(channel: Channel, mut fars: Vec<DuplexStream>, calls: usize) {
     }
 }
 
-/// One connection, as channels have by default, with what `configure` adds.
+/// One connection, the default of channels, with what `configure` adds.
 async fn call_by(calls: usize, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) {
     let (near, far) = tokio::io::duplex(64 << 10);
     let near = Mutex::new(Some(Io::Memory(near)));
@@ -392,7 +392,7 @@ async fn call_one(calls: usize) {
     call_by(calls, |builder| builder).await;
 }
 
-/// What is left of the streams to connect by.
+/// The streams left to connect with.
 struct Streams(Mutex<Vec<DuplexStream>>);
 
 impl Connector for Streams {
@@ -406,7 +406,7 @@ fn client_unary() {
     runtime().block_on(call_one(1));
 }
 
-/// Wants to hear of no call: one of spans, without anybody who collects them.
+/// An observer that is not interested in any call, such as spans without a subscriber.
 struct Rests;
 
 impl Observer for Rests {
@@ -430,7 +430,7 @@ fn client_unary_observed() {
     runtime().block_on(call_by(1, |builder| builder.observe(Idle)));
 }
 
-/// Spans, of a subscriber that does not want them.
+/// Spans with a subscriber that filters them out.
 #[cfg(feature = "tracing")]
 fn filtered(work: impl FnOnce(crate::Spans), level: tracing::level_filters::LevelFilter) {
     use tracing_subscriber::layer::SubscriberExt;
@@ -467,13 +467,13 @@ fn server_unary_spans_at_warn() {
     filtered(server, tracing::level_filters::LevelFilter::WARN);
 }
 
-/// A call of ten that are under way together.
+/// One of ten calls that run together.
 #[test]
 fn client_unary_of_ten() {
     runtime().block_on(call_one(BATCH));
 }
 
-/// A retry policy, with throttling, that no call needs.
+/// With a retry policy and throttling that no call needs.
 #[test]
 fn client_unary_retry() {
     let policy = RetryPolicy::new([Code::Unavailable]);
@@ -489,7 +489,7 @@ fn client_unary_retry() {
     runtime().block_on(call_by(1, |builder| builder.service_config(config)));
 }
 
-/// Three connections, by turns.
+/// Three connections in turn.
 #[test]
 fn client_unary_round_robin() {
     runtime().block_on(async {

@@ -1,10 +1,10 @@
-//! Imports run one way: the order of the layers, held against the source.
+//! Tests that imports follow the order of the layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Lowest first. A module may import those of lower ranks and of its own name;
-/// two of the same rank never see each other.
+/// Lowest first. A module may import modules of lower ranks and itself; two of the same
+/// rank may not import each other.
 const LAYERS: &[&[&str]] = &[
     &[
         "chance", "clock", "code", "deadline", "limits", "locks", "method", "spare",
@@ -82,7 +82,7 @@ fn imports_run_one_way() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The parts that must run without a socket or a clock.
+/// The sans-IO parts use no executor and no clock.
 #[test]
 fn what_is_sans_io_knows_no_executor_and_no_clock() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -180,8 +180,8 @@ fn expand(before: &str, text: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// Files and folders that lie beside each other, by what they import of each other:
-/// for each folder, the edges with a file that has them.
+/// Imports between files and folders that lie beside each other: for each folder, the
+/// edges, with a file that has each.
 fn edges(src: &Path) -> BTreeMap<Vec<String>, BTreeMap<(String, String), PathBuf>> {
     let mut files = Vec::new();
     rust_files(src, &mut files);
@@ -226,7 +226,7 @@ fn files_of_one_folder_have_no_circles() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut circles = Vec::new();
     for (folder, mut edges) in edges(&src) {
-        // What nothing leads to, or from, is in no circle.
+        // A node without edges in or out is in no circle.
         loop {
             let from: BTreeSet<_> = edges.keys().map(|(from, _)| from.clone()).collect();
             let to: BTreeSet<_> = edges.keys().map(|(_, to)| to.clone()).collect();

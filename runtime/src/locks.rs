@@ -1,5 +1,5 @@
-//! The locks that tasks of one call share, and what stands in for them where a model
-//! of their interleavings is run (`--cfg shuttle`).
+//! The locks that tasks of one call share, and their replacements when a model checker runs
+//! their interleavings (`--cfg shuttle`).
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Servers whose memory for large messages is used up, against `h2` at the other
-//! end of pipes in memory. Time is tokio's, paused.
+//! Servers whose memory for large messages is used up, with `h2` clients over pipes in
+//! memory. Time is tokio's, paused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::{Context, Method, PeerAddress, Server, ServerBuilder, Service, Shape,
 
 const METHOD: Method = Method::new("/test.Sink/Unary", Shape::UNARY);
 
-/// A body of just below the usual limit of a message.
+/// A body just below the default limit on messages.
 const SIZE: usize = 4_000_000;
 const MIB: usize = 1 << 20;
 
@@ -64,9 +64,9 @@ fn open(requests: &mut SendRequest<Bytes>) -> (ResponseFuture, SendStream<Bytes>
         .unwrap()
 }
 
-/// A message of [`SIZE`], with its prefix.
+/// A message of [`SIZE`] bytes, with its prefix.
 fn message() -> Bytes {
-    // The field of bytes takes a tag and a length of four.
+    // The bytes field takes a tag and a length of four bytes.
     let body = prost::Message::encode_to_vec(&vec![7_u8; SIZE - 5]);
     assert_eq!(body.len(), SIZE);
     let mut bytes = BytesMut::new();
@@ -76,14 +76,14 @@ fn message() -> Bytes {
     bytes.freeze()
 }
 
-/// All of a message.
+/// Sends all of a message.
 fn upload(requests: &mut SendRequest<Bytes>) -> ResponseFuture {
     let (response, mut body) = open(requests);
     body.send_data(message(), true).unwrap();
     response
 }
 
-/// The beginning of a message, whose rest never comes.
+/// Sends the beginning of a message, whose rest never comes.
 fn begin(requests: &mut SendRequest<Bytes>) -> (ResponseFuture, SendStream<Bytes>) {
     let (response, mut body) = open(requests);
     body.send_data(message().slice(..100_000), false).unwrap();
@@ -141,7 +141,7 @@ async fn a_slow_message_that_gets_on_is_waited_for() {
     a_little_later().await;
     let waits = upload(&mut requests);
     let message = message();
-    // 10 KiB a second.
+    // 10 KiB per second.
     for from in (100_000..SIZE + 5).step_by(100 << 10) {
         tokio::time::sleep(Duration::from_secs(10)).await;
         let to = (from + (100 << 10)).min(message.len());
@@ -179,7 +179,7 @@ async fn memory_comes_back_with_a_connection_that_is_lost() {
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
-/// More than fits at once, over a few connections: each has its turn.
+/// More messages than fit at once, over a few connections: each gets memory in turn.
 #[tokio::test(start_paused = true)]
 async fn honest_uploads_all_pass() {
     let server = shared(|server| server.memory_limit(20 * MIB));

@@ -1,5 +1,5 @@
-//! Which method a call is for, and in which shape messages flow. Values that
-//! generated code declares as constants; they know nothing of message types.
+//! A method's path and the shape of its calls. Generated code declares them as constants;
+//! they are independent of message types.
 
 use std::fmt;
 
@@ -54,26 +54,26 @@ impl Shape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Method {
     path: &'static str,
-    /// Where the second slash stands. Invariant: `path[0]` and `path[slash]` are
-    /// slashes, no other byte is, and each is followed by something.
+    /// The index of the second slash. Invariant: `path[0]` and `path[slash]` are slashes,
+    /// no other byte is, and at least one byte follows each.
     slash: u16,
     shape: Shape,
     is_idempotent: bool,
 }
 
 impl Method {
-    /// What a [`ServerInterceptor`](crate::ServerInterceptor) sees in place of a
-    /// method that the server does not have. It is one for all of them: a caller
-    /// can make up as many paths as it likes. Its shape says no more than that
-    /// nothing is known of the request.
+    /// What a [`ServerInterceptor`](crate::ServerInterceptor) sees instead of a method that
+    /// the server does not have. All unknown paths share this one, since a caller can
+    /// invent any number of paths. Its shape is a placeholder: nothing is known of the
+    /// request.
     pub const UNKNOWN: Self = Self::new("/unknown/Unknown", Shape::CLIENT_STREAMING);
 
     /// A method by its path, `/package.Service/Method`.
     ///
     /// # Panics
     ///
-    /// If `path` is not of that form, or longer than 65,535 bytes. In a constant, as in generated code, that
-    /// is an error of compilation.
+    /// If `path` is not of that form, or longer than 65,535 bytes. In a constant, as in
+    /// generated code, that is a compile-time error.
     pub const fn new(path: &'static str, shape: Shape) -> Self {
         let bytes = path.as_bytes();
         assert!(
@@ -127,8 +127,8 @@ impl Method {
         Self::new(path, Shape::BIDI_STREAMING)
     }
 
-    /// The same, and a call that is carried out several times does no more than one that
-    /// is carried out once: the method's `idempotency_level` says so.
+    /// The same method, marked as idempotent: carrying a call out several times has the
+    /// same effect as once. The method's `idempotency_level` declares it.
     ///
     /// ```
     /// # use grpc_runtime::Method;
@@ -142,12 +142,12 @@ impl Method {
         self
     }
 
-    /// Whether calls may be carried out several times.
+    /// Whether calls may be carried out several times; `false` by default.
     pub const fn is_idempotent(&self) -> bool {
         self.is_idempotent
     }
 
-    /// The whole path, as it stands in a request's `:path`.
+    /// The whole path, as sent in a request's `:path`.
     pub const fn path(&self) -> &'static str {
         self.path
     }

@@ -6,23 +6,23 @@ use std::thread::LocalKey;
 
 use bytes::{Bytes, BytesMut};
 
-/// What a thread keeps, in bytes: what a connection has in hand that echoes large
-/// messages. Four of a mebibyte fit with what is around them. With half of it,
-/// what falls out is given back to the kernel and faulted in again by each message.
+/// The most that a thread keeps, in bytes: what a connection uses to echo large messages.
+/// Four messages of 1 MiB fit with their prefixes. With half of it, each message returns
+/// memory to the kernel and faults it in again.
 const KEPT: usize = (4 << 20) + 4 * PAGE;
 
-/// Sizes are rounded up to this, so that an answer fits where its request was,
-/// though a few bytes longer.
+/// Sizes are rounded up to this, so that an answer a few bytes longer than its request fits
+/// into the request's buffer.
 const PAGE: usize = 4 << 10;
 
-/// Below this an allocator's own lists do as well.
+/// Buffers below this size are not kept: the allocator's own free lists serve them as well.
 const MIN: usize = 32 << 10;
 
 #[derive(Debug, Default)]
 struct SpareBuffers {
-    /// Each is empty, and nobody else sees its memory.
+    /// Each is empty and the only handle to its memory.
     buffers: Vec<BytesMut>,
-    /// The sum of their capacities.
+    /// The sum of their capacities, in bytes.
     size: usize,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn take(length: usize) -> BytesMut {
         .unwrap_or_else(|| BytesMut::with_capacity(length))
 }
 
-/// Keeps the memory of which `bytes` are the last part that anyone holds.
+/// Keeps the memory of `bytes` if no other handle to it exists.
 pub(crate) fn keep(bytes: Bytes) {
     if let Ok(mut buffer) = bytes.try_into_mut() {
         reclaim(&mut buffer);
@@ -56,8 +56,8 @@ pub(crate) fn keep(bytes: Bytes) {
     }
 }
 
-/// Keeps the memory of a message's body that is done with, where that is large:
-/// a small one costs no more than its length.
+/// Keeps the memory of a consumed message's body if it is large. A small body costs only
+/// the check of its length.
 #[inline]
 pub(crate) fn keep_message(body: Bytes) {
     if body.len() >= MIN {
@@ -65,16 +65,16 @@ pub(crate) fn keep_message(body: Bytes) {
     }
 }
 
-/// Makes all of the memory that `buffer` is a part of its own again, and empty;
-/// `false` if others still hold parts of it, or there is no more than it has.
+/// Makes `buffer` empty with its whole allocation available again. `false` if other handles
+/// hold parts of it, or if it has no more memory than before.
 pub(crate) fn reclaim(buffer: &mut BytesMut) -> bool {
     buffer.clear();
     buffer.try_reclaim(buffer.capacity() + 1)
 }
 
 impl SpareBuffers {
-    /// The smallest that is large enough, and not much larger: who asks for little may
-    /// keep it for long, and nobody counts the rest.
+    /// The smallest buffer that is large enough and not much larger: a caller that asks for
+    /// little may keep it for long, and the excess is not counted anywhere.
     fn take(&mut self, length: usize) -> Option<BytesMut> {
         let fitting = self.buffers.iter().enumerate();
         let (index, _) = fitting
@@ -93,7 +93,7 @@ impl SpareBuffers {
     }
 }
 
-/// Changes what a thread has at `place`; `None` on a thread that ends.
+/// Changes the thread-local value of `place`; `None` on a thread that is ending.
 pub(crate) fn with<T: Default, R>(
     place: &'static LocalKey<Cell<T>>,
     change: impl FnOnce(&mut T) -> R,

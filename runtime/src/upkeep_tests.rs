@@ -1,6 +1,6 @@
-//! Channels and servers whose connections are kept and ended by time, against
-//! `h2` at the other end of a pipe in memory. Time is tokio's, paused: it moves
-//! when nothing else can, so that hours pass at once and to the millisecond.
+//! Keepalive, idle and age limits of channels and servers, with `h2` at the other end of a
+//! pipe in memory. Time is tokio's, paused: it advances when all tasks wait, so that hours
+//! pass at once and to the millisecond.
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::{
 };
 
 const METHOD: Method = Method::new("/test.Kept/Unary", Shape::UNARY);
-/// A message of one field, as prost has it for `google.protobuf.StringValue`.
+/// A message of one field, prost's type for `google.protobuf.StringValue`.
 type Text = String;
 
 const fn secs(seconds: u64) -> Duration {
@@ -72,7 +72,7 @@ async fn accept(far: &mut UnboundedReceiver<DuplexStream>) -> (ServerEnd, Served
         let (request, response) = connection.accept().await.unwrap().unwrap();
         (connection, (request.into_body(), response))
     };
-    // With nothing else to wait for, paused time comes to this at once.
+    // With nothing else to wait for, paused time advances to this at once.
     timeout(secs(86_400), accepted).await.unwrap()
 }
 
@@ -88,7 +88,7 @@ fn answer(call: ServedCall) {
     body.send_trailers(trailers).unwrap();
 }
 
-/// Serves a connection until it ends: PINGs are answered, calls are not.
+/// Serves a connection until it ends: answers PINGs and no calls.
 fn serve(mut connection: ServerEnd) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut calls = Vec::new();
@@ -142,7 +142,7 @@ async fn a_connection_that_died_between_calls_is_found_out_by_the_next_one() {
     let first = call(&channel, "first").response();
     let (mut connection, served) = accept(&mut far).await;
     answer(served);
-    // Polled until it has nothing more to do for the first call, and never again.
+    // Polled until it has nothing more to do for the first call, and not again.
     assert!(timeout(secs(1), connection.accept()).await.is_err());
     first.await.unwrap();
     sleep(secs(3_600)).await;
@@ -170,7 +170,7 @@ async fn with_leave_a_dead_connection_is_found_out_without_a_call() {
     assert_took(begun, secs(30));
 }
 
-/// What h2 cannot say by itself: GOAWAY with debug data.
+/// GOAWAY with debug data, which h2 cannot send.
 fn go_away(code: u8, debug: &[u8]) -> BytesMut {
     // SETTINGS, empty, and GOAWAY with the last stream 1.
     let mut bytes = BytesMut::from(&[0, 0, 0, 4, 0, 0, 0, 0, 0][..]);
@@ -258,7 +258,7 @@ fn service(events: Events) -> Service {
         .build()
 }
 
-/// An `h2` client of a server of ours.
+/// An `h2` client of this crate's server.
 struct Client {
     requests: SendRequest<Bytes>,
     connection: h2::client::Connection<DuplexStream, Bytes>,
@@ -315,7 +315,7 @@ async fn a_client_that_vanished_without_a_word_loses_its_handlers() {
         mut events,
     } = client(|server| server.keepalive_time(secs(60)).keepalive_timeout(secs(30))).await;
     let response = send(&mut requests, "for ever");
-    // Polled until the request has gone, and never again.
+    // Polled until the request was sent, and not again.
     assert!(timeout(secs(1), &mut connection).await.is_err());
     assert_eq!(events.recv().await, Some("entered"));
     let begun = Instant::now();
@@ -363,7 +363,7 @@ async fn a_client_may_ping_as_often_as_the_server_permits() {
     }
 }
 
-/// What clients do to measure bandwidth and round trips.
+/// Clients measure bandwidth and round trips in this way.
 #[tokio::test(start_paused = true)]
 async fn a_client_may_ping_after_each_answer() {
     let Client {
@@ -435,7 +435,7 @@ async fn at_the_maximum_age_calls_end_within_the_grace_or_are_cut() {
 
 // --- both ----------------------------------------------------------------------
 
-/// One connection follows on another, and no call notices.
+/// One connection follows another without an effect on calls.
 #[tokio::test(start_paused = true)]
 async fn no_call_is_lost_to_the_age_of_connections() {
     let (sender, _events) = unbounded_channel();
@@ -454,7 +454,8 @@ async fn no_call_is_lost_to_the_age_of_connections() {
     }
 }
 
-/// Our channel against our server's default: it learns how often it may ask.
+/// This crate's channel and server with default limits: the channel learns how often it may
+/// send PINGs.
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_asks_too_often_learns_not_to() {
     let (sender, _events) = unbounded_channel();

@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{name} answered {share} of 30 calls");
     }
 
-    // It sends its clients elsewhere and finishes what it has: no call fails.
+    // The server sends its clients elsewhere and finishes its running calls: no call fails.
     servers.remove(1).shutdown(Duration::from_secs(5)).await;
     let names: Vec<_> = shares(&stub, 30).await?.into_keys().collect();
     println!("Barbara left, and {} answered 30 more", names.join(" and "));

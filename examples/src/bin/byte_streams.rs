@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         server.shutdown(Duration::from_secs(5)).await
     });
 
-    // Nobody looks the name up: the connector is given it as it stands.
+    // The name is not resolved: the connector gets it unchanged.
     let channel = Channel::builder("passthrough:///greeter")?
         .connector(Pipes(pipes))
         .build(ChannelCredentials::insecure())?;

@@ -1,12 +1,12 @@
 //! A headless service of Kubernetes: its name has the address of each pod that is ready,
 //! and a client spreads its calls over them while pods come and go.
 //!
-//! In the pods, `headless_service --serve=0.0.0.0:50051` answers with `HOSTNAME`, which
-//! is the pod's name there. In a client,
-//! `headless_service --target=dns:///greeter.default.svc.cluster.local:50051` calls
-//! without an end, and prints each second who answered how often; with `--seconds=N` it
-//! ends after as many. The service is headless by `clusterIP: None`: any other has one
-//! address, behind which a connection leads to one pod for as long as it lives.
+//! In the pods, `headless_service --serve=0.0.0.0:50051` answers with `HOSTNAME`, which is
+//! the pod's name there. In a client, `headless_service
+//! --target=dns:///greeter.default.svc.cluster.local:50051` calls without an end, and prints
+//! each second how often each pod answered; with `--seconds=N` it ends after N seconds.
+//! `clusterIP: None` makes the service headless: any other service has one address, and a
+//! connection to it stays with one pod as long as it lasts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ grpc_runtime::include_proto!("example");
 /// call after so long, and as long as the cluster's name server keeps an answer itself.
 const AGE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
-/// What a call may take, the wait for a first pod included.
+/// The timeout of a call, including the wait for a first pod.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers with the pod's name.

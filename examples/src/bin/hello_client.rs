@@ -1,5 +1,5 @@
-//! A client of all four kinds of call: `hello_client [TARGET]`, of
-//! `localhost:50051` unless told otherwise.
+//! A client of all four kinds of call: `hello_client [TARGET]`. Default target:
+//! `localhost:50051`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A server of all four kinds of call: `hello_server [ADDR]`, on `[::]:50051`
-//! unless told otherwise. Ctrl-C or SIGTERM ends it once its calls are done.
+//! A server of all four kinds of call: `hello_server [ADDR]`. Default address: `[::]:50051`.
+//! Ctrl-C or SIGTERM ends it once its calls are done.
 
 use std::future::Future;
 use std::io;
@@ -9,7 +9,7 @@ use grpc_runtime::{Context, Receiver, Sender, Server, Status};
 
 grpc_runtime::include_proto!("example");
 
-/// What calls that still run at the end may take to finish.
+/// How long calls that still run at shutdown may take to finish.
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Greeter;

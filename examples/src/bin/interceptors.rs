@@ -1,5 +1,4 @@
-//! Interceptors: who calls is settled, and what happened is told, in one place
-//! for all methods.
+//! Interceptors: authentication, logging and timing in one place for all methods.
 
 grpc_runtime::include_proto!("example");
 
@@ -8,10 +7,10 @@ use grpc_runtime::{
     ServerInterceptor, Status,
 };
 
-/// Who makes a call, as handlers get to know it.
+/// The authenticated caller, for handlers.
 struct User(String);
 
-/// Lets in who has a token, and tells the handler who that is.
+/// Admits callers with a valid token, and passes the caller's name to the handler.
 struct Authenticate;
 
 impl ServerInterceptor for Authenticate {
@@ -25,7 +24,7 @@ impl ServerInterceptor for Authenticate {
     }
 }
 
-/// Tells of every call, those that are refused, cancelled or out of time too.
+/// Logs every call, including those that are refused, cancelled or past their deadline.
 struct Log;
 
 impl ServerInterceptor for Log {
@@ -68,7 +67,8 @@ impl ClientInterceptor for Token {
     }
 }
 
-/// Names the program and times its calls. What need not wait can be a function.
+/// Names the program and times its calls. An interceptor that does not wait can be a
+/// function.
 fn time(call: &mut OutgoingCall) -> Result<(), Status> {
     call.metadata_mut().append("x-program", "interceptors")?;
     call.on_end(|ended: &EndedCall<'_>| {

@@ -1,8 +1,8 @@
 //! A server on each core: each has a thread, a runtime of one thread, and a socket of its
-//! own, all on one port (`SO_REUSEPORT`), over which the system spreads the connections. No
-//! call ever waits for another core; but a connection that has more to do than the others
-//! has one core alone, and so have all that the system gave to the same socket. Measure
-//! before you choose it: the README of `tests/bench` says what it is worth.
+//! own, all on one port (`SO_REUSEPORT`), over which the system spreads the connections.
+//! Calls do not wait for other cores, but a busy connection can use one core only, which it
+//! shares with all connections of the same socket. Measure before you choose it: the README
+//! of `tests/bench` has figures.
 //!
 //! `per_core ADDRESS` serves so, and `per_core ADDRESS all` by one server on all cores, as
 //! servers usually do. `per_core ADDRESS 3 ends` has three servers, makes some calls and
@@ -94,7 +94,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             assert_eq!(reply, "Hello, World!");
         }
         for other in others {
-            // One that could not begin has ended; the others serve until the program ends.
+            // A thread whose server could not start has ended; the others serve until the
+            // program ends.
             if other.is_finished() {
                 other.join().map_err(|_| "a server panicked")??;
             }

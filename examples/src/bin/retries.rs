@@ -1,4 +1,4 @@
-//! Retries and hedging: a server that is busy, and one that hangs, which no caller notices.
+//! Retries and hedging: callers do not notice that one server is busy and another one hangs.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

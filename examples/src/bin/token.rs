@@ -14,11 +14,12 @@ use grpc_runtime::{
 };
 
 const LIFE: Duration = Duration::from_secs(1);
-/// What a token may be late: it has a way to go, and clocks differ.
+/// How long after its expiry a token is still accepted: calls take time on the way, and
+/// clocks differ.
 const LEEWAY: Duration = Duration::from_secs(2);
 
-/// Who makes out tokens and knows them again. A real one signs them, and is another
-/// program that both sides ask or trust.
+/// Issues tokens and recognizes them. A real issuer signs them, and is another program that
+/// both sides ask or trust.
 #[derive(Clone, Default)]
 struct Issuer(Arc<Mutex<Vec<Instant>>>);
 
@@ -54,7 +55,7 @@ impl TokenSource for Login {
 /// The token that a call came with, as handlers get to know it.
 struct Shown(String);
 
-/// Lets in who has a token that lives.
+/// Admits callers with a token that has not expired.
 struct Authenticate(Issuer);
 
 impl ServerInterceptor for Authenticate {

@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let addresses = servers.iter().map(|server| server.addresses()[0].as_str());
     let target = format!("ipv4:{}", addresses.collect::<Vec<_>>().join(","));
     let policy = WeightedRoundRobin::new()
-        // What a server reports counts at once; it is 10 s unless set.
+        // A server's reports count at once; the default is 10 s.
         .blackout_period(Duration::ZERO)
         .weight_update_period(Duration::from_millis(100));
     let channel = Channel::builder(target)?

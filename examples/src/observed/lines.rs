@@ -7,7 +7,7 @@ use opentelemetry_sdk::metrics::data::{
 };
 use serde_json::json;
 
-/// Of a counter a line has the `value`, of a histogram the `count` of what it was told:
+/// For a counter a line has its `value`, for a histogram the `count` of its measurements:
 ///
 /// ```json
 /// {"name":"grpc.server.call.started","attributes":{"grpc.method":"other"},"value":4}
@@ -32,7 +32,7 @@ pub(crate) fn lines(metrics: &ResourceMetrics) -> Vec<String> {
     lines
 }
 
-/// The labels of each series, what its number is, and the number.
+/// The labels of each series, the name of its number, and the number.
 type Series = (serde_json::Value, &'static str, serde_json::Value);
 
 fn series<T: Copy + Into<serde_json::Value>>(data: &MetricData<T>) -> Vec<Series> {

@@ -1,9 +1,9 @@
 //! Every call can be seen: a server and a client with an access log, spans and metrics.
 //!
-//! `observed [--calls N] [--otlp ADDRESS]` makes N calls, 20 unless told otherwise. Some go
-//! well, some fail, are cancelled, run out of time, or name a method that is not there. At
-//! the end it prints a line of JSON for each instrument and set of labels. With `--otlp` a
-//! collector of OpenTelemetry at that address is sent the same.
+//! `observed [--calls N] [--otlp ADDRESS]` makes N calls (default: 20). Some succeed, others
+//! fail, are cancelled, exceed their deadline, or name an unknown method. At the end it
+//! prints a line of JSON for each instrument and set of labels. With `--otlp` it also sends
+//! the metrics to an OpenTelemetry collector at that address.
 //!
 //! Standard error has the access log, and what `tracing` tells. `RUST_LOG` says how much that
 //! is; everything of the runtime is below `grpc_runtime`:
@@ -38,8 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     write_spans();
 
-    // The provider adds up what is counted. Each exporter gets the sums once a minute, and
-    // when all is over.
+    // The provider adds up measurements. Each exporter gets the sums once a minute, and at
+    // the end of the program.
     let kept = InMemoryMetricExporter::default();
     let mut provider = SdkMeterProvider::builder().with_periodic_exporter(kept.clone());
     if let Some(address) = &options.otlp {
@@ -50,10 +50,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let server = Server::builder()
         .add_service(HelloServiceServer::new(Greeter))
-        // Who called what, and how it ended: a line for each call, those too that had no
-        // handler.
+        // One line for each call with its caller, method and status, also for calls that had
+        // no handler.
         .observe(AccessLog::new())
-        // What happens while a call is under way, and what handlers log, belongs to its span.
+        // Events during a call, and log lines of its handler, belong to its span.
         .observe(Spans::new())
         // How many calls there are, how they end and how long they take: for graphs and
         // alarms, which need not look at each call.
@@ -82,8 +82,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(exported?)
 }
 
-/// Writes spans to standard error when they end, and events when they happen. For those who
-/// collect traces, `tracing-opentelemetry` has a layer that takes the same spans.
+/// Writes spans to standard error when they end, and events when they happen. To collect
+/// traces, use the layer of `tracing-opentelemetry`, which takes the same spans.
 fn write_spans() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
@@ -93,7 +93,7 @@ fn write_spans() {
         .init();
 }
 
-/// What was asked for.
+/// The command line's options.
 struct Options {
     calls: usize,
     /// Where the collector is.

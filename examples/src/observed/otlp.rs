@@ -1,5 +1,5 @@
 //! Metrics for a collector, by OTLP: the stub is generated from its `.proto` files as any
-//! other. The crate `opentelemetry-otlp` does the same, over a gRPC of its own.
+//! other. The crate `opentelemetry-otlp` does the same over another gRPC implementation.
 
 mod proto {
     grpc_runtime::include_proto!("otlp");
@@ -22,10 +22,10 @@ use proto::opentelemetry::proto::collector::metrics::v1::{
 };
 use proto::opentelemetry::proto::{common::v1 as common, metrics::v1 as otlp, resource::v1};
 
-/// How long the collector may take. Its reader waits for it, and for nothing else.
+/// The timeout of an export. Only the reader waits for it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends what its reader has collected.
+/// Sends the metrics that its reader has collected.
 pub(crate) struct Exporter(MetricsServiceStub);
 
 impl Exporter {
@@ -40,12 +40,13 @@ impl PushMetricExporter for Exporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let sent = self.0.export(request(metrics)).timeout(TIMEOUT).await;
         let problem = match sent.map(|response| response.partial_success) {
-            // Not all at once may be wrong: a collector can take some points and refuse others.
+            // A collector can accept some points and refuse others.
             Ok(Some(partial)) if partial.rejected_data_points > 0 => partial.error_message,
             Ok(_) => return Ok(()),
             Err(status) => status.to_string(),
         };
-        // The reader tells nobody. What is lost now is in the next sums.
+        // The reader does not report errors, so log this one. The next export contains the
+        // lost sums.
         tracing::warn!(problem, "a collector did not take metrics");
         Err(OTelSdkError::InternalFailure(problem))
     }
@@ -58,7 +59,7 @@ impl PushMetricExporter for Exporter {
         Ok(())
     }
 
-    /// Sums since the program began, so that one that is lost is made up for by the next.
+    /// Sums since the program began, so that the next export makes up for a lost one.
     fn temporality(&self) -> Temporality {
         Temporality::Cumulative
     }
@@ -170,7 +171,7 @@ fn of_histogram<T: Number>(histogram: &Histogram<T>) -> otlp::Histogram {
     }
 }
 
-/// What the SDK counts with.
+/// The number types of the SDK.
 trait Number: Copy {
     /// Of points that are one number.
     fn exact(self) -> otlp::number_data_point::Value;

@@ -1,5 +1,5 @@
-//! What there is to see: a service, and calls to it that end in five ways. Nothing here
-//! knows that it is observed, but for what a handler logs.
+//! The observed traffic: a service, and calls to it that end in five ways. This code does
+//! not refer to observers; a handler logs one line.
 
 use std::future::pending;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SAY_GOODBYE: Method = Method::unary("/example.HelloService/SayGoodbye");
 
 /// Long enough for a call that ends by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Too short for one that does not.
+/// A timeout that is too short for the call that does not answer.
 const HURRY: Duration = Duration::from_millis(100);
 
 pub(crate) struct Greeter;
@@ -28,7 +28,7 @@ impl HelloServiceServicer for Greeter {
             "" => return Err(Status::invalid_argument("whom shall I greet?")),
             // He does not wake up in time.
             "Rip" => pending().await,
-            // It belongs to the call's span: who reads it knows which call it was.
+            // The event belongs to the call's span, so its reader knows which call it was.
             name => tracing::info!(name, "greeted"),
         }
         let reply = format!("Hello, {}!", request.greeting);
@@ -54,7 +54,7 @@ impl HelloServiceServicer for Greeter {
 pub(crate) async fn make_calls(channel: &Channel, calls: usize) {
     let stub = HelloServiceStub::new(channel.clone());
     for call in 0..calls {
-        // How it ended is what the observers tell, so nobody looks at it here.
+        // Observers report how the call ended, so the result is ignored here.
         let _ = match call % 5 {
             0 => say_hello(&stub, "Ada", PATIENCE).await,
             1 => say_hello(&stub, "", PATIENCE).await,

@@ -3,8 +3,8 @@
 //!
 //! `production_server --listen ADDRESS (--plaintext | --certificate FILE --key FILE)
 //! [--probe ADDRESS] [--otlp ADDRESS]`. The probe's address has health and channelz alone,
-//! without encryption: for Kubernetes, whose probes speak no TLS, and for those who look
-//! after the machine. Beside this file are a unit for systemd and a manifest for Kubernetes.
+//! without encryption: for Kubernetes, whose gRPC probes do not use TLS, and for operators.
+//! Beside this file are a unit for systemd and a manifest for Kubernetes.
 
 mod options;
 #[path = "../observed/otlp.rs"]
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .add_service(health.service())
         .add_services(Reflection::new([FILE_DESCRIPTOR_SET])?.services())
         .limits(limits())
-        // What all connections together may hold of what they received.
+        // Received bytes that all connections together may hold.
         .memory_limit(256 << 20)
         // Clients come back to another server, so that a new one has its share.
         .max_connection_age(Duration::from_secs(600))

@@ -1,4 +1,4 @@
-//! What the program was asked for.
+//! The program's options, from the command line.
 
 use std::error::Error;
 
@@ -38,7 +38,7 @@ impl Options {
             let given = arguments.next();
             *value = Some(given.ok_or_else(|| format!("{argument} needs a value"))?);
         }
-        // Nobody serves without encryption by having forgotten something.
+        // Without encryption only if asked for: a missing option is an error.
         let security = match (is_plain, certificate, key) {
             (true, None, None) => Security::Plaintext,
             (false, Some(certificate), Some(key)) => Security::Tls { certificate, key },

@@ -14,7 +14,7 @@ use super::index::{File, FilePosition, Index, Item, child, number};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) old: FilePosition,
-    /// Where it is now, or what it was in; `None` where nothing is left.
+    /// The item's position now, or that of its parent; `None` if neither exists any more.
     pub(super) new: Option<FilePosition>,
     pub(super) message: String,
     pub(super) help: Option<String>,
@@ -56,7 +56,7 @@ impl<'i> Comparison<'i> {
             }
         }
         for (name, old) in &self.old.messages {
-            // What a `map` field is made of is that field's.
+            // The entry message of a `map` field is compared as part of the field.
             if is_map_entry(old.descriptor) {
                 continue;
             }
@@ -102,8 +102,8 @@ impl<'i> Comparison<'i> {
         }
     }
 
-    /// A type or service that is no more. A whole package's, or what was in
-    /// another that is gone, is told once.
+    /// Reports a type or service that was removed. The items of a removed package or type
+    /// are reported once, together.
     fn gone<T>(&mut self, what: &str, name: &str, item: &Item<'i, T>) {
         let file = self.old.file_of(item);
         let new = self.new_file(file.descriptor.name());
@@ -193,8 +193,8 @@ impl<'i> Comparison<'i> {
         }
     }
 
-    /// What becomes of a number without a name: an open enum keeps it, a closed
-    /// one is as good as absent in most languages.
+    /// Compares open and closed enums: an open enum keeps a number without a name; in most
+    /// languages a closed one makes the field absent.
     fn openness(
         &mut self,
         name: &str,
@@ -321,7 +321,7 @@ fn method_differences(old: &MethodDescriptorProto, new: &MethodDescriptorProto) 
     differences
 }
 
-/// What a field is, in the words of a `.proto` file.
+/// A field's type and label as a `.proto` file spells them.
 #[derive(Debug, PartialEq, Eq)]
 struct Shape {
     label: &'static str,
@@ -412,7 +412,7 @@ impl Shape {
 fn kind(field: &FieldDescriptorProto) -> String {
     match field.r#type() {
         Type::Message | Type::Enum => field.type_name().trim_start_matches('.').to_owned(),
-        // On the wire it ends with a mark of its own, not after its length.
+        // On the wire a group ends with an end tag; it has no length prefix.
         Type::Group => format!("group {}", field.type_name().trim_start_matches('.')),
         scalar => {
             let name = scalar.as_str_name();

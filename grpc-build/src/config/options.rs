@@ -1,5 +1,5 @@
-//! A method for each option of the generator. They keep what they are given, by
-//! name; the generator's own table is the only one that knows what fits.
+//! A method for each option of the generator. They store values by option name; the
+//! generator's table checks them.
 //!
 //! Paths are full names in the `.proto` files with a dot in front: `.acme.Order`
 //! covers the message, its fields and what is nested in it, `.acme` the package,
@@ -73,30 +73,28 @@ impl Config {
         self.option("include_file", name)
     }
 
-    /// The name, without `.rs`, of the file for what has no package. Default:
-    /// `_`.
+    /// The name, without `.rs`, of the file for items without a package. Default: `_`.
     #[must_use]
     pub fn default_package_filename(self, name: impl Into<String>) -> Self {
         self.option("default_package_filename", name)
     }
 
-    /// Whether each package's file gets a constant `FILE_DESCRIPTOR_SET`: its
-    /// descriptors and those of all it imports, as server reflection serves
-    /// them. Default: false.
+    /// Whether each package's file gets a constant `FILE_DESCRIPTOR_SET`: its descriptors
+    /// and those of all imports, for server reflection. Default: false.
     #[must_use]
     pub fn file_descriptor_set(self, yes: bool) -> Self {
         self.option("file_descriptor_set", yes.to_string())
     }
 
-    /// Whether a servicer must write every method: with true, one that it leaves out,
-    /// as a new `rpc` of the service, is an error of the compiler. Default: false, it
-    /// answers UNIMPLEMENTED.
+    /// Whether a servicer must implement every method. With true a missing method, for
+    /// example a new `rpc` of the service, is a compile error. Default: false: a missing
+    /// method answers UNIMPLEMENTED.
     #[must_use]
     pub fn require_methods(self, yes: bool) -> Self {
         self.option("require_methods", yes.to_string())
     }
 
-    /// Puts attributes on messages, enums and oneofs, above what is generated:
+    /// Puts attributes on messages, enums and oneofs, above the generated ones:
     /// `.type_attribute(".acme", "#[derive(serde::Serialize)]")`.
     #[must_use]
     pub fn type_attribute(self, path: &str, attribute: &str) -> Self {
@@ -139,8 +137,8 @@ impl Config {
         self.rule("server_attribute", path, attribute)
     }
 
-    /// Puts attributes on the modules of packages, which the include file has:
-    /// needs [`Config::include_file`].
+    /// Puts attributes on the modules of packages in the include file: needs
+    /// [`Config::include_file`].
     #[must_use]
     pub fn module_attribute(self, path: &str, attribute: &str) -> Self {
         self.rule("module_attribute", path, attribute)
@@ -166,14 +164,14 @@ impl Config {
         self.option("boxed", path)
     }
 
-    /// Leaves out the `Debug` of messages and enums, for one of your own.
+    /// Leaves out the `Debug` of messages and enums, so that you can write it.
     #[must_use]
     pub fn skip_debug(self, path: &str) -> Self {
         self.option("skip_debug", path)
     }
 
-    /// Leaves out what comments say of packages, types, fields, services or
-    /// methods. Default: comments become rustdoc.
+    /// Leaves out the comments of packages, types, fields, services or methods. Default:
+    /// comments become rustdoc.
     #[must_use]
     pub fn disable_comments(self, path: &str) -> Self {
         self.option("disable_comments", path)
@@ -193,8 +191,8 @@ impl Config {
         self.option("type_names", yes.to_string())
     }
 
-    /// What stands before the `/` in type URLs: needs [`Config::type_names`].
-    /// Default: `type.googleapis.com`.
+    /// The part before the `/` in type URLs: needs [`Config::type_names`]. Default:
+    /// `type.googleapis.com`.
     #[must_use]
     pub fn type_name_domain(self, path: &str, domain: &str) -> Self {
         self.rule("type_name_domain", path, domain)

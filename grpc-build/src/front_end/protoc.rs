@@ -18,7 +18,7 @@ use crate::sources::Sources;
 use crate::suggestion;
 
 const VARIABLE: &str = "PROTOC";
-/// What is looked for on the `PATH`.
+/// The program that is looked up on the `PATH`.
 const NAME: &str = "protoc";
 
 pub(super) fn read_from_env(sources: &Sources) -> Result<Read, Error> {
@@ -161,7 +161,7 @@ fn report_line(
     let import = import.and_then(|rest| rest.split_once("\" was not found"));
     let is_edition = |line: &str| line.trim_start().starts_with("edition");
     let help = if source.lines().nth(line - 1).is_some_and(is_edition) {
-        // What a protoc says that knows no editions, or not this one.
+        // The error of a protoc that does not support editions, or not this edition.
         Some(format!(
             "edition 2023 needs protoc 27 or newer, edition 2024 protoc 32; this is {}",
             protoc.display()

@@ -23,16 +23,16 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     let first = compile(sources, Disk::new(sources));
     let corrected = first.is_err();
     let compiler = first.or_else(|errors| {
-        // It looks names up in all files that it has read, protoc in those
-        // imported; and it may give a name twice that nobody wrote. So the files
-        // may be good: once more, with both put right.
+        // protox looks names up in all files that it has read, protoc only in imported ones;
+        // and protox may generate a name that exists already. So the files may be valid:
+        // compile once more, with both corrected.
         let disk = Disk {
             corrects: true,
             ..Disk::new(sources)
         };
         compile(sources, disk).map_err(|still| told(&errors, &still, sources))
     })?;
-    // Not by way of the typed set, which knows no custom options.
+    // Encoded by protox: the typed set would lose custom options.
     let mut descriptors = compiler.encode_file_descriptor_set();
     if corrected {
         let disk = Disk::new(sources);
@@ -55,7 +55,7 @@ pub(super) fn read(sources: &Sources) -> Result<Read, Error> {
     })
 }
 
-/// Whether protox has the file of its own and reads none of that name.
+/// Whether the file is bundled with protox, which then reads none of that name from disk.
 fn is_bundled(name: &str) -> bool {
     GoogleFileResolver::new().open_file(name).is_ok()
 }
@@ -126,7 +126,7 @@ struct Disk {
     sources: Sources,
     /// Whether names that protox would get wrong are put right.
     corrects: bool,
-    /// What has been read, as others import it again.
+    /// Files that were read, since several files may import one.
     parsed: RefCell<HashMap<String, File>>,
 }
 
@@ -154,7 +154,7 @@ impl Disk {
         File::from_source(name, &without_mark(text))
     }
 
-    /// A file as it was parsed, for what it defines.
+    /// A parsed file, for the names that it defines.
     fn imported(&self, name: &str) -> Option<FileDescriptorProto> {
         if let Ok(file) = GoogleFileResolver::new().open_file(name) {
             return Some(file.file_descriptor_proto().clone());

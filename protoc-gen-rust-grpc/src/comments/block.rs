@@ -3,7 +3,7 @@
 
 use super::{indentation, inline};
 
-/// Takes lines in, keeps what is still open, gives safe lines out.
+/// Takes lines, keeps the state of open blocks, and returns safe lines.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     out: Vec<String>,
@@ -22,7 +22,7 @@ pub(super) struct Blocks {
 /// An open code block.
 #[derive(Debug)]
 struct Code {
-    /// What stands before the opening fence: a list marker or indentation.
+    /// The text before the opening fence: a list marker or indentation.
     lead: String,
     column: usize,
     /// The fence's character and length; `None` for an indented block.
@@ -92,7 +92,8 @@ impl Blocks {
         }
 
         if in_paragraph && is_table_rule(content) && Marker::read(content).is_some() {
-            // A list to some, a table to others: neither.
+            // Some renderers read it as a list, others as a table: escape it, so that it is
+            // neither.
             self.continue_paragraph(&escape_start(content));
         } else if let Some(fence) = opening_fence(content) {
             self.leave(kept);

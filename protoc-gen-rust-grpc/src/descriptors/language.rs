@@ -1,5 +1,5 @@
-//! Rules of the language that protoc holds and not every front-end does, told in
-//! protoc's words and at its places.
+//! Rules of the language that protoc enforces and some front-ends do not, reported with
+//! protoc's texts and positions.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use prost_types::{
 use crate::fields::is_packable;
 use crate::locations::field;
 
-/// What fields must know of an enum.
+/// The properties of an enum that its fields depend on.
 #[derive(Debug)]
 pub(super) struct KnownEnum {
     first_number: Option<i32>,
@@ -68,8 +68,8 @@ pub(super) fn open_enum(
     Ok(())
 }
 
-/// Fails on a map whose values are of an enum without a zero in front; `entry` is
-/// what the compiler makes of the map.
+/// Fails on a map whose values are of an enum that does not begin with zero; `entry` is the
+/// message that the compiler generates for the map.
 pub(super) fn map_value(entry: &DescriptorProto, enums: &KnownEnums) -> Result<(), String> {
     let mut values = entry.field.iter().filter_map(|item| enum_of(item, enums));
     if values.any(|found| found.first_number.is_some_and(|number| number != 0)) {

@@ -1,4 +1,4 @@
-//! The features that change what is generated, resolved.
+//! The features that change the generated code, resolved.
 
 use super::wire::FeatureSet;
 
@@ -28,7 +28,7 @@ impl Default for Features {
 }
 
 impl Features {
-    /// These, but for what `set` says.
+    /// These features, with those that `set` names replaced.
     pub(super) fn with(self, set: Option<FeatureSet>) -> Self {
         let set = set.unwrap_or_default();
         Self {

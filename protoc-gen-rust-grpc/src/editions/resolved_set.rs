@@ -1,5 +1,5 @@
-//! A descriptor set in which files of every syntax can be compared: what an
-//! edition's features say is said in the one way that is left.
+//! A descriptor set in which files of every syntax can be compared: the features of editions
+//! are rewritten to one common form.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::{lower_file, wire};
 use crate::error::Error;
 use crate::full_names::{file_scope, full_name};
 
-/// What a descriptor set means, whichever syntax or edition its files have.
+/// The meaning of a descriptor set, independent of the syntax or edition of its files.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ResolvedSet {

@@ -1,5 +1,5 @@
-//! What descriptors say of editions and prost-types has no fields for; all else
-//! is skipped. The numbers are those of `plugin.proto` and `descriptor.proto`.
+//! The fields of descriptors about editions that prost-types lacks; all others are skipped.
+//! The numbers are those of `plugin.proto` and `descriptor.proto`.
 
 use prost::Message as Wire;
 

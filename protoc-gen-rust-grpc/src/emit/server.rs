@@ -1,5 +1,5 @@
-//! What joins a servicer to the runtime: a table of methods, each with the
-//! function of the servicer's trait that answers it.
+//! Emits the server of a service, which connects a servicer to the runtime: a table of
+//! methods, each with the function of the servicer's trait that answers it.
 
 use proc_macro2::TokenStream;
 use quote::quote;

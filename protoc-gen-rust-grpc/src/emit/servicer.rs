@@ -1,6 +1,5 @@
-//! The server's side as the user writes it: a trait of what they write as `async
-//! fn`s, each with a body that answers UNIMPLEMENTED and looks at no argument, or
-//! with none.
+//! Emits the servicer trait: users implement its methods as `async fn`s. Each method has a
+//! default body that answers UNIMPLEMENTED, or none with `require_methods`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -90,8 +89,8 @@ fn method(service: &Service, method: &Method, required: bool) -> Result<TokenStr
     })
 }
 
-/// A sentence with the `async fn` to write, since the trait's own method returns a
-/// type that nobody writes.
+/// A sentence with the `async fn` to write, since the return type of the trait's method
+/// differs from what users write.
 fn as_written(method: &Method) -> String {
     let Method {
         name,

@@ -1,5 +1,5 @@
-//! The client's side: a stub, whose methods are one line each over the
-//! runtime's four kinds of call. It has no item of its own but `new`.
+//! The client's side: a stub, whose methods are one line each over the runtime's four kinds
+//! of call. The only item that is not a method of the service is `new`.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,11 +1,11 @@
-//! `Debug` for messages with ordered maps. prost's derive writes one that names
-//! `::prost`, whatever path it is given, and so needs a crate that users do not
-//! have; it is told to leave it out, and one like it is written here. It differs
-//! in one thing: enums are shown as numbers.
+//! `Debug` for messages with ordered maps. prost's derive names `::prost` in it, whatever
+//! path is configured, and so needs a crate that users do not depend on. So prost skips
+//! `Debug` for these messages, and a similar one is written here. It differs in one respect:
+//! enums are shown as numbers.
 
 use quote::quote;
 
-/// Adds what is needed to the items and to the modules among them.
+/// Adds the impls to the items and to the modules among them.
 pub(super) fn add(items: &mut Vec<syn::Item>) {
     let mut written = Vec::new();
     for mut item in items.drain(..) {

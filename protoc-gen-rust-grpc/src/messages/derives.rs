@@ -1,7 +1,7 @@
-//! What messages and oneofs derive beside `Clone` and `PartialEq`, which depends
-//! on all they hold. prost-build finds it out by walking into every field of
-//! every field, which takes exponential time where messages share what they
-//! hold: so each is looked at once here. The rules are prost-build's own.
+//! The traits that messages and oneofs derive besides `Clone` and `PartialEq`, which depend
+//! on all their contents. prost-build walks into every field of every field, which takes
+//! exponential time if messages share contents; here each message is visited once. The rules
+//! are prost-build's.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto};
 use crate::fields::oneof_of;
 use crate::holding::{Holding, inmost_first};
 
-/// What one type derives.
+/// The derives of one type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Derives {
     pub(super) copy: bool,

@@ -1,9 +1,9 @@
-//! How what a type derives gets from descriptors to text. Each message that
-//! prost-build is given has a mark as its first field: a list of numbers with a
-//! fraction, beside which nothing is `Copy` or `Eq`, so that prost-build asks no
-//! further. In what it wrote the mark says which message it is in, and gives way
-//! to what was found out by [`derives`](super::derives). So it also tells where the
-//! oneofs are that are given to prost-build under another name.
+//! Transfers the computed derives from descriptors to prost-build's text. Each message
+//! passed to prost-build gets a mark as its first field: a list of floating-point numbers,
+//! which is neither `Copy` nor `Eq`, so that prost-build stops its search there. In the
+//! generated text the mark identifies the message, and is replaced by the derives of
+//! [`derives`](super::derives). Marks also locate the oneofs that are passed to prost-build
+//! under another name.
 
 use std::collections::HashMap;
 
@@ -18,14 +18,14 @@ use crate::fields::is_map_entry;
 use crate::full_names::{file_scope, full_name};
 use crate::oneofs::{self, Aside};
 
-/// What a mark's name begins with; its message's number follows. A user's field
-/// may have that name, and never be the first.
+/// The prefix of a mark's name, followed by its message's number. A user's field may have
+/// that name too, but is not the first field.
 const NAME: &str = "mark_";
 
 /// How much further behind a field is for its mark.
 pub(super) const SHIFT: usize = 1;
 
-/// What is known of marked messages.
+/// The derives and oneofs of marked messages, by number.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     messages: Vec<Marked>,
@@ -136,7 +136,7 @@ impl Marks {
 fn oneof(field: &syn::Field) -> Option<String> {
     let mut found = None;
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("prost")) {
-        // What follows it is of other forms.
+        // Later parts of the attribute have other forms.
         let _ = attribute.parse_nested_meta(|meta| {
             let value = meta.value()?.parse::<syn::LitStr>()?;
             if meta.path.is_ident("oneof") {
@@ -148,8 +148,8 @@ fn oneof(field: &syn::Field) -> Option<String> {
     found
 }
 
-/// Says in prost-build's attribute, which stands behind whatever a user's derive,
-/// what is derived. Of a oneof without messages it has said so itself.
+/// Writes the derives into prost-build's attribute, which comes after any derives of the
+/// user. For a oneof without messages prost-build has written them itself.
 fn set(attributes: &mut [syn::Attribute], derives: Derives) {
     let own = attributes
         .iter_mut()

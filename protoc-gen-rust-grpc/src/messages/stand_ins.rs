@@ -1,7 +1,7 @@
-//! prost-build names the module of a message's nested types after the message.
-//! Where that module steps aside ([`crate::aside`]), prost-build is given the
-//! message under another name, and both names are put right in what it wrote. A
-//! oneof that steps aside ([`crate::oneofs`]) it knows by its new name.
+//! prost-build names the module of a message's nested types after the message. If that
+//! module is renamed ([`crate::aside`]), prost-build gets the message under another name,
+//! and both names are corrected in its output. It gets a renamed oneof ([`crate::oneofs`])
+//! under the new name.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ struct StandIn {
     /// The full names, with a leading dot.
     from: String,
     to: String,
-    /// What to write for what prost-build wrote, in this order.
+    /// Pairs of prost-build's text and its replacement, in this order.
     words: [(String, String); 3],
     moved: Moved,
 }

@@ -1,8 +1,7 @@
-//! Options of other generators, by what they are called there (tonic-prost-build
-//! 0.14, prost-build 0.14, protoc-gen-prost 0.4, protoc-gen-go-grpc 1.6), and what
-//! to use here.
+//! Options of other generators, by their names there (tonic-prost-build 0.14, prost-build
+//! 0.14, protoc-gen-prost 0.4, protoc-gen-go-grpc 1.6), and what to use here.
 
-/// What to say of an option that is another generator's.
+/// The hint for an option of another generator; `None` for unknown names.
 pub(super) fn hint(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     let (_, told) = NAMES

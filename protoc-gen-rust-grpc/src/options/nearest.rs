@@ -1,4 +1,4 @@
-//! Of known names the one that a mistyped one most likely means.
+//! The known name that a mistyped name most likely means.
 
 /// The nearest of `known`, if it is near enough to be meant.
 pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
@@ -9,9 +9,8 @@ pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&
         .map(|(_, other)| other)
 }
 
-/// How many letters must be put in, left out, replaced or swapped with their
-/// neighbour. Names are compared without regard to case, which is a mistake of
-/// its own.
+/// How many letters must be put in, left out, replaced or swapped with their neighbour. Case
+/// is ignored, so that a name with wrong case only is at distance 0.
 fn distance(one: &str, other: &str) -> usize {
     let one: Vec<char> = one.to_lowercase().chars().collect();
     let other: Vec<char> = other.to_lowercase().chars().collect();

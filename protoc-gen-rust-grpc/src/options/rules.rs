@@ -1,10 +1,9 @@
-//! Options for a part of the files, chosen by a path: `bytes=.acme.Blob.data`.
-//! A path covers what has this full name and what lies below it; `.` covers
-//! everything.
+//! Options for a part of the files, chosen by a path: `bytes=.acme.Blob.data`. A path covers
+//! the item with this full name and all items below it; `.` covers everything.
 
 use super::values;
 
-/// What the path of an option chooses among.
+/// The kind of items that an option's path selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Messages, enums, oneofs.
@@ -53,7 +52,7 @@ pub(crate) struct Rule {
     pub(crate) target: Target,
     /// With its leading dot; `.` alone for everything.
     pub(crate) path: String,
-    /// What stands behind `path=`; empty for an option that has nothing there.
+    /// The value after `path=`; empty for an option without one.
     pub(crate) value: String,
 }
 

@@ -16,14 +16,14 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// The form of the value, for people to read.
     pub value: &'static str,
-    /// What the option does, and what holds without it.
+    /// What the option does, and its default.
     pub help: &'static str,
     /// A value that fits.
     pub example: &'static str,
     /// Whether the option may be given more than once.
     pub repeats: bool,
-    /// `None` where the value holds for everything; else what its path names,
-    /// and whether more follows behind `path=`.
+    /// `None` if the value applies to everything; else the kind of items that its path
+    /// selects, and whether a value follows after `path=`.
     pub(super) rule: Option<(Target, bool)>,
     pub(super) apply: fn(&mut Options, &str) -> Result<(), String>,
 }
@@ -46,7 +46,7 @@ const fn one(
     }
 }
 
-/// `name=.path`, or `name=.path=…` with a value of its own.
+/// An option of the form `name=.path`, or `name=.path=value`.
 const fn rule(
     name: &'static str,
     value: &'static str,
@@ -90,31 +90,34 @@ pub const OPTIONS: &[OptionSpec] = &[
         "messages",
         "true|false",
         "false",
-        "Generate messages and enums. With false, services only, over messages that another \
-         generator put into the same modules, or that `extern_path` names. Default: true.",
+        "Generate messages and enums. With false only services are generated; their messages \
+         are those that another generator put into the same modules, or that `extern_path` \
+         names. Default: true.",
         |options, value| values::boolean(value).map(|yes| options.messages = yes),
     ),
     one(
         "client_cfg",
         "predicate",
         "feature = \"client\"",
-        "Compile stubs only where this holds, as in `#[cfg(predicate)]`. Default: always.",
+        "Put `#[cfg(predicate)]` on stubs, so that they are compiled only where it holds. \
+         Default: always compiled.",
         |options, value| values::predicate(value).map(|it| options.client_cfg = Some(it)),
     ),
     one(
         "server_cfg",
         "predicate",
         "feature = \"server\"",
-        "Compile servicer traits and servers only where this holds, as in `#[cfg(predicate)]`. \
-         Default: always.",
+        "Put `#[cfg(predicate)]` on servicer traits and servers, so that they are compiled only \
+         where it holds. Default: always compiled.",
         |options, value| values::predicate(value).map(|it| options.server_cfg = Some(it)),
     ),
     OptionSpec {
         name: "extern_path",
         value: ".proto.path=::rust::path",
-        help: "Use types that exist already for a package or a type, and generate none. They \
-               must be prost messages that derive what the generated ones would (`Copy`, `Eq`, \
-               `Hash`). The longest path that fits is used.",
+        help: "Use Rust types that exist already for a package or a type, and generate none for \
+               it. They must be prost messages that derive what the generated ones would \
+               (`Copy`, `Eq`, `Hash`). Of several paths that fit, the longest holds. Default: \
+               those of `google.protobuf` are prost's.",
         example: ".acme.types=::acme_types::pb",
         repeats: true,
         rule: None,
@@ -124,34 +127,37 @@ pub const OPTIONS: &[OptionSpec] = &[
         "include_file",
         "name.rs",
         "mod.rs",
-        "Also generate a file of this name with the tree of modules that holds all packages. \
-         Default: none.",
+        "Also generate a file of this name with a module for each package, which includes the \
+         package's file. Default: no such file.",
         |options, value| values::file_name(value).map(|it| options.include_file = Some(it)),
     ),
     one(
         "default_package_filename",
         "name",
         "root",
-        "The name, without `.rs`, of the file for what has no package. Default: `_`.",
+        "Name the file for `.proto` files without a package; the name is without `.rs`. \
+         Default: `_`.",
         |options, value| values::file_stem(value).map(|it| options.default_package = it),
     ),
     one(
         "file_descriptor_set",
         "true|false",
         "true",
-        "Add `FILE_DESCRIPTOR_SET` to each package's file: its descriptors and those of all it \
-         imports, encoded, as server reflection serves them; `grpc_build` can write them to a file \
-         too (`Config::file_descriptor_set_path`). Where they import `google.protobuf`'s \
-         descriptor, type, api or compiler/plugin, it has those as the compiler in use brings \
-         them: check code in, and check it, with one version of one compiler. Default: false.",
+        "Add a constant `FILE_DESCRIPTOR_SET` to each package's file: the encoded descriptors \
+         of the package and of all it imports, as server reflection needs them. `grpc_build` \
+         can write them to a file too (`Config::file_descriptor_set_path`). The descriptors of \
+         `google/protobuf/descriptor.proto`, `type.proto`, `api.proto` and \
+         `compiler/plugin.proto` differ between versions of protoc: if you import them and \
+         check the code in, always generate with the same version. Default: false.",
         |options, value| values::boolean(value).map(|yes| options.file_descriptor_set = yes),
     ),
     one(
         "require_methods",
         "true|false",
         "true",
-        "Make a servicer write every method: one that it leaves out, as a new `rpc` of the \
-         service, is an error of the compiler. Default: false, it answers UNIMPLEMENTED.",
+        "Give the methods of servicer traits no default: a method that a servicer leaves out, \
+         such as a new `rpc`, is an error of the Rust compiler. Default: false, the method \
+         answers UNIMPLEMENTED.",
         |options, value| values::boolean(value).map(|yes| options.require_methods = yes),
     ),
     rule(
@@ -214,8 +220,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "module_attribute",
         ATTRIBUTE,
         ".acme.v1=#[cfg(feature = \"v1\")]",
-        "Put the attributes on the modules of packages, which the include file has: needs \
-         `include_file`.",
+        "Put the attributes on the modules of packages in the file of `include_file`; it needs \
+         that option.",
         Target::Packages,
         true,
     ),
@@ -232,8 +238,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "btree_map",
         ".path",
         ".",
-        "Make `map` fields a `BTreeMap`, which is ordered. The `Debug` of their messages shows \
-         enums as numbers. Default: `HashMap`.",
+        "Make `map` fields a `BTreeMap`, which is ordered. The `Debug` of a message with such a \
+         field shows enums as numbers. Default: `HashMap`.",
         Target::Maps,
         false,
     ),
@@ -241,8 +247,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "boxed",
         ".path",
         ".acme.Order.details",
-        "Put single messages in fields into a `Box`. Default: only where the type would be \
-         infinite without, or larger than 256 KiB.",
+        "Put the message of a field that is not repeated into a `Box`. Default: only where the \
+         type would otherwise be infinite, or larger than 256 KiB.",
         Target::MessageFields,
         false,
     ),
@@ -250,7 +256,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "skip_debug",
         ".path",
         ".acme.Secret",
-        "Leave out the `Debug` of messages and enums, for one of your own.",
+        "Do not derive `Debug` for messages and enums; write the implementation yourself. \
+         Default: `Debug` is derived.",
         Target::Types,
         false,
     ),
@@ -258,8 +265,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "disable_comments",
         ".path",
         ".",
-        "Leave out what comments say of packages, types, fields, services or methods. Default: \
-         comments become rustdoc.",
+        "Do not copy the comments of packages, types, fields, services or methods. Default: \
+         comments in the `.proto` become rustdoc.",
         Target::All,
         false,
     ),
@@ -275,15 +282,16 @@ pub const OPTIONS: &[OptionSpec] = &[
         "type_names",
         "true|false",
         "true",
-        "Implement `prost::Name` for messages, which `prost_types::Any` needs. Default: false.",
+        "Implement `prost::Name` for messages, which packing them into a `prost_types::Any` \
+         needs. Default: false.",
         |options, value| values::boolean(value).map(|yes| options.type_names = yes),
     ),
     rule(
         "type_name_domain",
         ".path=domain",
         ".acme=types.acme.example",
-        "What stands before the `/` in type URLs: needs `type_names`. Default: \
-         `type.googleapis.com`.",
+        "Set the text before the `/` in the type URLs of messages; it needs `type_names`. \
+         Default: `type.googleapis.com`.",
         Target::Messages,
         true,
     ),

@@ -1,5 +1,5 @@
-//! Values of options, checked where they are given: a mistake must be told in
-//! the option's words, not by the compiler of the generated code.
+//! Parses values of options. They are checked early, so that a mistake is reported with the
+//! option's name, not by the compiler of the generated code.
 
 use syn::parse::Parser;
 
@@ -27,7 +27,7 @@ pub(super) fn file_stem(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// What may stand in `#[cfg(…)]`.
+/// Checks a predicate of `#[cfg(…)]`.
 pub(super) fn predicate(value: &str) -> Result<String, String> {
     match syn::parse_str::<syn::Meta>(value) {
         Ok(_) => Ok(value.to_owned()),
@@ -88,7 +88,7 @@ pub(super) fn rust_path(path: &str) -> Result<(), String> {
     }
 }
 
-/// What the proto grammar calls `ident`.
+/// Whether it is an `ident` of the proto grammar.
 pub(crate) fn is_proto_identifier(name: &str) -> bool {
     let mut characters = name.chars();
     characters

@@ -5,12 +5,12 @@ use grpc_runtime::{ChannelzRegistry, Service};
 
 use crate::{Channelz, Health, OutOfBandLoad, Reflection, ReflectionError};
 
-/// Health, reflection of `sets`, channelz of what is in `registry`, and load out of band: all
-/// that tools and balancers ask a server for, for
+/// Health, reflection of `sets`, channelz of what is in `registry`, and load out of band:
+/// the services that tools and balancers call, as one set for
 /// [`ServerBuilder::add_services`](grpc_runtime::ServerBuilder::add_services). It opens no
-/// port (gRFC A38): whoever may call the server may call these, and learns what
-/// [`Channelz`] and [`Reflection`] tell. On a server for the world give them a listener and a
-/// server of their own.
+/// port (gRFC A38): every client of the server may call them, and sees the data of
+/// [`Channelz`] and [`Reflection`]. If the server is open to the internet, put them on a
+/// separate server with its own listener.
 ///
 /// # Errors
 /// As [`Reflection::new`].

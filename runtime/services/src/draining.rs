@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use grpc_runtime::Status;
 
-/// What `wait` gives, unless `draining` ([`grpc_runtime::Context::draining`]) comes first.
+/// Returns the output of `wait`, unless `draining` ([`grpc_runtime::Context::draining`])
+/// resolves first.
 ///
 /// # Errors
 /// `UNAVAILABLE` where it does, or has come.
@@ -23,7 +24,8 @@ pub(crate) async fn unless<T>(
     .await
 }
 
-/// The same of a `send`, which has its try in any case: what there is room for goes out.
+/// The same for a `send`, which is polled first in any case: a message that has room is
+/// sent.
 ///
 /// # Errors
 /// As [`unless`], and those of `send`.

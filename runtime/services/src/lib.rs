@@ -12,9 +12,9 @@ mod health;
 mod load;
 mod reflection;
 
-/// What the generator wrote for the services' `.proto` files, for clients of them:
-/// `proto::grpc::health::v1::HealthStub`, say. Both versions of reflection have the
-/// messages of `v1`, and a load's report is [`grpc_runtime::LoadReport`].
+/// The generated code of the services' `.proto` files, for their clients: for example
+/// `proto::grpc::health::v1::HealthStub`. Both versions of reflection use the messages of
+/// `v1`, and a load's report is [`grpc_runtime::LoadReport`].
 pub mod proto {
     include!("../proto/generated/mod.rs");
 }

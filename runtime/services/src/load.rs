@@ -15,16 +15,17 @@ use crate::proto::xds::service::orca::v3::{
 /// Between two reports at the least, unless it is set.
 const LEAST_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What a server reports of its load by itself, out of band (gRFC A51), and the service
-/// (`xds.service.orca.v3.OpenRcaService`) that streams it to balancers: to channels with
-/// [`WeightedRoundRobin::oob_reporting_period`](grpc_runtime::WeightedRoundRobin::oob_reporting_period),
-/// say. What goes with a call's end instead is [`Context::load`].
+/// A server's out-of-band load report (gRFC A51), and the service
+/// (`xds.service.orca.v3.OpenRcaService`) that streams it to balancers, for example channels
+/// with
+/// [`WeightedRoundRobin::oob_reporting_period`](grpc_runtime::WeightedRoundRobin::oob_reporting_period).
+/// For reports at the end of each call use [`Context::load`].
 ///
-/// Clones are the same load. A client has the report there is at once, and then one
-/// after each interval that it asks for, or after the
-/// [least](Self::least_interval), if that is longer. Which costs of requests it asks for
-/// does not matter: there are those of the report. When its server's
-/// [grace](grpc_runtime::Server::shutdown) begins, the stream ends with `UNAVAILABLE`.
+/// Clones share their state. A client gets the current report at once, and then one after
+/// each interval that it requests, or after the [least interval](Self::least_interval), if
+/// that is longer. The request costs that it names are ignored: each report is sent as it
+/// was set. When its server's [grace](grpc_runtime::Server::shutdown) begins, the stream
+/// ends with `UNAVAILABLE`.
 ///
 /// ```
 /// use grpc_runtime::{LoadReport, Server};
@@ -73,8 +74,7 @@ impl OutOfBandLoad {
         OpenRcaServiceServer::new(self.clone()).into()
     }
 
-    /// Reports this from now on, and nothing of what was reported before. Nobody is woken:
-    /// streams say it when their time has come.
+    /// Replaces the report. Streams are not woken: each sends it at its next interval.
     pub fn set(&self, report: LoadReport) {
         self.latest.send_replace(report);
     }
@@ -93,7 +93,7 @@ impl OpenRcaServiceServicer for OutOfBandLoad {
         reports: &mut Sender<LoadReport>,
         context: &mut Context,
     ) -> Result<(), Status> {
-        // None is zero, and so is one that is negative.
+        // A missing or negative interval counts as zero.
         let asked = request.report_interval.unwrap_or_default();
         let asked = Duration::try_from(asked).unwrap_or_default();
         let interval = asked.max(self.least_interval);

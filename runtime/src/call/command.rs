@@ -1,5 +1,5 @@
-//! What other tasks ask of the task that owns a connection. One queue per
-//! connection carries these; a value only.
+//! Commands to the task that owns a connection, from the tasks of its calls. Each
+//! connection has one queue of them. Values only.
 
 use std::time::Instant;
 
@@ -11,38 +11,38 @@ use crate::status::Status;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 
-/// One request to the connection's task.
+/// One command to the connection's task.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The stream's outbound state has something new: see
+    /// The stream's outbound state has something to take: see
     /// [`CallState`](super::state::CallState).
     Send(StreamId),
-    /// A reader of the stream's body tells how far it is.
+    /// The reader of the stream's body reports its progress.
     Read(StreamId, Progress),
-    /// The application has no more interest in the stream.
+    /// The application has cancelled the call or dropped its halves.
     Cancel(StreamId),
-    /// A handler that began on a task of its own waits for something. Servers
-    /// only, as all that follow.
+    /// A handler that runs in its own task waits for something. This variant and those
+    /// below are for servers only.
     Begun(StreamId),
     /// A handler that left the connection's task has finished.
     Finish(StreamId, Finished),
-    /// Leave in order, or at once.
+    /// Shut the connection down: after its calls have ended, or at once.
     Drain,
     Close,
 }
 
-/// How far a reader is.
+/// The progress of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The bytes that it consumed since it last told.
+    /// The bytes consumed since the last report.
     pub(crate) consumed: usize,
-    /// The size of the message that it waits for, if it needs memory that has to be
-    /// set aside; 0 for none.
+    /// The size of the message that the reader waits for, in bytes, if memory must be
+    /// reserved for it; 0 for none.
     pub(crate) awaits: usize,
 }
 
 impl Progress {
-    /// Gives the peer what the reader's progress allows.
+    /// Gives the peer the flow-control credit that the reader's progress allows.
     pub(crate) fn apply(self, connection: &mut Connection, stream: StreamId, now: Instant) {
         if self.consumed > 0 {
             connection.release(stream, self.consumed);
@@ -53,18 +53,18 @@ impl Progress {
     }
 }
 
-/// What a handler ended with.
+/// A handler's result.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) result: Result<(), Status>,
     /// The encoded message of a unary response, length prefix included.
     pub(crate) message: Option<Bytes>,
-    /// The call's metadata; `None` where the handler got to say none.
+    /// The call's metadata; `None` if the handler could not set any.
     pub(crate) envelope: Option<Box<Envelope>>,
 }
 
 impl Finished {
-    /// Whether what it gives is sent, and nothing else happens.
+    /// Whether the result is sent and nothing else happens to the stream or connection.
     #[inline]
     pub(crate) fn answers(&self) -> bool {
         self.parting() == Parting::Answers
@@ -84,7 +84,7 @@ impl Finished {
         }
     }
 
-    /// It has been sent: what it was made of is free for the next call.
+    /// The result has been sent: keeps the envelope's memory for the next call.
     pub(crate) fn end(self) {
         if let Some(envelope) = self.envelope {
             envelope.keep();
@@ -92,7 +92,7 @@ impl Finished {
     }
 }
 
-/// The way from one call to its connection's task.
+/// The handle by which a call sends commands to its connection's task.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) commands: QueueSender<Command>,
@@ -100,13 +100,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A connection that is gone needs to hear nothing: it has already ended all
-    /// of its calls.
+    /// Sends a command. If the connection has ended, the command is dropped: the connection
+    /// has already ended all of its calls.
     pub(crate) fn send(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 
-    /// The same for one who holds a lock: the connection is woken once it is free.
+    /// Like [`send`](Self::send), for a caller that holds a lock: the returned wake-up
+    /// wakes the connection after the lock is released.
     pub(crate) fn push(&self, command: Command) -> WakeUp {
         self.commands.push(command).unwrap_or_default()
     }

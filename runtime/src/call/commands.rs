@@ -1,5 +1,5 @@
-//! A connection's end of its command queue, on either side: what its calls asked for since
-//! its task looked last.
+//! The connection's end of its command queue, for clients and servers: takes the commands
+//! of its calls in batches.
 
 use std::task::Context;
 
@@ -10,7 +10,7 @@ use super::queue::{QueueReceiver, QueueSender, queue};
 pub(crate) struct Commands {
     receiver: QueueReceiver<Command>,
     sender: QueueSender<Command>,
-    /// Empty; its memory is that of the next batch.
+    /// Empty between batches; its memory is reused for the next one.
     batch: Vec<Command>,
 }
 
@@ -24,14 +24,14 @@ impl Commands {
         }
     }
 
-    /// The way in, for one more call.
+    /// A sender for one more call.
     #[inline]
     pub(crate) fn sender(&self) -> QueueSender<Command> {
         self.sender.clone()
     }
 
-    /// All that has come, and whether that is anything; the emptied list comes back with
-    /// [`recycle`](Self::recycle).
+    /// All commands that have arrived, and whether there are any. The caller returns the
+    /// emptied list with [`recycle`](Self::recycle).
     #[inline]
     pub(crate) fn poll_take(&mut self, cx: &mut Context<'_>) -> (bool, Vec<Command>) {
         let mut batch = std::mem::take(&mut self.batch);
@@ -39,7 +39,7 @@ impl Commands {
         (taken.is_ready(), batch)
     }
 
-    /// Gives the emptied list back, for its memory.
+    /// Takes the emptied list back to reuse its memory.
     #[inline]
     pub(crate) fn recycle(&mut self, batch: Vec<Command>) {
         self.batch = batch;

@@ -1,14 +1,14 @@
-//! The deadlines of a connection's calls in the order in which they pass: one index for
-//! clients' connections and servers'. Calls that have no stream yet are in
-//! `channel::waiting_calls`, which keeps what it tells their callers beside each deadline.
+//! The deadlines of a connection's calls, earliest first, for connections of clients and
+//! servers. Calls that have no stream yet are in `channel::waiting_calls`, which stores
+//! with each deadline what the caller gets when it passes.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::transport::http2::event::StreamId;
 
-/// Invariant, which the owner of the calls keeps: there is one for each call that has a
-/// deadline which has not passed.
+/// Invariant, kept by the owner of the calls: it has one entry for each call whose deadline
+/// has not passed.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(BTreeSet<(Instant, StreamId)>);
 
@@ -32,7 +32,7 @@ impl Deadlines {
         self.0.first().map(|(deadline, _)| *deadline)
     }
 
-    /// A call whose deadline has passed, each once, the earliest first.
+    /// Removes and returns a call whose deadline has passed, earliest first.
     pub(crate) fn take_past(&mut self, now: Instant) -> Option<StreamId> {
         let (deadline, stream) = self.0.first().copied()?;
         if deadline > now {

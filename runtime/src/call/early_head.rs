@@ -1,22 +1,21 @@
-//! When the head of a response goes alone, where both sides stream. Some clients send nothing
-//! before they have it, while a handler that waits for their message sends nothing either, so
-//! the head goes once the handler waits. Messages are not held up.
-//!
+//! When the head of a response is sent alone, in calls where both sides stream. Some
+//! clients send nothing before they have received the head, while the handler waits for
+//! their message. So the head is sent once the handler waits. Messages are not delayed.
 //! ```text
 //! Begins ─(its first turn ends, and it waits)──────▶ Held ─(HOLD)─▶ gone
 //!    └────(it does not)───▶ Armed ─(waits)─▶ Asked ───┘
 //! ```
 //!
-//! The hold lets the first message, which follows its head closely as a rule, be
-//! answered with one write, and lets a call that fails at once fail in one block.
+//! Holding the head for `HOLD` lets a first message that follows soon go out in the same
+//! write, and lets a call that fails at once fail with a single header block.
 
-/// The part of a call's state that decides it. By default the head waits for a
-/// message, or for the application's word.
+/// The part of a call's state that decides when the head is sent. By default the head waits
+/// for a message, or until the application sends it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EarlyHead {
     stage: HeadStage,
-    /// The handler has asked for a message. From then on the head may go at any
-    /// time, so what it says cannot change.
+    /// The handler has asked for a message. From then on the head may be sent at any time,
+    /// so its content cannot change.
     settled: bool,
 }
 
@@ -24,29 +23,30 @@ pub(crate) struct EarlyHead {
 enum HeadStage {
     #[default]
     Never,
-    /// The handler has its first turn in the connection's task, which looks after
-    /// it without being told.
+    /// The handler has its first turn in the connection's task, which checks the state
+    /// after that turn by itself.
     Begins,
-    /// The handler has not waited for a message, or not on a task of its own.
+    /// The handler has not waited for a message yet; it tells the connection when it does.
     Armed,
     Asked,
     Held,
 }
 
-/// What to do for a stream of which nothing has gone.
+/// What to do with a stream of which nothing has been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// What the application has said.
+    /// Take what the application has queued.
     Take,
     Nothing,
     /// Look again after [`HOLD`](super::sends::HOLD).
     Hold,
-    /// The head, whatever it says by now.
+    /// Send the head with its present content.
     Send,
 }
 
 impl EarlyHead {
-    /// For a handler whose first turn is in the connection's task, or on its own.
+    /// The state for a handler whose first turn is in the connection's task (`in_place`) or
+    /// in its own.
     pub(crate) fn armed(in_place: bool) -> Self {
         let stage = if in_place {
             HeadStage::Begins
@@ -72,8 +72,8 @@ impl EarlyHead {
         self.settled |= self.stage != HeadStage::Never;
     }
 
-    /// There is none, and nothing has gone yet. `true` if the connection is to
-    /// hear of it.
+    /// No message is there, and nothing has been sent yet. `true` if the connection must be
+    /// told.
     pub(super) fn on_wait(&mut self) -> bool {
         let tell = self.stage == HeadStage::Armed;
         if tell {
@@ -82,7 +82,7 @@ impl EarlyHead {
         tell
     }
 
-    /// The connection is about to write; nothing of the stream has gone yet.
+    /// The connection is about to write; nothing of the stream has been sent yet.
     pub(super) fn look(&mut self, waits: bool) -> Look {
         let (stage, look) = match self.stage {
             HeadStage::Never => (HeadStage::Never, Look::Take),

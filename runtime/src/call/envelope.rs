@@ -1,6 +1,6 @@
-//! What goes with one call on a server beside its messages, in both directions: one allocation
-//! that the thread's next call reuses. Only the signal of their server stays from one call to
-//! the next.
+//! A server call's data beside its messages, in both directions, in one allocation that the
+//! thread's next call reuses. Of the earlier call only the shutdown signal of its server is
+//! kept.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -16,50 +16,49 @@ use crate::framing::{Compression, Encodings};
 use crate::metadata::Metadata;
 use crate::spare;
 
-/// Envelopes that a thread keeps: about the calls that one connection has in
-/// flight. They take some 300 bytes each.
+/// The most envelopes that a thread keeps: about as many as one connection has calls in
+/// flight. Each takes some 300 bytes.
 const KEPT: usize = 128;
 
-/// Boxed as a call's context takes them.
+/// Boxed, since a call's context takes a box.
 type SpareEnvelopes = Vec<Box<Envelope>>;
 
 thread_local! {
-    /// For whichever call arrives next on this thread: an idle connection keeps
-    /// none.
+    /// For the next call that arrives on this thread: idle connections hold none.
     static SPARE: Cell<SpareEnvelopes> = const { Cell::new(Vec::new()) };
-    /// What a panic took away from a handler that had it on loan.
+    /// The envelope that a panicking handler dropped while it had it on loan.
     static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }
 
-/// A panic, and what was on loan to whom it ended.
+/// A panic's payload, and the envelope that was on loan to the handler that panicked.
 pub(crate) type Lost = (Box<dyn Any + Send>, Option<Box<Envelope>>);
 
-/// What goes with a call beside its messages.
+/// A call's data beside its messages.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
-    /// What the caller sent.
+    /// The request's metadata.
     pub(crate) request: Metadata,
-    /// The response's initial metadata, where it goes out with the one message.
+    /// The response's initial metadata, if it is sent together with the only message.
     pub(crate) initial: Metadata,
     pub(crate) trailing: Metadata,
     pub(crate) compression: CallCompression,
     pub(crate) extensions: Extensions,
-    /// What the handler reports of the server's load, once it has begun to.
+    /// The handler's load report; `None` until the handler sets something in it.
     pub(crate) load: Option<Box<LoadReport>>,
     pub(crate) parting: Parting,
-    /// Places with the server's limits.
+    /// The call's places under the server's limits.
     pub(crate) held: Option<HeldPlaces>,
-    /// That of the server of its last call, which is most often the next one's too: so
-    /// calls share it without counting its holders.
+    /// The shutdown signal of the server of the last call. The next call most often has the
+    /// same server, so calls share the `Arc` without changing its count.
     pub(crate) shutdown: Option<Arc<ShutdownSignal>>,
-    /// Somebody waits for it to come back from the handler, even if that panics.
+    /// It is on loan to a handler, and its owner waits to get it back even after a panic.
     pub(crate) is_lent: bool,
 }
 
 /// What becomes of the call's stream and connection when its handler is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Parting {
-    /// The handler's word is sent, and that is all.
+    /// The handler's result is sent.
     #[default]
     Answers,
     /// The stream is reset with this code in place of an answer.
@@ -73,26 +72,26 @@ pub(crate) enum Parting {
 /// How the messages of one call are compressed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallCompression {
-    /// What the request's head says.
+    /// The encoding that the request's head names.
     pub(crate) request: Compression,
     /// The request's one message came compressed.
     pub(crate) request_was_compressed: bool,
-    /// What the caller takes.
+    /// The encodings that the caller accepts.
     pub(crate) accepted: Encodings,
-    /// What the response's head says.
+    /// What the response's head says of compression.
     pub(crate) response: Coding,
-    /// The handler has ended, and its message is as it is.
+    /// The handler has ended; its message is in its final form.
     pub(crate) is_settled: bool,
-    /// The length of the response's one message before it was compressed, prefix included;
-    /// 0 where it was not.
+    /// The length of the response's only message before compression, in bytes with its
+    /// prefix; 0 if it was not compressed.
     pub(crate) plain: usize,
 }
 
 impl CallCompression {
-    /// For a request that names the encoding `request` and accepts `accepted`, at a
-    /// server that takes `takes` and would answer with `wanted`. A caller that
-    /// compresses is told all that is taken: gRPC's compression document asks for
-    /// the one it used.
+    /// For a request that names the encoding `request` and accepts `accepted`, at a server
+    /// that accepts `takes` and prefers to answer with `wanted`. If the request is
+    /// compressed, the response lists all encodings that the server accepts; gRPC's
+    /// compression document requires at least the one that the request used.
     pub(crate) fn agree(
         request: Compression,
         accepted: Encodings,
@@ -118,12 +117,12 @@ impl CallCompression {
 }
 
 impl Envelope {
-    /// An empty one, used before if there is one.
+    /// An empty envelope, from the thread's spare ones if there is one.
     pub(crate) fn take() -> Box<Self> {
         spare::with(&SPARE, Vec::pop).flatten().unwrap_or_default()
     }
 
-    /// It is of a call to the server of this signal, or to none.
+    /// Sets the shutdown signal to that of `server`, or to none.
     #[inline]
     pub(crate) fn belong_to(&mut self, server: Option<&Arc<ShutdownSignal>>) {
         if self.shutdown.as_ref().map(Arc::as_ptr) != server.map(Arc::as_ptr) {
@@ -131,22 +130,22 @@ impl Envelope {
         }
     }
 
-    /// Runs `poll` and gives what it gave, unless it panicked: then the panic, and what was
-    /// on loan to it, if that was dropped meanwhile.
+    /// Runs `poll` and returns its result. If it panics, returns the panic's payload and
+    /// the envelope that was on loan to it, if the panic dropped that.
     pub(crate) fn salvage<T>(poll: impl FnOnce() -> T) -> Result<T, Lost> {
-        // Of an earlier panic, whose call is not this one.
+        // Drop what an earlier panic left: it belongs to another call.
         drop(LOST.take());
         catch_unwind(AssertUnwindSafe(poll)).map_err(|payload| (payload, LOST.take()))
     }
 
-    /// Has the trailing metadata carry the report, if there is one.
+    /// Writes the load report into the trailing metadata, if there is one.
     pub(crate) fn write_load(&mut self) {
         if let Some(load) = self.load.take() {
             load.write(&mut self.trailing);
         }
     }
 
-    /// Keeps it for a call to come.
+    /// Keeps the envelope for a later call on this thread.
     pub(crate) fn keep(mut self: Box<Self>) {
         self.request.clear();
         self.initial.clear();
@@ -166,13 +165,14 @@ impl Envelope {
 }
 
 impl Drop for Envelope {
-    /// A handler drops its context only where it ends without an answer.
+    /// A handler drops its context only if it ends without an answer.
     fn drop(&mut self) {
         if std::mem::take(&mut self.is_lent) && std::thread::panicking() {
-            // The handler is gone, and who salvages the rest may come late.
+            // The handler has ended, and the envelope may be salvaged later, so its places
+            // are freed now.
             self.held = None;
             let lost = Box::new(std::mem::take(self));
-            // On a thread that ends nobody waits for it.
+            // On a thread that is ending nobody salvages it.
             let _ = LOST.try_with(|place| place.set(Some(lost)));
         }
     }

@@ -1,11 +1,11 @@
-//! Values of any type that go along with a call inside one process. An empty set has allocated
+//! Values of any type that accompany a call inside one process. An empty set allocates
 //! nothing.
 
 use std::any::{Any, TypeId};
 use std::fmt;
 
-/// What interceptors and handlers tell each other about one call: at most one
-/// value of each type. It never leaves the process.
+/// Values that interceptors and handlers of one call pass to each other: at most one value
+/// of each type. They never leave the process.
 ///
 /// ```
 /// use grpc_runtime::{Context, Next, Outcome, ServerInterceptor, Status};
@@ -32,7 +32,7 @@ use std::fmt;
 #[derive(Default)]
 pub struct Extensions(Option<Box<Values>>);
 
-/// They are few: looking through them is the fastest way to one.
+/// A call has few values, so a linear search is the fastest lookup.
 type Values = Vec<(TypeId, Box<dyn Any + Send + Sync>)>;
 
 impl Extensions {
@@ -43,14 +43,14 @@ impl Extensions {
         value.downcast_ref()
     }
 
-    /// The value of this type, to change.
+    /// The value of this type, mutably.
     pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
         let values = self.0.as_deref_mut()?;
         let (_, value) = values.iter_mut().find(|(id, _)| *id == TypeId::of::<T>())?;
         value.downcast_mut()
     }
 
-    /// Puts a value in, and gives what was there of its type.
+    /// Inserts a value and returns the previous one of its type.
     pub fn insert<T: Any + Send + Sync>(&mut self, value: T) -> Option<T> {
         if let Some(present) = self.get_mut() {
             return Some(std::mem::replace(present, value));
@@ -60,7 +60,7 @@ impl Extensions {
         None
     }
 
-    /// Takes the value of this type out.
+    /// Removes and returns the value of this type.
     pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
         let values = self.0.as_deref_mut()?;
         let place = values.iter().position(|(id, _)| *id == TypeId::of::<T>())?;
@@ -69,7 +69,7 @@ impl Extensions {
     }
 }
 
-/// How many there are: what they are is nobody's to print.
+/// Shows only how many values there are: their types need not implement `Debug`.
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.as_deref().map_or(0, Vec::len);

@@ -1,5 +1,5 @@
-//! The one message of a unary request or response, gathered by the connection's task. It holds
-//! at most one message of the allowed size.
+//! Collects the only message of a unary request or response in the connection's task. It
+//! holds at most one message of the allowed size.
 
 use std::time::Instant;
 
@@ -11,13 +11,14 @@ use crate::transport::http2::connection::Connection;
 use crate::transport::http2::credit::LEAST_SHARE;
 use crate::transport::http2::event::StreamId;
 
-/// What each stream may have gathered and not be asked for.
+/// For a complete message of fewer bytes the peer gets its credit back before the stream
+/// has ended.
 const SMALL: usize = LEAST_SHARE as usize / 2;
 
-/// Gathers exactly one message.
+/// Collects exactly one message.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    /// Made where the body does not come as one piece.
+    /// Created if the body does not arrive in one piece.
     reader: Option<Box<MessageReader>>,
     encoding: Compression,
     message: Option<Payload>,
@@ -26,7 +27,7 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    /// `encoding` is what the head says of the message.
+    /// `encoding` is the one that the head names.
     pub(crate) fn new(limit: usize, side: Side, encoding: Compression) -> Self {
         Self {
             reader: None,
@@ -38,8 +39,8 @@ impl Gather {
     }
 
     /// Takes a piece of the body, and gives the peer the credit that the rest of the
-    /// message needs. An error ends the call: too large, more than one message, or not
-    /// a message.
+    /// message needs. An error ends the call: the message is too large, there is more than
+    /// one, or the bytes are not a message.
     pub(crate) fn take(
         &mut self,
         data: Bytes,
@@ -47,7 +48,7 @@ impl Gather {
         stream: StreamId,
         now: Instant,
     ) -> Result<(), Status> {
-        // Ahead of the first copy, which then goes to where the whole message fits.
+        // Before the first copy, so that the buffer has room for the whole message.
         if self.reader.is_none()
             && let Some(size) = announced_size(&data, self.limit)
         {
@@ -58,7 +59,7 @@ impl Gather {
         Ok(())
     }
 
-    /// A message of at most `room` bytes has all of its memory from the first.
+    /// For a message of at most `room` bytes the whole buffer is allocated at once.
     fn push(&mut self, mut data: Bytes, room: usize) -> Result<(), Status> {
         if self.reader.is_none() && self.message.is_none() {
             match sole_message(data, self.limit) {
@@ -88,8 +89,9 @@ impl Gather {
         }
     }
 
-    /// Gives the peer the credit that the rest of the message needs. What has come
-    /// is held until the stream ends, but for a message that is complete and small.
+    /// Gives the peer the credit that the rest of the message needs. The credit for what
+    /// has arrived is held back until the stream ends, except for a complete, small
+    /// message.
     pub(crate) fn give_credit(&self, connection: &mut Connection, stream: StreamId, now: Instant) {
         let awaited = self
             .reader
@@ -106,7 +108,7 @@ impl Gather {
         }
     }
 
-    /// The message, at the end of the stream; `None` if there was none.
+    /// The message, once the stream has ended; `None` if there was none.
     pub(crate) fn finish(self) -> Result<Option<Payload>, Status> {
         match self.reader.map_or(Ok(()), |reader| reader.finish()) {
             Ok(()) => Ok(self.message),
@@ -115,15 +117,16 @@ impl Gather {
     }
 }
 
-/// What a message has with its prefix that begins with `data`, where that is not all of
-/// it and may be more.
+/// The size, with its prefix, of the message that begins with `data`, if it is within
+/// `limit` and not all of it has arrived.
 fn announced_size(data: &[u8], limit: usize) -> Option<usize> {
     let [_, length @ ..] = data.first_chunk::<PREFIX_LEN>()?;
     let size = u32::from_be_bytes(*length) as usize;
     (size <= limit && data.len() - PREFIX_LEN < size).then_some(PREFIX_LEN + size)
 }
 
-/// A large message did not get on while others waited for its memory.
+/// The status of a large message that arrived too slowly while others waited for its
+/// memory.
 pub(crate) fn stalled(side: Side) -> Status {
     let noun = noun(side);
     let text = format!(
@@ -133,7 +136,7 @@ pub(crate) fn stalled(side: Side) -> Status {
     Status::new(Code::ResourceExhausted, text).with_phase(Phase::Receive)
 }
 
-/// What a side receives.
+/// The name of what a side receives.
 fn noun(side: Side) -> &'static str {
     match side {
         Side::Client => "response",

@@ -1,11 +1,12 @@
-//! What a call holds until its handler's context is dropped, such as its places under limits.
+//! What a call holds until its handler's context is dropped: its places under a server's
+//! limits.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// What calls hold, each once.
+/// Something that each call holds once.
 pub(crate) trait Holding: Debug + Send + Sync {
-    /// A call holds it no more.
+    /// A call no longer holds it.
     fn give_back(&self);
 }
 
@@ -14,7 +15,7 @@ pub(crate) trait Holding: Debug + Send + Sync {
 pub(crate) struct HeldPlaces(Arc<dyn Holding>);
 
 impl HeldPlaces {
-    /// It is given back once this is dropped.
+    /// Holds `holding` until this is dropped, which calls `give_back`.
     pub(crate) fn new(holding: Arc<dyn Holding>) -> Self {
         Self(holding)
     }

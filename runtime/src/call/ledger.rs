@@ -1,5 +1,5 @@
-//! What passed in one call, and who is told of its end. Only a call with interceptors or
-//! observers has one.
+//! Records what happens in one call and reports its end to interceptors and observers. A
+//! call with neither has no ledger.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -27,26 +27,26 @@ mod attempts;
 mod counter;
 pub(crate) mod live_attempts;
 
-/// Ledgers that a thread keeps: about the calls that one connection has in flight. They
-/// take some 400 bytes each.
+/// The most ledgers that a thread keeps: about as many as one connection has calls in
+/// flight. Each takes some 400 bytes.
 const KEPT: usize = 128;
 
 thread_local! {
-    /// Nobody else holds them, and they are of no call.
+    /// No call uses these, and nothing else holds them.
     static SPARE: Cell<Vec<Arc<Ledger>>> = const { Cell::new(Vec::new()) };
 }
 
-/// Wants to hear of a call's end.
+/// Called when a call ends.
 pub(crate) type OnEnd = Box<dyn FnOnce(&EndedCall<'_>) + Send>;
 
-/// One watched call.
+/// The record of one observed call.
 pub(crate) struct Ledger {
     pub(crate) sent: Counter,
     pub(crate) received: Counter,
     side: Side,
     method: Method,
     began: Instant,
-    /// They hear of it last.
+    /// They are told of the end after the listeners.
     observers: Observers,
     /// Whether there are followers.
     is_followed: bool,
@@ -54,11 +54,12 @@ pub(crate) struct Ledger {
     end: Mutex<EndFacts>,
 }
 
-/// Those who follow the call.
+/// The observers that follow this call.
 #[derive(Default)]
 struct Followers {
     all: Vec<Box<dyn CallObserver>>,
-    /// They have heard of its end, and hear nothing more but of turns that end.
+    /// They were told of the call's end. After that they are told only when a handler's
+    /// turn ends.
     are_done: bool,
 }
 
@@ -66,12 +67,12 @@ struct Followers {
 struct EndFacts {
     peer: Option<PeerAddress>,
     attempts: LiveAttempts,
-    /// Since when it waits for what its next attempt needs.
+    /// When the call began to wait for what its next attempt needs.
     waits_since: Option<Instant>,
-    /// The attempt that is the call's, by its place in the policy's count.
+    /// The attempt whose response is the call's, by its number in the policy's count.
     winner: Option<u8>,
     listeners: Vec<OnEnd>,
-    /// Why the call was broken off, where that came from outside of its handler.
+    /// Why the call was broken off, if the cause is outside its handler.
     broken_off: Option<Status>,
     /// The listeners have been called.
     told: bool,
@@ -80,10 +81,10 @@ struct EndFacts {
 }
 
 impl Ledger {
-    /// Of a call that begins at `now`; its observers hear of it.
+    /// The record of a call that begins at `now`; reports the beginning to the observers.
     pub(crate) fn begin(observers: Observers, call: &BegunCall<'_>, now: Instant) -> Arc<Self> {
         let followers = observers.begin(call);
-        // Written in its place: it is too large to be moved about.
+        // Filled in place: the struct is too large to move.
         let spare = spare::with(&SPARE, Vec::pop).flatten();
         let mut ledger = spare.unwrap_or_else(|| Arc::new(Self::vacant(call, now)));
         let Some(place) = Arc::get_mut(&mut ledger) else {
@@ -105,7 +106,7 @@ impl Ledger {
         ledger
     }
 
-    /// Memory for one.
+    /// A newly allocated ledger.
     #[cold]
     fn vacant(call: &BegunCall<'_>, now: Instant) -> Self {
         Self {
@@ -121,8 +122,8 @@ impl Ledger {
         }
     }
 
-    /// Takes a holder's word that it is done with the call. The last one's memory is the
-    /// next call's.
+    /// Called by each holder when it is done with the call. The last holder's ledger is
+    /// kept for the thread's next call.
     pub(crate) fn give_back(mut ledger: Arc<Self>) {
         if let Some(last) = Arc::get_mut(&mut ledger) {
             last.finish();
@@ -135,8 +136,9 @@ impl Ledger {
         }
     }
 
-    /// One that nobody has closed was broken off, with its handler or before it: its
-    /// observers hear of every call.
+    /// A ledger that was never closed belongs to a call that was broken off, with its
+    /// handler or before it: reports that end, since observers are told of every call's
+    /// end.
     fn finish(&mut self) {
         let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !self.observers.is_empty() && !end.is_observed {
@@ -168,14 +170,14 @@ impl Ledger {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has those told who follow the call, unless it has ended for them.
+    /// Calls `tell` for each follower, unless they were already told of the end.
     pub(crate) fn follow(&self, tell: impl FnMut(&mut dyn CallObserver)) {
         if self.is_followed {
             self.followers().tell(tell);
         }
     }
 
-    /// The handler of a call that is followed waits, or is done; its call may be over.
+    /// The handler's turn has ended: it waits or is done. The call may already be over.
     pub(crate) fn end_turn(&self) {
         if self.is_followed {
             let mut followers = self.followers();
@@ -192,29 +194,30 @@ impl Ledger {
 
     // --- messages ------------------------------------------------------------------
 
-    /// This side has given a message of `size` bytes to be sent.
+    /// This side has queued a message of `size` bytes for sending.
     pub(crate) fn count_sent(&self, size: usize, wire_size: usize) {
         let number = self.sent.add(wire_size);
         let message = ObservedMessage::new(number, size, wire_size);
         self.follow(|it| it.message_sent(&message));
     }
 
-    /// As [`count_sent`](Self::count_sent), the one message of a half that does not stream;
-    /// it may have been counted before.
+    /// Like [`count_sent`](Self::count_sent), for the only message of a half that does not
+    /// stream. It may have been counted before.
     pub(crate) fn count_sent_one(&self, size: usize, wire_size: usize) {
         self.sent.set_one(wire_size);
         let message = ObservedMessage::new(0, size, wire_size);
         self.follow(|it| it.message_sent(&message));
     }
 
-    /// This side has taken a message.
+    /// The application has taken a received message.
     pub(crate) fn count_received(&self, size: usize, wire_size: usize) {
         let number = self.received.add(wire_size);
         let message = ObservedMessage::new(number, size, wire_size);
         self.follow(|it| it.message_received(&message));
     }
 
-    /// As [`count_sent_one`](Self::count_sent_one), of one that was taken.
+    /// Like [`count_sent_one`](Self::count_sent_one), for a message that the application
+    /// took.
     pub(crate) fn count_received_one(&self, size: usize, wire_size: usize) {
         self.received.set_one(wire_size);
         let message = ObservedMessage::new(0, size, wire_size);
@@ -223,8 +226,8 @@ impl Ledger {
 
     // --- the end -------------------------------------------------------------------
 
-    /// Calls `listener` when the call has ended. One that comes later than that
-    /// can only be late for a caller who gave up.
+    /// Calls `listener` when the call has ended. After the end it is called at once; that
+    /// happens only if the caller gave up before.
     pub(crate) fn on_end(&self, listener: OnEnd) {
         let mut end = self.end();
         if !end.told {
@@ -239,18 +242,18 @@ impl Ledger {
         tell(vec![listener], &ended);
     }
 
-    /// The call ends, whatever its handler does.
+    /// Records why the call ends, whatever its handler does. The first reason stays.
     pub(crate) fn break_off(&self, why: Status) {
         self.end().broken_off.get_or_insert(why);
     }
 
-    /// Whether the call was broken off from outside of its handler.
+    /// Whether the call was broken off by something outside its handler.
     pub(crate) fn is_broken_off(&self) -> bool {
         self.end().broken_off.is_some()
     }
 
-    /// The handler was broken off, by `otherwise` unless somebody said why: the listeners
-    /// hear of it.
+    /// The handler was broken off: tells the listeners, with the recorded reason or else
+    /// with `otherwise`.
     pub(crate) fn tell_broken_off(&self, otherwise: impl FnOnce() -> Status) {
         let why = self.end().broken_off.clone();
         let status = why.unwrap_or_else(otherwise);
@@ -258,13 +261,13 @@ impl Ledger {
         self.tell(&Metadata::new(), Err(&status));
     }
 
-    /// The handler has given this: the listeners hear of it.
+    /// The handler has returned `finished`: tells the listeners.
     pub(crate) fn tell_answered(&self, finished: &Finished) {
         let (initial, result) = said(finished);
         self.tell(initial, result);
     }
 
-    /// It was answered with this.
+    /// The call was answered with `finished`: closes the record.
     pub(crate) fn close_answered(&self, finished: &Finished) {
         let (initial, result) = said(finished);
         self.close(initial, result);
@@ -283,8 +286,8 @@ impl Ledger {
         self.observers.tell(|it| it.handler_panicked(&panicked));
     }
 
-    /// The caller has the call's end; who wanted to know hears of it once. It stays out of
-    /// the way of calls that nobody watches.
+    /// The caller has received the call's end: tells the listeners and observers, once. Not
+    /// inlined, to keep the code of unobserved calls small.
     #[inline(never)]
     pub(crate) fn close(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         let now = clock::now();
@@ -315,7 +318,7 @@ impl Ledger {
         }
     }
 
-    /// The listeners hear of the end.
+    /// Tells the listeners of the end.
     fn tell(&self, initial: &Metadata, result: Result<&Metadata, &Status>) {
         let mut end = self.end();
         if std::mem::replace(&mut end.told, true) {
@@ -367,7 +370,7 @@ impl Followers {
     }
 }
 
-/// What the caller is told.
+/// The metadata and status that the caller receives.
 fn said(finished: &Finished) -> (&Metadata, Result<&Metadata, &Status>) {
     static NONE: Metadata = Metadata::new();
     let metadata = finished.envelope.as_ref();
@@ -376,10 +379,12 @@ fn said(finished: &Finished) -> (&Metadata, Result<&Metadata, &Status>) {
     (initial, finished.result.as_ref().map(|()| trailing))
 }
 
-/// The one that was added last hears first, as if they stood around the call.
+/// Calls the listeners in reverse order of their addition, so that they nest around the
+/// call.
 fn tell(listeners: Vec<OnEnd>, ended: &EndedCall<'_>) {
     for listener in listeners.into_iter().rev() {
-        // This may run in a destructor. The panic hook has told of it.
+        // This may run in a destructor, so a panic stops here. The panic hook has reported
+        // it.
         let _ = catch_unwind(AssertUnwindSafe(|| listener(ended)));
     }
 }

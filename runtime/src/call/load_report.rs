@@ -1,5 +1,4 @@
-//! What a server reports of its load with a call (gRFC A51), and its way through the
-//! call's trailers.
+//! A server's load report for a call (gRFC A51), and its encoding in the call's trailers.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +6,7 @@ use prost::Message;
 
 use crate::metadata::Metadata;
 
-/// The trailing metadata that carry a report.
+/// The key of the trailing metadata that carries a report.
 const KEY: &str = "endpoint-load-metrics-bin";
 
 /// What a server reports of its load with a call (gRFC A51): the message
@@ -16,13 +15,15 @@ const KEY: &str = "endpoint-load-metrics-bin";
 /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) reads it, and everybody else by
 /// [`from_metadata`](Self::from_metadata).
 ///
-/// The runtime measures nothing: a server sets what it knows.
-/// [`WeightedRoundRobin`](crate::WeightedRoundRobin) needs [calls a second](Self::set_qps)
-/// and the use of the [application](Self::set_application_utilization) or of the
+/// The runtime measures nothing: the server sets the values.
+/// [`WeightedRoundRobin`](crate::WeightedRoundRobin) needs [calls per
+/// second](Self::set_qps) and the utilization of the
+/// [application](Self::set_application_utilization) or of the
 /// [processors](Self::set_cpu_utilization), both above 0.
 ///
-/// A rate or a share that cannot be is left out: one that is negative or no number, and a
-/// share above 1. Costs and named metrics are taken as they are.
+/// Setters ignore an invalid value: a rate or utilization that is negative, infinite or not
+/// a number, and one above 1 where the range ends at 1. Costs and named metrics are taken
+/// as they are.
 ///
 /// ```
 /// use grpc_runtime::{LoadReport, Metadata};
@@ -52,7 +53,7 @@ pub struct LoadReport {
     application_utilization: f64,
 }
 
-/// Sets a field unless the value cannot be.
+/// Sets a field; ignores a value outside 0 to `most` or not finite.
 fn set(field: &mut f64, value: f64, most: f64) {
     if (0.0..=most).contains(&value) && value.is_finite() {
         *field = value;
@@ -60,62 +61,63 @@ fn set(field: &mut f64, value: f64, most: f64) {
 }
 
 impl LoadReport {
-    /// One that says nothing.
+    /// An empty report.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The report in a call's trailing metadata, if there is one.
+    /// The report in a call's trailing metadata; `None` if there is none or it cannot be
+    /// decoded.
     pub fn from_metadata(metadata: &Metadata) -> Option<Self> {
         Self::decode(metadata.get_bin(KEY)?).ok()
     }
 
-    /// Puts the report into a call's trailing metadata, in place of one that is there.
+    /// Puts the report into a call's trailing metadata, replacing one that is there.
     pub fn write(&self, metadata: &mut Metadata) {
-        // The key is a good one.
+        // The key is valid.
         let _ = metadata.insert_bin(KEY, self.encode_to_vec());
     }
 
-    /// Says how much of its processors the server uses; above 1 where it may use more
-    /// than it asked for.
+    /// Sets the utilization of the server's processors, from 0; above 1 if it uses more
+    /// than was reserved for it.
     pub fn set_cpu_utilization(&mut self, value: f64) -> &mut Self {
         set(&mut self.cpu_utilization, value, f64::MAX);
         self
     }
 
-    /// Says how much of its memory the server uses, from 0 to 1.
+    /// Sets the utilization of the server's memory, from 0 to 1.
     pub fn set_memory_utilization(&mut self, value: f64) -> &mut Self {
         set(&mut self.memory_utilization, value, 1.0);
         self
     }
 
-    /// Says how busy the server is in a measure of its own, where 1 is what it should
-    /// be at most. Balancing goes by it rather than by the processors' use.
+    /// Sets the server's load in an application-defined measure, from 0, where 1 is the
+    /// most it should have. Balancing prefers it to the processors' utilization.
     pub fn set_application_utilization(&mut self, value: f64) -> &mut Self {
         set(&mut self.application_utilization, value, f64::MAX);
         self
     }
 
-    /// Says how many calls a second the server has. Without it
-    /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) has no use for the report.
+    /// Sets the calls per second that the server handles. Without it
+    /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) ignores the report.
     pub fn set_qps(&mut self, value: f64) -> &mut Self {
         set(&mut self.qps, value, f64::MAX);
         self
     }
 
-    /// Says how many of its calls fail a second.
+    /// Sets the failed calls per second.
     pub fn set_eps(&mut self, value: f64) -> &mut Self {
         set(&mut self.eps, value, f64::MAX);
         self
     }
 
-    /// Says what this call has cost of something, in whatever unit.
+    /// Sets the cost of this call in the resource `name`, in any unit.
     pub fn set_request_cost(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
         self.request_costs.insert(name.into(), value);
         self
     }
 
-    /// Says how much of something the server uses, from 0 to 1.
+    /// Sets the utilization of the resource `name`, from 0 to 1.
     pub fn set_utilization(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
         if (0.0..=1.0).contains(&value) {
             self.utilizations.insert(name.into(), value);
@@ -123,48 +125,48 @@ impl LoadReport {
         self
     }
 
-    /// Says anything else that is a number.
+    /// Sets the application-defined metric `name`.
     pub fn set_named_metric(&mut self, name: impl Into<String>, value: f64) -> &mut Self {
         self.named_metrics.insert(name.into(), value);
         self
     }
 
-    /// How much of its processors the server uses; 0 where it does not say.
+    /// The utilization of the server's processors; 0 if not reported.
     pub fn cpu_utilization(&self) -> f64 {
         self.cpu_utilization
     }
 
-    /// How much of its memory the server uses; 0 where it does not say.
+    /// The utilization of the server's memory, from 0 to 1; 0 if not reported.
     pub fn memory_utilization(&self) -> f64 {
         self.memory_utilization
     }
 
-    /// How busy the server is in a measure of its own; 0 where it does not say.
+    /// The server's load in an application-defined measure; 0 if not reported.
     pub fn application_utilization(&self) -> f64 {
         self.application_utilization
     }
 
-    /// How many calls a second the server has; 0 where it does not say.
+    /// The calls per second that the server handles; 0 if not reported.
     pub fn qps(&self) -> f64 {
         self.qps
     }
 
-    /// How many of its calls fail a second; 0 where it does not say.
+    /// The failed calls per second; 0 if not reported.
     pub fn eps(&self) -> f64 {
         self.eps
     }
 
-    /// What the call has cost of each thing.
+    /// The cost of this call in each resource.
     pub fn request_costs(&self) -> &BTreeMap<String, f64> {
         &self.request_costs
     }
 
-    /// How much of each thing the server uses.
+    /// The utilization of each named resource, from 0 to 1.
     pub fn utilizations(&self) -> &BTreeMap<String, f64> {
         &self.utilizations
     }
 
-    /// What else the server says.
+    /// The application-defined metrics.
     pub fn named_metrics(&self) -> &BTreeMap<String, f64> {
         &self.named_metrics
     }

@@ -1,6 +1,6 @@
-//! One RPC, either side: its heads and trailers as HTTP/2 fields, its messages
-//! in both directions, and the state that the connection's task and the
-//! caller's (or handler's) task share. Nothing here knows a channel or a server.
+//! One RPC, for clients and servers: its heads and trailers as HTTP/2 fields, its messages
+//! in both directions, and the state shared by the connection's task and the caller's or
+//! handler's. It depends on neither channel nor server.
 
 pub(crate) mod command;
 pub(crate) mod commands;

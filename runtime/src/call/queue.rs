@@ -1,8 +1,9 @@
 //! The queue into the task that owns a connection: many tasks push, one takes everything at
-//! once. It does not wait, and wakes nobody while its lock is held.
+//! once. Neither side waits for the other, and no task is woken while the queue's lock is
+//! held.
 //!
-//! The one that takes is woken once for all that is pushed until it looks again.
-//! An idle queue owns no memory beyond itself.
+//! The receiver is woken once for all items pushed until it looks again. An empty queue
+//! keeps a batch's memory only up to [`KEPT`] items.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -13,16 +14,16 @@ use crate::locks::{Mutex, MutexGuard};
 #[cfg(test)]
 mod tests;
 
-/// A batch with room for more than this is given back once it is empty.
+/// An emptied batch with room for more items than this is freed.
 const KEPT: usize = 256;
 
 /// The side that pushes. When the last clone is dropped, the queue ends.
 pub(crate) struct QueueSender<T>(Arc<Senders<T>>);
 
-/// The side that takes. When it is dropped, so is what was not taken.
+/// The side that takes. Dropping it drops the items that were not taken.
 pub(crate) struct QueueReceiver<T>(Arc<SharedQueue<T>>);
 
-/// Who is to be woken once all locks are free. Dropped, it would be lost.
+/// The task to wake once all locks are released. Dropping it loses the wake-up.
 #[must_use]
 #[derive(Debug, Default)]
 pub(crate) struct WakeUp(Option<Waker>);
@@ -35,23 +36,23 @@ impl WakeUp {
         }
     }
 
-    /// Of two from one queue, which gives at most one of them a waker.
+    /// Combines two wake-ups of one queue, of which at most one has a waker.
     #[inline]
     pub(crate) fn or(self, other: Self) -> Self {
         Self(self.0.or(other.0))
     }
 }
 
-/// What all senders share, for its last moment to be noticed.
+/// Shared by all senders: its drop tells that the last sender is gone.
 struct Senders<T>(Arc<SharedQueue<T>>);
 
 struct SharedQueue<T>(Mutex<QueueState<T>>);
 
 struct QueueState<T> {
     pushed: Vec<T>,
-    /// Nothing will be pushed any more, or nothing will be taken.
+    /// All senders are gone, or the receiver is.
     ended: bool,
-    /// Of the receiver, once it has looked and until it is woken.
+    /// The receiver's waker, from when it has looked until it is woken.
     waker: Option<Waker>,
 }
 
@@ -66,19 +67,19 @@ pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
 }
 
 impl<T> SharedQueue<T> {
-    /// Nothing can panic while the lock is held.
+    /// No code that can panic runs while the lock is held.
     fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> QueueSender<T> {
-    /// Pushes `item`; `Err` gives it back where nobody takes any more.
+    /// Pushes `item`; `Err` returns it if the receiver is gone.
     pub(crate) fn send(&self, item: T) -> Result<(), T> {
         self.push(item).map(WakeUp::now)
     }
 
-    /// Pushes `item`, and leaves the wake-up to one who holds a lock meanwhile.
+    /// Pushes `item` and returns the wake-up, for callers that hold a lock.
     pub(crate) fn push(&self, item: T) -> Result<WakeUp, T> {
         let mut state = self.0.0.lock();
         if state.ended {
@@ -90,9 +91,9 @@ impl<T> QueueSender<T> {
 }
 
 impl<T> QueueReceiver<T> {
-    /// Moves all there is into `batch`, which is empty. Ready where there was
-    /// something, or with nothing once the queue has ended. In any case the task
-    /// is woken when more comes.
+    /// Moves all items into `batch`, which is empty. Ready if there were any, or with an
+    /// empty batch once the queue has ended. In any case the task is woken when more items
+    /// come.
     #[inline]
     pub(crate) fn poll_take(&mut self, batch: &mut Vec<T>, cx: &mut Context<'_>) -> Poll<()> {
         debug_assert!(batch.is_empty());
@@ -111,7 +112,7 @@ impl<T> QueueReceiver<T> {
         Poll::Ready(())
     }
 
-    /// Ends the queue and gives what was still on its way.
+    /// Ends the queue and returns the items that were not taken.
     pub(crate) fn close(&mut self) -> Vec<T> {
         let mut state = self.0.lock();
         state.ended = true;
@@ -139,7 +140,7 @@ impl<T> Drop for Senders<T> {
 
 impl<T> Drop for QueueReceiver<T> {
     fn drop(&mut self) {
-        // Items may push to this very queue when they are dropped.
+        // The drop of an item may push to this same queue, so the lock is free here.
         drop(self.close());
     }
 }

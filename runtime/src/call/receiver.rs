@@ -1,5 +1,5 @@
-//! The receiving half of a call, for clients and servers alike. The peer gets credit only for
-//! what the application has taken.
+//! The receiving half of a call, for clients and servers. The peer gets flow-control credit
+//! only for what the application has taken.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -16,13 +16,13 @@ use crate::framing::{MessageReader, Side};
 use crate::metadata::Metadata;
 use crate::status::Status;
 
-/// Consumed bytes that the call's state does not know of are fewer than this.
+/// The most bytes consumed that are not yet reported to the call's state.
 const TOLD: usize = 16 << 10;
 
 /// Receives the messages of one call.
 ///
-/// [`next`](Self::next) gives `Ok(Some(message))`, then `Ok(None)` at the end in
-/// order, or the call's error: an end and a failure are never the same. It is
+/// [`next`](Self::next) returns `Ok(Some(message))` for each message, then `Ok(None)` at
+/// the stream's regular end, or the call's error: a failure never looks like an end. It is
 /// also a [`Stream`] of results.
 ///
 /// A client's `Receiver` that is dropped before the end cancels the call.
@@ -38,7 +38,7 @@ pub struct Receiver<M> {
     held: usize,
     ended: Option<Result<Metadata, Status>>,
     was_compressed: bool,
-    /// Present on a server whose service judges its requests.
+    /// Set on a server whose service validates its requests.
     validator: Option<Arc<RequestValidator>>,
     message: PhantomData<fn() -> M>,
 }
@@ -59,7 +59,7 @@ impl<M: Message + Default> Receiver<M> {
         }
     }
 
-    /// Has each message judged before it is given out.
+    /// Sets the validator of each message.
     pub(crate) fn validated_by(mut self, validator: Option<Arc<RequestValidator>>) -> Self {
         self.validator = validator;
         self
@@ -68,14 +68,14 @@ impl<M: Message + Default> Receiver<M> {
     /// The next message; `None` after the last one.
     ///
     /// # Errors
-    /// The call's status when it failed: whatever the peer said, `CANCELLED`,
-    /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when the connection was lost,
-    /// `RESOURCE_EXHAUSTED` for a message above the receive limit, `INTERNAL`
-    /// for one that cannot be decompressed or decoded, and on a server what
-    /// [`Service::validate_requests`](crate::Service::validate_requests) says against
-    /// one. It is the same at every further call.
+    /// The call's status if it failed: the peer's status, `CANCELLED`, `DEADLINE_EXCEEDED`,
+    /// `UNAVAILABLE` if the connection was lost, `RESOURCE_EXHAUSTED` for a message above
+    /// the receive limit, `INTERNAL` for a message that cannot be decompressed or decoded.
+    /// On a server also the status with which
+    /// [`Service::validate_requests`](crate::Service::validate_requests) rejects a message.
+    /// Further calls return the same error.
     ///
-    /// Dropping the future loses nothing.
+    /// Dropping the future loses no message.
     pub async fn next(&mut self) -> Result<Option<M>, Status> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
@@ -105,7 +105,7 @@ impl<M: Message + Default> Receiver<M> {
                     }
                 }
             }
-            // What is left is part of a message that is still to come.
+            // The bytes left are part of a message that has not arrived completely.
             let before = self.reader.buffered();
             self.consumed += self.held.saturating_sub(before);
             self.held = before;
@@ -129,7 +129,7 @@ impl<M: Message + Default> Receiver<M> {
         }
     }
 
-    /// A message is taken out, of so many bytes, before and after it was compressed.
+    /// A message was taken, of these sizes on the wire and after decompression.
     #[inline]
     fn took(&mut self, wire_size: usize, decompressed: Option<usize>) {
         self.was_compressed = decompressed.is_some();
@@ -139,7 +139,7 @@ impl<M: Message + Default> Receiver<M> {
         self.consume(self.reader.buffered());
     }
 
-    /// The next message if it is whole, and if nothing is said against it.
+    /// The next message, if it has arrived completely and the validator accepts it.
     #[cold]
     fn next_validated(&mut self, limit: usize) -> Result<Option<M>, Status> {
         let Some(validator) = self.validator.clone() else {
@@ -155,7 +155,7 @@ impl<M: Message + Default> Receiver<M> {
         Ok(Some(message))
     }
 
-    /// The reader holds `left` bytes whose credit the peer does not have back.
+    /// Counts as consumed all bytes except the `left` ones that the reader still holds.
     fn consume(&mut self, left: usize) {
         self.consumed += self.held.saturating_sub(left);
         self.held = left.min(self.held);
@@ -164,9 +164,9 @@ impl<M: Message + Default> Receiver<M> {
         }
     }
 
-    /// A failure of our finding ends the call on both sides.
+    /// This side found an error, such as a message over the limit: a client ends the call.
     fn fail(&mut self, status: Status) -> Status {
-        // On a server it is the handler that turns it into the answer.
+        // On a server the handler returns the error, which ends the call.
         if self.side == Side::Client {
             self.state.give_up(status.clone());
             self.state.seen(Err(&status));
@@ -177,11 +177,12 @@ impl<M: Message + Default> Receiver<M> {
 }
 
 impl<M> Receiver<M> {
-    /// The initial metadata of the response, as soon as it arrives. On a server it is empty,
-    /// at once: the request's is [`Context::metadata`](crate::Context::metadata).
+    /// The response's initial metadata, as soon as it arrives. On a server it is empty and
+    /// returned at once: the request's metadata is
+    /// [`Context::metadata`](crate::Context::metadata).
     ///
     /// # Errors
-    /// The call's status when it failed before its head came.
+    /// The call's status if it failed before the response's head arrived.
     ///
     /// Dropping the future loses nothing.
     pub async fn initial_metadata(&mut self) -> Result<Metadata, Status> {
@@ -191,13 +192,12 @@ impl<M> Receiver<M> {
         poll_fn(|cx| self.state.poll_head(cx)).await
     }
 
-    /// Whether the message that [`next`](Self::next) gave last had come
-    /// compressed.
+    /// Whether the last message that [`next`](Self::next) returned arrived compressed.
     pub fn was_compressed(&self) -> bool {
         self.was_compressed
     }
 
-    /// The trailing metadata, once [`next`](Self::next) has given the end.
+    /// The trailing metadata; `None` until [`next`](Self::next) has returned `Ok(None)`.
     pub fn trailing_metadata(&self) -> Option<&Metadata> {
         match self.ended.as_ref()? {
             Ok(trailers) => Some(trailers),
@@ -205,8 +205,8 @@ impl<M> Receiver<M> {
         }
     }
 
-    /// Cancels the call: the server's handler is dropped, and [`next`](Self::next)
-    /// gives `CANCELLED` after the messages that had already arrived.
+    /// Cancels the call: the server's handler is dropped, and [`next`](Self::next) returns
+    /// the messages that had already arrived, then `CANCELLED`.
     pub fn cancel(&mut self) {
         self.state.cancel();
     }
@@ -215,7 +215,8 @@ impl<M> Receiver<M> {
 impl<M: Message + Default> Stream for Receiver<M> {
     type Item = Result<M, Status>;
 
-    /// As [`next`](Receiver::next), but for an error, which is given once.
+    /// Like [`next`](Receiver::next), except that an error is returned once, followed by
+    /// the stream's end.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if matches!(self.ended, Some(Err(_))) {
             return Poll::Ready(None);

@@ -9,10 +9,10 @@ use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 use crate::transport::http2::fields::Fields;
 
-/// What every request says of its sender (PROTOCOL-HTTP2, "User Agents").
+/// The `user-agent` of every request (PROTOCOL-HTTP2, "User Agents").
 pub(crate) const USER_AGENT: &str = concat!("grpc-rust-runtime/", env!("CARGO_PKG_VERSION"));
 
-/// What all requests of a client's connection say, ready to be put together.
+/// The fields that all requests of a client's connection share, in their encoded form.
 #[derive(Debug)]
 pub(crate) struct RequestTemplate {
     scheme: Fields,
@@ -21,8 +21,7 @@ pub(crate) struct RequestTemplate {
 }
 
 impl RequestTemplate {
-    /// `accept_encoding` is what responses may be compressed with; empty where that
-    /// is not said.
+    /// `accept_encoding` lists the encodings that responses may use; empty for none.
     pub(crate) fn new(
         scheme: &str,
         authority: &str,
@@ -48,9 +47,8 @@ impl RequestTemplate {
         }
     }
 
-    /// Writes the head of one request, in the order that PROTOCOL-HTTP2 asks
-    /// for: pseudo-header fields, the timeout, the call's definition, custom
-    /// metadata.
+    /// Writes the head of one request in the order of PROTOCOL-HTTP2: pseudo-header fields,
+    /// the timeout, the call's definition, custom metadata.
     pub(crate) fn write(
         &self,
         path: &str,
@@ -85,28 +83,28 @@ impl RequestTemplate {
 #[derive(Debug)]
 pub(crate) struct ReceivedRequest<'a> {
     pub(crate) path: &'a [u8],
-    /// What remains of the caller's deadline.
+    /// The time left until the caller's deadline; `None` for no deadline.
     pub(crate) timeout: Option<Duration>,
-    /// What its messages are compressed with.
+    /// The encoding of the request's messages.
     pub(crate) encoding: Compression,
-    /// What the response's may be.
+    /// The encodings that the caller accepts in the response.
     pub(crate) accepted: Encodings,
 }
 
-/// Why a request gets no handler.
+/// Why a request is not passed to a handler.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// It is not gRPC: answered with an HTTP status.
     Http(u16, &'static str),
-    /// It is gRPC and broken: answered with a status.
+    /// It is malformed gRPC: answered with a gRPC status.
     Grpc(Status),
-    /// Its messages are compressed in a way that is not taken here.
+    /// Its messages use an encoding that this server does not accept.
     Encoding(Status),
 }
 
 impl<'a> ReceivedRequest<'a> {
-    /// Reads a head. The caller's metadata goes into `metadata`, which is empty;
-    /// `encodings` are those that this side takes.
+    /// Reads a head. The caller's metadata goes into `metadata`, which must be empty;
+    /// `encodings` are those that this server accepts.
     pub(crate) fn read(
         fields: &'a Fields,
         encodings: Encodings,
@@ -121,7 +119,8 @@ impl<'a> ReceivedRequest<'a> {
         for (name, value) in fields.iter() {
             match name {
                 b":path" => path = value,
-                // Pseudo-header fields come first, so nothing else is judged before.
+                // Pseudo-header fields come first, so this check precedes those of other
+                // fields.
                 b":method" if value != b"POST" => {
                     return Err(Refusal::Http(405, "gRPC calls are POST requests"));
                 }

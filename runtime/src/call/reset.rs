@@ -1,5 +1,5 @@
-//! Why a stream or its connection broke, as a gRPC status: the table of
-//! PROTOCOL-HTTP2, "Errors". Values only.
+//! The gRPC status for a reset stream or an ended connection: the table of PROTOCOL-HTTP2,
+//! "Errors". Values only.
 
 use crate::status::{Code, Phase, Status};
 use crate::transport::driver::Closed;
@@ -37,17 +37,16 @@ fn code_of(code: ErrorCode) -> Code {
     }
 }
 
-/// The status of every call that was open when its connection ended, with the
-/// socket's own error as its source. `go_away` is what the peer said of it, if
-/// anything.
+/// The status of every call that was open when its connection ended, with the socket's
+/// error as its source. `go_away` is the peer's GOAWAY, if it sent one.
 pub(crate) fn status_of_closed(
     closed: Closed,
     peer: &str,
     go_away: Option<&str>,
     established: bool,
 ) -> Status {
-    // In TLS 1.3 a client has shaken hands before the server judges its
-    // certificate.
+    // In TLS 1.3 the client's handshake completes before the server has checked the
+    // client's certificate, so the server's rejection arrives as a read error.
     #[cfg(feature = "tls")]
     if let Closed::Io(error) = &closed
         && !established

@@ -10,12 +10,12 @@ use crate::metadata::{Metadata, decode_base64, encode_base64};
 use crate::status::{self, Code, Phase, Status};
 use crate::transport::http2::fields::Fields;
 
-/// What a response's head says of compression; by default nothing.
+/// The compression fields of a response's head; none by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Coding {
-    /// What the response's messages are compressed with.
+    /// The encoding of the response's messages.
     pub(crate) encoding: Compression,
-    /// What this side takes.
+    /// The encodings that this side accepts.
     pub(crate) accepts: Encodings,
 }
 
@@ -32,8 +32,7 @@ pub(crate) fn write_head(fields: &mut Fields, coding: Coding, metadata: &Metadat
     metadata.for_each_wire(|name, value| fields.push(name, value));
 }
 
-/// Writes the trailers of a call: what they carry of the status, then trailing
-/// metadata.
+/// Writes the trailers of a call: the status and its details, then the trailing metadata.
 pub(crate) fn write_trailers(
     fields: &mut Fields,
     result: &Result<(), Status>,
@@ -52,8 +51,8 @@ pub(crate) fn write_trailers(
 }
 
 fn write_status(fields: &mut Fields, status: &Status) {
-    // A failure that calls itself OK is a mistake of the handler, and must not
-    // reach the caller as success.
+    // A handler that fails with the code OK has a bug. The caller gets `UNKNOWN`, since OK
+    // would look like success.
     let code = if status.code() == Code::Ok {
         Code::Unknown
     } else {
@@ -75,7 +74,7 @@ fn write_status(fields: &mut Fields, status: &Status) {
     }
 }
 
-/// Writes the answer to something that is not a gRPC call.
+/// Writes the answer to a request that is not gRPC.
 pub(crate) fn write_http_error(fields: &mut Fields, http: u16, text: &str) {
     let digits = [100, 10, 1].map(|unit| b'0' + (http / unit % 10) as u8);
     fields.push(b":status", &digits);
@@ -87,13 +86,13 @@ pub(crate) fn write_http_error(fields: &mut Fields, http: u16, text: &str) {
 /// A response's head as a client sees it.
 #[derive(Debug)]
 pub(crate) struct ReceivedHead {
-    /// What the response's messages are compressed with.
+    /// The encoding of the response's messages.
     pub(crate) encoding: Compression,
     pub(crate) metadata: Metadata,
 }
 
-/// Reads a response's head that is not trailers-only, or says why this is no gRPC
-/// response. `encodings` are those that this side takes.
+/// Reads a response's head that is not trailers-only; an error says why it is not a gRPC
+/// response. `encodings` are those that this side accepts.
 pub(crate) fn read_head(fields: &Fields, encodings: Encodings) -> Result<ReceivedHead, Status> {
     if fields.overflowed() {
         check_http(fields)?;
@@ -102,7 +101,8 @@ pub(crate) fn read_head(fields: &Fields, encodings: Encodings) -> Result<Receive
     let mut is_ok = false;
     let mut encoding = Compression::Identity;
     let mut metadata = Metadata::default();
-    // What is no gRPC is told as that, whatever else is wrong with it.
+    // A response that is not gRPC is reported as such, before any other error in its
+    // fields.
     for (name, value) in fields.iter() {
         match name {
             b":status" => is_ok = value == b"200",
@@ -140,7 +140,8 @@ pub(crate) fn read_trailers(fields: &Fields) -> Result<Metadata, Status> {
             | b"content-length" => {}
             b"grpc-message" => message = status::message::decode(value),
             b"grpc-status-details-bin" => {
-                // Details that cannot be read must not cost the caller the code.
+                // Details that cannot be decoded are dropped; the caller still gets the
+                // code.
                 let mut decoded = Vec::new();
                 if decode_base64(value, &mut decoded).is_some() {
                     details = decoded.into();
@@ -169,7 +170,8 @@ fn append(metadata: &mut Metadata, name: &[u8], value: &[u8]) -> Result<(), Stat
     })
 }
 
-/// A proxy's error page, say, is told by its HTTP status.
+/// A response that is not gRPC, such as a proxy's error page, is reported by its HTTP
+/// status.
 fn check_http(fields: &Fields) -> Result<(), Status> {
     let status = fields.get(b":status").unwrap_or_default();
     let content_type = fields.get(b"content-type");

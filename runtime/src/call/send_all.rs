@@ -1,5 +1,5 @@
-//! A stream of messages into a sender, and the sender as a [`Sink`]. A message is taken from
-//! the stream only when it can be sent.
+//! Sends a stream of messages through a sender, and makes the sender a [`Sink`]. A message
+//! is taken from the stream only when there is room to send it.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -15,18 +15,18 @@ use crate::framing;
 use crate::status::Status;
 
 impl<M: Message> Sender<M> {
-    /// Sends all that `messages` gives, as fast as the peer takes it, and leaves the
-    /// stream open: [`finish`](Self::finish) ends it.
+    /// Sends all messages of the stream `messages`, as fast as the peer accepts them. It
+    /// does not end the call's stream: [`finish`](Self::finish) does.
     ///
-    /// A server that answers with OK before it has all of them ends this with `Ok`
-    /// too, even while `messages` has nothing to give: what is left is dropped with
-    /// it.
+    /// If a server answers with OK before it has all of them, this returns `Ok` at once,
+    /// even while `messages` has nothing to give. The remaining messages are dropped.
     ///
     /// # Errors
-    /// As [`send`](Self::send), but for that.
+    /// The errors of [`send`](Self::send), except that the end of the call with OK is not
+    /// an error here.
     ///
-    /// Dropping the future loses the message that it waits to send, and no other, if
-    /// `messages` is borrowed.
+    /// If `messages` is borrowed, dropping the future loses at most one message: the one
+    /// that waits for room.
     ///
     /// ```
     /// # use grpc_runtime::{Sender, Status};
@@ -50,12 +50,12 @@ impl<M: Message> Sender<M> {
         self.failure().map_or(Ok(()), Err)
     }
 
-    /// As [`send_all`](Self::send_all) for messages that may fail to come. The first
-    /// error ends it, and leaves the call as it is: dropping the sender then cancels a
-    /// client's call, and what a handler returns ends a server's.
+    /// Like [`send_all`](Self::send_all), for a stream whose items are results. Its first
+    /// error ends the sending and leaves the call open: dropping the sender then cancels a
+    /// client's call, and the handler's result ends a server's.
     ///
     /// # Errors
-    /// The stream's own, or those of [`send_all`](Self::send_all).
+    /// The stream's first error, or those of [`send_all`](Self::send_all).
     ///
     /// ```
     /// # use grpc_runtime::{Receiver, Sender, Status};
@@ -80,7 +80,7 @@ impl<M: Message> Sender<M> {
         Ok(self.failure().map_or(Ok(()), Err)?)
     }
 
-    /// The stream's next item; nothing once it ended, or the call.
+    /// The stream's next item; `None` once the stream or the call has ended.
     async fn next_of<S: Stream>(&self, mut messages: Pin<&mut S>) -> Option<S::Item> {
         poll_fn(|cx| match messages.as_mut().poll_next(cx) {
             Poll::Pending => self.state().poll_over(cx).map(|()| None),
@@ -89,7 +89,7 @@ impl<M: Message> Sender<M> {
         .await
     }
 
-    /// `false` where the call has ended with OK.
+    /// `false` if the call has ended with OK.
     async fn is_sent(&mut self, message: M) -> Result<bool, Status> {
         match self.send(message).await {
             Ok(()) => Ok(true),
@@ -98,16 +98,17 @@ impl<M: Message> Sender<M> {
         }
     }
 
-    /// Why the call failed, if it has.
+    /// The status with which the call failed, if it has.
     fn failure(&self) -> Option<Status> {
         self.state().seen_so_far().1?.err()
     }
 }
 
-/// Ready while the stream has [room](Sender::send), flushed once all is on its way to
-/// the socket, closed by [`finish`](Sender::finish). It fails as [`Sender::send`] does.
+/// Ready while the stream has [room](Sender::send), flushed once everything was passed to
+/// the connection for writing, closed by [`finish`](Sender::finish). Its errors are those
+/// of [`Sender::send`].
 ///
-/// Dropping what drives it loses no message that it was given.
+/// Dropping the future that drives the sink loses no message that the sink has accepted.
 impl<M: Message> Sink<M> for Sender<M> {
     type Error = Status;
 

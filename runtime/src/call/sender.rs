@@ -1,5 +1,5 @@
-//! The sending half of a call, for clients and servers alike. It waits for the peer's flow
-//! control only.
+//! The sending half of a call, for clients and servers. It waits only for the peer's flow
+//! control.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -14,16 +14,17 @@ use crate::status::{Code, Phase, Status};
 
 /// Sends the messages of one call.
 ///
-/// A server's handler gets `&mut Sender` and ends its stream by returning. A
-/// client owns its `Sender` and ends the stream with [`finish`](Self::finish); a
-/// client's `Sender` that is dropped unfinished cancels the call, so that the
-/// server never mistakes a broken-off stream for a complete one.
+/// A server's handler gets `&mut Sender`, and its stream ends when the handler returns. A
+/// client owns its `Sender` and ends the stream with [`finish`](Self::finish). Dropping a
+/// client's `Sender` before that cancels the call, so that the server does not take a
+/// broken-off stream for a complete one.
 #[derive(Debug)]
 pub struct Sender<M> {
     state: Arc<CallState>,
     max_message_size: usize,
     side: Side,
-    /// A client's sender that is dropped unfinished cancels its call.
+    /// Set by [`finish`](Self::finish). Dropping a client's sender before that cancels its
+    /// call.
     finished: bool,
     message: PhantomData<fn(M)>,
 }
@@ -39,20 +40,19 @@ impl<M: Message> Sender<M> {
         }
     }
 
-    /// Sends one message. Waits while the stream holds more than
-    /// [`Http2Options::send_buffer`](crate::Http2Options::send_buffer) bytes that
-    /// the peer has not made room for.
+    /// Sends one message. Waits while more than
+    /// [`Http2Options::send_buffer`](crate::Http2Options::send_buffer) bytes of the stream
+    /// wait for the peer's flow-control window.
     ///
-    /// A server may answer before it has all messages, and takes no more of them
-    /// then. So an error here need not be the call's: the receiving side, or
-    /// [`ClientStream::finish`](crate::ClientStream::finish), has the call's end in
-    /// any case. Messages that were on their way then are dropped;
-    /// [`closed`](Self::closed) waits for that moment.
+    /// A server may answer before it has received all messages, and then accepts no more.
+    /// So an error here need not be the call's result: the receiving side, or
+    /// [`ClientStream::finish`](crate::ClientStream::finish), always returns that. Messages
+    /// that were queued at that moment are dropped; [`closed`](Self::closed) waits for it.
     ///
     /// # Errors
-    /// The call's own status if it has failed, been cancelled or run out of
-    /// time; `CANCELLED` where it has ended with OK;
-    /// `RESOURCE_EXHAUSTED` if the message is above the send limit.
+    /// The call's status if it has failed, was cancelled or exceeded its deadline;
+    /// `CANCELLED` if it has ended with OK; `RESOURCE_EXHAUSTED` if the message is above
+    /// the send limit.
     ///
     /// Dropping the future before it is ready sends nothing.
     pub async fn send(&mut self, message: M) -> Result<(), Status> {
@@ -66,9 +66,9 @@ impl<M: Message> Sender<M> {
         Ok(())
     }
 
-    /// As [`send`](Self::send), but the message goes as it is where the call's are
-    /// [compressed](crate::Compression): for one that holds a secret beside what
-    /// others may have written, or that is compressed already.
+    /// Like [`send`](Self::send), but the message is sent uncompressed even if the call's
+    /// messages are [compressed](crate::Compression). Use it for a message that is
+    /// compressed already, or that holds a secret next to data that others may have chosen.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -81,8 +81,8 @@ impl<M: Message> Sender<M> {
         Ok(())
     }
 
-    /// Waits until the call is over, so that nothing that is sent would reach the
-    /// peer: for a sender that has nothing to send for long.
+    /// Waits until the call is over and nothing that is sent would reach the peer. For
+    /// senders that send rarely.
     ///
     /// ```
     /// # use grpc_runtime::Sender;
@@ -100,7 +100,7 @@ impl<M: Message> Sender<M> {
     /// # }
     /// ```
     ///
-    /// Dropping the future loses nothing.
+    /// The future may be dropped at any time.
     pub async fn closed(&mut self) {
         poll_fn(|cx| self.state.poll_over(cx)).await;
     }
@@ -122,7 +122,7 @@ impl<M: Message> Sender<M> {
             .map_err(|error| error.into_status(self.side))
     }
 
-    /// The work is done here, in the sender's task, and under no lock.
+    /// Compresses in the sender's task, without holding the call's lock.
     pub(super) fn push_compressed(&self, message: &M, encoding: Compression) -> Result<(), Status> {
         let (encoded, plain) =
             framing::compress_message(message, self.max_message_size(), encoding)
@@ -136,8 +136,8 @@ impl<M: Message> Sender<M> {
         self.state.finish();
     }
 
-    /// Ends the stream in order: the peer's receiver sees the end after the last
-    /// message. On a server, returning from the handler does this.
+    /// Ends the stream in order: the peer's receiver sees the end after the last message.
+    /// On a server, returning from the handler does the same.
     pub fn finish(mut self) {
         self.close();
     }

@@ -1,29 +1,30 @@
-//! How a server's shutdown reaches its calls: one signal per server, which goes from stage to
-//! stage and never back. A call that does not ask pays for one comparison.
+//! Tells a server's calls about its shutdown: one signal per server, whose stage only
+//! advances. A call that does not use it pays for one comparison.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How far a server is on its way out.
+/// The stages of a server's shutdown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ShutdownStage {
     #[default]
     Serving,
-    /// It has been told to stop and still serves whoever comes: the notice.
+    /// Shutdown was requested, and the server still accepts new calls during its notice
+    /// period.
     Leaving,
-    /// Calls come to their ends: the grace.
+    /// No new calls; running calls have the grace period to end.
     Draining,
-    /// It is no more.
+    /// The server has stopped.
     Gone,
 }
 
-/// What calls hold of it.
+/// The calls' handle to the signal.
 #[derive(Debug)]
 pub(crate) struct ShutdownSignal(watch::Sender<ShutdownStage>);
 
-/// What the server holds of it: dropped, the server is gone.
+/// The server's handle to the signal. Dropping it sets the stage to `Gone`.
 #[derive(Debug)]
 pub(crate) struct Shutdown(Arc<ShutdownSignal>);
 
@@ -39,7 +40,7 @@ impl Shutdown {
         &self.0
     }
 
-    /// A server that has been there stays where it is.
+    /// Advances to `stage`; does nothing if the server has already reached it.
     pub(crate) fn reach(&self, stage: ShutdownStage) {
         self.0.0.send_if_modified(|reached| {
             let is_news = stage > *reached;
@@ -60,8 +61,8 @@ impl ShutdownSignal {
         *self.0.borrow() >= stage
     }
 
-    /// Waits for a server to be as far; for ever where there is none. The future may
-    /// outlive all there is.
+    /// Waits until a server reaches `stage`; waits for ever without a server. The future is
+    /// `'static`.
     pub(crate) fn reached(
         signal: Option<&Arc<Self>>,
         stage: ShutdownStage,
@@ -69,7 +70,7 @@ impl ShutdownSignal {
         let reached = signal.map(|signal| signal.0.subscribe());
         async move {
             match reached {
-                // Without a sender there is no server.
+                // The sender is gone, so the server is too.
                 Some(mut reached) => drop(reached.wait_for(|reached| *reached >= stage).await),
                 None => pending().await,
             }

@@ -1,16 +1,14 @@
-//! The state of one call that two tasks share: the connection's task on one side, the caller's
-//! or the handler's on the other. Each half has one writer and one reader. Its lock is not held
-//! across an `await`.
+//! The state of one call, shared by the connection's task and the caller's or handler's
+//! task. Each half has one writer and one reader. Its lock is not held across an `await`.
 //!
 //! ```text
 //! peer → connection ─ deliver_* → inbound  ─ poll_inbound  → Receiver
 //! peer ← connection ← take_outbound ─ outbound ← push ────── Sender
 //! ```
 //!
-//! Invariants: a sender waits while as many bytes as `send_limit` are pushed and
-//! not yet framed; at most one `Send` command per call is under way; once the
-//! inbound half has ended, nothing more is delivered; once the call is `over`,
-//! nothing is sent either.
+//! Invariants: a sender waits while at least `send_limit` bytes are pushed and not yet
+//! framed; at most one `Send` command per call is queued; once the inbound half has ended,
+//! nothing more is delivered; once the call is `over`, nothing more is sent.
 
 mod application;
 mod before;
@@ -48,24 +46,24 @@ use waiter::Waiter;
 
 pub(crate) use outbound::Outgoing;
 
-/// A message above this is encoded outside the lock.
+/// A message of more bytes than this is encoded before the lock is taken.
 const ENCODE_UNDER_LOCK: usize = 4 << 10;
 
-/// How a call ended for the one who receives: trailing metadata, or the error.
+/// How a call ended for its receiver: the trailing metadata, or the error.
 pub(crate) type Ended = Result<Metadata, Status>;
 
 /// One call's shared state.
 #[derive(Debug)]
 pub(crate) struct CallState {
-    /// Nothing can happen to the call any more. On a server the end of the
-    /// request alone does not make it so. Written under the lock.
+    /// The call is over in both directions. On a server the end of the request alone does
+    /// not set it. Written under the lock.
     over: AtomicBool,
     state: Mutex<LockedState>,
     send_limit: usize,
-    /// The largest messages, where that is said after the call has begun.
+    /// The limits on message sizes, if they become known after the call has begun.
     late_send_size: AtomicU32,
     late_receive_size: AtomicU32,
-    /// Present where interceptors or observers watch the call.
+    /// Set if interceptors or observers watch the call.
     ledger: Option<Arc<Ledger>>,
 }
 
@@ -73,13 +71,13 @@ pub(crate) struct CallState {
 struct LockedState {
     link: Option<Link>,
     before: Option<Box<Before>>,
-    /// What messages are compressed with, unless one is not, and what else a
-    /// response's head says of it.
+    /// The encoding of messages, unless one is sent uncompressed, and the encodings that
+    /// the head lists as accepted.
     coding: Coding,
     early: EarlyHead,
     inbound: Inbound,
-    /// Made when the application first sends something by itself: the one
-    /// message of a unary request never passes through here.
+    /// Created when the application first sends something itself. The only message of a
+    /// unary request does not pass through it.
     outbound: Option<Box<Outbound>>,
 }
 
@@ -94,7 +92,7 @@ impl Drop for CallState {
 
 impl CallState {
     /// The state of a call that sends as `sends` says, and receives with the encoding
-    /// `receives` unless a head says otherwise.
+    /// `receives` unless the head names another.
     pub(crate) fn new(
         send_limit: usize,
         sends: Coding,
@@ -116,9 +114,9 @@ impl CallState {
         })
     }
 
-    /// Messages that are sent and received from now on are no larger than this.
+    /// Sets the largest sizes of messages sent and received from now on.
     pub(crate) fn limit_messages(&self, limits: &CallLimits) {
-        // No message is larger than its prefix can say.
+        // A message's length fits into the four bytes of its prefix.
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let send = size(limits.max_send_message_size);
         self.late_send_size.store(send, Ordering::Relaxed);
@@ -138,16 +136,16 @@ impl CallState {
         self.ledger.as_deref()
     }
 
-    /// A panic while the lock is held can only come from a message's own
-    /// encoder; the state is consistent then, but for a partial message, which
-    /// the panic's call never gets to send.
+    /// Only a message's own encoder can panic while the lock is held. The state is
+    /// consistent after that, except for a partial message, which the call that panicked
+    /// never sends.
     fn lock(&self) -> MutexGuard<'_, LockedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // --- the connection's side ---------------------------------------------------
 
-    /// The call has a stream from now on. `false` if it ended meanwhile.
+    /// The call now has a stream. `false` if the call ended before.
     pub(crate) fn attach(&self, link: Link, reports: Reports) -> bool {
         let mut state = self.lock();
         let over = self.is_over();
@@ -159,7 +157,7 @@ impl CallState {
         !over
     }
 
-    /// The same for a handler's side, whose head goes as `early` says.
+    /// Like [`attach`](Self::attach), for a handler, whose head is sent as `early` says.
     pub(crate) fn attach_handler(&self, link: Link, reports: Reports, early: EarlyHead) {
         let mut state = self.lock();
         state.inbound.credit.set_reports(reports);
@@ -167,8 +165,9 @@ impl CallState {
         state.early = early;
     }
 
-    /// An attempt that may have others beside it has a stream: its call has none of its
-    /// own before it [`settle`](Self::settle)s on one. `false` if it ended meanwhile.
+    /// An attempt that may run beside others has a stream. The call has no stream of its
+    /// own before it [`settle`](Self::settle)s on one attempt. `false` if the call ended
+    /// before.
     pub(crate) fn vie(&self, number: u8, link: Link) -> bool {
         let mut state = self.lock();
         let over = self.is_over();
@@ -178,8 +177,8 @@ impl CallState {
         !over
     }
 
-    /// The call is this attempt's from now on, which is told to send what there is; the
-    /// others are given up.
+    /// Makes this attempt the call's. Its connection is told to send what is queued; the
+    /// other attempts are cancelled.
     pub(crate) fn settle(&self, number: u8) {
         let mut state = self.lock();
         if self.is_over() {
@@ -199,21 +198,20 @@ impl CallState {
         }
     }
 
-    /// `task` makes the call ready for a stream; it is stopped if the call ends
-    /// before that.
+    /// `task` prepares the call for a stream; it is aborted if the call ends before that.
     pub(crate) fn prepare(&self, task: AbortHandle) {
         let mut state = self.lock();
         if self.is_over() {
             drop(state);
             task.abort();
         } else if state.before.is_none() {
-            // A task that is done has passed the call on.
+            // A finished task has already passed the call on.
             state.before().prepares = Some(task);
         }
     }
 
-    /// The call waits in the queue of the task that `waker` wakes: it is woken if the
-    /// call ends there. `is_alone` says that it waits nowhere else.
+    /// The call waits in the queue of the task that `waker` wakes. That task is woken if
+    /// the call ends while it waits. `is_alone` says that it waits in no other queue.
     pub(crate) fn queued(&self, waker: Waker, is_alone: bool) {
         let mut state = self.lock();
         if self.is_over() {
@@ -227,19 +225,19 @@ impl CallState {
         }
     }
 
-    /// The call leaves its connection unprocessed and waits for another.
+    /// The connection did not process the call, which now waits for another connection.
     pub(crate) fn detach(&self) {
         self.lock().link = None;
     }
 
-    /// The same for an attempt that vies with others.
+    /// Like [`detach`](Self::detach), for an attempt that runs beside others.
     pub(crate) fn give_way(&self, number: u8) {
         if let Some(before) = &mut self.lock().before {
             before.give_way(number);
         }
     }
 
-    /// Whether the application has given the call up, or it ended otherwise.
+    /// Whether the call is over, cancelled by the application or ended otherwise.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
@@ -250,12 +248,13 @@ impl CallState {
         wake(state, |state| &mut state.inbound.reader);
     }
 
-    /// How many messages end in it; `None` where nobody will read it any more.
+    /// The number of messages that end in `data`; `None` if it will not be read.
     pub(crate) fn deliver_data(&self, data: Bytes) -> Option<u32> {
         let mut state = self.lock();
         let messages = state.inbound.deliver_data(data);
         if messages.is_some() {
-            // Who answers is read: a conversation is never slowed down.
+            // A peer that answers also reads: received data earns small takes, so that a
+            // conversation is not slowed down.
             if let Some(outbound) = &mut state.outbound {
                 outbound.earn();
             }
@@ -264,30 +263,30 @@ impl CallState {
         messages
     }
 
-    /// Memory is set aside for the message that the reader waits for.
+    /// Memory is reserved for the message that the reader waits for.
     pub(crate) fn grant_room(&self) {
         self.lock().inbound.credit.grant_room();
     }
 
-    /// What the reader has to tell from now on, and how far it is.
+    /// Sets what the reader reports from now on, and returns its present progress.
     pub(crate) fn set_reports(&self, reports: Reports) -> Progress {
         self.lock().inbound.credit.set_reports(reports)
     }
 
-    /// The end of a request on a server; the response goes on.
+    /// A server received the end of the request; the response continues.
     pub(crate) fn deliver_half_close(&self) {
         let mut state = self.lock();
         state.inbound.deliver_half_close();
         wake(state, |state| &mut state.inbound.reader);
     }
 
-    /// The end of the call. What was pushed and not taken is dropped: nobody
-    /// will read it.
+    /// The end of the call. What was pushed and not taken is dropped, since nobody will
+    /// read it.
     pub(crate) fn deliver_end(&self, ended: Ended) {
         self.end(self.lock(), ended);
     }
 
-    /// A whole unary response in one step, with one wake-up.
+    /// Delivers a whole unary response with one wake-up.
     pub(crate) fn deliver_response(&self, head: Metadata, message: Payload, ended: Ended) {
         let mut state = self.lock();
         if !self.is_over() {
@@ -308,7 +307,7 @@ impl CallState {
             outbound.clear();
             outbound.sender.take()
         });
-        // Outside the lock, so that the woken task does not run into it.
+        // Outside the lock, so that the woken task does not wait for it.
         drop(state);
         if let Some(before) = before {
             before.ended();
@@ -318,9 +317,9 @@ impl CallState {
         }
     }
 
-    /// As [`take_outbound`](Self::take_outbound), or nothing where small messages
-    /// come so fast that they should gather first: the caller holds the stream
-    /// for [`HOLD`](super::sends::HOLD). So it does for a head that goes alone.
+    /// Like [`take_outbound`](Self::take_outbound), but `None` if small messages come so
+    /// fast that they are collected first, or if a head would be sent alone: the caller
+    /// then holds the stream for [`HOLD`](super::sends::HOLD).
     pub(crate) fn take_when_due(&self, now: Instant) -> Option<Outgoing> {
         let mut state = self.lock();
         let coding = state.coding;
@@ -346,7 +345,7 @@ impl CallState {
         }
     }
 
-    /// `bytes` of what was taken are framed.
+    /// `bytes` of what was taken are now framed.
     pub(crate) fn sent(&self, bytes: usize) {
         let mut state = self.lock();
         let Some(outbound) = &mut state.outbound else {
@@ -374,7 +373,7 @@ impl LockedState {
     }
 }
 
-/// Wakes outside the lock, so that the woken task does not run into it.
+/// Wakes outside the lock, so that the woken task does not wait for it.
 fn wake(
     mut state: MutexGuard<'_, LockedState>,
     slot: impl FnOnce(&mut LockedState) -> &mut Waiter,

@@ -1,5 +1,5 @@
-//! Validators of requests, which a program gives and which see a message's bytes before its
-//! handler. A call whose service has none pays for one branch.
+//! Request validators, which a program provides and which see a message's bytes before its
+//! handler does. A call whose service has none pays for one branch.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::status::Status;
 
 type Judge = dyn Fn(Method, &[u8]) -> Result<(), Status> + Send + Sync;
 
-/// What a service was given to judge the messages of its requests.
+/// A service's validator of request messages.
 #[derive(Clone)]
 pub(crate) struct RequestJudge(Arc<Judge>);
 
@@ -22,7 +22,7 @@ impl RequestJudge {
         Self(Arc::new(judge))
     }
 
-    /// The same for the calls of one method.
+    /// The validator for the calls of one method.
     pub(crate) fn of(&self, method: Method) -> Arc<RequestValidator> {
         Arc::new(RequestValidator {
             judge: self.clone(),
@@ -37,7 +37,7 @@ impl std::fmt::Debug for RequestJudge {
     }
 }
 
-/// Judges the messages of one call's request.
+/// Validates the messages of one call's request.
 #[derive(Debug)]
 pub(crate) struct RequestValidator {
     judge: RequestJudge,
@@ -45,8 +45,8 @@ pub(crate) struct RequestValidator {
 }
 
 impl RequestValidator {
-    /// A message, and its size when it is not compressed, as
-    /// [`decode_message`](framing::decode_message) gives them, or what was said against it.
+    /// The message and its decompressed size, as
+    /// [`decode_message`](framing::decode_message) returns them, or the validator's error.
     #[cold]
     #[inline(never)]
     pub(crate) fn decode<M: Message + Default>(
@@ -55,7 +55,7 @@ impl RequestValidator {
     ) -> Result<(M, usize), Status> {
         let in_status = |error: framing::FramingError| error.into_status(Side::Server);
         let bytes = framing::plain(payload).map_err(in_status)?;
-        // First of all it has to be a message, or the judge would be asked about noise.
+        // Decoded first: the validator only sees bytes that are a message.
         let decoded = framing::decode_message(bytes.clone().into()).map_err(in_status)?;
         (self.judge.0)(self.method, &bytes)?;
         Ok(decoded)

@@ -1,5 +1,5 @@
-//! Where a channel's connections can lead: addresses, and the endpoints that have
-//! them. Values.
+//! Addresses that a channel's connections lead to, and endpoints, each with one or more
+//! addresses. Values only.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where one byte stream leads.
+/// An address to which a byte stream can be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Address {
@@ -16,7 +16,8 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a Unix socket.
     Unix(PathBuf),
-    /// The name of a Unix socket that is no file, without its NUL; on Linux alone.
+    /// The name of a Unix socket in Linux's abstract namespace, without its leading NUL.
+    /// Linux only.
     UnixAbstract(Vec<u8>),
     /// A text that a [`Connector`](crate::Connector) understands.
     Other(Arc<str>),
@@ -41,8 +42,7 @@ impl From<SocketAddr> for Address {
     }
 }
 
-/// One server, with the addresses that lead to it: a connection to any of them will
-/// do.
+/// One server with its addresses. A connection to any of them reaches the server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     pub(crate) addresses: Vec<Address>,
@@ -50,15 +50,14 @@ pub struct Endpoint {
     pub(crate) attributes: Attributes,
 }
 
-/// Where an attempt to connect leads, and by which authority, if not by the channel's.
+/// The address of an attempt to connect, and the authority if it is not the channel's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Destination {
     pub(crate) address: Address,
     pub(crate) authority: Option<Arc<str>>,
 }
 
-/// What tells an endpoint from others: its addresses, in whatever order they are, and its
-/// authority.
+/// The identity of an endpoint: the set of its addresses and its authority.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EndpointKey {
     addresses: BTreeSet<Address>,
@@ -85,27 +84,27 @@ impl Endpoint {
         }
     }
 
-    /// Another address of the same server, to be tried after those that there are.
+    /// Adds another address of the same server, tried after those before it.
     #[must_use]
     pub fn and(mut self, address: impl Into<Address>) -> Self {
         self.addresses.push(address.into());
         self
     }
 
-    /// What requests to this endpoint name as `:authority`, in place of the channel's
-    /// target: a host name or an IP address, with a port or without. Over TLS its
-    /// certificate has to name this host. What the program says of its own goes first:
+    /// The `:authority` of requests to this endpoint, instead of the channel's target: a
+    /// host name or an IP address, with or without a port. Over TLS the server's
+    /// certificate must name this host. The program's own settings have precedence:
     /// [`ChannelBuilder::authority`](crate::ChannelBuilder::authority), and a server name
     /// in its credentials.
     ///
-    /// Call credentials are made out to the channel's authority all the same, as in all
-    /// of gRPC: they are asked for before the call has an endpoint. Whoever says this
-    /// chooses which certificates are good, so a resolver has to be as sure of it as of
-    /// the target. One that cannot be an authority has attempts to connect fail.
+    /// Call credentials are created for the channel's authority, as in other gRPC
+    /// implementations: a call gets them before it has an endpoint. This value decides
+    /// which certificates are accepted, so a resolver must trust its source as much as the
+    /// target itself. With a text that is not a valid authority, attempts to connect fail.
     ///
-    /// Endpoints that differ in it alone are two, but for
-    /// [`PickFirst`](crate::PickFirst): it tries each address once, with the authority that
-    /// comes first.
+    /// Endpoints that differ only in the authority are two endpoints.
+    /// [`PickFirst`](crate::PickFirst) is the exception: it tries each address once, with
+    /// the first authority given for it.
     ///
     /// ```
     /// use grpc_runtime::{Address, Endpoint};
@@ -120,21 +119,21 @@ impl Endpoint {
         self
     }
 
-    /// Gives the endpoint an attribute: what a resolver knows and a policy wants to
-    /// know, as a zone or a weight.
+    /// Adds an attribute: a value that a resolver passes to a policy, such as a zone or a
+    /// weight. It replaces an attribute of the same type.
     #[must_use]
     pub fn with<T: Any + PartialEq + Send + Sync>(mut self, attribute: T) -> Self {
         self.attributes.insert(attribute);
         self
     }
 
-    /// Its addresses, in the order in which to try them.
+    /// The endpoint's addresses, in the order in which they are tried.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// What tells it from others in a hash: its first address, and its authority, if it has
-    /// one of its own.
+    /// The endpoint's name in a hash: its first address, and its own authority if it has
+    /// one.
     #[cfg(feature = "ring-hash")]
     pub(crate) fn hash_name(&self) -> String {
         let address = self.addresses.first().map(ToString::to_string);
@@ -158,13 +157,14 @@ impl Endpoint {
         })
     }
 
-    /// Its attributes.
+    /// The endpoint's attributes.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
 }
 
-/// What a resolver says of an endpoint, or of all: at most one value of each type.
+/// A resolver's attributes of one endpoint, or of all of a target's: at most one value of
+/// each type.
 #[derive(Clone, Default)]
 pub struct Attributes(Option<Arc<Vec<Attribute>>>);
 
@@ -188,7 +188,7 @@ impl Attributes {
             .downcast_ref()
     }
 
-    /// Puts a value in, in place of one of its type.
+    /// Inserts a value, replacing one of its type.
     pub fn insert<T: Any + PartialEq + Send + Sync>(&mut self, value: T) {
         let all = Arc::make_mut(self.0.get_or_insert_default());
         let id = TypeId::of::<T>();

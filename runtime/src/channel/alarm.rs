@@ -1,4 +1,4 @@
-//! A timer for the next of many moments, which is set anew only when that is another.
+//! A timer for the earliest of many instants. It is reset only when that instant changes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::time::Sleep;
 
 use crate::clock;
 
-/// It takes no memory, and no timer, before there is a moment to wait for.
+/// It allocates nothing until there is an instant to wait for.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -17,7 +17,7 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    /// Ready at the moment `at`; never without one.
+    /// Ready at the instant `at`; never if that is `None`.
     pub(super) fn poll(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(at) = at else {
             return Poll::Pending;
@@ -36,7 +36,7 @@ impl Alarm {
         self.armed = Some(at);
         let rung = sleep.as_mut().poll(cx);
         if rung.is_ready() {
-            // One that has rung is not polled again before it is set anew.
+            // A timer that has fired must be reset before it is polled again.
             self.armed = None;
         }
         rung

@@ -1,12 +1,12 @@
-//! Credentials of a call, added before it waits for a connection. They are refused for a
-//! connection without encryption, unless the program allows it.
+//! Adds a call's credentials before the call waits for a connection. On a connection
+//! without encryption the call fails, unless the credentials allow that.
 
 use super::call::open_call::OpenCall;
 use super::shared::ChannelShared;
 use crate::credentials::{CallCredentials, Callee};
 use crate::status::{Code, Phase, Status};
 
-/// Adds credentials that need not be waited for; `false` for those that do.
+/// Adds credentials that are available at once; `false` for those that must be awaited.
 pub(super) fn add_at_hand(
     channel: &ChannelShared,
     open: &mut OpenCall,
@@ -23,7 +23,7 @@ pub(super) fn add_at_hand(
     Ok(is_added)
 }
 
-/// Makes credentials and adds them.
+/// Awaits the credentials and adds them.
 pub(super) async fn add_made(
     channel: &ChannelShared,
     open: &mut OpenCall,
@@ -35,15 +35,15 @@ pub(super) async fn add_made(
     added.map_err(failed)
 }
 
-/// The call tells them if the server refuses it.
+/// If the server refuses the call, the credentials are told.
 fn remember(open: &mut OpenCall, credentials: &CallCredentials) {
     if credentials.hear_refusals() {
         open.options.credentials = Some(credentials.clone());
     }
 }
 
-/// What a source fails with is seen as the call's own status, so it must not look
-/// like a server's verdict on the request (gRFC A54).
+/// An error of a credentials source becomes the call's status, so its code is replaced if
+/// only a server may use it (gRFC A54).
 fn failed(status: Status) -> Status {
     let (code, text) = match status.code() {
         code if code.is_verdict() => {

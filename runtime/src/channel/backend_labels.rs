@@ -1,10 +1,10 @@
-//! What a resolver says of all of a target's servers for those who count (gRFC A78, A89).
-//! Values.
+//! Labels that a resolver gives to all of a target's servers, for metrics (gRFC A78, A89).
+//! Values only.
 
-/// Where a target's servers are, as gRFC A78 writes it:
-/// `{region="eu", zone="eu-1", sub_zone=""}`. A resolver gives it to
+/// The locality of a target's servers, in the format of gRFC A78:
+/// `{region="eu", zone="eu-1", sub_zone=""}`. A resolver passes it to
 /// [`Resolution::attributes`](crate::Resolution::attributes), and
-/// [`UpdatedWeights`](crate::UpdatedWeights) has it.
+/// [`UpdatedWeights`](crate::UpdatedWeights) contains it.
 ///
 /// ```
 /// use grpc_runtime::{Attributes, BackendService, Endpoint, Locality, Resolution};
@@ -19,7 +19,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locality(pub String);
 
-/// What a target's servers serve, where one target can lead to several services (gRFC A89).
-/// A resolver gives it as it gives a [`Locality`].
+/// The name of the service behind a target that can lead to several services (gRFC A89). A
+/// resolver passes it in the same way as a [`Locality`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendService(pub String);

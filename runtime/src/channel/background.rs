@@ -1,5 +1,5 @@
-//! The runtime of channels that were first used on a thread without one, as in blocking
-//! programs. Of a user's futures it runs interceptors and credentials only.
+//! The runtime for channels that are first used on a thread without a runtime, as in
+//! blocking programs. Of the user's futures it runs only interceptors and credentials.
 
 use std::sync::OnceLock;
 
@@ -7,9 +7,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::status::{Code, Phase, Status};
 
-/// The runtime that connections of this thread run on: the current one unless it is
-/// `always` the other, or one thread in the background that all such channels of the
-/// process share.
+/// The runtime for connections that start on this thread: the current runtime. If there is
+/// none, or with `always`, it is the process's background runtime, which has one thread and
+/// is shared by all such channels.
 pub(crate) fn handle(always: bool) -> Result<Handle, Status> {
     static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
     if !always && let Ok(current) = Handle::try_current() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::chance::Chance;
 
 const FACTOR: f64 = 1.6;
-/// A wait is spread by this share either way, so that clients that lost one
-/// server together do not come back together.
+/// The jitter: a wait differs by up to this share either way, so that clients that lost a
+/// server together do not reconnect at once.
 const JITTER: f64 = 0.2;
 
-/// The first wait and the longest, but for the jitter.
+/// The first wait and the longest, before jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Waits {
     pub(super) first: Duration,
@@ -26,7 +26,7 @@ impl Default for Waits {
     }
 }
 
-/// The waits between attempts: ×1.6 each time, ±20 %.
+/// The waits between attempts: each 1.6 times the one before, ±20 %.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     waits: Waits,
@@ -42,7 +42,7 @@ impl Backoff {
         }
     }
 
-    /// A connection succeeded: the next failure starts from the beginning.
+    /// A connection succeeded: the next failure starts with the first wait.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }

@@ -1,4 +1,4 @@
-//! What a channel is made of before there is one: the builder and most of its options.
+//! The builder of a channel, with most of its options.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,23 +35,22 @@ use crate::transport::Http2Options;
 use crate::transport::http2::options::UpkeepOptions;
 
 impl Channel {
-    /// A channel to `target`, secured as `credentials` say: `host:port`,
-    /// `dns:///host:port`, `ipv4:1.2.3.4:port`, `ipv6:[::1]:port`, `unix:/path` or
-    /// `unix-abstract:name`. The port is 443 unless it is given. `passthrough:///text` is
-    /// for a [connector](ChannelBuilder::connector) of one's own, which alone knows what
-    /// the text means.
+    /// A channel to `target`: `host:port`, `dns:///host:port`, `ipv4:1.2.3.4:port`,
+    /// `ipv6:[::1]:port`, `unix:/path` or `unix-abstract:name`. The default port is 443.
+    /// `credentials` decide whether connections use TLS. `passthrough:///text` passes the
+    /// text unchanged to the program's own [connector](ChannelBuilder::connector).
     ///
-    /// `ipv4:` and `ipv6:` take several addresses of one service, with commas
-    /// between them: `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Those, and those that a
-    /// name resolves to, are tried one after the other until one of them speaks
-    /// HTTP/2, over TLS where the credentials ask for it. The next one is tried as
-    /// soon as one fails, or after 250 ms beside it; each may take 20 s. A failure
-    /// tells what was wrong with which address. The first address of a list is
-    /// its authority, unless
-    /// [another](ChannelBuilder::authority) is given.
+    /// `ipv4:` and `ipv6:` accept several addresses of one service, separated by commas:
+    /// `ipv4:10.0.0.1:50051,10.0.0.2:50051`. The channel tries these addresses, or those
+    /// that a name resolves to, in order, until one of them speaks HTTP/2, over TLS if the
+    /// credentials require it. It tries the next address as soon as one fails, or after 250
+    /// ms in parallel; each attempt may take 20 s. The status of a failure names each
+    /// address and its error. The first address of a list is the authority, unless
+    /// [another](ChannelBuilder::authority) is set.
     ///
     /// # Errors
-    /// The text is not a target. Whether anything answers there shows in calls.
+    /// [`ChannelError`] if the text is not a target. An unreachable target is not an error
+    /// here: calls to it fail.
     pub fn new(
         target: impl AsRef<str>,
         credentials: ChannelCredentials,
@@ -59,7 +58,7 @@ impl Channel {
         Self::builder(target)?.build(credentials)
     }
 
-    /// A channel without encryption: [`new`](Self::new) with
+    /// A channel without encryption: the same as [`new`](Self::new) with
     /// [`ChannelCredentials::insecure`].
     ///
     /// # Errors
@@ -68,7 +67,7 @@ impl Channel {
         Self::new(target, ChannelCredentials::insecure())
     }
 
-    /// Begins a channel with options of its own.
+    /// Starts building a channel with options.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -106,11 +105,11 @@ pub struct ChannelBuilder {
     registries: Registries<ChannelSnapshot>,
 }
 
-/// Where a channel is to lead.
+/// The goal of a channel's connections.
 #[derive(Debug)]
 enum Goal {
     Target(Target),
-    /// To what the connector makes, whose name is this.
+    /// What the connector makes; the string is its name.
     Connector(&'static str),
 }
 
@@ -119,7 +118,7 @@ impl ChannelBuilder {
         Self::to(Goal::Target(target), Connects::Sockets)
     }
 
-    /// To byte streams that a function makes, which are all alike.
+    /// A channel over byte streams that a function makes, all to the same peer.
     pub(crate) fn over(connects: Connects, name: &'static str) -> Self {
         Self::to(Goal::Connector(name), connects)
     }
@@ -153,25 +152,25 @@ impl ChannelBuilder {
         }
     }
 
-    /// How calls are spread over the target's servers, unless a
-    /// [service config](ServiceConfig) says it; [`PickFirst`] unless set.
+    /// The policy that spreads calls over the target's servers; [`PickFirst`] unless set. A
+    /// policy in the [service config](ServiceConfig) has precedence.
     #[must_use]
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Arc::new(balance);
         self
     }
 
-    /// Adds a [resolver](Resolver) for targets of its scheme. One that was added before
-    /// goes first; `dns`, `ipv4`, `ipv6`, `unix`, `unix-abstract` and `passthrough` are
-    /// always the runtime's own.
+    /// Adds a [resolver](Resolver) for targets of its scheme. If two have the same scheme,
+    /// the first one added is used. The schemes `dns`, `ipv4`, `ipv6`, `unix`,
+    /// `unix-abstract` and `passthrough` always use the runtime's own resolvers.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolvers.push(Arc::new(resolver));
         self
     }
 
-    /// Makes the channel's connections by a [connector](Connector) of one's own, in
-    /// place of the system's sockets. The target `passthrough:///text` gives it the text
+    /// Makes the channel's connections with this [connector](Connector) instead of the
+    /// system's sockets. For the target `passthrough:///text` the connector gets the text
     /// as the address.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector) -> Self {
@@ -179,24 +178,24 @@ impl ChannelBuilder {
         self
     }
 
-    /// Makes the channel's connections through an HTTP proxy, by CONNECT:
-    /// `http://host:port` or `http://user:password@host:port`. The proxy resolves the
-    /// target's name, so the channel sees one address. Unix sockets go by no proxy.
+    /// Connects through an HTTP proxy by CONNECT: `http://host:port` or
+    /// `http://user:password@host:port`. The proxy resolves the target's name, so the
+    /// channel sees one address. Unix sockets are connected without the proxy.
     ///
     /// # Errors
-    /// The text does not name a proxy.
+    /// [`ChannelError::Proxy`] if the text does not name a proxy.
     pub fn proxy(mut self, url: &str) -> Result<Self, ChannelError> {
         self.connects = Connects::Proxy(Proxy::parse(url)?);
         Ok(self)
     }
 
-    /// As [`proxy`](Self::proxy), if the environment names one for the target's host:
-    /// `grpc_proxy`, `https_proxy`, `HTTPS_PROXY` or `http_proxy`, unless the host is
-    /// in `no_grpc_proxy`, `no_proxy` or `NO_PROXY`. Without this call a channel does
-    /// not look at the environment.
+    /// Uses the [`proxy`](Self::proxy) that the environment names for the target's host, if
+    /// any: `grpc_proxy`, `https_proxy`, `HTTPS_PROXY` or `http_proxy`, unless the host is
+    /// in `no_grpc_proxy`, `no_proxy` or `NO_PROXY`. Off by default: without this call a
+    /// channel does not read the environment.
     ///
     /// # Errors
-    /// What the environment says does not name a proxy.
+    /// [`ChannelError::Proxy`] if the environment's value does not name a proxy.
     pub fn proxy_from_env(mut self) -> Result<Self, ChannelError> {
         let host = match &self.goal {
             Goal::Target(target) => target.host(),
@@ -210,16 +209,16 @@ impl ChannelBuilder {
         Ok(self)
     }
 
-    /// Adds an [interceptor](ClientInterceptor), which sees calls after those that
-    /// were added before.
+    /// Adds an [interceptor](ClientInterceptor). It sees calls after those that were added
+    /// before it.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
         self.interceptors.push(interceptor);
         self
     }
 
-    /// Adds an [observer](Observer), which hears what happens to the channel's connections
-    /// and calls; none unless called.
+    /// Adds an [observer](Observer), which is told of the events of the channel's
+    /// connections and calls. There is none by default.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -246,33 +245,32 @@ impl ChannelBuilder {
         self
     }
 
-    /// What requests name as `:authority`; the target's host and port unless
-    /// set. Over TLS the server's certificate has to name its host, unless the
-    /// credentials have a server name of their own.
+    /// The `:authority` of requests; the target's host and port unless set. Over TLS the
+    /// server's certificate must name its host, unless the credentials set a server name.
     #[must_use]
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
     }
 
-    /// Puts `prefix` before the runtime's own user agent (`grpc-rust-runtime/` and its
-    /// version), which goes alone unless it is set. A prefix that is not printable ASCII is
-    /// an error of [`build`](Self::build).
+    /// Puts `prefix` before the runtime's user agent, which is `grpc-rust-runtime/` and its
+    /// version; no prefix unless set. A prefix that is not printable ASCII is an error of
+    /// [`build`](Self::build).
     #[must_use]
     pub fn user_agent(mut self, prefix: &str) -> Self {
         self.user_agent = format!("{prefix} {USER_AGENT}");
         self
     }
 
-    /// Windows, frame sizes and limits of each connection; [`Http2Options::default`] unless
-    /// set. A value outside of its range becomes the nearest one within it.
+    /// Sets windows, frame sizes and limits of each connection; [`Http2Options::default`]
+    /// unless set. A value outside its range becomes the nearest one within it.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
         self.http2 = options.in_range();
         self
     }
 
-    /// The largest response message a call takes, in bytes; 4 MiB unless set. A
+    /// The largest response message that a call accepts, in bytes; 4 MiB unless set. A
     /// larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
@@ -288,20 +286,19 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long a call may take that has no timeout or deadline of its own, and is made
-    /// for none that has one ([`inherit`](crate::UnaryCall::inherit)); for ever unless
-    /// set, as in all of gRPC. It counts from the start of the call, for all of it: a
-    /// stream too ends then, with `DEADLINE_EXCEEDED`. 0 fails such calls before they
-    /// begin.
+    /// The timeout of calls that have no timeout or deadline of their own and inherit none
+    /// by [`inherit`](crate::UnaryCall::inherit). None unless set, as in other gRPC
+    /// implementations. It counts from the start of the call and covers the whole call: a
+    /// stream too ends after it, with `DEADLINE_EXCEEDED`. With 0 such calls fail before
+    /// they begin.
     #[must_use]
     pub fn default_timeout(mut self, timeout: Duration) -> Self {
         self.default_timeout = Some(timeout);
         self
     }
 
-    /// How request messages are compressed, where a call does not say it; not at
-    /// all unless set. A server that does not take the encoding fails the call
-    /// with `UNIMPLEMENTED`.
+    /// The compression of request messages in calls that do not set it; none unless set. A
+    /// server that does not support the encoding fails the call with `UNIMPLEMENTED`.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -320,9 +317,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// The encodings that servers may compress responses with, beside identity;
-    /// all that this build knows unless set. A response in another fails its call
-    /// with `INTERNAL`.
+    /// The encodings that servers may use for responses, besides identity; all that this
+    /// build supports unless set. A response in another encoding fails its call with
+    /// `INTERNAL`.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -345,11 +342,12 @@ impl ChannelBuilder {
         self
     }
 
-    /// The channel, secured as `credentials` say.
+    /// Builds the channel; `credentials` decide whether its connections use TLS.
     ///
     /// # Errors
-    /// An [`authority`](Self::authority) or a [`user_agent`](Self::user_agent) that
-    /// is not one; a target whose scheme no [`resolver`](Self::resolver) has.
+    /// [`ChannelError`] for an invalid [`authority`](Self::authority) or
+    /// [`user_agent`](Self::user_agent), and for a target whose scheme no
+    /// [`resolver`](Self::resolver) supports.
     pub fn build(self, credentials: ChannelCredentials) -> Result<Channel, ChannelError> {
         if !self.user_agent.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             return Err(ChannelError::UserAgent(self.user_agent));
@@ -363,7 +361,7 @@ impl ChannelBuilder {
         self.assemble(source, security, &default, calls)
     }
 
-    /// A channel to what [`over`](Self::over) names, without encryption.
+    /// A channel to the peer of [`over`](Self::over), without encryption.
     pub(crate) fn build_plain(self) -> Channel {
         let Goal::Connector(name) = self.goal else {
             unreachable!("only `over` is built so");
@@ -386,7 +384,7 @@ impl ChannelBuilder {
                 waits: self.backoff,
                 max_age: self.max_resolution_age,
             },
-            // One that the builder has is in place of it.
+            // A config set on the builder replaces the one in DNS.
             wants_config: self.config_from_dns && self.config.is_none() && !is_local(host),
             chance: Arc::default(),
         };
@@ -408,7 +406,7 @@ impl ChannelBuilder {
         }
     }
 
-    /// Where the channel is shown.
+    /// The registries that show the channel.
     pub(crate) fn registries(&mut self) -> &mut Registries<ChannelSnapshot> {
         &mut self.registries
     }

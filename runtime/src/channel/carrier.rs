@@ -1,5 +1,5 @@
-//! Which runtime carries a channel's connections, and whether a caller may rely on it.
-//! On a runtime that has threads of its own this must cost calls nothing.
+//! The runtime that a channel's connections run on, and whether a caller can rely on it to
+//! run. On a multi-threaded runtime the check costs one atomic load.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,26 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 /// The runtime of a channel's hub.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
-    /// It stands still while nobody is in its `block_on`: only who calls from it may
-    /// rely on it.
+    /// The runtime runs only while a thread is in its `block_on`, so only callers inside it
+    /// can rely on it.
     rests: AtomicBool,
-    /// Of one that rests: a channel has one such at most, its first.
+    /// The id of a single-threaded runtime. A channel runs on at most one of these, its
+    /// first.
     id: OnceLock<Id>,
 }
 
 impl Carrier {
-    /// A hub begins on this runtime.
+    /// A hub starts on this runtime.
     pub(super) fn set(&self, runtime: &Handle) {
         if rests(runtime) {
             self.id.get_or_init(|| runtime.id());
         }
-        // Whoever sees this sees the picks that the hub before it left.
+        // A caller that reads this value also sees the picks that the earlier hub
+        // published.
         self.rests.store(rests(runtime), Ordering::Release);
     }
 
-    /// Whether who calls here may rely on it.
+    /// Whether the caller of this function can rely on the runtime.
     #[inline]
     pub(super) fn is_driven(&self) -> bool {
         !self.rests.load(Ordering::Acquire) || self.is_current()
@@ -37,7 +39,7 @@ impl Carrier {
     }
 }
 
-/// Whether the runtime has no thread of its own.
+/// Whether the runtime has no thread of its own and so runs only in `block_on`.
 pub(super) fn rests(runtime: &Handle) -> bool {
     runtime.runtime_flavor() == RuntimeFlavor::CurrentThread
 }

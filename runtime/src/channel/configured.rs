@@ -1,4 +1,4 @@
-//! Options of a channel's builder about service configs and methods. The hub applies them.
+//! The builder's options about service configs and retries. The hub applies them.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::service_config::content::ServiceConfig;
 use crate::code::Code;
 
 impl ChannelBuilder {
-    /// The channel's service config, in place of whatever its resolver says. What a call
-    /// says itself still counts: of two times and of two sizes the lower.
+    /// Sets the channel's service config and ignores the resolver's. A call's own options
+    /// apply too: of two timeouts and of two size limits the lower one counts.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,9 +32,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// The channel's service config where its resolver says that the target has none, as
-    /// those of the runtime do that do not look for one in DNS. Where a resolver of one's own
-    /// has one that is invalid, this does not hold: see
+    /// The service config to use if the resolver finds that the target has none. The
+    /// runtime's resolvers find none, except with `service_config_from_dns`. It is not used
+    /// if the program's own resolver returns an invalid config: see
     /// [`Resolution::service_config`](crate::Resolution::service_config).
     #[must_use]
     pub fn default_service_config(mut self, config: ServiceConfig) -> Self {
@@ -42,10 +42,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Has a target that is a name look for its service config in DNS (gRFC A2), off unless
-    /// called: the name `_grpc_config.HOST` has a TXT record for it that begins with
-    /// `grpc_config=`. Its strings are joined; the rest is a list of choices in JSON, of
-    /// which the first counts that this client meets:
+    /// Looks up the service config of a target that is a name in DNS (gRFC A2). Off by
+    /// default. The config is in a TXT record of the name `_grpc_config.HOST` whose text
+    /// begins with `grpc_config=`. The record's strings are joined; the rest is a JSON list
+    /// of choices. The channel uses the first choice whose criteria this client meets:
     ///
     /// ```text
     /// _grpc_config.shop.internal. TXT "grpc_config=[
@@ -56,32 +56,32 @@ impl ChannelBuilder {
     /// | field of a choice | this client meets it |
     /// |---|---|
     /// | `clientLanguage` | if the list has `rust`, in any case |
-    /// | `clientHostname` | if the list has this machine's name, to the letter |
-    /// | `percentage` | in so many of 100 channels, a whole number from 0 to 100; a channel draws once for each place in the list |
-    /// | `serviceConfig` | has to be there, as [`ServiceConfig::from_json`] has it |
+    /// | `clientHostname` | if the list has this machine's name, in the same case |
+    /// | `percentage` | in this many of 100 channels, a whole number from 0 to 100; a channel draws once for each place in the list |
+    /// | `serviceConfig` | required: a config for [`ServiceConfig::from_json`] |
     ///
-    /// A criterion that is left out, null or an empty list is met by all. A field that is
-    /// not in the table makes the whole record invalid; what is wrong within a
-    /// `serviceConfig` concerns those alone who choose it.
+    /// A criterion that is missing, null or an empty list is met by all clients. A field
+    /// that is not in the table makes the whole record invalid. An error within a
+    /// `serviceConfig` affects only clients that choose it.
     ///
-    /// Addresses never wait for it. A config that comes after them holds for the calls
-    /// that begin from then on. It is looked up when addresses are, and may take
-    /// [`connect_timeout`](Self::connect_timeout), 20 s unless set.
+    /// Addresses are used without waiting for the config. A config that arrives later
+    /// applies to calls that begin after it. The config is looked up whenever the addresses
+    /// are, for at most [`connect_timeout`](Self::connect_timeout), 20 s unless set.
     ///
-    /// | what is found | what holds |
+    /// | what is found | what applies |
     /// |---|---|
     /// | nothing yet | the [default](Self::default_service_config), if there is one |
     /// | a config | that config |
     /// | no such name, no record, or no choice that this client meets | the default |
-    /// | a failure: no answer in time, an error of the name server, a record that is invalid, two records, name servers that the system does not tell | the config that was found last, else the default; after the [backoff](Self::reconnect_backoff) it is looked up again |
+    /// | a failure: no answer in time, an error of the name server, an invalid record, two records, or no known name servers | the config that was found last, else the default; it is looked up again after the [backoff](Self::reconnect_backoff) |
     ///
-    /// The name servers are those that the system is set to: `/etc/resolv.conf`, with its
-    /// `search`, or the network's settings of Windows and macOS. None is asked for
-    /// `localhost` and for addresses, through a [`proxy`](Self::proxy), for targets of a
-    /// [`resolver`](Self::resolver), nor where the builder has a
-    /// [`service_config`](Self::service_config), which holds in any case.
+    /// The name servers are the system's: those of `/etc/resolv.conf`, with its `search`,
+    /// or of the network settings of Windows and macOS. There is no lookup for `localhost`
+    /// and for addresses, through a [`proxy`](Self::proxy), for targets of a
+    /// [`resolver`](Self::resolver), and if the builder has a
+    /// [`service_config`](Self::service_config), which has precedence.
     ///
-    /// It needs the feature `dns-txt`.
+    /// Needs the feature `dns-txt`.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -105,12 +105,13 @@ impl ChannelBuilder {
         self
     }
 
-    /// Attempts calls of [idempotent](crate::Method::is_idempotent) methods again that
-    /// fail with `UNAVAILABLE`: 4 times in all, as [`RetryPolicy::new`] has it. Off unless
-    /// called. Where a service config has a policy for the method, that one holds.
+    /// Retries calls of [idempotent](crate::Method::is_idempotent) methods that fail with
+    /// `UNAVAILABLE`, with at most 4 attempts in all and the waits of [`RetryPolicy::new`].
+    /// Off by default. If a service config has a policy for the method, that one applies
+    /// instead.
     ///
-    /// A method is idempotent that has `option idempotency_level` as `IDEMPOTENT` or
-    /// `NO_SIDE_EFFECTS` in its `.proto`.
+    /// A method is idempotent if its `.proto` sets `option idempotency_level` to
+    /// `IDEMPOTENT` or `NO_SIDE_EFFECTS`.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -130,17 +131,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// How many attempts a call may have in all, whatever its policy says; 5 unless set
-    /// (gRFC A6). 1 and 0 make none but the first.
+    /// The most attempts of a call, whatever its policy says (gRFC A6); 5 unless set. With
+    /// 0 or 1 there is only the first attempt.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.attempts.attempts = attempts;
         self
     }
 
-    /// How many bytes of requests are kept for further attempts: `call` for one call, 256
-    /// KiB unless set, and `channel` for all calls of the channel that stream, 16 MiB
-    /// unless set. A call whose request is larger has no further attempts from then on.
+    /// The most bytes of requests that are kept for further attempts: `call` for one call,
+    /// 256 KiB unless set, and `channel` for all streaming calls of the channel together,
+    /// 16 MiB unless set. A call whose request exceeds the limit gets no further attempts.
     #[must_use]
     pub fn attempt_buffer(mut self, call: usize, channel: usize) -> Self {
         self.attempts.call_buffer = call;

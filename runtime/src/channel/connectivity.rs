@@ -1,23 +1,22 @@
-//! What a channel is doing, for those who ask and those who watch. It never decides
-//! anything: the hub says what is so.
+//! The connectivity state of a channel, to read and to watch. The hub writes it.
 
 use tokio::sync::watch;
 
-/// The state of a channel, as all of gRPC names it.
+/// The connectivity state of a channel, by gRPC's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectivityState {
-    /// No connection, and nothing that needs one: a call or
-    /// [`Channel::connect`](crate::Channel::connect) makes one.
+    /// There is no connection, and none is needed. A call or
+    /// [`Channel::connect`](crate::Channel::connect) starts one.
     Idle,
-    /// A connection is being made.
+    /// A connection is being established.
     Connecting,
-    /// The server answered as HTTP/2: calls go out at once.
+    /// A connection is established, up to HTTP/2: calls are sent at once.
     Ready,
-    /// An attempt failed and none has succeeded since: the next one waits for its
-    /// time, or is being made. Calls fail with `UNAVAILABLE` unless they wait for
-    /// readiness.
+    /// An attempt to connect failed and none has succeeded since. The next attempt is in
+    /// progress or waits for its backoff. Calls fail with `UNAVAILABLE` unless they wait
+    /// for readiness.
     TransientFailure,
-    /// The channel was closed or is gone; it stays so.
+    /// The channel was closed or dropped. This state is final.
     Shutdown,
 }
 
@@ -33,7 +32,7 @@ impl std::fmt::Display for ConnectivityState {
     }
 }
 
-/// The one place where a channel's state is kept.
+/// Holds a channel's state.
 #[derive(Debug)]
 pub(crate) struct Connectivity {
     watch: watch::Sender<ConnectivityState>,
@@ -54,12 +53,12 @@ impl Connectivity {
         StateWatch(self.watch.subscribe())
     }
 
-    /// Nothing follows on this.
+    /// Sets the final state.
     pub(super) fn shut_down(&self) {
         self.watch.send_replace(ConnectivityState::Shutdown);
     }
 
-    /// `false` where the channel was closed, which stays so.
+    /// Sets the state; `false` if the channel was closed, which is final.
     pub(super) fn set(&self, state: ConnectivityState) -> bool {
         let mut is_open = true;
         self.watch.send_if_modified(|current| {
@@ -76,7 +75,7 @@ impl Connectivity {
     /// Waits until the channel is closed.
     pub(crate) async fn closed(&self) {
         let mut watch = self.watch.subscribe();
-        // The sender is borrowed, so it cannot go away meanwhile.
+        // The sender is borrowed here, so the wait cannot fail.
         let _ = watch
             .wait_for(|state| *state == ConnectivityState::Shutdown)
             .await;
@@ -84,28 +83,28 @@ impl Connectivity {
 }
 
 /// Follows the state of a channel; see
-/// [`Channel::watch_state`](crate::Channel::watch_state). It keeps no
-/// channel alive.
+/// [`Channel::watch_state`](crate::Channel::watch_state). It does not keep the channel
+/// alive.
 #[derive(Debug, Clone)]
 pub struct StateWatch(watch::Receiver<ConnectivityState>);
 
 impl StateWatch {
-    /// The state now. It may be another one a moment later.
+    /// The current state. It may change at any moment.
     pub fn state(&self) -> ConnectivityState {
         *self.0.borrow()
     }
 
-    /// Waits until the state is another than when this, or
-    /// [`wait_for`](Self::wait_for), last returned, and gives it. A state that
-    /// lasts but a moment may be missed. `None` once the channel is gone, with
-    /// all its clones. Dropping the future loses nothing.
+    /// Waits until the state differs from the one that this method or
+    /// [`wait_for`](Self::wait_for) last returned, and returns it. A state that lasts only
+    /// briefly may be missed. `None` once the channel and all its clones were dropped.
+    /// Dropping the future loses no change.
     pub async fn changed(&mut self) -> Option<ConnectivityState> {
         self.0.changed().await.ok()?;
         Some(*self.0.borrow_and_update())
     }
 
-    /// Waits until the channel is in `state`; `false` if that can no longer
-    /// be, because the channel was closed or is gone.
+    /// Waits until the channel is in `state`. `false` if that is no longer possible,
+    /// because the channel was closed or dropped.
     pub async fn wait_for(&mut self, state: ConnectivityState) -> bool {
         let arrived = self
             .0

@@ -1,5 +1,5 @@
-//! Calls whose next attempt has a time of its own: in backoff, or hedges. Sans-IO: it
-//! says when they are due, and its owner says when that is.
+//! Calls whose next attempt has its own start time: in backoff, or hedged. Sans-IO: time is
+//! an argument.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -9,24 +9,25 @@ use super::call::open_call::{Due, OpenCall};
 use crate::clock;
 use crate::status::{Code, Phase, Status};
 
-/// The shortest list that is worth clearing.
+/// Below this length the list is not cleared of calls that have ended.
 const PRUNE_MIN: usize = 256;
-/// How often a longer list is looked through for calls that have ended: a look is at
-/// every call, and what ends or comes in an outage is many a millisecond.
+/// How often a longer list is searched for calls that have ended. A search visits every
+/// call, and in an outage many calls come and end each millisecond.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Calls that wait for their time.
+/// Calls that wait for the start time of their next attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Deferred {
-    /// By when something happens: they are due, or their deadline passes.
+    /// By the instant at which something happens: the attempt is due, or the deadline
+    /// passes.
     calls: BTreeMap<(Instant, u64), Box<OpenCall>>,
     next: u64,
-    /// Those that came since the last [`settle`](Self::settle).
+    /// The calls added since the last [`settle`](Self::settle).
     new: Vec<(Instant, u64)>,
     prune_at: usize,
-    /// The time, as it was last told.
+    /// The time of the last call with a time argument.
     now: Option<Instant>,
-    /// When those that have ended meanwhile are forgotten.
+    /// When the list is next searched for calls that have ended.
     look_at: Option<Instant>,
 }
 
@@ -54,7 +55,7 @@ impl Deferred {
         self.calls.retain(|_, open| !open.is_moot());
     }
 
-    /// Has the task woken when a call ends here.
+    /// Registers the task to be woken when one of these calls ends.
     pub(crate) fn settle(&mut self, waker: &Waker) {
         if self.calls.len() < PRUNE_MIN {
             self.forget_ended();
@@ -74,7 +75,7 @@ impl Deferred {
         clock::earlier(Some(*first), self.look_at)
     }
 
-    /// The next that is due; those that are out of time end.
+    /// Removes the next call that is due. Calls whose deadline has passed end.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Box<OpenCall>> {
         self.now = Some(now);
         if self.look_at.is_some_and(|at| at <= now) {

@@ -1,34 +1,33 @@
-//! Why a channel could not be made. Values only.
+//! Errors of making a channel. Values only.
 
 use super::target::TargetError;
 
-/// Why a channel could not be made. Whether anything answers at its target shows
-/// in calls.
+/// Why a channel could not be made. An unreachable target is not among these: calls to it
+/// fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// The text is not a target.
     Target(TargetError),
-    /// The text cannot stand in `:authority`, or is no name that a certificate
-    /// can have.
+    /// The text is not a valid `:authority`, or not a name that a certificate can have.
     Authority {
-        /// The text as it was given.
+        /// The given text.
         authority: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The text cannot stand in the header field `user-agent`.
+    /// The text is not a valid value of the header field `user-agent`.
     UserAgent(String),
-    /// No resolver of the channel's takes targets of this scheme.
+    /// The channel has no resolver for targets of this scheme.
     Scheme {
-        /// The target as it was given.
+        /// The given target.
         target: String,
         /// Its scheme.
         scheme: String,
     },
     /// The text does not name a proxy.
     Proxy {
-        /// The text as it was given, without who we are to it.
+        /// The given text, without user name and password.
         url: String,
         /// What is wrong with it.
         reason: &'static str,

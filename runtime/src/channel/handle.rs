@@ -1,5 +1,5 @@
-//! The channel that users hold: a cheap handle to what all its clones share. It never
-//! blocks and does no I/O on the caller's thread.
+//! The channel that users hold: a handle that is cheap to clone. It does not block and does
+//! no I/O on the caller's thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,26 +24,26 @@ use crate::snapshot::entries::Inspected;
 use crate::status::Status;
 use crate::transport::Http2Options;
 
-/// A connection to a server, made when the first call needs it and made again
-/// when it is lost.
+/// A connection to a server, or to several, established when the first call needs it and
+/// again when it is lost.
 ///
-/// A channel is cheap to clone; its clones share the connection. Creating one
-/// neither blocks nor connects. Calls that start while the server cannot be
-/// reached fail with `UNAVAILABLE`, unless they ask to wait
-/// (`wait_for_ready`). Once an attempt to connect has failed, the channel goes on
-/// trying until one succeeds, whether calls come or not. The attempts are spaced by
-/// gRPC's backoff: 1 s, growing by 1.6 to 120 s, ±20 %, unless
-/// [`reconnect_backoff`](crate::ChannelBuilder::reconnect_backoff) says otherwise.
+/// A channel is cheap to clone; clones share the connections. Creating one neither blocks
+/// nor connects. Calls that start while the server cannot be reached fail with
+/// `UNAVAILABLE`, unless they use `wait_for_ready`. Once an attempt to connect has failed,
+/// the channel keeps trying until one succeeds, even without calls. The waits between
+/// attempts follow gRPC's backoff: 1 s, growing by a factor of 1.6 up to 120 s, ±20 %,
+/// unless [`reconnect_backoff`](crate::ChannelBuilder::reconnect_backoff) sets others.
 ///
-/// The connection runs on the tokio runtime of the first call, or on a
-/// background thread of its own if that call came from a thread without one, or if
-/// [`background_connections`](crate::ChannelBuilder::background_connections) asks for it.
-/// When that runtime is shut down, the calls that run end with `UNAVAILABLE`, and the
-/// next one connects anew. A single-threaded runtime stands still while nobody is in
-/// its `block_on`: the first call that comes from elsewhere moves the channel to a
-/// connection that does not depend on it, on the caller's runtime if that has threads
-/// of its own, or else on the background thread. The calls that run end where they
-/// began.
+/// The connections run on the tokio runtime of the first call. They run on the process's
+/// background thread if that call came from a thread without a runtime, or with
+/// [`background_connections`](crate::ChannelBuilder::background_connections). When the
+/// runtime shuts down, running calls end with `UNAVAILABLE`, and the next call connects
+/// again.
+///
+/// A single-threaded runtime only runs while a thread is in its `block_on`. The first call
+/// from elsewhere therefore moves the channel to new connections: on the caller's runtime
+/// if that is multi-threaded, else on the background thread. Calls that are running stay on
+/// the old connections.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,9 +68,8 @@ impl Channel {
         }
     }
 
-    /// The same channel, whose calls this [interceptor](ClientInterceptor) sees
-    /// too, after those that are there: for one stub, say. The connection is
-    /// shared.
+    /// The same channel with a further [interceptor](ClientInterceptor), which sees calls
+    /// after the existing ones; for example for one stub. The connections are shared.
     ///
     /// ```
     /// use grpc_runtime::{Channel, OutgoingCall};
@@ -89,13 +88,13 @@ impl Channel {
         channel
     }
 
-    /// Whether calls have to keep a ledger.
+    /// Whether calls need a ledger: interceptors or observers watch them.
     pub(crate) fn is_watched(&self) -> bool {
         !self.interceptors.is_empty()
             || self.shared.calls.is_observed && self.shared.common.dial.observers().want_calls()
     }
 
-    /// Where a call keeps what passes, for those who watch it.
+    /// The ledger of a call, for its interceptors and observers.
     #[cold]
     pub(crate) fn ledger(&self, method: Method, options: &CallOptions) -> Arc<Ledger> {
         let observers = self.shared.common.dial.observers().clone();
@@ -110,13 +109,13 @@ impl Channel {
         Ledger::begin(observers, &call, clock::now())
     }
 
-    /// For calls that have no deadline.
+    /// The timeout of calls without a deadline.
     pub(crate) fn default_timeout(&self) -> Option<Duration> {
         self.shared.calls.timeout
     }
 
-    /// Shows `say` what a service config says of the calls of a method, if anything; `Err`
-    /// where that cannot be said yet.
+    /// Passes to `say` what the service config sets for a method's calls, if anything;
+    /// `Err` if it is not known yet.
     #[inline]
     pub(crate) fn terms_of<T>(
         &self,
@@ -138,7 +137,7 @@ impl Channel {
         &self.shared.common.http2
     }
 
-    /// Whether a service config may have a say in calls.
+    /// Whether a service config may apply to calls.
     #[inline]
     pub(crate) fn has_terms(&self) -> bool {
         self.shared.outlook.has_terms()
@@ -149,23 +148,24 @@ impl Channel {
         shared
     }
 
-    /// Has the call attempted more than once, as its method's config says.
+    /// Lets the call be attempted more than once, as its method's config says.
     pub(crate) fn repeat(&self, open: &mut OpenCall, repeats: Arc<RepeatPolicy>) {
         open.repeat(repeats, self.home());
     }
 
-    /// Has the call's end count for the further attempts of others.
+    /// Counts the call's result for the throttling of retries.
     pub(crate) fn count(&self, open: &mut OpenCall) {
         open.count(self.home());
     }
 
-    /// Has the config's say in a call that began at `start` once it is known.
+    /// Applies the service config to a call that began at `start`, once the config is
+    /// known.
     pub(crate) fn await_config(&self, open: &mut OpenCall, start: Instant) {
         open.await_config(start, self.home());
     }
 
-    /// Starts a call: with its interceptors and its credentials, if it has any,
-    /// and then on a connection.
+    /// Starts a call: runs its interceptors and credentials, if any, and then passes it to
+    /// a connection.
     pub(crate) fn open(&self, mut open: Box<OpenCall>) {
         let own = open.options.credentials.take();
         let credentials = match (&self.shared.calls.credentials, own) {
@@ -177,7 +177,7 @@ impl Channel {
         prepare(&self.shared, &self.interceptors, open, credentials);
     }
 
-    /// What the channel is doing: the best of what its connections do.
+    /// The channel's connectivity state.
     pub fn state(&self) -> ConnectivityState {
         self.shared.outlook.state()
     }
@@ -199,8 +199,8 @@ impl Channel {
         self.shared.outlook.connectivity().watch()
     }
 
-    /// What is so of the channel, its endpoints and their connections at this moment: the
-    /// data of gRPC's channelz (gRFC A14), as plain values. No call waits for it.
+    /// The data of gRPC's channelz (gRFC A14) at this moment: the channel, its endpoints
+    /// and their connections, as plain values. Taking it delays no call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -219,16 +219,16 @@ impl Channel {
         self.shared.inspect()
     }
 
-    /// Asks for a connection though no call needs it yet. One that is there, or
-    /// is being made, is enough; a failure is told by [`state`](Self::state), and
-    /// the channel tries again after each backoff. After a failure it tries at once, in
-    /// place of waiting for the rest of the
-    /// [backoff](crate::ChannelBuilder::reconnect_backoff), which begins anew: for a program
-    /// that knows that the server is back.
+    /// Establishes a connection although no call needs one yet. If one exists or is being
+    /// established, nothing more happens. It returns at once: [`state`](Self::state) shows
+    /// whether connecting failed, and the channel tries again after each backoff. Called in
+    /// that state, it tries at once and restarts the
+    /// [backoff](crate::ChannelBuilder::reconnect_backoff): use it when the program knows
+    /// that the server is back.
     ///
     /// # Errors
-    /// `CANCELLED` if the channel was closed. `UNAVAILABLE` if this thread has
-    /// no runtime and none could be started.
+    /// `CANCELLED` if the channel was closed. `UNAVAILABLE` if this thread has no runtime
+    /// and the background runtime could not be started.
     pub fn connect(&self) -> Result<(), Status> {
         match self.state() {
             ConnectivityState::Connecting | ConnectivityState::Ready if self.shared.is_driven() => {
@@ -238,9 +238,9 @@ impl Channel {
         }
     }
 
-    /// Ends the channel, for all its clones and at once: the calls that run or
-    /// wait end with `CANCELLED`, and so does every later one. Dropping the
-    /// last clone instead lets the calls that run come to their ends.
+    /// Closes the channel at once, for all its clones: running and waiting calls end with
+    /// `CANCELLED`, and so does every later call. To let running calls complete, drop the
+    /// last clone instead.
     pub fn close(&self) {
         self.shared.close();
     }

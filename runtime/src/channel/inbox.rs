@@ -1,5 +1,5 @@
-//! What comes to the task of a channel or a subchannel: what is asked of it, and the
-//! calls among that, which wait here.
+//! The inbox of a channel's or a subchannel's task: requests from other tasks, and the
+//! calls among them, which wait here.
 
 use std::task::Context;
 
@@ -8,25 +8,25 @@ use super::waiting_calls::WaitingCalls;
 use super::watched::Watched;
 use crate::call::queue::QueueReceiver;
 
-/// What a channel's users ask of it, and the channel of its subchannels.
+/// A request to a channel from its users, or to a subchannel from its channel.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// A stream for a call.
+    /// Open a stream for a call.
     Open(Box<OpenCall>),
-    /// A connection, though no call needs it yet.
+    /// Connect although no call needs a connection yet.
     Connect,
-    /// What a subchannel is to do besides calls.
+    /// What a subchannel does besides calls.
     Watch(Box<Watched>),
-    /// The end once the calls that are there are over: no others come.
+    /// End once the present calls are over: no more will come.
     Retire,
-    /// To give back what has no stream, and to end once the rest is over: a
-    /// subchannel that its policy does not want any more.
+    /// Give back the calls that have no stream, and end once the others are over: the
+    /// policy has dropped the subchannel.
     Remove,
-    /// The end, at once.
+    /// End at once.
     Close,
 }
 
-/// How far it is told to end; what goes further stands.
+/// How far the end has come. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum EndStage {
     NotYet,
@@ -35,18 +35,18 @@ enum EndStage {
     Closing,
 }
 
-/// The queue of what is asked, and what is known of it.
+/// The queue of requests, and the state that follows from them.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// Gone once everybody is who could ask.
+    /// `None` once all senders are gone.
     asks: Option<QueueReceiver<Ask>>,
     batch: Vec<Ask>,
-    /// A connection was asked for by itself.
+    /// A connection was asked for without a call.
     pub(crate) is_wanted: bool,
     pub(crate) watched: Watched,
     pub(crate) has_other_watched: bool,
     end: EndStage,
-    /// Calls since it was told to end.
+    /// The calls that have come since the task was told to end.
     taken: u64,
     pub(crate) waiting: WaitingCalls,
 }
@@ -59,7 +59,7 @@ impl Inbox {
         }
     }
 
-    /// One to which nothing comes.
+    /// An inbox to which nothing comes.
     pub(crate) fn nobodys() -> Self {
         Self {
             asks: None,
@@ -73,14 +73,14 @@ impl Inbox {
         }
     }
 
-    /// All of it for another holder; nothing comes here any more.
+    /// Moves everything to another holder; nothing comes to this one any more.
     pub(crate) fn hand_on(&mut self) -> Self {
         Self {
             asks: self.asks.take(),
             batch: Vec::new(),
             is_wanted: std::mem::take(&mut self.is_wanted),
             watched: std::mem::take(&mut self.watched),
-            // Whoever holds it reads it first.
+            // The new holder reads `watched` first.
             has_other_watched: false,
             end: self.end,
             taken: self.taken,
@@ -88,8 +88,8 @@ impl Inbox {
         }
     }
 
-    /// Takes in what was asked; `true` if there was anything, or if it is known only
-    /// now that there will be nothing.
+    /// Takes in the requests that have come. `true` if there were any, or if this call
+    /// finds that all senders are gone.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(asks) = &mut self.asks else {
@@ -126,7 +126,7 @@ impl Inbox {
         self.asks.is_none() || self.end >= EndStage::Retired
     }
 
-    /// How many calls came after it was told that none come from outside.
+    /// How many calls have come since the task was told to end.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
@@ -139,17 +139,17 @@ impl Inbox {
         self.end == EndStage::Removed
     }
 
-    /// Whoever holds this ends the calls.
+    /// Whether the holder must end all calls at once.
     pub(crate) fn is_closing(&self) -> bool {
         self.end == EndStage::Closing
     }
 
-    /// Nobody is there who could ask for anything.
+    /// Whether all senders are gone.
     pub(crate) fn is_ended(&self) -> bool {
         self.asks.is_none()
     }
 
-    /// Ends the queue and takes in what was still on its way.
+    /// Ends the queue and takes in what it still contains.
     pub(crate) fn finish(&mut self) {
         if let Some(mut asks) = self.asks.take() {
             for ask in asks.close() {

@@ -1,5 +1,5 @@
-//! The client's side of a connection: where it goes, how it is kept, and the
-//! calls on it. It never imports the server: the two sides share `call` and below.
+//! The client's side of a connection: targets, connecting, balancing, and the calls on it.
+//! Client and server share `call` and the layers below it; neither imports the other.
 
 pub(crate) mod address;
 mod alarm;

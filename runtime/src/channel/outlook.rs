@@ -1,5 +1,5 @@
-//! What all clones of a channel see of it: its state, where calls go, and what they are
-//! held to. The latest hub alone writes it.
+//! What all clones of a channel read: its state, the picks for calls, and the service
+//! config in force. Only the latest hub writes it.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,28 +19,28 @@ use crate::method::Method;
 #[derive(Debug)]
 pub(super) struct Outlook {
     connectivity: Arc<Connectivity>,
-    /// Read for each call, without a lock that callers would share.
+    /// Read for each call, without a lock that callers share.
     picks: ArcSwap<Picks>,
-    /// The first subchannel that had all calls, which as a rule is the only one: while
-    /// it has them (`is_sole`), a call need not look at the picks.
+    /// The first subchannel that had all calls, most often the only one. While it has them
+    /// (`is_sole`), a call need not read the picks.
     sole: OnceLock<Subchannel>,
     is_sole: AtomicBool,
     terms: ArcSwapOption<Terms>,
-    /// Whether there are, so that calls of a channel without look no further.
+    /// Whether there are terms: calls of a channel without any look no further.
     mark: AtomicU8,
     purse: Arc<Purse>,
-    /// The number of the latest hub; held while anything is written.
+    /// The number of the latest hub; locked while anything is written.
     latest: Mutex<u64>,
 }
 
-/// A standing without its terms.
+/// There are no terms.
 const NONE: u8 = 0;
 const SOME: u8 = 1;
-/// It is the resolver's to say still, or calls are looked at once they are complete.
+/// The terms are not known yet, or they apply only once a call is complete.
 const LATER: u8 = 2;
 
 impl Outlook {
-    /// Calls are held to this until a hub says otherwise.
+    /// Calls follow this standing until a hub sets another.
     pub(super) fn new(standing: &Standing, limits: AttemptLimits) -> Self {
         let purse = Purse::new(limits);
         purse.throttle(throttling(standing));
@@ -56,7 +56,7 @@ impl Outlook {
         }
     }
 
-    /// What calls share for their further attempts.
+    /// The budget that calls share for their further attempts.
     pub(super) fn purse(&self) -> &Arc<Purse> {
         &self.purse
     }
@@ -69,25 +69,25 @@ impl Outlook {
         self.connectivity.state()
     }
 
-    /// Hands a call to the subchannel that is picked for it; `Err` gives it back for
-    /// the hub.
+    /// Hands a call to the subchannel that is picked for it; `Err` gives it back, for the
+    /// hub.
     #[inline]
     pub(super) fn open(&self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match self.sole.get() {
-            // One that gives them up this moment gives the call back.
+            // A subchannel that loses its calls at this moment gives the call back.
             Some(sole) if self.is_sole.load(Ordering::Relaxed) => sole.open(open),
             _ => self.picks.load().open(open),
         }
     }
 
-    /// Whether anything is said of calls, or may be.
+    /// Whether terms apply to calls, or may.
     #[inline]
     pub(super) fn has_terms(&self) -> bool {
         self.mark.load(Ordering::Relaxed) != NONE
     }
 
-    /// Shows `say` what is said of the calls of a method, if anything is; `Err` where that
-    /// cannot be said yet.
+    /// Passes to `say` the terms of a method's calls, if there are any; `Err` if they are
+    /// not known yet.
     #[inline]
     pub(super) fn terms_of<T>(
         &self,
@@ -100,7 +100,7 @@ impl Outlook {
             _ => {
                 let terms = self.terms.load();
                 match terms.as_ref() {
-                    // They are newer than the mark.
+                    // The terms are newer than the mark that was read.
                     Some(terms) if terms.selects() => Err(Later),
                     terms => Ok(terms.and_then(|it| it.of(method)).map(say)),
                 }
@@ -108,7 +108,7 @@ impl Outlook {
         }
     }
 
-    /// What calls are held to.
+    /// The standing that applies to calls now.
     pub(super) fn standing(&self) -> Standing {
         match (self.mark.load(Ordering::Acquire), self.terms.load_full()) {
             (_, Some(terms)) => Standing::Some(terms),
@@ -117,7 +117,7 @@ impl Outlook {
         }
     }
 
-    /// What calls are held to from now on, if the hub of this number is the latest.
+    /// Sets the standing that applies from now on, if the hub of this number is the latest.
     pub(super) fn hold_to(&self, number: u64, standing: &Standing) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number {
@@ -129,8 +129,8 @@ impl Outlook {
         }
     }
 
-    /// The number of a hub that begins. Nobody listens to those before it any more,
-    /// which may take their time to end.
+    /// The number of a new hub. Earlier hubs, which may take a while to end, can no longer
+    /// write.
     pub(super) fn succeed(&self) -> u64 {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest += 1;
@@ -141,7 +141,7 @@ impl Outlook {
         number
     }
 
-    /// What the hub of this number says is so, if it is the latest.
+    /// Sets the state and the picks, if the hub of this number is the latest.
     pub(super) fn publish(&self, number: u64, state: ConnectivityState, picks: Picks) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if *latest == number && self.connectivity.set(state) {
@@ -151,7 +151,7 @@ impl Outlook {
         }
     }
 
-    /// Nothing follows on this.
+    /// Sets the final state.
     pub(super) fn shut_down(&self) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         self.connectivity.shut_down();
@@ -160,8 +160,8 @@ impl Outlook {
         drop(last);
     }
 
-    /// Under the lock of `latest`. Gives what there was, whose picker is a user's: it is
-    /// dropped without the lock.
+    /// Called with the lock of `latest` held. Returns the previous picks: their picker is
+    /// user code, which is dropped after the lock is released.
     fn set(&self, picks: Picks) -> Arc<Picks> {
         let sole = picks.sole();
         let is_sole = sole.is_some_and(|sole| self.sole.get_or_init(|| sole.clone()) == sole);
@@ -170,7 +170,7 @@ impl Outlook {
     }
 }
 
-/// What is said of a call is not known when it begins.
+/// The terms of a call are not known when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Later;
 

@@ -1,5 +1,5 @@
-//! Which subchannel a call goes to: what a policy publishes, and what each call finds
-//! there without asking anyone.
+//! The choice of a subchannel for each call: what a policy publishes, and how calls use it
+//! on their own threads.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Phase, Status};
 
-/// What a picker, and a [`ConfigSelector`](crate::ConfigSelector), may know of a call.
+/// What a picker, or a [`ConfigSelector`](crate::ConfigSelector), sees of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct PickArgs<'a> {
     open: &'a OpenCall,
@@ -25,7 +25,7 @@ impl<'a> PickArgs<'a> {
         Self { open }
     }
 
-    /// The method that is called.
+    /// The call's method.
     pub fn method(&self) -> Method {
         self.open.method
     }
@@ -35,40 +35,41 @@ impl<'a> PickArgs<'a> {
         &self.open.options.metadata
     }
 
-    /// What the resolver's [`ConfigSelector`](crate::ConfigSelector) says of the call
-    /// besides; nothing where there is none, and for that selector itself.
+    /// The attributes that the resolver's [`ConfigSelector`](crate::ConfigSelector) gave
+    /// the call; empty if there is no selector, and for the selector itself.
     pub fn attributes(&self) -> &'a Attributes {
         &self.open.attributes
     }
 }
 
-/// What a [`Picker`] says of a call.
+/// A [`Picker`]'s decision about a call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Pick<'a> {
-    /// It goes to this subchannel. One that has no connection any more gives it back,
-    /// and it waits for the next picker. With a [`Ticket`] the policy is told how the
-    /// attempt ended.
+    /// The call goes to this subchannel. If the subchannel has lost its connection, it
+    /// gives the call back, which then waits for the next picker. A [`Ticket`] reports to
+    /// the policy how the attempt ended.
     Use(&'a Subchannel, Option<Ticket>),
-    /// It waits for the next picker.
+    /// The call waits for the next picker.
     Wait,
-    /// It fails, unless it waits for readiness: then it waits for the next picker.
+    /// The call fails with this status. If it waits for readiness, it waits for the next
+    /// picker instead.
     Fail(Status),
-    /// It fails, whatever it waits for.
+    /// The call fails with this status, even if it waits for readiness.
     Drop(Status),
 }
 
-/// Chooses a subchannel for each call. A [`Policy`](crate::Policy) publishes one
+/// Chooses a subchannel for each call. A [`Policy`](crate::Policy) publishes a new picker
 /// whenever something has changed.
 ///
-/// It is asked on the threads that make calls, several at a time, so it must not
-/// block; a counter is fine, a lock that others hold is not.
+/// The threads that make calls use it, several at a time, so it must not block. An atomic
+/// counter is fine; a lock that others hold for long is not.
 pub trait Picker: Send + Sync + 'static {
-    /// Chooses for one attempt of a call.
+    /// Chooses a subchannel for one attempt of a call.
     fn pick(&self, args: &PickArgs<'_>) -> Pick<'_>;
 }
 
-/// How often a hedge is picked for anew that would go where the call is already.
+/// The most picks for a hedge whose pick is a server that already has the call.
 const OTHER_PICKS: usize = 8;
 
 /// What a policy publishes.
@@ -80,9 +81,9 @@ pub(super) enum Choice {
     /// All calls wait.
     #[default]
     Wait,
-    /// All fail but for those that wait for readiness.
+    /// All calls fail, except those that wait for readiness.
     Fail(Status),
-    /// All go to one subchannel.
+    /// All calls go to one subchannel.
     One(Subchannel),
     By(Arc<dyn Picker>),
 }
@@ -93,7 +94,7 @@ impl Picks {
         Self(Choice::Wait)
     }
 
-    /// All calls fail, but for those that wait for readiness.
+    /// All calls fail with `status`, except those that wait for readiness.
     pub fn fail(status: Status) -> Self {
         Self(Choice::Fail(status))
     }
@@ -103,12 +104,12 @@ impl Picks {
         Self(Choice::One(subchannel.clone()))
     }
 
-    /// Each call goes where `picker` says.
+    /// `picker` chooses for each call.
     pub fn by(picker: impl Picker) -> Self {
         Self(Choice::By(Arc::new(picker)))
     }
 
-    /// The one subchannel that has all calls.
+    /// The subchannel that has all calls, if one has.
     pub(super) fn sole(&self) -> Option<&Subchannel> {
         match &self.0 {
             Choice::One(subchannel) => Some(subchannel),
@@ -116,8 +117,8 @@ impl Picks {
         }
     }
 
-    /// A hedge goes to another server than the attempts that it runs beside, if one of a
-    /// few picks finds any.
+    /// Picks for a call. A hedge goes to another server than the attempts beside it, if one
+    /// of a few picks finds one.
     pub(super) fn pick(&self, open: &OpenCall) -> Pick<'_> {
         let mut pick = self.pick_by(PickArgs::of(open));
         for _ in 0..OTHER_PICKS {
@@ -131,7 +132,7 @@ impl Picks {
         pick
     }
 
-    /// What a policy that owns another asks that one's picks.
+    /// Picks for a policy that wraps another one.
     pub(super) fn pick_by(&self, args: PickArgs<'_>) -> Pick<'_> {
         match &self.0 {
             Choice::Wait => Pick::Wait,
@@ -141,14 +142,15 @@ impl Picks {
         }
     }
 
-    /// Hands a call to its subchannel on the caller's thread; `Err` gives it back for
-    /// the hub, which alone makes calls wait and fail.
+    /// Hands a call to its subchannel on the caller's thread. `Err` gives it back for the
+    /// hub, which alone lets calls wait or fail.
     #[inline]
     pub(super) fn open(&self, mut open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match &self.0 {
             Choice::One(subchannel) => subchannel.open(open),
             Choice::By(_) => {
-                // One that panics does so again where the hub asks it, which says so.
+                // If the picker panics, it will again when the hub asks it; the hub reports
+                // the panic.
                 let pick = catch_unwind(AssertUnwindSafe(|| self.pick(&open)));
                 let Ok(Pick::Use(subchannel, ticket)) = pick else {
                     return Err(open);
@@ -175,11 +177,11 @@ impl fmt::Debug for Picks {
     }
 }
 
-/// What resolvers, selectors and pickers fail with is seen as the call's own status, so it must
-/// not look like a server's verdict on the request (gRFC A54).
+/// An error of a resolver, selector or picker becomes the call's status, so its code is
+/// replaced if only a server may use it (gRFC A54).
 pub(super) fn as_picked(status: Status) -> Status {
     if !status.code().is_verdict() {
-        // No server has said it.
+        // The status is not from a server, so it gets a phase of the client's side.
         return match status.phase() {
             None => status.with_phase(Phase::Call),
             Some(_) => status,

@@ -1,6 +1,6 @@
-//! A call between its caller and the queue for a connection: its interceptors and its
-//! credentials run here. What need not wait is done where the call begins, the rest on a task,
-//! which ends with the call or the channel.
+//! Runs a call's interceptors and credentials before the call is queued for a connection.
+//! Steps that need not wait run on the caller's thread, the others in a task, which ends
+//! with the call or the channel.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,8 +46,8 @@ pub(super) fn prepare(
         credentials,
     ));
     let first = {
-        // Whatever is made in this turn belongs to that runtime. The waker does
-        // nothing: what waits is polled again by its own task.
+        // Timers and tasks that these steps create belong to that runtime. The waker does
+        // nothing, since a step that waits is polled again by its own task.
         let _entered = runtime.enter();
         let mut context = Context::from_waker(Waker::noop());
         preparing.as_mut().poll(&mut context)
@@ -58,7 +58,7 @@ pub(super) fn prepare(
     }
 }
 
-/// Dropped when the call ends meanwhile.
+/// Runs in a task, which is aborted if the call ends before it is prepared.
 async fn run(
     channel: Arc<ChannelShared>,
     interceptors: ClientInterceptors,
@@ -100,8 +100,8 @@ async fn get_ready(
     within(channel, deadline, panicked, made).await
 }
 
-/// Runs a user's step until the deadline, or until the channel is closed. Its
-/// panic ends its call alone.
+/// Runs a step of the user's until the deadline, or until the channel is closed. A panic of
+/// the step fails only its call.
 async fn within(
     channel: &ChannelShared,
     deadline: Option<Instant>,

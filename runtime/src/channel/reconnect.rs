@@ -7,21 +7,22 @@ use super::backoff::Waits;
 use super::builder::ChannelBuilder;
 use crate::transport::http2::durations::{FOREVER, limited};
 
-/// What is more often only wears out name servers.
+/// Looking names up more often than this burdens name servers without finding more.
 const MIN_AGE: Duration = Duration::from_secs(1);
-/// Less would make a loop of what a refused connection is.
+/// A shorter wait would make a busy loop of refused connections.
 const MIN_WAIT: Duration = Duration::from_millis(10);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 impl ChannelBuilder {
-    /// How long after an attempt to connect that failed the next one begins, from the
-    /// beginning of one to that of the other: `first` after the first, 1.6 times as
-    /// long after each further one, `longest` at most; ±20 %, so that clients do not
-    /// come back together. 1 s and 120 s unless set, as in all of gRPC; raised to 10 ms
-    /// where they are less. It begins anew once a connection has served.
+    /// The waits between attempts to connect, each from the start of a failed attempt to
+    /// the start of the next: `first` after the first failure, then 1.6 times the wait
+    /// before, at most `longest`; ±20 %, so that clients do not reconnect at the same time.
+    /// 1 s and 120 s unless set, as in other gRPC implementations; values below 10 ms are
+    /// raised to 10 ms. The waits start again from `first` once a connection has
+    /// answered a call or lasted for some time.
     ///
-    /// Until one succeeds calls fail with `UNAVAILABLE` unless they wait for readiness.
-    /// [`Channel::connect`](crate::Channel::connect) tries at once.
+    /// Until an attempt succeeds, calls fail with `UNAVAILABLE` unless they wait for
+    /// readiness. [`Channel::connect`](crate::Channel::connect) tries at once.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -47,37 +48,36 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long an attempt to connect to one address may take, TLS and HTTP/2
-    /// included, and how long its name may take to be resolved. 20 s unless set, as in
-    /// all of gRPC; raised to 10 ms where it is less.
+    /// The longest that an attempt to connect to one address may take, including TLS and
+    /// HTTP/2, and the longest that resolving the name may take. 20 s unless set, as in
+    /// other gRPC implementations; values below 10 ms are raised to 10 ms.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
         self
     }
 
-    /// Looks the target's name up again when the last answer is this old, though every
-    /// connection is in order: servers that joined are found, as those behind a name
-    /// of Kubernetes. Off unless set, and with `Duration::MAX`; raised to 1 s where it
-    /// is less. Without it a name is looked up again when a connection is lost or
-    /// cannot be made, at most every 30 s.
+    /// Resolves the target's name again when the last result is this old, even if all
+    /// connections work, so that new servers are found, for example behind a Kubernetes
+    /// service. Off by default and with `Duration::MAX`; values below 1 s are raised to 1
+    /// s. Without it the name is resolved again only when a connection is lost or cannot be
+    /// established, at most every 30 s.
     ///
-    /// A change opens connections to new addresses and closes those to addresses that
-    /// are gone, once their calls are over; the others stay.
+    /// After a change the channel connects to new addresses and closes the connections to
+    /// removed ones once their calls are over. Other connections stay.
     #[must_use]
     pub fn max_resolution_age(mut self, age: Duration) -> Self {
         self.max_resolution_age = limited(age).map(|age| age.max(MIN_AGE));
         self
     }
 
-    /// Runs the channel's connections on a thread in the background, which all such
-    /// channels and all blocking callers of the process share, in place of the runtime
-    /// of the first call. Off unless set, since calls are cheaper on the thread that
-    /// makes them.
+    /// Runs the channel's connections on a background thread instead of the runtime of the
+    /// first call. All such channels and all blocking callers of the process share that
+    /// thread. Off by default, since calls cost less on the thread that makes them.
     ///
-    /// It is for a channel that outlives the runtimes of its callers, as in a static
-    /// that tests share, each with a runtime of its own: when the first one's ends, no
-    /// call of another's is cut.
+    /// Use it for a channel that outlives the runtimes of its callers, such as a static
+    /// that tests share, each test with its own runtime: the end of one runtime then cuts
+    /// no other test's calls.
     ///
     /// ```
     /// use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! What a channel and its subchannels leave for those who look at them, and what these
-//! see.
+//! Records of a channel and its subchannels for channelz, and the snapshots that are taken
+//! from them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,7 +13,7 @@ use crate::snapshot::entity;
 use crate::snapshot::socket::SocketSnapshot;
 use crate::snapshot::sockets::{HasSockets, Sockets};
 
-/// Of one channel.
+/// The record of one channel.
 #[derive(Debug)]
 pub(super) struct ChannelRecord {
     id: u64,
@@ -28,15 +28,16 @@ struct Subchannels {
     departed: Total,
 }
 
-/// A subchannel whose counts are its own still: they are here until they are added to those
-/// that have departed, so that no sum ever goes back.
+/// A live subchannel. Its counts are held here until they are added to those of the
+/// departed subchannels, so that no sum ever decreases.
 #[derive(Debug)]
 struct Live {
     subchannel: Weak<SubchannelRecord>,
     sockets: Arc<Sockets>,
 }
 
-/// Of one subchannel, for as long as it or a connection of it is there.
+/// The record of one subchannel, kept while the subchannel or one of its connections
+/// exists.
 #[derive(Debug)]
 pub(crate) struct SubchannelRecord {
     id: u64,
@@ -46,16 +47,16 @@ pub(crate) struct SubchannelRecord {
     sockets: Arc<Sockets>,
 }
 
-/// How many of its last states a subchannel remembers.
+/// How many of its latest states a subchannel remembers.
 const REMEMBERED: usize = 10;
 
-/// What its connection is doing, and did before.
+/// The present and earlier states of a subchannel.
 #[derive(Debug)]
 struct StateHistory {
     created: SystemTime,
-    /// All states that it had, its first among them.
+    /// The number of all its states, including the first.
     states: u64,
-    /// The last of them, the newest at the end. Invariant: there is one.
+    /// The latest states, newest last. Invariant: not empty.
     last: VecDeque<StateSnapshot>,
 }
 
@@ -75,7 +76,7 @@ impl ChannelRecord {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new subchannel of the channel, which connects to these.
+    /// Adds a new subchannel of the channel, which connects to these addresses.
     pub(super) fn enter(
         self: &Arc<Self>,
         destinations: Arc<Mutex<Arc<[Destination]>>>,
@@ -95,7 +96,7 @@ impl ChannelRecord {
         record
     }
 
-    /// What is so, of a channel in this state.
+    /// A snapshot of the channel, which is in this state.
     pub(super) fn snapshot(&self, state: ConnectivityState) -> ChannelSnapshot {
         let held = self.lock();
         let mut total = held.departed;
@@ -104,7 +105,7 @@ impl ChannelRecord {
         }
         let live = held.live.values().map(|it| &it.subchannel);
         let live: Vec<_> = live.filter_map(Weak::upgrade).collect();
-        // One that goes meanwhile needs the lock.
+        // A subchannel that is dropped meanwhile needs the lock.
         drop(held);
         ChannelSnapshot {
             id: self.id,
@@ -122,7 +123,7 @@ impl SubchannelRecord {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its connection is doing this from now on; what was wrong with the last attempt.
+    /// Records a new state, with the error of the last attempt to connect.
     pub(super) fn set(&self, state: ConnectivityState, failure: Option<&str>) {
         self.course().push(StateSnapshot {
             state,
@@ -203,40 +204,40 @@ pub struct ChannelSnapshot {
 }
 
 impl ChannelSnapshot {
-    /// Its number, which no other channel, subchannel, server or connection of this process
-    /// has.
+    /// The channel's id, unique among all channels, subchannels, servers and sockets of
+    /// this process.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What it was made for, as its user wrote it.
+    /// The target, as the user wrote it.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// When it was made, by the clock of this machine.
+    /// When the channel was created, by this machine's wall clock.
     pub fn created(&self) -> SystemTime {
         self.created
     }
 
-    /// What it is doing.
+    /// The channel's connectivity state.
     pub fn state(&self) -> ConnectivityState {
         self.state
     }
 
-    /// The calls on its connections, those that are gone among them.
+    /// The counts of calls on the channel's connections, including closed ones.
     pub fn calls(&self) -> CallCounts {
         self.calls
     }
 
-    /// Its endpoints, the oldest first; those that it has given up stay until their last
-    /// connection is gone.
+    /// The channel's endpoints, oldest first. An endpoint that is no longer used stays
+    /// until its last connection has closed.
     pub fn subchannels(&self) -> &[SubchannelSnapshot] {
         &self.subchannels
     }
 }
 
-/// One endpoint of a channel at one moment.
+/// A snapshot of one endpoint of a channel.
 #[derive(Clone, Debug)]
 pub struct SubchannelSnapshot {
     id: u64,
@@ -249,53 +250,52 @@ pub struct SubchannelSnapshot {
 }
 
 impl SubchannelSnapshot {
-    /// Its number, which no other channel, subchannel, server or connection of this process
-    /// has.
+    /// The subchannel's id, unique among all channels, subchannels, servers and sockets of
+    /// this process.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Where the next attempt to connect goes.
+    /// The addresses that the next attempt to connect tries.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// When the channel began to use it, by the clock of this machine.
+    /// When the channel began to use the endpoint, by this machine's wall clock.
     pub fn created(&self) -> SystemTime {
         self.created
     }
 
-    /// What its connection is doing.
+    /// The state of its connection.
     pub fn state(&self) -> ConnectivityState {
         let last = self.states.last();
         last.map_or(ConnectivityState::Idle, StateSnapshot::state)
     }
 
-    /// What it is doing and did before: its last 10 states, the newest at the end.
+    /// Its latest states, at most 10, newest last.
     pub fn states(&self) -> &[StateSnapshot] {
         &self.states
     }
 
-    /// How many states it has had, the first and the present one among them.
+    /// How many states it has had, including the first and the present one.
     pub fn state_changes(&self) -> u64 {
         self.state_changes
     }
 
-    /// Why there is no connection: what was wrong with the last attempt, if none has
-    /// succeeded since.
+    /// The error of the last attempt to connect, if none has succeeded since.
     pub fn failure(&self) -> Option<&str> {
         let states = self.states.iter().rev();
         let mut since = states.take_while(|it| it.state != ConnectivityState::Ready);
         since.find_map(StateSnapshot::failure)
     }
 
-    /// The calls on its connections, those that are gone among them.
+    /// The counts of calls on its connections, including closed ones.
     pub fn calls(&self) -> CallCounts {
         self.calls
     }
 
-    /// Its connections, the oldest first; those that take no more calls stay until they are
-    /// over.
+    /// Its connections, oldest first. A connection that accepts no more calls stays until
+    /// its calls are over.
     pub fn sockets(&self) -> &[SocketSnapshot] {
         &self.sockets
     }
@@ -310,17 +310,17 @@ pub struct StateSnapshot {
 }
 
 impl StateSnapshot {
-    /// What it is.
+    /// The state.
     pub fn state(&self) -> ConnectivityState {
         self.state
     }
 
-    /// When it began, by the clock of this machine.
+    /// When it began, by this machine's wall clock.
     pub fn since(&self) -> SystemTime {
         self.since
     }
 
-    /// What was wrong, where it is
+    /// The error, if the state is
     /// [`TransientFailure`](ConnectivityState::TransientFailure).
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()

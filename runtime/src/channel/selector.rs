@@ -1,5 +1,5 @@
-//! What a resolver decides call by call (gRFC A31): the seam through which a control plane
-//! routes calls.
+//! The config selector of a resolver, which decides for each call (gRFC A31). A control
+//! plane routes calls with it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,14 +11,14 @@ use super::config::method_config::MethodConfig;
 use super::pick::{PickArgs, as_picked};
 use crate::status::{Code, Phase, Status};
 
-/// Says what holds for each call, by its method and its metadata: what a service config
-/// says of methods alone (gRFC A31). A [resolver](crate::Resolution::config_selector)
-/// gives one to its channel, and another with each change.
+/// Decides for each call, by its method and metadata, what a service config sets only by
+/// method (gRFC A31). A [resolver](crate::Resolution::config_selector) passes a selector to
+/// its channel, and another one with each change.
 ///
-/// It is asked once a call, on the thread that makes it, after interceptors and
-/// credentials have had their say and before the call is picked for; on the channel's own
-/// task where the call began before the resolver had spoken. Several are asked at a time,
-/// so it must not block. A panic fails the call with `INTERNAL`.
+/// It is used once for each call, after interceptors and credentials and before a
+/// subchannel is picked. It runs on the thread that makes the call, or on the channel's
+/// task if the call began before the resolver had a result. Several threads use it at a
+/// time, so it must not block. A panic fails the call with `INTERNAL`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,8 +45,8 @@ use crate::status::{Code, Phase, Status};
 /// }
 /// ```
 pub trait ConfigSelector: Send + Sync + 'static {
-    /// What holds for this call. An error is its end, whether it waits for readiness or
-    /// not; a code that would look like a server's verdict becomes `INTERNAL` (gRFC A54).
+    /// The config of this call. An error fails the call, even if it waits for readiness. A
+    /// code that only a server may use becomes `INTERNAL` (gRFC A54).
     fn select(&self, call: &PickArgs<'_>) -> Result<CallConfig, Status>;
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for dyn ConfigSelector {
     }
 }
 
-/// What a [`ConfigSelector`] says of one call.
+/// A [`ConfigSelector`]'s decision about one call.
 #[derive(Clone, Debug, Default)]
 pub struct CallConfig {
     pub(super) method_config: Option<Arc<MethodConfig>>,
@@ -70,22 +70,22 @@ pub struct CallConfig {
 }
 
 impl CallConfig {
-    /// One that says nothing: the service config holds.
+    /// An empty one: the service config applies.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What holds for the call, in place of what the service config says of its method. A
-    /// retry or hedging policy that cannot be carried out fails the call with
-    /// `UNAVAILABLE`. An `Arc` saves a copy a call.
+    /// Sets the call's config, instead of the service config's for its method. A retry or
+    /// hedging policy that is invalid for the method fails the call with `UNAVAILABLE`.
+    /// Passing an `Arc` avoids a copy for each call.
     #[must_use]
     pub fn method_config(mut self, config: impl Into<Arc<MethodConfig>>) -> Self {
         self.method_config = Some(config.into());
         self
     }
 
-    /// Gives the call an attribute, which [pickers](crate::Picker) see: the cluster it is
-    /// for, say. It is kept until the call is over.
+    /// Adds an attribute to the call, which [pickers](crate::Picker) see, such as the
+    /// call's cluster. It is kept until the call is over.
     #[must_use]
     pub fn with<T: std::any::Any + PartialEq + Send + Sync>(mut self, attribute: T) -> Self {
         self.attributes.insert(attribute);
@@ -93,7 +93,7 @@ impl CallConfig {
     }
 }
 
-/// Asks a selector, whatever it does.
+/// Asks a selector; a panic becomes an error.
 pub(super) fn select(
     selector: &dyn ConfigSelector,
     call: PickArgs<'_>,

@@ -1,5 +1,5 @@
-//! What the clones of a channel share, and the way of a call to a connection or, where
-//! there is no pick for it, to the hub.
+//! The state that the clones of a channel share. It passes a call to a connection or, if
+//! there is no pick for the call, to the hub.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,25 +41,25 @@ pub(super) struct ChannelShared {
     hubs: Mutex<Hubs>,
 }
 
-/// What a call has unless it says otherwise.
+/// What applies to a call that does not set it.
 #[derive(Debug)]
 pub(super) struct CallDefaults {
     pub(super) timeout: Option<Duration>,
     pub(super) limits: CallLimits,
     pub(super) compression: Compression,
-    /// Observers hear of their ends.
+    /// Observers are told of the calls' ends.
     pub(super) is_observed: bool,
-    /// How much further attempts may take.
+    /// The limits on further attempts.
     pub(super) attempts: AttemptLimits,
-    /// What every call carries.
+    /// The credentials of every call.
     pub(super) credentials: Option<CallCredentials>,
 }
 
-/// The way to the channel's hub.
+/// The queues into the channel's hubs.
 #[derive(Debug, Default)]
 struct Hubs {
     current: Option<QueueSender<Ask>>,
-    /// One that was left for it, and ends once its calls are over.
+    /// A hub that was replaced by it, and ends once its calls are over.
     left: Option<QueueSender<Ask>>,
 }
 
@@ -119,7 +119,7 @@ impl ChannelShared {
         {
             return open.fail(status, clock::now());
         }
-        // The hub has the service config's say in those that are ahead of it.
+        // The hub applies the service config to calls that arrive before it is known.
         let open = if open.is_settled() && self.carrier.is_driven() {
             match self.outlook.open(open) {
                 Ok(()) => return,
@@ -135,14 +135,14 @@ impl ChannelShared {
         }
     }
 
-    /// Has the service config's say, and a selector's, in a call that is complete.
+    /// Applies the service config and the selector to a call whose request is complete.
     #[cold]
     fn settle(&self, open: &mut OpenCall) -> Result<(), Status> {
         self.outlook.standing().settle(open, clock::now())
     }
 
-    /// Begins a call, and has its hedge wait for its time. One that `is_prepared` may have
-    /// waited for that.
+    /// Begins a call and defers its hedges. A call that `is_prepared` may have waited for
+    /// its interceptors and credentials.
     #[inline]
     pub(super) fn begin(&self, open: Box<OpenCall>, is_prepared: bool) {
         if open.state.ledger().is_some() || open.is_hedged() {
@@ -153,7 +153,7 @@ impl ChannelShared {
 
     #[cold]
     fn begin_first(&self, open: &OpenCall, is_prepared: bool) {
-        // The clock costs more than all else here.
+        // Reading the clock is the most expensive step here, so it is avoided.
         let began = open.state.ledger().filter(|_| !is_prepared);
         let now = began.map_or_else(clock::now, Ledger::began);
         open.tell_begun(AttemptReason::First, now);
@@ -164,7 +164,7 @@ impl ChannelShared {
         }
     }
 
-    /// Whether what the channel's state says is more than a memory here.
+    /// Whether the channel's runtime runs, so that the channel's state is up to date.
     pub(super) fn is_driven(&self) -> bool {
         self.carrier.is_driven()
     }
@@ -177,19 +177,19 @@ impl ChannelShared {
         self.outlook.shut_down();
         let hubs = self.hubs();
         for hub in hubs.current.iter().chain(&hubs.left) {
-            // One whose runtime has gone has nothing left to end.
+            // A hub whose runtime has shut down has no calls left.
             let _ = hub.send(Ask::Close);
         }
     }
 
-    /// No one panics while this is held.
+    /// No code that can panic runs while this lock is held.
     fn hubs(&self) -> MutexGuard<'_, Hubs> {
         self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the hub, which begins with the first call, and anew where this caller
-    /// cannot rely on the one that there is: its runtime has gone, or may not be
-    /// driven.
+    /// Sends `ask` to the hub. The hub starts with the first call, and again if this caller
+    /// cannot rely on the present one: its runtime has shut down, or runs only in another
+    /// thread's `block_on`.
     fn ask(&self, ask: Ask) -> Result<(), (Ask, Status)> {
         let mut hubs = self.hubs();
         if self.outlook.state() == ConnectivityState::Shutdown {
@@ -207,7 +207,7 @@ impl ChannelShared {
                     Err(back) => ask = back,
                 }
             } else {
-                // One that has gone needs no telling.
+                // An error means that it has already ended.
                 let _ = current.send(Ask::Retire);
                 hubs.left = Some(current);
             }
@@ -225,7 +225,7 @@ impl ChannelShared {
             Arc::clone(&self.outlook),
             receiver,
         );
-        // The receiver is right here, so this cannot fail.
+        // The receiver exists, so this cannot fail.
         let _ = sender.send(ask);
         runtime.spawn(hub.run());
         self.carrier.set(&runtime);
@@ -233,8 +233,8 @@ impl ChannelShared {
         Ok(())
     }
 
-    /// Where the hub and its connections run. One that had to move does not depend on
-    /// a caller again.
+    /// The runtime for the hub and its connections. A hub that had to move does not depend
+    /// on a caller's `block_on` again.
     fn runtime(&self, has_moved: bool) -> Result<Handle, Status> {
         let runtime = background::handle(self.in_background)?;
         if has_moved && carrier::rests(&runtime) {

@@ -1,12 +1,11 @@
-//! A channel's target: gRPC's naming syntax, parsed once.
+//! Parses a channel's target, in gRPC's naming syntax.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::address::Address;
 use super::zone;
 
-/// Where a channel's connections go: a text in gRPC's naming syntax,
-/// `scheme:[//authority/]path`.
+/// A channel's target, in gRPC's naming syntax: `scheme:[//authority/]path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     scheme: String,
@@ -15,7 +14,7 @@ pub struct Target {
     place: Place,
 }
 
-/// What a target's scheme makes of it.
+/// The target's place, by its scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A host name or an IP address, and a port.
@@ -23,18 +22,17 @@ pub(crate) enum Place {
         host: String,
         port: u16,
     },
-    /// Addresses of one service, in the order in which to try them. There is one
-    /// at least.
+    /// Addresses of one service, in the order in which they are tried. Not empty.
     Addresses(Vec<SocketAddr>),
     One(Address),
-    /// The scheme is for a resolver of the user's own.
+    /// A target of a scheme for the program's own resolver.
     Other,
 }
 
-/// The port of a target that names none, as in grpc-go 1.33.3.
+/// The port of a target without one, as in grpc-go 1.33.3.
 const DEFAULT_PORT: u16 = 443;
 
-/// The text is not a target.
+/// The error of a text that is not a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetError {
     target: String,
@@ -97,23 +95,22 @@ impl Target {
         })
     }
 
-    /// The scheme, in lower case: `dns` where the text names none.
+    /// The scheme, in lower case; `dns` if the text has none.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// What stands between `//` and the next `/`; empty, as a rule.
+    /// The text between `//` and the next `/`; most often empty.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// What is behind the authority, without the `/` between them.
+    /// The text after the authority, without the `/` between them.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// All of it as one text, the scheme in front: what metrics call a channel by (gRFC
-    /// A66).
+    /// The whole target with its scheme, as metrics name it (gRFC A66).
     pub(crate) fn canonical(&self) -> String {
         let Self {
             scheme,
@@ -134,12 +131,12 @@ impl Target {
         &self.place
     }
 
-    /// Whether its addresses are not its name.
+    /// Whether its addresses have to be resolved.
     pub(crate) fn is_name(&self) -> bool {
         matches!(self.place, Place::Dns { .. } | Place::Other)
     }
 
-    /// The host, of a target that is one.
+    /// The host, if the target is a host and port.
     pub(crate) fn host(&self) -> Option<&str> {
         match &self.place {
             Place::Dns { host, .. } => Some(host),
@@ -147,7 +144,7 @@ impl Target {
         }
     }
 
-    /// What requests name as `:authority` unless the user says otherwise.
+    /// The `:authority` of requests, unless the user sets another.
     pub(crate) fn default_authority(&self) -> String {
         match &self.place {
             Place::Dns { host, port } => joined(host, *port),
@@ -183,8 +180,8 @@ fn joined(host: &str, port: u16) -> String {
     }
 }
 
-/// What stands before the colon, where a scheme does and no host: those that gRPC
-/// knows, and any that `//` follows.
+/// The text before the colon, if it is a scheme and not a host: gRPC's schemes, and any
+/// other that `//` follows.
 fn scheme_of(text: &str) -> Option<&str> {
     const KNOWN: [&str; 5] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract"];
     let (scheme, rest) = text.split_once(':')?;
@@ -207,7 +204,7 @@ fn unix(rest: &str) -> Result<&str, &'static str> {
     Ok(path)
 }
 
-/// A text that nobody resolves: a connector knows what it means.
+/// A text that is not resolved; the connector interprets it.
 fn passthrough(rest: &str) -> Result<Place, &'static str> {
     match rest.strip_prefix("///") {
         None => Err("'passthrough' has no authority: write 'passthrough:///text'"),
@@ -220,7 +217,7 @@ fn parse_dns(rest: &str) -> Result<Place, &'static str> {
     let host = match rest.strip_prefix("//") {
         Some(rest) => match rest.split_once('/') {
             Some(("", endpoint)) => endpoint,
-            Some(_) => return Err("name servers of one's own are not supported"),
+            Some(_) => return Err("a name server in the target is not supported"),
             None => return Err("the host is missing"),
         },
         None => rest,
@@ -237,7 +234,7 @@ fn parse_host(text: &str) -> Result<Place, &'static str> {
         return Err("the host is empty");
     }
     if host.contains(['/', '@', '?', '#', ' ']) {
-        return Err("the host has a character that no host has");
+        return Err("the host has a character that is not allowed in hosts");
     }
     if zone::split(host).is_some() {
         return parse_address(text, true).map(|address| Place::Addresses(vec![address]));
@@ -249,7 +246,7 @@ fn parse_host(text: &str) -> Result<Place, &'static str> {
 }
 
 fn parse_addresses(list: &str, is_v6: bool) -> Result<Place, &'static str> {
-    // gRPC's URIs of this kind have no authority, and may say so.
+    // gRPC's URIs of these schemes have no authority; an empty one is allowed.
     let list = list.strip_prefix("///").unwrap_or(list);
     let addresses = list.split(',').map(|one| parse_address(one, is_v6));
     addresses.collect::<Result<_, _>>().map(Place::Addresses)
@@ -273,12 +270,12 @@ fn parse_address(text: &str, is_v6: bool) -> Result<SocketAddr, &'static str> {
     let (host, port) = split_port(text)?;
     if is_v6 && zone::split(host).is_some() {
         let address = zone::socket(host, port).map(SocketAddr::V6);
-        return address.ok_or("an address has a zone that is no interface of this machine");
+        return address.ok_or("an address has a zone that is not an interface of this machine");
     }
     match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv6() == is_v6 => Ok(SocketAddr::new(ip, port)),
-        _ if is_v6 => Err("an address is not one of IPv6"),
-        _ => Err("an address is not one of IPv4"),
+        _ if is_v6 => Err("an address is not an IPv6 address"),
+        _ => Err("an address is not an IPv4 address"),
     }
 }
 

@@ -1,32 +1,32 @@
-//! Options of a channel for keepalive and idleness. Connections apply them.
+//! Options of a channel for keepalive and idleness. Both are off by default. Connections
+//! apply them.
 
 use std::time::Duration;
 
 use super::builder::ChannelBuilder;
 use crate::transport::http2::durations::{FOREVER, limited};
 
-/// gRFC A8: less only wears out servers.
+/// The minimum of gRFC A8: more frequent PINGs only burden servers.
 const MIN_KEEPALIVE_TIME: Duration = Duration::from_secs(10);
 const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 const MIN_IDLE: Duration = Duration::from_secs(1);
 
 impl ChannelBuilder {
-    /// Switches keepalive on: when nothing has come from the server for this long
-    /// while a call runs, it is asked for an answer (a PING). If nothing comes back
-    /// within [`keepalive_timeout`](Self::keepalive_timeout), the connection is
-    /// given up: its calls end with `UNAVAILABLE`, and the next one makes another.
-    /// Without it a connection that broke unseen, by a firewall that forgets or a
-    /// cable that is pulled, is noticed only when the system gives up sending, after
-    /// many minutes.
+    /// Turns keepalive on. If nothing has arrived from the server for `time` while a call
+    /// runs, the connection sends a PING. If nothing arrives within
+    /// [`keepalive_timeout`](Self::keepalive_timeout) after that, the connection is closed:
+    /// its calls end with `UNAVAILABLE`, and the next call connects again. Without
+    /// keepalive a connection that was cut silently, by a firewall or a pulled cable, is
+    /// noticed only when the operating system gives up sending, after many minutes.
     ///
-    /// Off unless set, and with `Duration::MAX`; raised to 10 s where it is less.
-    /// Anything read counts as an answer, so a busy connection is never asked.
+    /// Off by default and with `Duration::MAX`; values below 10 s are raised to 10 s. Any
+    /// data received counts as an answer, so a busy connection sends no PING.
     ///
-    /// Servers limit how often they are asked: most, as this one, allow it every
-    /// 5 minutes and only while calls run. One that had enough closes the connection
-    /// (GOAWAY `too_many_pings`); the channel then doubles this time for its later
-    /// connections, and the calls that this ended say so. So agree on it with who
-    /// runs the server.
+    /// Servers limit the rate of PINGs: most, including this one, allow one every 5
+    /// minutes, and only while calls run. A server that gets more closes the connection
+    /// (GOAWAY `too_many_pings`). The channel then doubles this time for its later
+    /// connections, and the status of the calls that were ended says so. So agree on the
+    /// value with the operators of the server.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -48,30 +48,30 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long the server may take to answer when
-    /// [`keepalive_time`](Self::keepalive_time) asks it. 20 s unless set; raised to
-    /// 1 s where it is less.
+    /// How long the server may take to answer the PING of
+    /// [`keepalive_time`](Self::keepalive_time). 20 s unless set; values below 1 s are
+    /// raised to 1 s.
     #[must_use]
     pub fn keepalive_timeout(mut self, timeout: Duration) -> Self {
         self.upkeep.keepalive.timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
         self
     }
 
-    /// Whether [`keepalive_time`](Self::keepalive_time) asks while no call runs too,
-    /// so that a dead connection is replaced before a call needs it. `false` unless
-    /// set; the server has to permit it. Otherwise a connection that was quiet for
-    /// longer is asked together with the next call.
+    /// Whether [`keepalive_time`](Self::keepalive_time) also sends PINGs while no call
+    /// runs, so that a dead connection is replaced before a call needs it. `false` unless
+    /// set. The server has to permit it. With `false`, a connection that was quiet for
+    /// longer than `time` sends a PING together with the next call.
     #[must_use]
     pub fn keepalive_without_calls(mut self, asks: bool) -> Self {
         self.upkeep.keepalive.without_calls = asks;
         self
     }
 
-    /// Closes a connection on which no call has run for this long. The channel is
-    /// [`Idle`](crate::ConnectivityState::Idle) then, and the next call makes
-    /// another connection. No limit unless set, nor with `Duration::MAX`; raised to
-    /// 1 s where it is less. It is for the one connection of a channel that picks the
-    /// first; a policy with several keeps each of them.
+    /// Closes a connection on which no call has run for this long. The channel is then
+    /// [`Idle`](crate::ConnectivityState::Idle), and the next call connects again. No limit
+    /// by default and with `Duration::MAX`; values below 1 s are raised to 1 s. It applies
+    /// to channels with `PickFirst`, which have one connection; policies with several
+    /// connections keep each of them.
     ///
     /// ```
     /// # fn main() -> Result<(), grpc_runtime::ChannelError> {

@@ -1,4 +1,4 @@
-//! Calls that wait, oldest first, and their deadlines.
+//! Calls that wait for a stream, oldest first, and their deadlines.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::call::state::CallState;
 use crate::clock;
 use crate::status::Status;
 
-/// The shortest queue that is worth clearing.
+/// Below this length the queue is not cleared of calls that are over.
 const PRUNE_MIN: usize = 256;
 
 /// The calls of a channel, or of a subchannel, that have no stream yet.
@@ -19,14 +19,14 @@ const PRUNE_MIN: usize = 256;
 pub(crate) struct WaitingCalls {
     queue: VecDeque<(u64, Box<OpenCall>)>,
     deadlines: BTreeMap<(Instant, u64), Caller>,
-    /// Those whose time has not come.
+    /// Calls whose next attempt has a later start time.
     deferred: Deferred,
     next: u64,
-    /// At this length the queue is cleared of calls that are over.
+    /// At this length calls that are over are removed from the queue.
     prune_at: usize,
 }
 
-/// Who hears that a call's deadline has passed.
+/// The caller to tell when a call's deadline has passed.
 #[derive(Debug)]
 struct Caller {
     state: Arc<CallState>,
@@ -41,11 +41,11 @@ impl Caller {
     }
 }
 
-/// What becomes of a call that [`WaitingCalls::route`] shows.
+/// The result of showing a call to [`WaitingCalls::route`].
 pub(crate) enum Routed {
-    /// It waits on.
+    /// The call keeps waiting.
     Stays(Box<OpenCall>),
-    /// Somebody else has it, or it has ended.
+    /// The call was passed on or has ended.
     Gone,
 }
 
@@ -70,7 +70,7 @@ impl WaitingCalls {
         self.prune();
     }
 
-    /// A call that was popped is the oldest again.
+    /// Puts a call that was popped back as the oldest.
     pub(crate) fn put_first(&mut self, open: Box<OpenCall>) {
         let key = self.key_of(&open);
         self.queue.push_front((key, open));
@@ -83,8 +83,8 @@ impl WaitingCalls {
         key
     }
 
-    /// While nothing takes calls, they come, time out and are cancelled: those leave
-    /// only their places, which must not add up.
+    /// While no connection takes calls, calls come, time out and are cancelled. Their
+    /// places in the queue are removed here, so that these do not accumulate.
     fn prune(&mut self) {
         if self.queue.len() >= self.prune_at {
             self.forget_ended();
@@ -108,13 +108,13 @@ impl WaitingCalls {
         });
     }
 
-    /// Has the task woken when a call ends here, so that calls that are over keep
-    /// nothing alive: neither the channel nor their requests.
+    /// Registers the task to be woken when one of these calls ends, so that a call that is
+    /// over keeps neither the channel nor its request in memory.
     pub(crate) fn settle(&mut self, waker: &Waker) {
         if self.queue.len() < PRUNE_MIN {
             self.forget_queued();
         }
-        // Calls come in at the back.
+        // New calls are at the back.
         for (_, open) in self.queue.iter_mut().rev() {
             if std::mem::replace(&mut open.attempt.is_queued, true) {
                 break;
@@ -127,7 +127,7 @@ impl WaitingCalls {
         self.deferred.settle(waker);
     }
 
-    /// The channel's name is resolved, for which the calls may have waited.
+    /// The channel's name was resolved; the calls may have waited for that.
     pub(crate) fn name_resolved(&self, now: Instant) {
         for ledger in self
             .queue
@@ -138,8 +138,8 @@ impl WaitingCalls {
         }
     }
 
-    /// The oldest call that is still wanted; only one that does not wait for
-    /// readiness, where `impatient` is asked for.
+    /// Removes and returns the oldest call that is not over. With `impatient`, only calls
+    /// that do not wait for readiness.
     #[inline]
     pub(crate) fn pop(&mut self, impatient: bool) -> Option<Box<OpenCall>> {
         loop {
@@ -165,8 +165,8 @@ impl WaitingCalls {
         }
     }
 
-    /// Shows each call that came after the one with the key `after` to `route`; gives
-    /// the key of the last that there was.
+    /// Shows each call after the one with the key `after` to `route`. Returns the key of
+    /// the last call.
     pub(crate) fn route(
         &mut self,
         after: Option<u64>,
@@ -202,7 +202,7 @@ impl WaitingCalls {
         self.next.checked_sub(1)
     }
 
-    /// A call's deadline is `before` no more.
+    /// Updates the deadlines of a call whose deadline was `before`.
     fn moves(&mut self, key: u64, before: Option<Instant>, open: &OpenCall) {
         if let Some(before) = before {
             self.deadlines.remove(&(before, key));
@@ -246,8 +246,8 @@ impl WaitingCalls {
         clock::earlier(deadline, self.deferred.next_timeout())
     }
 
-    /// Ends the calls whose time is up, with the status that `expired` makes; their
-    /// places in the queue are skipped later. Those that were to wait till now are here.
+    /// Ends the calls whose deadline has passed, with the status of `expired`; their places
+    /// in the queue are skipped later. Deferred calls that are due now join the queue.
     pub(crate) fn expire(&mut self, now: Instant, expired: impl Fn() -> Status) {
         while let Some(entry) = self.deadlines.first_entry() {
             if entry.key().0 > now {

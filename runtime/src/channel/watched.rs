@@ -1,17 +1,17 @@
-//! What a subchannel is to do besides calls. A value: the hub says it, and each connection
-//! keeps to it.
+//! What a subchannel does besides calls. The hub sets this value; each connection of the
+//! subchannel applies it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is said of one subchannel.
+/// The tasks of one subchannel besides calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watched {
-    /// The service whose health the server is asked for.
+    /// The service whose health is watched on the server.
     pub(crate) health: Option<Arc<str>>,
     /// How often the server is to report its load.
     pub(crate) load: Option<Duration>,
-    /// How many connections there may be.
+    /// The most connections of the subchannel.
     pub(crate) connections: u32,
 }
 

@@ -87,7 +87,7 @@ impl CallCredentials {
     ///
     /// async fn fetch(audience: &str) -> Result<String, Status> {
     ///     # drop(audience);
-    ///     // Ask whoever makes out tokens.
+    ///     // Ask the token server.
     ///     Ok("mF_9.B5f-4.1JqM".to_owned())
     /// }
     ///
@@ -126,8 +126,8 @@ impl CallCredentials {
     ///   further failure, up to 120 s, ±20 %. Meanwhile calls use the current token if it is
     ///   still valid; without one they fail at once with the source's last error, even with
     ///   `wait_for_ready`.
-    /// - A token that a server refuses with `UNAUTHENTICATED` is dropped, at most once in 60
-    ///   s, and the next call fetches another. The refused call ends with the server's
+    /// - A token that a server refuses with `UNAUTHENTICATED` is dropped, at most once in a
+    ///   minute, and the next call fetches another. The refused call ends with the server's
     ///   status.
     ///
     /// A call neither waits nor takes a lock while the current token is valid.
@@ -139,7 +139,7 @@ impl CallCredentials {
     ///
     /// async fn fetch(audience: &str) -> Result<(String, u64), Status> {
     ///     # drop(audience);
-    ///     // Ask whoever makes out tokens.
+    ///     // Ask the token server.
     ///     Ok(("mF_9.B5f-4.1JqM".to_owned(), 3_600))
     /// }
     ///

@@ -55,8 +55,8 @@ impl SourcedClientTls {
         self
     }
 
-    /// The name that the server's certificate must have, as
-    /// [`ClientTls::server_name`](crate::ClientTls::server_name) says.
+    /// The name that the server's certificate must have: see
+    /// [`ClientTls::server_name`](crate::ClientTls::server_name).
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self

@@ -55,7 +55,7 @@ impl ChannelCredentials {
 ///
 /// use grpc_runtime::{Channel, ChannelCredentials};
 ///
-/// // Trusts one's own authority, and says who this side is.
+/// // Trusts a private authority, and shows a client certificate.
 /// let credentials = ChannelCredentials::tls()
 ///     .roots(fs::read("ca.pem")?)
 ///     .identity(fs::read("client.pem")?, fs::read("client.key")?)

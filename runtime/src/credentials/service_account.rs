@@ -63,7 +63,7 @@ struct ServiceAccount {
 impl ServiceAccount {
     fn read(json: &str) -> Result<Self, CredentialsError> {
         let file: Value = serde_json::from_str(json).map_err(|error| {
-            let problem = format!("it is no JSON: {error}");
+            let problem = format!("it is not JSON: {error}");
             CredentialsError::caused_by(INPUT, problem, error)
         })?;
         let kind = field(&file, "type")?;

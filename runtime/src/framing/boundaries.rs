@@ -1,21 +1,21 @@
-//! Where the messages of a stream end, found without their bytes: who passes a stream on
-//! counts its messages so.
+//! Finds where the messages of a stream end, without keeping their bytes: counts the
+//! messages of a stream that is passed on.
 
 use super::PREFIX_LEN;
 
-/// The place in a stream of messages. It judges nothing: of a stream that is wrong it
-/// gives some number.
+/// The position in a stream of messages. It checks nothing: for a malformed stream the
+/// number is arbitrary.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Boundaries {
-    /// Bytes of the present message that are still to come, once its prefix is whole.
+    /// Bytes of the current message that are still to come, once its prefix is complete.
     left: u32,
     prefix: [u8; PREFIX_LEN],
-    /// Bytes of a prefix that has come in part.
+    /// Bytes of an incomplete prefix that have come.
     have: u8,
 }
 
 impl Boundaries {
-    /// How many messages end in `data`, which comes next.
+    /// The number of messages that end in `data`, the next chunk of the stream.
     #[inline]
     pub(crate) fn pass(&mut self, data: &[u8]) -> u32 {
         // Most often it is one message.
@@ -34,7 +34,7 @@ impl Boundaries {
         loop {
             if self.left > 0 {
                 let Some(rest) = data.get(self.left as usize..) else {
-                    // No more than `left`, as there is less than that.
+                    // Less than `left`, so it fits.
                     self.left -= u32::try_from(data.len()).unwrap_or(self.left);
                     return messages;
                 };
@@ -64,7 +64,7 @@ impl Boundaries {
         }
     }
 
-    /// A prefix that comes in parts, once it is whole.
+    /// Gathers a prefix that comes in parts; returns it once it is complete.
     fn gather(&mut self, data: &mut &[u8]) -> Option<[u8; PREFIX_LEN]> {
         while let (Some((byte, rest)), true) =
             (data.split_first(), usize::from(self.have) < PREFIX_LEN)

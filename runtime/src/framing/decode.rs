@@ -1,4 +1,4 @@
-//! From a payload to a message, decompressed on the way where it came so.
+//! Decodes a payload into a message, decompressing it first if it is compressed.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use super::error::FramingError;
 use super::payload::{Payload, PayloadReader};
 use crate::spare;
 
-/// Decodes a message, decompressed first where it needs to be, which is work for
-/// the receiver's task; its bytes then. prost bounds how deep it may nest.
+/// Decodes a message in the receiver's task, decompressing it first if it is compressed.
+/// Returns its decompressed size too. prost limits the depth of nesting.
 pub(crate) fn decode_message<M: Message + Default>(
     mut payload: Payload,
 ) -> Result<(M, usize), FramingError> {
@@ -24,7 +24,7 @@ pub(crate) fn decode_message<M: Message + Default>(
     Ok((decoded.map_err(FramingError::Decode)?, size))
 }
 
-/// The bytes of a message in one piece, decompressed where it came compressed.
+/// The bytes of a message in one piece, decompressed if it is compressed.
 pub(crate) fn plain(mut payload: Payload) -> Result<Bytes, FramingError> {
     if payload.is_compressed() {
         payload = decompress(&payload)?;
@@ -32,7 +32,7 @@ pub(crate) fn plain(mut payload: Payload) -> Result<Bytes, FramingError> {
     Ok(payload.reader().copy_to_bytes(payload.len()))
 }
 
-/// Decodes the message that lies in `range` of `piece`.
+/// Decodes the message in `range` of `piece`.
 pub(super) fn decode_slice<M: Message + Default>(
     piece: &Bytes,
     range: Range<usize>,

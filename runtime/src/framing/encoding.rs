@@ -1,22 +1,20 @@
-//! The encodings of messages, by name. A value.
+//! A value: the encodings of messages.
 
-/// How messages are compressed: gRPC's encodings, by the names that the
-/// specification gives them.
+/// How messages are compressed: gRPC's encodings, with the specification's names.
 ///
-/// Nothing is compressed unless it is asked for. A client asks for a
-/// [channel](crate::ChannelBuilder::compression) or a
-/// [call](crate::UnaryCall::compression), a server for
-/// [all its answers](crate::ServerBuilder::compression), those of a
-/// [service](crate::Service::compression) or those of
-/// [one call](crate::Context::set_compression); and a stream may leave
-/// [one message](crate::Sender::send_uncompressed) as it is. The two directions of
-/// a call are independent of each other. What comes compressed is decompressed
-/// without being asked for, unless `accept_compression` says otherwise.
+/// Compression is off by default. A client sets it for a
+/// [channel](crate::ChannelBuilder::compression) or a [call](crate::UnaryCall::compression);
+/// a server sets it for [all responses](crate::ServerBuilder::compression), those of a
+/// [service](crate::Service::compression) or those of [one
+/// call](crate::Context::set_compression). A stream can send [one
+/// message](crate::Sender::send_uncompressed) uncompressed. The two directions of a call are
+/// independent. Received messages are decompressed by default; `accept_compression`
+/// restricts the accepted encodings.
 ///
-/// Compress what is large and repeats itself: a message costs its sender about
-/// 10 µs, and each kilobyte 10 to 30 more. And keep secrets out of it: an attacker who can put text of his
-/// own beside a secret, and sees how long the message is, can find the secret out
-/// (the CRIME and BREACH attacks).
+/// Compress large messages with repetitive content: compression costs the sender about 10 µs
+/// a message and 10 to 30 µs a kilobyte. Do not compress messages with secrets: an attacker
+/// who can put their own text beside a secret and see the length of the message can find out
+/// the secret (the CRIME and BREACH attacks).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,8 +29,8 @@
 /// # }
 /// ```
 ///
-/// Gzip and deflate come with the feature `compression`, which is on by default,
-/// zstd with the feature `zstd`, which compiles C.
+/// Gzip and deflate need the feature `compression`, which is on by default; zstd needs the
+/// feature `zstd`, which compiles C code.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
@@ -45,14 +43,14 @@ pub enum Compression {
     /// Deflate in zlib's format (RFC 1950). Fewer understand it than gzip.
     #[cfg(feature = "compression")]
     Deflate,
-    /// Zstandard (RFC 8878): faster than gzip, and smaller. Not one of the
-    /// encodings that the specification names, so ask who is on the other side.
+    /// Zstandard (RFC 8878): faster than gzip, with smaller output. The specification does
+    /// not name it, so check that the peer supports it.
     #[cfg(feature = "zstd")]
     Zstd,
 }
 
 impl Compression {
-    /// Whether messages go as they are.
+    /// Whether messages are not compressed.
     #[inline]
     pub(crate) fn is_identity(self) -> bool {
         self == Self::Identity

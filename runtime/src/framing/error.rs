@@ -1,5 +1,4 @@
-//! What can be wrong with a message, told once and in words that say which side
-//! found it and what to change.
+//! Errors of messages. Their texts say which side found the error and what to change.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -11,12 +10,12 @@ use super::Compression;
 use crate::code::Code;
 use crate::status::{Phase, Status};
 
-/// The side of a connection or of a call that this process is on.
+/// This process' side of a connection or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// A channel's.
+    /// The side of a channel.
     Client,
-    /// A server's.
+    /// The side of a server.
     Server,
 }
 
@@ -32,19 +31,18 @@ impl fmt::Display for Side {
 /// A message that cannot be sent or received. It ends the call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum FramingError {
-    /// The message to send is over the limit, or over what the prefix can say.
+    /// The message to send exceeds the limit, or the prefix's 32 bits of length.
     SendTooLarge { size: usize, limit: usize },
     /// The peer announces a message over the limit.
     ReceiveTooLarge { size: usize, limit: usize },
     /// The message is compressed, and no encoding was agreed on.
     Compressed,
-    /// The message is over the limit once it is decompressed: how much over,
-    /// nobody looked.
+    /// The decompressed message exceeds the limit. Decompression stopped there.
     InflateTooLarge {
         compression: Compression,
         limit: usize,
     },
-    /// The message is not what the encoding makes, for the codec's reason.
+    /// The message cannot be decompressed, for the codec's reason.
     Decompress {
         compression: Compression,
         reason: Cow<'static, str>,
@@ -54,19 +52,19 @@ pub(crate) enum FramingError {
         compression: Compression,
         reason: Cow<'static, str>,
     },
-    /// The prefix begins with this byte, which means nothing.
+    /// The prefix begins with this byte, which is not a valid flag.
     Flag(u8),
-    /// The stream ended within a prefix, after so many of its bytes.
+    /// The stream ended within a prefix, after this many bytes of it.
     TruncatedPrefix { received: usize },
     /// The stream ended within a body.
     TruncatedBody { received: usize, size: usize },
-    /// The body is not what the message's type says.
+    /// The body cannot be decoded as the message's type.
     Decode(DecodeError),
 }
 
 impl FramingError {
-    /// The status of the call, as found on `side`: `RESOURCE_EXHAUSTED` where a
-    /// limit is in the way, `INTERNAL` otherwise.
+    /// The status of the call, found on `side`: `RESOURCE_EXHAUSTED` for an exceeded limit,
+    /// `INTERNAL` otherwise.
     pub(crate) fn into_status(self, side: Side) -> Status {
         let (code, phase) = match self {
             Self::SendTooLarge { .. } => (Code::ResourceExhausted, Phase::Send),
@@ -84,7 +82,7 @@ impl FramingError {
     }
 }
 
-/// What a side did, for "the client" or "the server" to stand before.
+/// What a side did: a text that follows "the client" or "the server".
 impl fmt::Display for FramingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
-//! Length-prefixed messages (PROTOCOL-HTTP2, "Length-Prefixed-Message"): one
-//! flag byte, four bytes of length, the body. Bytes in, messages out, and back;
-//! no I/O, and never a byte of memory on the word of a prefix alone. Bodies are
-//! compressed and decompressed here, by whoever asks for it.
+//! Length-prefixed messages (PROTOCOL-HTTP2, "Length-Prefixed-Message"): one flag byte, four
+//! bytes of length, the body. Converts messages to bytes and back without I/O, and
+//! compresses and decompresses bodies in the caller's task. A received length alone reserves
+//! little memory.
 
 mod boundaries;
 mod compression;

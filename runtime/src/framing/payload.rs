@@ -7,21 +7,21 @@ use bytes::{Buf, Bytes};
 
 use super::encoding::Compression;
 
-/// Received bytes below this are copied rather than kept, once they have to wait:
-/// they may be a slice of a read buffer many times their size.
+/// Received payloads below this size are copied when they have to wait, since they may be a
+/// slice of a read buffer many times their size.
 const SMALL: usize = 1024;
 
-/// The body of one message: as a rule one slice of what was received, otherwise
-/// a chain of such slices, which are never copied to join them.
+/// The body of one message: usually one slice of a read buffer, otherwise a chain of slices,
+/// which are not joined by copying.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Payload {
     front: Bytes,
-    /// What follows `front`. Boxed, since few payloads have it and all of them
-    /// are moved about.
+    /// The pieces after `front`. Boxed, since few payloads have any and all of them are
+    /// moved.
     rest: Option<Box<Rest>>,
     /// What the bytes are compressed with.
     compression: Compression,
-    /// How large they may be when they are not.
+    /// The largest decompressed size.
     limit: u32,
 }
 
@@ -32,7 +32,7 @@ struct Rest {
 }
 
 impl Payload {
-    /// A payload of these pieces, in order, none of them empty.
+    /// A payload of these pieces in order. None of them is empty.
     pub(super) fn chain(mut pieces: VecDeque<Bytes>) -> Self {
         let front = pieces.pop_front().unwrap_or_default();
         let len = pieces.iter().map(Bytes::len).sum();
@@ -43,15 +43,16 @@ impl Payload {
         }
     }
 
-    /// The same bytes, which are `compression`'s; decompressed they may be `limit`.
+    /// The same bytes, compressed with `compression`; decompressed they may have `limit`
+    /// bytes.
     pub(super) fn compressed(mut self, compression: Compression, limit: usize) -> Self {
         self.compression = compression;
-        // As much as a message can be that is not compressed.
+        // The largest size of an uncompressed message.
         self.limit = u32::try_from(limit).unwrap_or(u32::MAX);
         self
     }
 
-    /// Its length in bytes, as they came.
+    /// Its length in bytes, as received.
     pub(crate) fn len(&self) -> usize {
         self.front.len() + self.rest.as_ref().map_or(0, |rest| rest.len)
     }
@@ -62,26 +63,25 @@ impl Payload {
         !self.compression.is_identity()
     }
 
-    /// Its first piece, as a rule all of it.
+    /// Its first piece, usually all of it.
     pub(super) fn into_front(self) -> Bytes {
         self.front
     }
 
-    /// What the bytes are compressed with, and how large they may be when they are
-    /// not.
+    /// What the bytes are compressed with, and their largest decompressed size.
     pub(super) fn encoding(&self) -> (Compression, usize) {
         (self.compression, self.limit as usize)
     }
 
-    /// Lets go of the read buffer that a small body lies in, which may be many
-    /// times its size: for one that has to wait.
+    /// Copies a small body, to free the read buffer that it is a slice of: for a payload
+    /// that has to wait.
     pub(crate) fn unpin(&mut self) {
         if self.rest.is_none() && self.front.len() < SMALL {
             self.front = Bytes::copy_from_slice(&self.front);
         }
     }
 
-    /// The bytes as they came, to be read from the beginning.
+    /// A reader of the bytes as received.
     #[inline]
     pub(crate) fn reader(&self) -> PayloadReader<'_> {
         let rest = self.rest.as_deref();
@@ -104,11 +104,11 @@ impl From<Bytes> for Payload {
     }
 }
 
-/// Reads a [`Payload`]: the one [`Buf`] that messages are decoded from, so that
-/// each type's decoder is compiled once.
+/// Reads a [`Payload`]. Messages are decoded from this [`Buf`] only, so each type's decoder
+/// is compiled once.
 #[derive(Debug, Clone)]
 pub(crate) struct PayloadReader<'a> {
-    /// What is left of `piece`. Invariant: empty only at the end.
+    /// The unread rest of `piece`. Invariant: empty only at the end.
     unread: &'a [u8],
     piece: &'a Bytes,
     pieces: Option<vec_deque::Iter<'a, Bytes>>,
@@ -117,7 +117,7 @@ pub(crate) struct PayloadReader<'a> {
 }
 
 impl<'a> PayloadReader<'a> {
-    /// Reads what lies in `range` of `piece`.
+    /// A reader of `range` of `piece`.
     #[inline]
     pub(super) fn of(piece: &'a Bytes, range: Range<usize>) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl Buf for PayloadReader<'_> {
         self.unread
     }
 
-    /// Going past the end stops at the end.
+    /// Advancing past the end stops at the end.
     #[inline]
     fn advance(&mut self, count: usize) {
         if count < self.unread.len() {
@@ -168,7 +168,7 @@ impl Buf for PayloadReader<'_> {
         }
     }
 
-    /// A slice where the bytes lie in one piece, otherwise a copy.
+    /// A slice if the bytes are in one piece, otherwise a copy.
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         let count = count.min(self.remaining());
         if count <= self.unread.len() {

@@ -1,6 +1,6 @@
-//! Messages out of the chunks of a stream's body. It holds only what was pushed, reserves
-//! little from an announced length, and keeps no read buffer alive for a message that is not
-//! complete.
+//! Cuts the chunks of a stream's body into messages. It holds only what was pushed, reserves
+//! little memory for an announced length, and keeps no read buffer alive for an incomplete
+//! message.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,11 +13,10 @@ use super::payload::Payload;
 use super::{Compression, FramingError, PREFIX_LEN};
 use crate::spare;
 
-/// How many times larger than what has come of a message the memory for all of
-/// it may be: its length is the peer's word, its bytes are the peer's effort. A
-/// first frame of the usual 16 KiB makes room for a message of 2 MiB. Pages that
-/// nothing is written to are not there yet, and memory that grows in steps leaves
-/// holes.
+/// The largest ratio of the memory reserved for a message to the bytes of it that have come,
+/// since the announced length costs the peer nothing. A first frame of the usual 16 KiB
+/// reserves up to 2 MiB. The system does not back pages that are not written to, and
+/// reserving in smaller steps would fragment memory.
 const RESERVED: usize = 128;
 
 /// Cuts the body of a stream into messages.
@@ -28,18 +27,17 @@ const RESERVED: usize = 128;
 ///          together   was pushed
 /// ```
 ///
-/// A message that lies whole in a chunk is a slice of it. The parts of any other
-/// are copied together as they come: the read buffers they came in are free for
-/// the next read while they are still in the processor's cache, and the message
-/// is one piece when it is complete.
+/// A message that is complete within one chunk is a slice of it. The parts of any other
+/// message are copied together as they arrive: their read buffers are free for the next read
+/// while still in the processor's cache, and the complete message is one piece.
 ///
-/// The message at hand is complete or [`next`](Self::next) says `None`. After
-/// `None` all that is [`buffered`](Self::buffered) belongs to one message that is
-/// not complete: its bytes must be given back to the peer's flow control then,
-/// or a message above the window could never complete.
+/// [`next`](Self::next) returns `None` while the current message is incomplete. All
+/// [`buffered`](Self::buffered) bytes belong to that message then. The caller must give them
+/// back to the peer's flow control, otherwise a message larger than the window never
+/// completes.
 #[derive(Debug, Default)]
 pub(crate) struct MessageReader {
-    /// The first bytes of the body at hand, or of a prefix.
+    /// The first bytes of the current body, or of a prefix.
     gathered: BytesMut,
     /// Invariant: empty only if `rest` is.
     front: Bytes,
@@ -47,13 +45,13 @@ pub(crate) struct MessageReader {
     rest: VecDeque<Bytes>,
     /// The bytes in `gathered`, `front` and `rest`.
     buffered: usize,
-    /// The length of the message at hand, once its prefix is read.
+    /// The length of the current message, once its prefix is read.
     body: Option<usize>,
-    /// Whether that message is compressed.
+    /// Whether the current message is compressed.
     compressed: bool,
-    /// What the call's messages are compressed with where they are.
+    /// The encoding of the call's compressed messages.
     encoding: Compression,
-    /// A message that is not larger than this has all of its memory from the first.
+    /// A message of at most this size gets all of its memory at once.
     room: usize,
 }
 
@@ -62,13 +60,13 @@ impl MessageReader {
         Self::default()
     }
 
-    /// Takes what the call's head says of its messages; identity until then.
+    /// Sets the encoding from the call's head; identity by default.
     pub(crate) fn set_encoding(&mut self, encoding: Compression) {
         self.encoding = encoding;
     }
 
-    /// Says how large a message may be to have all of its memory from the first; that
-    /// of a larger one grows with what has come.
+    /// Sets the size up to which a message gets all of its memory at once; that of a larger
+    /// message grows with the received bytes.
     pub(crate) fn set_room(&mut self, room: usize) {
         self.room = room;
     }
@@ -86,7 +84,7 @@ impl MessageReader {
     /// The next message, or `None` until more is pushed. `limit` is the largest
     /// body to accept, compressed or not; it is checked as soon as the prefix is there.
     ///
-    /// An error is final: it comes again however often this is called.
+    /// An error is final: later calls return it again.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Payload>, FramingError> {
         let size = self.body_size(limit)?;
         let wanted = size.unwrap_or(PREFIX_LEN);
@@ -97,7 +95,7 @@ impl MessageReader {
         self.body = None;
         self.buffered -= wanted;
         if self.room == usize::MAX {
-            // That was for this message alone.
+            // `room` is for this message only.
             self.room = 0;
         }
         let payload = Payload::from(self.take(wanted));
@@ -108,12 +106,11 @@ impl MessageReader {
         }))
     }
 
-    /// The next message, decoded, the bytes that its body came in, and whether
-    /// they were compressed; `None` until more is pushed. `limit` and errors are as in [`next`](Self::next),
-    /// and it is as final that a body cannot be decoded.
+    /// The next message, decoded, the size of its body as received and, if it was
+    /// compressed, its decompressed size; `None` until more is pushed. `limit` and errors
+    /// are as in [`next`](Self::next); an error of decoding is final too.
     ///
-    /// Most messages of a stream lie whole in what was received: they are read
-    /// right there.
+    /// Most messages of a stream are complete within one chunk and are decoded in place.
     pub(crate) fn next_message<M: Message + Default>(
         &mut self,
         limit: usize,
@@ -134,8 +131,7 @@ impl MessageReader {
         Ok(Some((message, wire_size, is_compressed.then_some(size))))
     }
 
-    /// The size of the next body, where it lies in `front` with its prefix and is
-    /// nothing but a message.
+    /// The size of the next body, if it is in `front` with its prefix and is not compressed.
     #[inline]
     fn whole_at_front(&self, limit: usize) -> Option<usize> {
         if self.body.is_some() || !self.gathered.is_empty() {
@@ -147,7 +143,7 @@ impl MessageReader {
         whole.then_some(size)
     }
 
-    /// Whether the stream may end here: to be asked after `next` gave `None`.
+    /// Whether the stream may end here. Call it after `next` returned `None`.
     pub(crate) fn finish(&self) -> Result<(), FramingError> {
         let received = self.buffered;
         match self.body {
@@ -157,19 +153,19 @@ impl MessageReader {
         }
     }
 
-    /// How many pushed bytes no message has been made of yet. Prefixes that were
-    /// read are not among them.
+    /// The number of pushed bytes that are not part of a returned message, without prefixes
+    /// that were read.
     pub(crate) fn buffered(&self) -> usize {
         self.buffered
     }
 
-    /// The size of the message at hand, counted from the first buffered byte, once
-    /// its prefix has told it; 0 before that.
+    /// The size of the current message, counted from the first buffered byte; 0 until its
+    /// prefix has been read.
     pub(crate) fn awaited_size(&self) -> usize {
         self.body.unwrap_or(0)
     }
 
-    /// The length of the body at hand, once its prefix is there and acceptable.
+    /// The length of the current body, once its prefix has come and is valid.
     fn body_size(&mut self, limit: usize) -> Result<Option<usize>, FramingError> {
         if self.body.is_some() {
             return Ok(self.body);
@@ -195,7 +191,7 @@ impl MessageReader {
         Ok(self.body)
     }
 
-    /// The first bytes of at least as many.
+    /// The first bytes; at least that many are buffered.
     fn peek_prefix(&self) -> [u8; PREFIX_LEN] {
         let mut prefix = [0; PREFIX_LEN];
         let chunks = self.front.iter().chain(self.rest.iter().flatten());
@@ -205,7 +201,7 @@ impl MessageReader {
         prefix
     }
 
-    /// The first `size` bytes of at least as many.
+    /// Takes the first `size` bytes; at least that many are buffered.
     fn take(&mut self, size: usize) -> Bytes {
         if self.gathered.is_empty() && self.front.len() >= size {
             return self.take_front(size);
@@ -214,7 +210,7 @@ impl MessageReader {
         mem::take(&mut self.gathered).freeze()
     }
 
-    /// Copies together the first `count` bytes of what will be `size`.
+    /// Copies the first `count` bytes to `gathered`, for a body of `size` bytes.
     fn gather(&mut self, count: usize, size: usize) {
         while self.gathered.len() < count {
             let piece = self.take_front(count - self.gathered.len());
@@ -223,7 +219,7 @@ impl MessageReader {
         }
     }
 
-    /// Makes room for `more` bytes of what will be `size`.
+    /// Makes room for `more` bytes of a body of `size` bytes.
     fn reserve(&mut self, more: usize, size: usize) {
         let length = self.gathered.len() + more;
         if length > self.gathered.capacity() {
@@ -251,9 +247,8 @@ impl MessageReader {
     }
 }
 
-/// The message of a body that is one message, whole and plain: what nearly every
-/// unary request is. Any other body is given back, for a [`MessageReader`] to
-/// judge.
+/// The message of a body that is exactly one uncompressed message, as in most unary
+/// requests. Any other body is returned, for a [`MessageReader`].
 pub(crate) fn sole_message(mut body: Bytes, limit: usize) -> Result<Payload, Bytes> {
     let Some(&[0, length @ ..]) = body.first_chunk::<PREFIX_LEN>() else {
         return Err(body);

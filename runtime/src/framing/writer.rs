@@ -1,5 +1,5 @@
-//! Messages into bytes, in place: no buffer between the message and the output,
-//! unless a compressor stands there.
+//! Encodes messages with their prefix directly into the output; only compression needs a
+//! buffer in between.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
@@ -9,7 +9,7 @@ use super::encoding::Compression;
 use super::{FramingError, PREFIX_LEN};
 use crate::spare;
 
-/// Appends `message` with its prefix to `out`. Over `limit` bytes of body,
+/// Appends `message` with its prefix to `out`. A body over `limit` bytes is an error, and
 /// nothing is appended.
 pub(crate) fn encode_message<M: Message>(
     message: &M,
@@ -18,15 +18,15 @@ pub(crate) fn encode_message<M: Message>(
 ) -> Result<(), FramingError> {
     let length = framed_len(message, limit)?;
     if out.capacity() == 0 {
-        // Cheaper than to let it grow.
+        // A buffer of the exact size is cheaper than growing one.
         *out = spare::take(length);
     }
     put_message(message, length, out);
     Ok(())
 }
 
-/// How many bytes `message` and its prefix take. The first step of
-/// [`encode_message`], for those who must know before they have a buffer.
+/// The size of `message` with its prefix. The first step of [`encode_message`], for callers
+/// that need the size before they have a buffer.
 pub(crate) fn framed_len<M: Message>(message: &M, limit: usize) -> Result<usize, FramingError> {
     let size = message.encoded_len();
     // The prefix has 32 bits for the length.
@@ -37,8 +37,8 @@ pub(crate) fn framed_len<M: Message>(message: &M, limit: usize) -> Result<usize,
     Ok(PREFIX_LEN + size)
 }
 
-/// Appends `message` to `out`: the second step of [`encode_message`]. `length`
-/// is what [`framed_len`] gave for the same message.
+/// Appends `message` to `out`: the second step of [`encode_message`]. `length` is the result
+/// of [`framed_len`] for the same message.
 pub(crate) fn put_message<M: Message>(message: &M, length: usize, out: &mut BytesMut) {
     out.reserve(length);
     out.put_u8(0);
@@ -54,8 +54,8 @@ pub(crate) fn put_message<M: Message>(message: &M, length: usize, out: &mut Byte
     );
 }
 
-/// `message` with its prefix, compressed, and its length before that, prefix included.
-/// Over `limit` bytes before that, it is not.
+/// `message` with its prefix, compressed, and its uncompressed length with the prefix. An
+/// uncompressed body over `limit` bytes is an error.
 pub(crate) fn compress_message<M: Message>(
     message: &M,
     limit: usize,

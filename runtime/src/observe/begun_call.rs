@@ -7,8 +7,7 @@ use crate::method::Method;
 use crate::transport::PeerAddress;
 
 /// A call that begins: on a channel when its caller makes it, before interceptors,
-/// credentials and the wait for a connection; on a server just before its handler or
-/// interceptors run.
+/// credentials and the wait for a connection; on a server when its handler could start.
 #[derive(Debug)]
 pub struct BegunCall<'a> {
     pub(crate) side: Side,

@@ -61,7 +61,7 @@ impl Observation {
             peer: socket
                 .peer
                 .clone()
-                .unwrap_or_else(|| PeerAddress::Other("a peer that is gone".into())),
+                .unwrap_or_else(|| PeerAddress::Other("a disconnected peer".into())),
             target: observers.shared_target(),
             is_encrypted: socket.is_encrypted,
         };

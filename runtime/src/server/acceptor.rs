@@ -1,5 +1,5 @@
-//! The loops that accept: each passes what one address, or one stream of connections, has for
-//! the server to its door. A loop does not wait for a client.
+//! The accept loops: one for each address or stream of connections. Each passes accepted
+//! connections to the [`Door`]. A loop does not wait for a client.
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// behind it, since they go by the address that it names.
 const HEADERS: usize = 1024;
 
-/// Where connections come from, and what becomes of them at the door.
+/// One accept loop: its source of connections, and the [`Door`] that admits them.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) origin: Origin,
@@ -41,7 +41,7 @@ pub(super) enum Origin {
 }
 
 impl Acceptor {
-    /// `None` for what is no address.
+    /// `None` if the source is a stream of connections, which has no address.
     pub(super) fn local_address(&self) -> Option<String> {
         match &self.origin {
             Origin::Listener(listener) => Some(listener.local_address()),
@@ -56,7 +56,7 @@ impl Acceptor {
             security,
             proxy,
         } = self;
-        // Those whose header is awaited. They are cut with the loop.
+        // Connections whose PROXY header has not arrived. They are cut when the loop ends.
         let mut headers = JoinSet::new();
         while let Some(accepted) = origin.accept().await {
             while headers.try_join_next().is_some() {}
@@ -83,7 +83,7 @@ impl Acceptor {
                 }
             }
         }
-        // A stream that has ended takes nobody with it.
+        // The end of a stream does not cut connections whose header is still awaited.
         while headers.join_next().await.is_some() {}
     }
 }
@@ -105,7 +105,7 @@ impl Origin {
     }
 }
 
-/// Brings a connection to the door as that of whom its header names.
+/// Reads the PROXY header and admits the connection with the client address from it.
 async fn proxied(
     door: Arc<Door>,
     mut io: Io,

@@ -17,7 +17,7 @@ pub(super) fn refuse(connection: &mut Connection, stream: StreamId, status: Stat
     end(connection, stream, false, &mut Finished::failed(status));
 }
 
-/// Answers what is not a gRPC call.
+/// Answers a request that is not a gRPC call with an HTTP status.
 pub(super) fn refuse_http(connection: &mut Connection, stream: StreamId, http: u16, text: &str) {
     with_fields(connection, |connection, fields| {
         response_head::write_http_error(fields, http, text);
@@ -62,8 +62,8 @@ pub(super) fn end(
         envelope.write_load();
     }
     // Without a message the head and the trailers are one block: PROTOCOL-HTTP2's
-    // Trailers-Only. Callers take all metadata in it for trailing, so that initial
-    // metadata has a head of its own, if it fits.
+    // Trailers-Only. Clients read all metadata in it as trailing metadata, so initial
+    // metadata is sent in a separate head, if it fits.
     let (initial, trailing) = metadata(finished);
     if !head_sent && !initial.is_empty() {
         head_sent = send_head(connection, stream, Coding::default(), initial);
@@ -93,9 +93,9 @@ pub(super) fn end(
     }
 }
 
-/// Writes trailers that are above the caller's limit: the text of the status gives
-/// way first, then its details, then all metadata, and never the code. `write` gives
-/// the size of what it wrote.
+/// Writes trailers that are above the caller's limit: leaves out the text of the status
+/// first, then its details, then all metadata. The code is always sent. `write` gives the
+/// size of what it wrote.
 fn write_within(
     limit: usize,
     result: &Result<(), Status>,
@@ -140,7 +140,7 @@ fn metadata(finished: &Finished) -> (&Metadata, &Metadata) {
     }
 }
 
-/// What the head of a response that has a message says of compression.
+/// The encoding that the head of a response with a message declares.
 fn coding(finished: &Finished) -> Coding {
     match &finished.envelope {
         Some(envelope) => envelope.compression.response,

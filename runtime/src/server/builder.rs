@@ -32,8 +32,8 @@ use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
 
-/// What a server's connections hold together unless it is set: 256 messages of the
-/// usual limit, and as much again that nobody has read.
+/// Default limit of received bytes that all connections hold together: 256 messages of the
+/// default size limit, and as much again of unread data.
 const MEMORY_LIMIT: usize = 2 << 30;
 
 /// Configures a [`Server`].
@@ -105,9 +105,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an address to listen on without encryption: `host:port`, `[::]:port`
-    /// for every address of the machine, port 0 for one that the system chooses,
-    /// or `unix:/path`. A server may have several.
+    /// Adds an address to listen on without encryption: `host:port`, `[::]:port` for every
+    /// address of the machine, port 0 for a port that the system chooses, or `unix:/path`. A
+    /// server may have several.
     ///
     /// It is looked at when the server [starts](Self::start): that fails with
     /// [`ServerError::Address`] where the text is no address, and with [`ServerError::Bind`]
@@ -125,9 +125,9 @@ impl ServerBuilder {
         self.listen_with_options(address, credentials.into())
     }
 
-    /// Listens on a socket that is bound already, TCP or Unix: one that was inherited,
-    /// say. The file of such a Unix socket stays when the server stops, since whoever
-    /// bound it may listen again. Streams that something else accepts go to
+    /// Listens on a TCP or Unix socket that is already bound, for example an inherited one.
+    /// The server does not remove the file of such a Unix socket when it stops, since the
+    /// process that bound it may listen again. Pass streams that were accepted elsewhere to
     /// [`Server::serve_stream`].
     ///
     /// ```no_run
@@ -163,10 +163,10 @@ impl ServerBuilder {
     }
 
     /// Adds a function that is asked about each connection, accepted or
-    /// [given](Server::serve_stream), before anything is read from it and before TLS. With
-    /// `false` the connection is closed without a word. Of several each is asked, in their
-    /// order, until one refuses. It may set options of the socket
-    /// ([`Incoming::tcp`]).
+    /// [given](Server::serve_stream), before anything is read from it and before TLS. If it
+    /// returns `false`, the connection is closed and nothing is sent. Several functions are
+    /// asked in the order in which they were added, until one refuses. The function may set
+    /// options of the socket ([`Incoming::tcp`]).
     ///
     /// It runs in the task that accepts, so it must not block: nothing else is accepted
     /// meanwhile. Where it panics, the connection is refused and the server goes on.
@@ -195,9 +195,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an [observer](Observer), which hears what happens to the server's connections
-    /// and calls, those [in process](crate::Channel::in_process) among them; none unless
-    /// called.
+    /// Adds an [observer](Observer), whose methods are called for events of the server's
+    /// connections and calls, including those [in process](crate::Channel::in_process).
+    /// Default: no observer.
     ///
     /// ```
     /// use grpc_runtime::{ClosedConnection, Observer, Server};
@@ -219,9 +219,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Puts an [interceptor](ServerInterceptor) around the handlers of all
-    /// services, inside of those that were added before. It sees calls to methods
-    /// that the server does not have, too.
+    /// Puts an [interceptor](ServerInterceptor) around the handlers of all services, inside
+    /// of those that were added before. It also sees calls to methods that the server does
+    /// not have.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl ServerInterceptor) -> Self {
         self.defaults.interceptors.push(interceptor);
@@ -244,9 +244,9 @@ impl ServerBuilder {
         self
     }
 
-    /// How response messages are compressed, where neither their service nor
-    /// their call says it; not at all unless set. A client that does not accept
-    /// the encoding gets them as they are.
+    /// Sets how response messages are compressed if neither their service nor their call
+    /// sets it. Default: no compression. A client that does not accept the encoding gets
+    /// them uncompressed.
     ///
     /// ```
     /// use grpc_runtime::{Compression, Server};
@@ -285,24 +285,25 @@ impl ServerBuilder {
         self
     }
 
-    /// The bytes that all connections together may hold of what they received, 2 GiB
-    /// unless set. What one connection may hold is said by [`Http2Options`].
+    /// Limits the received bytes that all connections together may hold. Default: 2 GiB.
+    /// [`Http2Options`] sets the limit of one connection.
     ///
-    /// One half is for messages of more than half a stream's window while they
-    /// arrive. One that finds no room waits by flow control until others are
-    /// complete; what holds memory that others wait for must get on by 4 KiB a
-    /// second, or its call ends with `RESOURCE_EXHAUSTED`. A message that is larger
-    /// than this half passes alone.
+    /// One half is for messages of more than half a stream's window while they arrive. A
+    /// message that finds no room waits, by flow control, until others are complete. While
+    /// others wait, a message that holds memory must receive at least 4 KiB a second, or its
+    /// call ends with `RESOURCE_EXHAUSTED`. A message that is larger than this half is
+    /// received alone.
     ///
     /// The other half is for bytes that no handler has read. Once it is used up, a
     /// connection with 64 KiB or more of them gives each of its streams no more than
     /// 8 KiB. No call is refused, and streams that are read get on: with 0 as well, one
     /// large message after the other.
     ///
-    /// Beside it each connection has 64 KiB, 8 KiB a stream and what was on its way when
-    /// memory became tight, [`Http2Options::connection_window`] at most: a small limit for
-    /// many connections wants a small window. What is not received, but sent, is bounded as
-    /// [`ServerLimits`](crate::ServerLimits) says.
+    /// In addition each connection may hold 64 KiB, 8 KiB for each stream, and the bytes
+    /// that were on their way when memory became tight (at most
+    /// [`Http2Options::connection_window`]): with a small limit for many connections, choose
+    /// a small window. Bytes to be sent are bounded as [`ServerLimits`](crate::ServerLimits)
+    /// says.
     ///
     /// ```
     /// use grpc_runtime::Server;
@@ -316,13 +317,13 @@ impl ServerBuilder {
         self
     }
 
-    /// What clients may do beyond what each connection bounds by itself: how many
-    /// connections and calls there are at once, how long calls may take, and what holds for
-    /// single services and methods. None of it unless set; what is set replaces what was.
+    /// Sets limits beyond those of each connection: the number of connections and calls at
+    /// once, the duration of calls, and limits for single services and methods. Default: no
+    /// such limit. A second call replaces the limits of the first.
     ///
     /// # Errors
-    /// Names that are no service and no method of the server are told when it
-    /// [starts](Self::start).
+    /// [`start`](Self::start) fails if a name in them is not a service or method of the
+    /// server.
     ///
     /// ```
     /// use grpc_runtime::{CallLimit, Server, ServerLimits};
@@ -338,8 +339,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Needs no address: the server serves the streams that it is
-    /// [given](Server::serve_stream), beside those of its addresses, if it has any.
+    /// Lets the server start without an address: it serves the streams passed to
+    /// [`Server::serve_stream`], and connections of its addresses, if it has any.
     #[must_use]
     pub fn listen_nowhere(mut self) -> Self {
         self.needs_address = false;
@@ -349,10 +350,10 @@ impl ServerBuilder {
     /// Listens on all addresses and serves in the background, until the
     /// [`Server`] is shut down or dropped.
     ///
-    /// It must run inside a tokio runtime, which also runs the handlers: first in
-    /// the task of their connection, and on tasks of their own once they wait for
-    /// something. A method that computes for long before it answers is found out
-    /// and begins on tasks of its own, on every core that the runtime has.
+    /// Call it inside a tokio runtime, which also runs the handlers. A handler begins in the
+    /// task of its connection and moves to a separate task once it waits for something.
+    /// Handlers of a method that was measured to compute for long before it answers begin on
+    /// separate tasks, on all cores of the runtime.
     ///
     /// # Errors
     /// [`ServerError`] says which of these it is: no runtime; an address that is not one, or
@@ -483,7 +484,7 @@ impl ServerBuilder {
         Ok(server.shutdown_when(signal, grace).await)
     }
 
-    /// What every connection of this server shares.
+    /// The state that all connections of this server share.
     pub(crate) fn into_shared(self) -> Result<(Arc<ServerShared>, Http2Options), ServerError> {
         let limits = &self.defaults.server_limits;
         let admission = Admission::new(limits.connections, limits.connections_per_peer);

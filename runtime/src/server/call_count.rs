@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The connection has heard that it is closed, and has told what it cut.
+/// The connection has handled its closing, and has reported the calls that it cut.
 const CLOSED: usize = usize::MAX;
 
 /// Written by the connection's task alone.
@@ -22,8 +22,8 @@ impl CallCount {
         self.0.store(CLOSED, Ordering::Relaxed);
     }
 
-    /// The calls of a connection that does not hear: those it had, and the one whose
-    /// handler has its task.
+    /// The calls of a connection whose task does not react: those that were counted, and the
+    /// one whose handler occupies the task.
     pub(super) fn stuck(&self) -> usize {
         match self.0.load(Ordering::Relaxed) {
             CLOSED => 0,

@@ -62,7 +62,8 @@ pub(super) struct RunningHandler {
     pub(super) head_sent: bool,
     /// A heavy handler that waits for its turn.
     pub(super) waiting: Option<Box<WaitingHandler>>,
-    /// What its first turn, which is under way, takes of the connection's turns.
+    /// The number of the connection's turns that the handler's first turn, now running,
+    /// occupies.
     pub(super) turn: u32,
     pub(super) task: Option<JoinHandle<()>>,
 }
@@ -75,8 +76,8 @@ pub(super) struct WaitingHandler {
 }
 
 impl RunningHandler {
-    /// Ends the handler, begun or not: its future is dropped. Returns what it
-    /// had of the connection's turns.
+    /// Ends the handler, begun or not: drops its future. Returns the number of the
+    /// connection's turns that it occupied.
     pub(super) fn stop(self, why: impl FnOnce() -> Status) -> u32 {
         if self.state.is_some() || self.ledger.is_some() {
             let why = why();

@@ -11,10 +11,10 @@ use futures_core::Stream;
 use crate::transport::ByteStream;
 use crate::transport::io::Io;
 
-/// A stream of connections whose type nobody knows.
+/// A type-erased stream of connections.
 pub(super) struct ConnectionSource(Option<Pin<Box<dyn Stream<Item = io::Result<Io>> + Send>>>);
 
-/// Gives each item as what it is here.
+/// Converts each item of the stream to an [`Io`].
 struct Mapped<S>(Pin<Box<S>>);
 
 impl<S, C> Stream for Mapped<S>
@@ -39,7 +39,8 @@ impl ConnectionSource {
         Self(Some(Box::pin(Mapped(Box::pin(stream)))))
     }
 
-    /// The next one; none once the stream has ended. One that panics fails, and ends.
+    /// Returns the next connection; `None` once the stream has ended. If the stream panics,
+    /// returns an error, then `None`.
     pub(super) async fn accept(&mut self) -> Option<io::Result<Io>> {
         std::future::poll_fn(|cx| {
             let Some(stream) = &mut self.0 else {

@@ -90,8 +90,8 @@ impl Connections {
         calls.sum()
     }
 
-    /// Runs a connection on a task of its own. One that was accepted while the
-    /// server was already leaving is drained from the start, or dropped.
+    /// Runs a connection on a task of its own. A connection that was accepted after the
+    /// shutdown began is drained from the start, or dropped.
     pub(super) fn run(self: &Arc<Self>, runtime: &Handle, mut driver: Driver<ServerConnection>) {
         let Some(key) = self.enter(&driver.application) else {
             return;
@@ -100,7 +100,8 @@ impl Connections {
             connections: Arc::clone(self),
             key,
         };
-        // Not under the lock: a runtime that is shutting down drops the task here.
+        // Spawned without the lock held: a runtime that is shutting down drops the task in
+        // this call.
         let task = runtime.spawn(async move {
             let _registered = registered;
             // As its `run`, which would be one more place for the connection.

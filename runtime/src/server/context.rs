@@ -1,4 +1,5 @@
-//! What a handler knows of its call, and what it says beside its messages.
+//! A handler's view of its call: the peer, metadata and deadline, and setters for what goes
+//! out besides the messages.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,11 +23,11 @@ use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 use crate::transport::peer_identity::PeerIdentity;
 
-/// Who is at the other end of a connection.
+/// The client at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: PeerAddress,
-    /// Who it proved to be.
+    /// The identity in its verified certificate, if it sent one.
     pub(crate) identity: Option<Arc<PeerIdentity>>,
 }
 
@@ -40,8 +41,7 @@ impl Peer {
     }
 }
 
-/// What goes along with a call to a method that the server does not have, whose route is
-/// the same for all.
+/// Data of a call to a method that the server does not have. All such calls share one route.
 #[derive(Debug)]
 pub(super) struct Unknown {
     pub(super) path: Box<str>,
@@ -127,26 +127,26 @@ impl Context {
         self.method
     }
 
-    /// The path that was called, `/package.Service/Method`; of a method that the server
-    /// does not have, too. What counts by path lets callers make it count without end:
-    /// [`method`](Self::method) is for that.
+    /// The path that was called, `/package.Service/Method`; also for a method that the
+    /// server does not have. Use [`method`](Self::method) as the key of metrics instead:
+    /// callers can make up any number of paths.
     pub fn path(&self) -> &str {
         let unknown = self.extensions().get::<Unknown>();
         unknown.map_or(self.method.path(), |unknown| &unknown.path)
     }
 
-    /// What the caller sent beside the message.
+    /// The initial metadata that the caller sent.
     pub fn metadata(&self) -> &Metadata {
         &self.envelope.request
     }
 
-    /// The same, to change: what an interceptor puts in or takes out, the
-    /// interceptors inside of it and the handler see.
+    /// The same metadata, mutable. The handler and the interceptors inside of this one see
+    /// what an interceptor adds or removes.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.envelope.request
     }
 
-    /// What interceptors and the handler tell each other.
+    /// Values by type, shared between interceptors and the handler.
     pub fn extensions(&self) -> &Extensions {
         &self.envelope.extensions
     }
@@ -185,9 +185,9 @@ impl Context {
     /// subject alternative names), where mutual TLS verified one; else empty. A
     /// name may begin with `*.`.
     ///
-    /// They have been verified as much as the certificate has: its issuer says
-    /// that they are the caller's. Roots that sign for anyone, as the web's do, make
-    /// a name no proof of who is behind it.
+    /// They are as trustworthy as the certificate's issuer, which vouches that they are the
+    /// caller's. With roots that sign for anyone, as the web's do, a name does not prove who
+    /// the caller is.
     pub fn peer_dns_names(&self) -> &[String] {
         let identity = self.peer.identity.as_deref();
         identity.map_or(&[], |identity| &identity.dns_names)
@@ -216,9 +216,9 @@ impl Context {
         identity.map_or(&[], |identity| &identity.uri_names)
     }
 
-    /// Waits until the call is over, in a task that the handler spawned: `true`
-    /// if it was cancelled, ran out of time or lost its connection, so that
-    /// nobody waits for the answer; `false` if the handler has given one.
+    /// Waits until the call is over, in a task that the handler spawned: `true` if it was
+    /// cancelled, ran out of time or lost its connection, so that the caller no longer waits
+    /// for the answer; `false` if the handler has answered.
     ///
     /// The handler itself need not ask: its future is dropped. The future that
     /// this gives may outlive it.
@@ -238,13 +238,13 @@ impl Context {
         self.ending().cancelled()
     }
 
-    /// Waits until the server has been told to [stop](crate::Server::shutdown): the moment
-    /// at which a stream without end may say goodbye. The call itself goes on: through the
-    /// [notice](crate::ServerBuilder::shutdown_notice), and for as long as the grace lets it.
-    /// It resolves at once if that has happened, and where the server is dropped; never in a
-    /// context [for a test](Self::for_test) of which nothing else is
-    /// [said](crate::TestContext::shutdown). Of a server
-    /// [in process](crate::Channel::in_process) it resolves when that is gone.
+    /// Waits until [`Server::shutdown`](crate::Server::shutdown) has begun: an endless
+    /// stream may end itself then. The call itself goes on during the
+    /// [notice](crate::ServerBuilder::shutdown_notice) and the grace. The future resolves at
+    /// once if the shutdown has begun already, and when the server is dropped (also a server
+    /// [in process](crate::Channel::in_process)). In a context [for a test](Self::for_test)
+    /// it never resolves unless [`TestContext::shutdown`](crate::TestContext::shutdown) was
+    /// called.
     ///
     /// The future may outlive the call and the server. A call that does not ask pays nothing.
     ///
@@ -281,14 +281,13 @@ impl Context {
         ShutdownSignal::reached(server, ShutdownStage::Draining)
     }
 
-    /// Sets the metadata that goes ahead of the first response message. It
-    /// replaces what was set before.
+    /// Sets the metadata that is sent before the first response message. It replaces earlier
+    /// initial metadata.
     ///
-    /// It goes with that message, or with the status of a call that has none. Where
-    /// both sides stream it also goes alone, a millisecond after the handler began
-    /// to wait for a message, since there are clients that send none before they
-    /// have it. So there it is settled when the handler first asks for a message:
-    /// set it before that, or [hold it](Self::hold_initial_metadata).
+    /// It is sent together with that message, or with the status if there is no message. In
+    /// a bidirectional call it is also sent alone, 1 ms after the handler began to wait for
+    /// a message, since some clients send no message before they have received it. In such
+    /// calls set it before the first receive, or [hold it](Self::hold_initial_metadata).
     ///
     /// # Errors
     /// `INTERNAL` if it has already gone or is settled.
@@ -309,11 +308,11 @@ impl Context {
         self.put_initial(metadata, true)
     }
 
-    /// Holds initial metadata back until the first response message, where both
-    /// sides stream: for a handler whose initial metadata or
-    /// [compression](Self::set_compression) depends on what the client sends. A
-    /// client that sends nothing before it has initial metadata then waits for ever.
-    /// Other kinds of calls never send it alone.
+    /// Holds initial metadata back until the first response message, where both sides
+    /// stream: for a handler whose initial metadata or [compression](Self::set_compression)
+    /// depends on what the client sends. A client that sends no message before it has
+    /// received initial metadata then waits for ever. Other kinds of calls never send it
+    /// alone.
     ///
     /// # Errors
     /// `INTERNAL` if the handler has already asked for a message.
@@ -349,17 +348,16 @@ impl Context {
         Ok(())
     }
 
-    /// What goes to the caller after the last message, whether the call
+    /// The metadata that is sent to the caller after the last message, whether the call
     /// succeeds or fails.
     pub fn trailing_metadata_mut(&mut self) -> &mut Metadata {
         &mut self.envelope.trailing
     }
 
-    /// What the server reports of its load with this call (gRFC A51), to fill in. It
-    /// goes with the call's end, in the trailing metadata, and tells
-    /// [`WeightedRoundRobin`](crate::WeightedRoundRobin) how much to send here. A call
-    /// whose handler never asks for it carries nothing. That policy needs calls a second and a
-    /// utilization, both above 0.
+    /// The server's load report for this call (gRFC A51), to fill in. It is sent in the
+    /// trailing metadata, and [`WeightedRoundRobin`](crate::WeightedRoundRobin) derives this
+    /// server's weight from it. If the handler does not call this method, no report is sent.
+    /// That policy needs calls a second and a utilization, both above 0.
     ///
     /// ```
     /// # use grpc_runtime::{Context, Status};
@@ -376,12 +374,11 @@ impl Context {
         self.envelope.load.get_or_insert_default()
     }
 
-    /// Has the call end without an answer: once the handler is done, its stream is reset
-    /// with this error code of HTTP/2 (RFC 9113 section 7), and what the handler gave is not
-    /// sent; what a stream has sent is. For tests of clients, which
-    /// have to bear it, and for proxies that pass on what happened to them. Of this,
-    /// [`drain_connection`](Self::drain_connection) and
-    /// [`cut_connection`](Self::cut_connection) the last one holds.
+    /// Ends the call without a status: once the handler has returned, the stream is reset
+    /// with this HTTP/2 error code (RFC 9113 section 7), and the handler's result is not
+    /// sent. Messages that it streamed before are sent. For tests of clients, and for
+    /// proxies that pass on a reset. If [`drain_connection`](Self::drain_connection) or
+    /// [`cut_connection`](Self::cut_connection) are called too, the last call wins.
     ///
     /// ```
     /// # use grpc_runtime::{Context, Status};
@@ -404,22 +401,21 @@ impl Context {
         self.envelope.parting = Parting::Drains;
     }
 
-    /// Ends the call's connection once the handler is done, without an answer and without
-    /// GOAWAY, after what has been sent: all calls on it are lost. For tests of clients.
+    /// Closes the call's connection once the handler has returned, without a status and
+    /// without GOAWAY. Data sent before arrives; all calls on the connection are lost. For
+    /// tests of clients.
     pub fn cut_connection(&mut self) {
         self.envelope.parting = Parting::Cuts;
     }
 
-    /// Whether the request came [compressed](Compression), where it is one
-    /// message; each of a stream's is told by
-    /// [`Receiver::was_compressed`](crate::Receiver::was_compressed).
+    /// Whether the request came [compressed](Compression), where it is one message; for a
+    /// stream of requests see [`Receiver::was_compressed`](crate::Receiver::was_compressed).
     pub fn request_was_compressed(&self) -> bool {
         self.envelope.compression.request_was_compressed
     }
 
-    /// Sets how this call's response messages are compressed, in place of what
-    /// its service or server says. A caller that does not accept the encoding
-    /// gets them as they are.
+    /// Sets how this call's response messages are compressed, in place of the setting of its
+    /// service or server. A caller that does not accept the encoding gets them uncompressed.
     ///
     /// A stream may still leave single messages as they are:
     /// [`Sender::send_uncompressed`](crate::Sender::send_uncompressed).
@@ -452,12 +448,12 @@ impl Context {
         Ok(())
     }
 
-    /// What tells others of the call's end.
+    /// Notifies tasks and downstream calls of the call's end.
     pub(crate) fn ending(&self) -> &Arc<Ending> {
         self.over.ending(self.deadline)
     }
 
-    /// What a response of one message is compressed with.
+    /// The encoding of a response of one message.
     pub(crate) fn encoding(&self) -> Compression {
         self.envelope.compression.response.encoding
     }

@@ -35,7 +35,7 @@ use crate::transport::io::Io;
 use crate::transport::io::tls;
 use crate::transport::{Http2Options, PeerAddress};
 
-/// What is asked about connections before they are served.
+/// The functions of `on_accept`, asked about each connection before it is served.
 #[derive(Clone, Default)]
 pub(super) struct Guards(Vec<Arc<Guard>>);
 
@@ -58,7 +58,7 @@ impl fmt::Debug for Guards {
     }
 }
 
-/// One for all listeners of a server, and for what it is given.
+/// Admits connections: one for all listeners of a server and for the streams passed to it.
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) shared: Arc<ServerShared>,
@@ -173,7 +173,8 @@ impl Door {
                             driver.application.admitted = admitted;
                             return connections.run(&runtime, driver);
                         }
-                        // A client that failed has been told by an alert.
+                        // The TLS library has sent an alert to a client whose handshake
+                        // failed.
                         Some(Ok(Err(error))) => error,
                         Some(Err(_)) => tls::HandshakeError::of_silence(limit),
                         None => tls::HandshakeError::of_ours("the server is shutting down"),

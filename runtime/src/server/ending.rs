@@ -1,5 +1,5 @@
-//! How a call's end reaches what does not belong to its handler: its tasks, and the calls made
-//! on its behalf. It does not keep a call alive.
+//! Carries a call's end to the tasks that its handler spawned and to the calls made on its
+//! behalf. It does not keep a call alive.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -15,8 +15,8 @@ use crate::status::{Code, Phase, Status};
 /// The shortest list of calls that is worth clearing.
 const PRUNE_MIN: usize = 16;
 
-/// The handler's end of it; made with the first who asks. Dropped before
-/// [`answered`](Self::answered), it tells of a call broken off.
+/// The handler's side; the [`Ending`] is made on first use. Dropped before
+/// [`answered`](Self::answered), it reports that the call was cut.
 #[derive(Debug, Default)]
 pub(crate) struct Over(OnceLock<Arc<Ending>>);
 
@@ -111,7 +111,7 @@ impl Ending {
         }
     }
 
-    /// What is said first counts.
+    /// The first call decides; later ones do nothing.
     fn end(&self, how: How) {
         let mut calls = self.lock();
         if calls.how != How::Runs {

@@ -19,7 +19,7 @@ pub enum ServerError {
     Bind {
         /// The address as it was given.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Two services of one server have the same name.
@@ -40,7 +40,7 @@ pub enum ServerError {
     NoAddress,
     /// It was started outside of a tokio runtime, which would run it.
     NoRuntime,
-    /// What [`ProxyProtocol`](crate::ProxyProtocol) was told to trust is neither an address
+    /// A sender that [`ProxyProtocol`](crate::ProxyProtocol) trusts is neither an address
     /// nor a network.
     ProxySender {
         /// The text as it was given.

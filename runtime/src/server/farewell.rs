@@ -1,5 +1,5 @@
-//! What a server's shutdown reports: by method, which calls ended within the grace and which
-//! were cut, and the handlers that were stopped. Nothing is counted before the grace begins.
+//! Counts for the report of a shutdown: by method the calls that ended within the grace and
+//! those that were cut, and the handlers that were stopped. Counting starts with the grace.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::method::Method;
 
-/// What a shutdown found of one method: an entry of
+/// The calls of one method during a shutdown: an entry of
 /// [`ShutdownReport::methods`](crate::ShutdownReport::methods).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,12 +54,12 @@ impl Farewell {
         self.lock().method(method).calls_cut += 1;
     }
 
-    /// A handler's task was told to end.
+    /// Records a handler's task that was aborted.
     pub(super) fn stopped(&self, handler: JoinHandle<()>) {
         self.lock().stopped.push(handler);
     }
 
-    /// What was found, in the order of the methods' paths.
+    /// The counts, ordered by the methods' paths.
     pub(super) fn methods(&self) -> Vec<MethodReport> {
         self.lock().methods.values().copied().collect()
     }

@@ -18,8 +18,8 @@ use crate::snapshot::entries::Inspected;
 use crate::transport::ByteStream;
 use crate::transport::http2::durations::FOREVER;
 
-/// What connections may take to write their last words once they were told to close, and
-/// handlers to be gone.
+/// How long connections may take to write their last frames once they are closed, and
+/// handlers to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that accepts connections in the background.
@@ -48,7 +48,7 @@ pub struct Server {
     notice: Duration,
 }
 
-/// What [`Server::shutdown`] found, and what it had to cut.
+/// The result of [`Server::shutdown`]: the calls it found, and those it had to cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -57,14 +57,13 @@ pub struct ShutdownReport {
     pub calls_cut: usize,
     /// Connections that were still open then.
     pub connections_cut: usize,
-    /// Handlers of calls that were cut, or given up during the grace, that are not gone: they
-    /// block their threads, or the runtime has not come round to dropping them. 0 says that
-    /// nothing of the server uses what the program now takes apart; but for tasks that
-    /// handlers spawned.
+    /// The number of handlers of cut or cancelled calls that have not ended: they block
+    /// their threads, or the runtime has not dropped them yet. With 0 no handler uses the
+    /// program's state any more; tasks that handlers spawned still may.
     pub handlers_left: usize,
-    /// What became of each method's calls that the grace found running, in the order of
-    /// their paths. Calls on a connection whose task a handler blocks are in
-    /// [`calls_cut`](Self::calls_cut) alone: nobody can ask which they are.
+    /// For each method the outcome of the calls that ran when the grace began, ordered by
+    /// path. Calls on a connection whose task is blocked by a handler are counted in
+    /// [`calls_cut`](Self::calls_cut) only, since their methods cannot be determined.
     pub methods: Vec<MethodReport>,
 }
 
@@ -93,12 +92,12 @@ impl Server {
     }
 
     /// Serves a byte stream that was made elsewhere, without encryption: a vsock, an end of
-    /// a tunnel, one half of a pipe. It is a connection of the server as those are that it
-    /// accepts: [`on_accept`](crate::ServerBuilder::on_accept) is asked about it,
-    /// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout) runs
-    /// from now on, and [`shutdown`](Self::shutdown) drains it and then cuts it.
-    /// [`Context::peer`](crate::Context::peer) is what [`ByteStream::new`] was told, or the
-    /// socket's address. A TCP socket that has lost its other end is dropped.
+    /// a tunnel, one half of a pipe. The server treats it as a connection that it accepted:
+    /// [`on_accept`](crate::ServerBuilder::on_accept) is asked about it,
+    /// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout) runs from
+    /// now on, and [`shutdown`](Self::shutdown) drains it and then cuts it.
+    /// [`Context::peer`](crate::Context::peer) is the address passed to [`ByteStream::new`],
+    /// or the socket's address. A TCP socket whose peer has disconnected is dropped.
     ///
     /// It returns at once and may be called from any thread: the connection runs on the
     /// runtime in which the server was started.
@@ -131,8 +130,8 @@ impl Server {
         }
     }
 
-    /// What is so of the server and its connections at this moment: the data of gRPC's
-    /// channelz (gRFC A14), as plain values. No call waits for it.
+    /// The current state of the server and its connections: the data of gRPC's channelz
+    /// (gRFC A14), as plain values. It does not block calls.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -173,16 +172,16 @@ impl Server {
     /// Stops in order:
     ///
     /// 1. [`leaving`](Self::leaving) and [`Context::leaving`](crate::Context::leaving)
-    ///    resolve, so that health checks fail and streams say goodbye. For the time that
+    ///    resolve, so that health checks fail and endless streams can end. For the time that
     ///    [`shutdown_notice`](crate::ServerBuilder::shutdown_notice) sets, connections and
-    ///    calls are served as before, and clients that are connected are told to connect
-    ///    anew.
+    ///    calls are served as before, and connected clients are asked to connect anew
+    ///    (GOAWAY).
     /// 2. [`Context::draining`](crate::Context::draining) resolves. No more connections are
-    ///    accepted, clients are told to go elsewhere (GOAWAY, once for the calls to come and,
-    ///    a round trip later, for good, so that no call is lost), and the calls that run have
-    ///    `grace` to finish.
-    /// 3. What is left is cut, with `UNAVAILABLE` for its callers. Handlers' futures are
-    ///    dropped, and that is waited for.
+    ///    accepted, clients get GOAWAY (a first one that announces the end, and a round trip
+    ///    later the final one, so that no call is lost), and running calls have `grace` to
+    ///    finish.
+    /// 3. Calls that still run are cut; their callers see `UNAVAILABLE`. Handlers' futures
+    ///    are dropped, and `shutdown` waits for that.
     ///
     /// It always ends: at the latest a second after the notice and `grace`.
     ///
@@ -195,7 +194,7 @@ impl Server {
             tokio::time::sleep(self.notice).await;
         }
         self.stop_accepting();
-        // Connections look at it when they are told.
+        // Connections read the stage when they are woken.
         shared.shutdown.reach(ShutdownStage::Draining);
         connections.set_draining();
         connections.tell(|| Command::Drain);

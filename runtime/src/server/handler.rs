@@ -25,14 +25,14 @@ use crate::method::Method;
 use crate::observe::call_observer::CallObserver;
 use crate::status::{Code, Status};
 
-/// What a handler begins with.
+/// The arguments of one run of a handler.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) context: Context,
     pub(crate) input: Input,
 }
 
-/// What a handler works on, and within which limits.
+/// A handler's request, and the limits for its messages.
 #[derive(Debug)]
 pub(crate) struct Input {
     /// The request's one message, where the method takes one.
@@ -49,7 +49,7 @@ pub(crate) struct Input {
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
 pub(crate) type Handler = Box<dyn Fn(Invocation) -> HandlerFuture + Send + Sync>;
 
-/// A method and what answers it.
+/// A method and its handler.
 pub(crate) struct Route {
     pub(crate) method: Method,
     handler: Handler,
@@ -111,7 +111,7 @@ impl Route {
         self.weight.get()
     }
 
-    /// Counts what a first turn took.
+    /// Records the duration of a first turn.
     pub(super) fn weigh(&self, turn: Duration) {
         self.weight.add(turn);
     }
@@ -202,7 +202,7 @@ impl HandlerTask {
     }
 }
 
-/// Those who follow the call are told that its handler runs.
+/// Reports to the call's observers that its handler runs.
 #[inline]
 pub(super) fn begin_turn(ledger: Option<&Ledger>) {
     if let Some(ledger) = ledger {

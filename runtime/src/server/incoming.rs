@@ -1,5 +1,5 @@
-//! A connection at the door, as those who are asked about it see it. A value; it gives
-//! nobody a way to read or write.
+//! A connection that was accepted and not admitted yet, as `on_accept` sees it. It has no
+//! methods to read or write.
 
 use std::fmt;
 
@@ -28,8 +28,8 @@ impl<'a> Incoming<'a> {
         self.peer
     }
 
-    /// The socket, where it is TCP: for its options and its own address. What is read from
-    /// it here is lost to the connection.
+    /// The socket, if it is TCP: for its options and its local address. Bytes read from it
+    /// here are lost to the connection.
     pub fn tcp(&self) -> Option<&TcpStream> {
         match self.io {
             Io::Tcp(stream) => Some(stream),

@@ -1,5 +1,5 @@
-//! Interceptors around a server's handlers, and how a route is wrapped in them. A route without
-//! interceptors pays nothing for those of others.
+//! Interceptors around a server's handlers, and how a route is wrapped in them. A route
+//! without interceptors has no cost from those of other routes.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -25,31 +25,30 @@ use crate::status::{Code, Status};
 /// each call before they do and its outcome after them, and can answer in their
 /// place.
 ///
-/// [`ServerBuilder::interceptor`](crate::ServerBuilder::interceptor) adds one for
-/// all services, [`Service::interceptor`](crate::Service::interceptor) for one. A
-/// server's stand outside of a service's, and one that was added earlier outside
-/// of one that was added later.
+/// [`ServerBuilder::interceptor`](crate::ServerBuilder::interceptor) adds one for all
+/// services, [`Service::interceptor`](crate::Service::interceptor) for one. A server's
+/// interceptors run outside of a service's, and one that was added earlier runs outside of
+/// one that was added later.
 ///
-/// The call's deadline goes on. When it passes, or the caller cancels, this
-/// future is dropped together with the handler's. So what counts calls, or logs them,
-/// does it in [`Next::on_end`], which hears of every end. A panic, here or in the
-/// handler, answers the call with `INTERNAL`.
+/// The call's deadline also covers the interceptor. When it passes, or the caller cancels,
+/// this future is dropped together with the handler's. So count and log calls in
+/// [`Next::on_end`], which is called at every end. A panic, here or in the handler, answers
+/// the call with `INTERNAL`.
 ///
 /// # Which calls it sees
 ///
-/// All that get as far as a handler, and, where it stands around the whole server,
-/// those to methods that the server does not have: their [`Context::method`] is
-/// [`Method::UNKNOWN`](crate::Method::UNKNOWN), so that what counts by method is
-/// not at the mercy of what callers think up, and their outcome is
-/// `UNIMPLEMENTED`, with the path in its message. So one that lets in only whom it
-/// knows tells nobody else which methods there are.
+/// All calls that reach a handler and, for an interceptor of the whole server, calls to
+/// methods that the server does not have. The [`Context::method`] of the latter is
+/// [`Method::UNKNOWN`](crate::Method::UNKNOWN), so that callers cannot make up keys for
+/// metrics by method, and their outcome is `UNIMPLEMENTED` with the path in the message. So
+/// an interceptor that authenticates hides from strangers which methods exist.
 ///
-/// What is refused before the request is whole does not get here, since it costs
-/// the server next to nothing and should go on doing so: what is no gRPC call at
-/// all, or breaks its protocol; metadata above the limit; a deadline that has
-/// passed on arrival; an encoding that the server does not take; and, of methods
-/// that take one message, a message above the limit. A client that goes away, or
-/// whose deadline passes, before its one message is whole has made no call either.
+/// Requests that are refused before they are complete do not reach interceptors, which keeps
+/// refusing them cheap: requests that are not gRPC calls or break the protocol; metadata
+/// above the limit; a deadline that has passed on arrival; an encoding that the server does
+/// not accept; and, for methods that take one message, a message above the limit. A client
+/// that goes away, or whose deadline passes, before its one message is complete does not
+/// reach them either.
 ///
 /// ```
 /// use grpc_runtime::{Context, Next, Outcome, ServerInterceptor};
@@ -140,14 +139,13 @@ impl Outcome {
         self
     }
 
-    /// The messages that the handler sent. Nothing has been sent of a call that
-    /// failed before its only message.
+    /// The messages that the handler sent; 0 for a call that failed before its only message.
     pub fn sent(&self) -> Traffic {
         self.sent
     }
 
-    /// The messages that the handler got; those of a stream that it did not read
-    /// are not among them.
+    /// The messages that the handler received; messages of a stream that it did not read do
+    /// not count.
     pub fn received(&self) -> Traffic {
         self.received
     }
@@ -165,8 +163,8 @@ impl From<Status> for Outcome {
     }
 }
 
-/// What an [interceptor](ServerInterceptor) stands around: the interceptors inside
-/// of it, and the handler.
+/// The rest of the chain that an [interceptor](ServerInterceptor) wraps: the interceptors
+/// inside of it, and the handler.
 #[derive(Debug)]
 pub struct Next<'a> {
     inner: &'a [Arc<dyn ErasedServerInterceptor>],
@@ -175,15 +173,14 @@ pub struct Next<'a> {
 }
 
 impl Next<'_> {
-    /// Calls `listener` once when the call has ended here, in whatever way: as it was
-    /// answered, or with `CANCELLED`, `DEADLINE_EXCEEDED` or `UNAVAILABLE` where its
-    /// caller left, its time was up or a shutdown cut it, and with `INTERNAL` where an
-    /// interceptor panicked. By then the handler has ended or is dropped; one that
-    /// blocks its thread holds this up as it does everything else. Those of
-    /// interceptors further inside are called first.
+    /// Calls `listener` once when the call has ended on this server, with the status that
+    /// was sent, or with `CANCELLED` if its caller cancelled, `DEADLINE_EXCEEDED` if its
+    /// deadline passed, `UNAVAILABLE` if a shutdown cut it, `INTERNAL` if an interceptor
+    /// panicked. By then the handler has ended or is dropped; a handler that blocks its
+    /// thread delays the listener. Listeners of inner interceptors are called first.
     ///
-    /// What is told of the messages is what the handler sent and received. Whether the
-    /// caller got them is not known here.
+    /// The counts of messages are those that the handler sent and received. Whether the
+    /// caller received them is not known on the server.
     ///
     /// It must not block. A panic in it is dropped.
     pub fn on_end(&mut self, listener: impl FnOnce(&EndedCall<'_>) + Send + 'static) {
@@ -271,7 +268,8 @@ impl InterceptedEnd {
 
     /// It was answered with this.
     fn tell(mut self, finished: &Finished) {
-        // What came too late is no answer: dropped, this tells why.
+        // A result that came too late is not sent: the drop of this guard reports the
+        // reason.
         let Some(ledger) = self.ledger.take_if(|ledger| !ledger.is_broken_off()) else {
             return;
         };

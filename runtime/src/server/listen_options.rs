@@ -32,7 +32,7 @@ pub struct ListenOptions {
     pub(super) sockets: SocketOptions,
 }
 
-/// What the system is told of a listener and of the TCP connections it accepts.
+/// Socket options of a listener and of the TCP connections it accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SocketOptions {
     pub(super) backlog: u32,
@@ -90,10 +90,9 @@ impl ListenOptions {
         self
     }
 
-    /// How many connections of TCP may wait to be accepted; 1024 unless set. Most systems
-    /// have a limit of their own below which this is brought without a word
-    /// (`net.core.somaxconn`), and take 0 for 1. It is of no use to sockets that are bound
-    /// already.
+    /// Sets how many TCP connections may wait to be accepted. Default: 1024. Most systems
+    /// silently lower it to a limit of theirs (`net.core.somaxconn`), and read 0 as 1. It
+    /// has no effect on sockets that are already bound.
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         // The system has a signed number.
@@ -107,9 +106,9 @@ impl ListenOptions {
     /// of which a new one takes over from an old one. Connections that wait with a socket
     /// that is closed are lost.
     ///
-    /// One server on one runtime of many threads is what to begin with: there a connection
-    /// that has more to do than others has all cores, while here it has one. The example
-    /// `per_core` does it, and says what it is worth.
+    /// Begin with one server on one runtime of many threads: there a busy connection can use
+    /// all cores, while with a runtime per core it has one. The example `per_core` shows a
+    /// server per core.
     ///
     /// A system that has no such option refuses the address.
     #[must_use]
@@ -118,8 +117,8 @@ impl ListenOptions {
         self
     }
 
-    /// Whether TCP sends at once what it is given (`TCP_NODELAY`); `true` unless set. What
-    /// is written is whole already, and would only wait.
+    /// Sets whether TCP sends written bytes at once (`TCP_NODELAY`). Default: `true`. The
+    /// server writes whole batches, which Nagle's algorithm would only delay.
     #[must_use]
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.sockets.has_nodelay = nodelay;

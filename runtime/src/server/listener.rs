@@ -1,5 +1,5 @@
-//! Where a server listens: TCP and Unix sockets under one accept. It reads from no socket, so a
-//! slow client holds up nobody's accept.
+//! Listening sockets of a server: TCP and Unix behind one `accept`. It reads from no socket,
+//! so a slow client does not delay the accept of others.
 
 #[cfg(unix)]
 mod unix;
@@ -18,7 +18,7 @@ use super::listen_options::SocketOptions;
 use crate::transport::PeerAddress;
 use crate::transport::io::Io;
 
-/// What `unix:` is told where it means nothing.
+/// The error for `unix:` addresses on systems without Unix sockets.
 const NO_UNIX_SOCKETS: &str = "this system has no Unix sockets";
 
 /// An address to listen on, as a server's user writes it.
@@ -196,7 +196,7 @@ async fn bind_tcp(address: &str, options: SocketOptions) -> io::Result<TcpListen
         Err(error) => error,
     };
     match address.strip_prefix("[::]:") {
-        // Where IPv4 is not to be had either, the first error is the one that helps.
+        // If IPv4 is not available either, the first error explains more.
         Some(port) if may_lack_ipv6(&error) => bind_first(&format!("0.0.0.0:{port}"), options)
             .await
             .or(Err(error)),
@@ -254,9 +254,9 @@ fn prepare(stream: &TcpStream, options: SocketOptions) {
     }
 }
 
-/// What is said of an address family that is not there differs from system to
-/// system, and some of it has no [`io::ErrorKind`]. What is said of a port does not,
-/// and there half of the addresses would be taken without a word.
+/// The error for a missing address family differs from system to system, and some of these
+/// errors have no [`io::ErrorKind`]. Errors about the port are the same everywhere; a
+/// fallback to IPv4 after one of them would silently listen on half of the addresses.
 fn may_lack_ipv6(error: &io::Error) -> bool {
     !matches!(
         error.kind(),

@@ -22,16 +22,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds connections that something else accepts: a listener of your own, a tunnel, a
-    /// virtual machine's sockets, each of the items that `stream` gives. They are
-    /// connections of the server as those that it accepts; see
-    /// [`Server::serve_stream`](crate::Server::serve_stream),
-    /// which takes them one by one. Of `options` those of sockets, which are the stream's
-    /// business, do nothing.
+    /// Adds connections that are accepted elsewhere, for example by your listener, a tunnel
+    /// or a virtual machine's sockets: each item of `stream` is one. The server treats them
+    /// as connections that it accepted; see
+    /// [`Server::serve_stream`](crate::Server::serve_stream), which takes single ones. The
+    /// socket options among `options` have no effect: they are up to the stream.
     ///
-    /// An error among the items is told to observers as
-    /// [`accept_failed`](crate::Observer::accept_failed), and after a pause of 100 ms the next is
-    /// asked for. A stream that ends, or panics, gives no more; the server goes on.
+    /// After an error item observers get [`accept_failed`](crate::Observer::accept_failed),
+    /// and the next item is polled after a pause of 100 ms. If the stream ends or panics,
+    /// the server goes on without it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -74,9 +73,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves the connections that `stream` gives, without encryption, and those of all
-    /// addresses added before, until the future is dropped: when the stream has ended,
-    /// too, since connections last longer. See [`accept_from`](Self::accept_from).
+    /// Serves the connections of `stream`, without encryption, and those of all addresses
+    /// added before, until the future is dropped. It goes on after the end of the stream,
+    /// since connections last longer. See [`accept_from`](Self::accept_from).
     ///
     /// # Errors
     /// As [`start`](Self::start).

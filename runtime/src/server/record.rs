@@ -1,4 +1,4 @@
-//! What a server leaves for those who look at it, and what these see.
+//! A server's record of itself for channelz and observers, and the snapshots made of it.
 
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -78,8 +78,8 @@ impl ServerSnapshot {
         &self.listeners
     }
 
-    /// The calls that it has had, those of connections that are gone among them, and those
-    /// that it refused.
+    /// Counts of all calls since the start, including those of closed connections and those
+    /// that the server refused.
     pub fn calls(&self) -> CallCounts {
         self.calls
     }

@@ -28,16 +28,15 @@ pub(crate) struct Router {
 pub(super) struct RouteEntry {
     path: &'static [u8],
     pub(super) route: Arc<Route>,
-    /// What its responses are compressed with.
+    /// The encoding of its responses.
     pub(super) compression: Compression,
     /// How large its messages may be.
     pub(super) limits: CallLimits,
-    /// What bounds its calls, if anything does.
+    /// Limits of its calls, if any.
     pub(super) bounds: Option<Box<RouteBounds>>,
 }
 
-/// What holds for services that do not say it themselves, and what stands around
-/// all of them.
+/// Defaults for services that set none, and the interceptors around all services.
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
     pub(super) compression: Compression,
@@ -119,7 +118,7 @@ impl Router {
             .map_err(|_| self.unimplemented(path))
     }
 
-    /// What answers a path that is not here, if interceptors are to see it.
+    /// The route for unknown paths; `None` if no interceptor would see the call.
     pub(crate) fn unknown(&self) -> Option<RouteId> {
         let first = self.entries.first()?;
         first.path.is_empty().then_some(RouteId(0))

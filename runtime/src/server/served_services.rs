@@ -1,5 +1,5 @@
-//! The names of a server's services, told to those handlers that ask for them. A service that
-//! does not ask pays nothing.
+//! The names of a server's services, for handlers that ask for them (reflection). Other
+//! services have no cost from it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl ServedServices {
         Self(names.into())
     }
 
-    /// The services' full names (`package.Service`). None is there twice.
+    /// The services' full names (`package.Service`), without duplicates.
     pub fn names(&self) -> &[&'static str] {
         &self.0
     }

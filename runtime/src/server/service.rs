@@ -162,15 +162,15 @@ impl Service {
     /// [`BadRequest`](crate::rpc::BadRequest). Rules by hand are a `match` on the
     /// method's path that decodes the message itself.
     ///
-    /// What it says against a message is the call's answer. A unary method, or one with
-    /// a stream of responses, is not called then; one that takes a stream gets the
+    /// A [`Status`] that it returns for a message becomes the call's answer. A unary or
+    /// server-streaming method is not called then; a method that takes a stream gets the
     /// status from [`Receiver::next`](crate::Receiver::next), and passes it on by `?`.
     ///
-    /// It runs inside of the [interceptors](Self::interceptor), so nobody who is not let
-    /// in has a message judged, on the thread of the call: it must not block. A service
-    /// has one judge, the last that was given. A service without pays nothing; with one
-    /// each message is decoded once more by whoever judges it. A panic in it ends the
-    /// call as one of the handler does, with `INTERNAL`.
+    /// It runs inside of the [interceptors](Self::interceptor), so only messages of admitted
+    /// callers are validated. It runs on the thread of the call: it must not block. A
+    /// service has one validator; a second call replaces the first. Services without one
+    /// have no cost; a validator usually decodes each message once more. A panic in it ends
+    /// the call with `INTERNAL`, as a panic of the handler does.
     ///
     /// ```
     /// use grpc_runtime::prost::Message;
@@ -252,8 +252,8 @@ impl Service {
 
 /// Collects the methods of a [`Service`].
 ///
-/// Each method is added by the function for its [`Shape`]. One that is added by another is
-/// told when a server with the service [starts](crate::ServerBuilder::start):
+/// Each method is added by the function for its [`Shape`]. If the shapes differ, the
+/// [start](crate::ServerBuilder::start) of a server with the service fails with
 /// [`ServerError::MethodShape`](crate::ServerError::MethodShape).
 #[derive(Debug)]
 pub struct ServiceBuilder<S> {

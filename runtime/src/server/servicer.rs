@@ -1,6 +1,6 @@
-//! The methods of a servicer as functions of the servicer and what the runtime
-//! lends them, one trait for each shape. They are implemented for every such
-//! function, so that generated code names its methods and writes no closure.
+//! The methods of a servicer as functions of the servicer, the request and the context, one
+//! trait for each shape. They are implemented for every such function, so that generated
+//! code names its methods and writes no closure.
 
 use std::future::Future;
 
@@ -9,9 +9,9 @@ use crate::call::receiver::Receiver;
 use crate::call::sender::Sender;
 use crate::status::Status;
 
-/// What a servicer's method gives: a future of an `R` or a [`Status`], which may
-/// move between threads. An `async fn` that returns `Result<R, Status>` is one, as
-/// long as it holds nothing over an `.await` that must stay on its thread.
+/// The return value of a servicer's method: a `Send` future of an `R` or a [`Status`]. An
+/// `async fn` that returns `Result<R, Status>` is one, as long as it holds nothing over an
+/// `.await` that must stay on its thread.
 #[diagnostic::on_unimplemented(
     message = "a servicer's method must be an `async fn` that returns `Result<{R}, Status>`",
     label = "is no future of `Result<{R}, Status>` that may move between threads"

@@ -9,11 +9,11 @@ use std::task::Poll;
 /// console, or the end of the session. For [`ServerBuilder::serve_until`] and
 /// [`Server::shutdown_when`].
 ///
-/// From the call on, polled or not, such signals no longer end the process by themselves, for
-/// as long as the process lives: what waits for them has to. So it is called before the server
-/// starts; a signal that comes between the two would cut the calls that run. A second signal
-/// changes nothing; a shutdown is bounded by its notice and grace, and SIGKILL remains. Where
-/// the system refuses to tell of a signal, that one still ends the process as it always did.
+/// From this call on, polled or not, these signals no longer end the process: the caller has
+/// to. Call it before the server starts; otherwise a signal between the two ends the process
+/// and cuts running calls. A second signal has no effect; a shutdown is bounded by its
+/// notice and grace, and SIGKILL still works. If the system refuses to register a signal,
+/// that signal ends the process as before.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -51,8 +51,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
 
 type Told = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Each resolves when the process is told in its way; those that the system refuses are
-/// left out.
+/// One future for each signal; those that the system refuses to register are left out.
 #[cfg(unix)]
 fn signals() -> Vec<Told> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -16,8 +16,7 @@ use crate::method::Method;
 use crate::transport::PeerAddress;
 use crate::transport::peer_identity::PeerIdentity;
 
-/// What a test says of the call before it has its [`Context`]: made by
-/// [`Context::for_test`].
+/// Builder of a [`Context`] for a test of a handler: made by [`Context::for_test`].
 ///
 /// Unless it says more: a call of [`Method::UNKNOWN`], without metadata and deadline, of a
 /// peer in the same process that has no certificate, at a server that never stops.
@@ -33,8 +32,8 @@ pub struct TestContext {
     shutdown: Option<Arc<ShutdownSignal>>,
 }
 
-/// The end of a server that is not there, for a test of what a handler does about it:
-/// [`TestContext::shutdown`] has a context hear of it. Dropped, the server is gone.
+/// Simulates a server's shutdown, for a test of how a handler reacts to it: pass it to
+/// [`TestContext::shutdown`]. Dropping it simulates the drop of the server.
 #[derive(Debug, Default)]
 pub struct TestShutdown(Shutdown);
 
@@ -56,10 +55,10 @@ impl TestShutdown {
 }
 
 impl Context {
-    /// A context for a test that calls a handler itself, without a server: what the call
-    /// is said to be comes from the test, and what the handler says stays in the context,
-    /// where the test reads it. To drop the context before the handler is done is to give the
-    /// call up ([`cancelled`](Self::cancelled)).
+    /// A context for a test that calls a handler directly, without a server: the test sets
+    /// the properties of the call, and reads from the context what the handler has set.
+    /// Dropping the context before the handler is done cancels the call
+    /// ([`cancelled`](Self::cancelled)).
     ///
     /// A handler whose requests or replies are a stream needs a server: one in the same
     /// process ([`Channel::in_process`](crate::Channel::in_process)) needs no socket.
@@ -111,21 +110,22 @@ impl TestContext {
         self
     }
 
-    /// What the caller sent beside the message ([`Context::metadata`]).
+    /// Sets the initial metadata of the caller ([`Context::metadata`]).
     pub fn metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
         self
     }
 
-    /// What an interceptor has left for the handler ([`Context::extensions`]). One value of
-    /// each type; a later one replaces an earlier one.
+    /// Adds a value that an interceptor would leave for the handler
+    /// ([`Context::extensions`]). One value of each type; a later one replaces an earlier
+    /// one.
     pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.extensions.insert(value);
         self
     }
 
-    /// When the caller stops waiting ([`Context::deadline`]). Nothing drops the handler's
-    /// future then: that is the server's work.
+    /// Sets the call's deadline ([`Context::deadline`]). The handler's future is not dropped
+    /// when it passes: only a server does that.
     pub fn deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = Some(deadline);
         self

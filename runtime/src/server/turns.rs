@@ -1,7 +1,7 @@
-//! Which of a connection's heavy handlers begin now, and which wait. A runtime looks for new
-//! I/O only between tasks, and rarely while any is ready: heavy handlers that all stood in its
-//! queue would hold up every connection until the last of them had run. So only as many begin
-//! as keep the runtime's workers busy for a moment.
+//! Decides which of a connection's heavy handlers begin now, and which wait. A runtime polls
+//! for new I/O only between tasks, and rarely while tasks are ready: if all heavy handlers
+//! were in its queue, every connection would wait until the last of them had run. So only as
+//! many begin as keep the runtime's workers busy for a moment.
 
 use std::collections::VecDeque;
 
@@ -34,7 +34,7 @@ impl Turns {
         self.waiting.push_back(stream);
     }
 
-    /// Who has waited longest, if there is room.
+    /// The stream that has waited longest, if there is room.
     pub(super) fn next(&mut self) -> Option<StreamId> {
         if self.used >= self.room {
             return None;

@@ -10,13 +10,13 @@ use crate::transport::http2::durations::{FOREVER, limited};
 const MIN: Duration = Duration::from_secs(1);
 
 impl ServerBuilder {
-    /// How long [`Server::shutdown`](crate::Server::shutdown) goes on serving before
-    /// its grace begins: new connections and calls too, so that none is refused while
-    /// load balancers and clients still learn that the server leaves.
-    /// [`Server::leaving`](crate::Server::leaving) tells whoever answers health checks,
-    /// and clients that are connected are told to connect anew (GOAWAY), which the
-    /// balancer sends elsewhere. 0 unless set; take what your balancer needs to notice.
-    /// With [`Duration::MAX`] it serves for ever.
+    /// How long [`Server::shutdown`](crate::Server::shutdown) goes on serving before its
+    /// grace begins: new connections and calls too, so that none is refused while load
+    /// balancers and clients still learn that the server leaves.
+    /// [`Server::leaving`](crate::Server::leaving) resolves, so that health checks can fail,
+    /// and connected clients are asked to connect anew (GOAWAY), which the balancer sends
+    /// elsewhere. Default: 0; choose the time that your balancer needs to notice. With
+    /// [`Duration::MAX`] the server serves for ever.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -44,12 +44,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Switches keepalive on: a client from which nothing has come for this long is
-    /// asked for an answer (a PING), whether it has calls or not. If nothing comes
-    /// back within [`keepalive_timeout`](Self::keepalive_timeout), the connection is
-    /// closed and its handlers are dropped, as with every lost connection. Without
-    /// it a client that vanished without a word is noticed only when something is
-    /// sent to it.
+    /// Switches keepalive on: a client from which nothing was received for this long gets a
+    /// PING, whether it has calls or not. Default: off. If nothing comes back within
+    /// [`keepalive_timeout`](Self::keepalive_timeout), the connection is closed and its
+    /// handlers are dropped, as with every lost connection. Without keepalive the loss of a
+    /// client that closed nothing is noticed only when something is sent to it.
     ///
     /// Off unless set, and with `Duration::MAX`, other than gRPC's usual two hours: a
     /// timer that waits on every connection, however far, makes each wait of the
@@ -117,21 +116,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Closes a connection that has had no call for this long: in order (GOAWAY), so
-    /// that no call is lost. No limit unless set, nor with `Duration::MAX`; raised to
-    /// 1 s where it is less.
+    /// Closes a connection that has had no call for this long, with GOAWAY, so that no call
+    /// is lost. Default, and with `Duration::MAX`: no limit. Values below 1 s are raised to
+    /// 1 s.
     #[must_use]
     pub fn max_connection_idle(mut self, limit: Duration) -> Self {
         self.upkeep.lifetime.max_idle = limited(limit.max(MIN));
         self
     }
 
-    /// Lets no connection become older than this, give or take a tenth by chance, so
-    /// that clients come back one by one, and to other servers where there are some.
-    /// The client is told to go elsewhere (GOAWAY); calls that run come to their
-    /// ends, for as long as
-    /// [`max_connection_age_grace`](Self::max_connection_age_grace) lets them. No
-    /// limit unless set, nor with `Duration::MAX`; raised to 1 s where it is less.
+    /// Limits the age of a connection, with a random variation of up to a tenth, so that
+    /// clients reconnect one by one, and to other servers if there are any. The client gets
+    /// GOAWAY; running calls may finish within
+    /// [`max_connection_age_grace`](Self::max_connection_age_grace). Default, and with
+    /// `Duration::MAX`: no limit. Values below 1 s are raised to 1 s.
     ///
     /// ```
     /// use std::time::Duration;
@@ -151,9 +149,9 @@ impl ServerBuilder {
     }
 
     /// How long calls may run on once their connection has reached
-    /// [`max_connection_age`](Self::max_connection_age). What is left then is cut,
-    /// with `UNAVAILABLE` for its callers. No limit unless set, nor with
-    /// `Duration::MAX`; 0 cuts them at once.
+    /// [`max_connection_age`](Self::max_connection_age). Calls that still run then are cut;
+    /// their callers see `UNAVAILABLE`. Default, and with `Duration::MAX`: no limit. 0 cuts
+    /// them at once.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Duration) -> Self {
         self.upkeep.lifetime.age_grace = limited(grace);

@@ -16,10 +16,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A method above this is heavy. Beginning on a task of its own costs a call about
-/// 1 µs of CPU time (ARCHITECTURE.md has the figures), so 2 % of what a heavy one
-/// takes; and a hundred light calls that arrive together hold up their connection
-/// for 5 ms at the most. What is measured includes decoding and encoding.
+/// A method above this is heavy. Beginning on a task of its own costs a call about 1 µs of
+/// CPU time (ARCHITECTURE.md has the figures), so at most 2 % of the time of a heavy call;
+/// and a hundred light calls that arrive together delay their connection by at most 5 ms.
+/// The measured time includes decoding and encoding.
 pub(super) const HEAVY: Duration = Duration::from_micros(50);
 /// A heavy method below this is light again. Turns that are shorter count as
 /// nothing, so that a light method's weight rests at zero and is not written.
@@ -36,7 +36,7 @@ const RISE: u32 = 8;
 /// its inputs stays heavy between them.
 const FALL: u32 = 64;
 
-/// What is known of a method's first turns.
+/// The estimated duration of a method's first turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Weight(u32);
 
@@ -78,10 +78,10 @@ impl Weight {
     }
 }
 
-/// A method's weight, shared by all connections: each begins with what the others
-/// have learnt. All read it and few write; what changes with every call is in the
-/// connection's own [`Watch`]. Two writers at once may lose one turn, which
-/// matters to nobody.
+/// A method's weight, shared by all connections: each begins with what the others have
+/// measured. All read it and few write; what changes with every call is in the connection's
+/// [`Watch`]. Two concurrent writers may lose one turn, which does not matter for an
+/// estimate.
 #[derive(Debug, Default)]
 pub(super) struct SharedWeight(AtomicU32);
 
@@ -90,8 +90,8 @@ impl SharedWeight {
         Weight(self.0.load(Ordering::Relaxed))
     }
 
-    /// Counts one more first turn. Nothing is written where nothing changes, so
-    /// that the cores share the line.
+    /// Counts one more first turn. It writes only if the weight changes, so that the cores
+    /// can share the cache line.
     pub(super) fn add(&self, turn: Duration) {
         let before = self.get();
         let after = before.after(turn);

@@ -7,7 +7,7 @@ use super::Status;
 use crate::code::Code;
 
 impl Status {
-    /// `CANCELLED`: the call was cancelled, as a rule by the caller.
+    /// `CANCELLED`: the call was cancelled, usually by the caller.
     pub fn cancelled(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Cancelled, message)
     }

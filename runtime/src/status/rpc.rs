@@ -82,8 +82,8 @@ pub struct RetryInfo {
 }
 
 impl RetryInfo {
-    /// To wait at least for `delay`. One beyond 10,000 years, the most that the message can
-    /// say, says 10,000 years.
+    /// Wait at least `delay`, at most 10,000 years, which is the longest that the message
+    /// can hold.
     pub fn new(delay: Duration) -> Self {
         const MOST: Duration = Duration::from_secs(315_576_000_000);
         Self {

@@ -1,4 +1,4 @@
-//! A stream each way.
+//! A bidirectional-streaming call of a stub: a stream of messages each way.
 
 use std::marker::PhantomData;
 
@@ -20,7 +20,7 @@ pub struct BidiStreamingCall<Q, R> {
 }
 
 impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
-    /// A call of `method`. This is what generated code calls.
+    /// A call of `method`. Generated code uses this.
     pub fn new(channel: &Channel, method: Method) -> Self {
         Self {
             call: Call::new(channel, method),
@@ -30,9 +30,9 @@ impl<Q: Message, R: Message + Default> BidiStreamingCall<Q, R> {
 
     call_options!();
 
-    /// Starts the call; nothing waits for the server. The halves are independent:
-    /// they may live in different tasks, and either may end first. Dropping the
-    /// sender unfinished, or the receiver before the end, cancels the call.
+    /// Starts the call and returns at once, without waiting for the server. The halves are
+    /// independent: each may move to its own task, and either may end first. Dropping the
+    /// sender before [`Sender::finish`] or the receiver before its end cancels the call.
     pub fn start(self) -> (Sender<Q>, Receiver<R>) {
         let started = self.call.start();
         (started.sender(), started.receiver())

@@ -1,5 +1,5 @@
-//! The blocking twins of the four call shapes, for threads without a runtime. In a task of a
-//! single-threaded runtime they fail instead of blocking it.
+//! The blocking forms of the four call shapes, for threads without a runtime. In a task of
+//! a single-threaded runtime they return an error instead of blocking it.
 
 use std::future::IntoFuture;
 
@@ -19,9 +19,9 @@ impl<R: Message + Default> UnaryCall<R> {
     /// Makes the call and blocks this thread until it ends.
     ///
     /// # Errors
-    /// As [`response`](Self::response); `INTERNAL` in a task of a single-threaded
-    /// runtime or of a `LocalSet`, whose only thread must not be blocked. Threads of
-    /// `spawn_blocking` may be, whatever the runtime.
+    /// The errors of [`response`](Self::response), and `INTERNAL` in a task of a
+    /// single-threaded runtime or of a `LocalSet`, because blocking its only thread would
+    /// stop it. Threads of `spawn_blocking` may block, whatever the runtime.
     pub fn wait(self) -> Result<R, Status> {
         block_on(self.into_future())?
     }
@@ -76,7 +76,7 @@ impl<R: Message + Default> BlockingReceiver<R> {
         }
     }
 
-    /// Whether the message that came last had come compressed.
+    /// Whether the last message arrived compressed; `false` before the first one.
     pub fn was_compressed(&self) -> bool {
         self.receiver.was_compressed()
     }
@@ -90,13 +90,13 @@ impl<R: Message + Default> BlockingReceiver<R> {
         block_on(self.receiver.initial_metadata())?
     }
 
-    /// The trailing metadata, once the iterator has given the end.
+    /// The trailing metadata; `None` until the iterator has returned `None`.
     pub fn trailing_metadata(&self) -> Option<&Metadata> {
         self.receiver.trailing_metadata()
     }
 
-    /// Cancels the call: the server's handler is dropped, and the iterator gives
-    /// `CANCELLED` after the messages that had already arrived.
+    /// Cancels the call: the server's handler is dropped, and the iterator gives the
+    /// messages that had already arrived, then `CANCELLED`.
     pub fn cancel(&mut self) {
         self.receiver.cancel();
     }
@@ -122,8 +122,8 @@ impl<R: Message + Default> Iterator for BlockingReceiver<R> {
     }
 }
 
-/// The sending half of a call, which blocks while there is no room. Dropped
-/// unfinished, it cancels the call.
+/// The sending half of a call, which blocks while the send buffer is full. Dropping it
+/// before [`finish`](Self::finish) cancels the call.
 #[derive(Debug)]
 pub struct BlockingSender<Q> {
     sender: Sender<Q>,
@@ -137,13 +137,12 @@ impl<Q: Message> BlockingSender<Q> {
     /// Sends one message; see [`Sender::send`].
     ///
     /// # Errors
-    /// The call's status if it has failed; `CANCELLED` where it has ended
-    /// with OK.
+    /// The call's status if it has failed; `CANCELLED` if it has ended with OK.
     pub fn send(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.sender.send(message))?
     }
 
-    /// Sends one message as it is, where the call's are compressed; see
+    /// Sends one message uncompressed even if the call's messages are compressed; see
     /// [`Sender::send_uncompressed`].
     ///
     /// # Errors
@@ -152,14 +151,14 @@ impl<Q: Message> BlockingSender<Q> {
         block_on(self.sender.send_uncompressed(message))?
     }
 
-    /// Ends the stream in order.
+    /// Ends the stream in order: the server sees its end after the last message.
     pub fn finish(self) {
         self.sender.finish();
     }
 }
 
-/// A client-streaming call under way, for a blocking thread. Dropped before
-/// [`finish`](Self::finish), it cancels the call.
+/// A client-streaming call that has started, for a blocking thread. Dropping it before
+/// [`finish`](Self::finish) cancels the call.
 #[derive(Debug)]
 pub struct BlockingClientStream<Q, R> {
     stream: ClientStream<Q, R>,
@@ -173,13 +172,12 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
     /// Sends one message; see [`Sender::send`].
     ///
     /// # Errors
-    /// The call's status if it has failed; `CANCELLED` where it has ended
-    /// with OK.
+    /// The call's status if it has failed; `CANCELLED` if it has ended with OK.
     pub fn send(&mut self, message: Q) -> Result<(), Status> {
         block_on(self.stream.send(message))?
     }
 
-    /// Sends one message as it is, where the call's are compressed; see
+    /// Sends one message uncompressed even if the call's messages are compressed; see
     /// [`Sender::send_uncompressed`].
     ///
     /// # Errors
@@ -188,13 +186,13 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
         block_on(self.stream.send_uncompressed(message))?
     }
 
-    /// Cancels the call: the server's handler is dropped, and
-    /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
+    /// Cancels the call: the server's handler is dropped, and [`finish`](Self::finish)
+    /// gives `CANCELLED`, unless the response has already arrived.
     pub fn cancel(&mut self) {
         self.stream.cancel();
     }
 
-    /// Ends the stream and gives the answer.
+    /// Ends the stream, blocks until the response arrives and returns its message.
     ///
     /// # Errors
     /// The call's status.
@@ -202,7 +200,7 @@ impl<Q: Message, R: Message + Default> BlockingClientStream<Q, R> {
         block_on(self.stream.finish())?
     }
 
-    /// As [`finish`](Self::finish), with the answer's metadata.
+    /// Like [`finish`](Self::finish), with the response's metadata.
     ///
     /// # Errors
     /// The call's status.

@@ -29,26 +29,27 @@ pub(crate) struct Call {
     channel: Channel,
     method: Method,
     options: CallOptions,
-    /// The call that this one is made for.
+    /// The call of a handler on whose behalf this one is made.
     outer: Option<Arc<Ending>>,
     /// The whole request, where the method takes one message.
     request: Option<Bytes>,
-    /// The first thing that was wrong with an option: the call fails with it.
+    /// The first invalid option: the call fails with this status.
     error: Option<Status>,
-    /// It has no timeout of 0.
+    /// `false` for a timeout of 0.
     has_time: bool,
-    /// It says itself how long it may take, if only that this has no end.
+    /// The application has set the call's timeout or deadline, if only one beyond what the
+    /// clock can represent. The channel's default then does not apply.
     is_timed: bool,
 }
 
-/// What a service config has to say once the call has begun.
+/// What a service config adds after the call has begun.
 enum FurtherTerms {
-    /// It is attempted more than once.
+    /// The call may be attempted more than once.
     Attempts(Arc<RepeatPolicy>),
-    /// It is not, and its end counts for those that are.
+    /// The call is attempted once; its result counts for the throttling of retries.
     Counted,
-    /// It is said once the channel knows its config, or the call is complete; it began
-    /// then.
+    /// The service config is not known yet: its terms apply once it is, or once the request
+    /// is complete. The instant is when the call began.
     Later(Instant),
 }
 
@@ -74,7 +75,7 @@ impl Call {
     pub(crate) fn with_request(channel: &Channel, method: Method, message: &impl Message) -> Self {
         let mut call = Self::new(channel, method);
         let mut buffer = BytesMut::new();
-        // The limit may still be changed, so it is checked at the start.
+        // The limit may still be changed by an option, so `start` checks it.
         match framing::encode_message(message, usize::MAX, &mut buffer) {
             Ok(()) => call.request = Some(buffer.freeze()),
             Err(error) => call.error = Some(error.into_status(Side::Client)),
@@ -83,7 +84,7 @@ impl Call {
     }
 
     pub(crate) fn timeout(&mut self, timeout: Duration) {
-        // A timeout beyond what the clock can count is none.
+        // A timeout beyond what the clock can represent is no deadline.
         self.options.deadline = clock::now().checked_add(timeout);
         self.has_time = !timeout.is_zero();
         self.is_timed = true;
@@ -99,7 +100,7 @@ impl Call {
         self.outer = Some(Arc::clone(context.ending()));
     }
 
-    /// Applies a change to the metadata; what is wrong with it fails the call.
+    /// Applies a change to the metadata; an invalid key or value fails the call.
     pub(crate) fn metadata(
         &mut self,
         change: impl FnOnce(&mut Metadata) -> Result<(), MetadataError>,
@@ -134,8 +135,8 @@ impl Call {
         self.options.compression = compression;
     }
 
-    /// The request within its limit, and compressed if it is to be: options that
-    /// come after the request have their say in both.
+    /// Checks the request against its limit and compresses it if the call is to. It runs at
+    /// the start, so that options set after the request apply.
     fn finish_request(&mut self) -> Result<(), FramingError> {
         let Some(request) = &mut self.request else {
             return Ok(());
@@ -147,14 +148,14 @@ impl Call {
             return Err(FramingError::SendTooLarge { size, limit });
         }
         if !self.options.compression.is_identity() {
-            // No message is larger than its prefix can say.
+            // A message's length fits into the four bytes of its prefix.
             self.options.plain_size = u32::try_from(body.len()).unwrap_or(u32::MAX);
             *request = framing::compress(self.options.compression, body)?;
         }
         Ok(())
     }
 
-    /// Has the service config's say, which few channels have.
+    /// Applies the service config. Few channels have one, so it is not inlined.
     #[inline(never)]
     fn settle(&mut self) -> Option<FurtherTerms> {
         let Self {
@@ -182,7 +183,7 @@ impl Call {
         }
     }
 
-    /// Starts the call. It is under way when this returns; nothing has waited.
+    /// Starts the call and returns at once: nothing waits for the server.
     pub(crate) fn start(mut self) -> Started {
         let own = self.options.deadline;
         let outer = self.outer.as_ref().and_then(|outer| outer.deadline());
@@ -265,42 +266,42 @@ impl Started {
     }
 }
 
-/// The options every shape of call has: written once, documented once.
+/// The options that every shape of call has.
 macro_rules! call_options {
     () => {
-        /// The call may take this long from now, over all its phases: waiting for
-        /// a connection, sending, and the answer. Then it fails with
-        /// `DEADLINE_EXCEEDED`, with 0 before anything is sent. A time that the clock
-        /// cannot count is none. The server is told. Without one the call has its channel's
-        /// [default](crate::ChannelBuilder::default_timeout), which is none.
+        /// The longest that the call may take from now on, over all its phases: waiting for
+        /// a connection, sending, and the response. After that it fails with
+        /// `DEADLINE_EXCEEDED`; with 0 before anything is sent. The server receives the
+        /// timeout as `grpc-timeout`. A timeout beyond what the clock can represent means
+        /// no deadline. Unless set, the channel's
+        /// [default](crate::ChannelBuilder::default_timeout) applies, which is none.
         ///
-        /// A call has one limit: the last of `timeout` and [`deadline`](Self::deadline)
-        /// that was set replaces the one before, be it sooner or later.
+        /// A call has one limit: the last one set by `timeout` or
+        /// [`deadline`](Self::deadline) replaces those before it.
         pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.call.timeout(timeout);
             self
         }
 
-        /// As [`timeout`](Self::timeout), as a moment. One that is past fails the call with
-        /// `DEADLINE_EXCEEDED`.
+        /// Like [`timeout`](Self::timeout), as an instant. An instant in the past fails the
+        /// call with `DEADLINE_EXCEEDED`.
         pub fn deadline(mut self, deadline: ::std::time::Instant) -> Self {
             self.call.deadline(deadline);
             self
         }
 
-        /// Makes the call for the one that a handler is answering: it may take what
-        /// remains of that one's time, or less if it has a
-        /// [`timeout`](Self::timeout) of its own, and it is cancelled when that one
-        /// is, in whichever task it runs. It may outlive that one's answer. Nothing
-        /// else is passed on: metadata and credentials may hold what is not meant
-        /// for others.
+        /// Makes the call on behalf of the one that a handler is answering. Its deadline is
+        /// that call's, or its own [`timeout`](Self::timeout) if that ends earlier; it is
+        /// cancelled when that call is, in whichever task it runs. It may continue after
+        /// that call was answered. Metadata and credentials are not passed on: they may
+        /// hold what is not meant for other servers.
         pub fn inherit(mut self, context: &$crate::server::Context) -> Self {
             self.call.inherit(context);
             self
         }
 
-        /// Adds a text to the request's metadata. A key or value that metadata
-        /// cannot carry fails the call with `INTERNAL` before anything is sent.
+        /// Adds a text to the request's metadata. An invalid key or value fails the call
+        /// with `INTERNAL` before anything is sent.
         pub fn metadata(mut self, key: &str, value: &str) -> Self {
             self.call.metadata(|metadata| metadata.append(key, value));
             self
@@ -314,41 +315,41 @@ macro_rules! call_options {
             self
         }
 
-        /// Adds credentials to the call, behind the channel's own and those that
-        /// were added before. A connection that is not encrypted fails the call
-        /// with `UNAUTHENTICATED` before anything is sent, unless they allow it;
-        /// see [`CallCredentials`](crate::CallCredentials).
+        /// Adds credentials to the call, after the channel's and those added before. On a
+        /// connection that is not encrypted the call fails with `UNAUTHENTICATED` before
+        /// anything is sent, unless the credentials allow such connections; see
+        /// [`CallCredentials`](crate::CallCredentials).
         pub fn credentials(mut self, credentials: $crate::credentials::CallCredentials) -> Self {
             self.call.credentials(credentials);
             self
         }
 
-        /// Waits for a connection, up to the deadline, instead of failing with
-        /// `UNAVAILABLE` when there is none to be had.
+        /// Waits for a connection until the deadline, instead of failing with `UNAVAILABLE`
+        /// when connecting fails (gRPC's "wait for ready"). Off by default.
         pub fn wait_for_ready(mut self) -> Self {
             self.call.wait_for_ready();
             self
         }
 
-        /// The largest response message this call takes, in bytes; the channel's
-        /// limit (4 MiB) unless set. A larger one fails the call with
+        /// The largest response message that this call accepts, in bytes. Default: the
+        /// channel's limit, which is 4 MiB unless set. A larger one fails the call with
         /// `RESOURCE_EXHAUSTED`.
         pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
             self.call.max_receive_message_size(bytes);
             self
         }
 
-        /// The largest request message this call sends, in bytes; the channel's
-        /// limit (none) unless set. A larger one fails with
+        /// The largest request message that this call sends, in bytes. Default: the
+        /// channel's limit, which is none unless set. A larger one fails with
         /// `RESOURCE_EXHAUSTED`.
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.call.max_send_message_size(bytes);
             self
         }
 
-        /// How this call's request is [compressed](crate::Compression), one
-        /// message or a stream of them; as its channel says unless set. A server
-        /// that does not take the encoding fails the call with `UNIMPLEMENTED`.
+        /// How this call's request messages are [compressed](crate::Compression). Default:
+        /// the channel's compression. A server that does not support the encoding fails the
+        /// call with `UNIMPLEMENTED`.
         pub fn compression(mut self, compression: $crate::framing::Compression) -> Self {
             self.call.compression(compression);
             self

@@ -1,4 +1,4 @@
-//! A stream out, one message back.
+//! A client-streaming call of a stub: a stream of requests, one response.
 
 use std::marker::PhantomData;
 
@@ -22,7 +22,7 @@ pub struct ClientStreamingCall<Q, R> {
 }
 
 impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
-    /// A call of `method`. This is what generated code calls.
+    /// A call of `method`. Generated code uses this.
     pub fn new(channel: &Channel, method: Method) -> Self {
         Self {
             call: Call::new(channel, method),
@@ -32,7 +32,7 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
 
     call_options!();
 
-    /// Starts the call; nothing waits for the server.
+    /// Starts the call and returns at once, without waiting for the server.
     pub fn start(self) -> ClientStream<Q, R> {
         let started = self.call.start();
         let sender = started.sender();
@@ -43,24 +43,24 @@ impl<Q: Message, R: Message + Default> ClientStreamingCall<Q, R> {
     }
 }
 
-/// A client-streaming call under way: [`send`](Self::send) messages, then
-/// [`finish`](Self::finish) for the answer. Dropped before that, it cancels the
-/// call.
+/// A client-streaming call that has started: [`send`](Self::send) messages, then
+/// [`finish`](Self::finish) for the response. Dropping it before that cancels the call.
 #[derive(Debug)]
 pub struct ClientStream<Q, R> {
-    /// Dropped unfinished, it cancels the call ahead of `answer`.
+    /// Declared before `answer`, so it is dropped first: dropping it unfinished cancels the
+    /// call.
     sender: Sender<Q>,
     answer: ResponseFuture<R>,
 }
 
 impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
-    /// Sends one message; waits and errs as [`Sender::send`] does. After an error
-    /// [`finish`](Self::finish) still gives the answer, where the server gave one
-    /// before it had all messages.
+    /// Sends one message; waits as [`Sender::send`] does. After an error,
+    /// [`finish`](Self::finish) still returns the response if the server gave one before it
+    /// had all messages.
     ///
     /// # Errors
-    /// The call's status if it has failed; `CANCELLED` where the server has
-    /// answered with OK and takes no more messages.
+    /// The call's status if it has failed; `CANCELLED` if the server has answered with OK
+    /// and accepts no more messages.
     ///
     /// ```
     /// # use grpc_runtime::{ClientStream, Status};
@@ -77,7 +77,7 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.send(message).await
     }
 
-    /// Sends one message as it is, where the call's are compressed; see
+    /// Sends one message uncompressed even if the call's messages are compressed; see
     /// [`Sender::send_uncompressed`].
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.send_uncompressed(message).await
     }
 
-    /// Sends all that `messages` gives; see [`Sender::send_all`].
+    /// Sends all messages of the stream `messages`; see [`Sender::send_all`].
     ///
     /// # Errors
     /// The call's status if it has failed.
@@ -94,11 +94,11 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.send_all(messages).await
     }
 
-    /// Sends all that `messages` gives, until one fails to come; see
+    /// Sends all messages of the stream `messages`, until its first error; see
     /// [`Sender::try_send_all`].
     ///
     /// # Errors
-    /// The stream's own; the call's status if it has failed.
+    /// The stream's first error; the call's status if it has failed.
     pub async fn try_send_all<E: From<Status>>(
         &mut self,
         messages: impl Stream<Item = Result<Q, E>>,
@@ -106,18 +106,18 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         self.sender.try_send_all(messages).await
     }
 
-    /// Waits until the server takes no more messages; see [`Sender::closed`].
+    /// Waits until the server accepts no more messages; see [`Sender::closed`].
     pub async fn closed(&mut self) {
         self.sender.closed().await;
     }
 
-    /// Cancels the call: the server's handler is dropped, and
-    /// [`finish`](Self::finish) gives `CANCELLED`, unless the answer is there.
+    /// Cancels the call: the server's handler is dropped, and [`finish`](Self::finish)
+    /// gives `CANCELLED`, unless the response has already arrived.
     pub fn cancel(&mut self) {
         self.answer.cancel();
     }
 
-    /// Ends the stream and gives the answer.
+    /// Ends the stream, waits for the response and returns its message.
     ///
     /// # Errors
     /// The call's status. Dropping the future cancels the call.
@@ -125,7 +125,7 @@ impl<Q: Message, R: Message + Default> ClientStream<Q, R> {
         Ok(self.response().await?.message)
     }
 
-    /// As [`finish`](Self::finish), with the answer's metadata.
+    /// Like [`finish`](Self::finish), with the response's metadata.
     ///
     /// # Errors
     /// The call's status.

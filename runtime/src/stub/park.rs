@@ -12,13 +12,13 @@ use tokio::task::coop::consume_budget;
 
 use crate::status::{Code, Phase, Status};
 
-/// What tokio gives a task before it asks it to yield. Were it more, tokio would
-/// refuse in our place, and its panic be seen on the way.
+/// The budget that tokio gives a task before it asks it to yield. With a larger number
+/// tokio itself would panic here, and the panic hook would report that.
 const BUDGET: usize = 128;
 
-/// Blocks this thread until `future` is ready. On a worker of a multi-threaded
-/// runtime its other tasks are moved away first; on a single-threaded runtime
-/// there is nowhere to move them, and that is an error.
+/// Blocks this thread until `future` is ready. On a worker of a multi-threaded runtime,
+/// tokio moves the worker's other tasks away first. On a single-threaded runtime there is
+/// no other thread for them, so it returns an error.
 pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Status> {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Err(_) => Ok(park_on(future)),
@@ -27,17 +27,17 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Status> {
     }
 }
 
-/// Whether this thread is in the middle of a runtime's task. A task has a budget and
-/// a thread of `spawn_blocking` has none. tokio tells only that it is spent, so what
-/// is left of it is spent here: the task yields at its next `await`.
+/// Whether this thread runs a task of a runtime. A task has a budget, a thread of
+/// `spawn_blocking` has none. tokio only reveals whether the budget is used up, so this
+/// uses up the rest of it: the task yields at its next `await`.
 fn is_in_task() -> bool {
     let mut context = Context::from_waker(Waker::noop());
     (0..=BUDGET).any(|_| pin!(consume_budget()).poll(&mut context).is_pending())
 }
 
-/// Blocks a worker or a thread of `spawn_blocking`, but not one that runs a `LocalSet`
-/// or an `unconstrained` task of a single-threaded runtime, whose other tasks cannot
-/// be moved away: tokio tells of that by a panic alone.
+/// Blocks a worker or a thread of `spawn_blocking`. It returns an error on a thread that
+/// runs a `LocalSet` or an `unconstrained` task of a single-threaded runtime, whose other
+/// tasks cannot be moved away: tokio reports that only by a panic.
 fn park_in_place<F: Future>(future: F) -> Result<F::Output, Status> {
     let mut begun = false;
     let parked = catch_unwind(AssertUnwindSafe(|| {

@@ -1,4 +1,4 @@
-//! One message out, a stream back.
+//! A server-streaming call of a stub: one request, a stream of responses.
 
 use std::marker::PhantomData;
 
@@ -19,7 +19,7 @@ pub struct ServerStreamingCall<R> {
 }
 
 impl<R: Message + Default> ServerStreamingCall<R> {
-    /// A call of `method` with `request`. This is what generated code calls.
+    /// A call of `method` with `request`. Generated code uses this.
     pub fn new(channel: &Channel, method: Method, request: &impl Message) -> Self {
         Self {
             call: Call::with_request(channel, method, request),
@@ -29,9 +29,9 @@ impl<R: Message + Default> ServerStreamingCall<R> {
 
     call_options!();
 
-    /// Starts the call and gives its stream at once, without waiting for the
-    /// server's head. Why the call failed, if it does, is told by
-    /// [`Receiver::next`]. Dropping the receiver cancels the call.
+    /// Starts the call and returns its stream at once, without waiting for the server. If
+    /// the call fails, [`Receiver::next`] returns its status. Dropping the receiver before
+    /// the end cancels the call.
     pub fn start(self) -> Receiver<R> {
         self.call.start().receiver()
     }

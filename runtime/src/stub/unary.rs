@@ -1,4 +1,5 @@
-//! A call with one message each way. A response comes only with the status OK.
+//! A unary call of a stub: one request, one response. It returns a message only if the
+//! call's status is OK.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -16,9 +17,9 @@ use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Code, Status};
 
-/// A unary call that has not started: set its options, then `.await` it for the
-/// message, or take [`response`](Self::response) for metadata too, or
-/// [`wait`](Self::wait) for it on a thread without a runtime.
+/// A unary call that has not started. Set its options, then `.await` it for the message,
+/// call [`response`](Self::response) for the metadata too, or [`wait`](Self::wait) on a
+/// thread without a runtime.
 #[derive(Debug)]
 #[must_use = "a call starts when it is awaited"]
 pub struct UnaryCall<R> {
@@ -26,22 +27,22 @@ pub struct UnaryCall<R> {
     message: PhantomData<fn() -> R>,
 }
 
-/// A message with what came around it.
+/// A response message with its metadata.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Response<M> {
     /// The message.
     pub message: M,
-    /// What the server sent ahead of it.
+    /// The response's initial metadata, which the server sent before the message.
     pub initial_metadata: Metadata,
-    /// What the server sent behind it.
+    /// The response's trailing metadata, which the server sent after the message.
     pub trailing_metadata: Metadata,
-    /// Whether it came [compressed](crate::Compression).
+    /// Whether the message arrived [compressed](crate::Compression).
     pub was_compressed: bool,
 }
 
 impl<R: Message + Default> UnaryCall<R> {
-    /// A call of `method` with `request`. This is what generated code calls.
+    /// A call of `method` with `request`. Generated code uses this.
     pub fn new(channel: &Channel, method: Method, request: &impl Message) -> Self {
         Self {
             call: Call::with_request(channel, method, request),
@@ -51,13 +52,13 @@ impl<R: Message + Default> UnaryCall<R> {
 
     call_options!();
 
-    /// Starts the call; the future gives the message with its metadata.
+    /// Starts the call; the future returns the message with its metadata.
     ///
     /// # Errors
-    /// The call's status: the server's own, or one made here:
-    /// `DEADLINE_EXCEEDED`, `UNAVAILABLE` when there is no connection or it was
-    /// lost, `RESOURCE_EXHAUSTED` for a limit, `INTERNAL` for an answer that
-    /// breaks the protocol. Dropping the future cancels the call.
+    /// The server's status, or one of the runtime: `DEADLINE_EXCEEDED` after the deadline,
+    /// `UNAVAILABLE` if there is no connection or it was lost, `RESOURCE_EXHAUSTED` for a
+    /// message over a limit, `INTERNAL` for a response that breaks the protocol. Dropping
+    /// the future cancels the call.
     pub fn response(self) -> ResponseFuture<R> {
         ResponseFuture::new(self.call.start().state)
     }
@@ -72,7 +73,7 @@ impl<R: Message + Default> IntoFuture for UnaryCall<R> {
     }
 }
 
-/// A unary call under way: gives the message. Dropping it cancels the call.
+/// A unary call that has started; resolves to the message. Dropping it cancels the call.
 #[derive(Debug)]
 pub struct UnaryFuture<R>(ResponseFuture<R>);
 
@@ -86,7 +87,7 @@ impl<R: Message + Default> Future for UnaryFuture<R> {
     }
 }
 
-/// A unary call under way: gives the message with its metadata. Dropping it
+/// A unary call that has started; resolves to the message with its metadata. Dropping it
 /// cancels the call.
 #[derive(Debug)]
 pub struct ResponseFuture<R> {
@@ -100,7 +101,7 @@ impl<R> ResponseFuture<R> {
         self.state.cancel();
     }
 
-    /// The answer to a call that is under way: cancels it when dropped.
+    /// The response of a started call: dropping the future cancels the call.
     pub(crate) fn new(state: Arc<CallState>) -> Self {
         Self {
             state,

@@ -2,9 +2,9 @@
 //! machine, and time and events between the machine and its [`Application`]. One task owns all
 //! three.
 //!
-//! A turn: read what is there → events → commands of other tasks → frame what is
-//! ready → one write. It turns until nothing moves, then sleeps. Between the
-//! first commands and the write it lets others run once, so that those who ask
+//! A turn: read from the socket → handle events → take commands of other tasks → frame what
+//! is ready → one write. The task repeats turns until there is nothing to do, then sleeps.
+//! Between the first commands and the write it yields once, so that commands of other tasks
 //! at the same time share the write.
 
 use std::cell::Cell;
@@ -29,47 +29,46 @@ use super::other_protocol;
 use crate::clock;
 use crate::spare;
 
-/// Room offered to a read: it grows while reads fill it and shrinks when they
-/// come back nearly empty. What is read at once should still be in the
-/// processor's cache when it is decoded: of four times as much small messages take
-/// a tenth more.
+/// The size of the read buffer: it grows while reads fill it and shrinks when they return
+/// little. The bytes of one read should still be in the processor's cache when they are
+/// decoded: with buffers of four times the size small messages take a tenth longer.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 64 << 10;
-/// Read buffers that are looked at again: what a few large messages take.
+/// The number of used read buffers that are checked for reuse: enough for a few large
+/// messages.
 const USED: usize = 8;
 /// Segments in one `writev`.
 const WRITE_SLICES: usize = 32;
 /// Turns before the task lets others run.
 const TURNS: usize = 16;
-/// Output above this is worth a write of its own: it waits for no one.
+/// Output above this is written without yielding to other tasks first.
 const GATHER_LIMIT: usize = 16 << 10;
-/// Input above this is enough for a turn: window updates and commands wait.
+/// After this much input a turn stops reading, since window updates and commands wait.
 const READ_LIMIT: usize = 64 << 10;
 
-/// What a peer may take to hear our last words, in time and in bytes that it sends
-/// meanwhile.
+/// Limits while a closing connection waits for the peer to read the last bytes: the time,
+/// and the bytes that the peer sends meanwhile.
 const FAREWELL: Duration = Duration::from_millis(500);
 const FAREWELL_INPUT: usize = 1 << 20;
 
-/// A spare buffer for output is not larger than this.
+/// The largest output buffer that is kept as a spare.
 const OUTPUT_KEPT: usize = 64 << 10;
 
-/// Room for one buffer of a thread. The memory in [`spare`] is of many sizes, is looked for
-/// by size and is never smaller than 32 KiB; what a connection reads into and writes from
-/// at each wake is here, where it costs a move.
+/// One spare buffer per thread. The memory in [`spare`] has many sizes, is searched by size
+/// and is at least 32 KiB; the buffers that a connection needs at each wake are here, where
+/// taking one costs a move.
 type SpareSlot = LocalKey<Cell<Option<BytesMut>>>;
 
 thread_local! {
-    /// The buffers of whichever connection reads and writes next on this thread.
-    /// An idle connection keeps none, and a busy one needs no new ones at each
-    /// wake.
+    /// The buffers for the next connection that reads and writes on this thread. An idle
+    /// connection keeps none, and a busy one allocates none at each wake.
     static SPARE_INPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static SPARE_OUTPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 fn keep_spare(place: &'static SpareSlot, buffer: BytesMut, limit: usize) {
     if buffer.capacity() <= limit {
-        // A thread that ends has no use for it.
+        // A thread that is ending drops the buffer.
         let _ = place.try_with(|spare| spare.set(Some(buffer)));
     }
 }
@@ -78,21 +77,21 @@ fn take_spare(place: &'static SpareSlot) -> Option<BytesMut> {
     place.try_with(Cell::take).ok().flatten()
 }
 
-/// What runs on a connection: the server's calls or the channel's.
+/// The user of a connection: the calls of a server or of a channel.
 pub(crate) trait Application {
     fn on_event(&mut self, connection: &mut Connection, event: Event, now: Instant);
-    /// Takes what other tasks asked for, and has the task woken for more; `true`
-    /// if there was anything.
+    /// Takes the commands of other tasks, and registers to be woken for more; `true` if
+    /// there were any.
     fn poll_commands(
         &mut self,
         connection: &mut Connection,
         now: Instant,
         cx: &mut Context<'_>,
     ) -> bool;
-    /// Passes on what streams have to send. It is called just before a write, so
-    /// that all a stream pushed since the last one leaves as one frame.
+    /// Passes what streams have to send to the connection. Called just before a write, so
+    /// that all that a stream pushed since the last write becomes one frame.
     fn flush(&mut self, connection: &mut Connection, now: Instant);
-    /// How many calls have begun and are not over.
+    /// The number of calls that have begun and are not over.
     fn in_flight(&self) -> usize {
         0
     }
@@ -105,7 +104,7 @@ pub(crate) trait Application {
 /// Why a connection ended.
 #[derive(Debug)]
 pub(crate) enum Closed {
-    /// In order: drained, and all written.
+    /// Drained, with all output written.
     Drained,
     /// The peer closed its side.
     Eof,
@@ -113,24 +112,24 @@ pub(crate) enum Closed {
     Io(io::Error),
     /// The peer broke HTTP/2.
     Protocol(ConnectionError),
-    /// The peer speaks something else, as this tells.
+    /// The peer speaks another protocol, described by the text.
     NotHttp2(String),
 }
 
 impl Closed {
-    /// Whether there is something that the peer should still hear.
+    /// Whether the peer should still get the last output.
     pub(crate) fn has_last_words(&self) -> bool {
         matches!(self, Self::Drained | Self::Protocol(_))
     }
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Clone, Copy)]
 enum Turn {
     /// There may be more to do at once.
     Again,
     Still,
-    /// Others may have more to write: it goes on once they had their chance.
+    /// Other tasks may have more to write: continue after yielding to them.
     Gathers,
 }
 
@@ -139,7 +138,7 @@ enum Turn {
 enum Unread {
     Nothing,
     More,
-    /// The peer must take its answers first.
+    /// Not read: the peer must take our replies first.
     Unwanted,
     /// The peer closed its side.
     End,
@@ -152,17 +151,17 @@ pub(crate) struct Driver<A> {
     connection: Connection,
     pub(crate) application: A,
     input: BytesMut,
-    /// `input` is nothing: the thread keeps its memory for whoever wakes next.
+    /// `input` has no memory: the thread keeps it for the next connection that wakes.
     bare: bool,
-    /// What was read into before, of which messages may still hold parts.
+    /// Used read buffers, of which messages may still hold parts.
     used: VecDeque<BytesMut>,
     read_size: usize,
-    /// Other tasks have had their chance to add to the next write.
+    /// The task has yielded before the next write.
     gathered: bool,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// When `sleep` fires: never later than the next timeout.
+    /// When `sleep` fires: not later than the next timeout.
     armed: Option<Instant>,
-    /// The last rest needed no timer either.
+    /// No timer was needed at the last rest either.
     timeless: bool,
     /// Set once the connection is broken: only its last words are left, which
     /// [`leave`](Self::leave) writes.
@@ -187,7 +186,7 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// The same connection, for another application from here on.
+    /// The same connection, with another application.
     pub(crate) fn hand_over<B: Application>(self, application: B) -> Driver<B> {
         Driver {
             input: self.input,
@@ -201,7 +200,7 @@ impl<A: Application> Driver<A> {
         &self.io
     }
 
-    /// What the connection has done so far.
+    /// The connection's counters.
     pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         self.connection.counts()
     }
@@ -214,7 +213,7 @@ impl<A: Application> Driver<A> {
         (&mut self.connection, &mut self.application)
     }
 
-    /// Runs until nothing moves or the connection ended.
+    /// Runs until there is nothing to do or the connection has ended.
     pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         if self.connection.output().is_bare() {
             let buffer = take_spare(&SPARE_OUTPUT).unwrap_or_default();
@@ -254,7 +253,7 @@ impl<A: Application> Driver<A> {
         Poll::Pending
     }
 
-    /// What has happened so far may be read from outside.
+    /// Publishes the counters for other threads.
     #[inline]
     fn publish(&mut self, now: Instant) {
         self.connection.publish(self.application.in_flight(), now);
@@ -269,7 +268,7 @@ impl<A: Application> Driver<A> {
         closed
     }
 
-    /// With `due` it looks for timeouts first.
+    /// With `due` it handles timeouts first.
     fn turn(&mut self, due: bool, cx: &mut Context<'_>) -> Result<Turn, Closed> {
         let now = clock::now();
         if due {
@@ -279,14 +278,14 @@ impl<A: Application> Driver<A> {
         let asked = self
             .application
             .poll_commands(&mut self.connection, now, cx);
-        // The first of many callers that were woken together must not have a
-        // write to itself: a multi-thread runtime runs the task it wakes next.
+        // Yield, so that callers that were woken together share a write: a multi-thread
+        // runtime runs the task that it woke last next.
         let short = self.connection.output().len() < GATHER_LIMIT;
         if asked && short && !std::mem::replace(&mut self.gathered, true) {
             return Ok(Turn::Gathers);
         }
         self.gathered = false;
-        // While the socket takes nothing, streams gather instead: else a slow
+        // While the socket takes nothing, streams gather their messages: otherwise a slow
         // reader would get a frame for each small message.
         if short {
             self.application.flush(&mut self.connection, now);
@@ -300,7 +299,7 @@ impl<A: Application> Driver<A> {
             Ok(wrote) => wrote,
             Err(error) => return Err(self.hear_out(cx, now, error)),
         };
-        // Whatever else may move wakes the task: the socket and the queue will.
+        // Otherwise the socket or the queue wakes the task.
         let again = match unread {
             Unread::Nothing => wrote && (unframed || !short),
             Unread::More => true,
@@ -315,10 +314,9 @@ impl<A: Application> Driver<A> {
         Ok(Turn::Still)
     }
 
-    /// Takes what the socket has, until it has nothing or there is enough for one
-    /// turn.
+    /// Reads until the socket has nothing more or there is enough input for one turn.
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<Unread, Closed> {
-        // Bytes are left from when a peer made us answer too much.
+        // Input is left from a turn in which too many replies to the peer were queued.
         if !self.input.is_empty() {
             self.receive(now)?;
         }
@@ -341,10 +339,11 @@ impl<A: Application> Driver<A> {
         Ok(Unread::Unwanted)
     }
 
-    /// Frame by frame, each with what it means for its call.
+    /// Receives the input frame by frame, and handles the events of each.
     fn receive(&mut self, now: Instant) -> Result<(), Closed> {
         if !self.connection.is_established() && other_protocol::is_tls_alert(&self.input) {
-            // No connection begins with a frame of the length that this would be.
+            // A connection does not begin with a frame of the length that these bytes would
+            // be.
             let reason = "it speaks TLS on this port, where this side does not";
             return Err(Closed::Protocol(ConnectionError::protocol(reason)));
         }
@@ -385,8 +384,8 @@ impl<A: Application> Driver<A> {
         Poll::Ready(Ok(read))
     }
 
-    /// Makes room for a read. What large messages were read into comes back once
-    /// they have been decoded.
+    /// Makes room for a read. Buffers of large messages are reused once the messages have
+    /// been decoded.
     fn renew_input(&mut self) {
         if self.input.try_reclaim(self.read_size) {
             return;
@@ -406,7 +405,7 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Leaves empty buffers to the next connection that wakes.
+    /// Puts empty buffers back for the next connection that wakes.
     fn rest(&mut self) {
         for used in std::mem::take(&mut self.used) {
             spare::keep(used.freeze());
@@ -419,13 +418,14 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Writes what the output holds, as far as the socket takes it.
+    /// Writes the output as far as the socket takes it.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut moved = false;
         loop {
             let is_all = self.connection.output().is_empty();
-            // First what TLS holds back: output gathers here meanwhile, not there. A
-            // stream that gathers by itself is flushed once it has all.
+            // Flushes records that TLS holds back before writing more, so that output
+            // gathers here and not in TLS. A buffering stream is flushed once all is
+            // written.
             if self.io.holds_back() || (is_all && self.io.wants_flush()) {
                 match Pin::new(&mut self.io).poll_flush(cx) {
                     Poll::Ready(flushed) => flushed?,
@@ -439,7 +439,7 @@ impl<A: Application> Driver<A> {
             let count = self.connection.output().slices(&mut slices);
             let io = Pin::new(&mut self.io);
             let written = match &slices[..count] {
-                // A plain send costs the kernel less than a list of one.
+                // A plain send is cheaper than a vectored write of one slice.
                 [only] => io.poll_write(cx, only),
                 several => io.poll_write_vectored(cx, several),
             };
@@ -456,8 +456,8 @@ impl<A: Application> Driver<A> {
         Ok(moved)
     }
 
-    /// The socket takes nothing any more. What the peer said before that is heard:
-    /// why it left, as a rule.
+    /// Writing to the socket failed. Reads what the peer sent before that, which usually
+    /// says why it left.
     fn hear_out(&mut self, cx: &mut Context<'_>, now: Instant, error: io::Error) -> Closed {
         loop {
             match self.poll_read(cx) {
@@ -466,7 +466,7 @@ impl<A: Application> Driver<A> {
                         return closed;
                     }
                 }
-                // TLS' own errors are more to the point than the socket's.
+                // An error of TLS says more than the socket's.
                 Poll::Ready(Err(heard)) if heard.kind() == io::ErrorKind::InvalidData => {
                     return Closed::Io(heard);
                 }
@@ -488,11 +488,10 @@ impl<A: Application> Driver<A> {
         Ok(())
     }
 
-    /// Arms the timer for the next timeout; `true` if that is already due. A
-    /// timer that would fire too early is left as it is: most timeouts are
-    /// cancelled, and re-arming costs more than one wake-up in vain. One that is
-    /// not needed twice in a row goes: while the runtime knows of a timer, each of
-    /// its waits for the socket has the kernel set one too.
+    /// Arms the timer for the next timeout; `true` if that is already due. A timer that
+    /// fires too early is left as it is: most timeouts are cancelled, and re-arming costs
+    /// more than a needless wake-up. A timer that is not needed twice in a row is dropped:
+    /// while the runtime has a timer, each wait for sockets sets one in the kernel too.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let next = match (
@@ -531,7 +530,7 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Runs until the connection has ended and the peer knows.
+    /// Runs until the connection has ended and the peer has been told.
     #[expect(
         clippy::manual_async_fn,
         reason = "its future would have room for the connection twice"
@@ -542,17 +541,16 @@ impl<A: Application> Driver<A> {
     {
         async move {
             if (&mut self).await.has_last_words() {
-                // Boxed, since a connection lives long and this is but its end.
+                // Boxed, since this runs only at the end of a connection's life.
                 Box::pin(self.leave()).await;
             }
         }
     }
 
-    /// Closes a connection that has ended, once the peer has heard the last words:
-    /// what is left is written, our half ends, and what still comes is thrown away.
-    /// A socket that is closed over unread input answers with a reset, which takes
-    /// from the peer what it has not read yet. The application is dropped first, and
-    /// nobody is waited for longer than half a second.
+    /// Closes a connection that has ended: writes the remaining output, shuts down this
+    /// side's half, and discards input until the peer closes. Closing a socket with unread
+    /// input sends a reset, which discards what the peer has not read yet. The application
+    /// is dropped first. The whole takes at most half a second.
     pub(crate) async fn leave(self) {
         let Self {
             mut io,
@@ -584,7 +582,7 @@ impl<A: Application> Driver<A> {
             }
             Ok::<(), io::Error>(())
         };
-        // A peer that is gone, or does not listen, hears nothing.
+        // Best effort: the peer may be gone or not read.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
 }

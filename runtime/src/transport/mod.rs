@@ -1,5 +1,5 @@
-//! Bytes between two machines: HTTP/2 as a machine without I/O, and the thin
-//! shell that moves its bytes. Nothing here knows what an RPC is.
+//! HTTP/2 as a state machine without I/O, and the thin shell that moves its bytes. Nothing
+//! here is specific to gRPC calls.
 
 pub(crate) mod driver;
 pub(crate) mod http2;

@@ -1,16 +1,16 @@
-//! Peers that speak something else than HTTP/2, and what tells it.
+//! Recognizes peers that speak another protocol than HTTP/2, for the error text.
 
-/// How a TLS server answers what is no TLS: a record of type alert (RFC 8446
+/// The answer of a TLS server to a peer without TLS: a record of type alert (RFC 8446
 /// section 5.1).
 const TLS_ALERT: &[u8] = &[21, 3];
 
-/// Whether a TLS server refuses what it takes for no TLS.
+/// Whether the input is a TLS server's refusal of a peer without TLS.
 pub(super) fn is_tls_alert(input: &[u8]) -> bool {
     input.starts_with(TLS_ALERT)
 }
 
-/// What a server says that does not begin with a frame of SETTINGS but with a line of
-/// text: a web server, a proxy or something else.
+/// Describes a server whose first bytes are a line of text instead of a SETTINGS frame: a
+/// web server, a proxy or something else.
 pub(super) fn told_by(input: &[u8]) -> Option<String> {
     const FRAME_HEAD: usize = 9;
     const SETTINGS: u8 = 4;

@@ -1,20 +1,20 @@
-//! The address at the other end of a byte stream. It says nothing of who makes a call.
+//! The address at the other end of a byte stream. It does not identify the caller.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where the other end of a connection is.
+/// The address of the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerAddress {
     /// A TCP connection.
     Tcp(SocketAddr),
-    /// A Unix socket; its clients have no address.
+    /// A Unix socket. Its clients have no address.
     Unix,
     /// The same process.
     InProcess,
-    /// What the maker of a [`ByteStream`](crate::ByteStream) calls it.
+    /// The name that was given to a [`ByteStream`](crate::ByteStream).
     Other(Arc<str>),
 }
 

@@ -1,11 +1,11 @@
-//! What a peer has proved about itself. It holds only what was verified.
+//! The verified identity of a peer: its certificates and the names in them.
 
 use bytes::Bytes;
 
-/// What the certificates say by which a peer proved who it is.
+/// The certificates of a peer that the handshake has verified, and the names in them.
 #[derive(Debug)]
 pub(crate) struct PeerIdentity {
-    /// In DER, the peer's own first.
+    /// In DER, the peer's own certificate first.
     pub(crate) certificates: Vec<Bytes>,
     /// The names in the peer's own certificate, in its order.
     pub(crate) dns_names: Vec<String>,
@@ -14,8 +14,8 @@ pub(crate) struct PeerIdentity {
 
 #[cfg(feature = "tls")]
 impl PeerIdentity {
-    /// Of a chain that the handshake has verified. A certificate that only a
-    /// verifier of the user's own can read has no names here.
+    /// From a chain that the handshake has verified. A certificate that only a custom
+    /// verifier can parse has no names here.
     pub(super) fn of(chain: &[rustls::pki_types::CertificateDer<'_>]) -> Self {
         let own = chain.first().map(webpki::EndEntityCert::try_from);
         let own = own.and_then(Result::ok);

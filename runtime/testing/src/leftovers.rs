@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How often what is left is asked for.
+/// The interval between two looks at the leftovers.
 const STEP: Duration = Duration::from_millis(1);
 
-/// What can tell of calls and connections that have not ended: a
-/// [`Network`](crate::Network), a [`Script`](crate::Script), a
-/// [`CallWatch`](crate::CallWatch), or something of your own.
+/// Lists calls and connections that have not ended. Implemented by
+/// [`Network`](crate::Network), [`Script`](crate::Script) and
+/// [`CallWatch`](crate::CallWatch); implement it for your own types too.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,7 +41,7 @@ pub trait Leftovers {
 
 /// Waits until nothing is left, for up to `within` of tokio's time.
 ///
-/// A channel keeps its connections for as long as it has a clone: drop those first.
+/// A channel keeps its connections until all its clones are dropped: drop them first.
 ///
 /// # Panics
 /// If something is left then. The text names it.

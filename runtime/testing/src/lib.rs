@@ -1,5 +1,4 @@
-//! What tests of programs over grpc-runtime need. It reaches the runtime through its public
-//! API alone.
+//! Test tools for programs that use grpc-runtime. They use the runtime's public API only.
 //!
 #![doc = include_str!("../README.md")]
 // docs.rs documents what a feature brings as such.

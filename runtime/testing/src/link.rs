@@ -16,9 +16,9 @@ use crate::wire::Wire;
 /// The longest latency and jitter: the clock has room for it.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What lies between a client and a server of a [`Network`](crate::Network). What is set
-/// holds for both directions, from now on, for connections that are open too. At first
-/// nothing is late and nothing is lost.
+/// The link between a client and a server of a [`Network`](crate::Network): its delays and
+/// faults. Settings hold for both directions, from now on, also for open connections. By
+/// default nothing is delayed or lost.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,7 +40,7 @@ struct SharedLink {
     to: String,
     seed: u64,
     state: Mutex<State>,
-    /// The mode, for those who wait for another one.
+    /// The mode, for connects that wait for another one.
     mode: watch::Sender<Mode>,
 }
 
@@ -49,7 +49,7 @@ struct State {
     mode: Mode,
     latency: Duration,
     jitter: Duration,
-    /// So many more bytes pass before all connections are cut.
+    /// The number of bytes that still pass before all connections are cut.
     budget: Option<u64>,
     made: u64,
     pipes: BTreeMap<u64, Pipe>,
@@ -73,7 +73,7 @@ impl State {
         }
     }
 
-    /// Nothing arrives for now.
+    /// Whether delivery is suspended.
     fn is_held(&self) -> bool {
         matches!(self.mode, Mode::Held | Mode::Down)
     }
@@ -104,7 +104,7 @@ impl Link {
         change(&mut state);
         let pipes = state.pipes.values_mut();
         let wakers: Vec<Waker> = pipes.flat_map(Pipe::wakers).collect();
-        // Not under the lock: what a waker drops may be an end of this link.
+        // After the lock is released: dropping a waker may drop an end of this link.
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -127,15 +127,15 @@ impl Link {
         self.change(|state| state.latency = latency.min(LONGEST));
     }
 
-    /// What each write may take on top of the latency: a part of this that the network's
-    /// seed settles; none unless set. Bytes do not overtake each other. More than 365 days
-    /// are 365 days.
+    /// Sets the jitter: each write is delayed, on top of the latency, by a part of this
+    /// duration that the network's seed determines. Default: 0. Bytes are not reordered.
+    /// Values above 365 days count as 365 days.
     pub fn set_jitter(&self, jitter: Duration) {
         self.change(|state| state.jitter = jitter.min(LONGEST));
     }
 
-    /// Breaks the connections that are open, for both ends to see: they get what is on its
-    /// way and then an error. New ones may be made.
+    /// Breaks the open connections: both ends get the bytes that are on their way and then
+    /// an error. New connections may be made.
     pub fn cut(&self) {
         self.change(State::cut);
     }
@@ -149,9 +149,9 @@ impl Link {
         self.change(|state| state.budget = Some(bytes));
     }
 
-    /// Loses all bytes, and tells nobody: writes succeed, reads wait, and who would connect
-    /// waits as well. A connection that lost something stays silent for good, also when the
-    /// link is [restored](Self::restore); one that was at rest all the time goes on.
+    /// Loses all bytes silently: writes succeed, reads wait, and connects wait. A connection
+    /// that lost bytes stays silent for good, also after [`restore`](Self::restore); a
+    /// connection that was idle all the time goes on.
     pub fn down(&self) {
         self.set_mode(Mode::Down);
     }
@@ -162,7 +162,7 @@ impl Link {
         self.set_mode(Mode::Held);
     }
 
-    /// Refuses new connections at once. Those that are open go on.
+    /// Refuses new connections at once. Open connections go on.
     pub fn refuse(&self) {
         self.set_mode(Mode::Refusing);
     }
@@ -253,7 +253,7 @@ impl Link {
         Ok(read)
     }
 
-    /// Sends what there is room for.
+    /// Sends as many bytes as there is room for.
     pub(crate) fn write(
         &self,
         id: u64,
@@ -287,7 +287,7 @@ impl Link {
         }
     }
 
-    /// So many bytes of the budget are used.
+    /// Subtracts `bytes` from the budget.
     fn spend(&self, bytes: u64) {
         self.change(|state| {
             let left = state.budget.map(|budget| budget.saturating_sub(bytes));

@@ -16,13 +16,13 @@ use crate::watch::CallWatch;
 
 /// A network in memory. Servers are bound to names, and channels reach them by a
 /// [connector](Self::connector): the target `passthrough:///orders` leads to the server
-/// called `orders`. What a resolver of your own gives leads to the server that is called
-/// as the address reads. Both sides' connections are real ones; what lies between them
-/// does what its [`Link`] is told. Clones are the same network.
+/// called `orders`, and an address from your own resolver to the server whose name is the
+/// address's text. Both sides use real gRPC connections; the [`Link`] between them controls
+/// delays and faults. Clones share the network.
 ///
-/// The network knows tokio's time alone. With that paused a test of hours takes
-/// milliseconds, and each run of it sees the same delays: see
-/// [`Link::set_jitter`] for what the seed settles.
+/// The network uses tokio's clock only. With tokio's time paused a test of hours takes
+/// milliseconds, and each run has the same delays: see [`Link::set_jitter`] for the use of
+/// the seed.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -89,9 +89,9 @@ impl Network {
         }))
     }
 
-    /// Starts a server and binds it to `name`. A server that has the name already gets no
-    /// more connections; those that it has go on. Addresses that the builder was given are
-    /// listened on too.
+    /// Starts a server and binds it to `name`. A server that was bound to the name before
+    /// gets no new connections; its open ones go on. The server also listens on the
+    /// builder's addresses.
     ///
     /// A [`CallWatch`] is added to it, inside of the interceptors that it has.
     ///
@@ -128,8 +128,8 @@ impl Network {
         })
     }
 
-    /// What makes the connections of a channel whose user is called `from`. Handlers see
-    /// that name as [`Context::peer`](grpc_runtime::Context::peer).
+    /// Returns the connector for a channel of the client named `from`. Handlers see that
+    /// name as [`Context::peer`](grpc_runtime::Context::peer).
     ///
     /// A connection to a name that no server has is refused, as by
     /// [`Link::refuse`].
@@ -236,7 +236,7 @@ impl Host {
         let server = self.seat.server().take();
         match server {
             Some(server) => server.shutdown(grace).await,
-            // Nothing else takes it.
+            // No other code takes it.
             None => unreachable!("a host has its server"),
         }
     }

@@ -1,5 +1,5 @@
-//! What lies between the two ends of a connection: bytes on their way, and how it ends.
-//! It is told the time and the weather; it wakes nobody but says whom to.
+//! The state between the two ends of a connection: bytes on their way, and how it ends.
+//! Sans-IO: time and delays are arguments, and it returns the wakers that are to be woken.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::chance::Chance;
 
-/// What may be on its way in one direction, in bytes. More waits at the writer.
+/// The most bytes on their way in one direction. Further bytes wait at the writer.
 const CAPACITY: usize = 256 << 10;
 
 /// One of a connection's two ends.
@@ -32,11 +32,11 @@ impl End {
 /// A connection between two peers.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    /// What the client writes, and what the server writes.
+    /// The bytes that the client writes, and those that the server writes.
     flows: [Flow; 2],
-    /// It was cut: what is on its way arrives, and nothing after that.
+    /// It was cut: bytes on their way arrive, and then an error.
     is_cut: bool,
-    /// Something of it was lost, so that nothing arrives any more, and nobody is told.
+    /// Bytes of it were lost, so no more bytes arrive, and neither end gets an error.
     is_lost: bool,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Pipe {
 struct Flow {
     /// In the order in which they were written, which is that in which they are read.
     chunks: VecDeque<Chunk>,
-    /// The bytes of all chunks that nobody has read.
+    /// The bytes of all chunks that have not been read.
     on_the_way: usize,
     /// When the end of the stream arrives, once it was written.
     ended: Option<Instant>,
@@ -60,32 +60,32 @@ struct Flow {
 struct Chunk {
     arrives: Instant,
     bytes: Vec<u8>,
-    /// So many of its bytes have been read.
+    /// The number of its bytes that have been read.
     read: usize,
 }
 
-/// What a reader gets.
+/// The result of a read.
 #[derive(Debug)]
 pub(crate) enum Read {
     Bytes(Vec<u8>),
     End,
-    /// Nothing before then.
+    /// No bytes arrive before this time.
     Wait(Instant),
-    /// Nothing until it is woken.
+    /// No bytes are on their way: wait for a wake.
     Sleep,
 }
 
-/// What one direction takes from the link at the moment of a write.
+/// The link's delays for one direction at the moment of a write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delay {
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
-    /// Nothing arrives for now.
+    /// Whether delivery is suspended.
     pub(crate) is_held: bool,
 }
 
 impl Pipe {
-    /// `chances` are those of the client's writes, and of the server's.
+    /// `chances` are the random sources of the client's and of the server's writes.
     pub(crate) fn new(chances: [Chance; 2]) -> Self {
         let flows = chances.map(|chance| Flow {
             chunks: VecDeque::new(),
@@ -103,7 +103,7 @@ impl Pipe {
         }
     }
 
-    /// What `end` writes.
+    /// The bytes that `end` writes.
     fn flow(&mut self, end: End) -> &mut Flow {
         &mut self.flows[end as usize]
     }
@@ -174,7 +174,7 @@ impl Pipe {
         }
         let other = self.flow(end.other());
         if other.has_no_writer {
-            // What is written before this end can know of it goes nowhere.
+            // Bytes written before this end can learn of it are dropped.
             return match other.ended {
                 Some(ended) if ended <= now && !delay.is_held => {
                     Err(io::ErrorKind::BrokenPipe.into())
@@ -211,7 +211,7 @@ impl Pipe {
     pub(crate) fn leave(&mut self, end: End, now: Instant, delay: Delay) -> bool {
         self.finish(end, now, delay);
         self.flow(end).has_no_writer = true;
-        // Nobody reads these any more.
+        // This end will not read these any more.
         let unread = self.flow(end.other());
         unread.chunks.clear();
         unread.on_the_way = 0;
@@ -223,7 +223,7 @@ impl Pipe {
         (self.is_cut, self.is_lost) = (true, false);
     }
 
-    /// Breaks the connection, for neither end to see.
+    /// Loses the connection silently: neither end gets an error.
     pub(crate) fn lose(&mut self) {
         self.is_lost = true;
         for flow in &mut self.flows {
@@ -246,12 +246,12 @@ impl Pipe {
         self.flow(end.other()).reader = Some(waker.clone());
     }
 
-    /// Who waits at `end` for something to read.
+    /// The waker of the reader that waits at `end`.
     pub(crate) fn take_reader(&mut self, end: End) -> Option<Waker> {
         self.flow(end.other()).reader.take()
     }
 
-    /// Who waits at `end` for room to write.
+    /// The waker of the writer that waits for room at `end`.
     pub(crate) fn take_writer(&mut self, end: End) -> Option<Waker> {
         self.flow(end).writer.take()
     }

@@ -21,7 +21,7 @@ impl Message for Raw {
         self.0.clear();
     }
 
-    /// All of a message at once: what its fields are is not asked.
+    /// Takes the whole message at once, without decoding its fields.
     fn merge(&mut self, mut buf: impl Buf) -> Result<(), DecodeError> {
         self.0 = buf.copy_to_bytes(buf.remaining());
         Ok(())

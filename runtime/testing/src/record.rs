@@ -1,4 +1,4 @@
-//! What a scripted server remembers of the calls that it got.
+//! The record of the calls that a scripted server received.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,8 +93,8 @@ impl RecordedCall {
         is_left.then(|| format!("call {path} from {peer}, for {took:?}"))
     }
 
-    /// The path of the method, `/package.Service/Method`; of one that the script does not
-    /// have, [`Method::UNKNOWN`](grpc_runtime::Method::UNKNOWN)'s.
+    /// The path of the method, `/package.Service/Method`; for a method that the script does
+    /// not have, the path of [`Method::UNKNOWN`](grpc_runtime::Method::UNKNOWN).
     pub fn method(&self) -> &'static str {
         self.0.method
     }
@@ -109,12 +109,12 @@ impl RecordedCall {
         &self.0.metadata
     }
 
-    /// Who called: the client's name on a [`Network`](crate::Network).
+    /// The caller: the client's name on a [`Network`](crate::Network).
     pub fn peer(&self) -> &PeerAddress {
         &self.0.peer
     }
 
-    /// What was left to the call's deadline when it arrived; `None` where it has none.
+    /// The time until the call's deadline when it arrived; `None` without a deadline.
     pub fn time_remaining(&self) -> Option<Duration> {
         self.0.time_remaining
     }

@@ -1,4 +1,4 @@
-//! What a scripted server answers one call with: a value.
+//! The answer of a scripted server to one call, as a value.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use grpc_runtime::prost::Message;
 use grpc_runtime::prost::bytes::Bytes;
 use grpc_runtime::{Metadata, Status};
 
-/// The answer to one call, told in the order in which it goes out: messages, pauses,
-/// and at last a status. What is not said otherwise ends with `OK`.
+/// The answer to one call, built in the order in which it is sent: messages, pauses, and at
+/// last a status. Default status: `OK`.
 ///
 /// It begins when the client has sent all its requests; see
 /// [`after_requests`](Self::after_requests).
@@ -77,7 +77,8 @@ impl Reply {
         messages.into_iter().fold(Self::empty(), Self::then_message)
     }
 
-    /// One message that is encoded already, or is none at all: nobody looks at the bytes.
+    /// Replies with these bytes as one message: encoded already, or deliberately malformed.
+    /// They are not checked.
     pub fn bytes(message: impl Into<Bytes>) -> Self {
         Self::empty().then_bytes(message)
     }
@@ -88,7 +89,7 @@ impl Reply {
         Self::empty().then_status(status)
     }
 
-    /// Nothing, ever: the call lasts until its deadline, or until the client gives up.
+    /// Does not answer: the call lasts until its deadline, or until the client cancels.
     pub fn hang() -> Self {
         Self::empty().then_hang()
     }
@@ -132,28 +133,28 @@ impl Reply {
         self.then(Step::Delay(delay))
     }
 
-    /// Then a failure. What comes after it in the reply is left out.
+    /// Then ends the call with this status. Later parts of the reply are not sent.
     #[must_use]
     pub fn then_status(self, status: Status) -> Self {
         self.then(Step::Fail(status))
     }
 
-    /// Then nothing more, ever. What comes after it in the reply is left out.
+    /// Then sends nothing more and leaves the call open. Later parts of the reply are not
+    /// sent.
     #[must_use]
     pub fn then_hang(self) -> Self {
         self.then(Step::Hang)
     }
 
-    /// Then a reset of the stream in place of a status, with this error code of HTTP/2
-    /// (RFC 9113 section 7). What comes after it in the reply is left out.
+    /// Then resets the stream in place of a status, with this HTTP/2 error code (RFC 9113
+    /// section 7). Later parts of the reply are not sent.
     #[must_use]
     pub fn then_reset(self, code: u32) -> Self {
         self.then(Step::Reset(code))
     }
 
-    /// Then the end of the connection, and of all calls on it, in place of a status and
-    /// without GOAWAY: what has been sent arrives. What comes after it in the reply is left
-    /// out.
+    /// Then closes the connection, with all calls on it, in place of a status and without
+    /// GOAWAY; data sent before arrives. Later parts of the reply are not sent.
     ///
     /// ```
     /// use grpc_testing::Reply;
@@ -191,15 +192,16 @@ impl Reply {
         self
     }
 
-    /// Metadata that go ahead of the first message, in place of what was set before.
+    /// Sets the metadata sent before the first message. It replaces earlier initial
+    /// metadata.
     #[must_use]
     pub fn initial_metadata(mut self, metadata: Metadata) -> Self {
         self.initial = metadata;
         self
     }
 
-    /// Metadata that go behind the last message, or with the failure, in place of what was
-    /// set before.
+    /// Sets the metadata sent after the last message or with a failure. It replaces earlier
+    /// trailing metadata.
     ///
     /// ```
     /// use grpc_runtime::{Metadata, MetadataError};
@@ -218,9 +220,9 @@ impl Reply {
         self
     }
 
-    /// Begins the answer when `requests` messages have come, or when the client has sent
-    /// its last one; unless set it begins with the last one. With 0 the answer waits for
-    /// nothing. What comes while it goes out is [recorded](crate::RecordedCall) too.
+    /// Begins the answer when `requests` messages have arrived, or when the client has sent
+    /// its last one. Default: after the last one. With 0 the answer begins at once. Messages
+    /// that arrive during the answer are [recorded](crate::RecordedCall) too.
     ///
     /// ```
     /// use grpc_runtime::Status;

@@ -17,8 +17,8 @@ use crate::raw::Raw;
 use crate::record::RecordedCall;
 use crate::reply::{Reply, Step};
 
-/// What servers of a test answer, by the method's path, and the record of what they were
-/// asked. Clones are the same script.
+/// The answers of a test's servers, by the method's path, and the record of the calls that
+/// they received. Clones share the script.
 ///
 /// It needs no generated code, and takes calls of all four shapes.
 ///
@@ -210,9 +210,11 @@ async fn answer(
         ));
     };
     let reply = script.next_reply(call.method());
-    // On the wire the call is what its client says, whatever the service has it for.
+    // The kind of call is the client's choice, whatever the service declares; on the wire
+    // all kinds look alike.
     context.hold_initial_metadata()?;
-    // What is set goes ahead of a failure too, and no client tries again after that.
+    // Initial metadata is sent before a failure too, and clients do not retry a call after
+    // it.
     if !reply.initial.is_empty() {
         context.set_initial_metadata(reply.initial)?;
     }
@@ -287,8 +289,8 @@ async fn alongside<T, E>(
     .await
 }
 
-/// `path` for as long as the process runs, once for all who ask for the same: methods
-/// have such paths, since generated code declares them as constants.
+/// Leaks `path`, once for each distinct path: a method's path is `&'static str`, since
+/// generated code declares it as a constant.
 fn lasting(path: &str) -> &'static str {
     static PATHS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut paths = lock(&PATHS);

@@ -12,11 +12,11 @@ use crate::leftovers::Leftovers;
 /// Knows the calls that run at a server, for [`no_leftovers`](crate::no_leftovers).
 /// Clones are the same. Servers on a [`Network`](crate::Network) have one already.
 ///
-/// It is an interceptor, and sees what interceptors see: add it first, so that calls which
-/// others hold up are among those it knows.
+/// It is an interceptor: add it first, so that it also sees calls that other interceptors
+/// delay.
 ///
-/// What a test of a limit wants to know: [`running`](Self::running) calls, and the
-/// [`most`](Self::most) that ever ran at once.
+/// For tests of limits it has the number of [`running`](Self::running) calls, and the
+/// [`most`](Self::most) that ran at once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -70,7 +70,7 @@ async fn what_a_proxy_says_against_it_is_in_the_status() {
     let call = stub.unary(Echo::default()).timeout(Duration::from_secs(20));
     let status = call.await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    for part in ["502 Nobody there", "by the proxy 127.0.0.1:"] {
+    for part in ["502 Nobody there", "through the proxy 127.0.0.1:"] {
         assert!(status.message().contains(part), "{status}");
     }
 }

@@ -8,7 +8,7 @@ use grpc_runtime::{Endpoint, Resolution, Resolver, Status, Target, Updates};
 /// How often the file is read.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Where a server is: what the resolver knows of an endpoint and the policy wants to know.
+/// The zone of a server: an attribute that the resolver sets on an endpoint for the policy.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Zone(pub(crate) String);
 
@@ -28,7 +28,8 @@ impl Resolver for File {
             let read = tokio::task::spawn_blocking(|| std::fs::read_to_string(path)).await;
             match read {
                 Ok(Ok(text)) if last.as_ref() != Some(&text) => {
-                    // What the policy cannot use is looked at again as anything else is.
+                    // A list that the policy rejects needs no handling here: the file is
+                    // polled in any case.
                     let _ = updates.send(parse(&text)).await;
                     last = Some(text);
                 }

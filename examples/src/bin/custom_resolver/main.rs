@@ -1,5 +1,5 @@
-//! A resolver and a policy of one's own: servers are listed in a file that changes while
-//! the program runs, and those of the program's zone are asked before others.
+//! A custom resolver and a custom policy: servers are listed in a file that changes while
+//! the program runs, and servers in the program's zone are preferred.
 
 mod file;
 mod nearby;

@@ -1,5 +1,5 @@
-//! A policy: a connection to each server, and calls by turns over those of one zone; over
-//! the others where none of them is ready.
+//! A policy: connects to each server, and sends calls by turns to the servers of one zone,
+//! or to the others if none of those is ready.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +32,7 @@ impl Balance for Nearby {
     }
 }
 
-/// The servers of one channel, with what is known of their connections.
+/// The servers of one channel, with the states of their connections.
 struct Servers {
     zone: &'static str,
     all: Vec<(Subchannel, SubchannelState)>,

@@ -13,7 +13,7 @@ use crate::proto::etcdserverpb::{
     KvStub, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseRevokeRequest, LeaseStub, PutRequest,
 };
 
-/// What etcd may take to answer.
+/// How long etcd may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// The wait before a lost lease is asked for anew.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ impl Drop for Entry {
     }
 }
 
-/// What is put, as often as it takes.
+/// The entry to put, again after each failure.
 struct Draft {
     etcd: Channel,
     key: String,

@@ -27,11 +27,11 @@ mod proto {
     include!(concat!(env!("OUT_DIR"), "/etcd.rs"));
 }
 
-/// How long etcd keeps the entry of a server that is not heard of, in seconds.
+/// How long etcd keeps the entry of a server that has stopped renewing it, in seconds.
 const LEASE: i64 = 5;
 const CALLS: usize = 50;
 const PAUSE: Duration = Duration::from_millis(10);
-/// What a call may take, the wait for a first server included.
+/// The timeout of a call, including the wait for a first server.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 type Anything = Result<(), Box<dyn std::error::Error>>;
@@ -76,7 +76,7 @@ async fn main() -> Anything {
 
 async fn serve(etcd: &Channel, service: &str, address: &str) -> Anything {
     let stop = stop_signal()?;
-    // It is bound first, since port 0 is one that the system chooses.
+    // It is bound first, since with port 0 the system chooses the port.
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let server = Server::builder()

@@ -2,8 +2,8 @@
 //! (clientv3/naming) writes.
 //!
 //! Each server of SERVICE has a key `SERVICE/ANYTHING`, and its value is JSON:
-//! `{"Op":0,"Addr":"1.2.3.4:80","Metadata":null}`. Only `Addr` is read, and it has to be
-//! an IP address with a port. A key whose value is anything else has no server.
+//! `{"Op":0,"Addr":"1.2.3.4:80","Metadata":null}`. Only `Addr` is read, and it has to be an
+//! IP address with a port. A key with any other value is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use crate::proto::mvccpb::{Event, event::EventType};
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 1.6;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// What etcd may take to answer.
+/// How long etcd may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Resolves by the etcd at the other end of this channel.
@@ -66,7 +66,7 @@ struct Following {
     etcd: Channel,
     prefix: String,
     updates: Updates,
-    /// What the channel was told last, unless that was a failure.
+    /// The last list that was sent to the channel; `None` after a failure.
     told: Option<Vec<SocketAddr>>,
     wait: Duration,
 }
@@ -157,7 +157,7 @@ async fn next(changes: &mut Receiver<WatchResponse>) -> Result<WatchResponse, St
     let Some(change) = changes.next().await? else {
         return Err(Status::unavailable("etcd ended the watch"));
     };
-    // What happened before its `compact_revision` etcd cannot tell: there is a gap.
+    // etcd has dropped the events before `compact_revision`: there is a gap.
     if change.canceled || change.compact_revision != 0 {
         let reason = format!("etcd cancelled the watch: {}", change.cancel_reason);
         return Err(Status::unavailable(reason));
@@ -180,7 +180,7 @@ fn address(value: &[u8]) -> Option<SocketAddr> {
     value.get("Addr")?.as_str()?.parse().ok()
 }
 
-/// What is behind all keys with this prefix, which ends with `/`.
+/// The first key after all keys with this prefix, which ends with `/`.
 fn end_of(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     if let Some(last) = end.last_mut() {

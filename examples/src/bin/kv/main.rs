@@ -1,6 +1,5 @@
-//! A key-value service: what a status code tells, a stream that lasts until the
-//! caller has enough, and a call that is cancelled by being dropped. Server and
-//! client in one process.
+//! A key-value service: status codes for errors, a stream that lasts until the caller drops
+//! it, and a call that is cancelled by dropping it. Server and client in one process.
 
 mod store;
 

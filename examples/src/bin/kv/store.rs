@@ -1,5 +1,5 @@
-//! The service. A watcher that does not keep pace is told so and dropped, so that it does not hold
-//! up writers.
+//! The service. A watcher that is too slow gets an error and is dropped, so that it does not
+//! delay writers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ impl Default for Store {
 }
 
 impl Store {
-    /// Waits until nobody watches.
+    /// Waits until there is no watcher.
     pub(crate) async fn unwatched(&self) {
         self.changes.closed().await;
     }
@@ -41,7 +41,7 @@ impl Store {
     }
 
     fn announce(&self, key: String, value: Option<Vec<u8>>) {
-        // It fails where nobody watches.
+        // It fails if there is no watcher.
         let _ = self.changes.send(Change { key, value });
     }
 }

@@ -1,4 +1,4 @@
-//! A traveller, who makes each kind of call once.
+//! The client: makes each kind of call once.
 
 use std::error::Error;
 

@@ -16,8 +16,8 @@ pub(crate) fn distance(from: Point, to: Point) -> f64 {
     2.0 * RADIUS * half_chord.sqrt().asin()
 }
 
-/// Whether `point` lies in `rectangle`, edges and all. A corner that is missing
-/// is the point at 0°, 0°, as protobuf has it.
+/// Whether `point` lies in `rectangle`, edges and all. A missing corner is the point at 0°,
+/// 0°: protobuf's default values.
 pub(crate) fn contains(rectangle: &Rectangle, point: Point) -> bool {
     let lo = rectangle.lo.unwrap_or_default();
     let hi = rectangle.hi.unwrap_or_default();

@@ -30,7 +30,7 @@ impl Guide {
         self.features.iter().find(at)
     }
 
-    /// Leaves a note, and gives those that were at its place before.
+    /// Adds a note, and returns those that were at its place before.
     fn leave(&self, note: RouteNote) -> Vec<RouteNote> {
         let point = note.location.unwrap_or_default();
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,5 @@
-//! The oneof that stands behind an `optional` of proto3, which nobody wrote.
-//! protoc gives it a name that no field or oneof of the message has; protox takes
-//! `_name`, whether that is free or not.
+//! Names of the synthetic oneofs of proto3's `optional` fields. protoc chooses a name that
+//! no field or oneof of the message has; protox uses `_name`, whether that is free or not.
 
 use std::collections::HashSet;
 

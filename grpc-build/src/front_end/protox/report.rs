@@ -7,7 +7,7 @@ use crate::report::{Place, located};
 use crate::sources::Sources;
 use crate::suggestion;
 
-/// What is told of a file that has an edition.
+/// The error for a file with an edition.
 const EDITIONS: &str = "editions are read by a protoc only. Use FrontEnd::ProtocFromEnv with \
                         protoc 27 or newer (32 for edition 2024), on the PATH or named by PROTOC; \
                         or FrontEnd::VendoredProtoc, of grpc-build's feature `vendored-protoc`; \

@@ -97,7 +97,7 @@ fn place(span: &[i32]) -> Option<(usize, usize)> {
     Some((number(0)?, number(1)?))
 }
 
-/// What a location is of that protoc gives comments.
+/// The kind of a location to which protoc attaches comments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Message,

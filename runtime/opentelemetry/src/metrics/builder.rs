@@ -1,4 +1,4 @@
-//! What is said of metrics before they count.
+//! The builder of [`Metrics`](crate::Metrics): instruments, labels and filters.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ pub struct MetricsBuilder {
 }
 
 impl MetricsBuilder {
-    /// These instruments count too. By default those of A66 do.
+    /// Switches these instruments on. Default: those of gRFC A66 are on.
     ///
     /// ```
     /// use grpc_opentelemetry::{Instrument, Metrics};
@@ -69,8 +69,9 @@ impl MetricsBuilder {
         self
     }
 
-    /// Which targets of channels are told: of any other one `grpc.target` is `other`. By
-    /// default all are. It is asked once for a target, as `dns:///orders.example:443`.
+    /// Selects the channel targets that appear as `grpc.target`; for others the label is
+    /// `other`. Default: all. The function is called once for each target, with text such as
+    /// `dns:///orders.example:443`.
     ///
     /// Beyond 1,000 targets all others are `other`.
     pub fn target_filter(mut self, is_told: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
@@ -78,14 +79,14 @@ impl MetricsBuilder {
         self
     }
 
-    /// Which methods are told that a server does not have: of any other one `grpc.method`
-    /// is `other`. By default none is, since clients can make up as many as they like. It
-    /// is asked for each such call, with the path that the client wrote. Beyond 200 of them,
-    /// and beyond 256 bytes of a path, others are `other`.
+    /// Selects the paths unknown to a server that appear as `grpc.method`; for others the
+    /// label is `other`. Default: none, since clients can make up any number of them. The
+    /// function is called for each such call, with the path that the client sent. Paths
+    /// after the first 200, and paths over 256 bytes, are `other`.
     ///
-    /// A method that the server has, or that a channel's caller has written in its code,
-    /// is always told; beyond 1,000 methods of a server or a target all others are `other`.
-    /// A server with interceptors does not tell the path of a method that it does not have.
+    /// Methods that the server has, and methods whose paths stand in a client's code, always
+    /// appear; after 1,000 methods of a server or a target further ones are `other`. A
+    /// server with interceptors does not report the path of a method that it does not have.
     pub fn method_filter(mut self, is_told: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.method_filter = Some(Box::new(is_told));
         self

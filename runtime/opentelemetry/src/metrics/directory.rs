@@ -20,7 +20,7 @@ const PATH: usize = 256;
 
 /// The methods of a server, or of the channels of one target.
 pub(crate) struct Methods {
-    /// What is written in code stays where it is: it is found by its address.
+    /// Static strings do not move: these are found by their address.
     by_address: Table<(&'static str, Arc<MethodSeries>)>,
     /// Those of them that have no name here. Where there is no place for one it is looked
     /// for by its name each time.
@@ -44,7 +44,7 @@ impl Methods {
         }
     }
 
-    /// What stands for the target.
+    /// The value of `grpc.target`: the target, or `other`.
     pub(crate) fn target(&self) -> &str {
         self.target.as_ref().map_or(OTHER, |target| &target.name)
     }
@@ -127,7 +127,7 @@ impl Methods {
 
 /// The targets of the channels.
 pub(crate) struct Targets {
-    /// The one that came first, which most programs have alone: no hash is made for it.
+    /// The first target, and the only one of most programs: it is found without a hash.
     first: OnceLock<(Box<str>, Arc<Methods>)>,
     all: Table<(Box<str>, Arc<Methods>)>,
     /// How many have names.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
-/// Of what is no histogram.
+/// Buckets of an instrument that is not a histogram.
 const NONE: &[f64] = &[];
 /// A66's buckets for times, in seconds.
 const LATENCY: &[f64] = &[
@@ -108,7 +108,7 @@ pub enum Instrument {
     RpcServerCallDuration,
 }
 
-/// What stands of an instrument in its document.
+/// An instrument as its gRFC defines it.
 struct Entry {
     name: &'static str,
     unit: &'static str,
@@ -159,18 +159,18 @@ impl Instrument {
         self.entry().unit
     }
 
-    /// What it says, for people.
+    /// Its description, as exported to the provider.
     pub const fn description(self) -> &'static str {
         self.entry().description
     }
 
-    /// The upper bounds of a histogram's buckets; none for what is no histogram.
+    /// The upper bounds of a histogram's buckets; empty for other instruments.
     pub const fn buckets(self) -> &'static [f64] {
         self.entry().buckets
     }
 
-    /// Whether it counts unless [`disable`](crate::MetricsBuilder::disable) says no: those
-    /// of A66 do.
+    /// Whether it is on by default ([`disable`](crate::MetricsBuilder::disable) switches it
+    /// off): `true` for those of gRFC A66.
     pub const fn is_on_by_default(self) -> bool {
         (self as usize) <= Self::ServerCallDuration as usize
     }

@@ -1,18 +1,18 @@
-//! What stands beside a value: the method, the target, how it ended. It builds labels once
-//! for each set, never for a call.
+//! The labels of a value: method, target, status. Each set of labels is built once, not for
+//! each call.
 
 use std::sync::Arc;
 
 use grpc_runtime::Code;
 use opentelemetry::KeyValue;
 
-/// What stands for a method or a target whose name is not told.
+/// The label of a method or target whose name is filtered out.
 pub(crate) const OTHER: &str = "other";
 
 /// A method, and on a channel its target.
 #[derive(Clone, Debug)]
 pub(crate) struct Labels {
-    /// `package.Service/Method`; `None` for one that is not told.
+    /// `package.Service/Method`; `None` for a method whose label is `other`.
     pub(crate) method: Option<Box<str>>,
     pub(crate) target: Option<Arc<TargetLabels>>,
 }

@@ -1,5 +1,5 @@
-//! All that is counted of one method, on a channel of one target. Each series is made when
-//! it has its first value: a provider tells of those that it was asked for.
+//! The series of one method, on a server or on channels of one target. Each series is
+//! created with its first value, since a provider exports every series that was created.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::instrument::{Choice, Instrument};
 use super::labels::{Labels, Names};
 use super::series::{CounterSeries, HistogramSeries, SeriesLabels};
 
-/// The instruments of one side's calls; those that are off are not there.
+/// The instruments of one side's calls; `None` for those that are off.
 pub(crate) struct CallInstruments {
     side: Side,
     started: Option<Counter<u64>>,
@@ -23,7 +23,7 @@ pub(crate) struct CallInstruments {
     retry_delay: Option<Histogram<f64>>,
 }
 
-/// Those of an end.
+/// The instruments of a call's or an attempt's end.
 #[derive(Default)]
 struct EndInstruments {
     duration: Option<Histogram<f64>>,
@@ -75,7 +75,7 @@ impl CallInstruments {
     }
 }
 
-/// What is counted where something ended with a code.
+/// The series of ends with one status code.
 struct EndSeries {
     duration: HistogramSeries<f64>,
     sent: HistogramSeries<u64>,
@@ -86,7 +86,7 @@ struct EndSeries {
 /// One for each code.
 type Ends = [OnceLock<Box<EndSeries>>; 17];
 
-/// What is counted of a call that had further attempts.
+/// The series of calls that had further attempts.
 #[derive(Default)]
 struct FurtherSeries {
     retries: OnceLock<HistogramSeries<u64>>,

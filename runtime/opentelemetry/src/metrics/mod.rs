@@ -35,8 +35,8 @@ use self::weights::Weights;
 /// [`ChannelBuilder::observe`](grpc_runtime::ChannelBuilder::observe): gRFC A66 by default,
 /// A78, A94, A96 and the semantic conventions by choice.
 ///
-/// A clone counts into the same series. One for all channels and servers of a program is
-/// the cheapest: the provider binds labels once for those who share them.
+/// Clones count into the same series. One `Metrics` for all channels and servers of a
+/// program is cheapest: the provider then binds each set of labels once.
 ///
 /// ```
 /// use grpc_opentelemetry::Metrics;
@@ -63,10 +63,10 @@ use self::weights::Weights;
 #[derive(Clone)]
 pub struct Metrics(Arc<Counted>);
 
-/// Whether a name is told.
+/// Returns whether a name may appear as a label.
 type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// What its clones share.
+/// The state that clones share.
 struct Counted {
     meter: Meter,
     choice: Choice,
@@ -120,14 +120,14 @@ impl Metrics {
         filter.is_some_and(|filter| filter(path))
     }
 
-    /// Those who count connections, and what stands for the target.
+    /// The counters of connections for a target.
     fn subchannels(&self, side: Side, target: Option<&str>) -> Option<(&Subchannels, String)> {
         let subchannels = self.0.subchannels.as_ref()?;
         let target = target.filter(|_| side == Side::Client)?;
         Some((subchannels, self.target(target)))
     }
 
-    /// What stands for the target.
+    /// The value of `grpc.target`: the target, or `other`.
     fn target(&self, target: &str) -> String {
         let names = &self.channels().names;
         let methods = names.find(target, |it| self.tells_target(it));

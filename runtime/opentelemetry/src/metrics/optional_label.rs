@@ -1,6 +1,6 @@
-//! The labels that are told by choice.
+//! Labels that are off by default.
 
-/// A label that its gRFC leaves to who collects: it makes series more numerous.
+/// A label that its gRFC makes optional, since it multiplies the number of series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OptionalLabel {

@@ -1,5 +1,5 @@
-//! What is counted of a channel's connections (gRFC A94). They come and go seldom: labels
-//! are made for each event, under a lock.
+//! Metrics of a channel's connections (gRFC A94). Events are rare: labels are built for each
+//! one, under a lock.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ pub(crate) struct Subchannels {
     open: Option<UpDownCounter<i64>>,
     has_disconnect_error: bool,
     has_security_level: bool,
-    /// What each peer said first that has said GOAWAY, by the connection's number.
+    /// The error of the first GOAWAY of each peer that sent one, by the connection's number.
     leaving: Mutex<HashMap<u64, String>>,
 }
 
@@ -137,8 +137,8 @@ fn error_name(code: u32) -> String {
         "INADEQUATE_SECURITY",
         "HTTP_1_1_REQUIRED",
     ];
-    // RFC 9113 section 7: one that is not known counts as this one, and a peer can make up
-    // four thousand million of them.
+    // RFC 9113 section 7: an unknown code may be treated as INTERNAL_ERROR. This bounds the
+    // labels: a peer can send any 32-bit code.
     let known = NAMES.get(code as usize);
     known.map_or("INTERNAL_ERROR", |name| name).to_owned()
 }

@@ -8,8 +8,8 @@ const SLOTS: [usize; 3] = [32, 256, 2048];
 /// have a place.
 const WINDOW: usize = 16;
 
-/// Values that are found by a hash and by what they are. None is ever taken out, so a
-/// reader that meets an empty slot knows that there is no such value: it would be there.
+/// Values that are found by hash and equality. Values are not removed, so a reader that
+/// meets an empty slot knows that the value is absent.
 pub(crate) struct Table<T> {
     slots: Box<[OnceLock<T>]>,
     next: OnceLock<Box<Table<T>>>,

@@ -1,5 +1,5 @@
-//! What is counted of the weights of `weighted_round_robin` (gRFC A78). They are made anew
-//! about once a second: labels are made for each time.
+//! Metrics of the weights of `weighted_round_robin` (gRFC A78). Weights are computed about
+//! once a second; labels are built each time.
 
 use grpc_runtime::{UpdatedWeights, WeightState};
 use opentelemetry::KeyValue;

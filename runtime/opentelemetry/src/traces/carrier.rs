@@ -1,5 +1,5 @@
-//! Metadata as a propagator writes and reads it: texts. What a `-bin` key holds is in
-//! base64 there (gRFC A72).
+//! Adapts metadata to a propagator's text maps. The value of a `-bin` key is base64 in the
+//! map (gRFC A72).
 
 use std::cell::OnceCell;
 
@@ -12,7 +12,7 @@ use opentelemetry::propagation::{Extractor, Injector};
 pub(super) struct Writer<'a>(pub(super) &'a mut Metadata);
 
 impl Injector for Writer<'_> {
-    /// What metadata cannot hold is left out: a trace is no reason for a call to fail.
+    /// Values that metadata cannot hold are left out: tracing does not fail a call.
     fn set(&mut self, key: &str, value: String) {
         let _ = if is_binary(key) {
             let bytes = STANDARD.decode(value);

@@ -17,7 +17,7 @@ use super::span::{self, INBOUND, OUTBOUND};
 pub(super) struct ChannelSpans {
     traces: Arc<Traced>,
     call: Context,
-    /// Those that have not ended, in the order in which they began.
+    /// Attempts that have not ended, in the order in which they began.
     attempts: Vec<(u32, Context)>,
     /// The one whose head went out last.
     sending: u32,

@@ -29,24 +29,23 @@ pub use self::trace_bin::GrpcTraceBin;
 /// | `Attempt.package.Service.Method` | internal | the call | `previous-rpc-attempts`, `transparent-retry` | `Delayed LB pick complete`, messages |
 /// | `Recv.package.Service.Method`: a server's call | server | what the propagator finds in the metadata | | messages |
 ///
-/// A message is an event `Outbound message` or `Inbound message` with `sequence-number`
-/// from 0, `message-size` in bytes, and `message-size-compressed` where that is another.
-/// Of a call that has several attempts under way, what comes is an event of the call. A
-/// span that ended with another code than OK has the status error and a text as
-/// `NOT_FOUND, no such order`.
+/// A message is an event `Outbound message` or `Inbound message` with `sequence-number` from
+/// 0, `message-size` in bytes, and `message-size-compressed` if it differs. While a call has
+/// several attempts, received messages are events of the call's span. A span that ended with
+/// a code other than OK has the status error and a text such as `NOT_FOUND, no such order`.
 ///
-/// A server's span is the current context while the handler runs: what it calls is its
-/// child. A task that the handler spawns is not within it
-/// ([`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context)). Calls that
-/// no handler had begin for
-/// ([`Observer::call_refused`](grpc_runtime::Observer::call_refused)) have no span.
+/// A server's span is the current context while the handler runs: spans of its calls are its
+/// children. Tasks that the handler spawns do not inherit it
+/// ([`FutureExt::with_context`](opentelemetry::trace::FutureExt::with_context)). Calls for
+/// which no handler began ([`Observer::call_refused`](grpc_runtime::Observer::call_refused))
+/// have no span.
 ///
 /// A call that is traced costs a few allocations; one channel may have traces and another
 /// none. A clone is the same traces.
 #[derive(Clone)]
 pub struct Traces(Arc<Traced>);
 
-/// What its clones share.
+/// The state that clones share.
 pub(crate) struct Traced {
     tracer: BoxedTracer,
     propagator: Box<dyn TextMapPropagator + Send + Sync>,
@@ -55,9 +54,9 @@ pub(crate) struct Traced {
 impl Traces {
     /// Spans by a tracer of this provider, whose name is `grpc-runtime`; the context goes
     /// from a client to a server as the propagator writes and reads it. Both ends have to
-    /// take the same one: W3C's is `TraceContextPropagator` of `opentelemetry_sdk`, and
-    /// [`GrpcTraceBin`] is what gRPC had before. A `TextMapCompositePropagator` joins several.
-    /// Neither is ever global.
+    /// use the same format: W3C's is `TraceContextPropagator` of `opentelemetry_sdk`, and
+    /// [`GrpcTraceBin`] is gRPC's older `grpc-trace-bin`. A `TextMapCompositePropagator`
+    /// joins several. The global provider and propagator are not used.
     pub fn new<P>(provider: &P, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self
     where
         P: TracerProvider + ?Sized,

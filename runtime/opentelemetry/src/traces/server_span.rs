@@ -11,8 +11,8 @@ use super::carrier::Reader;
 use super::span::{self, INBOUND, OUTBOUND};
 
 thread_local! {
-    /// What the turns of this thread have made current. A guard must not leave its thread,
-    /// and a turn ends on the thread on which it began.
+    /// The contexts that turns of this thread have made current. A guard must not leave its
+    /// thread, and a turn ends on the thread on which it began.
     static TURNS: RefCell<Vec<ContextGuard>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -22,7 +22,7 @@ pub(super) struct ServerSpan(Context);
 impl ServerSpan {
     pub(super) fn begin(traces: &Traced, call: &BegunCall<'_>) -> Self {
         let reader = Reader::of(call.metadata());
-        // What is current on this thread is of another call.
+        // The context that is current on this thread belongs to another call.
         let none = Context::new();
         let parent = traces.propagator.extract_with_context(&none, &reader);
         let builder = SpanBuilder::from_name(span::name("Recv", call.method()));
@@ -39,7 +39,7 @@ impl CallObserver for ServerSpan {
     }
 
     fn turn_ended(&mut self) {
-        // Dropped when nothing is borrowed: what it held may run somebody's code.
+        // Dropped while nothing is borrowed: the drop may run code of other crates.
         let guard = TURNS.with_borrow_mut(Vec::pop);
         drop(guard);
     }

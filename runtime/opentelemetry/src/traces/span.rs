@@ -1,5 +1,4 @@
-//! What all spans have in common: how they are named, what they say of a message, how they
-//! end.
+//! Common parts of all spans: names, message events, ends.
 
 use grpc_runtime::{Method, ObservedMessage, Status};
 use opentelemetry::trace::{Status as SpanStatus, TraceContextExt};

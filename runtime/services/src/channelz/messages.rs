@@ -222,7 +222,7 @@ pub(super) fn socket(socket: &SocketSnapshot) -> wire::Socket {
         last_remote_stream_created_timestamp: remote,
         last_message_sent_timestamp: time(socket.last_message_sent()),
         last_message_received_timestamp: time(socket.last_message_received()),
-        // They change with every frame, and nobody counts them for who might look.
+        // The windows change with every frame; they are not recorded for channelz.
         local_flow_control_window: None,
         remote_flow_control_window: None,
         option: Vec::new(),

@@ -1,5 +1,5 @@
-//! `grpc.channelz.v1.Channelz` over what a registry has of servers and channels (gRFC
-//! A14). It counts nothing itself.
+//! `grpc.channelz.v1.Channelz` over the servers and channels of a registry (gRFC A14). It
+//! counts nothing itself.
 
 mod messages;
 mod page;
@@ -25,9 +25,10 @@ use crate::proto::grpc::channelz::v1::{
 /// a page has 100 entries unless the request wants fewer, and begins with the id that the
 /// request says, be there something with that id or not.
 ///
-/// Whoever may call it learns the addresses of clients and servers: on a server that is
-/// open to the world give it an interceptor that says who may
-/// ([`Service::interceptor`](grpc_runtime::Service::interceptor)), or a server of its own.
+/// Its callers see the addresses of clients and servers: on a server that is open to the
+/// internet add an interceptor that authorizes callers
+/// ([`Service::interceptor`](grpc_runtime::Service::interceptor)), or put it on a separate
+/// server.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -54,7 +55,7 @@ pub struct Channelz {
 }
 
 impl Channelz {
-    /// Shows what is in `registry`, now and whenever it is asked.
+    /// Shows the servers and channels that are in `registry` at the time of each call.
     pub fn new(registry: &ChannelzRegistry) -> Self {
         Self {
             registry: registry.clone(),

@@ -21,21 +21,20 @@ use crate::proto::grpc::health::v1::{
 /// The most services that List tells (gRFC A90).
 const LIST_MOST: usize = 100;
 
-/// What a server says of its services' health, and the service
-/// (`grpc.health.v1.Health`) that says it to load balancers, Kubernetes' probes and
-/// channels with `health_check_service`.
+/// The health of a server's services, and the service (`grpc.health.v1.Health`) that reports
+/// it to load balancers, Kubernetes' probes and channels with `health_check_service`.
 ///
-/// Clones are the same health. Names are compared as they are; the empty one is the whole
-/// server, and [`Serving`](ServingStatus::Serving) from the start. A name that was never
-/// [set](Self::set) is unknown: Check says `NOT_FOUND`, Watch `SERVICE_UNKNOWN`, and the
-/// real status as soon as there is one. A watcher that reads slowly gets the newest status
-/// and none of those before it; one status twice in a row is told once.
+/// Clones share their state. Names are compared byte by byte; the empty name is the whole
+/// server, which is [`Serving`](ServingStatus::Serving) from the start. A name that was
+/// never [set](Self::set) is unknown: Check fails with `NOT_FOUND`, and Watch sends
+/// `SERVICE_UNKNOWN`, then the real status once it is set. A watcher that reads slowly gets
+/// only the newest status; an unchanged status is not sent again.
 ///
-/// A server that [leaves](grpc_runtime::Server::leaving) tells its callers by itself that
-/// nothing serves, so that they go elsewhere while
-/// [`shutdown_notice`](grpc_runtime::ServerBuilder::shutdown_notice) lasts; when its grace
-/// begins, watches end with `UNAVAILABLE`. Else it says what the program says and looks at
-/// nothing itself. All methods may be called from any thread, and none of them waits.
+/// Once a server's [shutdown](grpc_runtime::Server::leaving) begins, its service reports
+/// that nothing serves, so that clients go elsewhere while
+/// [`shutdown_notice`](grpc_runtime::ServerBuilder::shutdown_notice) lasts; when the grace
+/// begins, watches end with `UNAVAILABLE`. Otherwise it reports the statuses that the
+/// program sets. All methods may be called from any thread and do not block.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -57,8 +56,8 @@ const LIST_MOST: usize = 100;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// One for all services, as few are ever set: a watcher of a name that nobody knows
-    /// then leaves nothing behind.
+    /// One channel for all services, since statuses are rarely set: a watcher of an unknown
+    /// name then leaves no entry behind.
     statuses: watch::Sender<Statuses>,
 }
 
@@ -82,9 +81,9 @@ impl Health {
         HealthServer::new(self.clone()).into()
     }
 
-    /// Says how a service is, by its full name (`package.Service`, the generated
-    /// `NAME`), and the whole server by the empty one. What begins to serve later is
-    /// [`NotServing`](ServingStatus::NotServing) until then. With
+    /// Sets the status of a service by its full name (`package.Service`, the generated
+    /// `NAME`), or of the whole server by the empty name. Set a service that is not ready
+    /// yet to [`NotServing`](ServingStatus::NotServing). With
     /// [`ServiceUnknown`](ServingStatus::ServiceUnknown) it does what [`clear`](Self::clear)
     /// does. Nothing happens between [`shut_down`](Self::shut_down) and
     /// [`resume`](Self::resume).
@@ -94,9 +93,8 @@ impl Health {
             .send_if_modified(|statuses| statuses.set(service, status));
     }
 
-    /// Forgets a service: whoever watches it is told `SERVICE_UNKNOWN`, and goes on
-    /// watching. Nothing happens between [`shut_down`](Self::shut_down) and
-    /// [`resume`](Self::resume).
+    /// Removes a service's status: its watchers get `SERVICE_UNKNOWN`, and go on watching.
+    /// Nothing happens between [`shut_down`](Self::shut_down) and [`resume`](Self::resume).
     pub fn clear(&self, service: impl Into<String>) {
         self.set(service, ServingStatus::ServiceUnknown);
     }
@@ -108,9 +106,9 @@ impl Health {
         self.statuses.send_if_modified(Statuses::shut_down);
     }
 
-    /// Takes [`shut_down`](Self::shut_down) back: all services that are known, and the
-    /// server, are [`Serving`](ServingStatus::Serving), and what is set counts again. Not
-    /// shut down, it does nothing.
+    /// Reverts [`shut_down`](Self::shut_down): all known services and the server become
+    /// [`Serving`](ServingStatus::Serving), and [`set`](Self::set) has effect again. It does
+    /// nothing if `shut_down` was not called.
     pub fn resume(&self) {
         self.statuses.send_if_modified(Statuses::resume);
     }
@@ -154,7 +152,7 @@ async fn is_over(mut signal: Pin<&mut impl Future<Output = ()>>) -> bool {
     poll_fn(|cx| Poll::Ready(signal.as_mut().poll(cx).is_ready())).await
 }
 
-/// What a call is told of a service: nothing serves at a server that leaves.
+/// The status that a call gets for a service: nothing serves once the shutdown has begun.
 fn seen(known: Option<ServingStatus>, leaves: bool) -> Option<ServingStatus> {
     let leaves = leaves.then_some(ServingStatus::NotServing);
     known.map(|status| leaves.unwrap_or(status))
@@ -217,7 +215,7 @@ impl HealthServicer for Health {
             // It cannot fail: this health is there as long as its handlers.
             let mut changed = pin!(statuses.changed());
             if leaves {
-                // That it leaves has been told.
+                // The shutdown has been reported; a watch now lasts until the grace begins.
                 let _ = draining::unless(draining.as_mut(), changed).await?;
             } else {
                 leaves = poll_fn(|cx| match leaving.as_mut().poll(cx) {

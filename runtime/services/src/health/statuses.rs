@@ -1,4 +1,4 @@
-//! What is known of each service, and what changes it. Values only.
+//! The status of each known service, and its changes. Values only.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(super) struct Statuses {
     is_shut_down: bool,
 }
 
-/// Those that change something say whether they have.
+/// Methods that change a status return whether it changed.
 impl Statuses {
     /// The whole server serves.
     pub(super) fn new() -> Self {
@@ -57,7 +57,7 @@ impl Statuses {
         self.by_name.values_mut().for_each(|known| *known = status);
     }
 
-    /// The status of a service; `None` of one that is unknown.
+    /// The status of a service; `None` if it is unknown.
     pub(super) fn of(&self, name: &str) -> Option<ServingStatus> {
         self.by_name.get(name).copied()
     }

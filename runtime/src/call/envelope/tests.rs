@@ -1,4 +1,4 @@
-//! Envelopes that come back empty, and how many a thread keeps.
+//! Envelopes come back empty; how many a thread keeps.
 
 use super::*;
 
@@ -31,8 +31,7 @@ fn what_a_panic_drops_is_had_back_only_if_it_was_lent_to_it() {
     let lost = lose(true).unwrap();
     assert_eq!(lost.request.get("x-id"), Some("7"));
     assert!(lose(false).is_none());
-    // A panic outside, whose envelope nobody asks for, is not taken for a later
-    // one's.
+    // An envelope that an earlier panic dropped is not returned for a later one.
     let mut envelope = Envelope::take();
     envelope.is_lent = true;
     let outside = catch_unwind(AssertUnwindSafe(move || {

@@ -1,4 +1,4 @@
-//! What is left for the handler, by its type.
+//! Tests of `extensions.rs`.
 
 use super::*;
 

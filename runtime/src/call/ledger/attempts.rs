@@ -1,4 +1,4 @@
-//! What observers are told of the attempts of a channel's call.
+//! Reports the attempts of a channel's call to its observers.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::status::{Code, Status};
 use crate::transport::PeerAddress;
 
 impl Ledger {
-    /// An attempt begins that has so many before it which count, unless its call has ended
-    /// meanwhile.
+    /// An attempt begins, after `previous` attempts that count, unless its call has already
+    /// ended.
     #[cold]
     pub(crate) fn begin_attempt(&self, previous: u8, reason: AttemptReason, now: Instant) {
         if self.observers.is_empty() {
@@ -40,8 +40,8 @@ impl Ledger {
         }
     }
 
-    /// The metadata of an attempt, where those who follow the call add to the call's `own`:
-    /// what they say takes the place of what it has by that name.
+    /// The metadata of an attempt. What the call's followers add replaces the call's `own`
+    /// entries of the same name.
     pub(crate) fn attempt_metadata(&self, own: &Metadata, previous: u8) -> Option<Metadata> {
         if !self.is_followed {
             return None;
@@ -60,8 +60,8 @@ impl Ledger {
         Some(all)
     }
 
-    /// An attempt has a stream to this peer. It may get another if this one does not look
-    /// at it.
+    /// An attempt has a stream to this peer. It may get another stream if this peer did not
+    /// process it.
     pub(crate) fn attempt_goes_to(&self, previous: u8, peer: Option<&PeerAddress>, now: Instant) {
         let mut end = self.end();
         end.peer = peer.cloned();
@@ -76,13 +76,13 @@ impl Ledger {
         }
     }
 
-    /// It cannot go on at once.
+    /// The attempt has to wait before it can go on.
     #[cold]
     pub(crate) fn waits(&self, now: Instant) {
         self.end().waits_since.get_or_insert(now);
     }
 
-    /// If it waits, it was for this too.
+    /// The name was resolved: an attempt that waits was also waiting for that.
     #[cold]
     pub(crate) fn name_resolved(&self, now: Instant) {
         let mut end = self.end();
@@ -95,14 +95,14 @@ impl Ledger {
         }
     }
 
-    /// Of several attempts this one is the call's.
+    /// Of several attempts this one is now the call's.
     pub(crate) fn wins(&self, previous: u8, peer: Option<&PeerAddress>) {
         let mut end = self.end();
         end.winner = Some(previous);
         end.peer = peer.cloned();
     }
 
-    /// An attempt has ended, and its call goes on.
+    /// An attempt has ended; the call continues.
     #[cold]
     pub(crate) fn end_attempt(&self, previous: u8, status: &Status, now: Instant) {
         let mut end = self.end();
@@ -115,8 +115,8 @@ impl Ledger {
         }
     }
 
-    /// No server has looked at an attempt, and it is made anew: one that never had a stream goes
-    /// on as the same.
+    /// No server has processed the attempt, so it is repeated. An attempt that never had a
+    /// stream continues under the same number.
     #[cold]
     pub(crate) fn repeat_attempt(&self, previous: u8, status: &Status, now: Instant) {
         let attempt = self
@@ -153,7 +153,7 @@ impl Ledger {
         self.follow(|it| it.attempt_ended(&ended));
     }
 
-    /// The call ends with this attempt, or has gone to another.
+    /// The call ends with this attempt, or has settled on another one.
     pub(super) fn close_attempt(
         &self,
         attempt: &LiveAttempt,
@@ -164,7 +164,7 @@ impl Ledger {
         if winner.is_none_or(|winner| winner == attempt.previous) {
             return self.tell_attempt(attempt, ended.result, ended.received, now);
         }
-        let status = Status::new(Code::Cancelled, "another attempt became the call's");
+        let status = Status::new(Code::Cancelled, "the call continued with another attempt");
         self.tell_attempt(attempt, Err(&status), Traffic::default(), now);
     }
 }

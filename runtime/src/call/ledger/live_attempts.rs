@@ -5,46 +5,47 @@ use std::time::{Duration, Instant};
 use crate::observe::ended_call::FurtherAttempts;
 use crate::transport::PeerAddress;
 
-/// Why there is an attempt.
+/// Why an attempt was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptReason {
-    /// It is the call's first one.
+    /// The call's first attempt.
     First,
-    /// One has failed, and the call's policy wants another.
+    /// An earlier attempt failed, and the retry policy allows another.
     Retry,
-    /// The call's policy wants one beside the others.
+    /// The hedging policy starts another attempt beside the running ones.
     Hedge,
-    /// No server has looked at the one before.
+    /// No server has processed the attempt before it (transparent retry).
     Transparent,
 }
 
-/// One of them.
+/// An attempt that has not ended.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveAttempt {
-    /// Among all of the call, from 0.
+    /// Its number among all attempts of the call, from 0.
     pub(crate) number: u32,
-    /// Those before it that count.
+    /// The number of attempts before it that count for the policy.
     pub(crate) previous: u8,
     pub(crate) reason: AttemptReason,
     pub(crate) began: Instant,
     pub(crate) peer: Option<PeerAddress>,
-    /// It has begun to be sent.
+    /// It has a stream and is being sent.
     pub(crate) has_stream: bool,
 }
 
-/// Those that have not ended. The first has room of its own: most calls have one alone.
+/// The attempts that have not ended. The first is stored inline, since most calls have only
+/// one.
 #[derive(Debug, Default)]
 pub(super) struct LiveAttempts {
     first: Option<LiveAttempt>,
     others: Vec<LiveAttempt>,
     begun: u32,
     counts: FurtherAttempts,
-    /// Since when there is none.
+    /// Since when there is no attempt.
     none_since: Option<Instant>,
 }
 
 impl LiveAttempts {
-    /// One begins.
+    /// An attempt begins.
     pub(super) fn begin(
         &mut self,
         previous: u8,
@@ -79,13 +80,13 @@ impl LiveAttempts {
         attempt
     }
 
-    /// The one that has so many before it.
+    /// The attempt with this number of attempts before it.
     pub(super) fn get_mut(&mut self, previous: u8) -> Option<&mut LiveAttempt> {
         let mut all = self.first.iter_mut().chain(&mut self.others);
         all.find(|attempt| attempt.previous == previous)
     }
 
-    /// It is no more.
+    /// The attempt has ended.
     pub(super) fn end(&mut self, previous: u8, now: Instant) -> Option<LiveAttempt> {
         let is_it = |attempt: &LiveAttempt| attempt.previous == previous;
         let ended = self.first.take_if(|attempt| is_it(attempt)).or_else(|| {
@@ -98,7 +99,7 @@ impl LiveAttempts {
         ended
     }
 
-    /// None of them is any more: the call has ended.
+    /// The call has ended, and with it all attempts.
     pub(super) fn end_all(&mut self) -> impl Iterator<Item = LiveAttempt> + use<> {
         let others = std::mem::take(&mut self.others);
         self.first.take().into_iter().chain(others)
@@ -108,7 +109,7 @@ impl LiveAttempts {
         self.counts
     }
 
-    /// How many there have been.
+    /// How many attempts there have been.
     pub(super) fn begun(&self) -> u32 {
         self.begun
     }

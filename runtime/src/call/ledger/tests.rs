@@ -1,5 +1,5 @@
-//! A ledger's word before and after its call has ended, and what is left of it for the next
-//! call.
+//! What a ledger reports before and after its call has ended, and that its memory is reused
+//! for the next call.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::observe::ended_call::Traffic;
 
 const GET: Method = Method::unary("/shop.Orders/Get");
 
-/// What is told, a word each.
+/// One word for each report.
 #[derive(Clone, Default)]
 struct Hears(Arc<Mutex<Vec<&'static str>>>);
 
@@ -82,7 +82,7 @@ fn nothing_follows_the_end_but_the_end_of_a_turn() {
     let expected = ["begun", "attempt", "received", "attempt ended", "ended"];
     assert_eq!(hears.take(), expected);
 
-    // Others had the call in hand when it ended.
+    // Other holders still had the call when it ended.
     ledger.count_received_one(3, 3);
     ledger.begin_attempt(1, AttemptReason::Retry, clock::now());
     ledger.end_attempt(1, &Status::unavailable("late"), clock::now());
@@ -106,7 +106,7 @@ fn the_last_holder_tells_of_a_call_that_nobody_has_closed() {
     assert_eq!(hears.take(), ["begun"]);
     Ledger::give_back(other);
     assert_eq!(hears.take(), ["ended"]);
-    // Its memory is the next call's, and nothing else of it.
+    // The next call gets its memory and none of its content.
     let next = begin(&Hears::default());
     ledger_is_open(&next);
     assert_eq!(next.received.traffic(), Traffic::default());

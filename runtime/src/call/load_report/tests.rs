@@ -36,7 +36,7 @@ fn a_report_is_the_message_of_others() {
         double(9, 2.0),
     ];
     assert_eq!(full().encode_to_vec(), expected.concat());
-    // The old field of whole requests a second is passed over.
+    // The deprecated field of whole requests per second is ignored.
     let old = [&[3 << 3, 9][..], &double(1, 0.5)].concat();
     let report = LoadReport::decode(&old[..]).unwrap();
     assert_eq!((report.qps(), report.cpu_utilization()), (0.0, 0.5));

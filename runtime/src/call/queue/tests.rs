@@ -48,7 +48,7 @@ fn takes_all_at_once_and_is_woken_once_for_it() {
     }
     assert_eq!(taker.wakes(), 1);
     assert_eq!(taker.take(), Poll::Ready(vec![0, 1, 2]));
-    // No look in vain is needed to be woken again.
+    // The receiver is woken again without a look in between.
     sender.send(3).unwrap();
     assert_eq!(taker.wakes(), 2);
     assert_eq!(taker.take(), Poll::Ready(vec![3]));
@@ -79,7 +79,7 @@ fn gives_back_what_nobody_takes() {
     assert_eq!(sender.send(3), Err(3));
 }
 
-/// As calls do that end when they are dropped.
+/// Calls do that: dropping one ends it.
 #[test]
 fn what_is_dropped_with_the_receiver_may_push() {
     struct Pushes(Option<QueueSender<Pushes>>);

@@ -1,5 +1,5 @@
-//! The application's side of a call: what callers and handlers ask of it, in their own tasks.
-//! The connection is woken after the call's lock is released.
+//! The application's side of a call: what callers and handlers do with it, in their own
+//! tasks. The connection is woken after the call's lock is released.
 
 use std::task::{Context, Poll, ready};
 
@@ -15,15 +15,15 @@ use crate::spare;
 use crate::status::{Code, Phase, Status};
 
 impl CallState {
-    /// What has come of a response's head, and of its end.
+    /// What has arrived of the response's head and of the call's end.
     pub(in crate::call) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {
         self.lock().inbound.seen_so_far()
     }
 
-    /// Moves what has arrived into `reader`. Ready when there was something, or
-    /// with the end once all before it is taken. The reader has consumed so many
-    /// bytes since it last told, and what it holds is part of a message of `awaits`
-    /// bytes, if it knows that.
+    /// Moves what has arrived into `reader`. Ready if there was something, or with the end
+    /// once everything before it was taken. The arguments report the bytes that the reader
+    /// has consumed since its last report, and the size `awaits` of the message whose
+    /// beginning it holds, 0 if unknown.
     pub(crate) fn poll_inbound(
         &self,
         reader: &mut MessageReader,
@@ -51,8 +51,8 @@ impl CallState {
         polled
     }
 
-    /// The response's initial metadata, once it or the end is here. An end
-    /// without a head gives empty metadata.
+    /// The response's initial metadata, once it or the call's end has arrived. Empty if the
+    /// call ended with OK and without a head.
     pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
         self.lock().inbound.poll_head(cx)
     }
@@ -65,7 +65,7 @@ impl CallState {
         self.lock().inbound.poll_response(cx)
     }
 
-    /// The reader consumed so many bytes.
+    /// The reader consumed `bytes` bytes.
     pub(crate) fn consume(&self, bytes: usize) {
         let mut state = self.lock();
         state.inbound.credit.consume(bytes);
@@ -74,8 +74,8 @@ impl CallState {
         wake_up.now();
     }
 
-    /// The reader is gone; `holds` says whether it has bytes that it did not
-    /// consume. All that came of the call is free.
+    /// The reader was dropped; `holds` says whether it still has bytes that it did not
+    /// consume. Everything that arrived for the call is freed.
     pub(crate) fn forget_inbound(&self, holds: bool) {
         let state = self.lock();
         if (holds || state.inbound.has_chunks())
@@ -91,8 +91,8 @@ impl CallState {
         }
     }
 
-    /// Waits for room, and says what the next message is compressed with. An error
-    /// is the call's own end.
+    /// Waits for room in the send buffer and returns the encoding of the next message. An
+    /// error is the call's status.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Compression, Status>> {
         self.poll_room_of(&mut self.lock(), cx)
     }
@@ -119,7 +119,7 @@ impl CallState {
         Poll::Pending
     }
 
-    /// Waits until nothing that is sent goes out any more.
+    /// Waits until the call is over and nothing more is sent.
     pub(crate) fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if self.is_over() {
@@ -129,12 +129,12 @@ impl CallState {
         Poll::Pending
     }
 
-    /// What messages are compressed with.
+    /// The encoding of the call's messages.
     pub(crate) fn encoding(&self) -> Compression {
         self.lock().coding.encoding
     }
 
-    /// Waits until all that was pushed is framed. An error is the call's own end.
+    /// Waits until everything that was pushed is framed. An error is the call's status.
     pub(crate) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let mut state = self.lock();
         if self.is_over() {
@@ -150,10 +150,10 @@ impl CallState {
         }
     }
 
-    /// Waits for room and queues one message of `length` bytes, prefix included,
-    /// in the same step, where that is all there is to do. Otherwise there is
-    /// room, and it says what to compress with before the message is
-    /// [`push`](Self::push)ed.
+    /// Waits for room and queues one message of `length` bytes, prefix included, if it is
+    /// sent uncompressed and small enough to encode under the lock. Otherwise returns the
+    /// encoding for the message once there is room, and the caller [`push`](Self::push)es
+    /// it.
     pub(crate) fn poll_push(
         &self,
         length: usize,
@@ -184,8 +184,8 @@ impl CallState {
         }
     }
 
-    /// Queues one message that is encoded already, prefix included; `plain` is its length
-    /// before it was compressed.
+    /// Queues one message that is already encoded, prefix included; `plain` is its length
+    /// before compression, in bytes.
     pub(crate) fn push_encoded(&self, message: Bytes, plain: usize) {
         let length = message.len();
         if length > ENCODE_UNDER_LOCK {
@@ -207,8 +207,8 @@ impl CallState {
         self.count_sent(plain, length);
     }
 
-    /// A message is queued that has so many bytes, prefix included, before and after it
-    /// was compressed. Not under the lock: those who follow the call are users' code.
+    /// Counts a queued message, by its sizes before and after compression, prefix included.
+    /// Called without the lock, since followers are user code.
     #[inline]
     fn count_sent(&self, plain: usize, length: usize) {
         if let Some(ledger) = &self.ledger {
@@ -216,8 +216,8 @@ impl CallState {
         }
     }
 
-    /// The initial metadata of a response that streams; sent with the first
-    /// message, or at once with `now`. `false` when it is too late for any.
+    /// The initial metadata of a streaming response; sent with the first message, or at
+    /// once with `now`. `false` if the head has already been sent.
     pub(crate) fn push_head(&self, head: Metadata, now: bool) -> bool {
         let mut state = self.lock();
         let free = !state.has_begun() && !state.early.is_settled();
@@ -231,8 +231,7 @@ impl CallState {
         free
     }
 
-    /// The head does not go alone but when it is told to. `false` when it is too
-    /// late for that.
+    /// The head is not sent alone until the handler asks for it. `false` if it is too late.
     pub(crate) fn hold_head(&self) -> bool {
         let mut state = self.lock();
         let free = !state.early.is_settled();
@@ -242,8 +241,8 @@ impl CallState {
         free
     }
 
-    /// Changes what the messages are compressed with. `false` once there is one, or
-    /// it is too late for what a head would say of it.
+    /// Changes the encoding of the messages. `false` once a message was queued, or if the
+    /// head can no longer change.
     pub(crate) fn set_encoding(&self, encoding: Compression) -> bool {
         let mut state = self.lock();
         let free = !state.has_begun() && !state.early.is_settled();
@@ -263,8 +262,7 @@ impl CallState {
         announce(state);
     }
 
-    /// The caller's own cancellation: the peer sees CANCELLED, and so does this
-    /// side.
+    /// The caller cancels the call: both the peer and this side see `CANCELLED`.
     pub(crate) fn cancel(&self) {
         let text = "the call was cancelled by its caller";
         self.give_up(Status::new(Code::Cancelled, text).with_phase(Phase::Call));
@@ -276,8 +274,8 @@ impl CallState {
         if self.is_over() {
             return;
         }
-        // In the section that ends the call: one that gets its stream after that is
-        // told, and one that had it before resets it.
+        // The link is read under the lock that ends the call: a stream assigned later is
+        // told of the end, and one assigned before is reset here.
         let link = state.link.clone();
         self.end(state, Err(status));
         if let Some(link) = link {
@@ -286,15 +284,16 @@ impl CallState {
     }
 }
 
-/// A send after the call's end in order, which is on the receiving side.
+/// The error of a send after the call has ended with OK. The call's result is on the
+/// receiving side.
 fn answered() -> Status {
     let text = "the server has answered the call and takes no more messages: \
                 its answer is on the receiving side";
     Status::new(Code::Cancelled, text).with_phase(Phase::Send)
 }
 
-/// Tells the connection once that there is something to take, and frees the lock. A
-/// call with no stream yet is looked at when it gets one.
+/// Tells the connection once that there is something to take, and releases the lock. A call
+/// without a stream is looked at when it gets one.
 #[inline]
 fn announce(mut state: MutexGuard<'_, LockedState>) {
     let LockedState {
@@ -321,7 +320,7 @@ fn announce(mut state: MutexGuard<'_, LockedState>) {
     }
 }
 
-/// Tells the connection how far the reader is, where that is due.
+/// Reports the reader's progress to the connection, if a report is due.
 fn tell_progress(state: &mut LockedState) -> WakeUp {
     if let Some(progress) = state.inbound.credit.due()
         && let Some(link) = &state.link

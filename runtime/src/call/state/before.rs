@@ -1,5 +1,6 @@
-//! Who has a call that has no stream of its own yet, or several that vie for it, and
-//! hears if it ends there. They must be told outside the call's lock.
+//! The tasks and streams that a call without its own stream depends on, or the streams of
+//! attempts that compete for it. They are told when the call ends, after the call's lock is
+//! released.
 
 use std::task::Waker;
 
@@ -9,16 +10,16 @@ use crate::call::command::{Command, Link};
 
 #[derive(Debug, Default)]
 pub(super) struct Before {
-    /// A task that makes it ready.
+    /// The task that prepares it.
     pub(super) prepares: Option<AbortHandle>,
-    /// The tasks in whose queues it waits.
+    /// The wakers of the tasks in whose queues the call waits.
     queues: Vec<Waker>,
-    /// The streams of attempts that run beside each other, by their numbers.
+    /// The streams of attempts that run in parallel, by attempt number.
     rivals: Vec<(u8, Link)>,
 }
 
 impl Before {
-    /// It waits in one queue more.
+    /// The call waits in one more queue.
     pub(super) fn queue(&mut self, waker: Waker) {
         if !self.queues.iter().any(|queue| queue.will_wake(&waker)) {
             self.queues.push(waker);
@@ -29,18 +30,18 @@ impl Before {
         self.rivals.push((number, link));
     }
 
-    /// An attempt gives its stream up.
+    /// An attempt gives up its stream.
     pub(super) fn give_way(&mut self, number: u8) {
         self.rivals.retain(|(rival, _)| *rival != number);
     }
 
-    /// One attempt has the call: its stream, where it has one.
+    /// The call settles on one attempt: returns that attempt's stream, if it has one.
     pub(super) fn win(&mut self, number: u8) -> Option<Link> {
         let place = self.rivals.iter().position(|(rival, _)| *rival == number)?;
         Some(self.rivals.swap_remove(place).1)
     }
 
-    /// There is something new to send.
+    /// The connections of all attempts, which are told that there is something to send.
     pub(super) fn announce(&self) -> Vec<Link> {
         self.rivals.iter().map(|(_, link)| link.clone()).collect()
     }

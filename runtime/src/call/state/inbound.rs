@@ -1,5 +1,5 @@
-//! What has come of a call and is not read yet. Once it has `ended`, nothing more
-//! is delivered.
+//! What has arrived for a call and is not read yet. Once it has `ended`, nothing more is
+//! delivered.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -16,12 +16,12 @@ use crate::status::Status;
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     head: Option<Metadata>,
-    /// What the head says of the messages.
+    /// The encoding of the messages, from the head.
     encoding: Compression,
     chunks: VecDeque<Bytes>,
-    /// Where what has been delivered ends.
+    /// The boundaries of the messages delivered so far.
     boundaries: Boundaries,
-    /// The one message of a unary response, complete.
+    /// The only message of a unary response, complete.
     whole: Option<Payload>,
     ended: Option<Ended>,
     pub(super) reader: Waiter,
@@ -29,7 +29,7 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    /// What messages come with unless a head says otherwise.
+    /// Sets the encoding of messages, unless the head names another.
     pub(super) fn set_encoding(&mut self, encoding: Compression) {
         self.encoding = encoding;
     }
@@ -41,7 +41,7 @@ impl Inbound {
         self.head.get_or_insert(head);
     }
 
-    /// How many messages end in it; `None` where nobody will read it any more.
+    /// The number of messages that end in `data`; `None` if it will not be read.
     pub(super) fn deliver_data(&mut self, data: Bytes) -> Option<u32> {
         if self.ended.is_some() {
             return None;
@@ -61,7 +61,7 @@ impl Inbound {
         self.whole = Some(message);
     }
 
-    /// The call's own end, which a half-close does not stand in for.
+    /// The end of the call. A half-close is not one.
     pub(super) fn end(&mut self, ended: Ended) {
         self.ended = Some(ended);
     }
@@ -72,19 +72,19 @@ impl Inbound {
         !self.chunks.is_empty()
     }
 
-    /// What has come of a response's head, and of its end.
+    /// What has arrived of the response's head and of the call's end.
     pub(super) fn seen_so_far(&self) -> (Metadata, Option<Ended>) {
         let head = self.head.clone().unwrap_or_default();
         (head, self.ended.clone())
     }
 
-    /// Why the call failed, if it has.
+    /// The status with which the call failed, if it has.
     pub(super) fn failure(&self) -> Option<&Status> {
         self.ended.as_ref()?.as_ref().err()
     }
 
-    /// Moves what has arrived into `reader`. Ready when there was something, or
-    /// with the end once all before it is taken.
+    /// Moves what has arrived into `reader`. Ready if there was something, or with the end
+    /// once everything before it was taken.
     pub(super) fn poll_chunks(
         &mut self,
         reader: &mut MessageReader,
@@ -105,8 +105,8 @@ impl Inbound {
         Poll::Pending
     }
 
-    /// The response's initial metadata, once it or the end is here. An end
-    /// without a head gives empty metadata.
+    /// The response's initial metadata, once it or the call's end has arrived. Empty if the
+    /// call ended with OK and without a head.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
         match (&self.head, &self.ended) {
             (Some(head), _) => Poll::Ready(Ok(head.clone())),
@@ -119,8 +119,8 @@ impl Inbound {
         }
     }
 
-    /// A unary response: head, message and end together. Inlined, as what it gives
-    /// is large and would be copied once more.
+    /// A unary response: head, message and end together. Inlined, because the result is
+    /// large and a call would copy it once more.
     #[inline]
     pub(super) fn poll_response(
         &mut self,
@@ -130,7 +130,7 @@ impl Inbound {
             self.reader.register(cx);
             return Poll::Pending;
         };
-        // It is asked for once; that the call has ended stays known.
+        // The end is asked for once; this value only records that the call has ended.
         let ended = std::mem::replace(ended, Ok(Metadata::default()));
         Poll::Ready((
             self.head.take().unwrap_or_default(),

@@ -1,6 +1,6 @@
-//! A model of the tasks that share a call, over their interleavings: the caller that
-//! gives up, the half that sends, the reader, and the connection that gives the call a
-//! stream, takes it back and ends it. Run by `tests/model.sh`.
+//! A model of the tasks that share a call, over their interleavings: a caller that cancels,
+//! the sending half, the reader, and a connection that gives the call a stream, takes it
+//! back and ends it. Run by `tests/model.sh`.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,15 +20,15 @@ use crate::transport::http2::event::StreamId;
 
 const INTERLEAVINGS: usize = 3_000;
 
-/// The connection's side of one call, as far as it knows by itself.
+/// The connection's side of one call, with what it knows itself.
 struct Connection {
     state: Arc<CallState>,
     sender: QueueSender<Command>,
     commands: QueueReceiver<Command>,
     next: u32,
-    /// The stream that is open towards the server.
+    /// The stream that is open to the server.
     open: Option<StreamId>,
-    /// What came of the call's sending half.
+    /// The bytes that the call's sending half has sent.
     sent: usize,
     half_closed: bool,
 }
@@ -106,7 +106,7 @@ fn push(state: &CallState) {
     state.push(6, |buffer| buffer.extend_from_slice(&[0, 0, 0, 0, 1, 7]));
 }
 
-/// Whatever the connection does meanwhile, a call that is given up leaves no stream.
+/// Whatever the connection does at the same time, a cancelled call leaves no stream open.
 #[test]
 fn model_of_a_call_that_is_given_up() {
     let model = || {
@@ -167,7 +167,7 @@ fn model_of_a_call_that_finishes() {
     shuttle::check_random(model, INTERLEAVINGS);
 }
 
-/// A call has one end: the caller's or the connection's, never one after the other.
+/// A call has one end, the caller's or the connection's, and not both.
 #[test]
 fn model_of_two_ends() {
     let model = || {

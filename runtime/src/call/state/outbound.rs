@@ -1,6 +1,6 @@
-//! What a call sends and the connection has not taken yet. `held` counts the
-//! bytes that were put in and are not yet framed; the connection is told once of
-//! all that it will find (`announced`).
+//! What a call has queued for sending and the connection has not taken yet. `held` counts
+//! the bytes that were put in and are not yet framed; `announced` is set once the
+//! connection was told that there is something to take, until it takes everything.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,40 +13,40 @@ use crate::call::sends::HOLD;
 use crate::metadata::Metadata;
 use crate::transport::http2::budget::Budget;
 
-/// A take below this is small: HTTP/2 implementations count such frames and close
-/// the connection of a peer that sends many faster than they are read.
+/// A take of fewer bytes is small. HTTP/2 implementations count small frames and close the
+/// connection of a peer that sends many faster than they are read.
 const SMALL_TAKE: usize = 256;
 
-/// Small takes that a call may have in a burst; each piece of data received earns
-/// one back, and so does every [`HOLD`].
+/// The most small takes in a burst. Each piece of data received earns one back, and so does
+/// every [`HOLD`].
 const SMALL_BURST: u32 = 32;
 
-/// What the connection takes from the sending side in one go.
+/// What the connection takes from the sending half at once.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) head: Option<Metadata>,
-    /// What the head has to say of the messages.
+    /// The compression fields of the head.
     pub(crate) coding: Coding,
     pub(crate) chunks: VecDeque<Bytes>,
-    /// How many messages the chunks hold.
+    /// The number of messages in `chunks`.
     pub(crate) messages: u32,
     pub(crate) end: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
-    /// A response's initial metadata that waits to be sent.
+    /// A response's initial metadata that has not been taken.
     head: Option<Metadata>,
-    /// The response's head is with the connection.
+    /// The connection has taken the response's head.
     head_sent: bool,
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
     held: usize,
-    /// Those that were put in since the connection took any.
+    /// The messages put in since the connection last took any.
     messages: u32,
     finished: bool,
     announced: bool,
-    /// Paces small takes; made with the first of them.
+    /// Limits small takes; created with the first one.
     pace: Option<Budget>,
     pub(super) sender: Waiter,
 }
@@ -54,7 +54,7 @@ pub(super) struct Outbound {
 impl Outbound {
     // --- the application's side --------------------------------------------------
 
-    /// Whether less than `limit` bytes wait to be framed.
+    /// Whether fewer than `limit` bytes wait to be framed.
     pub(super) fn has_room(&self, limit: usize) -> bool {
         self.held < limit
     }
@@ -64,29 +64,29 @@ impl Outbound {
         self.held == 0
     }
 
-    /// A head has gone, or a message or an end that takes it along is queued.
+    /// Whether the head was taken, or a message or end is queued that takes it along.
     pub(super) fn has_begun(&self) -> bool {
         self.head_sent || self.held > 0 || self.finished
     }
 
-    /// A response's initial metadata, of which nothing has gone.
+    /// Sets a response's initial metadata, before anything was sent.
     pub(super) fn put_head(&mut self, head: Metadata) {
         self.head = Some(head);
     }
 
-    /// The head goes with the next take, whatever it says.
+    /// The head is sent with the next take, with its present content.
     pub(super) fn need_head(&mut self) {
         self.head.get_or_insert_default();
     }
 
-    /// A message of `length` bytes that is written in place.
+    /// Writes a message of `length` bytes into the buffer.
     pub(super) fn encode(&mut self, length: usize, encode: impl FnOnce(&mut BytesMut)) {
         encode(&mut self.buffer);
         self.held += length;
         self.messages += 1;
     }
 
-    /// A message that is a chunk of its own.
+    /// Queues a message as its own chunk.
     pub(super) fn put_chunk(&mut self, message: Bytes) {
         self.flush();
         self.held += message.len();
@@ -98,7 +98,7 @@ impl Outbound {
         self.finished = true;
     }
 
-    /// Whether the connection has to be told that there is something to take.
+    /// Whether the connection must be told that there is something to take.
     pub(super) fn announce(&mut self) -> bool {
         !std::mem::replace(&mut self.announced, true)
     }
@@ -112,8 +112,8 @@ impl Outbound {
         }
     }
 
-    /// As [`take`](Self::take), or nothing where small messages come so fast that
-    /// they should gather first.
+    /// Like [`take`](Self::take), but `None` if small messages come so fast that they are
+    /// collected first.
     pub(super) fn take_when_due(&mut self, coding: Coding, now: Instant) -> Option<Outgoing> {
         let small = self.chunks.is_empty()
             && (1..SMALL_TAKE).contains(&self.buffer.len())
@@ -127,12 +127,12 @@ impl Outbound {
         Some(self.take(coding))
     }
 
-    /// Everything that was put in since the last time.
+    /// Everything that was put in since the last take.
     pub(super) fn take(&mut self, coding: Coding) -> Outgoing {
         self.announced = false;
         self.flush();
         let head = self.head.take();
-        // The first message takes the head along.
+        // The head goes out with the first message.
         self.head_sent |= head.is_some() || !self.chunks.is_empty();
         Outgoing {
             head,
@@ -143,18 +143,18 @@ impl Outbound {
         }
     }
 
-    /// `bytes` of what was taken are framed.
+    /// `bytes` of what was taken are now framed.
     pub(super) fn framed(&mut self, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
     }
 
-    /// Drops what was not taken: nobody will read it.
+    /// Drops what was not taken, since nobody will read it.
     pub(super) fn clear(&mut self) {
         self.chunks.clear();
         self.buffer = BytesMut::new();
     }
 
-    /// Bytes encoded in place become a chunk of the queue.
+    /// Turns the bytes encoded in place into a chunk of the queue.
     fn flush(&mut self) {
         if !self.buffer.is_empty() {
             let chunk = self.buffer.split().freeze();

@@ -1,4 +1,5 @@
-//! What a reader has consumed and its connection has not been told yet, and when it is due.
+//! What a reader has consumed and not yet reported to its connection, and when a report is
+//! due.
 
 use crate::call::command::Progress;
 use crate::transport::http2::credit::Reports;
@@ -7,16 +8,16 @@ use crate::transport::http2::credit::Reports;
 pub(super) struct ReadCredit {
     reports: Reports,
     consumed: usize,
-    /// The size of the message at hand, once the reader waits for more of it.
+    /// The size of the current message, once the reader waits for the rest of it.
     awaits: usize,
-    /// That has been told.
+    /// The connection was told of `awaits`.
     asked: bool,
-    /// Memory is set aside for it.
+    /// Memory for the message is reserved.
     granted: bool,
 }
 
 impl Default for ReadCredit {
-    /// Before the call has a stream there is nobody to tell.
+    /// Before the call has a stream there is no connection to report to.
     fn default() -> Self {
         Self {
             reports: Reports {
@@ -32,14 +33,13 @@ impl Default for ReadCredit {
 }
 
 impl ReadCredit {
-    /// What has to be told from now on. Gives what is to be told at once, however
-    /// little.
+    /// Sets what is reported from now on. Returns what to report at once, however little.
     pub(super) fn set_reports(&mut self, reports: Reports) -> Progress {
         self.reports = reports;
         self.progress()
     }
 
-    /// The reader consumed so many bytes.
+    /// The reader consumed `bytes` bytes.
     pub(super) fn consume(&mut self, bytes: usize) {
         if bytes > 0 {
             self.consumed += bytes;
@@ -53,7 +53,7 @@ impl ReadCredit {
         self.granted = true;
     }
 
-    /// How large a message may be to have all of its memory from the first.
+    /// The largest message whose buffer may be allocated completely at once.
     pub(super) fn room(&self) -> usize {
         if self.granted {
             usize::MAX
@@ -62,12 +62,12 @@ impl ReadCredit {
         }
     }
 
-    /// The reader waits for more of a message of `size` bytes, if it knows that.
+    /// The reader waits for the rest of a message of `size` bytes.
     pub(super) fn await_message(&mut self, size: usize) {
         self.awaits = size;
     }
 
-    /// What is due to be told.
+    /// The progress that is due to be reported.
     pub(super) fn due(&mut self) -> Option<Progress> {
         let asks = self.awaits > self.reports.large && !self.asked;
         (asks || self.consumed >= self.reports.step).then(|| self.progress())

@@ -1,9 +1,9 @@
-//! Whose task is to be woken. It never wakes by itself: that has to happen
-//! outside the lock, so that the woken task does not run into it.
+//! The task that waits for something. It returns the waker instead of waking, since waking
+//! happens outside the lock: the woken task would wait for it.
 
 use std::task::{Context, Waker};
 
-/// The one task that waits for something, if it does.
+/// The one task that waits, if any.
 #[derive(Debug, Default)]
 pub(super) struct Waiter(Option<Waker>);
 

@@ -1,4 +1,4 @@
-//! A policy on a bench: tests give it events, and read what it wanted of its channel.
+//! Runs a policy in tests, which give it events and read its requests to the channel.
 //! Servers are small numbers: `1+2` is one endpoint with two addresses.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(in crate::channel) struct Bench {
     wishes: Wishes,
     chance: Chance,
     pub(in crate::channel) now: Instant,
-    /// All that there ever were, and what each was asked.
+    /// All subchannels that ever existed, with their requests.
     begun: Vec<(Subchannel, QueueReceiver<Ask>)>,
     published: Option<(ConnectivityState, Picks)>,
 }
@@ -83,14 +83,14 @@ impl Bench {
         self.changed(&self.subchannel(name), SubchannelState::Connecting);
     }
 
-    /// It has a connection to its first address.
+    /// The endpoint has a connection to its first address.
     pub(in crate::channel) fn ready(&mut self, name: &str) {
         let subchannel = self.subchannel(name);
         let first = subchannel.endpoint().addresses()[0].clone();
         self.changed(&subchannel, SubchannelState::Ready(first));
     }
 
-    /// All these are, which the policy hears at once.
+    /// All of these are ready; the policy is told of all before `settled`.
     pub(in crate::channel) fn ready_all(&mut self, all: &[Subchannel]) {
         self.tell(|policy, control| {
             for subchannel in all {
@@ -109,7 +109,7 @@ impl Bench {
         self.tell(|policy, control| policy.changed(subchannel, state, control));
     }
 
-    /// Time passes, and the policy is woken at each moment that it asked for.
+    /// Time passes, and the policy is woken at each instant that it asked for.
     pub(in crate::channel) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(at) = self.wishes.next_timeout().filter(|at| *at <= end) {
@@ -120,14 +120,14 @@ impl Bench {
         self.now = end;
     }
 
-    /// Whether it waits for a moment at all.
+    /// Whether the policy waits for an instant.
     pub(in crate::channel) fn waits_for_time(&self) -> bool {
         self.wishes.next_timeout().is_some()
     }
 
-    // --- what became of it ------------------------------------------------------------
+    // --- requests of the policy --------------------------------------------------------
 
-    /// The latest of this name.
+    /// The latest subchannel of this name.
     pub(in crate::channel) fn subchannel(&self, name: &str) -> Subchannel {
         let new = self.wishes.begin.iter().rev();
         let all = new.chain(self.begun.iter().rev());
@@ -136,18 +136,18 @@ impl Bench {
         found.expect("a subchannel of this name").clone()
     }
 
-    /// All that there ever were, up to the last [`news`](Self::news).
+    /// All subchannels that ever existed, up to the last [`news`](Self::news).
     pub(in crate::channel) fn all(&self) -> Vec<Subchannel> {
         let all = self.begun.iter();
         all.map(|(subchannel, _)| subchannel.clone()).collect()
     }
 
-    /// Who came first of those that were made since the last [`news`](Self::news).
+    /// The first subchannel created since the last [`news`](Self::news).
     pub(in crate::channel) fn first_begun(&self) -> String {
         name_of(&self.wishes.begin[0].0)
     }
 
-    /// All that the policy wanted since the last time, as
+    /// All requests of the policy since the last time, such as
     /// `begin 1 2, connect 1 2, CONNECTING`. The order within one kind is left out.
     pub(in crate::channel) fn news(&mut self) -> String {
         let mut news = Vec::new();
@@ -174,12 +174,12 @@ impl Bench {
         news.join(", ")
     }
 
-    /// The weights that it has told of since the last time.
+    /// The weights reported since the last time.
     pub(in crate::channel) fn weighed(&mut self) -> Vec<Weighed> {
         std::mem::take(&mut self.wishes.weighed)
     }
 
-    /// Who was asked to connect, in the order of the subchannels' making.
+    /// The subchannels that were asked to connect, in the order of their creation.
     fn connects(&mut self) -> Vec<String> {
         let mut names = Vec::new();
         for (subchannel, asks) in &mut self.begun {
@@ -193,8 +193,7 @@ impl Bench {
         names
     }
 
-    /// Where so many calls go: to the endpoint of a name, or `wait`, or what they
-    /// fail with.
+    /// The results of so many picks: the endpoint's name, `wait`, or the error.
     pub(in crate::channel) fn picks(&self, calls: usize) -> Vec<String> {
         let (_, picks) = self.published.as_ref().expect("something is published");
         let pick = |_| {
@@ -209,7 +208,7 @@ impl Bench {
         (0..calls).map(pick).collect()
     }
 
-    /// Begins a call with this metadata; where it went, and its way back.
+    /// Begins a call with this metadata. Returns the endpoint's name and the ticket.
     pub(in crate::channel) fn begin(&self, metadata: Metadata) -> (String, Option<Ticket>) {
         let (_, picks) = self.published.as_ref().expect("something is published");
         let (_caller, mut open) = Trial::call(false, None);
@@ -222,12 +221,12 @@ impl Bench {
         }
     }
 
-    /// Where the next call goes.
+    /// The result of the next pick.
     pub(in crate::channel) fn pick(&self) -> String {
         self.picks(1).remove(0)
     }
 
-    /// How long so many picks take, and the calls' ends.
+    /// How long so many picks take, with the calls' ends.
     pub(in crate::channel) fn time_of(&self, calls: u32, metadata: Metadata) -> Duration {
         let (_, picks) = self.published.as_ref().expect("something is published");
         let (_caller, mut open) = Trial::call(false, None);
@@ -239,7 +238,7 @@ impl Bench {
         began.elapsed()
     }
 
-    /// How many of so many calls each endpoint has.
+    /// How many of so many calls each endpoint gets.
     pub(in crate::channel) fn shares(&self, calls: usize) -> BTreeMap<String, usize> {
         let mut shares = BTreeMap::new();
         for name in self.picks(calls) {
@@ -249,8 +248,8 @@ impl Bench {
     }
 }
 
-/// Endpoints by their names, with spaces between them; a lone `-` is one without an
-/// address, and `1@a` has an authority.
+/// Endpoints by name, separated by spaces. `-` is an endpoint without an address, and `1@a`
+/// has an authority.
 pub(in crate::channel) fn endpoints(names: &str) -> Vec<Endpoint> {
     let endpoint = |name: &str| {
         let (addresses, authority) = name.split_once('@').unwrap_or((name, ""));

@@ -1,5 +1,5 @@
-//! A policy that another one owns: what it publishes is caught, and its subchannels are
-//! known, so that what becomes of them finds its way to it.
+//! A policy inside another one. It collects what the inner policy publishes, and knows its
+//! subchannels, so that their events can be forwarded to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
 
-/// One policy within another. Its owner forwards the channel's events to it, and after
-/// each looks at what it [has published](Self::take_news).
+/// A policy inside another one. Its owner forwards the channel's events to it, and after
+/// each event reads what it [has published](Self::take_news).
 pub(in crate::channel) struct Child {
     balance: Arc<dyn Balance>,
     policy: Box<dyn Policy>,
@@ -25,7 +25,7 @@ pub(in crate::channel) struct Child {
 }
 
 impl Child {
-    /// Until it publishes anything it is connecting, and calls wait.
+    /// Until it publishes something its state is connecting, and calls wait.
     pub(in crate::channel) fn new(balance: Arc<dyn Balance>) -> Self {
         Self {
             policy: balance.policy(),
@@ -39,7 +39,7 @@ impl Child {
 
     // --- events ---------------------------------------------------------------------
 
-    /// Goes on as `balance` says, with all that it has; `false` where this needs a new
+    /// Takes over the options of `balance` and keeps its state; `false` if this needs a new
     /// child.
     pub(in crate::channel) fn reconfigure(&mut self, balance: &Arc<dyn Balance>) -> bool {
         let is_same = Arc::ptr_eq(&self.balance, balance)
@@ -68,7 +68,7 @@ impl Child {
         });
     }
 
-    /// `false` where the subchannel is not the child's, which then hears nothing.
+    /// `false` if the subchannel is not the child's: then the child is not told.
     pub(in crate::channel) fn changed(
         &mut self,
         subchannel: &Subchannel,
@@ -99,7 +99,7 @@ impl Child {
         self.tell(control, |policy, control| policy.connect(control));
     }
 
-    /// A moment has come that it may have asked for, or another policy has.
+    /// A time has come that this policy or another one asked for.
     pub(in crate::channel) fn timer(&mut self, control: &mut Control<'_>) {
         self.tell(control, |policy, control| policy.timer(control));
     }
@@ -108,7 +108,7 @@ impl Child {
         self.tell(control, |policy, control| policy.settled(control));
     }
 
-    /// The child's end: its subchannels are given up.
+    /// Ends the child: removes its subchannels.
     pub(in crate::channel) fn close(self, control: &mut Control<'_>) {
         for subchannel in self.subchannels() {
             control.remove(subchannel.clone());
@@ -135,9 +135,9 @@ impl Child {
         told
     }
 
-    // --- what is known of it -----------------------------------------------------------
+    // --- its state ------------------------------------------------------------------
 
-    /// What it published last, if that was after the last time this was asked.
+    /// What it has published since the last time this was called; `None` for nothing.
     pub(in crate::channel) fn take_news(&mut self) -> Option<(ConnectivityState, Picks)> {
         std::mem::take(&mut self.has_news).then(|| (self.state, self.picks.clone()))
     }
@@ -157,7 +157,7 @@ impl Child {
         self.subchannels.contains_key(&subchannel.number())
     }
 
-    /// Those that it has.
+    /// The child's subchannels.
     pub(in crate::channel) fn subchannels(&self) -> impl Iterator<Item = &Subchannel> {
         self.subchannels.values()
     }

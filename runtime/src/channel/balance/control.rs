@@ -1,4 +1,5 @@
-//! What a policy can do. It gathers what the policy wants; the hub does it.
+//! The interface by which a policy acts. It collects the policy's requests; the hub carries
+//! them out.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::channel::pick::Picks;
 use crate::channel::subchannel::handle::Subchannel;
 use crate::observe::weights::WeightState;
 
-/// What a [`Policy`](crate::Policy) has at hand while it works on an event.
+/// What a [`Policy`](crate::Policy) can do while it handles an event.
 #[derive(Debug)]
 pub struct Control<'a> {
     wishes: &'a mut Wishes,
@@ -24,20 +25,20 @@ pub struct Control<'a> {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) begun: Vec<Subchannel>,
-    /// Their numbers.
+    /// The numbers of the removed subchannels.
     pub(super) removed: Vec<u64>,
     pub(super) published: Option<(ConnectivityState, Picks)>,
 }
 
-/// The weights that a policy has made its turns of.
+/// The weights from which a policy has made its schedule.
 #[derive(Debug)]
 pub(crate) struct Weighed {
     pub(crate) weights: Vec<WeightState>,
-    /// What the resolver said of the endpoints.
+    /// The resolver's attributes of all endpoints.
     pub(crate) attributes: Attributes,
 }
 
-/// What policies wanted and the hub has not done yet.
+/// The requests of policies that the hub has not carried out yet.
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
     /// The number of the next subchannel.
@@ -46,23 +47,23 @@ pub(crate) struct Wishes {
     pub(crate) remove: Vec<Subchannel>,
     pub(crate) publish: Option<(ConnectivityState, Picks)>,
     pub(crate) resolve: bool,
-    /// How often servers are to report their load, by their subchannels' numbers.
+    /// How often servers are to report their load, by subchannel number.
     pub(crate) loads: Vec<(u64, Option<Duration>)>,
-    /// For those who count.
+    /// For observers.
     pub(crate) weighed: Vec<Weighed>,
-    /// When the policy wants to be woken.
+    /// The times at which the policy wants to be woken.
     pub(crate) wake: BTreeSet<Instant>,
-    /// The policy has heard of something since it could settle.
+    /// The policy has handled an event since `settled` was last called.
     pub(crate) has_news: bool,
 }
 
 impl Wishes {
-    /// When the policy is to be woken next.
+    /// The next time at which the policy is woken.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.wake.first().copied()
     }
 
-    /// Whether it is to be woken now, which is once for all moments until now.
+    /// Whether the policy is to be woken now. One wake-up serves all times up to `now`.
     pub(crate) fn take_due(&mut self, now: Instant) -> bool {
         let is_due = self.next_timeout().is_some_and(|at| at <= now);
         while is_due && self.next_timeout().is_some_and(|at| at <= now) {
@@ -81,15 +82,15 @@ impl<'a> Control<'a> {
         }
     }
 
-    /// A subchannel for `endpoint`. It connects when it is told to
-    /// ([`Subchannel::connect`]), and is idle again after its connection is lost or the
-    /// backoff after a failure is over.
+    /// Creates a subchannel for `endpoint`. It connects when [`Subchannel::connect`] is
+    /// called. It becomes idle again after its connection is lost, or when the backoff
+    /// after a failure has passed.
     pub fn subchannel(&mut self, endpoint: Endpoint) -> Subchannel {
         self.begin(endpoint, false)
     }
 
-    /// One in whose queue calls may wait for a connection, since there is no other: it
-    /// connects when a call comes.
+    /// Creates a subchannel in whose queue calls may wait for a connection, because it is
+    /// the only one. It connects when a call comes.
     pub(crate) fn sole_subchannel(&mut self, list: Vec<Destination>) -> Subchannel {
         let addresses = list.iter().map(|it| it.address.clone());
         let subchannel = self.begin(Endpoint::of(addresses.collect()), true);
@@ -106,36 +107,36 @@ impl<'a> Control<'a> {
         subchannel
     }
 
-    /// Gives a subchannel up: it takes no more calls and is done when those it has
-    /// are. Its policy hears no more of it.
+    /// Removes a subchannel: it gets no more calls and ends once its present ones are over.
+    /// The policy is told nothing more of it.
     pub fn remove(&mut self, subchannel: Subchannel) {
         self.wishes.remove.push(subchannel);
     }
 
-    /// Says what the channel's state is and where calls go from now on. Calls that
-    /// wait are picked for anew.
+    /// Publishes the channel's state and the picks for calls from now on. Calls that wait
+    /// are picked for again.
     pub fn publish(&mut self, state: ConnectivityState, picks: Picks) {
         self.wishes.publish = Some((state, picks));
     }
 
-    /// Has the target resolved again: its servers may have moved.
+    /// Resolves the target again, for example because its servers may have moved.
     pub fn resolve_again(&mut self) {
         self.wishes.resolve = true;
     }
 
-    /// Has the subchannel's server report its load by itself, this often
-    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51), for as long as there is a
-    /// connection; a server may raise the interval, and most do so to 30 s. Each report
-    /// comes by [`Policy::load_reported`](crate::Policy::load_reported). What was asked
-    /// for last counts; `None` asks for no more. A server without that service is asked
-    /// once for each connection.
+    /// Asks the subchannel's server to report its load at this interval, as long as there
+    /// is a connection (`xds.service.orca.v3.OpenRcaService`, gRFC A51). A server may raise
+    /// the interval; most raise it to 30 s. Each report is passed to
+    /// [`Policy::load_reported`](crate::Policy::load_reported). The latest request counts;
+    /// `None` ends the reports. A server without that service is asked once for each
+    /// connection.
     pub fn report_load(&mut self, subchannel: &Subchannel, interval: Option<Duration>) {
         self.wishes.loads.push((subchannel.number(), interval));
     }
 
-    /// Has [`Policy::timer`](crate::Policy::timer) called once, at this moment or soon
-    /// after: a policy asks again each time that it wants more. What it asked for before
-    /// stays; a moment that it does not need any more it lets pass.
+    /// Calls [`Policy::timer`](crate::Policy::timer) once, at this instant or soon after.
+    /// For further calls the policy asks again. Earlier requests stay and cannot be
+    /// withdrawn: the policy ignores a call that it no longer needs.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -157,12 +158,12 @@ impl<'a> Control<'a> {
         self.wishes.wake.insert(at);
     }
 
-    /// Has observers told of weights.
+    /// Reports weights to observers.
     pub(super) fn tell_weights(&mut self, weighed: Weighed) {
         self.wishes.weighed.push(weighed);
     }
 
-    /// Has a child work on an event; what it publishes is its parent's to know alone.
+    /// Lets a child handle an event. What the child publishes goes only to its parent.
     pub(super) fn watch<T>(&mut self, event: impl FnOnce(&mut Self) -> T) -> (T, Seen) {
         let (begun, removed) = (self.wishes.begin.len(), self.wishes.remove.len());
         let published = self.wishes.publish.take();
@@ -182,7 +183,7 @@ impl<'a> Control<'a> {
         self.now
     }
 
-    /// A number from 0 up to, and without, 1 that nobody foresees.
+    /// A random number of at least 0 and less than 1.
     pub fn random(&self) -> f64 {
         self.chance.next()
     }

@@ -1,5 +1,5 @@
-//! What a pick costs by each policy, with few endpoints and with many, for those who
-//! change one, and for PERFORMANCE.md (`tests/bench/picks.py`):
+//! Measures what a pick costs with each policy, with few endpoints and with many, for
+//! changes of policies and for PERFORMANCE.md (`tests/bench/picks.py`):
 //!
 //! ```text
 //! cargo test --release -p grpc-runtime --all-features what_a_pick_costs -- --ignored --nocapture
@@ -22,7 +22,7 @@ use crate::metadata::Metadata;
 
 const PICKS: u32 = 200_000;
 
-/// What a policy hears before it is timed.
+/// The events of a policy before it is timed.
 type Prepare = fn(&mut Bench, u16);
 
 fn cost(name: &str, balance: &dyn Balance, prepare: Prepare) {
@@ -31,7 +31,7 @@ fn cost(name: &str, balance: &dyn Balance, prepare: Prepare) {
         let mut bench = Bench::new(balance);
         bench.found(&names.join(" ")).unwrap();
         bench.news();
-        // Once for all that it hears.
+        // One settling for all events.
         bench.ready_all(&bench.all());
         bench.news();
         prepare(&mut bench, endpoints);
@@ -45,10 +45,10 @@ fn cost(name: &str, balance: &dyn Balance, prepare: Prepare) {
     println!("{name:36} {few:6.1} ns of 3, {many:6.1} ns of 1,000");
 }
 
-/// Nothing.
+/// No further events.
 fn as_it_is(_bench: &mut Bench, _endpoints: u16) {}
 
-/// A call to each, whose servers report that they are busy to different degrees.
+/// A call to each endpoint, whose servers report different utilizations.
 fn reports(bench: &mut Bench, endpoints: u16) {
     for number in 0..endpoints {
         let mut trailing = Metadata::new();

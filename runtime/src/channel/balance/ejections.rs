@@ -1,16 +1,16 @@
-//! Which endpoints are left out because of how their calls ended, and for how long (gRFC
-//! A50). Values: counts, the time and chance go in.
+//! Decides which endpoints are ejected because of their calls' results, and for how long
+//! (gRFC A50). Pure: counts, time and random numbers are arguments.
 
 use std::time::{Duration, Instant};
 
-/// What rounding does to a mean of shares, at most.
+/// The largest rounding error of a mean of shares.
 const ROUNDING: f64 = 1e-9;
 
-/// When endpoints are left out, and for how long.
+/// When endpoints are ejected, and for how long.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct EjectionRules {
     pub(super) base_time: Duration,
-    /// As it was given.
+    /// As set by the user.
     pub(super) max_time: Option<Duration>,
     pub(super) max_percent: u32,
     pub(super) success_rate: Option<SuccessRateEjection>,
@@ -30,7 +30,7 @@ impl Default for EjectionRules {
 }
 
 impl EjectionRules {
-    /// Whether there is anything to be counted.
+    /// Whether results need to be counted.
     pub(super) fn are_on(&self) -> bool {
         self.success_rate.is_some() || self.failure_percentage.is_some()
     }
@@ -41,7 +41,7 @@ impl EjectionRules {
     }
 }
 
-/// What both ways of finding outliers have in common.
+/// The settings that both algorithms share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bounds {
     enforcement: u32,
@@ -50,14 +50,14 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Whether these are calls enough: none tell nothing, however few are asked for.
+    /// Whether the endpoint had enough calls: at least one, even if 0 are required.
     fn are_met(self, counts: ResultCounts) -> bool {
         counts.all() >= self.volume.max(1)
     }
 }
 
-/// Leaves out endpoints whose share of calls that end well is far below that of the
-/// others (gRFC A50): below the mean by so many standard deviations.
+/// Ejects endpoints whose success rate is far below that of the others (gRFC A50): below
+/// the mean by more than a number of standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SuccessRateEjection {
     factor: u32,
@@ -79,35 +79,36 @@ impl Default for SuccessRateEjection {
 }
 
 impl SuccessRateEjection {
-    /// With the defaults.
+    /// The default settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// So many thousandths of the standard deviation below the mean an endpoint may be.
-    /// 1,900 unless set.
+    /// How far below the mean an endpoint's success rate may be, in thousandths of the
+    /// standard deviation. 1,900 unless set.
     #[must_use]
     pub fn stdev_factor(mut self, thousandths: u32) -> Self {
         self.factor = thousandths;
         self
     }
 
-    /// With which chance, in percent, an endpoint that is found is left out. 100 unless
-    /// set; lowered to 100 where it is more.
+    /// The chance that an outlier is ejected, in percent. 100 unless set; higher values are
+    /// lowered to 100.
     #[must_use]
     pub fn enforcement_percentage(mut self, percent: u32) -> Self {
         self.bounds.enforcement = percent.min(100);
         self
     }
 
-    /// How many endpoints have to have had enough calls. 5 unless set.
+    /// The least number of endpoints with enough calls; with fewer, none is ejected. 5
+    /// unless set.
     #[must_use]
     pub fn minimum_hosts(mut self, hosts: usize) -> Self {
         self.bounds.hosts = hosts;
         self
     }
 
-    /// How many calls an endpoint has to have had in an interval. 100 unless set.
+    /// The least number of calls of an endpoint in an interval. 100 unless set.
     #[must_use]
     pub fn request_volume(mut self, calls: usize) -> Self {
         self.bounds.volume = calls;
@@ -115,7 +116,7 @@ impl SuccessRateEjection {
     }
 }
 
-/// Leaves out endpoints of whose calls more than so many percent fail (gRFC A50).
+/// Ejects endpoints of whose calls more than a given percentage fails (gRFC A50).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FailurePercentageEjection {
     threshold: u32,
@@ -137,35 +138,36 @@ impl Default for FailurePercentageEjection {
 }
 
 impl FailurePercentageEjection {
-    /// With the defaults.
+    /// The default settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many percent of an endpoint's calls may fail. 85 unless set; lowered to 100,
-    /// which no endpoint is above, where it is more.
+    /// The highest percentage of an endpoint's calls that may fail. 85 unless set; higher
+    /// values than 100 are lowered to 100, with which no endpoint is ejected.
     #[must_use]
     pub fn threshold(mut self, percent: u32) -> Self {
         self.threshold = percent.min(100);
         self
     }
 
-    /// With which chance, in percent, an endpoint that is found is left out. 100 unless
-    /// set; lowered to 100 where it is more.
+    /// The chance that an outlier is ejected, in percent. 100 unless set; higher values are
+    /// lowered to 100.
     #[must_use]
     pub fn enforcement_percentage(mut self, percent: u32) -> Self {
         self.bounds.enforcement = percent.min(100);
         self
     }
 
-    /// How many endpoints have to have had enough calls. 5 unless set.
+    /// The least number of endpoints with enough calls; with fewer, none is ejected. 5
+    /// unless set.
     #[must_use]
     pub fn minimum_hosts(mut self, hosts: usize) -> Self {
         self.bounds.hosts = hosts;
         self
     }
 
-    /// How many calls an endpoint has to have had in an interval. 50 unless set.
+    /// The least number of calls of an endpoint in an interval. 50 unless set.
     #[must_use]
     pub fn request_volume(mut self, calls: usize) -> Self {
         self.bounds.volume = calls;
@@ -173,7 +175,7 @@ impl FailurePercentageEjection {
     }
 }
 
-/// How calls ended in an interval.
+/// The results of calls in an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ResultCounts {
     pub(super) good: usize,
@@ -185,18 +187,19 @@ impl ResultCounts {
         self.good.saturating_add(self.bad)
     }
 
-    /// From 0 to 1.
+    /// The success rate, from 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     fn success(self) -> f64 {
         self.good as f64 / self.all().max(1) as f64
     }
 }
 
-/// Whether an endpoint is left out.
+/// Whether and since when an endpoint is ejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ejection {
     since: Option<Instant>,
-    /// How often it was of late.
+    /// The factor of its ejection time: grows with each ejection and shrinks with each
+    /// interval without one.
     multiplier: u32,
 }
 
@@ -218,8 +221,8 @@ impl Ejection {
     }
 }
 
-/// What becomes of the endpoints at the end of an interval, in which their calls ended
-/// so. `draw` gives chance, from 0 up to, and without, 1.
+/// Ejects and readmits endpoints at the end of an interval, by the results of their calls
+/// in it. `draw` returns random numbers of at least 0 and less than 1.
 pub(super) fn sweep(
     endpoints: &mut [(ResultCounts, Ejection)],
     rules: &EjectionRules,
@@ -231,7 +234,7 @@ pub(super) fn sweep(
         if let Some(rates) = rates(endpoints, bounds) {
             let (mean, deviation) = mean(&rates);
             let least = mean - deviation * f64::from(by.factor) / 1_000.0;
-            // The mean of equals may be a little above them.
+            // Rounding can put the mean of equal rates slightly above them.
             let is_outlier = |counts: ResultCounts| counts.success() + ROUNDING < least;
             eject(endpoints, rules, bounds, is_outlier, now, &mut draw);
         }
@@ -255,7 +258,7 @@ pub(super) fn sweep(
     }
 }
 
-/// The success rates of those that had enough calls, where they are enough.
+/// The success rates of the endpoints with enough calls; `None` if these are too few.
 fn rates(endpoints: &[(ResultCounts, Ejection)], bounds: Bounds) -> Option<Vec<f64>> {
     let counts = endpoints.iter().map(|(counts, _)| counts);
     let counts = counts.filter(|counts| bounds.are_met(**counts));
@@ -263,7 +266,7 @@ fn rates(endpoints: &[(ResultCounts, Ejection)], bounds: Bounds) -> Option<Vec<f
     (rates.len() >= bounds.hosts.max(1)).then_some(rates)
 }
 
-/// And the standard deviation, of these all there are.
+/// The mean and the standard deviation of all of `rates`.
 #[expect(clippy::cast_precision_loss, reason = "they are few")]
 fn mean(rates: &[f64]) -> (f64, f64) {
     let count = rates.len() as f64;

@@ -1,5 +1,5 @@
-//! least_request (gRFC A48): of a few endpoints drawn by chance, each call goes to the
-//! one that has the fewest.
+//! least_request (gRFC A48): each call goes to the endpoint with the fewest calls among a
+//! few drawn at random.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::channel::subchannel::handle::Subchannel;
 const LEAST_CHOICES: usize = 2;
 const MOST_CHOICES: usize = 10;
 
-/// A connection to each endpoint, and each call to the one with the fewest calls of
-/// this channel among a few that are drawn by chance (gRFC A48). So a server that is
-/// slow has fewer of them, and needs to report nothing.
+/// Connects to each endpoint, and sends each call to the endpoint with the fewest calls of
+/// this channel among a few drawn at random (gRFC A48). A slow server thus gets fewer
+/// calls, without reporting anything.
 ///
-/// Connections are kept as [`RoundRobin`](crate::RoundRobin) keeps them.
+/// Connections are kept as by [`RoundRobin`](crate::RoundRobin).
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -47,13 +47,13 @@ impl Default for LeastRequest {
 }
 
 impl LeastRequest {
-    /// One of two.
+    /// The default: the better of two.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How many endpoints are drawn for each call; one may be drawn more than once. 2
-    /// unless set; raised to 2 where it is less, and lowered to 10 where it is more.
+    /// unless set; the range is 2 to 10, and other values are raised or lowered to it.
     #[must_use]
     pub fn choice_count(mut self, choices: usize) -> Self {
         self.choices = choices.clamp(LEAST_CHOICES, MOST_CHOICES);
@@ -73,7 +73,7 @@ impl Balance for LeastRequest {
     }
 }
 
-/// The calls that one endpoint has.
+/// The number of running calls of one endpoint.
 #[derive(Debug, Default)]
 struct EndpointCalls(AtomicUsize);
 
@@ -83,7 +83,7 @@ impl AttemptEnds for EndpointCalls {
     }
 }
 
-/// Keeps the number of each endpoint's calls.
+/// Counts each endpoint's calls.
 #[derive(Debug)]
 struct LeastRequestSpread {
     choices: usize,
@@ -127,8 +127,8 @@ struct Fewest {
 }
 
 impl Fewest {
-    /// The place of the one with the fewest calls of those that `draw` gives, each from
-    /// 0 up to, and without, 1.
+    /// The index of the endpoint with the fewest calls among those drawn. `draw` returns
+    /// random numbers of at least 0 and less than 1.
     fn choose(&self, mut draw: impl FnMut() -> f64) -> Option<&(Subchannel, Arc<EndpointCalls>)> {
         let drawn = (0..self.choices).filter_map(|_| {
             #[expect(
@@ -139,7 +139,7 @@ impl Fewest {
             let place = (draw() * self.ready.len() as f64) as usize;
             self.ready.get(place)
         });
-        // The first of those that have as many.
+        // Of several with the same number, the first one drawn.
         drawn.min_by_key(|(_, load)| load.0.load(Ordering::Relaxed))
     }
 }

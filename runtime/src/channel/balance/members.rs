@@ -1,5 +1,5 @@
-//! The endpoints of a policy that connects to all of them: who is ready, and what the
-//! channel's state is. Which of them a call goes to is the policy's own.
+//! The endpoints of a policy that connects to all of them: which are ready, and the
+//! channel's state. The policy's `Spread` chooses the endpoint of a call.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -15,27 +15,27 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
 
-/// How calls are spread over the endpoints that are ready.
+/// Spreads calls over the ready endpoints.
 pub(super) trait Spread: Send {
-    /// What is kept of an endpoint for as long as it is listed.
+    /// The data kept for an endpoint as long as it is listed.
     type Kept: Send;
 
-    /// The resolver says this of all endpoints.
+    /// The resolver's attributes of all endpoints.
     fn described(&mut self, _attributes: &Attributes) {}
 
-    /// For an endpoint that is new.
+    /// Creates the data of a new endpoint.
     fn joined(&mut self) -> Self::Kept;
 
-    /// A list names it, again or for the first time.
+    /// A list contains the endpoint, again or for the first time.
     fn listed(&mut self, _subchannel: &Subchannel, _control: &mut Control<'_>) {}
 
-    /// Its server has reported its load by itself.
+    /// The endpoint's server has sent a load report outside of calls.
     fn load_reported(&mut self, _kept: &Self::Kept, _report: &LoadReport, _now: Instant) {}
 
-    /// It has a connection that it did not have before.
+    /// The endpoint has a new connection.
     fn connected(&mut self, _kept: &Self::Kept) {}
 
-    /// Where calls go while these are ready; there is one at least.
+    /// The picks while these endpoints are ready; there is at least one.
     fn picks(&mut self, ready: &[(&Subchannel, &Self::Kept)], control: &mut Control<'_>) -> Picks;
 
     /// No endpoint is ready any more.
@@ -44,7 +44,7 @@ pub(super) trait Spread: Send {
     /// As [`Policy::reconfigure`].
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool;
 
-    /// A moment has come that was waited for; `true` where calls go elsewhere now.
+    /// A requested time has come; `true` if the picks change.
     fn timer(&mut self, _control: &mut Control<'_>) -> bool {
         false
     }
@@ -55,9 +55,9 @@ pub(super) trait Spread: Send {
 pub(super) struct Members<S: Spread> {
     spread: S,
     all: Vec<Member<S::Kept>>,
-    /// Where among them each subchannel is, by its number.
+    /// The index of each subchannel's endpoint, by subchannel number.
     places: HashMap<u64, usize>,
-    /// What is published is not what is so.
+    /// What was published is out of date.
     has_news: bool,
     last_failure: Option<Status>,
 }
@@ -71,8 +71,8 @@ struct Member<K> {
     kept: K,
 }
 
-/// A subchannel's state as the policy counts it: one that failed has failed until it
-/// is ready, and one that is idle connects.
+/// A subchannel's state as the policy counts it: a failed one counts as failed until it is
+/// ready, and an idle one as connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MemberState {
     Connecting,

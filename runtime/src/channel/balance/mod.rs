@@ -1,5 +1,5 @@
-//! Policies: how a channel uses the endpoints that it knows. They are pure: events go
-//! in, and subchannels, pickers and states come out; time and chance are given.
+//! Balancing policies: how a channel uses its endpoints. Sans-IO: events go in;
+//! subchannels, pickers and states come out; time and random numbers are arguments.
 
 #[cfg(test)]
 pub(in crate::channel) mod bench;

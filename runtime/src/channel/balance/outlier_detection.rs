@@ -1,5 +1,5 @@
-//! outlier_detection (gRFC A50): another policy, which endpoints that answer badly are
-//! withheld from for a while.
+//! outlier_detection (gRFC A50): wraps another policy and ejects endpoints with bad results
+//! for a while.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -25,20 +25,20 @@ use crate::status::{Phase, Status};
 
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Has another policy do without endpoints whose calls end badly, for a while (gRFC
-/// A50): one that takes calls and fails them draws ever more, as it answers fast.
+/// Wraps another policy and ejects endpoints whose calls fail too often, for a while (gRFC
+/// A50). Otherwise an endpoint that fails calls quickly attracts ever more calls.
 ///
-/// At the end of each interval the endpoints' calls are counted. One that is found to be
-/// an outlier is told to the other policy as failed, and its connection stays; after 30
-/// s it is back, and each time that it is found again takes 30 s longer. An endpoint is
-/// found by one or both of [`success_rate`](Self::success_rate) and
-/// [`failure_percentage`](Self::failure_percentage). With neither, no endpoint is left out.
-/// Both look at no fewer than 5 endpoints unless set: for a fleet of 3 set their
-/// `minimum_hosts`.
+/// At the end of each interval the results of the endpoints' calls are evaluated. An
+/// outlier is reported to the other policy as failed; its connection stays open. It returns
+/// after 30 s; each further ejection lasts 30 s longer. Outliers are found by
+/// [`success_rate`](Self::success_rate), [`failure_percentage`](Self::failure_percentage)
+/// or both. With neither, no endpoint is ejected. Both need at least 5 endpoints unless set
+/// otherwise: for a fleet of 3 servers set their `minimum_hosts`.
 ///
-/// A call fails that ends with any code but `OK`, `NOT_FOUND` among them, whoever made that
-/// status. Those do not count that their caller gave up, or that no server looked at. [`PickFirst`](crate::PickFirst)
-/// has but one endpoint at a time and keeps it.
+/// A call counts as failed if it ends with any code except `OK`, including `NOT_FOUND`,
+/// whoever produced the status. Calls that their caller cancelled, and attempts that no
+/// server processed, do not count. [`PickFirst`](crate::PickFirst) uses only one endpoint
+/// at a time and keeps it.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -65,7 +65,7 @@ pub struct OutlierDetection {
 }
 
 impl OutlierDetection {
-    /// The policy that has the calls.
+    /// Wraps `child`, the policy that spreads the calls.
     pub fn new(child: impl Balance) -> Self {
         Self::over(Arc::new(child))
     }
@@ -78,48 +78,46 @@ impl OutlierDetection {
         }
     }
 
-    /// How often endpoints are looked at. 10 s unless set; raised to 100 ms where it
-    /// is less.
+    /// The interval of evaluations. 10 s unless set; values below 100 ms are raised to 100
+    /// ms.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(LEAST_INTERVAL);
         self
     }
 
-    /// For how long an endpoint is left out the first time; for as much longer each time
-    /// after that. 30 s unless set.
+    /// How long the first ejection of an endpoint lasts; each further one lasts longer by
+    /// the same time. 30 s unless set.
     #[must_use]
     pub fn base_ejection_time(mut self, time: Duration) -> Self {
         self.rules.base_time = time;
         self
     }
 
-    /// For how long an endpoint is left out at most. 300 s unless set, or the
-    /// [`base_ejection_time`](Self::base_ejection_time) where that is longer.
+    /// The longest that an ejection lasts. 300 s unless set, or the
+    /// [`base_ejection_time`](Self::base_ejection_time) if that is longer.
     #[must_use]
     pub fn max_ejection_time(mut self, time: Duration) -> Self {
         self.rules.max_time = Some(time);
         self
     }
 
-    /// How many percent of the endpoints may be left out at once. 10 unless set, and one
-    /// endpoint at least; none with zero. It is lowered to 100 where it is
-    /// more.
+    /// The most endpoints ejected at the same time, in percent. 10 unless set, and at least
+    /// one endpoint; with 0 none is ejected. Higher values than 100 are lowered to 100.
     #[must_use]
     pub fn max_ejection_percent(mut self, percent: u32) -> Self {
         self.rules.max_percent = percent.min(100);
         self
     }
 
-    /// Finds endpoints whose calls succeed far more rarely than those of the others. Off
-    /// unless set.
+    /// Ejects endpoints whose success rate is far below that of the others. Off unless set.
     #[must_use]
     pub fn success_rate(mut self, by: SuccessRateEjection) -> Self {
         self.rules.success_rate = Some(by);
         self
     }
 
-    /// Finds endpoints that fail too many of their calls. Off unless set.
+    /// Ejects endpoints that fail too many of their calls. Off unless set.
     #[must_use]
     pub fn failure_percentage(mut self, by: FailurePercentageEjection) -> Self {
         self.rules.failure_percentage = Some(by);
@@ -147,7 +145,7 @@ impl Balance for OutlierDetection {
     }
 }
 
-/// How the calls of one endpoint ended since the last look.
+/// The results of one endpoint's calls since the last evaluation.
 #[derive(Debug, Default)]
 struct ResultCounter {
     good: AtomicUsize,
@@ -167,7 +165,8 @@ impl AttemptEnds for ResultCounter {
     fn ended(&self, _token: u64, end: &AttemptEnd<'_>) {
         match (end.code, end.trailing_metadata) {
             (Code::Ok, _) => self.good.fetch_add(1, Ordering::Relaxed),
-            // No word of the server's: it was given up, or goes elsewhere.
+            // Not a result of the server's: the attempt was cancelled or continues
+            // elsewhere.
             (Code::Cancelled | Code::Unavailable, None) => return,
             _ => self.bad.fetch_add(1, Ordering::Relaxed),
         };
@@ -181,14 +180,15 @@ struct ListedEndpoint {
     ejection: Ejection,
 }
 
-/// One subchannel of the other policy's.
+/// One subchannel of the other policy.
 #[derive(Debug)]
 struct WatchedSubchannel {
     subchannel: Subchannel,
     endpoint: EndpointKey,
-    /// Where its endpoint is, if it has one alone: that of pick_first has them all.
+    /// The index of its endpoint, if it has exactly one: the subchannel of pick_first has
+    /// all.
     place: Option<usize>,
-    /// What is so, be it that the policy was told that it failed.
+    /// Its real state, even while the other policy is told that it failed.
     state: SubchannelState,
     is_out: bool,
 }
@@ -198,15 +198,15 @@ struct Detection {
     options: OutlierDetection,
     children: Switch,
     endpoints: Vec<ListedEndpoint>,
-    /// Where among them each is.
+    /// The index of each endpoint.
     places: HashMap<EndpointKey, usize>,
     subchannels: HashMap<u64, WatchedSubchannel>,
-    /// When the interval began, while there is one.
+    /// When the present interval began, if there is one.
     began: Option<Instant>,
     due: Option<Instant>,
     /// What the other policy has published.
     said: Option<(ConnectivityState, Picks)>,
-    /// It is another than what this one has.
+    /// It differs from what this policy has published.
     has_news: bool,
 }
 
@@ -219,7 +219,7 @@ impl Policy for Detection {
             children.update(&child, resolved, control)
         });
         self.apply(control);
-        // Other subchannels may count, or none at all.
+        // The set of counted subchannels may differ now.
         self.has_news = self.said.is_some();
         verdict
     }
@@ -283,7 +283,7 @@ impl Policy for Detection {
 
     fn settled(&mut self, control: &mut Control<'_>) {
         self.tell(control, Switch::settled);
-        // A subchannel that was begun anew may be of an endpoint that is left out.
+        // A new subchannel may belong to an ejected endpoint.
         if self.apply(control) {
             self.tell(control, Switch::settled);
         }
@@ -296,7 +296,7 @@ impl Policy for Detection {
 }
 
 impl Detection {
-    /// Has the other policy work on an event, and learns what it did.
+    /// Lets the other policy handle an event, and records what it did.
     fn tell<T>(
         &mut self,
         control: &mut Control<'_>,
@@ -325,7 +325,7 @@ impl Detection {
         told
     }
 
-    /// The endpoints of a list: those that it had before go on as they are.
+    /// Takes in the endpoints of a list; known endpoints keep their state.
     fn list(&mut self, resolved: &Resolved) {
         let mut before: Vec<_> = std::mem::take(&mut self.endpoints)
             .into_iter()
@@ -354,7 +354,7 @@ impl Detection {
         self.places.get(endpoint).copied().filter(|_| is_own)
     }
 
-    /// An interval that runs keeps the time that has passed of it.
+    /// Sets the timer of the interval. A running interval keeps its start.
     fn set_timer(&mut self, control: &mut Control<'_>) {
         if !self.options.rules.are_on() {
             (self.began, self.due) = (None, None);
@@ -375,7 +375,7 @@ impl Detection {
         }
     }
 
-    /// The end of an interval.
+    /// Evaluates the endpoints at the end of an interval.
     fn look(&mut self, control: &Control<'_>) {
         let endpoints = self.endpoints.iter();
         let mut all: Vec<_> = endpoints
@@ -392,7 +392,8 @@ impl Detection {
         self.endpoints.get(held.place?)
     }
 
-    /// Tells the other policy who is left out and who is back; `false` if nobody is.
+    /// Tells the other policy which endpoints are ejected and which have returned; `false`
+    /// if there are none.
     fn apply(&mut self, control: &mut Control<'_>) -> bool {
         let is_other = |held: &&WatchedSubchannel| {
             let watched = self.watched(held);
@@ -419,7 +420,7 @@ impl Detection {
         is_told
     }
 
-    /// The other policy's picks, whose calls are counted.
+    /// The other policy's picks, with counting of their calls' results.
     fn counting(&self, picks: &Picks) -> Picks {
         let counter = |held: &WatchedSubchannel| {
             let counter = Arc::clone(&self.watched(held)?.counter);
@@ -435,13 +436,13 @@ impl Detection {
 }
 
 fn left_out() -> Status {
-    let text = "too many of the server's calls failed: it is left out for a while";
+    let text = "the server gets no calls for a while, since too many of its calls failed";
     Status::new(Code::Unavailable, text).with_phase(Phase::Wait)
 }
 
 struct Counting {
     inner: Picks,
-    /// By the numbers of subchannels.
+    /// By subchannel number.
     counters: HashMap<u64, Arc<ResultCounter>>,
 }
 

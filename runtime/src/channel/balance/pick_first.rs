@@ -1,5 +1,5 @@
-//! pick_first (gRFC A62, A61): one connection, to the first address that answers. It
-//! is what a channel does unless it is told otherwise.
+//! pick_first (gRFC A62, A61): one connection, to the first address that answers. It is a
+//! channel's default policy.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -13,26 +13,26 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::{Code, Phase, Status};
 
-/// One connection for all calls, to the first address that answers. The addresses of
-/// all endpoints are tried in their order, IPv6 and IPv4 by turns: the next as soon as
-/// one fails, or after 250 ms beside it.
+/// Uses one connection for all calls, to the first address that answers. The addresses of
+/// all endpoints are tried in order, alternating IPv6 and IPv4: the next one as soon as one
+/// fails, or after 250 ms in parallel.
 ///
-/// Where none answers, calls fail until one does, and all are tried again after each
-/// backoff. A connection that is lost is made again when a call needs it. A new list
-/// that has the address of the connection, with the same authority, changes nothing for it.
+/// If none answers, calls fail until one does, and all are tried again after each backoff.
+/// A lost connection is established again when a call needs it. A new list that contains
+/// the connection's address, with the same authority, leaves the connection as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickFirst {
     shuffles: bool,
 }
 
 impl PickFirst {
-    /// The endpoints in the resolver's order.
+    /// Tries the endpoints in the resolver's order.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts the endpoints in an order by chance, so that the clients of a list spread
-    /// over its servers; off unless called.
+    /// Shuffles the endpoints, so that the clients of a list spread over its servers. Off
+    /// by default.
     #[must_use]
     pub fn shuffled(mut self) -> Self {
         self.shuffles = true;
@@ -59,20 +59,20 @@ impl Balance for PickFirst {
 #[derive(Debug)]
 struct PickFirstPolicy {
     shuffles: bool,
-    /// As the resolver gave them.
+    /// In the resolver's order.
     endpoints: Vec<Endpoint>,
     current: Option<Current>,
-    /// No address answered, and none has since: calls fail meanwhile (gRFC A62).
+    /// All addresses failed, and none has answered since: calls fail meanwhile (gRFC A62).
     is_failing: bool,
 }
 
-/// The one subchannel, whose attempts try all addresses.
+/// The only subchannel, whose attempts try all addresses.
 #[derive(Debug)]
 struct Current {
     subchannel: Subchannel,
     destinations: HashSet<Destination>,
     state: SubchannelState,
-    /// It was told to connect and has not said yet that it does.
+    /// It was told to connect and has not reported yet that it does.
     is_asked: bool,
 }
 
@@ -83,7 +83,7 @@ impl Current {
         }
     }
 
-    /// Whether it can go on with this list.
+    /// Whether it can continue with this list.
     fn suits(&self, list: &[Destination]) -> bool {
         match &self.state {
             SubchannelState::Ready(address) => {
@@ -91,7 +91,7 @@ impl Current {
                 let stays = |it: &Destination| self.destinations.contains(it);
                 list.iter().find(is_here).is_some_and(stays)
             }
-            // All of these have failed and would have to wait, in whatever order.
+            // All of these have failed and would have to wait for the backoff in any order.
             SubchannelState::TransientFailure(_) => {
                 list.iter().all(|it| self.destinations.contains(it))
             }
@@ -201,8 +201,8 @@ impl Policy for PickFirstPolicy {
 }
 
 impl PickFirstPolicy {
-    /// Goes on with this list, in place of what there was. It connects at once unless
-    /// the one before rested: a first list was asked for by someone who needs it.
+    /// Replaces the subchannel by one for this list. It connects at once unless the
+    /// previous one was idle: a first list was requested for a call or a connect.
     fn begin(&mut self, list: Vec<Destination>, control: &mut Control<'_>) {
         let mut next = Current {
             destinations: list.iter().cloned().collect(),
@@ -233,11 +233,11 @@ fn fail(status: Status, control: &mut Control<'_>) {
 }
 
 pub(super) fn empty() -> Status {
-    let text = "the name resolver knows of no server";
+    let text = "the name resolver found no server";
     Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
 }
 
-/// An order by chance, each as likely as any other.
+/// Shuffles `list`; all orders are equally likely.
 pub(super) fn shuffle<T>(list: &mut [T], control: &Control<'_>) {
     for last in (1..list.len()).rev() {
         #[expect(
@@ -251,8 +251,9 @@ pub(super) fn shuffle<T>(list: &mut [T], control: &Control<'_>) {
     }
 }
 
-/// All addresses, each once with the authority that it has first, both families by turns:
-/// where one of them leads nowhere, the other is not tried last (RFC 8305 section 4).
+/// All addresses, each once with the first authority given for it, alternating the address
+/// families: if one family is unreachable, the other is not tried last (RFC 8305 section
+/// 4).
 fn in_order(endpoints: &[Endpoint]) -> Vec<Destination> {
     let mut known = HashSet::new();
     let all = endpoints.iter().flat_map(Endpoint::destinations);

@@ -1,4 +1,4 @@
-//! The seam for policies, the runtime's own and the user's.
+//! The traits for balancing policies, the runtime's and a program's own.
 
 use std::any::Any;
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
 
-/// What a resolver found, for a policy.
+/// A resolver's result, for a policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Resolved {
     /// The target's servers, in the resolver's order.
     pub endpoints: Vec<Endpoint>,
-    /// What the resolver says of all of them.
+    /// The resolver's attributes of all endpoints.
     pub attributes: Attributes,
 }
 
@@ -32,10 +32,10 @@ impl Resolved {
 /// Makes a channel's [`Policy`];
 /// [`ChannelBuilder::balance`](crate::ChannelBuilder::balance) takes it.
 pub trait Balance: Any + Send + Sync {
-    /// What the policy is called, as `round_robin`.
+    /// The policy's name, such as `round_robin`.
     fn name(&self) -> &'static str;
 
-    /// One policy, for one channel.
+    /// Creates a policy for one channel.
     fn policy(&self) -> Box<dyn Policy>;
 }
 
@@ -45,18 +45,18 @@ impl fmt::Debug for dyn Balance {
     }
 }
 
-/// Spreads a channel's calls over its endpoints: it makes subchannels, hears what
-/// becomes of them, and publishes pickers.
+/// Spreads a channel's calls over its endpoints: it creates subchannels, is told of their
+/// states, and publishes pickers.
 ///
-/// The channel calls one method at a time, from its own task; none may block. One that
-/// panics ends the channel's calls with `INTERNAL`.
+/// The channel calls one method at a time, from its task; none may block. If one panics,
+/// the channel's calls fail with `INTERNAL`.
 pub trait Policy: Send {
-    /// The resolver found this. An error tells the resolver that it is of no use, so
-    /// that it looks again after a while. What becomes of the calls is the policy's to
-    /// say all the same: without an endpoint, those of the runtime fail them.
+    /// The resolver has a new result. An error tells the resolver that the result is
+    /// unusable, so that it resolves again after a while. The policy still decides about
+    /// calls: without an endpoint, the runtime's policies fail them.
     fn update(&mut self, resolved: Resolved, control: &mut Control<'_>) -> Result<(), Status>;
 
-    /// The resolver failed. One that has endpoints goes on with them; else it
+    /// The resolver failed. A policy that has endpoints keeps using them; otherwise it
     /// publishes [`Picks::fail`](crate::Picks::fail).
     fn resolution_failed(&mut self, status: Status, control: &mut Control<'_>);
 
@@ -68,18 +68,16 @@ pub trait Policy: Send {
         control: &mut Control<'_>,
     );
 
-    /// The program wants connections though no call needs one.
+    /// The program wants connections although no call needs one.
     fn connect(&mut self, control: &mut Control<'_>);
 
-    /// A moment has come that it asked to be woken at
-    /// ([`Control::wake_at`](crate::Control::wake_at)), or one that another policy
-    /// beside it in the same channel asked for: it looks at the time. The default does
-    /// nothing.
+    /// A time has come that this policy requested by
+    /// [`Control::wake_at`](crate::Control::wake_at), or that another policy of the same
+    /// channel requested: compare with the present time. The default does nothing.
     fn timer(&mut self, _control: &mut Control<'_>) {}
 
-    /// A subchannel's server has reported its load, which
-    /// [`Control::report_load`](crate::Control::report_load) asked for. The default does
-    /// nothing.
+    /// A subchannel's server has reported its load, as requested by
+    /// [`Control::report_load`](crate::Control::report_load). The default does nothing.
     fn load_reported(
         &mut self,
         _subchannel: &Subchannel,
@@ -88,10 +86,10 @@ pub trait Policy: Send {
     ) {
     }
 
-    /// The channel's service config names this policy again, and `balance` has its
-    /// options, which may be others. `true` if it goes on with those and all that it
-    /// has; an [`update`](Self::update) follows. `false`, unless it is written: another
-    /// policy of `balance`'s is made, and takes over once it is no longer connecting.
+    /// The channel's service config names this policy again, and `balance` has its options,
+    /// which may differ. `true` if the policy takes over the options and keeps its state;
+    /// an [`update`](Self::update) follows. With `false`, the default, a new policy of
+    /// `balance` is created, and replaces this one once it is no longer connecting.
     ///
     /// ```
     /// use std::any::Any;
@@ -108,8 +106,7 @@ pub trait Policy: Send {
         false
     }
 
-    /// There is no more to hear for now. One that publishes a picker over very many
-    /// endpoints does so here, once for all that it heard. The default does
-    /// nothing.
+    /// There are no more events for now. A policy with very many endpoints publishes its
+    /// picker here, once for all events before. The default does nothing.
     fn settled(&mut self, _control: &mut Control<'_>) {}
 }

@@ -1,5 +1,5 @@
-//! random_subsetting (gRFC A68): each client uses a few of the endpoints, by another
-//! policy.
+//! random_subsetting (gRFC A68): each client uses a small subset of the endpoints, with
+//! another policy.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -15,12 +15,12 @@ use crate::channel::subchannel::handle::Subchannel;
 use crate::channel::subchannel::report::SubchannelState;
 use crate::status::Status;
 
-/// Has another policy use a few endpoints only, drawn by chance for each channel (gRFC
-/// A68): where many clients have many servers, each server else has a connection from
-/// each client. The more clients there are, the more evenly servers are shared.
+/// Lets another policy use only a few endpoints, drawn at random for each channel (gRFC
+/// A68). Without it, each of many servers has a connection from each of many clients. The
+/// more clients there are, the more evenly they spread over the servers.
 ///
-/// An endpoint that comes or goes changes one of a channel's few at most. It is there
-/// with the feature `ring-hash`.
+/// When an endpoint is added or removed, at most one endpoint of a channel's subset
+/// changes. Needs the feature `ring-hash`.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -40,8 +40,7 @@ pub struct RandomSubsetting {
 }
 
 impl RandomSubsetting {
-    /// So many endpoints at most, raised to 1 where it is less, and the policy that uses
-    /// them.
+    /// At most `subset_size` endpoints, at least 1, used by the policy `child`.
     pub fn new(subset_size: usize, child: impl Balance) -> Self {
         Self::over(subset_size, Arc::new(child))
     }
@@ -74,7 +73,8 @@ struct Subset {
     seed: Option<u64>,
 }
 
-/// The first so many by their hashes. An endpoint that is listed twice counts once.
+/// The `size` endpoints with the lowest hashes. An endpoint that is listed twice counts
+/// once.
 fn subset(endpoints: &mut Vec<Endpoint>, size: usize, seed: u64) {
     endpoints.retain(|endpoint| !endpoint.addresses().is_empty());
     if endpoints.len() <= size {

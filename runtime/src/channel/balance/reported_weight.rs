@@ -1,18 +1,18 @@
-//! What an endpoint weighs by the reports of its server, and how long that counts (gRFC
-//! A58, A114). A value: reports and the time go in.
+//! An endpoint's weight from the load reports of its server, and how long it is valid (gRFC
+//! A58, A114). Values: reports and time are arguments.
 
 use std::time::{Duration, Instant};
 
 use crate::call::load_report::LoadReport;
 use crate::observe::weights::WeightState;
 
-/// How reports become weights.
+/// How reports are turned into weights.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WeightRules {
     pub(super) blackout: Duration,
     pub(super) expiration: Duration,
     pub(super) penalty: f64,
-    /// By which metrics a server's use is told, if not by the usual ones.
+    /// The metrics that give a server's utilization, instead of the default ones.
     pub(super) metrics: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ impl Default for WeightRules {
 }
 
 impl WeightRules {
-    /// What a report makes of a server; `None` where it is of no use.
+    /// The weight by a report; `None` if the report is not usable.
     fn weight(&self, report: &LoadReport) -> Option<f64> {
         let (qps, eps) = (report.qps(), report.eps());
         let mut utilization = self.utilization(report);
@@ -70,19 +70,19 @@ fn metric(report: &LoadReport, name: &str) -> Option<f64> {
     }
 }
 
-/// What an endpoint weighs.
+/// The weight of an endpoint.
 #[derive(Debug, Default)]
 pub(super) struct ReportedWeight {
     weight: f64,
-    /// When the last report came that was of use.
+    /// When the last usable report came.
     reported: Option<Instant>,
-    /// When the first one came since the connection was made, or since a weight was
-    /// forgotten.
+    /// When the first usable report came since the connection was established or the weight
+    /// expired.
     since: Option<Instant>,
 }
 
 impl ReportedWeight {
-    /// There is a new connection: what it reports at first says little.
+    /// There is a new connection: its first reports are not representative.
     pub(super) fn connected(&mut self) {
         self.since = None;
     }
@@ -95,7 +95,7 @@ impl ReportedWeight {
         }
     }
 
-    /// What it weighs now.
+    /// The weight at `now`.
     pub(super) fn at(&mut self, rules: &WeightRules, now: Instant) -> WeightState {
         let Some(reported) = self.reported else {
             return WeightState::NotYetUsable;

@@ -1,13 +1,13 @@
-//! The ring of ring_hash (gRFC A42, A76): places that endpoints have by their hashes.
-//! Pure, and the same for each client that has the same list.
+//! The ring of ring_hash (gRFC A42, A76): the places of endpoints by their hashes. Pure:
+//! the ring is the same for all clients with the same list.
 
 use twox_hash::XxHash64;
 
 use crate::channel::address::Endpoint;
 
-/// What a resolver says of an endpoint in place of its first address, so that it keeps
-/// its place on the ring of [`RingHash`](crate::RingHash) when the address changes
-/// (gRFC A76): the name of a pod, say.
+/// An attribute that a resolver gives an endpoint: its key on the ring of
+/// [`RingHash`](crate::RingHash), instead of its first address, so that the endpoint keeps
+/// its places when its address changes (gRFC A76). For example a pod's name.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -21,9 +21,9 @@ use crate::channel::address::Endpoint;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashKey(pub String);
 
-/// What a resolver says of how much an endpoint can do beside others, for
-/// [`RingHash`](crate::RingHash) (gRFC A42): one of weight 2 has twice the places of one
-/// of weight 1, which is what an endpoint without it has. Zero counts as 1.
+/// An attribute that a resolver gives an endpoint: its weight for
+/// [`RingHash`](crate::RingHash) (gRFC A42). An endpoint of weight 2 has twice as many
+/// places as one of weight 1, the default. 0 counts as 1.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -37,10 +37,10 @@ pub struct HashKey(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointWeight(pub u32);
 
-/// What an endpoint is on the ring.
+/// An endpoint as the ring sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RingSeat {
-    /// What is hashed: its key, or else its first address and its authority.
+    /// What is hashed: the endpoint's key, or its first address and its authority.
     pub(super) key: String,
     pub(super) weight: u64,
 }
@@ -61,14 +61,14 @@ impl RingSeat {
     }
 }
 
-/// How many places there are.
+/// The least and the most places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) least: usize,
     pub(super) most: usize,
 }
 
-/// Places by their hashes, lowest first, each with the number of its endpoint.
+/// Places by hash, lowest first, each with the index of its endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Ring(Vec<(u64, usize)>);
 
@@ -77,8 +77,8 @@ pub(super) fn hash(seed: u64, bytes: &[u8]) -> u64 {
 }
 
 impl Ring {
-    /// So many places that the lightest endpoint has a whole number of them, unless that
-    /// is too many. The order of the list makes no difference.
+    /// As many places as give the lightest endpoint a whole number of them, within the
+    /// limits. The order of the list does not matter.
     #[expect(clippy::cast_precision_loss, reason = "shares")]
     pub(super) fn new(seats: &[RingSeat], size: Size) -> Self {
         let sum: u64 = seats.iter().map(|seat| seat.weight).sum();
@@ -106,8 +106,8 @@ impl Ring {
         Self(places)
     }
 
-    /// The endpoints from a hash on, once around; one comes up as often as it has
-    /// places.
+    /// The endpoints from a hash on, once around the ring; an endpoint appears once for
+    /// each of its places.
     pub(super) fn from(&self, hash: u64) -> impl Iterator<Item = usize> {
         let first = self.0.partition_point(|(place, _)| *place < hash);
         let (before, after) = self.0.split_at(first);

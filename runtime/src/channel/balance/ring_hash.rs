@@ -1,5 +1,5 @@
-//! ring_hash (gRFC A42, A61, A76): calls with one key go to one endpoint, as long as it
-//! is there.
+//! ring_hash (gRFC A42, A61, A76): calls with the same key go to the same endpoint while it
+//! is reachable.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -20,20 +20,20 @@ use crate::channel::subchannel::report::SubchannelState;
 use crate::metadata::{Metadata, MetadataError, MetadataValue};
 use crate::status::Status;
 
-/// gRFC A42: a larger ring is a mistake.
+/// The limit of gRFC A42 on the size of a ring.
 const MOST_PLACES: usize = 8 << 20;
 
-/// Sends calls with one key to one server as long as it is there (gRFC A42, A76), for
-/// servers that keep something of those that they serve: a cache, say. When a server
-/// comes or goes, only its own share of the keys moves.
+/// Sends calls with the same key to the same server while it is reachable (gRFC A42, A76).
+/// It is for servers that keep data of their callers, such as a cache. When a server is
+/// added or removed, only its share of the keys moves.
 ///
 /// The key of a call is the value of a header
-/// ([`request_hash_header`](Self::request_hash_header)); a call without one goes
-/// anywhere. A connection is made when a call needs it. Where the server of a key cannot
-/// be reached, its calls go to the next on the ring.
+/// ([`request_hash_header`](Self::request_hash_header)); a call without it goes to a random
+/// server. Connections are established when calls need them. If the server of a key cannot
+/// be reached, its calls go to the next one on the ring.
 ///
 /// A resolver may give an endpoint a [`HashKey`](crate::HashKey) and an
-/// [`EndpointWeight`](crate::EndpointWeight). It is there with the feature `ring-hash`.
+/// [`EndpointWeight`](crate::EndpointWeight). Needs the feature `ring-hash`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,33 +63,33 @@ impl Default for RingHash {
 }
 
 impl RingHash {
-    /// Without a header: every call goes anywhere.
+    /// Without a header: each call goes to a random server.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The header whose value is a call's key; several values are joined by commas. A
-    /// call that does not have it, or has it empty, goes to a server by chance.
+    /// The header whose value is a call's key; several values are joined with commas. A
+    /// call without the header, or with an empty value, goes to a random server.
     ///
     /// # Errors
-    /// When the name is none of a header, or ends in `-bin`.
+    /// [`MetadataError`] if the name is not a valid metadata key or ends in `-bin`.
     pub fn request_hash_header(mut self, name: &str) -> Result<Self, MetadataError> {
         Metadata::new().append(name, "")?;
         self.header = (!name.is_empty()).then(|| name.into());
         Ok(self)
     }
 
-    /// How many places the ring has at least: the more, the closer each server's share
-    /// of the keys is to its weight. 1,024 unless set; raised to 1 where it is less.
-    /// There are never more than [`max_ring_size`](Self::max_ring_size).
+    /// The least number of places on the ring. With more places, each server's share of the
+    /// keys is closer to its weight. 1,024 unless set, at least 1.
+    /// [`max_ring_size`](Self::max_ring_size) has precedence.
     #[must_use]
     pub fn min_ring_size(mut self, places: usize) -> Self {
         self.size.least = places.clamp(1, MOST_PLACES);
         self
     }
 
-    /// How many places the ring has at most, each of which takes 16 bytes. 4,096 unless
-    /// set; raised to 1 where it is less, and lowered to 8,388,608 where it is more.
+    /// The most places on the ring; each takes 16 bytes. 4,096 unless set; the range is 1
+    /// to 8,388,608, and other values are raised or lowered to it.
     #[must_use]
     pub fn max_ring_size(mut self, places: usize) -> Self {
         self.size.most = places.clamp(1, MOST_PLACES);
@@ -119,10 +119,10 @@ impl Balance for RingHash {
 struct Hashed {
     options: RingHash,
     members: Vec<RingMember>,
-    /// Where among them each subchannel is, by its number.
+    /// The index of each subchannel's endpoint, by subchannel number.
     places: HashMap<u64, usize>,
     ring: Arc<Ring>,
-    /// What is published is not what is so.
+    /// What was published is out of date.
     has_news: bool,
     last_failure: Option<Status>,
 }
@@ -136,11 +136,11 @@ struct RingMember {
     state: RingMemberState,
 }
 
-/// A subchannel's state as the policy counts it: one that failed has failed until it is
+/// A subchannel's state as the policy counts it: a failed one counts as failed until it is
 /// ready.
 #[derive(Clone, Debug)]
 enum RingMemberState {
-    /// With whether it was told to connect since it has been.
+    /// The flag says whether it has been told to connect since it became idle.
     Idle(Arc<AtomicBool>),
     Connecting,
     Ready,
@@ -153,8 +153,8 @@ impl RingMemberState {
     }
 }
 
-/// Tells a subchannel that is idle to connect, once; a picker that is out of date must
-/// not cut a backoff short. `true` where it was not told before.
+/// Tells an idle subchannel to connect, once: an outdated picker must not shorten a
+/// backoff. `true` if it was not told before.
 fn wake(subchannel: &Subchannel, is_asked: &AtomicBool) -> bool {
     let is_first = !is_asked.swap(true, Ordering::Relaxed);
     if is_first {
@@ -175,7 +175,7 @@ impl Policy for Hashed {
                 continue;
             }
             let seat = RingSeat::of(&endpoint);
-            // One that is listed twice weighs as much as both.
+            // An endpoint that is listed twice has the sum of the weights.
             if let Some(member) = known.get(&key).and_then(|at| self.members.get_mut(*at)) {
                 member.seat.weight = member.seat.weight.saturating_add(seat.weight);
                 continue;
@@ -265,7 +265,8 @@ impl Policy for Hashed {
         }
     }
 
-    /// One connection, since no call says which; and those that failed do not wait.
+    /// Connects one endpoint, since no call has a key here. Failed endpoints do not wait
+    /// for their backoff.
     fn connect(&mut self, _control: &mut Control<'_>) {
         for member in &self.members {
             if let RingMemberState::Failed(_) = member.state {
@@ -302,7 +303,7 @@ impl Hashed {
         control.publish(state, Picks::by(picker));
     }
 
-    /// gRFC A42: two that failed tell that the others will, as most are never tried.
+    /// gRFC A42: two failed endpoints mean transient failure, since most are never tried.
     fn state(&self) -> ConnectivityState {
         let count = |is: fn(&RingMemberState) -> bool| {
             let members = self.members.iter();
@@ -324,7 +325,7 @@ impl Hashed {
         }
     }
 
-    /// Whether one connects, or was told to.
+    /// Whether an endpoint connects or was told to.
     fn is_connecting(&self) -> bool {
         self.members.iter().any(|member| match &member.state {
             RingMemberState::Idle(is_asked) => is_asked.load(Ordering::Relaxed),
@@ -333,7 +334,8 @@ impl Hashed {
         })
     }
 
-    /// Has one that rests connect, unless one does: while calls fail nobody else would.
+    /// Connects one idle endpoint unless one is connecting: while calls fail, no call
+    /// would.
     fn connect_one(&self) {
         if self.is_connecting() {
             return;
@@ -347,11 +349,11 @@ impl Hashed {
     }
 }
 
-/// The ring, and what is so of those on it.
+/// The ring and the states of its endpoints.
 struct Walk {
     ring: Arc<Ring>,
     members: Vec<(Subchannel, RingMemberState)>,
-    /// One connects, or was told to by a call that goes anywhere.
+    /// An endpoint connects, or was told to by a call without a key.
     is_connecting: AtomicBool,
     header: Option<Arc<str>>,
     chance: Chance,
@@ -390,7 +392,7 @@ impl Walk {
             .filter_map(|number| self.members.get(number))
     }
 
-    /// The first that has not failed has the call.
+    /// The call goes to the first endpoint from its hash on that has not failed.
     fn keyed(&self, hash: u64) -> Pick<'_> {
         for (subchannel, state) in self.members(hash) {
             match state {
@@ -406,8 +408,8 @@ impl Walk {
         self.failed(hash)
     }
 
-    /// The first that is ready has the call; on the way there one may be told to
-    /// connect, unless one does.
+    /// The call goes to the first ready endpoint. One idle endpoint on the way is told to
+    /// connect, unless one is connecting.
     fn anywhere(&self, hash: u64) -> Pick<'_> {
         for (subchannel, state) in self.members(hash) {
             match state {
@@ -426,7 +428,8 @@ impl Walk {
         self.failed(hash)
     }
 
-    /// All have: the call fails as its own did.
+    /// All have failed: the call fails with the error of the first endpoint from its hash
+    /// on.
     fn failed(&self, hash: u64) -> Pick<'_> {
         match self.members(hash).next() {
             Some((_, RingMemberState::Failed(status))) => Pick::Fail(status.clone()),

@@ -1,5 +1,4 @@
-//! round_robin: a connection to each endpoint, and calls by turns over those that are
-//! ready.
+//! round_robin: a connection to each endpoint, and calls in turn to the ready ones.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +9,10 @@ use super::policy::{Balance, Policy};
 use crate::channel::pick::{Pick, PickArgs, Picker, Picks};
 use crate::channel::subchannel::handle::Subchannel;
 
-/// A connection to each endpoint, and calls by turns over those that are ready. One
-/// that is lost is made again at once, and one that cannot be made again and again
-/// after the backoff. Where the turns begin is left to chance, so that many clients do
-/// not begin with one server.
+/// Connects to each endpoint, and sends calls in turn to those that are ready. A lost
+/// connection is established again at once; after a failed attempt the endpoint is tried
+/// again after each backoff. The turns start at a random endpoint, so that many clients do
+/// not start with the same server.
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -30,7 +29,7 @@ use crate::channel::subchannel::handle::Subchannel;
 pub struct RoundRobin(());
 
 impl RoundRobin {
-    /// It has no options.
+    /// A policy without options.
     pub fn new() -> Self {
         Self::default()
     }
@@ -46,7 +45,7 @@ impl Balance for RoundRobin {
     }
 }
 
-/// It keeps nothing of an endpoint.
+/// Keeps no data for an endpoint.
 #[derive(Debug)]
 struct RoundRobinSpread;
 
@@ -55,7 +54,7 @@ impl Spread for RoundRobinSpread {
 
     fn joined(&mut self) {}
 
-    /// It has no options.
+    /// The policy has no options, so it can always continue.
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
         (balance as &dyn Any).is::<RoundRobin>()
     }

@@ -1,26 +1,24 @@
-//! Turns by weight: which endpoint is next where each has a share (static stride
-//! scheduling). Pure, and without a lock: all that changes is a sequence of numbers
-//! that its users draw from.
+//! Schedules turns by weight (static stride scheduling). Pure and without a lock: the only
+//! state is a sequence of numbers that its users draw from.
 
-/// What the heaviest weighs.
+/// The share of the heaviest endpoint.
 const MOST: u64 = u16::MAX as u64;
-/// Puts the endpoints' turns out of step, so that those of one weight do not come all
-/// at once.
+/// Shifts the endpoints' turns, so that those of the same weight do not come all at once.
 const OFFSET: u64 = MOST / 2;
-/// A weight counts as at most so many times the mean, and as at least that share of it:
-/// a report that is far off must not take all calls, or none.
+/// The bounds of a weight, in multiples of the mean: a wrong report must not attract all
+/// calls, or none.
 const MOST_MEANS: f64 = 10.0;
 const LEAST_MEANS: f64 = 0.01;
 
-/// The turns of endpoints that have these shares.
+/// The schedule of endpoints with these shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stride {
     shares: Vec<u16>,
 }
 
 impl Stride {
-    /// `None` is a weight that is not known, for which the mean of the others stands.
-    /// Where fewer than two are known all have the same share.
+    /// `None` is an unknown weight, which counts as the mean of the others. If fewer than
+    /// two are known, all have the same share.
     pub(super) fn new(weights: &[Option<f64>]) -> Self {
         let known = || weights.iter().flatten().copied();
         if known().count() < 2 {
@@ -51,15 +49,15 @@ impl Stride {
         }
     }
 
-    /// The place of the endpoint whose turn it is. `draw` gives each number of a
-    /// sequence once, which wraps; there has to be an endpoint.
+    /// The index of the endpoint whose turn it is. `draw` returns each number of a wrapping
+    /// sequence once. There must be an endpoint.
     pub(super) fn next(&self, mut draw: impl FnMut() -> u32) -> usize {
         let length = self.shares.len().max(1) as u64;
         loop {
             let drawn = u64::from(draw());
             let (place, round) = (drawn % length, drawn / length);
             let share = u64::from(self.shares.get(place as usize).copied().unwrap_or(u16::MAX));
-            // Over the rounds this is a turn in each `MOST / share`.
+            // Over all rounds the endpoint has one turn in `MOST / share` rounds.
             if (share * round + place * OFFSET) % MOST < MOST - share {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! The policy in use and the one that is to follow it: a channel that is told of another
-//! policy goes on with the one that it has while the other makes its first connection.
+//! The policy in use and its successor: when a channel's policy changes, the old one stays
+//! in use while the new one connects.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::status::Status;
 
 /// The policies of one channel.
 pub(in crate::channel) struct Switch {
-    /// It serves. None once a policy has panicked.
+    /// The policy in use; `None` once a policy has panicked.
     current: Option<Child>,
-    /// It takes over once it is ready, has failed or rests, or the other is not ready any
-    /// more.
+    /// It replaces `current` once it is ready, has failed or is idle, or once `current` is
+    /// not ready any more.
     pending: Option<Child>,
 }
 
@@ -29,7 +29,7 @@ impl Switch {
         }
     }
 
-    /// No policy: nothing is heard or said any more.
+    /// No policy: events are ignored and nothing is published.
     pub(in crate::channel) fn over() -> Self {
         Self {
             current: None,
@@ -37,7 +37,7 @@ impl Switch {
         }
     }
 
-    /// The resolver found this, and `balance` is the policy for it.
+    /// The resolver has a new result, for which `balance` is the policy.
     pub(in crate::channel) fn update(
         &mut self,
         balance: &Arc<dyn Balance>,
@@ -53,7 +53,7 @@ impl Switch {
         verdict
     }
 
-    /// Has the latest policy be of this kind.
+    /// Makes the latest policy one of this kind.
     fn turn_to(&mut self, balance: &Arc<dyn Balance>, control: &mut Control<'_>) {
         let Some(current) = &mut self.current else {
             return;
@@ -62,7 +62,7 @@ impl Switch {
         if pending.is_some_and(|pending| pending.reconfigure(balance)) {
             return;
         }
-        // One that did not come to its turn has no more of one.
+        // A successor that did not replace the policy is dropped for a newer one.
         if let Some(pending) = self.pending.take() {
             pending.close(control);
         }
@@ -88,7 +88,7 @@ impl Switch {
         self.relay(control);
     }
 
-    /// Of a subchannel that no policy has any more nobody hears.
+    /// Events of a subchannel that no policy has are ignored.
     pub(in crate::channel) fn changed(
         &mut self,
         subchannel: &Subchannel,
@@ -102,7 +102,7 @@ impl Switch {
         }
     }
 
-    /// As [`changed`](Self::changed).
+    /// Forwarded like [`changed`](Self::changed).
     pub(in crate::channel) fn load_reported(
         &mut self,
         subchannel: &Subchannel,
@@ -123,7 +123,7 @@ impl Switch {
         self.relay(control);
     }
 
-    /// A moment has come that one of them may have asked for.
+    /// A time has come that one of them may have asked for.
     pub(in crate::channel) fn timer(&mut self, control: &mut Control<'_>) {
         for child in self.children() {
             child.timer(control);
@@ -146,10 +146,11 @@ impl Switch {
         self.current.iter_mut().chain(&mut self.pending)
     }
 
-    /// Has the pending policy take over if it is time, and says what the one in use says.
+    /// Lets the successor replace the policy when it is time, and publishes what the policy
+    /// in use publishes.
     fn relay(&mut self, control: &mut Control<'_>) {
         let is_ready = |child: &Child| child.state() == ConnectivityState::Ready;
-        // One that connects by need rests till it has calls.
+        // A policy that connects on demand is idle until it has calls.
         let has_decided = |child: &Child| child.state() != ConnectivityState::Connecting;
         let is_left = self.current.as_ref().is_some_and(|it| !is_ready(it));
         let is_due = |child: &mut Child| is_left || has_decided(child);
@@ -161,9 +162,9 @@ impl Switch {
         }
     }
 
-    /// The end of the policy in use.
+    /// Replaces the policy in use.
     fn replace(&mut self, next: Child, control: &mut Control<'_>) {
-        // It says nothing itself before it knows something.
+        // The successor publishes nothing more until its state changes.
         control.publish(next.state(), next.picks().clone());
         if let Some(last) = self.current.replace(next) {
             last.close(control);

@@ -1,5 +1,5 @@
-//! weighted_round_robin (gRFC A58, A114): turns by the weights that servers' reports of
-//! their load give them.
+//! weighted_round_robin (gRFC A58, A114): turns by weights that come from servers' load
+//! reports.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,17 +23,17 @@ use crate::observe::weights::WeightState;
 
 const LEAST_UPDATE_PERIOD: Duration = Duration::from_millis(100);
 
-/// A connection to each endpoint, and calls by turns, of which each endpoint has as many
-/// as it can do by what its server reports (gRFC A58): the calls that it has a second
-/// over how busy it is. A server on half the processors has half the calls.
+/// Connects to each endpoint, and sends calls in turns that are weighted by the load that
+/// its server reports (gRFC A58): a weight is the calls per second divided by the
+/// utilization. A server with half the processors gets half the calls.
 ///
-/// Servers report with their calls' ends ([`LoadReport`](crate::LoadReport); in this
-/// runtime by [`Context::load`](crate::Context::load)), or, if asked
-/// ([`oob_reporting_period`](Self::oob_reporting_period)), by themselves. A report is of
-/// use that has calls a second and a utilization, both above 0. A server without one counts
-/// as the mean of the others; while fewer than two have one, calls go by turns as
-/// [`RoundRobin`](crate::RoundRobin) sends them.
-/// [`Observer::weights_updated`](crate::Observer::weights_updated) tells of the weights.
+/// Servers report at the end of calls ([`LoadReport`](crate::LoadReport); in this runtime
+/// by [`Context::load`](crate::Context::load)) or, with
+/// [`oob_reporting_period`](Self::oob_reporting_period), at an interval. A report is usable
+/// if its calls per second and its utilization are both above 0. A server without a usable
+/// report has the mean weight of the others; while fewer than two have one, all have the
+/// same weight, as with [`RoundRobin`](crate::RoundRobin). Observers get the weights by
+/// [`Observer::weights_updated`](crate::Observer::weights_updated).
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -66,60 +66,60 @@ impl Default for WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
-    /// With the defaults.
+    /// The default settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long a server has to report before its weight counts, from its first report
-    /// after its connection was made or its weight was forgotten: the first calls of a
-    /// server say little. 10 s unless set; none with zero.
+    /// How long a server must have reported before its weight counts, from its first report
+    /// after its connection was established or its weight expired: a server's first calls
+    /// are not representative. 10 s unless set; 0 turns it off.
     #[must_use]
     pub fn blackout_period(mut self, period: Duration) -> Self {
         self.rules.blackout = period;
         self
     }
 
-    /// After how long without a report a server's weight is forgotten. 180 s unless set.
+    /// After how long without a usable report a server's weight expires. 180 s unless set.
     #[must_use]
     pub fn weight_expiration_period(mut self, period: Duration) -> Self {
         self.rules.expiration = period;
         self
     }
 
-    /// How often the turns are made anew from the weights. 1 s unless set; raised to
-    /// 100 ms where it is less.
+    /// How often the turns are computed from the weights. 1 s unless set; values below 100
+    /// ms are raised to 100 ms.
     #[must_use]
     pub fn weight_update_period(mut self, period: Duration) -> Self {
         self.update_period = period.max(LEAST_UPDATE_PERIOD);
         self
     }
 
-    /// What a server that fails calls counts for: the share of them that fail, times
-    /// this, is added to how busy it is. 1 unless set; nothing is added with zero. It is
-    /// zero where it is less or no number.
+    /// How much failed calls reduce a server's weight: the share of calls that fail, times
+    /// this, is added to the utilization. 1 unless set; 0 adds nothing. Negative values and
+    /// NaN count as 0.
     #[must_use]
     pub fn error_utilization_penalty(mut self, penalty: f64) -> Self {
         self.rules.penalty = penalty.max(0.0);
         self
     }
 
-    /// Has each server report its load by itself, this often, and not with each call
-    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51); a server may raise the interval, and
-    /// most do so to 30 s. Off unless set. It is of use where calls are long or few. In JSON
-    /// it is `enableOobLoadReport` and `oobReportingPeriod`.
+    /// Asks each server to report its load at this interval instead of with each call
+    /// (`xds.service.orca.v3.OpenRcaService`, gRFC A51). A server may raise the interval;
+    /// most raise it to 30 s. Off unless set. Useful if calls are long or few. The fields
+    /// in JSON are `enableOobLoadReport` and `oobReportingPeriod`.
     ///
-    /// A server of this runtime reports by `OutOfBandLoad` of the crate `grpc-services`.
+    /// A server of this runtime reports with `OutOfBandLoad` of the crate `grpc-services`.
     #[must_use]
     pub fn oob_reporting_period(mut self, period: Duration) -> Self {
         self.oob_period = Some(period);
         self
     }
 
-    /// By which of its metrics a server's use is told, the highest of them (gRFC A114):
-    /// `application_utilization`, `cpu_utilization`, `mem_utilization`, or
-    /// `named_metrics.NAME` and `utilization.NAME`. None unless set; a report that has
-    /// none of them counts by its application's use, or else by that of its processors.
+    /// The metrics that give a server's utilization; the highest of them counts (gRFC
+    /// A114): `application_utilization`, `cpu_utilization`, `mem_utilization`,
+    /// `named_metrics.NAME` or `utilization.NAME`. None unless set. Without any of them in
+    /// a report, the application's utilization counts, or else that of the processors.
     #[must_use]
     pub fn metric_names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.rules.metrics = names.into_iter().map(Into::into).collect();
@@ -147,7 +147,7 @@ impl Balance for WeightedRoundRobin {
     }
 }
 
-/// What is known of one endpoint. Its calls write it and the policy reads it.
+/// The load of one endpoint. Its calls write it and the policy reads it.
 #[derive(Debug)]
 struct EndpointLoad {
     rules: Arc<ArcSwap<WeightRules>>,
@@ -172,27 +172,27 @@ impl AttemptEnds for EndpointLoad {
     }
 }
 
-/// Keeps the weight of each endpoint.
+/// Holds the weight of each endpoint.
 #[derive(Debug)]
 struct Weights {
     rules: Arc<ArcSwap<WeightRules>>,
     update_period: Duration,
     oob_period: Option<Duration>,
-    /// What the resolver says of all endpoints.
+    /// The resolver's attributes of all endpoints.
     attributes: Attributes,
-    /// When the turns are made anew.
+    /// When the turns are next computed.
     due: Option<Instant>,
-    /// Goes on whatever becomes of the turns.
+    /// Continues across new schedules.
     sequence: Option<Arc<AtomicU32>>,
-    /// Those that have calls now, and the turns that they have.
+    /// The ready endpoints, and their schedule.
     ready: Vec<Arc<EndpointLoad>>,
     stride: Stride,
-    /// They were made at their time, and are not published yet.
+    /// A schedule was computed by the timer and is not published yet.
     has_new_stride: bool,
 }
 
 impl Weights {
-    /// The turns of those that are ready, which are told of each time that they are made.
+    /// Computes the schedule of the ready endpoints and reports their weights to observers.
     fn stride(&self, control: &mut Control<'_>) -> Stride {
         let (rules, now) = (self.rules.load(), control.now());
         let weight = |load: &Arc<EndpointLoad>| load.with(|weight| weight.at(&rules, now));
@@ -206,7 +206,7 @@ impl Weights {
     }
 
     fn wait(&mut self, control: &mut Control<'_>) {
-        // One that has all calls needs no weight.
+        // A single ready endpoint needs no weight.
         let next = control.now().checked_add(self.update_period);
         self.due = next.filter(|_| self.ready.len() > 1);
         if let Some(due) = self.due {
@@ -229,7 +229,7 @@ impl Spread for Weights {
         })
     }
 
-    /// Weights stay, and count by the new rules.
+    /// Weights stay; the new rules apply to them.
     fn reconfigure(&mut self, balance: &dyn Balance) -> bool {
         let same = (balance as &dyn Any).downcast_ref::<WeightedRoundRobin>();
         if let Some(options) = same {
@@ -311,7 +311,7 @@ impl Spread for Weights {
 struct WeightedPicker {
     ready: Vec<(Subchannel, Arc<EndpointLoad>)>,
     stride: Stride,
-    /// Whether the reports of calls count.
+    /// Whether the load reports of calls count.
     are_calls_read: bool,
     sequence: Arc<AtomicU32>,
 }

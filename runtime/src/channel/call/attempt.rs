@@ -1,25 +1,25 @@
-//! What one stream of a call needs to know. A value.
+//! The state of one stream of a call. A value.
 
 use super::response_state::ResponseState;
 use super::ticket::{AttemptEnd, Ticket};
 use crate::code::Code;
 use crate::metadata::Metadata;
 
-/// One attempt of a call: each begins anew.
+/// One attempt of a call; each attempt has its own.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// What has come on the stream that it runs on.
+    /// The response so far on the attempt's stream.
     pub(crate) response: ResponseState,
-    /// Nothing of a request that streams has been sent: the call could begin
-    /// again elsewhere.
+    /// Nothing of a streaming request has been sent, so the call could still start again
+    /// elsewhere.
     pub(crate) untouched: bool,
-    /// Of the policy that picked the subchannel, if it wants to know the end.
+    /// The ticket of the policy that picked the subchannel, if it wants the result.
     pub(crate) ticket: Option<Ticket>,
-    /// The task in whose queue the call waits hears if it ends there.
+    /// The call waits in a task's queue, and that task is woken if the call ends there.
     pub(crate) is_queued: bool,
-    /// Its place among the call's attempts, from 0.
+    /// Its number among the call's attempts, from 0.
     pub(crate) number: u8,
-    /// A server has refused the call before it looked at it.
+    /// A server has refused the call without processing it.
     pub(crate) was_refused: bool,
 }
 

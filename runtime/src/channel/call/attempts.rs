@@ -1,5 +1,6 @@
-//! What the attempts of one call share: their course, the request they send again, and how each
-//! went. Several connections' tasks may hold it; nobody is woken under its lock.
+//! The shared state of a call's attempts: their course, the request to send again, and
+//! their results. The tasks of several connections may hold it; no task is woken under its
+//! lock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use super::replay::{Replay, ReplayPosition};
 use crate::call::state::Outgoing;
 use crate::status::{Code, FailedAttempt, Status};
 
-/// The attempts of one call, and where they begin (`H`).
+/// The attempts of one call, and the channel that starts them (`H`).
 pub(crate) struct Attempts<H> {
     plan: Plan,
     home: H,
@@ -23,35 +24,35 @@ struct AttemptsState {
     first: Attempted,
     others: Vec<Attempted>,
     replay: Replay,
-    /// Bytes of it that the channel has set aside.
+    /// The bytes of it that count against the channel's limit.
     kept: usize,
-    /// Those that ended, for the call's error.
+    /// The attempts that failed, for the call's status.
     failures: Vec<FailedAttempt>,
-    /// How the last of them did, where others ran beside it.
+    /// The status of the last failed attempt, if others ran beside it.
     last: Option<Status>,
 }
 
-/// One attempt, known by its number.
+/// One attempt, identified by its number.
 #[derive(Clone, Copy, Debug, Default)]
 struct Attempted {
-    /// When it is to begin.
+    /// When it starts; `None` for at once.
     due: Option<Instant>,
-    /// When it had its stream.
+    /// When it got its stream.
     began: Option<Instant>,
     /// It has a stream.
     is_live: bool,
-    /// The number of the subchannel that was picked for it last.
+    /// The number of the subchannel that was last picked for it.
     subchannel: Option<u64>,
     progress: ReplayPosition,
 }
 
-/// What becomes of a call after the end of an attempt.
+/// What happens to a call after the end of an attempt.
 pub(super) enum After {
-    /// The call ends with this.
+    /// The call ends with this status.
     Ends(Status),
-    /// It is attempted again, under this number.
+    /// Another attempt starts, with this number.
     Again(u8),
-    /// Others have the call.
+    /// Other attempts continue the call.
     Others,
 }
 
@@ -72,34 +73,34 @@ impl<H> Attempts<H> {
         })
     }
 
-    /// Nothing panics under it.
+    /// No code that can panic runs while this lock is held.
     fn lock(&self) -> MutexGuard<'_, AttemptsState> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether several attempts may run beside each other.
+    /// Whether several attempts may run in parallel.
     pub(crate) fn is_hedged(&self) -> bool {
         self.plan.hedging().is_some()
     }
 
-    /// Where further attempts begin.
+    /// The channel that starts further attempts.
     pub(super) fn home(&self) -> &H {
         &self.home
     }
 
     // --- hedges ----------------------------------------------------------------------
 
-    /// Whether a hedge waits beside the first attempt from now on.
+    /// Whether a hedge from now on waits for its start, beside the first attempt.
     pub(crate) fn plan_hedge(&self, now: Instant) -> bool {
         self.lock().course.plan_hedge(&self.plan, now)
     }
 
-    /// Whether this attempt is to begin later.
+    /// Whether this attempt starts later.
     pub(super) fn is_deferred(&self, number: u8) -> bool {
         self.lock().of(number).due.is_some()
     }
 
-    /// When this attempt is to begin; `None` for now. It is told once.
+    /// When this attempt starts; `None` for now. Returned once.
     pub(crate) fn due(&self, number: u8) -> Option<Instant> {
         let mut held = self.lock();
         if number == HEDGE {
@@ -113,7 +114,7 @@ impl<H> Attempts<H> {
         self.lock().course.hedge(&self.plan, now)
     }
 
-    /// What becomes of an attempt whose time has come.
+    /// What happens to an attempt whose start time has come.
     pub(super) fn on_due(&self, number: u8, now: Instant) -> After {
         let mut held = self.lock();
         match held.course.on_due(&self.plan, number, now) {
@@ -152,7 +153,8 @@ impl<H> Attempts<H> {
         attempted.progress = ReplayPosition::default();
     }
 
-    /// The head of a response has come. `false` where another attempt is the call's.
+    /// The head of a response has arrived. `false` if the call has committed to another
+    /// attempt.
     pub(crate) fn commit(&self, number: u8) -> bool {
         let mut held = self.lock();
         let is_its = held.course.commit(number);
@@ -164,20 +166,20 @@ impl<H> Attempts<H> {
         is_its
     }
 
-    /// Whether any attempt may still be the call's.
+    /// Whether the call has not committed to an attempt.
     pub(super) fn is_open(&self) -> bool {
         self.lock().course.is_open()
     }
 
-    /// Whether the call goes on without this attempt.
+    /// Whether the call continues without this attempt.
     pub(crate) fn is_lost(&self, number: u8) -> bool {
         self.lock().course.is_lost(number)
     }
 
-    /// What this attempt has to send next: what others have sent before it, and what the
-    /// call's sender gives (`outgoing`), who holds it back for a moment (`None`) only if
-    /// there is nothing else. Where it becomes too much to keep, the attempt that is
-    /// furthest on is the call's from now on: its number.
+    /// What this attempt sends next: what other attempts have sent before it, and then what
+    /// the call's sender gives (`outgoing`). The sender may hold its data back for a moment
+    /// (`None`) only if there is nothing else. If the data becomes too much to keep, the
+    /// call commits to the attempt that has sent the most: returns its number.
     pub(crate) fn take(
         &self,
         number: u8,
@@ -212,7 +214,7 @@ impl<H> Attempts<H> {
         Some((next, committed))
     }
 
-    /// An attempt's connection has framed so many bytes of the request: those of them
+    /// An attempt's connection has framed `bytes` of the request. Returns those of them
     /// that the call's sender has not been told of.
     pub(crate) fn framed(&self, number: u8, bytes: usize) -> usize {
         let mut held = self.lock();
@@ -230,7 +232,7 @@ impl<H> Attempts<H> {
         self.finish(number)
     }
 
-    /// The call ends with this attempt. `false` where another one has it.
+    /// The call ends with this attempt. `false` if the call has committed to another one.
     pub(super) fn finish(&self, number: u8) -> bool {
         let mut held = self.lock();
         let is_its = held.course.finish(number);
@@ -240,7 +242,8 @@ impl<H> Attempts<H> {
         is_its
     }
 
-    /// An attempt is no more, by nobody's word. `true` where its call is none either.
+    /// An attempt was dropped without a result. `true` if that leaves the call without
+    /// attempts.
     pub(super) fn vanish(&self, number: u8) -> bool {
         let mut held = self.lock();
         if number != HEDGE {
@@ -249,7 +252,7 @@ impl<H> Attempts<H> {
         held.course.vanish(number)
     }
 
-    /// An attempt has failed, against `peer` if it had a stream.
+    /// An attempt has failed, on a stream to `peer` or before it had a stream.
     pub(super) fn fail(
         &self,
         number: u8,
@@ -287,14 +290,14 @@ impl<H> Attempts<H> {
         }
     }
 
-    /// The failed attempts before a call's end that no attempt of its own tells.
+    /// The failed attempts before the call's end, if that is not the end of an attempt.
     pub(crate) fn failures(&self) -> Vec<FailedAttempt> {
         std::mem::take(&mut self.lock().failures)
     }
 }
 
 impl AttemptsState {
-    /// The call ends with this: it tells of the attempts, if there were several.
+    /// Adds the failed attempts to the call's final status, if there were several.
     fn tell(&mut self, status: Status) -> Status {
         let failures = std::mem::take(&mut self.failures);
         if failures.len() > 1 {
@@ -314,7 +317,7 @@ impl AttemptsState {
         &mut self.others[place]
     }
 
-    /// Sets aside what the replay holds; `false` where that is too much.
+    /// Counts what the replay holds against the limit; `false` if that is too much.
     fn keep(&mut self, plan: &Plan) -> bool {
         let bytes = self.replay.bytes();
         let fits = plan.fits(bytes) && plan.keep(bytes - self.kept);
@@ -331,7 +334,7 @@ impl AttemptsState {
         }
     }
 
-    /// The attempt that has sent most; of several, `number` or the first.
+    /// The attempt that has sent the most; of several, `number` or the first.
     fn furthest(&mut self, number: u8) -> u8 {
         let most = self.of(number).progress.passed();
         let others = self.others.iter().zip(1..);

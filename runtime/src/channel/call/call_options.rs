@@ -15,23 +15,24 @@ pub(crate) struct CallOptions {
     pub(crate) deadline: Option<Instant>,
     pub(crate) metadata: Metadata,
     pub(crate) wait_for_ready: bool,
-    /// It is the program's word, which a service config does not change.
+    /// The program has set `wait_for_ready`, so a service config does not change it.
     pub(crate) is_ready_said: bool,
     pub(crate) limits: CallLimits,
-    /// What the request's messages are compressed with.
+    /// The compression of the request's messages.
     pub(crate) compression: Compression,
-    /// The bytes of the request's one message before it was compressed; 0 where it was not.
+    /// The size of the request's only message before compression, in bytes; 0 if it was not
+    /// compressed.
     pub(crate) plain_size: u32,
-    /// The caller's; once they have been added, those that want to hear of a refusal.
+    /// The caller's credentials; after they were added, those to tell of a refusal.
     pub(crate) credentials: Option<CallCredentials>,
 }
 
 impl CallOptions {
-    /// What a service config says of a call that began at `start()`: the shorter time and
-    /// the smaller messages count, and whether it waits for readiness unless the program
-    /// has said so.
+    /// Applies the service config to a call that began at `start()`: the shorter timeout
+    /// and the smaller message sizes count, and its `wait_for_ready` unless the program has
+    /// set one.
     pub(crate) fn hold_to(&mut self, config: &MethodConfig, start: impl FnOnce() -> Instant) {
-        // A timeout beyond what the clock can count is none.
+        // A timeout beyond what the clock can represent is no deadline.
         let latest = config
             .timeout
             .and_then(|timeout| start().checked_add(timeout));

@@ -1,5 +1,5 @@
-//! The attempts of one call, and what follows on each one's end (gRFC A6). Sans-IO:
-//! ends and the time go in, verdicts come out.
+//! The course of a call's attempts: what follows the end of each one (gRFC A6). Sans-IO:
+//! results and the time are arguments, verdicts are returned.
 
 use std::time::{Duration, Instant};
 
@@ -7,60 +7,60 @@ use super::plan::Plan;
 use crate::code::Code;
 use crate::metadata::Metadata;
 
-/// The number of what is no attempt yet: the hedge that waits for its time.
+/// The number of a hedge that waits for its start and is not an attempt yet.
 pub(crate) const HEDGE: u8 = u8::MAX;
 
-/// Which attempts there are and how far the call is.
+/// The attempts and the phase of the call.
 #[derive(Debug)]
 pub(super) struct Course {
     phase: CoursePhase,
-    /// Attempts that began, or have been promised.
+    /// The attempts that have started or are scheduled.
     begun: u8,
     /// Those of them that have not ended.
     live: u8,
-    /// No others begin: a server said so, or there is no token.
+    /// No further attempts start: a server has forbidden them, or tokens are missing.
     is_stopped: bool,
-    /// Failed attempts since the backoff began.
+    /// Failed attempts since the backoff last started.
     backoffs: u8,
-    /// When the next hedge begins.
+    /// When the next hedge starts.
     next_hedge: Option<Instant>,
-    /// Hedges that a server has put off: they have been promised, and are not sent yet.
+    /// Hedges that a server has postponed: they are scheduled and not sent yet.
     put_off: Vec<u8>,
-    /// Those of them that are never sent.
+    /// Postponed hedges that will not be sent.
     withdrawn: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CoursePhase {
-    /// Any attempt may become the call's.
+    /// The call may commit to any attempt.
     Open,
-    /// This one is.
+    /// The call has committed to this attempt.
     Committed(u8),
     Over,
 }
 
-/// What becomes of a call whose attempt has ended.
+/// What happens to a call whose attempt has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The call ends as the attempt did.
+    /// The call ends with the attempt's status.
     Final,
-    /// Another attempt, of this number, begins then.
+    /// Another attempt, of this number, starts at this time.
     Next(u8, Instant),
-    /// Other attempts go on, or another one is the call's.
+    /// Other attempts continue, or the call has committed to another one.
     Others,
 }
 
-/// What becomes of a hedge whose time has come.
+/// What happens to a hedge whose start time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hedge {
-    /// It begins as the attempt of this number; `true` where another follows.
+    /// It starts as the attempt of this number; `true` if another hedge follows.
     Begins(u8, bool),
-    /// It begins later.
+    /// It starts later.
     Waits(Instant),
     Never,
 }
 
-/// The server's word on further attempts.
+/// The server's pushback: whether and when it allows another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pushback {
     None,
@@ -69,8 +69,8 @@ pub(super) enum Pushback {
 }
 
 impl Pushback {
-    /// As trailing metadata say it. Twice, or what is no signed 32-bit number, is a no
-    /// (gRFC A6).
+    /// Reads the pushback from trailing metadata. A repeated value, or one that is not a
+    /// signed 32-bit number, forbids attempts (gRFC A6).
     pub(super) fn read(trailing: &Metadata) -> Self {
         let mut values = trailing.get_all("grpc-retry-pushback-ms");
         match (values.next(), values.next()) {
@@ -91,7 +91,7 @@ impl Pushback {
 }
 
 impl Course {
-    /// The first attempt is on its way.
+    /// The first attempt has started.
     pub(super) fn new() -> Self {
         Self {
             phase: CoursePhase::Open,
@@ -105,7 +105,7 @@ impl Course {
         }
     }
 
-    /// When the hedge begins that is made with the call, if there is to be one.
+    /// Schedules the first hedge of a new call; `false` if its policy has none.
     pub(super) fn plan_hedge(&mut self, plan: &Plan, now: Instant) -> bool {
         if let Some(policy) = plan.hedging()
             && self.begun < plan.max_attempts()
@@ -119,7 +119,7 @@ impl Course {
         self.next_hedge
     }
 
-    /// The time of a hedge has come.
+    /// The start time of a hedge has come.
     pub(super) fn hedge(&mut self, plan: &Plan, now: Instant) -> Hedge {
         let may_begin = self.phase == CoursePhase::Open && !self.is_stopped;
         if !may_begin || self.begun >= plan.max_attempts() {
@@ -141,8 +141,8 @@ impl Course {
         }
     }
 
-    /// The time has come of an attempt that was promised. A retry had its tokens then; a
-    /// hedge must have them when it is sent.
+    /// The start time of a scheduled attempt has come. A retry paid its tokens when it was
+    /// scheduled; a hedge must have them when it is sent.
     pub(super) fn on_due(&mut self, plan: &Plan, number: u8, now: Instant) -> Verdict {
         if self.is_lost(number) {
             return Verdict::Others;
@@ -158,7 +158,7 @@ impl Course {
         Verdict::Next(number, now)
     }
 
-    /// No hedge is sent any more that was put off.
+    /// Cancels the postponed hedges.
     fn withdraw(&mut self) {
         for number in std::mem::take(&mut self.put_off) {
             self.leave(number);
@@ -166,7 +166,7 @@ impl Course {
         }
     }
 
-    /// No others begin.
+    /// No further attempts start.
     fn go_on(&mut self) -> Verdict {
         if self.live > 0 {
             return Verdict::Others;
@@ -189,8 +189,8 @@ impl Course {
         number
     }
 
-    /// A response's head has come, or this attempt cannot be made again: it is the
-    /// call's. `false` where another one is.
+    /// The call commits to this attempt: its response's head has arrived, or it cannot be
+    /// repeated. `false` if the call has committed to another one.
     pub(super) fn commit(&mut self, number: u8) -> bool {
         match self.phase {
             CoursePhase::Open => {
@@ -214,8 +214,8 @@ impl Course {
         }
     }
 
-    /// The call ends with this attempt, whatever its policy says. `false` where another
-    /// one has it.
+    /// The call ends with this attempt, whatever its policy says. `false` if the call has
+    /// committed to another one.
     pub(super) fn finish(&mut self, number: u8) -> bool {
         self.leave(number);
         let is_its = !self.is_lost(number);
@@ -225,7 +225,8 @@ impl Course {
         is_its
     }
 
-    /// An attempt is no more, by nobody's word. `true` where the call is none either.
+    /// An attempt was dropped without a result. `true` if that leaves the call without
+    /// attempts.
     pub(super) fn vanish(&mut self, number: u8) -> bool {
         if number == HEDGE {
             return false;
@@ -290,18 +291,18 @@ impl Course {
                 plan.backoff(self.backoffs)
             }
         };
-        // It is the hedge that would have been next: the delay begins anew behind it.
+        // It takes the place of the next hedge: the delay starts again after it.
         if let (Some(next), Some(policy)) = (&mut self.next_hedge, plan.hedging())
             && let Some(postponed) = now.checked_add(wait.saturating_add(policy.delay))
         {
             *next = (*next).max(postponed);
         }
-        // A wait beyond what the clock can count is over with the call's deadline.
+        // The call's deadline comes before a wait beyond what the clock can represent.
         now.checked_add(wait).unwrap_or(now + FAR)
     }
 }
 
-/// Further than any call waits.
+/// Longer than any call waits.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 #[cfg(test)]

@@ -14,17 +14,17 @@ use crate::method::Method;
 use crate::observe::ended_call::EndedCall;
 use crate::status::Status;
 
-/// Sees each call of a channel before it goes out, may change or refuse it, and
-/// may ask to hear of its end.
+/// Sees each call of a channel before it is sent. It may change or refuse the call, and may
+/// register a listener for its end.
 ///
-/// [`ChannelBuilder::interceptor`](crate::ChannelBuilder::interceptor) adds one to
-/// a channel, [`Channel::with_interceptor`](crate::Channel::with_interceptor) to a
-/// clone of it: for one stub, say. They run in the order in which they were added,
-/// ahead of the call's credentials, and before it waits for a connection.
+/// [`ChannelBuilder::interceptor`](crate::ChannelBuilder::interceptor) adds an interceptor
+/// to a channel, [`Channel::with_interceptor`](crate::Channel::with_interceptor) to a clone
+/// of the channel, for example for one stub. Interceptors run in the order in which they
+/// were added, before the call's credentials and before the call waits for a connection.
 ///
-/// It runs on the runtime of the call, or on the channels' own thread for a
-/// blocking one that has to wait, within the call's deadline; it is dropped when
-/// the call is cancelled. A panic fails the call with `INTERNAL`.
+/// An interceptor runs on the call's runtime, or on the background thread if the call is
+/// blocking and the interceptor waits. It runs within the call's deadline, and is dropped
+/// when the call is cancelled. A panic fails the call with `INTERNAL`.
 ///
 /// ```
 /// use grpc_runtime::{ClientInterceptor, OutgoingCall, Status};
@@ -47,7 +47,7 @@ use crate::status::Status;
 /// }
 /// ```
 ///
-/// A function of the call is one too, where nothing has to be waited for:
+/// If nothing has to be awaited, a function of the call is an interceptor too:
 ///
 /// ```
 /// # fn main() -> Result<(), grpc_runtime::ChannelError> {
@@ -67,8 +67,7 @@ use crate::status::Status;
 /// # }
 /// ```
 pub trait ClientInterceptor: Send + Sync + 'static {
-    /// Sees one call before it goes out. An error is the call's end, with that
-    /// status.
+    /// Sees one call before it is sent. An error ends the call with that status.
     fn start(&self, call: &mut OutgoingCall) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
@@ -81,7 +80,7 @@ where
     }
 }
 
-/// A call that has not gone out, as its [interceptors](ClientInterceptor) see it.
+/// A call before it is sent, as its [interceptors](ClientInterceptor) see it.
 #[derive(Debug)]
 pub struct OutgoingCall {
     pub(in crate::channel) open: Box<OpenCall>,
@@ -89,64 +88,63 @@ pub struct OutgoingCall {
 }
 
 impl OutgoingCall {
-    /// The method that is called.
+    /// The call's method.
     pub fn method(&self) -> Method {
         self.open.method
     }
 
-    /// What the request will name as `:authority`: the server's name, as a rule. An
-    /// endpoint may have [another](crate::Endpoint::authority), which is not known yet.
+    /// The `:authority` of the request, most often the server's name. An endpoint may have
+    /// [another authority](crate::Endpoint::authority), which is not known yet.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The request's metadata so far. What credentials add is not among it.
+    /// The request's metadata so far, without what credentials will add.
     pub fn metadata(&self) -> &Metadata {
         &self.open.options.metadata
     }
 
-    /// The same, to change.
+    /// The request's metadata so far, mutably.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.open.options.metadata
     }
 
-    /// When the call has to have ended; `None` if it has no deadline.
+    /// The call's deadline; `None` if it has none.
     pub fn deadline(&self) -> Option<Deadline> {
         self.open.options.deadline.map(Deadline::at)
     }
 
-    /// Gives the call another deadline. The interceptor itself still runs within
-    /// the one that there was.
+    /// Sets the call's deadline. The interceptor itself still runs within the previous one.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.open.options.deadline = Some(deadline);
     }
 
-    /// As [`set_deadline`](Self::set_deadline), counted from now. A time that the clock
-    /// cannot count is none: the call then has no deadline.
+    /// Sets the call's deadline, counted from now. With a timeout beyond what the clock can
+    /// represent the call has no deadline.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        // A timeout beyond what the clock can count is none.
+        // A timeout beyond what the clock can represent is no deadline.
         self.open.options.deadline = clock::now().checked_add(timeout);
     }
 
-    /// Whether the call waits for a connection instead of failing with
-    /// `UNAVAILABLE` when there is none to be had.
+    /// Whether the call waits for a connection instead of failing with `UNAVAILABLE` when
+    /// connecting fails.
     pub fn waits_for_ready(&self) -> bool {
         self.open.options.wait_for_ready
     }
 
-    /// Says whether the call waits for a connection, in place of what its caller said.
+    /// Sets whether the call waits for a connection, instead of what its caller has set.
     pub fn set_wait_for_ready(&mut self, wait: bool) {
         self.open.options.wait_for_ready = wait;
         self.open.options.is_ready_said = true;
     }
 
-    /// Calls `listener` once when the call has ended, in whatever way, and its
-    /// caller has seen that or has dropped the call. Those of interceptors that
-    /// were added later are called first.
+    /// Calls `listener` once, after the call has ended in any way and its caller has
+    /// received the result or dropped the call. Listeners of interceptors that were added
+    /// later are called first.
     ///
     /// It runs in the caller's task and must not block.
     pub fn on_end(&mut self, listener: impl FnOnce(&EndedCall<'_>) + Send + 'static) {
-        // A call that is intercepted has a ledger.
+        // An intercepted call has a ledger.
         if let Some(ledger) = self.open.state.ledger() {
             ledger.on_end(Box::new(listener));
         }
@@ -176,8 +174,8 @@ impl fmt::Debug for dyn ErasedClientInterceptor {
     }
 }
 
-/// The interceptors of a channel, in the order in which they run. One word, since
-/// calls are made of channels and are moved about.
+/// The interceptors of a channel, in the order in which they run. One pointer in size,
+/// since calls contain channels and are moved often.
 #[derive(Clone, Debug, Default)]
 pub(in crate::channel) struct ClientInterceptors(
     Option<Arc<Vec<Arc<dyn ErasedClientInterceptor>>>>,

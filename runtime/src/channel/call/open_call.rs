@@ -1,6 +1,5 @@
-//! A call on its way to a stream. Whoever holds it owns the connection's end of
-//! the call: dropped, it ends the call, so that no caller ever waits for a
-//! connection that is no more.
+//! The connection's end of a call, before and on a stream. Dropping it ends the call, so
+//! that no caller waits for a connection that has ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,36 +29,37 @@ use crate::transport::PeerAddress;
 use crate::transport::http2::credit::Reports;
 use crate::transport::http2::event::ResetCause;
 
-/// Where a call's further attempts begin. It keeps the channel there until the call is
+/// Where a call's further attempts start. It keeps the channel alive until the call is
 /// over.
 pub(crate) trait Home: Send + Sync {
-    /// Has the call wait for its time, and for a pick.
+    /// Lets the attempt wait for its start time and then for a pick.
     fn attempt(&self, open: Box<OpenCall>);
 
-    /// What its calls share for their further attempts.
+    /// The budget that the channel's calls share for further attempts.
     fn purse(&self) -> &Arc<Purse>;
 }
 
-/// What the attempts of one call share.
+/// The shared state of one call's attempts.
 pub(crate) type CallAttempts = attempts::Attempts<Arc<dyn Home>>;
 
-/// What becomes of a call that waited for its time.
+/// What happens to a call that waited for its start time.
 pub(crate) enum Due {
-    /// It begins; the hedge behind it waits, if there is one.
+    /// It starts; the next hedge waits, if there is one.
     Begins(Box<OpenCall>, Option<Box<OpenCall>>),
     Waits(Box<OpenCall>),
     Never,
 }
 
-/// What there is to a call beside its first attempt. Most calls have nothing.
+/// The state of a call beyond its first attempt. Most calls have none.
 pub(crate) enum Further {
-    /// The service config was not known when the call began, and has a say still.
+    /// The service config was not known when the call began, and is still to be applied.
     Unsettled(Box<Unsettled>),
-    /// Others may follow on the first attempt, which is all there is as yet.
+    /// Further attempts may follow the first, which is the only one so far.
     First(FirstAttempt),
     Attempts(Arc<CallAttempts>),
-    /// None follow, and how it ends counts for those of other calls (gRFC A6,
-    /// "Throttling"): its method's policy, if there is one, names these codes.
+    /// There are no further attempts, but the result counts for those of other calls (gRFC
+    /// A6, "Throttling"): the codes are those that its method's policy names, if there is
+    /// one.
     Counted(Arc<dyn Home>, Codes),
 }
 
@@ -71,27 +71,27 @@ pub(crate) struct Unsettled {
 pub(crate) struct FirstAttempt {
     repeats: Arc<RepeatPolicy>,
     home: Arc<dyn Home>,
-    /// When it had its stream.
+    /// When it got its stream.
     began: Option<Instant>,
     is_committed: bool,
 }
 
-/// A call that waits for a stream, or runs on one.
+/// A call that waits for a stream or runs on one.
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     pub(crate) state: Arc<CallState>,
     pub(crate) method: Method,
     pub(crate) options: CallOptions,
-    /// The whole request where the method takes one message.
+    /// The whole request, if the method takes one message.
     pub(crate) request: Option<Bytes>,
     pub(crate) attempt: Attempt,
-    /// What a config selector says of the call, for pickers.
+    /// The config selector's attributes of the call, for pickers.
     pub(crate) attributes: Attributes,
     pub(crate) further: Option<Further>,
 }
 
 impl OpenCall {
-    /// Boxed from the first, as it is handed on often.
+    /// Boxed from the start, since it is moved often.
     #[inline]
     pub(crate) fn boxed(
         state: Arc<CallState>,
@@ -110,18 +110,18 @@ impl OpenCall {
         })
     }
 
-    /// The service config is to have its say once it is known.
+    /// The service config is applied once it is known.
     pub(crate) fn await_config(&mut self, start: Instant, home: Arc<dyn Home>) {
         self.further = Some(Further::Unsettled(Box::new(Unsettled { start, home })));
     }
 
-    /// Whether the service config has had its say.
+    /// Whether the service config has been applied.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         !matches!(self.further, Some(Further::Unsettled(_)))
     }
 
-    /// It may have several attempts, unless its request is too large to be kept for them.
+    /// Allows several attempts, unless the request is too large to be kept for them.
     pub(crate) fn repeat(&mut self, repeats: Arc<RepeatPolicy>, home: Arc<dyn Home>) {
         let size = self.request.as_ref().map_or(0, Bytes::len);
         if !home.purse().fits(size) {
@@ -141,12 +141,12 @@ impl OpenCall {
         }
     }
 
-    /// Its method has no policy, and its end counts.
+    /// The call's method has no policy, and its result counts for throttling.
     pub(crate) fn count(&mut self, home: Arc<dyn Home>) {
         self.further = Some(Further::Counted(home, Codes::default()));
     }
 
-    /// What the call's attempts share, once there may be another one.
+    /// The shared state of the attempts, once there may be a second one.
     pub(crate) fn attempts(&self) -> Option<&Arc<CallAttempts>> {
         match &self.further {
             Some(Further::Attempts(attempts)) => Some(attempts),
@@ -154,7 +154,7 @@ impl OpenCall {
         }
     }
 
-    /// There may be another one from now on.
+    /// From now on there may be a second attempt.
     fn share(&mut self) {
         if let Some(Further::First(first)) = &self.further {
             let purse = Arc::clone(first.home.purse());
@@ -170,8 +170,8 @@ impl OpenCall {
         }
     }
 
-    /// Has the service config's say in a call that began before it was known. What is wrong
-    /// with the call then.
+    /// Applies the service config to a call that began before it was known. An error is the
+    /// status with which the call fails.
     pub(crate) fn settle(
         &mut self,
         terms: Option<MethodTerms<'_>>,
@@ -221,25 +221,25 @@ impl OpenCall {
         })
     }
 
-    /// Whether the call has ended, or has gone to another attempt.
+    /// Whether the call has ended or has committed to another attempt.
     pub(crate) fn is_moot(&self) -> bool {
         let is_lost = |attempts: &Arc<CallAttempts>| attempts.is_lost(self.attempt.number);
         self.state.is_over() || self.attempts().is_some_and(is_lost)
     }
 
-    /// Whether its attempts may run beside each other.
+    /// Whether its attempts may run in parallel.
     #[inline]
     pub(crate) fn is_hedged(&self) -> bool {
         self.attempts().is_some_and(|attempts| attempts.is_hedged())
     }
 
-    /// Whether an attempt beside this one went to the subchannel of this number.
+    /// Whether a parallel attempt went to the subchannel of this number.
     pub(crate) fn is_beside(&self, subchannel: u64) -> bool {
         let attempts = self.attempts().filter(|attempts| attempts.is_hedged());
         attempts.is_some_and(|it| it.have_been_at(subchannel, self.attempt.number))
     }
 
-    /// It goes to the subchannel of this number, with the policy's ticket.
+    /// Assigns the attempt to the subchannel of this number, with the policy's ticket.
     #[inline]
     pub(crate) fn goes_to(&mut self, subchannel: u64, ticket: Option<Ticket>) {
         self.attempt.ticket = ticket;
@@ -250,19 +250,19 @@ impl OpenCall {
         }
     }
 
-    /// When it is to begin; `None` for now.
+    /// When the attempt starts; `None` for now.
     #[inline]
     pub(crate) fn due(&self) -> Option<Instant> {
         self.attempts()?.due(self.attempt.number)
     }
 
-    /// The hedge that is to begin beside this attempt, if its method has any.
+    /// The hedge that starts beside this attempt, if its method's policy has one.
     pub(crate) fn hedge(&self, now: Instant) -> Option<Box<Self>> {
         let attempts = self.attempts()?;
         attempts.plan_hedge(now).then(|| self.beside(HEDGE))
     }
 
-    /// It has waited for its time.
+    /// Its start time has come.
     pub(crate) fn on_due(self: Box<Self>, now: Instant) -> Due {
         let Some(attempts) = self.attempts() else {
             return Due::Begins(self, None);
@@ -293,7 +293,7 @@ impl OpenCall {
         }
     }
 
-    /// Why there is an attempt that follows on one which has failed: others may run beside
+    /// The reason of the attempt that follows a failed one: other attempts may run beside
     /// it.
     fn next_reason(&self) -> AttemptReason {
         if self.is_hedged() {
@@ -303,15 +303,15 @@ impl OpenCall {
         }
     }
 
-    /// Observers hear of an attempt that begins.
+    /// Reports the start of an attempt to observers.
     pub(crate) fn tell_begun(&self, reason: AttemptReason, now: Instant) {
         if let Some(ledger) = self.state.ledger() {
             ledger.begin_attempt(self.attempt.number, reason, now);
         }
     }
 
-    /// Observers hear that no server has looked at the attempt, and that another one takes
-    /// its place, if it had a stream.
+    /// Reports to observers that no server has processed the attempt and that another one
+    /// replaces it, if it had a stream.
     pub(crate) fn tell_unprocessed(&self, now: Instant) {
         if let Some(ledger) = self.state.ledger() {
             let status = reset::status_of(ResetCause::Unprocessed);
@@ -319,7 +319,7 @@ impl OpenCall {
         }
     }
 
-    /// It has a stream. `false` where nobody wants it any more.
+    /// The attempt has a stream. `false` if it is not needed any more.
     #[inline]
     pub(crate) fn attach(&mut self, link: Link, reports: Reports, now: Instant) -> bool {
         let attempts = match &mut self.further {
@@ -333,15 +333,15 @@ impl OpenCall {
         let number = self.attempt.number;
         attempts.begin(number, now);
         if attempts.is_hedged() {
-            // A rival that wins meanwhile finds it among those to give up, or it finds
-            // that it has lost.
+            // If another attempt wins at the same time, either it finds this one among
+            // those to cancel, or this check finds that it has lost.
             self.state.vie(number, link) && !attempts.is_lost(number)
         } else {
             self.state.attach(link, reports)
         }
     }
 
-    /// It leaves its stream; its call goes on.
+    /// The attempt leaves its stream; its call continues.
     pub(crate) fn detach(&self) {
         if self.is_hedged() {
             self.state.give_way(self.attempt.number);
@@ -350,7 +350,7 @@ impl OpenCall {
         }
     }
 
-    /// The connection has framed so many bytes of what the call's sender gave.
+    /// The connection has framed `bytes` of what the call's sender gave.
     #[inline]
     pub(crate) fn sent(&self, bytes: usize) {
         let bytes = match self.attempts() {
@@ -360,8 +360,8 @@ impl OpenCall {
         self.state.sent(bytes);
     }
 
-    /// What is to be sent next of a request that streams. `outgoing` gives what its sender
-    /// has, who may hold it back for a moment (`None`) unless it is told not to.
+    /// What a streaming request sends next. `outgoing` returns what its sender has queued;
+    /// the sender may hold that back for a moment (`None`) unless it is told not to.
     pub(crate) fn take(
         &mut self,
         outgoing: impl FnOnce(&CallState, bool) -> Option<Outgoing>,
@@ -390,8 +390,8 @@ impl OpenCall {
         self.request.is_some() || self.attempt.untouched || is_open
     }
 
-    /// The head of a response has come. `false` where another attempt is the call's, and
-    /// nobody wants this one.
+    /// The head of a response has arrived. `false` if the call has committed to another
+    /// attempt, so that this one is not needed.
     #[inline]
     pub(crate) fn commit(&mut self) -> bool {
         match &mut self.further {
@@ -410,8 +410,8 @@ impl OpenCall {
         }
     }
 
-    /// Tells whoever counts that the call has succeeded. `false` where another attempt is
-    /// the call's.
+    /// Reports to policy and throttling that the call has succeeded. `false` if the call
+    /// has committed to another attempt.
     #[inline]
     pub(crate) fn succeed(&mut self, trailing: &Metadata) -> bool {
         self.attempt.end(Code::Ok, Some(trailing));
@@ -429,8 +429,8 @@ impl OpenCall {
         }
     }
 
-    /// An attempt has failed, against `peer` if it had a stream: the call ends, or goes
-    /// on as its policy says.
+    /// An attempt has failed, on a stream to `peer` or before it had a stream: the call
+    /// ends, or continues as its policy says.
     pub(crate) fn fail_attempt(
         mut self: Box<Self>,
         status: Status,
@@ -477,7 +477,7 @@ impl OpenCall {
             }
             After::Others => {
                 self.detach();
-                // It is counted out, and no loss when it is dropped.
+                // It no longer counts as an attempt, so dropping it has no effect.
                 self.attempt.number = HEDGE;
             }
         }
@@ -488,10 +488,10 @@ impl OpenCall {
         deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Ends the call with an error, unless it is over. What arrives when the
-    /// deadline has passed is told as what it is: the other side's deadline and
-    /// ours are one (gRPC's deadline rule). Of a hedge that waits for its time the
-    /// attempts beside it say so themselves.
+    /// Ends the call with an error, unless it is over. An error that arrives after the
+    /// deadline becomes `DEADLINE_EXCEEDED`, since client and server share one deadline
+    /// (gRPC's deadline rule). A hedge that waits for its start does nothing: the attempts
+    /// beside it report the error.
     pub(crate) fn fail(mut self: Box<Self>, status: Status, now: Instant) {
         if self.attempt.number == HEDGE {
             return;
@@ -514,7 +514,7 @@ impl OpenCall {
     }
 
     fn end(self: Box<Self>, status: Status) {
-        // Ahead of the call there was no server to refuse them.
+        // Before a stream there was no server that could refuse the credentials.
         if status.code() == Code::Unauthenticated
             && status.phase() != Some(Phase::Call)
             && let Some(credentials) = &self.options.credentials
@@ -528,8 +528,8 @@ impl OpenCall {
         self.state.deliver_end(Err(status));
     }
 
-    /// Whether a server that did not look at the call may be asked again: once a call,
-    /// beside what its policy says (gRFC A6, "Transparent Retries").
+    /// Whether a call that a server did not process may be sent again: once for each call,
+    /// in addition to its policy (gRFC A6, "Transparent Retries").
     pub(crate) fn may_retry(&mut self) -> bool {
         !std::mem::replace(&mut self.attempt.was_refused, true) && !self.state.is_over()
     }
@@ -545,7 +545,7 @@ impl Drop for OpenCall {
 }
 
 impl OpenCall {
-    /// Whoever had it is gone.
+    /// The holder of the call was dropped.
     #[cold]
     fn vanish(&self) {
         let is_none = |attempts: &Arc<CallAttempts>| attempts.vanish(self.attempt.number);
@@ -559,12 +559,12 @@ impl OpenCall {
     }
 }
 
-/// The call's time is up on this side.
+/// The status of a call whose deadline passed on this side.
 pub(crate) fn expired() -> Status {
     Status::new(Code::DeadlineExceeded, "the call's deadline passed").with_phase(Phase::Call)
 }
 
-/// The channel was closed on this side.
+/// The status of a call whose channel was closed on this side.
 pub(crate) fn closed() -> Status {
     Status::new(Code::Cancelled, "the channel was closed").with_phase(Phase::Call)
 }

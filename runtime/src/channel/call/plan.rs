@@ -1,5 +1,5 @@
-//! What a method's calls may attempt again: its policy, and what the calls of its
-//! channel share for that.
+//! The plan of further attempts of a method's calls: its policy, and the budget that the
+//! calls of a channel share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,29 +13,30 @@ use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::config::retry_policy::{HedgingPolicy, RetryThrottling};
 use crate::code::Code;
 
-/// Attempts beyond these are not made, whatever a policy says (gRFC A6), unless the
-/// channel's builder says otherwise.
+/// The most attempts of a call, whatever its policy says (gRFC A6), unless the channel's
+/// builder sets another limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
-/// What one call keeps for further attempts: 256 KiB, as grpc-go and the C core.
+/// The most bytes that one call keeps for further attempts: 256 KiB, as in grpc-go and the
+/// C core.
 pub(crate) const CALL_BUFFER: usize = 256 << 10;
 
-/// What all calls of a channel keep: 16 MiB, as grpc-java.
+/// The most bytes that all calls of a channel keep: 16 MiB, as in grpc-java.
 pub(crate) const CHANNEL_BUFFER: usize = 16 << 20;
 
-/// What the calls of one channel share for their further attempts.
+/// The budget that the calls of one channel share for further attempts.
 #[derive(Debug)]
 pub(crate) struct Purse {
     limits: AttemptLimits,
     throttle: ArcSwapOption<Throttle>,
-    /// Tokens may be missing: while none are, calls that succeed look no further.
+    /// Tokens may be missing. While none are, a call that succeeds checks nothing more.
     has_spent: AtomicBool,
-    /// Bytes that calls keep.
+    /// The bytes that calls keep now.
     kept: AtomicUsize,
     chance: Chance,
 }
 
-/// How much further attempts may take.
+/// The limits on further attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptLimits {
     pub(crate) attempts: u32,
@@ -64,7 +65,7 @@ impl Purse {
         }
     }
 
-    /// What throttles from now on. It is as full as what did before.
+    /// Sets the throttling from now on. The new throttle is as full as the old one.
     pub(crate) fn throttle(&self, throttling: Option<RetryThrottling>) {
         let before = self.throttle.load();
         let throttle = throttling.map(|throttling| match &*before {
@@ -74,7 +75,7 @@ impl Purse {
         self.throttle.store(throttle.map(Arc::new));
     }
 
-    /// Whether a request of so many bytes can be kept for another attempt.
+    /// Whether a request of `bytes` bytes can be kept for another attempt.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         bytes <= self.limits.call_buffer
     }
@@ -92,14 +93,14 @@ impl Purse {
         let throttle = self.throttle.load();
         if throttle.as_ref().is_none_or(|it| it.succeeded()) {
             self.has_spent.store(false, Ordering::Release);
-            // One may have been spent between the two.
+            // A token may have been spent between the check and the store.
             if throttle.as_ref().is_some_and(|it| !it.is_full()) {
                 self.has_spent.store(true, Ordering::Release);
             }
         }
     }
 
-    /// An attempt has failed that counts.
+    /// An attempt that counts has failed.
     pub(super) fn failed(&self) {
         if let Some(throttle) = &*self.throttle.load() {
             throttle.failed();
@@ -108,7 +109,7 @@ impl Purse {
     }
 }
 
-/// A policy as a call follows it.
+/// A policy, as applied to a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     repeats: Arc<RepeatPolicy>,
@@ -126,7 +127,7 @@ impl Plan {
             RepeatPolicy::Hedging(policy) => policy.max_attempts,
         };
         let most = most.min(self.purse.limits.attempts);
-        // The last number has a meaning of its own.
+        // The last number means a hedge that waits.
         u8::try_from(most).unwrap_or(u8::MAX).min(u8::MAX - 1)
     }
 
@@ -141,7 +142,7 @@ impl Plan {
         }
     }
 
-    /// The wait after so many failed attempts since the backoff began: ±20 %.
+    /// The wait after `failed` failed attempts since the backoff last started: ±20 %.
     pub(super) fn backoff(&self, failed: u8) -> Duration {
         let RepeatPolicy::Retry(policy) = &*self.repeats else {
             return Duration::ZERO;
@@ -159,7 +160,7 @@ impl Plan {
         self.purse.succeeded();
     }
 
-    /// A failed attempt, which may have another follow it, counts.
+    /// Counts a failed attempt after which another one may follow.
     pub(super) fn failed(&self) {
         self.purse.failed();
     }
@@ -173,7 +174,7 @@ impl Plan {
         self.repeats.codes().contains(code)
     }
 
-    /// Sets `bytes` aside; `false` where the channel's calls keep too many already.
+    /// Counts `bytes` as kept; `false` if the channel's calls keep too many already.
     pub(super) fn keep(&self, bytes: usize) -> bool {
         let kept = self.purse.kept.fetch_add(bytes, Ordering::Relaxed);
         let fits = kept.saturating_add(bytes) <= self.purse.limits.channel_buffer;

@@ -1,26 +1,26 @@
-//! What a call's sender has sent, for as long as another attempt may need it again. A
-//! value: it knows how far each attempt is, not which ones there are.
+//! What a call's sender has sent, kept as long as another attempt may need it. A value: it
+//! knows how far each attempt is, and not which attempts exist.
 
 use bytes::Bytes;
 
 use crate::call::state::Outgoing;
 
-/// The messages of a request that streams.
+/// The messages of a streaming request.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
     chunks: Vec<Bytes>,
     bytes: usize,
-    /// All messages that were ever here.
+    /// The number of all messages that were ever put in.
     messages: u32,
     has_end: bool,
-    /// What the attempt that is furthest on has framed.
+    /// The most bytes that any attempt has framed.
     framed: u64,
 }
 
-/// How far one attempt is.
+/// The position of one attempt in the replay.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReplayPosition {
-    /// Chunks that its connection has.
+    /// The chunks that its connection has taken.
     chunks: usize,
     messages: u32,
     has_end: bool,
@@ -28,12 +28,12 @@ pub(super) struct ReplayPosition {
 }
 
 impl ReplayPosition {
-    /// Of a replay that is cleared nothing is left to pass on.
+    /// Returns to the start. A replay that was cleared has nothing left to send.
     pub(super) fn restart(&mut self) {
         self.chunks = 0;
     }
 
-    /// Of two attempts, the one with more is further on.
+    /// How much the attempt has sent, to compare attempts.
     pub(super) fn passed(&self) -> usize {
         self.chunks + usize::from(self.has_end)
     }
@@ -53,7 +53,7 @@ impl Replay {
         self.bytes
     }
 
-    /// What an attempt has not passed on yet.
+    /// What the attempt has not sent yet.
     pub(super) fn next(&self, progress: &mut ReplayPosition) -> Outgoing {
         let chunks = self.chunks.iter().skip(progress.chunks).cloned();
         let outgoing = Outgoing {
@@ -68,12 +68,13 @@ impl Replay {
         outgoing
     }
 
-    /// Whether an attempt has passed everything on.
+    /// Whether the attempt has sent everything.
     pub(super) fn is_passed(&self, progress: &ReplayPosition) -> bool {
         progress.chunks == self.chunks.len() && progress.has_end == self.has_end
     }
 
-    /// An attempt framed so many bytes: those of them that no other did before.
+    /// An attempt framed `bytes` bytes. Returns those of them that no other attempt has
+    /// framed before.
     pub(super) fn frame(&mut self, progress: &mut ReplayPosition, bytes: usize) -> usize {
         progress.framed += bytes as u64;
         let new = progress.framed.saturating_sub(self.framed);
@@ -81,7 +82,7 @@ impl Replay {
         usize::try_from(new).unwrap_or(bytes)
     }
 
-    /// No attempt needs it again.
+    /// Drops the data: no attempt needs it again.
     pub(super) fn clear(&mut self) {
         self.chunks = Vec::new();
         self.bytes = 0;

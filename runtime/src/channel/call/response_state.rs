@@ -1,15 +1,15 @@
-//! What has arrived of a call's response so far.
+//! The state of a call's response on one stream.
 
 use crate::call::gather::Gather;
 use crate::metadata::Metadata;
 
 #[derive(Debug, Default)]
 pub(crate) enum ResponseState {
-    /// The head has not come.
+    /// The head has not arrived.
     #[default]
     Awaited,
-    /// One message is expected, and is gathered here.
+    /// One message is expected and is collected here.
     Whole { head: Metadata, gather: Gather },
-    /// Messages go to the caller as they come.
+    /// Messages are passed to the caller as they arrive.
     Stream,
 }

@@ -1,11 +1,11 @@
-//! Tokens that a channel's further attempts need (gRFC A6, "Throttling Retry Attempts"). A
+//! The tokens for a channel's further attempts (gRFC A6, "Throttling Retry Attempts"). A
 //! call's first attempt needs none.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::channel::config::retry_policy::RetryThrottling;
 
-/// Tokens are counted to three decimal places.
+/// The fractions of a token that are counted: three decimal places.
 const UNIT: u32 = 1_000;
 
 /// The tokens of one channel.
@@ -26,18 +26,18 @@ impl Throttle {
         }
     }
 
-    /// Another one that is as full as this one.
+    /// A new throttle that is as full as this one.
     pub(crate) fn rescaled(&self, throttling: RetryThrottling) -> Self {
         let new = Self::new(throttling);
         let share = u64::from(self.tokens.load(Ordering::Relaxed)) * u64::from(new.most);
         let tokens = share / u64::from(self.most.max(1));
-        // A share of what fits, which fits.
+        // A share of the maximum, so it fits.
         new.tokens
             .store(u32::try_from(tokens).unwrap_or(new.most), Ordering::Relaxed);
         new
     }
 
-    /// `true` where all tokens are there again.
+    /// `true` if this makes the tokens complete again.
     pub(crate) fn succeeded(&self) -> bool {
         self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
         self.is_full()
@@ -65,11 +65,11 @@ impl Throttle {
     }
 }
 
-/// More than what f64 is off by that is written with three decimal places (1.001 is
+/// More than f64's error for a number with three decimal places (1.001 becomes
 /// 1000.9999999999999 thousandths), and less than any digit that counts.
 const SLACK: f64 = 1e-9;
 
-/// What is above the range is as much as fits; config says what is.
+/// A number above the range becomes the largest value; the config checks ranges.
 fn thousandths(number: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,

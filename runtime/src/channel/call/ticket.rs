@@ -1,5 +1,5 @@
-//! Who wants to know how an attempt ended: a policy that counts. Calls of the others
-//! carry nothing for it.
+//! Tickets that report the end of an attempt to the policy that picked its subchannel.
+//! Calls of policies that do not want this carry no ticket.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,37 +8,37 @@ use std::sync::Arc;
 use crate::code::Code;
 use crate::metadata::Metadata;
 
-/// How an attempt of a call ended, for the policy that picked its subchannel.
+/// The end of a call's attempt, for the policy that picked its subchannel.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AttemptEnd<'a> {
-    /// The code that it ended with; `CANCELLED` where the caller gave it up.
+    /// The code of the attempt's status; `CANCELLED` if the caller cancelled it.
     pub code: Code,
     /// The server's trailing metadata, if it sent any.
     pub trailing_metadata: Option<&'a Metadata>,
 }
 
-/// Hears of the ends of the attempts that it was given a [`Ticket`] for.
+/// Receives the ends of attempts that were picked with a [`Ticket`].
 pub trait AttemptEnds: Send + Sync {
-    /// The attempt that was given this `token` has ended. It is called once for each,
-    /// from the connection's task, and must not block. A panic in it is dropped.
+    /// The attempt with this `token` has ended. Called once for each attempt, from the
+    /// connection's task, so it must not block. A panic in it is caught and ignored.
     fn ended(&self, token: u64, end: &AttemptEnd<'_>);
 }
 
-/// An attempt's way back to the policy that picked for it: told once, however the
-/// attempt ends.
+/// Reports the end of an attempt to the policy that picked for it, exactly once, however
+/// the attempt ends.
 pub struct Ticket(Box<UntoldTicket>);
 
 struct UntoldTicket {
-    /// Until it is told.
+    /// `None` once the end was reported.
     ends: Option<Arc<dyn AttemptEnds>>,
     token: u64,
-    /// Of a policy that picked for the one that has this.
+    /// The ticket of another policy that took part in the pick.
     beside: Option<Ticket>,
 }
 
 impl Ticket {
-    /// Has `ends` told of the attempt's end, with this `token`.
+    /// A ticket that passes the attempt's end to `ends`, with this `token`.
     pub fn new(ends: Arc<dyn AttemptEnds>, token: u64) -> Self {
         let ends = Some(ends);
         Self(Box::new(UntoldTicket {
@@ -48,7 +48,7 @@ impl Ticket {
         }))
     }
 
-    /// Tells this one too.
+    /// Also reports to this ticket.
     pub(in crate::channel) fn beside(mut self, other: Option<Self>) -> Self {
         self.0.beside = other;
         self
@@ -60,7 +60,7 @@ impl Ticket {
 
     fn tell(&mut self, end: &AttemptEnd<'_>) {
         if let Some(ends) = self.0.ends.take() {
-            // The panic hook has told of it; the connection is others' too.
+            // The panic hook has reported it, and other calls share the connection.
             let _ = catch_unwind(AssertUnwindSafe(|| ends.ended(self.0.token, end)));
         }
         if let Some(mut other) = self.0.beside.take() {

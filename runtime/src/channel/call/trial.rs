@@ -1,4 +1,4 @@
-//! Calls for tests of what leads them to a stream, and how they ended.
+//! Calls for tests of the way to a stream, and their results.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,11 +15,11 @@ use crate::framing::Compression;
 use crate::method::Method;
 use crate::status::Status;
 
-/// A caller's end of a call.
+/// The caller's end of a call.
 pub(in crate::channel) struct Trial(Arc<CallState>);
 
 impl Trial {
-    /// A call, and its way to a stream.
+    /// A call, and its end for the connection.
     pub(in crate::channel) fn call(
         wait_for_ready: bool,
         deadline: Option<Instant>,
@@ -36,8 +36,7 @@ impl Trial {
         (Self(state), open)
     }
 
-    /// A call that is attempted twice: its first attempt, and the hedge that waits for
-    /// its time.
+    /// A hedged call: its first attempt, and the hedge that waits for its start.
     pub(in crate::channel) fn hedged(
         delay: Duration,
         deadline: Option<Instant>,
@@ -49,7 +48,7 @@ impl Trial {
         (trial, first, hedge.expect("its policy has one"))
     }
 
-    /// What it failed with; `None` while it goes on.
+    /// The status with which it failed; `None` while it runs.
     pub(in crate::channel) fn failure(&self) -> Option<Status> {
         let mut cx = Context::from_waker(Waker::noop());
         match self.0.poll_response(&mut cx) {
@@ -58,7 +57,7 @@ impl Trial {
         }
     }
 
-    /// The caller wants it no more.
+    /// The caller cancels the call.
     pub(in crate::channel) fn cancel(&self) {
         self.0.cancel();
     }

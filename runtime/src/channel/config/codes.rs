@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 
-/// Codes, each at its number's bit.
+/// Codes, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Codes(u32);
 

@@ -1,4 +1,4 @@
-//! What is wrong with a service config, and where in it. Values.
+//! The error of an invalid service config, and its place in the config. Values only.
 
 use std::error::Error;
 use std::fmt;
@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::status::{Code, Phase, Status};
 
-/// What is wrong with a service config, and where.
+/// Why a service config is invalid, and where.
 ///
-/// As a [`Status`] it is `UNAVAILABLE`: what a call fails with that finds no good config.
+/// Converted to a [`Status`], it has the code `UNAVAILABLE`: calls for which there is no
+/// valid config fail with it.
 #[derive(Clone, Debug)]
 pub struct ServiceConfigError {
     path: String,
@@ -31,8 +32,8 @@ impl ServiceConfigError {
         self
     }
 
-    /// The field's place in the config's JSON form, as
-    /// `methodConfig[0].retryPolicy.maxAttempts`; empty for the whole.
+    /// The field's path in the config's JSON form, such as
+    /// `methodConfig[0].retryPolicy.maxAttempts`; empty for the whole config.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -63,7 +64,7 @@ impl From<ServiceConfigError> for Status {
     }
 }
 
-/// A place in a service config, by the names of its JSON form.
+/// A path in a service config, by the names of its JSON form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConfigPath(String);
 

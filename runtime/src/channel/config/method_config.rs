@@ -1,4 +1,4 @@
-//! What a service config says of the calls of some methods. Values.
+//! A service config's settings for the calls of some methods. Values.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use super::codes::Codes;
 use super::error::{ConfigPath, ServiceConfigError};
 use super::retry_policy::{HedgingPolicy, RetryPolicy, RetryThrottling};
 
-/// What a [`ServiceConfig`](crate::ServiceConfig) says of the calls of a method, a
-/// service, or all. What is not said is as it is without a config.
+/// The settings of a [`ServiceConfig`](crate::ServiceConfig) for the calls of a method, of
+/// a service, or of all. What is not set is the same as without a config.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,13 +30,13 @@ pub struct MethodConfig {
     pub(crate) repeats: Option<Arc<RepeatPolicy>>,
 }
 
-/// What is in force for the calls of one method.
+/// The settings in force for the calls of one method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MethodTerms<'a> {
     pub(crate) config: Option<&'a MethodConfig>,
-    /// The config's own, or its channel's.
+    /// The config's policy, or the channel's.
     pub(crate) repeats: Option<&'a Arc<RepeatPolicy>>,
-    /// How a call ends counts for the further attempts of others.
+    /// The results of calls count for the throttling of retries.
     pub(crate) is_counted: bool,
 }
 
@@ -58,22 +58,22 @@ impl RepeatPolicy {
 }
 
 impl MethodConfig {
-    /// One that says nothing: calls are as their channel and they themselves say.
+    /// An empty config: the options of channel and call apply.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether calls wait for a connection where there is none, unless they say it
-    /// themselves. Calls do not wait unless set, and fail with `UNAVAILABLE`.
+    /// Whether calls wait for a connection when connecting fails, unless the call itself
+    /// sets that. Unless set, calls do not wait and fail with `UNAVAILABLE`.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
         self
     }
 
-    /// How long a call may take, from its start on, unless its own timeout or deadline
-    /// comes first; unlimited unless set. Then it fails with `DEADLINE_EXCEEDED`; 0 fails
-    /// calls before anything is sent.
+    /// How long a call may take from its start, unless its own timeout or deadline is
+    /// earlier; unlimited unless set. After that it fails with `DEADLINE_EXCEEDED`; with 0
+    /// before anything is sent.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -96,23 +96,23 @@ impl MethodConfig {
         self
     }
 
-    /// Makes further attempts of a call after one has failed; none unless set. It replaces a
-    /// policy that was given before, of either kind.
+    /// Retries calls that fail; no retries unless set. Replaces a policy of either kind
+    /// that was set before.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Retry(policy)));
         self
     }
 
-    /// Makes further attempts of a call beside one that takes long; none unless set. It
-    /// replaces a policy that was given before, of either kind.
+    /// Hedges calls: starts further attempts beside one that takes long; no hedging unless
+    /// set. Replaces a policy of either kind that was set before.
     #[must_use]
     pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
         self.repeats = Some(Arc::new(RepeatPolicy::Hedging(policy)));
         self
     }
 
-    /// Whether it can be carried out. `path` is where it is, for those where it cannot.
+    /// Checks the config. `path` is its place, for the error.
     pub(crate) fn check(&self, path: &dyn Fn() -> ConfigPath) -> Result<(), ServiceConfigError> {
         match self.repeats.as_deref() {
             Some(RepeatPolicy::Retry(policy)) => policy.check(&|| path().field("retryPolicy")),

@@ -1,4 +1,4 @@
-//! What a service config says of calls. Values, which the calls themselves carry.
+//! The settings of a service config for calls. Values, which the calls carry.
 
 pub(crate) mod codes;
 pub(crate) mod error;

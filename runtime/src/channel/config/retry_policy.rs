@@ -1,18 +1,19 @@
-//! How often and when a call is attempted again (gRFC A6). Values.
+//! Policies for further attempts of a call: how many and when (gRFC A6). Values.
 
 use std::time::Duration;
 
 use super::codes::Codes;
 use crate::code::Code;
 
-/// A call's further attempts, one after the other (gRFC A6): after one that fails with
-/// one of `codes`, as long as no response head has come, another begins when the backoff
-/// is over. Attempts in all: 4; backoff: 100 ms, doubled each time, at most 1 s, ±20 %.
+/// Retries a call, one attempt after the other (gRFC A6). After an attempt that fails with
+/// one of `codes`, and before any response head has arrived, another one starts when the
+/// backoff has passed. Defaults: 4 attempts in all; a backoff of 100 ms, doubled each time,
+/// at most 1 s, ±20 %.
 ///
-/// One deadline holds for all attempts. The server's trailing metadata
-/// `grpc-retry-pushback-ms` has the last word on when the next attempt begins, and on
-/// whether there is one. There are 5 attempts at most, or as many as
-/// [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts) says.
+/// One deadline applies to all attempts. The server's trailing metadata
+/// `grpc-retry-pushback-ms` overrides the wait before the next attempt, or forbids it.
+/// There are at most 5 attempts, or
+/// [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     pub(crate) max_attempts: u32,
@@ -23,7 +24,7 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Tries again after these codes. None at all is an error of
+    /// Retries after these codes. An empty list is an error of
     /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build).
     pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
         Self {
@@ -35,18 +36,20 @@ impl RetryPolicy {
         }
     }
 
-    /// Attempts in all, the first among them; 4 unless set. Fewer than 2 are an error of
-    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build), and more than the
-    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as those.
+    /// The most attempts in all, including the first; 4 unless set. Fewer than 2 are an
+    /// error of [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build); more
+    /// than the channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as
+    /// that number.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// The wait before the second attempt is `initial`, and grows by `multiplier` up to
-    /// `max`, each ±20 %; 100 ms, 2 and 1 s unless set. All three are above 0; else it is an
-    /// error of [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build).
+    /// The wait before the second attempt is `initial`. It grows by the factor `multiplier`
+    /// up to `max`; each wait varies by ±20 %. 100 ms, 2 and 1 s unless set. All three must
+    /// be above 0; otherwise
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build) fails.
     #[must_use]
     pub fn backoff(mut self, initial: Duration, multiplier: f64, max: Duration) -> Self {
         self.initial_backoff = initial;
@@ -56,21 +59,21 @@ impl RetryPolicy {
     }
 }
 
-/// A call's further attempts, beside each other (gRFC A6): each time `delay` has passed
-/// and no response has come, another begins, and the first response wins. The others are
-/// cancelled. Attempts in all: 2.
+/// Hedges a call: runs attempts in parallel (gRFC A6). Each time `delay` has passed without
+/// a response, another attempt starts. The first response is used and the other attempts
+/// are cancelled. Default: 2 attempts in all.
 ///
-/// An attempt goes to another server than those before it, where the balancing policy
-/// picks one within a few tries. A channel's default policy,
-/// [`PickFirst`](crate::PickFirst), sends all to the same server.
+/// An attempt goes to another server than the previous ones if the balancing policy picks
+/// another within a few tries. A channel's default policy, [`PickFirst`](crate::PickFirst),
+/// sends all attempts to the same server.
 ///
 /// An attempt that fails ends the call and cancels the others, unless its code is one of
-/// the [`non_fatal_codes`](Self::non_fatal_codes), of which there are none unless set.
+/// the [`non_fatal_codes`](Self::non_fatal_codes); none unless set.
 ///
-/// It is for methods that may be carried out several times. There are 5 attempts at most,
-/// or as many as [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts)
-/// says. Servers that are all slow have as many more calls;
-/// [`RetryThrottling`] holds hedges back while many fail, and is off unless set.
+/// Use it only for methods that may be carried out several times. There are at most 5
+/// attempts, or [`ChannelBuilder::max_attempts`](crate::ChannelBuilder::max_attempts). If
+/// all servers are slow, hedging multiplies their calls. [`RetryThrottling`], off unless
+/// set, stops hedges while many calls fail.
 ///
 /// ```
 /// use std::time::Duration;
@@ -95,7 +98,7 @@ pub struct HedgingPolicy {
 }
 
 impl HedgingPolicy {
-    /// Begins another attempt each time `delay` has passed; 0 begins all at once.
+    /// Starts another attempt each time `delay` has passed; with 0 all start at once.
     pub fn new(delay: Duration) -> Self {
         Self {
             max_attempts: 2,
@@ -104,18 +107,19 @@ impl HedgingPolicy {
         }
     }
 
-    /// Attempts in all, the first among them; 2 unless set. Fewer are an error of
-    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build), and more than the
-    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as those.
+    /// The most attempts in all, including the first; 2 unless set. Fewer are an error of
+    /// [`ServiceConfigBuilder::build`](crate::ServiceConfigBuilder::build); more than the
+    /// channel's [`max_attempts`](crate::ChannelBuilder::max_attempts) count as that
+    /// number.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// An attempt that fails with one of these does not end the call: the next one begins
-    /// at once, and the delay anew behind it. Any other code does, and cancels the rest.
-    /// None unless set.
+    /// Codes that do not end the call: after such a failure the next attempt starts at
+    /// once, and the delay starts again after it. Any other code ends the call and cancels
+    /// the other attempts. None unless set.
     #[must_use]
     pub fn non_fatal_codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
         self.non_fatal_codes = codes.into_iter().collect();
@@ -123,10 +127,11 @@ impl HedgingPolicy {
     }
 }
 
-/// Holds a channel's further attempts back while many fail (gRFC A6). The channel has
-/// `max_tokens`; an attempt that fails with a code that its policy names, or is told not
-/// to be repeated, takes one, and a call that succeeds, of whatever method, gives
-/// `token_ratio` back. At half of `max_tokens` and below no further attempts begin.
+/// Stops a channel's further attempts while many fail (gRFC A6). The channel starts with
+/// `max_tokens`. An attempt that fails with a code of its policy, or whose server forbids
+/// repeating it, takes one token; each call that succeeds, of any method, returns
+/// `token_ratio`. No further attempts start while the tokens are at half of `max_tokens` or
+/// below.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryThrottling {
     pub(crate) max_tokens: f64,
@@ -134,8 +139,8 @@ pub struct RetryThrottling {
 }
 
 impl RetryThrottling {
-    /// `max_tokens` is above 0 and at most 1,000; `token_ratio` is 0.001 at least, and
-    /// counts to three decimal places.
+    /// `max_tokens` must be above 0 and at most 1,000; `token_ratio` at least 0.001. Both
+    /// count to three decimal places.
     pub fn new(max_tokens: f64, token_ratio: f64) -> Self {
         Self {
             max_tokens,

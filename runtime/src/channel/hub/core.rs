@@ -1,6 +1,6 @@
-//! What a channel knows and decides: its resolver's word, its policy, its subchannels,
-//! and the calls that have no pick. Sans-IO: events and the time go in; subchannels to
-//! begin and what to publish come out.
+//! The state and decisions of a channel: the resolver's result, the policy, the
+//! subchannels, and the calls without a pick. Sans-IO: events and the time go in;
+//! subchannels to start and what to publish come out.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,7 @@ use crate::channel::waiting_calls::Routed;
 use crate::channel::watched::Watched;
 use crate::status::{Code, Phase, Status};
 
-/// The best that the resolver has said.
+/// The best result of the resolver so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Nothing,
@@ -42,22 +42,22 @@ pub(super) struct Core {
     inbox: Inbox,
     policy: Switch,
     config: InForce,
-    /// What calls are held to, if it is another than the outlook has.
+    /// What applies to calls, if it differs from what the outlook has.
     standing: Option<Standing>,
-    /// Those that the policy has, by number.
+    /// The policy's subchannels, by number.
     members: HashMap<u64, HubMember>,
     picks: Picks,
-    /// The last call that these picks were asked about.
+    /// The last call for which these picks were asked.
     routed: Option<u64>,
-    /// Why the last pick failed, for calls that wait on.
+    /// Why the last pick failed, for calls that keep waiting.
     failure: Option<Status>,
     heard: Heard,
-    /// Subchannels were told that no calls come any more.
+    /// The subchannels were told that no more calls come.
     is_retired: bool,
-    /// The task of a subchannel panicked: this hub is of no use any more.
+    /// The task of a subchannel panicked: this hub cannot continue.
     is_broken: bool,
-    /// Members that rest since then, which the policy has not heard: it would have them
-    /// connect, and no call needs it.
+    /// Members that became idle after that, of which the policy is not told: it would
+    /// connect them although no call needs it.
     resting: Vec<u64>,
     wishes: Wishes,
     chance: Chance,
@@ -69,14 +69,14 @@ struct HubMember {
     subchannel: Subchannel,
     state: SubchannelState,
     watched: Watched,
-    /// Calls that it was given since it was told that none come from outside.
+    /// The calls it was given since it was told that none come from outside.
     routed: u64,
     is_done: bool,
 }
 
 impl HubMember {
-    /// What the config in force says of every endpoint. No health is asked for where
-    /// there is no other endpoint to go to (A17, A61).
+    /// Applies the config in force to every endpoint. Health is not watched if there is no
+    /// other endpoint to use (A17, A61).
     fn hold_to(&mut self, config: &InForce) {
         let terms = config.standing().terms();
         let health = terms.and_then(|terms| terms.health_check_service());
@@ -96,16 +96,16 @@ impl HubMember {
     }
 }
 
-/// What the hub has to do for the core.
+/// What the hub does for the core.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) begin: Vec<(Subchannel, QueueReceiver<Ask>)>,
     pub(super) publish: Option<(ConnectivityState, Picks)>,
-    /// What observers are to be told of.
+    /// What to report to observers.
     pub(super) weighed: Vec<Weighed>,
-    /// The target is to be resolved again.
+    /// Resolve the target again.
     pub(super) resolve: bool,
-    /// What calls are held to from now on.
+    /// What applies to calls from now on.
     pub(super) standing: Option<Standing>,
 }
 
@@ -130,7 +130,7 @@ impl Core {
         }
     }
 
-    /// Has a policy from now on, be it that the resolver names another one.
+    /// Starts the policy; the resolver may name another one later.
     pub(super) fn begin(&mut self) {
         let balance = self.config.balance();
         match catch_unwind(AssertUnwindSafe(|| Switch::new(balance))) {
@@ -141,12 +141,12 @@ impl Core {
 
     // --- what happens --------------------------------------------------------------
 
-    /// Takes in what users of the channel ask; `true` if there was anything.
+    /// Takes in the requests of the channel's users; `true` if there were any.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         self.inbox.poll(cx)
     }
 
-    /// Has the hub woken when a call ends while it waits here.
+    /// Registers the hub's task to be woken when a call ends while it waits here.
     pub(super) fn settle(&mut self, waker: &Waker) {
         if self.inbox.is_left() {
             self.inbox.waiting.forget_ended();
@@ -154,7 +154,7 @@ impl Core {
         self.inbox.waiting.settle(waker);
     }
 
-    /// The program wants a connection, and the policy knows where one could lead.
+    /// The program has asked for a connection, and the policy knows endpoints.
     pub(super) fn take_wanted(&mut self) -> bool {
         self.is_resolved() && std::mem::take(&mut self.inbox.is_wanted)
     }
@@ -163,7 +163,7 @@ impl Core {
         self.tell(now, Switch::connect);
     }
 
-    /// The resolver's word; what the policy says of it.
+    /// Takes in a result of the resolver, and returns the policy's verdict on it.
     pub(super) fn resolved(&mut self, resolution: Resolution, now: Instant) -> Result<(), Status> {
         let mut verdict = Ok(());
         match resolution.endpoints {
@@ -179,7 +179,7 @@ impl Core {
                         verdict = policy.update(&balance, resolved, control);
                     });
                 } else if let Err(status) = &heard {
-                    // Nobody knows what these servers are to be used for.
+                    // It is not known how to use these servers.
                     self.inbox.is_wanted = false;
                     let picks = Picks::fail(status.clone());
                     self.wishes.publish = Some((ConnectivityState::TransientFailure, picks));
@@ -192,7 +192,7 @@ impl Core {
                 }
                 let status = as_picked(status);
                 verdict = Err(status.clone());
-                // It has had its attempt.
+                // The program's request for a connection has had its attempt.
                 self.inbox.is_wanted = false;
                 self.tell(now, |policy, control| {
                     policy.resolution_failed(status, control);
@@ -202,7 +202,7 @@ impl Core {
         verdict
     }
 
-    /// The resolver's word on the service config, and on calls one by one.
+    /// Takes in the resolver's service config and config selector.
     fn hear(
         &mut self,
         word: Option<Result<ServiceConfig, Status>>,
@@ -216,13 +216,13 @@ impl Core {
             for member in self.members.values_mut() {
                 member.hold_to(&self.config);
             }
-            // Calls that waited for it are shown again.
+            // Calls that waited for the config are routed again.
             self.routed = None;
         }
         Ok(())
     }
 
-    /// A subchannel's word.
+    /// Takes in a subchannel's report.
     pub(super) fn report(&mut self, report: Report, now: Instant) {
         match report {
             Report::State(number, state) => {
@@ -248,7 +248,7 @@ impl Core {
             Report::Back(open) => self.inbox.waiting.push(open),
             Report::Done(number, taken) => {
                 if let Some(member) = self.members.get_mut(&number) {
-                    // It may not have seen the last of them yet.
+                    // It may not have received the last of its calls yet.
                     member.is_done = taken >= member.routed;
                 }
             }
@@ -266,7 +266,7 @@ impl Core {
         });
     }
 
-    /// A call came back for which the policy needs to know who rests.
+    /// A call came back, so the policy must be told which members are idle.
     fn wake_resting(&mut self, now: Instant) {
         for number in std::mem::take(&mut self.resting) {
             let member = self.members.get(&number);
@@ -295,7 +295,7 @@ impl Core {
 
     // --- what is to be done ---------------------------------------------------------
 
-    /// Does what the policy wanted, and finds out where the calls that wait go.
+    /// Carries out the policy's requests, and routes the calls that wait.
     pub(super) fn settle_calls(&mut self, now: Instant) -> Effects {
         if !self.inbox.waiting.is_empty() {
             self.wake_resting(now);
@@ -362,7 +362,7 @@ impl Core {
             is_retired,
             ..
         } = self;
-        // One that has no connection would give the call back.
+        // A subchannel without a connection would give the call back.
         let mut takes = |subchannel: &Subchannel| {
             let Some(member) = members.get_mut(&subchannel.number()) else {
                 return false;
@@ -414,14 +414,14 @@ impl Core {
         self.inbox.is_closing()
     }
 
-    /// Nobody holds the channel and no call needs it.
+    /// The channel's handles were dropped and no call needs it.
     pub(super) fn is_over(&self) -> bool {
         self.inbox.is_left()
             && self.inbox.waiting.is_empty()
             && self.members.values().all(|member| member.is_done)
     }
 
-    /// Whether the policy has heard of the target yet.
+    /// Whether the policy has a result of the resolver.
     pub(super) fn is_resolved(&self) -> bool {
         self.heard != Heard::Nothing
     }
@@ -430,7 +430,7 @@ impl Core {
         self.is_broken
     }
 
-    /// Ends every call that still waits, or came back too late.
+    /// Ends every call that still waits or came back too late.
     pub(super) fn give_up(&mut self, now: Instant) {
         let status = if self.is_broken {
             panicked("the task of a connection panicked, which is a fault of grpc-runtime")
@@ -443,7 +443,7 @@ impl Core {
         self.inbox.waiting.fail(&status, now);
     }
 
-    /// Has every subchannel end once its calls are over: others may hold handles.
+    /// Lets every subchannel end once its calls are over: user code may still hold handles.
     pub(super) fn dismiss(&self) {
         for member in self.members.values() {
             member.subchannel.ask(Ask::Remove);
@@ -459,8 +459,8 @@ impl Core {
         self.inbox.waiting.fail(&closed(), now);
     }
 
-    /// Has the policy work on an event. A panic in it is the policy's end: calls fail
-    /// from then on.
+    /// Lets the policy handle an event. If it panics, the policy ends: calls fail from then
+    /// on.
     fn tell(&mut self, now: Instant, event: impl FnOnce(&mut Switch, &mut Control<'_>)) {
         self.wishes.has_news = true;
         let policy = &mut self.policy;
@@ -474,13 +474,13 @@ impl Core {
     }
 }
 
-/// What is so once a policy has panicked. Those that wait for readiness would else wait
-/// for ever.
+/// State and picks after a policy has panicked. Calls that wait for readiness fail too,
+/// since they would wait for ever.
 fn broken() -> (ConnectivityState, Picks) {
     (ConnectivityState::TransientFailure, Picks::by(Broken))
 }
 
-/// In the place of a policy's that panicked.
+/// Replaces the picker of a policy that panicked.
 struct Broken;
 
 impl Picker for Broken {
@@ -489,7 +489,7 @@ impl Picker for Broken {
     }
 }
 
-/// A picker that panics fails the call that it was asked about.
+/// A picker that panics fails the call that it was asked for.
 fn pick<'a>(picks: &'a Picks, open: &OpenCall) -> Pick<'a> {
     let picked = catch_unwind(AssertUnwindSafe(|| picks.pick(open)));
     picked.unwrap_or_else(|_| Pick::Drop(panicked("the channel's picker panicked")))

@@ -1,5 +1,6 @@
-//! The task that looks after a channel: it moves events into the core and does what
-//! the core decides. One task a channel; calls that find a pick never come here.
+//! The task that runs a channel: it passes events to the core and carries out the core's
+//! decisions. There is one task for each channel; calls that find a pick do not pass
+//! through it.
 
 mod core;
 
@@ -25,7 +26,7 @@ use crate::channel::subchannel::report::Report;
 use crate::clock;
 use crate::observe::weights::UpdatedWeights;
 
-/// Turns of one poll, before others on this thread have theirs.
+/// The most turns of one poll, so that other tasks of the thread can run.
 const TURNS: usize = 32;
 
 /// The hub of one channel.
@@ -33,7 +34,7 @@ pub(super) struct Hub {
     core: Core,
     resolving: Resolving,
     reports: QueueReceiver<Report>,
-    /// For the subchannels.
+    /// The queue for the subchannels' reports.
     reporter: QueueSender<Report>,
     batch: Vec<Report>,
     requests: RequestPace,
@@ -41,8 +42,8 @@ pub(super) struct Hub {
     seat: HubSeat,
 }
 
-/// How often the resolver is asked: a resolver that answers at once with other servers,
-/// none of which can be reached, must not make a loop of it.
+/// Limits how often the resolver is asked: a resolver that returns at once other servers,
+/// of which none can be reached, must not cause a busy loop.
 #[derive(Debug)]
 struct RequestPace {
     least: Duration,
@@ -60,7 +61,7 @@ impl RequestPace {
         }
     }
 
-    /// Whether it may be asked now; else it is `due` later.
+    /// Whether it may be asked now; otherwise it is asked at `due`.
     fn add(&mut self, now: Instant) -> bool {
         let next = self.last.and_then(|last| last.checked_add(self.least));
         match next {
@@ -87,8 +88,8 @@ impl RequestPace {
     }
 }
 
-/// A hub's right to say what is so. One that ends, with its runtime say, leaves no
-/// connection: the next call starts another.
+/// A hub's right to publish. When a hub ends, for example with its runtime, its seat
+/// removes the picks: the next call starts another hub.
 struct HubSeat {
     outlook: Arc<Outlook>,
     number: u64,
@@ -130,14 +131,14 @@ impl Hub {
         }
     }
 
-    /// Runs until every handle of the channel is gone and its calls are done, or until
+    /// Runs until every handle of the channel was dropped and its calls are done, or until
     /// the channel is closed.
     pub(super) async fn run(mut self) {
         self.core.begin();
         let mut is_told = false;
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
-            // However busy it is.
+            // Even if it is busy.
             self.on_timeout(clock::now());
             for _ in 0..TURNS {
                 if self.turn(cx) {
@@ -157,7 +158,7 @@ impl Hub {
                 }
                 self.on_timeout(clock::now());
             }
-            // Others have their turn before a resolver that never pauses.
+            // Lets other tasks run before a resolver that never pauses.
             cx.waker().wake_by_ref();
             Poll::Pending
         })
@@ -183,7 +184,7 @@ impl Hub {
         }
     }
 
-    /// `true` where something has happened that others may have to hear of.
+    /// `true` if something has happened that others may have to be told of.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut has_moved = self.core.poll(cx);
         let now = clock::now();

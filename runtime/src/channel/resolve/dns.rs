@@ -1,12 +1,12 @@
-//! Host names, by the system's resolver on a thread that may block.
+//! Resolves host names, with the system's resolver on a blocking thread.
 //!
-//! A name may be looked up for a service config too (`txt`), which is a lookup beside that
-//! of its addresses (`joined`), by the same rules.
+//! With `txt` a name is also looked up for a service config. That lookup runs beside the
+//! one for addresses (`joined`), with the same timing.
 //!
-//! A name is looked up when the channel begins, and again when connections are lost or
-//! cannot be made: at most once in the interval since the last answer, whatever the
-//! number of requests. A lookup that fails is repeated after gRPC's backoff. With a
-//! longest age an answer is looked up again when it has come to that.
+//! A name is resolved when the channel starts, and again when connections are lost or
+//! cannot be established: at most once in each interval after the last result, whatever the
+//! number of requests. A failed lookup is repeated after gRPC's backoff. With `max_age` a
+//! result is also looked up again when it is that old.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,8 +26,8 @@ use crate::channel::address::Endpoint;
 use crate::channel::backoff::{Backoff, Waits};
 use crate::status::{Code, Phase, Status};
 
-/// At least so long, and up to a tenth more, is between two lookups that were
-/// answered. It is grpc-go's and the C core's.
+/// The least time between two successful lookups; up to a tenth is added. It is the value
+/// of grpc-go and the C core.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 /// How one name is looked up.
@@ -35,21 +35,21 @@ const INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) struct Lookup {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// For one lookup.
+    /// The limit for one lookup.
     pub(crate) timeout: Duration,
     pub(crate) pace: LookupPace,
-    /// Whether a service config is looked up besides.
+    /// Whether a service config is looked up too.
     pub(crate) wants_config: bool,
-    /// The channel's own.
+    /// The channel's source of random numbers.
     pub(crate) chance: Arc<Chance>,
 }
 
 /// How often a name is looked up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LookupPace {
-    /// Between lookups that fail.
+    /// The waits after lookups that fail.
     pub(crate) waits: Waits,
-    /// An answer is used for so long, if it is limited.
+    /// How long a result is used; `None` for no limit.
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn resolve(lookup: Lookup, updates: Updates) {
     addresses(updates).await;
 }
 
-/// Looks up again and again by `find`.
+/// Looks up repeatedly with `find`.
 async fn repeat<F>(pace: LookupPace, chance: &Chance, mut updates: Updates, find: impl Fn() -> F)
 where
     F: Future<Output = Resolution>,
@@ -108,8 +108,8 @@ where
     }
 }
 
-/// Whether a name is this machine's own, of which no name server is asked (RFC 6761
-/// section 6.3, gRFC A10).
+/// Whether the name is this machine's, for which no name server is asked (RFC 6761 section
+/// 6.3, gRFC A10).
 pub(crate) fn is_local(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or(host);

@@ -1,12 +1,11 @@
-//! Targets that say themselves where their servers are. They are never looked up
-//! again.
+//! Targets that contain their servers' addresses. They are not resolved again.
 
 use std::net::SocketAddr;
 
 use super::resolution::Resolution;
 use crate::channel::address::{Address, Endpoint};
 
-/// Each address is a server of its own.
+/// Each address is a separate server.
 pub(super) fn addresses(list: &[SocketAddr]) -> Resolution {
     Resolution::new(list.iter().copied().map(Endpoint::new))
 }

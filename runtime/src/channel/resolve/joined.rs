@@ -1,6 +1,5 @@
-//! Two resolvers as one: of the first come a target's servers, of the second its service
-//! config. Neither waits for the other, and nothing that is wrong with the second reaches
-//! the first.
+//! Joins two resolvers: the first provides a target's servers, the second its service
+//! config. Neither waits for the other, and errors of the second do not affect the first.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,12 +10,12 @@ use super::resolution::Resolution;
 use super::updates::{Updates, updates};
 use crate::channel::service_config::content::ServiceConfig;
 
-/// Runs both. What `configs` finds is a resolution without servers.
+/// Runs both. A result of `configs` is a resolution without servers.
 ///
-/// Until it has found something, the target has no config. Where it fails then, the target
-/// has the one that it had: the last that was good, or none. So calls fail neither with
-/// name servers nor with a record that is wrong, and whether they find the config in force
-/// does not depend on which of the two answers came first.
+/// Until `configs` has a result, the target has no config. If it fails later, the target
+/// keeps its last valid config, or none. So calls do not fail because of name servers or an
+/// invalid record, and the config in force does not depend on which of the two answered
+/// first.
 pub(super) async fn joined<S, C>(
     servers: impl FnOnce(Updates) -> S,
     configs: impl FnOnce(Updates) -> C,
@@ -69,7 +68,7 @@ pub(super) async fn joined<S, C>(
     .await;
 }
 
-/// What was found last.
+/// The latest results.
 #[derive(Debug, Default)]
 struct Known {
     servers: Option<Resolution>,
@@ -77,7 +76,7 @@ struct Known {
 }
 
 impl Known {
-    /// Whether it is another config than the last one.
+    /// Whether the config differs from the last one.
     fn hear_config(&mut self, config: Option<ServiceConfig>) -> bool {
         let is_same = match (&self.config, &config) {
             (None, None) => true,
@@ -88,11 +87,11 @@ impl Known {
         !is_same
     }
 
-    /// What the channel is told, if it is anything.
+    /// What to tell the channel, if anything.
     fn merge(&mut self, found: Option<Resolution>, has_news: bool) -> Option<Resolution> {
         match found {
             Some(found) if found.endpoints.is_ok() => self.servers = Some(found),
-            // With a list that is known, the config counts for more than a failure.
+            // If a list of servers is known, a new config counts for more than a failure.
             found if self.servers.is_none() || !has_news => return found,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! From a target to the endpoints that its connections may lead to.
+//! Resolves a target to the endpoints of its connections.
 
 pub(crate) mod dns;
 mod fixed;

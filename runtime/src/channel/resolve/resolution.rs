@@ -1,4 +1,4 @@
-//! What a resolver found out. A value.
+//! The result of a resolver. A value.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::channel::selector::ConfigSelector;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::status::Status;
 
-/// What a [`Resolver`](crate::Resolver) found out about a target.
+/// The result of a [`Resolver`](crate::Resolver) for a target.
 #[derive(Clone, Debug)]
 pub struct Resolution {
     pub(crate) endpoints: Result<Vec<Endpoint>, Status>,
@@ -17,7 +17,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// The target's servers now, in the resolver's order.
+    /// The target's current servers, in the resolver's order.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         Self {
             endpoints: Ok(endpoints.into_iter().collect()),
@@ -27,8 +27,8 @@ impl Resolution {
         }
     }
 
-    /// They could not be found out. A channel that knows some goes on with those;
-    /// else its calls fail with this status, unless they wait for readiness.
+    /// The target could not be resolved. A channel that knows servers keeps using them;
+    /// otherwise its calls fail with this status, unless they wait for readiness.
     pub fn failed(status: Status) -> Self {
         Self {
             endpoints: Err(status),
@@ -38,33 +38,32 @@ impl Resolution {
         }
     }
 
-    /// The target's service config, or why there is no good one. Unless it is given, the
-    /// target has none, and the channel's
-    /// [default](crate::ChannelBuilder::default_service_config) holds.
+    /// The target's service config, or the error for which there is no valid one. Unless
+    /// set, the target has no config, and the channel's
+    /// [default](crate::ChannelBuilder::default_service_config) applies.
     ///
-    /// With an error the channel goes on with the last that was good, and uses the
-    /// endpoints all the same. Where none was good yet, it uses nothing: calls fail with
-    /// the error, unless they wait for readiness. Either way
-    /// [`Updates::send`](crate::Updates::send) gives the error back.
+    /// With an error the channel keeps its last valid config and uses the endpoints. If it
+    /// has had no valid config, it does not use the endpoints: calls fail with the error,
+    /// unless they wait for readiness. In both cases
+    /// [`Updates::send`](crate::Updates::send) returns the error.
     #[must_use]
     pub fn service_config(mut self, config: Result<ServiceConfig, Status>) -> Self {
         self.service_config = Some(config);
         self
     }
 
-    /// Has this say what holds for calls one by one, in place of what the service config
-    /// says of their methods; how they are spread, and whether they are throttled, is the
-    /// service config's still. None unless it is given, with each resolution anew. It is not
-    /// asked where the channel's builder has a
-    /// [`service_config`](crate::ChannelBuilder::service_config), nor used with a service
-    /// config that is an error.
+    /// Sets a selector that decides for each call what the service config sets for its
+    /// method. Balancing and throttling remain the service config's. A resolution without a
+    /// selector has none, whatever earlier ones had. It is not used if the channel's
+    /// builder has a [`service_config`](crate::ChannelBuilder::service_config), or together
+    /// with a service config that is an error.
     #[must_use]
     pub fn config_selector(mut self, selector: impl ConfigSelector) -> Self {
         self.config_selector = Some(Arc::new(selector));
         self
     }
 
-    /// What the policy shall know besides.
+    /// The attributes of all endpoints, for the policy.
     #[must_use]
     pub fn attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;

@@ -1,4 +1,4 @@
-//! Resolvers that a user provides.
+//! The trait for a program's own resolvers.
 
 use std::fmt;
 use std::future::Future;
@@ -7,16 +7,15 @@ use std::pin::Pin;
 use super::updates::Updates;
 use crate::channel::target::Target;
 
-/// Finds out where the servers of a target are, and tells of every change.
+/// Finds the servers of a target and reports every change.
 ///
-/// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver) gives one to a
-/// channel, which then takes targets of its scheme: `zoo:///cats` for one that says
-/// `zoo`.
+/// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver) adds a resolver to a
+/// channel, which then accepts targets of its scheme: `zoo:///cats` for the scheme `zoo`.
 ///
-/// It begins with the channel's first call and is dropped with the channel. It runs
-/// on the task that looks after the channel, so it must not block; what blocks goes
-/// through `tokio::task::spawn_blocking`. One that ends, or panics, leaves the channel
-/// with what it said last; if that is nothing, calls fail with `UNAVAILABLE`.
+/// It starts with the channel's first call and is dropped with the channel. It runs in the
+/// channel's task, so it must not block; blocking work goes through
+/// `tokio::task::spawn_blocking`. If it returns or panics, the channel keeps its last
+/// result; if there is none, calls fail with `UNAVAILABLE`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,10 +49,10 @@ use crate::channel::target::Target;
 /// }
 /// ```
 pub trait Resolver: Send + Sync + 'static {
-    /// The scheme of the targets that it resolves, in lower case.
+    /// The scheme of its targets, in lower case.
     fn scheme(&self) -> &str;
 
-    /// Tells `updates` where the target's servers are, at first and on each change.
+    /// Sends the target's servers to `updates`, at first and after each change.
     fn resolve(&self, target: &Target, updates: Updates) -> impl Future<Output = ()> + Send;
 }
 

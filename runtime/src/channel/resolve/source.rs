@@ -1,5 +1,5 @@
-//! A channel's resolver, which runs from the channel's first call on. A resolver that panics or
-//! ends does not end the channel.
+//! A channel's source of servers, which starts with the channel's first call. A resolver
+//! that panics or returns does not end the channel.
 
 use std::fmt;
 use std::future::Future;
@@ -21,16 +21,16 @@ use crate::status::Status;
 /// How a channel finds its servers.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// They are known.
+    /// The target contains their addresses.
     Fixed(Resolution),
-    /// By name.
+    /// By name, with the system's resolver.
     Dns(Lookup),
-    /// By a resolver of the user's.
+    /// With the program's own resolver.
     Own(Arc<dyn Resolves>, Target),
 }
 
 impl Source {
-    /// What the target's own scheme says.
+    /// The source for the target's scheme; `None` if it is not one of the runtime's.
     pub(crate) fn of(target: &Target, lookup: impl FnOnce(&str, u16) -> Lookup) -> Option<Self> {
         match target.place() {
             target::Place::Dns { host, port } => Some(match host.parse::<IpAddr>() {
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// Whether it may know of a service config.
+    /// Whether it may provide a service config.
     pub(crate) fn may_know_config(&self) -> bool {
         match self {
             Self::Fixed(_) => false,
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-/// A resolver that runs.
+/// A running resolver.
 pub(crate) enum Resolving {
     Fixed(Option<Resolution>),
     Running {
@@ -83,7 +83,7 @@ impl Resolving {
         }
     }
 
-    /// What was found, if anything is new.
+    /// The latest result, if there is a new one.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Resolution> {
         match self {
             Self::Fixed(resolution) => resolution.take(),
@@ -106,14 +106,14 @@ impl Resolving {
         }
     }
 
-    /// The servers that are known are not enough.
+    /// Asks for a new result: the known servers are not enough.
     pub(crate) fn request(&mut self) {
         if let Self::Running { requests, .. } = self {
             requests.request();
         }
     }
 
-    /// The program wants a connection now.
+    /// The program asks for a connection now.
     pub(crate) fn urge(&mut self) {
         if let Self::Running { requests, .. } = self {
             requests.urge();

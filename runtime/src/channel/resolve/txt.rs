@@ -1,8 +1,9 @@
-//! The TXT records of a name's service configs (gRFC A2), by the name servers that the
-//! system is set to. A thin shell: the library asks, and `choices` reads the answer.
+//! Looks up a name's service configs in TXT records (gRFC A2), with the name servers of the
+//! system. A thin shell: the library does the lookup, and `choices` reads the result.
 //!
-//! The system's own resolver has no way to ask for such records. What it is set to is read
-//! for each lookup, as it does: a laptop or a container has other name servers tomorrow.
+//! The system's own resolver cannot look up such records. The system's settings are read
+//! for each lookup, as the system does: name servers change when a laptop or container
+//! moves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,17 +21,17 @@ use crate::channel::service_config::choices::Choices;
 use crate::channel::service_config::content::ServiceConfig;
 use crate::status::{Code, Phase, Status};
 
-/// What the system is set to, or why nobody knows.
+/// The system's settings, or why they are unknown.
 type System = Result<(ResolverConfig, ResolverOpts), String>;
 
-/// Blocks while it reads it.
+/// Reads the settings; blocks.
 type ReadSystem = Arc<dyn Fn() -> System + Send + Sync>;
 
 /// The service configs of one name.
 pub(super) struct TxtConfigs {
-    /// Which has the records.
+    /// The name of the records.
     name: String,
-    /// For one lookup.
+    /// The limit for one lookup.
     timeout: Duration,
     choices: Mutex<Choices>,
     read_system: ReadSystem,
@@ -47,7 +48,7 @@ impl TxtConfigs {
         }
     }
 
-    /// The config now, or that there is none, in a resolution that has nothing else.
+    /// The current config, or none, as a resolution without servers.
     pub(super) async fn find(&self) -> Resolution {
         match self.config().await {
             Ok(config) => {
@@ -66,7 +67,7 @@ impl TxtConfigs {
             let text = format!("resolve '{}': {reason}", self.name);
             Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
         };
-        // What the library does in there, be it a panic, is nobody else's.
+        // In its own task, so that a panic in the library does not spread.
         let mut task = JoinSet::new();
         task.spawn(records(self.name.clone(), Arc::clone(&self.read_system)));
         let timeout = self.timeout;
@@ -83,14 +84,14 @@ impl TxtConfigs {
     }
 }
 
-/// The records of a name, each with its strings joined (RFC 7208 section 3.3); none where
-/// the name servers say that there are none.
+/// The records of a name, each with its strings joined (RFC 7208 section 3.3); empty if the
+/// name servers report that there are none.
 async fn records(name: String, read_system: ReadSystem) -> Result<Vec<Vec<u8>>, String> {
     let read = spawn_blocking(move || read_system()).await;
     let (config, mut options) = read
         .unwrap_or_else(|error| Err(error.to_string()))
         .map_err(|reason| format!("the system's name servers are not known: {reason}"))?;
-    // Each lookup is asked anew, and these have no place in `/etc/hosts`.
+    // Each lookup asks the name servers; such records are not in `/etc/hosts`.
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
     let name = Name::from_utf8(name).map_err(|error| error.to_string())?;
@@ -102,7 +103,8 @@ async fn records(name: String, read_system: ReadSystem) -> Result<Vec<Vec<u8>>, 
         let answers = match resolver.txt_lookup(name).await {
             Ok(lookup) => lookup,
             Err(error) if error.is_no_records_found() => continue,
-            // The next name's records would be those of another.
+            // After a failure the next name is not tried: its records would be another
+            // name's.
             Err(error) => return Err(error.to_string()),
         };
         let texts = answers.answers().iter().filter_map(|it| match &it.data {
@@ -114,9 +116,10 @@ async fn records(name: String, read_system: ReadSystem) -> Result<Vec<Vec<u8>>, 
     Ok(Vec::new())
 }
 
-/// The names that a name may stand for, as the system's own resolver tries them
-/// (resolv.conf: `search`, `ndots`). The library would try them itself, but goes on to the
-/// next where one is not answered, and a failure would come to be a name without records.
+/// The names that a name may stand for, in the order of the system's own resolver
+/// (resolv.conf: `search`, `ndots`). The library could try them itself, but it goes on to
+/// the next one if a name is not answered, so a failure would look like a name without
+/// records.
 fn absolute(name: &Name, config: &ResolverConfig, ndots: usize) -> Vec<Name> {
     let mut whole = name.clone();
     whole.set_fqdn(true);
@@ -131,7 +134,7 @@ fn absolute(name: &Name, config: &ResolverConfig, ndots: usize) -> Vec<Name> {
             .unwrap_or_default();
     }
     let search = search.iter();
-    // One that would be too long is none.
+    // A name that would be too long is left out.
     let mut names: Vec<Name> = search
         .filter_map(|it| name.clone().append_domain(it).ok())
         .collect();

@@ -1,5 +1,5 @@
-//! The way between a resolver and its channel. Both run on the hub's task, so that
-//! nothing here blocks, and waking tells the hub to look.
+//! The mailbox between a resolver and its channel. Both run in the hub's task, so nothing
+//! here blocks, and waking tells the hub to look.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,8 @@ use std::task::{Poll, Waker};
 use super::resolution::Resolution;
 use crate::status::{Code, Phase, Status};
 
-/// A resolver's end: what it found goes in, and that it is asked again comes out.
+/// A resolver's end of the connection to its channel: it sends results and receives
+/// requests to resolve again.
 #[derive(Debug)]
 pub struct Updates(Arc<Mutex<Mailbox>>);
 
@@ -27,17 +28,17 @@ struct Mailbox {
     hub: Option<Waker>,
 }
 
-/// The first that the channel hears of its resolver.
+/// The state of the resolver's first result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum FirstWord {
     #[default]
     Awaited,
     Given,
-    /// The resolver is no more, and has said nothing.
+    /// The resolver has ended without a result.
     Missing,
 }
 
-/// What a channel said to its resolver.
+/// What a channel has told its resolver.
 #[cfg(feature = "dns-txt")]
 #[derive(Debug)]
 pub(super) struct Said {
@@ -51,17 +52,17 @@ pub(crate) fn updates() -> (Updates, Requests) {
     (Updates(Arc::clone(&mailbox)), Requests(mailbox))
 }
 
-/// Nothing can panic while the lock is held.
+/// No code that can panic runs while this lock is held.
 fn lock(mailbox: &Mutex<Mailbox>) -> MutexGuard<'_, Mailbox> {
     mailbox.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Updates {
-    /// Gives the channel what was found, and waits for what its policy says of it: an
-    /// error where it cannot be used, as a list without an endpoint. A resolver then
-    /// looks again after a while: not at once, which would be a loop.
+    /// Sends a result to the channel, and waits for the policy's verdict: an error if the
+    /// result is unusable, for example a list without endpoints. The resolver should then
+    /// resolve again after a while, not at once.
     ///
-    /// Dropping the future loses nothing but the policy's word.
+    /// If the future is dropped, the result is still used, and only the verdict is lost.
     pub async fn send(&mut self, resolution: Resolution) -> Result<(), Status> {
         self.put(resolution);
         poll_fn(|cx| {
@@ -75,14 +76,14 @@ impl Updates {
         .await
     }
 
-    /// Gives the channel what was found, and does not wait.
+    /// Sends a result to the channel without waiting.
     pub(super) fn put(&mut self, resolution: Resolution) {
         let hub = {
             let mut mailbox = lock(&self.0);
             mailbox.found = Some(resolution);
             mailbox.word = FirstWord::Given;
             mailbox.verdict = None;
-            // What is wanted from now on is wanted in spite of this.
+            // Only requests made after this result count.
             mailbox.is_urgent = false;
             mailbox.hub.take()
         };
@@ -91,7 +92,8 @@ impl Updates {
         }
     }
 
-    /// What the channel said since the last time; `resolver` is woken when it says more.
+    /// What the channel has told since the last time; `resolver` is woken when there is
+    /// more.
     #[cfg(feature = "dns-txt")]
     pub(super) fn take(&mut self, resolver: &Waker) -> Said {
         let mut mailbox = lock(&self.0);
@@ -103,15 +105,15 @@ impl Updates {
         }
     }
 
-    /// Waits until the channel wants to know anew where its target is: a connection
-    /// was lost, or could not be made. Requests that come meanwhile are one. Dropping
-    /// the future loses nothing.
+    /// Waits until the channel asks to resolve the target again: a connection was lost or
+    /// could not be established. Requests that come in the meantime count as one. Dropping
+    /// the future loses no request.
     pub async fn requested(&mut self) {
         self.wait(|mailbox| std::mem::take(&mut mailbox.is_requested))
             .await;
     }
 
-    /// Waits until the program wants a connection now, whatever was found last.
+    /// Waits until the program asks for a connection now, whatever the last result was.
     pub async fn urged(&mut self) {
         self.wait(|mailbox| std::mem::take(&mut mailbox.is_urgent))
             .await;
@@ -146,12 +148,12 @@ impl Drop for Updates {
 }
 
 fn left() -> Status {
-    let text = "the channel's resolver ended, or panicked, before it said where the target is";
+    let text = "the channel's resolver returned, or panicked, before it sent a result";
     Status::new(Code::Unavailable, text).with_phase(Phase::Resolve)
 }
 
 impl Requests {
-    /// What was found since the last time; `hub` is woken when there is more.
+    /// The latest result since the last time; `hub` is woken when there is a new one.
     pub(crate) fn take(&mut self, hub: &Waker) -> Option<Resolution> {
         let mut mailbox = lock(&self.0);
         mailbox.hub = Some(hub.clone());
@@ -163,7 +165,7 @@ impl Requests {
         found
     }
 
-    /// What the policy says of it.
+    /// The policy's verdict on the result.
     pub(crate) fn answer(&mut self, verdict: Result<(), Status>) {
         self.tell(|mailbox| mailbox.verdict = Some(verdict));
     }

@@ -1,5 +1,5 @@
-//! A service config in the making, in whatever form it is given. Nothing here is in
-//! force before it is found valid.
+//! Builds a service config, whatever form it is given in. A config is not used before it is
+//! found valid.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,18 +12,18 @@ use crate::channel::config::error::{ConfigPath, ServiceConfigError};
 use crate::channel::config::method_config::MethodConfig;
 use crate::channel::config::retry_policy::RetryThrottling;
 
-/// gRFC A105: more would not help.
+/// The limit of gRFC A105.
 const MAX_CONNECTIONS: u32 = 10;
 
 impl ServiceConfig {
-    /// Begins one that says nothing: calls are not retried and have no timeout, and the
-    /// channel's own policy spreads them.
+    /// Starts building a config in Rust. An empty config sets no timeout and no retries,
+    /// and leaves balancing to the channel's policy.
     pub fn builder() -> ServiceConfigBuilder {
         ServiceConfigBuilder::default()
     }
 }
 
-/// Makes a [`ServiceConfig`].
+/// Builds a [`ServiceConfig`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a service config is made by `build`"]
 pub struct ServiceConfigBuilder {
@@ -34,7 +34,7 @@ pub struct ServiceConfigBuilder {
     max_connections_per_subchannel: Option<u32>,
 }
 
-/// What an entry is for; an empty name is for all.
+/// The methods of an entry; empty names stand for all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Name {
     pub(super) service: String,
@@ -42,8 +42,8 @@ pub(super) struct Name {
 }
 
 impl ServiceConfigBuilder {
-    /// What holds for one method: `("shop.Orders", "Get", …)`. Nothing of what is said of
-    /// its service holds for it then.
+    /// Sets the config of one method: `("shop.Orders", "Get", …)`. The config of its
+    /// service then does not apply to it at all.
     pub fn method(
         self,
         service: impl Into<String>,
@@ -54,12 +54,12 @@ impl ServiceConfigBuilder {
         self.entry(vec![Name { service, method }], config)
     }
 
-    /// What holds for the methods of a service that have nothing of their own.
+    /// Sets the config of the methods of a service that have none of their own.
     pub fn service(self, service: impl Into<String>, config: MethodConfig) -> Self {
         self.method(service, "", config)
     }
 
-    /// What holds for all other methods.
+    /// Sets the config of all other methods.
     pub fn all(self, config: MethodConfig) -> Self {
         self.method("", "", config)
     }
@@ -69,8 +69,8 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// How calls are spread over the servers, in place of the channel's own
-    /// [`balance`](crate::ChannelBuilder::balance), which counts unless this is set.
+    /// Sets the policy that spreads calls over the servers; the channel's
+    /// [`balance`](crate::ChannelBuilder::balance) unless set.
     pub fn balance(mut self, balance: impl Balance) -> Self {
         self.balance = Some(Named {
             balance: Arc::new(balance),
@@ -79,31 +79,31 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// Holds further attempts back while many fail; not at all unless set.
+    /// Stops further attempts while many fail. Off unless set.
     pub fn retry_throttling(mut self, throttling: RetryThrottling) -> Self {
         self.retry_throttling = Some(throttling);
         self
     }
 
-    /// The service whose health each server is asked for by `grpc.health.v1.Health/Watch`
-    /// (gRFC A17); servers are not asked unless set. An empty name is the server as a whole.
+    /// Watches the health of this service on each server with `grpc.health.v1.Health/Watch`
+    /// (gRFC A17). Off unless set. An empty name means the server as a whole.
     ///
-    /// | what a server answers | whether it has calls |
+    /// | what a server answers | whether it gets calls |
     /// |---|---|
     /// | `SERVING` | yes |
     /// | `UNIMPLEMENTED`: it has no health service | yes; it is not asked again on that connection |
-    /// | `NOT_SERVING`, `SERVICE_UNKNOWN` or anything else | no; its connection stays, and it has calls again once it says `SERVING` |
-    /// | the call for health ends | no; it is asked again after the channel's [backoff](crate::ChannelBuilder::reconnect_backoff) |
-    /// | nothing yet | calls wait for the first answer, as they do for a connection, until their deadlines |
+    /// | `NOT_SERVING`, `SERVICE_UNKNOWN` or anything else | no; its connection stays, and it gets calls again after `SERVING` |
+    /// | the health call ends | no; it is asked again after the channel's [backoff](crate::ChannelBuilder::reconnect_backoff) |
+    /// | nothing yet | calls wait for the first answer, as for a connection, until their deadlines |
     ///
-    /// Where no server is left, calls end with `UNAVAILABLE`, and the text says what the
-    /// servers said; those that wait for readiness wait. Calls for health carry no call
-    /// credentials. They take a stream of a subchannel's connection, of its oldest if it has
-    /// several: a server that permits one stream has none left for calls. Keepalive counts
-    /// them as calls.
+    /// If no server is left, calls end with `UNAVAILABLE`, and the message contains the
+    /// servers' answers; calls that wait for readiness wait. Health calls carry no call
+    /// credentials. Each uses a stream of the subchannel's connection, of the oldest one if
+    /// it has several: on a server that permits one stream none is left for calls.
+    /// Keepalive counts health calls as calls.
     ///
-    /// It has no effect where the policy has one connection for all calls, as the default
-    /// policy [`PickFirst`](crate::PickFirst) has: there is no other server to go to.
+    /// It has no effect with a policy that uses one connection for all calls, such as the
+    /// default policy [`PickFirst`](crate::PickFirst): there is no other server to use.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -125,15 +125,16 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// How many connections there may be to one endpoint (gRFC A105): 1 unless set, and
-    /// more than 10 are 10.
+    /// The most connections to one endpoint (gRFC A105): 1 unless set; values above 10
+    /// count as 10.
     ///
-    /// Another one is made while a call waits and every connection has as many calls as its
-    /// server permits (`SETTINGS_MAX_CONCURRENT_STREAMS`). Calls go to the oldest that has
-    /// room. One that could not be made is tried again after the channel's backoff, and
-    /// calls wait for those that there are; one that is needed no more stays, unless the
-    /// channel has an `idle_timeout` for it. All lead to the same address. A server that
-    /// permits 100 streams has 300 calls of this channel at most with 3. It holds for every
+    /// A further connection is established while a call waits and every connection has as
+    /// many calls as its server permits (`SETTINGS_MAX_CONCURRENT_STREAMS`). A call goes to
+    /// the oldest connection with room. If connecting fails, the next attempt follows the
+    /// channel's backoff, and calls wait for room on the existing connections. A connection
+    /// that is not needed any more stays open, unless the channel's `idle_timeout` applies
+    /// to it. All connections lead to the same address. With 3 connections, a server that
+    /// permits 100 streams runs at most 300 calls of this channel. It applies to every
     /// policy.
     ///
     /// ```
@@ -150,11 +151,11 @@ impl ServiceConfigBuilder {
         self
     }
 
-    /// The config.
+    /// Builds the config.
     ///
     /// # Errors
-    /// Something in it cannot be carried out, as a retry policy of one attempt; two
-    /// entries for one method; a method without its service.
+    /// [`ServiceConfigError`] for an invalid setting, such as a retry policy with one
+    /// attempt, for two entries of the same method, and for a method without its service.
     pub fn build(self) -> Result<ServiceConfig, ServiceConfigError> {
         let root = ConfigPath::default();
         let mut content = ConfigContent {

@@ -1,5 +1,5 @@
-//! Which of the service configs in a name's TXT records is this client's (gRFC A2).
-//! Sans-IO: records go in, and chance is an argument.
+//! Chooses this client's service config among those in a name's TXT records (gRFC A2).
+//! Sans-IO: records and random numbers are arguments.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use super::text;
 use crate::chance::Chance;
 use crate::channel::config::error::{ConfigPath, ServiceConfigError};
 
-/// What the record begins with whose rest is the list of choices.
+/// The beginning of the record whose rest is the list of choices.
 const ATTRIBUTE: &[u8] = b"grpc_config=";
 
 const LANGUAGE: &str = "rust";
 
-/// Of a choice; another makes it invalid.
+/// The fields of a choice; any other field makes it invalid.
 const FIELDS: [&str; 4] = [
     "clientLanguage",
     "percentage",
@@ -24,14 +24,14 @@ const FIELDS: [&str; 4] = [
     "serviceConfig",
 ];
 
-/// The choices that one channel makes. Those of the same records are the same, so that a
-/// client stays with the percentage that it once was of.
+/// The choices of one channel. The same records give the same choice, so that a channel
+/// stays in or out of a percentage.
 #[derive(Debug)]
 pub(crate) struct Choices {
-    /// As the system says; none where it says nothing that is a text.
+    /// The system's host name; `None` if it has none or it is not text.
     host_name: Option<String>,
     chance: Arc<Chance>,
-    /// The last choice, and what was made of it.
+    /// The last choice and the config that was read from it.
     last: Option<(Value, ServiceConfig)>,
 }
 
@@ -44,8 +44,9 @@ impl Choices {
         }
     }
 
-    /// The config for this client, if there is one: of the records, each of whose
-    /// strings are joined by now. What was chosen the last time is the same clone again.
+    /// The config for this client, if there is one. The strings of each record are already
+    /// joined. If the choice is the same as the last time, the result is a clone of the
+    /// last config.
     pub(crate) fn choose(
         &mut self,
         records: &[Vec<u8>],
@@ -70,8 +71,8 @@ impl Choices {
     }
 }
 
-/// The one record that has the attribute. The order of records means nothing, so with two
-/// of them clients would differ by chance: grpc-go finds such configs invalid too.
+/// The only record with the attribute. The order of records is random, so with two of them
+/// clients would differ: they are an error, as in grpc-go.
 fn list_in(records: &[Vec<u8>]) -> Result<Option<&[u8]>, ServiceConfigError> {
     let mut lists = records
         .iter()
@@ -84,11 +85,11 @@ fn list_in(records: &[Vec<u8>]) -> Result<Option<&[u8]>, ServiceConfigError> {
     Ok(list)
 }
 
-/// The service config of the first choice all of whose criteria this client meets.
+/// The service config of the first choice of which this client meets all criteria.
 ///
-/// What is wrong with the criteria of any choice makes all of it invalid, so that all
-/// clients find it. What is wrong with a config concerns those alone who choose it: it may
-/// be for a language whose policies are unknown here.
+/// An error in the criteria of any choice makes the whole list invalid, so that all clients
+/// see it. An error in a config affects only the clients that choose it: it may be for a
+/// language with other policies.
 fn first_match<'a>(
     list: &Json<'a>,
     host_name: Option<&str>,
@@ -114,7 +115,7 @@ fn first_match<'a>(
     Ok(first)
 }
 
-/// Whether a list of a choice names this client; one that is left out or empty names all.
+/// Whether a list of a choice contains this client; a missing or empty list contains all.
 fn names(
     choice: &Json<'_>,
     field: &str,

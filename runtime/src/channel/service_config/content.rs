@@ -1,4 +1,4 @@
-//! A service config that is valid: what it says of which method. A value.
+//! A valid service config: the settings of each method. A value.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -9,12 +9,12 @@ use crate::channel::config::method_config::MethodConfig;
 use crate::channel::config::retry_policy::RetryThrottling;
 use crate::method::Method;
 
-/// What those who run a service want of its clients (gRFC A2): how calls are spread, how
-/// long they take, how often they are attempted.
+/// Tells clients how to call a service (gRFC A2): how calls are spread over servers, how
+/// long they may take, and how often they are attempted.
 ///
-/// A [resolver](crate::Resolution::service_config) brings it, or the channel's builder
-/// gives it: [in place](crate::ChannelBuilder::service_config) of the resolver's, or
-/// [where it has none](crate::ChannelBuilder::default_service_config). Clones share it.
+/// A [resolver](crate::Resolution::service_config) provides it, or the channel's builder:
+/// [instead](crate::ChannelBuilder::service_config) of the resolver's, or [if the resolver
+/// has none](crate::ChannelBuilder::default_service_config). Clones share the content.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,10 +39,10 @@ pub struct ServiceConfig(pub(super) Arc<ConfigContent>);
 
 #[derive(Debug, Default)]
 pub(super) struct ConfigContent {
-    /// By their paths.
+    /// By path.
     pub(super) methods: HashMap<String, MethodConfig, Hashes>,
     pub(super) services: HashMap<String, MethodConfig, Hashes>,
-    /// What is said of all others.
+    /// The settings of all other methods.
     pub(super) rest: Option<MethodConfig>,
     pub(super) balance: Option<Named>,
     pub(super) retry_throttling: Option<RetryThrottling>,
@@ -54,12 +54,12 @@ pub(super) struct ConfigContent {
 #[derive(Clone, Debug)]
 pub(super) struct Named {
     pub(super) balance: Arc<dyn Balance>,
-    /// What it was read from: the same text is the same policy.
+    /// The JSON text that it was read from: the same text means the same policy.
     pub(super) text: Option<String>,
 }
 
 impl ServiceConfig {
-    /// What it says of a method: itself, else its service, else all.
+    /// The config of a method: its own, else its service's, else that of all methods.
     pub(crate) fn of(&self, method: &Method) -> Option<&MethodConfig> {
         let ConfigContent {
             methods,
@@ -83,17 +83,17 @@ impl ServiceConfig {
         self.0.balance.as_ref()
     }
 
-    /// Whether further attempts are held back while many fail, and how much.
+    /// The throttling of further attempts, if it is on.
     pub fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.0.retry_throttling
     }
 
-    /// The service whose health the servers are asked for.
+    /// The service whose health is watched on the servers.
     pub fn health_check_service(&self) -> Option<&str> {
         self.0.health_check_service.as_deref()
     }
 
-    /// How many connections there may be to one endpoint: 1 unless set, 10 at most.
+    /// The most connections to one endpoint: 1 unless set, at most 10.
     pub fn max_connections_per_subchannel(&self) -> u32 {
         self.0.max_connections_per_subchannel
     }
@@ -101,8 +101,8 @@ impl ServiceConfig {
 
 pub(super) type Hashes = BuildHasherDefault<NameHasher>;
 
-/// A hash of names for each call: of their last letters, where names differ most. Nobody
-/// chooses them who means harm: those that are looked up are in the program.
+/// A fast hash of names for each call, from their last letters, where names differ most. It
+/// need not resist attacks: the names that are looked up are the program's.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NameHasher(u64);
 
@@ -121,7 +121,7 @@ impl Hasher for NameHasher {
     }
 
     fn finish(&self) -> u64 {
-        // Tables take their places from the high bits and the low ones.
+        // Hash tables use both the high and the low bits.
         self.0 ^ (self.0 >> 32)
     }
 }

@@ -1,5 +1,5 @@
-//! Which service config is in force: the builder's word, and the resolver's (gRFC A21).
-//! Pure.
+//! Determines which service config is in force, from the builder's and the resolver's (gRFC
+//! A21). Pure.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::channel::config::method_config::RepeatPolicy;
 use crate::channel::selector::ConfigSelector;
 use crate::status::Status;
 
-/// What the channel's builder says.
+/// The configs that the channel's builder sets.
 #[derive(Debug)]
 pub(crate) struct Configs {
-    /// In place of whatever a resolver says.
+    /// Used instead of any config of a resolver.
     pub(crate) own: Option<ServiceConfig>,
-    /// Where a resolver says that there is none.
+    /// Used if the resolver reports that there is no config.
     pub(crate) default: Option<ServiceConfig>,
-    /// Where no config names a policy.
+    /// Used if no config names a policy.
     pub(crate) balance: Arc<dyn Balance>,
-    /// For idempotent methods of which no config says anything of the kind.
+    /// Used for idempotent methods without a retry or hedging policy in a config.
     pub(crate) repeats: Option<Arc<RepeatPolicy>>,
 }
 
 impl Configs {
-    /// What is in force before a resolver has said anything.
+    /// What is in force before a resolver has a result.
     pub(crate) fn at_first(&self, asks_resolver: bool) -> Standing {
         if self.own.is_none() && asks_resolver {
             return Standing::Unknown;
@@ -58,7 +58,7 @@ pub(crate) struct InForce {
 }
 
 impl InForce {
-    /// `standing` is in force from the first.
+    /// `standing` is in force at first.
     pub(crate) fn new(configs: Arc<Configs>, standing: Standing) -> Self {
         let mut in_force = Self {
             configs,
@@ -69,8 +69,8 @@ impl InForce {
         in_force
     }
 
-    /// The resolver's word, where it has found servers. What is wrong with it; a config
-    /// that was good stays in force then.
+    /// Takes in the resolver's config, from a result that has servers. Returns the config's
+    /// error; the last valid config then stays in force.
     pub(crate) fn hear(
         &mut self,
         word: Option<Result<ServiceConfig, Status>>,
@@ -106,7 +106,7 @@ impl InForce {
         Arc::clone(named.unwrap_or(&self.configs.balance))
     }
 
-    /// What calls are held to.
+    /// What applies to calls.
     pub(crate) fn standing(&self) -> &Standing {
         &self.standing
     }

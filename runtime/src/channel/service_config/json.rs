@@ -1,5 +1,5 @@
-//! A part of a service config in JSON, and where it is: what it may be read as. It knows
-//! no field by its name.
+//! A part of a service config in JSON, with its path, and the types that it can be read as.
+//! It contains no field names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::channel::balance::policy::Balance;
 use crate::channel::config::error::{ConfigPath, ServiceConfigError};
 use crate::code::Code;
 
-/// The longest time that protobuf's `Duration` has, in seconds.
+/// The longest time of protobuf's `Duration`, in seconds.
 const LONGEST: u64 = 315_576_000_000;
 
-/// What errors show of a value at most, in characters.
+/// The most that errors show of a value, in characters.
 const SHOWN: usize = 60;
 
-/// A value and its place.
+/// A value and its path.
 #[derive(Clone, Debug)]
 pub(super) struct Json<'a> {
     pub(super) value: &'a Value,
@@ -39,7 +39,7 @@ impl<'a> Json<'a> {
         Self { value, path, own }
     }
 
-    /// What is wrong here.
+    /// An error at this path.
     pub(super) fn wrong(&self, reason: impl Into<String>) -> ServiceConfigError {
         ServiceConfigError::new(&self.path, reason)
     }
@@ -60,19 +60,19 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A field of an object; none where it is left out, or null.
+    /// A field of an object; `None` if it is missing or null.
     pub(super) fn field(&self, name: &str) -> Result<Option<Self>, ServiceConfigError> {
         let value = self.fields()?.get(name).filter(|it| !it.is_null());
         Ok(value.map(|value| self.at(value, self.path.field(name))))
     }
 
-    /// A field that has to be there.
+    /// A required field of an object.
     pub(super) fn required(&self, name: &str) -> Result<Self, ServiceConfigError> {
         let missing = || ServiceConfigError::new(&self.path.field(name), "it is missing");
         self.field(name)?.ok_or_else(missing)
     }
 
-    /// The one field of an object, and its name.
+    /// The only field of an object, and its name.
     pub(super) fn only_field(&self) -> Result<(&'a str, Self), ServiceConfigError> {
         let mut fields = self.fields()?.iter();
         match (fields.next(), fields.next()) {
@@ -112,12 +112,12 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A whole number from 0 on, which protobuf lets be `3`, `3.0` or `"3"`.
+    /// A whole number from 0; protobuf's JSON form allows `3`, `3.0` and `"3"`.
     pub(super) fn whole<T: TryFrom<u64>>(&self) -> Result<T, ServiceConfigError> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "what is not whole, or too large, is no such number"
+            reason = "values that are not whole or too large are rejected"
         )]
         let whole = match self.value {
             Value::Number(number) => number.as_u64().or_else(|| {
@@ -133,7 +133,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A time as protobuf writes it: `1.5s`.
+    /// A duration in protobuf's JSON form: `1.5s`.
     pub(super) fn time(&self) -> Result<Duration, ServiceConfigError> {
         match self.value.as_str().and_then(time) {
             Some(time) => Ok(time),
@@ -141,7 +141,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A status code, by its number or its name.
+    /// A status code, by number or name.
     pub(super) fn code(&self) -> Result<Code, ServiceConfigError> {
         let all = (0..=16).map(Code::from_i32);
         let found = match self.value {
@@ -161,7 +161,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Digits and nothing else.
+/// Digits only.
 fn digits(text: &str) -> Option<u64> {
     let are_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     are_digits.then(|| text.parse().ok())?

@@ -1,4 +1,4 @@
-//! Service configs: typed in Rust and the same as JSON, and which one is in force.
+//! Service configs, built in Rust or read from JSON, and which one is in force.
 
 pub(crate) mod builder;
 #[cfg(feature = "dns-txt")]

@@ -1,5 +1,5 @@
-//! The policies that a service config in JSON can name, and their options there. A new
-//! one is a line of the table.
+//! The policies that a service config in JSON can name, with their options. A new policy is
+//! a line of the table.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::channel::config::error::ServiceConfigError;
 
 type Read = fn(&Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError>;
 
-/// By their names in `loadBalancingConfig`.
+/// By name in `loadBalancingConfig`.
 const POLICIES: &[(&str, Read)] = &[
     ("pick_first", pick_first),
     ("round_robin", round_robin),
@@ -34,13 +34,14 @@ const POLICIES: &[(&str, Read)] = &[
     ("outlier_detection_experimental", outlier_detection),
 ];
 
-/// gRFC A42: no larger ring is asked for, and none larger is made for a config.
+/// The limit of gRFC A42 on a configured size, and the largest ring that is built for a
+/// config.
 #[cfg(feature = "ring-hash")]
 const MOST_PLACES: usize = 8 << 20;
 #[cfg(feature = "ring-hash")]
 const PLACES_MADE: usize = 4_096;
 
-/// How often servers report their load by themselves (A58).
+/// The default interval of servers' load reports (A58).
 const OOB_PERIOD: Duration = Duration::from_secs(10);
 
 fn pick_first(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
@@ -55,7 +56,7 @@ fn pick_first(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError
 }
 
 fn round_robin(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
-    // It has no options, but has to be an object.
+    // The policy has no options, but the value must be an object.
     options.field("")?;
     Ok(Arc::new(RoundRobin::new()))
 }
@@ -130,7 +131,7 @@ fn ring_hash(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError>
     if let Some(field) = options.field("requestHashHeader")? {
         let name = field.text()?;
         if !name.is_empty() {
-            let wrong = |error| field.wrong(format!("it is no header of text: {error}"));
+            let wrong = |error| field.wrong(format!("it is not a text header: {error}"));
             policy = policy.request_hash_header(name).map_err(wrong)?;
         }
     }
@@ -206,7 +207,7 @@ fn percent(options: &Json<'_>, name: &str) -> Result<Option<u32>, ServiceConfigE
     }
 }
 
-/// The policy that another one has within.
+/// The policy that another one wraps.
 fn child(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
     let list = options.required("childPolicy")?;
     match first_known(&list)? {
@@ -215,8 +216,8 @@ fn child(options: &Json<'_>) -> Result<Arc<dyn Balance>, ServiceConfigError> {
     }
 }
 
-/// The first of a list, as `loadBalancingConfig` or a policy's `childPolicy`, that the
-/// program has; none in an empty one.
+/// The first policy of a list that the program has; `None` for an empty list. The list is
+/// `loadBalancingConfig` or a policy's `childPolicy`.
 pub(super) fn first_known(list: &Json<'_>) -> Result<Option<Named>, ServiceConfigError> {
     let mut unknown = Vec::new();
     for entry in list.items()? {
@@ -233,7 +234,7 @@ pub(super) fn first_known(list: &Json<'_>) -> Result<Option<Named>, ServiceConfi
     Err(list.wrong(text))
 }
 
-/// The policy of a name, if the program has it.
+/// The policy with this name, if the program has it.
 pub(super) fn named(name: &str, options: &Json<'_>) -> Option<Result<Named, ServiceConfigError>> {
     if let Some(own) = options.own.iter().find(|it| it.name() == name) {
         // It has no options, so it is the same each time.

@@ -1,4 +1,4 @@
-//! What is in force for calls, by method. A value.
+//! The terms in force for calls, by method. A value.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::status::Status;
 /// Whether there are terms.
 #[derive(Clone, Debug)]
 pub(crate) enum Standing {
-    /// It is the resolver's to say, and it has not yet.
+    /// The resolver decides, and has no result yet.
     Unknown,
     None,
     Some(Arc<Terms>),
@@ -33,8 +33,8 @@ impl Standing {
         }
     }
 
-    /// Has its say in a call that began before that could be; `Err` is what the call fails
-    /// with. A call stays as it is where nothing is known yet.
+    /// Applies the terms to a call that began before they were known; `Err` is the status
+    /// with which the call fails. While nothing is known, the call is left unchanged.
     pub(crate) fn settle(&self, open: &mut OpenCall, now: Instant) -> Result<(), Status> {
         if open.is_settled() {
             return Ok(());
@@ -55,18 +55,18 @@ impl Standing {
     }
 }
 
-/// What a channel's calls are held to besides their own options.
+/// The terms that apply to a channel's calls besides their own options.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(super) config: Option<ServiceConfig>,
-    /// For idempotent methods of which the config says nothing of the kind.
+    /// For idempotent methods without a retry or hedging policy in the config.
     pub(super) repeats: Option<Arc<RepeatPolicy>>,
-    /// What says of calls one by one what the config says of methods.
+    /// Decides for each call what the config sets by method.
     pub(super) selector: Option<Arc<dyn ConfigSelector>>,
 }
 
 impl Terms {
-    /// Whether calls are looked at one by one, once they are complete.
+    /// Whether a selector looks at each call, once its request is complete.
     pub(crate) fn selects(&self) -> bool {
         self.selector.is_some()
     }
@@ -85,13 +85,13 @@ impl Terms {
         open.settle(terms, now)
     }
 
-    /// What is said of this method, if anything is.
+    /// The terms of this method, if there are any.
     pub(crate) fn of(&self, method: &Method) -> Option<MethodTerms<'_>> {
         let config = self.config.as_ref().and_then(|it| it.of(method));
         self.with(config, method)
     }
 
-    /// What is said of this method where this is its config.
+    /// The terms of this method, whose config is given.
     fn with<'a>(
         &'a self,
         config: Option<&'a MethodConfig>,
@@ -108,19 +108,19 @@ impl Terms {
         })
     }
 
-    /// The service whose health servers are asked for, if any is.
+    /// The service whose health is watched on the servers, if any.
     pub(crate) fn health_check_service(&self) -> Option<Arc<str>> {
         let service = self.config.as_ref()?.health_check_service()?;
         Some(Arc::from(service))
     }
 
-    /// How many connections there may be to one endpoint.
+    /// The most connections to one endpoint.
     pub(crate) fn connections(&self) -> u32 {
         let config = self.config.as_ref();
         config.map_or(1, ServiceConfig::max_connections_per_subchannel)
     }
 
-    /// Whether further attempts are held back while many fail.
+    /// The throttling of further attempts, if it is on.
     pub(crate) fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.config.as_ref()?.retry_throttling()
     }

@@ -1,5 +1,4 @@
-//! A service config's JSON form, as all of gRPC reads it (gRFC A2): the fields by their
-//! names.
+//! Reads a service config in gRPC's JSON form (gRFC A2): its fields by name.
 
 use std::sync::Arc;
 
@@ -16,10 +15,10 @@ use crate::channel::config::retry_policy::{HedgingPolicy, RetryPolicy, RetryThro
 use crate::code::Code;
 
 impl ServiceConfig {
-    /// Reads a service config from its JSON form. Fields that are not known are passed
-    /// over; one that is known and wrong makes all of it invalid.
+    /// Reads a service config from its JSON form. Unknown fields are ignored; an error in a
+    /// known field makes the whole config invalid.
     ///
-    /// It needs the feature `service-config`.
+    /// Needs the feature `service-config`.
     ///
     /// ```
     /// use grpc_runtime::ServiceConfig;
@@ -62,8 +61,8 @@ impl ServiceConfig {
     /// );
     /// ```
     ///
-    /// A method has the config of its own name, else that of its service, else that of
-    /// `{}`. Of `loadBalancingConfig` the first policy counts that the program has:
+    /// The config of a method is the one with its name, else that of its service, else that
+    /// of `{}`. Of `loadBalancingConfig` the first policy that the program has is used:
     ///
     /// | name | its type | options |
     /// |---|---|---|
@@ -76,13 +75,15 @@ impl ServiceConfig {
     /// | `random_subsetting_experimental` | `RandomSubsetting`, feature `ring-hash` | `subsetSize`, `childPolicy` |
     ///
     /// # Errors
-    /// The text is not JSON, or something in it is wrong: the error says what and where.
+    /// [`ServiceConfigError`] if the text is not JSON or a field is invalid: the error says
+    /// what and where.
     pub fn from_json(json: &str) -> Result<Self, ServiceConfigError> {
         Self::from_json_with(json, &[])
     }
 
-    /// As [`from_json`](Self::from_json), where the config may name these policies too;
-    /// their options there are passed over. They go before the runtime's of the same name.
+    /// Like [`from_json`](Self::from_json), for configs that may also name these policies;
+    /// their options are ignored. They have precedence over the runtime's policies of the
+    /// same name.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -137,7 +138,7 @@ pub(super) fn read(root: &Json<'_>) -> Result<ServiceConfigBuilder, ServiceConfi
             let none = Value::Object(Map::new());
             let found = named(&name.to_ascii_lowercase(), &Json::new(&none, root.own));
             let unknown = || policy.wrong(format!("'{}' is not known", name.escape_debug()));
-            // What is wrong with no options is wrong with the name.
+            // An error with empty options is an error of the name.
             let found = found.ok_or_else(unknown)?;
             config.balance = Some(found.map_err(|error| policy.wrong(error.to_string()))?);
         }
@@ -198,7 +199,7 @@ fn method_config(entry: &Json<'_>) -> Result<MethodConfig, ServiceConfigError> {
         config = config.max_response_message_size(bytes.whole()?);
     }
     match (entry.field("retryPolicy")?, entry.field("hedgingPolicy")?) {
-        (Some(_), Some(hedging)) => Err(hedging.wrong("there is a retryPolicy besides")),
+        (Some(_), Some(hedging)) => Err(hedging.wrong("there is a retryPolicy too")),
         (Some(retry), None) => Ok(config.retry(retry_policy(&retry)?)),
         (None, Some(hedging)) => Ok(config.hedging(hedging_policy(&hedging)?)),
         (None, None) => Ok(config),

@@ -1,4 +1,4 @@
-//! What all subchannels of a channel have in common. A value.
+//! What all subchannels of a channel share. A value.
 
 use std::sync::Arc;
 

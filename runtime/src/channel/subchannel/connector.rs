@@ -1,4 +1,4 @@
-//! Byte streams that a user's connector makes in place of TCP.
+//! Byte streams made by a user's connector instead of TCP.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -9,16 +9,15 @@ use std::task::Poll;
 use crate::channel::address::Address;
 use crate::transport::ByteStream;
 
-/// Makes the byte streams of a channel, in place of the system's sockets: through a
-/// proxy, over a vsock, or to a server in a test.
+/// Makes the byte streams of a channel, instead of the system's sockets: through a proxy,
+/// over a vsock, or to a server in a test.
 ///
-/// [`ChannelBuilder::connector`](crate::ChannelBuilder::connector) gives one to a
-/// channel. It gets the addresses that the channel's target leads to: those of the host,
-/// or, of the target `passthrough:///text`, the text as it stands, which nobody looks up
-/// ([`Address::Other`]). What it makes is encrypted as the channel's credentials say. It
-/// runs within the channel's
-/// [connect timeout](crate::ChannelBuilder::connect_timeout) and is dropped when that is
-/// over, or when another address was faster.
+/// [`ChannelBuilder::connector`](crate::ChannelBuilder::connector) sets a channel's
+/// connector. It gets the addresses of the channel's target: those of the host, or for the
+/// target `passthrough:///text` the text itself, without resolution ([`Address::Other`]).
+/// The channel's credentials decide whether its streams are encrypted. It runs within the
+/// channel's [connect timeout](crate::ChannelBuilder::connect_timeout), and is dropped
+/// after that, or when another address was faster.
 ///
 /// ```
 /// use std::io;
@@ -39,10 +38,10 @@ use crate::transport::ByteStream;
 /// }
 /// ```
 pub trait Connector: Send + Sync + 'static {
-    /// Makes a stream to `address`. An error fails the attempt, as that of a socket
-    /// does: calls end with `UNAVAILABLE`, the address and the error's text, and have the
-    /// error as their source. A panic is such an error. It runs in the task of the
-    /// connection, so it must not block.
+    /// Opens a stream to `address`. An error fails the attempt, like that of a socket:
+    /// calls end with `UNAVAILABLE`; their message has the address and the error's text,
+    /// and their source is the error. A panic counts as an error. It runs in the
+    /// connection's task, so it must not block.
     fn connect(&self, address: &Address) -> impl Future<Output = io::Result<ByteStream>> + Send;
 }
 
@@ -63,7 +62,7 @@ impl<C: Connector> ConnectsTo for C {
     }
 }
 
-/// What a connector makes; an error where it panics, so that it ends this attempt alone.
+/// Calls the connector. A panic becomes an error, so that it fails only this attempt.
 pub(super) async fn connect(
     connector: &dyn ConnectsTo,
     address: &Address,

@@ -1,5 +1,5 @@
-//! Making one connection to a target, at whichever of its addresses answers. Whether and when
-//! to try again is the lifecycle's decision.
+//! Establishes one connection to a target, at the first of its addresses that answers. The
+//! lifecycle decides whether and when to try again.
 
 use std::fmt;
 use std::io;
@@ -36,20 +36,20 @@ use crate::transport::io::Io;
 use crate::transport::io::tls;
 use crate::transport::{ByteStream, Http2Options, PeerAddress};
 
-/// An attempt to connect to an address may take so long unless it is said (gRPC's
-/// minimum connect timeout).
+/// The default limit on an attempt to connect to one address (gRPC's minimum connect
+/// timeout).
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What makes a channel's byte streams.
+/// The source of a channel's byte streams.
 #[derive(Clone)]
 pub(crate) enum Connects {
-    /// Sockets of the system.
+    /// The system's sockets.
     Sockets,
-    /// Tunnels of a proxy's.
+    /// Tunnels through an HTTP proxy.
     Proxy(Proxy),
-    /// A connector of the user's own.
+    /// The user's connector.
     Own(Arc<dyn ConnectsTo>),
-    /// A function: the in-process transport.
+    /// A function, for the in-process transport.
     Function(Arc<dyn Fn() -> Io + Send + Sync>),
 }
 
@@ -64,24 +64,24 @@ impl fmt::Debug for Connects {
     }
 }
 
-/// How a channel gets its byte streams.
+/// How a channel connects.
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
     connects: Connects,
     naming: Naming,
-    /// Of the channel's own authority.
+    /// For the channel's own authority.
     security: Security,
     identity: Arc<Identity>,
-    /// For each address, TLS and HTTP/2 included.
+    /// The limit for each address, TLS and HTTP/2 included.
     timeout: Duration,
-    /// What errors and logs call the other side.
+    /// The name of the peer in errors and logs.
     name: String,
-    /// The name is not that of an address.
+    /// The name is not an address.
     is_name: bool,
     observers: Observers,
 }
 
-/// A connection that was made.
+/// An established connection.
 #[derive(Debug)]
 pub(super) struct Dialled {
     greeting: Box<Driver<Greeting>>,
@@ -92,8 +92,8 @@ pub(super) struct Dialled {
 }
 
 impl Dialled {
-    /// The connection with its calls, kept up as it is said, and where it leads. Inlined:
-    /// where it is not, the compiler lays a call's road out worse.
+    /// Adds the calls to the connection, and sets its keepalive and its address. Inlined,
+    /// because the compiler otherwise generates slower code for the path of a call.
     #[inline]
     pub(super) fn hand_over(
         self,
@@ -106,7 +106,8 @@ impl Dialled {
         let socket = Socket::enter(Arc::clone(record) as _, self.socket);
         let application =
             ClientConnection::new(self.identity, peer, calls, waits, self.observation, socket);
-        // It is large, and whoever drives it has room for it in each turn otherwise.
+        // Boxed, because it is large, and a future that contains it would reserve its room
+        // in each turn.
         let mut driver = Box::new(self.greeting.hand_over(application));
         driver.connection().keep_up(upkeep, clock::now());
         (driver, self.destination)
@@ -136,7 +137,7 @@ impl Dial {
         })
     }
 
-    /// Of those of its connections that lead to endpoints without an authority.
+    /// The identity of connections to endpoints without their own authority.
     pub(crate) fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
@@ -155,12 +156,12 @@ impl Dial {
 
     /// Connects to the first address that answers, and secures the connection.
     ///
-    /// Calls go out with the first bytes of a connection, which saves them a way
-    /// there and back. But where another address might do instead, HTTP/2 has to
-    /// be agreed on first: what is sent cannot be taken back.
+    /// Calls are sent with the first bytes of a connection, which saves a round trip. If
+    /// there are other addresses to try, HTTP/2 is established first, since what was sent
+    /// cannot be taken back.
     ///
-    /// Errors are `UNAVAILABLE`, with each address's cause once in the text, and
-    /// that of the attempt that came furthest as source.
+    /// Errors are `UNAVAILABLE`. The text has each address's cause once; the source is the
+    /// error of the attempt that came furthest.
     pub(super) async fn connect(
         &self,
         destinations: Vec<Destination>,
@@ -196,7 +197,7 @@ impl Dial {
             .map_err(|failures| ConnectFailure::status(&self.name, self.is_name, failures))
     }
 
-    /// With `greets` it waits until HTTP/2 is agreed on.
+    /// With `greets` it waits until HTTP/2 is established.
     async fn attempt(
         &self,
         destination: &Destination,
@@ -254,8 +255,8 @@ impl Dial {
             }
             (Connects::Sockets, Address::Tcp(address)) => {
                 let stream = TcpStream::connect(address).await?;
-                // Requests are written whole: waiting to fill a segment only
-                // delays them. A socket that fails here fails again when read.
+                // Requests are written whole, so waiting to fill a segment only delays
+                // them. If this fails, reading from the socket fails too.
                 let _ = stream.set_nodelay(true);
                 Ok(Io::Tcp(stream))
             }
@@ -266,7 +267,7 @@ impl Dial {
             #[cfg(target_os = "linux")]
             (Connects::Sockets | Connects::Proxy(_), Address::UnixAbstract(name)) => {
                 use std::os::unix::ffi::OsStrExt;
-                // As tokio has it, which does not wait in the kernel.
+                // tokio's form of the address, which connects without blocking.
                 let name = [b"\0", name.as_slice()].concat();
                 let path = std::ffi::OsStr::from_bytes(&name);
                 UnixStream::connect(path).await.map(Io::Unix)
@@ -276,7 +277,7 @@ impl Dial {
     }
 }
 
-/// As observers know it.
+/// The address in the form that observers get.
 fn peer_of(address: &Address) -> PeerAddress {
     match address {
         Address::Tcp(address) => PeerAddress::Tcp(*address),
@@ -287,7 +288,9 @@ fn peer_of(address: &Address) -> PeerAddress {
 
 fn unsupported(address: &Address) -> io::Error {
     let text = match address {
-        Address::Other(_) => "only a Connector of the channel's own could connect to this",
+        Address::Other(_) => {
+            "only a connector (ChannelBuilder::connector) can connect to this address"
+        }
         _ => "this system has no sockets of this kind",
     };
     io::Error::new(io::ErrorKind::Unsupported, text)

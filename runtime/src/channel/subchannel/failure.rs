@@ -1,5 +1,4 @@
-//! Why an address could not be used, and why none of a target's could. Values
-//! only.
+//! Why an address failed, and why all of a target's addresses failed. Values only.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -18,10 +17,10 @@ use crate::transport::driver::Closed;
 #[cfg(feature = "tls")]
 use crate::transport::io::tls::HandshakeError;
 
-/// A failure tells of so many addresses.
+/// The most addresses that a failure names.
 const TOLD: usize = 8;
 
-/// How far an attempt to connect has come.
+/// The step at which an attempt to connect failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConnectStep {
     Connect,
@@ -75,11 +74,11 @@ impl ConnectFailure {
         }
     }
 
-    /// The resolver gave the address an authority that is none.
+    /// The resolver gave the address an invalid authority.
     pub(super) fn authority(error: ChannelError) -> Self {
         let reason = match &error {
             ChannelError::Authority { authority, reason } => format!(
-                "the resolver gave the endpoint the authority '{}', which is none: {reason}",
+                "the resolver gave the endpoint the authority '{}', which is not valid: {reason}",
                 authority.escape_debug()
             ),
             error => error.to_string(),
@@ -100,15 +99,16 @@ impl ConnectFailure {
         }
     }
 
-    /// A connection that ended before HTTP/2 was agreed on.
+    /// A connection that ended before HTTP/2 was established.
     pub(super) fn closed(closed: Closed) -> Self {
         let (reason, source): (_, Option<Box<dyn Error + Send + Sync>>) = match closed {
             Closed::Drained | Closed::Eof => {
                 ("the connection was closed by the peer".to_owned(), None)
             }
             Closed::Io(error) => {
-                // In TLS 1.3 a client has shaken hands before the server judges
-                // its certificate.
+                // In TLS 1.3 the client's handshake completes before the server has checked
+                // the client's certificate, so the server's rejection arrives as a read
+                // error.
                 #[cfg(feature = "tls")]
                 if let Some(error) = HandshakeError::of_stream(&error) {
                     return Self::handshake(error);
@@ -125,7 +125,7 @@ impl ConnectFailure {
         }
     }
 
-    /// Tells observers of it.
+    /// Reports the failure to observers.
     pub(super) fn tell(&self, observers: &Observers, peer: &PeerAddress, began: Instant) {
         let failure = observation::FailedStep {
             step: self.step.observed(),
@@ -144,11 +144,11 @@ impl ConnectFailure {
         }
     }
 
-    /// What was wrong with each address, as one status: that of the attempt that
-    /// came furthest, with the text of all.
+    /// All addresses' failures in one status: that of the attempt that came furthest, with
+    /// the text of all.
     pub(super) fn status(name: &str, is_name: bool, failures: Vec<(String, Self)>) -> Status {
-        // What is wrong with several in the same way is told once, and of very many
-        // the first.
+        // The same failure of several addresses is named once, and of very many addresses
+        // only the first ones.
         let mut told: Vec<(ConnectStep, &str, String)> = Vec::new();
         for (address, failure) in failures.iter().take(TOLD) {
             let (step, reason) = (failure.step, failure.reason.as_str());

@@ -1,4 +1,4 @@
-//! A new connection until its calls come: HTTP/2's first exchange.
+//! A new connection before it has calls: HTTP/2's first exchange.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use crate::transport::http2::connection::{Connection, Role};
 use crate::transport::http2::event::Event;
 use crate::transport::io::Io;
 
-/// What runs on a connection that is not given to anyone yet.
+/// The application of a connection that has no calls yet.
 #[derive(Debug)]
 pub(super) struct Greeting;
 
@@ -22,7 +22,7 @@ impl Greeting {
     }
 }
 
-/// Waits until the server has sent its SETTINGS, so that HTTP/2 is what it speaks.
+/// Waits until the server has sent its SETTINGS, which shows that it speaks HTTP/2.
 pub(super) async fn established(mut driver: Driver<Greeting>) -> Result<Driver<Greeting>, Closed> {
     let closed = poll_fn(|cx| match driver.poll_run(cx) {
         Poll::Ready(closed) => Poll::Ready(Some(closed)),
@@ -41,7 +41,7 @@ pub(super) async fn established(mut driver: Driver<Greeting>) -> Result<Driver<G
     }
 }
 
-/// There is no call to which anything could happen, and none to come.
+/// There are no calls, so it ignores all events.
 impl Application for Greeting {
     fn on_event(&mut self, _connection: &mut Connection, _event: Event, _now: Instant) {}
 

@@ -1,4 +1,5 @@
-//! A subchannel as policies and callers hold it: a cheap handle to its queue.
+//! A subchannel, as policies and callers hold it: a handle to its queue that is cheap to
+//! clone.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +11,9 @@ use crate::channel::inbox::Ask;
 
 /// One endpoint of a channel, and the connection to it while there is one.
 ///
-/// A policy makes one for each endpoint that it wants to use
-/// ([`Control::subchannel`](crate::Control::subchannel)) and gives it back in its
-/// picks. Clones are the same subchannel.
+/// A policy creates one for each endpoint that it wants to use, with
+/// [`Control::subchannel`](crate::Control::subchannel), and returns it in its picks. Clones
+/// are the same subchannel.
 #[derive(Clone)]
 pub struct Subchannel(Arc<SharedSubchannel>);
 
@@ -20,7 +21,7 @@ struct SharedSubchannel {
     number: u64,
     asks: QueueSender<Ask>,
     endpoint: Endpoint,
-    /// What the next attempt to connect tries.
+    /// The addresses of the next attempt to connect.
     destinations: Arc<Mutex<Arc<[Destination]>>>,
     /// Calls may wait here for a connection.
     is_sole: bool,
@@ -43,13 +44,13 @@ impl Subchannel {
         }))
     }
 
-    /// The endpoint that it was made for.
+    /// The endpoint that it was created for.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
     }
 
-    /// Asks for a connection though no call needs it yet. One that is there, or is
-    /// being made, is enough. After a failure it tries at once, in place of waiting
+    /// Establishes a connection although no call needs one yet. If one exists or is being
+    /// established, nothing more happens. After a failure it tries at once, without waiting
     /// for the rest of the backoff.
     pub fn connect(&self) {
         self.ask(Ask::Connect);
@@ -63,7 +64,7 @@ impl Subchannel {
         self.0.is_sole
     }
 
-    /// Where the next attempt to connect goes; the connection stays.
+    /// Sets the addresses of the next attempt to connect; the present connection stays.
     pub(crate) fn set_destinations(&self, list: Vec<Destination>) {
         let mut current = self
             .0
@@ -77,7 +78,7 @@ impl Subchannel {
         Arc::clone(&self.0.destinations)
     }
 
-    /// Queues a call; `Err` gives it back where nobody takes any.
+    /// Queues a call; `Err` returns it if the subchannel has ended.
     #[inline]
     pub(crate) fn open(&self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         match self.0.asks.send(Ask::Open(open)) {
@@ -86,7 +87,7 @@ impl Subchannel {
         }
     }
 
-    /// One that has ended needs no telling.
+    /// Sends a request; a subchannel that has ended ignores it.
     pub(crate) fn ask(&self, ask: Ask) {
         let _ = self.0.asks.send(ask);
     }

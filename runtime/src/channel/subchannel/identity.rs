@@ -1,5 +1,5 @@
-//! What the connections of a channel are called, and what they say of themselves in each
-//! request. Values.
+//! The names of a channel's connections, and what they send about themselves in each
+//! request. Values only.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use crate::channel::error::ChannelError;
 use crate::credentials::ClientSecurity;
 use crate::framing::Encodings;
 
-/// What a connection says of itself in each request.
+/// What a connection sends about itself in each request.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) authority: Arc<str>,
     pub(crate) template: RequestTemplate,
-    /// What responses may be compressed with.
+    /// The encodings accepted in responses.
     pub(crate) encodings: Encodings,
 }
 
-/// What the program says of all connections of a channel, whatever they lead to.
+/// What the program sets for all connections of a channel, whatever they lead to.
 #[derive(Clone, Debug)]
 pub(crate) struct Naming {
     pub(crate) security: ClientSecurity,
-    /// The program's own word.
+    /// The authority that the program set.
     pub(crate) authority: Option<String>,
     pub(crate) encodings: Encodings,
     pub(crate) user_agent: String,
 }
 
 impl Naming {
-    /// How a connection is secured, and what it says, whose authority is this unless the
-    /// program says another.
+    /// The security and identity of a connection. Its authority is `default`, unless the
+    /// program set another one.
     pub(crate) fn settle(&self, default: &str) -> Result<(Security, Arc<Identity>), ChannelError> {
         let given = self.authority.clone();
         let (security, authority) = Security::settle(&self.security, given, default)?;

@@ -1,6 +1,6 @@
-//! One endpoint's connection over its whole life, on one task: idle, connecting,
-//! ready, waiting after a failure, and again. It tells the hub of each step, and never
-//! looks into a call.
+//! The life of one endpoint's connection, in its own task: idle, connecting, ready, waiting
+//! after a failure, and again. It reports each step to the hub, and does not look into
+//! calls.
 //!
 //! ```text
 //!   a call, or asked for     HTTP/2 agreed        GOAWAY, loss, idleness
@@ -39,13 +39,14 @@ use crate::transport::http2::options::UpkeepOptions;
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     common: Arc<Common>,
-    /// What the next attempt tries.
+    /// The addresses of the next attempt.
     destinations: Arc<Mutex<Arc<[Destination]>>>,
     keepalive: UpkeepOptions,
     backoff: Backoff,
-    /// Connections in a row that left at once and had not answered a call.
+    /// How many connections in a row the server closed at once without having answered a
+    /// call.
     fleeting: u32,
-    /// The connections beside the first, if a service config permits any.
+    /// The further connections, if a service config permits any.
     scaling: Option<Box<Scaling>>,
     /// Tells when the channel is closed.
     closed: Arc<Connectivity>,
@@ -53,9 +54,9 @@ pub(crate) struct Lifecycle {
 
 /// How a connection left its subchannel.
 enum Left {
-    /// It ended; whether it had ever been established.
+    /// It ended; the flag says whether it had been established.
     Closed(Closed, bool),
-    /// It takes no more calls and finishes those it has on its own.
+    /// It accepts no more calls and finishes its present ones in its own task.
     Retired,
     /// The channel was closed.
     Abandoned,
@@ -69,7 +70,8 @@ impl Lifecycle {
     ) -> Self {
         let mut upkeep = common.upkeep;
         if !subchannel.is_sole() {
-            // One of several that rests is no loss, which its policy would mend.
+            // No idle timeout with several endpoints: their policy would connect again at
+            // once.
             upkeep.lifetime.max_idle = None;
         }
         Self {
@@ -83,8 +85,8 @@ impl Lifecycle {
         }
     }
 
-    /// Runs until nobody holds the subchannel and its calls are done, or until the
-    /// channel is closed.
+    /// Runs until all handles of the subchannel were dropped and its calls are done, or
+    /// until the channel is closed.
     pub(crate) async fn run(
         mut self,
         subchannel: (u64, bool),
@@ -95,15 +97,16 @@ impl Lifecycle {
         let (number, is_sole) = subchannel;
         let record = self.common.record.enter(Arc::clone(&self.destinations));
         let mut calls = Unopened::new(Inbox::new(asks), number, hub, is_sole, target, record);
-        // One that is told to try at once does so without the hub's word: that would
-        // come on the way, and be taken for another request after the next failure.
+        // When told to try at once, it does so without asking the hub: the hub's request
+        // would arrive during the attempt and count as a further one after the next
+        // failure.
         let mut is_new = true;
         let mut was_told = false;
         loop {
             if !std::mem::take(&mut is_new) && !std::mem::take(&mut was_told) {
                 calls.tell(SubchannelState::Idle);
             }
-            // Idle: nothing is dialled before someone needs it.
+            // Idle: connects only when a call or the program needs it.
             poll_fn(|cx| {
                 while calls.poll(cx) {}
                 calls.give_back_unless_sole();
@@ -122,7 +125,7 @@ impl Lifecycle {
             calls.tell(SubchannelState::Connecting);
             let began = clock::now();
             let destinations = list(&self.destinations);
-            // What a handshake needs is large, and this task lives as long as the
+            // Boxed: a handshake needs much memory, and this task lives as long as the
             // channel.
             let common = Arc::clone(&self.common);
             let dialled =
@@ -147,9 +150,9 @@ impl Lifecycle {
         }
     }
 
-    /// Ready: a connection for as long as it takes calls, and then another that stands
-    /// beside it, if there is one. A connection that failed before it was established
-    /// counts as a failed attempt.
+    /// Ready: runs a connection as long as it accepts calls, and then a further connection,
+    /// if there is one. A connection that ends before it was established counts as a failed
+    /// attempt.
     async fn serve(&mut self, dialled: Dialled, mut calls: Unopened) -> (Unopened, Option<Status>) {
         let waits = self.common.backoff;
         let (mut driver, destination) = dialled.hand_over(calls, waits, &self.keepalive);
@@ -163,7 +166,7 @@ impl Lifecycle {
             let Some(scaling) = &mut self.scaling else {
                 return (calls, failed);
             };
-            // Those that were lost together with it do not take its place.
+            // Further connections that were lost at the same time do not replace it.
             poll_fn(|cx| {
                 scaling.run(cx);
                 Poll::Ready(())
@@ -216,7 +219,7 @@ impl Lifecycle {
                 self.keepalive.keepalive.slow_down();
             }
             if has_given && driver.application.unopened.is_closed() {
-                // The last call that waited has gone.
+                // The last call that waited has ended.
                 let (connection, application) = driver.parts();
                 application.leave(connection, clock::now());
                 return Poll::Ready(Left::Retired);
@@ -225,7 +228,8 @@ impl Lifecycle {
         Poll::Pending
     }
 
-    /// A connection has left: its calls, and why none is to be made at once, if so.
+    /// A connection has left: returns its calls, and the reason not to connect again at
+    /// once, if there is one.
     async fn left(
         &mut self,
         mut driver: Box<Driver<ClientConnection>>,
@@ -270,9 +274,9 @@ impl Lifecycle {
         (calls, failed)
     }
 
-    /// Transient failure: the hub has the calls until the backoff is over, or until the
-    /// subchannel is told to try at once, which this gives. The backoff counts from when
-    /// the attempt `began`: one that took long was a wait itself.
+    /// Transient failure: the hub has the calls until the backoff has passed, or until the
+    /// subchannel is told to try at once; then it returns `true`. The backoff counts from
+    /// when the attempt `began`, so the time of a long attempt counts as part of the wait.
     async fn pause(&mut self, calls: &mut Unopened, status: &Status, began: Instant) -> bool {
         calls.failed(status);
         let until = tokio::time::Instant::from_std(began) + self.backoff.next();
@@ -284,9 +288,9 @@ impl Lifecycle {
         was_told
     }
 
-    /// An established connection is over. `Some` where it is as good as a failed
-    /// attempt: a server that lets go of each connection at once would otherwise be
-    /// dialled in a loop. One alone is forgiven, since servers do restart.
+    /// An established connection has ended. `Some` if it counts as a failed attempt:
+    /// otherwise a server that closes each connection at once would be dialled in a loop.
+    /// The first such end does not count, since servers restart.
     fn judge(&mut self, began: Instant, has_answered: bool, name: &str) -> Option<Status> {
         let lived = clock::now().saturating_duration_since(began);
         if has_answered || lived >= FLEETING {
@@ -296,7 +300,7 @@ impl Lifecycle {
         }
         self.fleeting += 1;
         let text = format!(
-            "{name} took {} connections and let go of each before it answered a call",
+            "{name} accepted {} connections and closed each before it answered a call",
             self.fleeting
         );
         let status = Status::new(Code::Unavailable, text).with_phase(Phase::Connect);
@@ -304,16 +308,16 @@ impl Lifecycle {
     }
 }
 
-/// What an attempt to connect tries.
+/// The addresses that an attempt tries.
 fn list(destinations: &Mutex<Arc<[Destination]>>) -> Vec<Destination> {
     let list = destinations.lock();
     list.unwrap_or_else(PoisonError::into_inner).to_vec()
 }
 
-/// Waits for `until` and keeps the waiting calls' deadlines meanwhile. After a failure
-/// (`is_failing`) no call waits here. `None` once the channel is closed, or nobody holds
-/// the subchannel, or after a failure it is told to try at once. Where no calls come
-/// any more and none is here, it is the hub that knows whether one waits for this.
+/// Waits for `until`, and meanwhile ends waiting calls at their deadlines. After a failure
+/// (`is_failing`) no call waits here. `None` once the channel is closed, all handles were
+/// dropped, or, after a failure, it is told to try at once. If no calls come any more and
+/// none is here, only the hub knows whether a call waits for this.
 async fn attend<F: Future>(calls: &mut Unopened, until: F, is_failing: bool) -> Option<F::Output> {
     let mut until = pin!(until);
     let mut alarm = Alarm::default();

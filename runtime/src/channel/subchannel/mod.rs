@@ -1,5 +1,5 @@
-//! One endpoint and the connection to it. Policies hold the handle; the lifecycle
-//! runs on a task of its own and tells the channel's hub what becomes of it.
+//! One endpoint and the connection to it. Policies hold the handle; the lifecycle runs in
+//! its own task and reports to the channel's hub.
 
 pub(crate) mod common;
 mod connection;

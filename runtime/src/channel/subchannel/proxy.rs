@@ -1,4 +1,4 @@
-//! HTTP proxies: a tunnel by CONNECT (RFC 9110 section 9.3.6) to where a channel leads.
+//! HTTP proxies: a tunnel to a channel's target by CONNECT (RFC 9110 section 9.3.6).
 
 use std::fmt;
 use std::io;
@@ -12,26 +12,26 @@ use tokio::net::TcpStream;
 
 use crate::channel::error::ChannelError;
 
-/// What a proxy may answer before the tunnel begins.
+/// The most bytes of a proxy's answer before the tunnel begins.
 const HEAD_MAX: usize = 8 << 10;
 
-/// The port of a proxy that names none.
+/// The port of a proxy that does not name one.
 const DEFAULT_PORT: u16 = 80;
 
-/// A proxy, and who we are to it.
+/// A proxy, and the credentials for it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     host: String,
     port: u16,
-    /// For `Proxy-Authorization`.
+    /// The value of `Proxy-Authorization`.
     authorization: Option<String>,
 }
 
 impl Proxy {
-    /// Reads `http://[user[:password]@]host[:port]`, the scheme may be left out.
+    /// Parses `http://[user[:password]@]host[:port]`; the scheme is optional.
     pub(crate) fn parse(url: &str) -> Result<Self, ChannelError> {
         let bad = |reason| ChannelError::Proxy {
-            // A password may be in it.
+            // Leaves out the password.
             url: url
                 .rsplit_once('@')
                 .map_or(url, |(_, host)| host)
@@ -40,7 +40,7 @@ impl Proxy {
         };
         let rest = match url.split_once("://") {
             Some(("http", rest)) => rest,
-            Some(_) => return Err(bad("only 'http' is spoken with proxies")),
+            Some(_) => return Err(bad("the scheme of a proxy has to be 'http'")),
             None => url,
         };
         let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -51,7 +51,10 @@ impl Proxy {
         let (host, port) = match place.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
                 let port = port.parse();
-                (host, port.map_err(|_| bad("the port is no number"))?)
+                (
+                    host,
+                    port.map_err(|_| bad("the port is not a number from 0 to 65535"))?,
+                )
             }
             _ => (place, DEFAULT_PORT),
         };
@@ -74,8 +77,8 @@ impl Proxy {
     }
 
     /// The proxy that the environment names for `host`, if any: `grpc_proxy`,
-    /// `https_proxy`, `HTTPS_PROXY` or `http_proxy`, unless `no_grpc_proxy`, `no_proxy`
-    /// or `NO_PROXY` have the host.
+    /// `https_proxy`, `HTTPS_PROXY` or `http_proxy`, unless `no_grpc_proxy`, `no_proxy` or
+    /// `NO_PROXY` contain the host.
     pub(crate) fn of_environment(
         host: &str,
         variable: impl Fn(&str) -> Option<String>,
@@ -94,21 +97,21 @@ impl Proxy {
         Self::parse(&url).map(Some)
     }
 
-    /// A tunnel to `target`, which is `host:port`.
+    /// Opens a tunnel to `target`, which is `host:port`.
     pub(super) async fn connect(&self, target: &str) -> io::Result<TcpStream> {
         let context = |error: io::Error| {
-            let text = format!("by the proxy {self}: {error}");
+            let text = format!("through the proxy {self}: {error}");
             io::Error::new(error.kind(), text)
         };
         self.tunnel(target).await.map_err(context)
     }
 
     async fn tunnel(&self, target: &str) -> io::Result<TcpStream> {
-        // It stands in a header's place, and may come from a resolver.
+        // The target becomes part of a header and may come from a resolver.
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("'{}' is no host and port", target.escape_debug()),
+                format!("'{}' is not 'host:port'", target.escape_debug()),
             ));
         }
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -137,7 +140,7 @@ impl Proxy {
     }
 }
 
-/// Reads to the empty line and no further: what follows is the server's.
+/// Reads up to the empty line and no further: the bytes after it are the server's.
 async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     const END: &[u8] = b"\r\n\r\n";
     let mut head = Vec::new();
@@ -150,7 +153,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
                 "it closed the connection before it answered",
             ));
         }
-        // The end may lie across what was read and what is seen.
+        // The end may span two pieces.
         let before = head.len();
         head.extend_from_slice(&piece[..seen]);
         let from = before.saturating_sub(END.len());
@@ -164,14 +167,14 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
         if head.len() >= HEAD_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "its answer has no end",
+                "its answer has no end within 8 KiB",
             ));
         }
     }
 }
 
-/// Whether an entry of `no_proxy` has the host: `*`, a name and all below it, an
-/// address, or a network as `10.0.0.0/8`.
+/// Whether an entry of `no_proxy` contains the host: `*`, a name with its subdomains, an
+/// address, or a network such as `10.0.0.0/8`.
 fn covers(entry: &str, host: &str) -> bool {
     if entry == "*" {
         return true;

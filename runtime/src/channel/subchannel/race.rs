@@ -1,5 +1,5 @@
-//! Attempts of which one has to succeed, as gRFC A61 and RFC 8305 describe: each gets a head
-//! start over the next.
+//! Races attempts of which one has to succeed (gRFC A61, RFC 8305): each attempt gets a
+//! head start over the next.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long an attempt runs alone. It is RFC 8305's delay, and gRFC A61's.
+/// How long an attempt runs alone, as in RFC 8305 and gRFC A61.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Begins the attempts one by one: the next one as soon as one failed, or once
-/// the last has had its head start. The first that succeeds ends the others; if
-/// none does, it gives what was wrong with each, in their order.
+/// Starts the attempts one by one: the next one as soon as one fails, or after the head
+/// start. The first success ends the others. If none succeeds, returns all errors in the
+/// order of the attempts.
 pub(super) async fn race<T, E, F>(attempts: impl IntoIterator<Item = F>) -> Result<T, Vec<E>>
 where
     F: Future<Output = Result<T, E>>,

@@ -1,46 +1,46 @@
-//! What a subchannel tells its channel's hub. Values.
+//! A subchannel's reports to its channel's hub. Values only.
 
 use crate::call::load_report::LoadReport;
 use crate::channel::address::Address;
 use crate::channel::call::open_call::OpenCall;
 use crate::status::Status;
 
-/// What a subchannel's connection is doing. Where its server is asked for its health
+/// The state of a subchannel's connection. With health checking
 /// ([`ServiceConfigBuilder::health_check_service`](crate::ServiceConfigBuilder::health_check_service)),
-/// one that has not answered yet counts as connecting, and one that does not serve as
+/// a server that has not answered yet counts as connecting, and one that is not serving as
 /// failed. Such a subchannel may go from any of the last three states to any other.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SubchannelState {
-    /// There is no connection, and none is being made.
+    /// There is no connection, and none is being established.
     Idle,
-    /// One is being made.
+    /// A connection is being established.
     Connecting,
-    /// There is one, over which HTTP/2 was agreed on, to this address.
+    /// There is a connection to this address, established up to HTTP/2.
     Ready(Address),
-    /// None could be made, for this reason, and none is tried before the backoff is
-    /// over.
+    /// No connection could be established, for this reason. The next attempt waits for the
+    /// backoff.
     TransientFailure(Status),
 }
 
 impl SubchannelState {
-    /// Whether calls go out at once.
+    /// Whether calls are sent at once.
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready(_))
     }
 }
 
-/// What a subchannel has to say: its number, or a call.
+/// A report; the first number is the subchannel's.
 #[derive(Debug)]
 pub(crate) enum Report {
     State(u64, SubchannelState),
-    /// What its server says of its load by itself.
+    /// A load report that its server sent outside of calls.
     Load(u64, Box<LoadReport>),
     /// A call for which there is no stream here.
     Back(Box<OpenCall>),
-    /// The hub has said that no calls come from outside any more, and there is none
-    /// here that waits, after so many that the hub itself has sent since.
+    /// The hub has reported that no more calls come from outside, and no call waits here.
+    /// The second number counts the calls that the hub itself has sent since.
     Done(u64, u64),
-    /// Its task panicked.
+    /// The subchannel's task panicked.
     Broken,
 }

@@ -1,4 +1,4 @@
-//! Connections that take no more calls, until they are over.
+//! Runs connections that accept no more calls, until they end.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use crate::channel::connectivity::Connectivity;
 use crate::clock;
 use crate::transport::driver::Driver;
 
-/// Until its calls are done or the channel is closed.
+/// Runs until its calls are done or the channel is closed.
 pub(super) async fn retire(
     mut driver: Box<Driver<ClientConnection>>,
     name: &str,

@@ -1,5 +1,5 @@
-//! Further connections to an endpoint, where calls wait for no more than its limit of
-//! concurrent streams (gRFC A105). Off unless a service config permits more than one.
+//! Further connections to an endpoint, while calls wait only for its limit of concurrent
+//! streams (gRFC A105). Off unless a service config permits more than one.
 
 use std::fmt;
 use std::future::Future;
@@ -24,31 +24,31 @@ use crate::transport::driver::Driver;
 use crate::transport::http2::connection::CannotOpen;
 use crate::transport::http2::options::UpkeepOptions;
 
-/// A connection that lived for less, and answered no call, is as good as a failed attempt.
+/// A connection that lived for less time, and answered no call, counts as a failed attempt.
 pub(super) const FLEETING: Duration = Duration::from_secs(1);
 
-/// Turns of one poll, before others on this thread have theirs.
+/// The most turns of one poll, so that other tasks of the thread can run.
 const TURNS: usize = 32;
 
 type Dialling = dyn Future<Output = Result<Dialled, Status>> + Send;
 
-/// All connections of a subchannel but the first, in whose queue the calls wait.
+/// All connections of a subchannel except the first, in whose queue calls wait.
 pub(super) struct Scaling {
     common: Arc<Common>,
     closed: Arc<Connectivity>,
-    /// The oldest first.
+    /// Oldest first.
     lines: Vec<Line>,
     dial: Option<Pin<Box<Dialling>>>,
     began: Instant,
     backoff: Backoff,
-    /// None is made before this.
+    /// No connection is attempted before this instant.
     not_before: Option<Instant>,
     alarm: Alarm,
-    /// A server had too many PINGs of ours on one of them.
+    /// A server closed one of them because of too many PINGs.
     pinged_too_often: bool,
 }
 
-/// One of them.
+/// A further connection.
 #[derive(Debug)]
 pub(super) struct Line {
     driver: Box<Driver<ClientConnection>>,
@@ -65,9 +65,9 @@ impl fmt::Debug for Scaling {
 }
 
 impl Line {
-    /// It is the first from now on: it has the calls that wait, and what is known of the
-    /// server's health. Where no calls come any more it leaves, and the next one is the
-    /// first. It gives when it was made, too.
+    /// Makes it the first connection: it gets the calls that wait, and what is known of the
+    /// server's health. If no calls come any more it leaves, and the next one becomes the
+    /// first. Also returns when it was made.
     pub(super) fn stand(
         self,
         calls: Unopened,
@@ -105,8 +105,9 @@ impl Scaling {
         }
     }
 
-    /// Runs them all, gives calls that wait at the first to whoever has room, the oldest
-    /// before others, and makes one more where none has. `true` if a call was given.
+    /// Runs the connections, gives calls that wait at the first one to the oldest
+    /// connection with room, and connects once more if none has room. `true` if a call was
+    /// given.
     pub(super) fn poll(
         &mut self,
         first: &mut Driver<ClientConnection>,
@@ -123,12 +124,12 @@ impl Scaling {
                 return has_given;
             }
         }
-        // A backoff of zero has no end of attempts.
+        // With a backoff of 0 attempts could go on without end.
         cx.waker().wake_by_ref();
         has_given
     }
 
-    /// Begins to make one more if one is needed, and may be made now.
+    /// Starts an attempt if a connection is needed and allowed now.
     fn begin(&mut self, first: &mut Driver<ClientConnection>, cx: &mut Context<'_>) -> bool {
         let unopened = &mut first.application.unopened;
         let has_place = self.lines.len() + 1 < unopened.watched().connections as usize;
@@ -149,7 +150,7 @@ impl Scaling {
         };
         self.not_before = None;
         self.began = clock::now();
-        // To the same server: the endpoint may have several.
+        // To the same address: the endpoint may have several.
         let (common, same) = (Arc::clone(&self.common), vec![destination.clone()]);
         self.dial = Some(Box::pin(async move {
             common.dial.connect(same, &common.http2).await
@@ -180,12 +181,12 @@ impl Scaling {
         }
     }
 
-    /// An attempt failed. Calls have the connections that there are.
+    /// An attempt failed. Calls use the existing connections.
     fn pause(&mut self) {
         self.not_before = self.began.checked_add(self.backoff.next());
     }
 
-    /// Runs them all.
+    /// Runs the connections.
     pub(super) fn run(&mut self, cx: &mut Context<'_>) {
         for mut line in std::mem::take(&mut self.lines) {
             let ran = line.driver.poll_run(cx);
@@ -227,7 +228,7 @@ impl Scaling {
         tokio::spawn(async move { retire(line.driver, &name, &closed).await });
     }
 
-    /// `true` where a call has found a stream.
+    /// `true` if a call got a stream.
     fn hand_out(&mut self, unopened: &mut Unopened) -> bool {
         let mut has_moved = false;
         for line in &mut self.lines {
@@ -243,14 +244,15 @@ impl Scaling {
         has_moved
     }
 
-    /// The oldest that is established, now that the first is over.
+    /// The oldest established connection, now that the first has ended.
     pub(super) fn take_oldest(&mut self) -> Option<Line> {
         let is_made = |line: &mut Line| line.driver.connection().is_established();
         let place = self.lines.iter_mut().position(is_made)?;
         Some(self.lines.remove(place))
     }
 
-    /// Whether a server had too many of our PINGs.
+    /// Whether a server closed a connection because of too many PINGs, since this was last
+    /// called.
     pub(super) fn take_pinged_too_often(&mut self) -> bool {
         std::mem::take(&mut self.pinged_too_often)
     }

@@ -1,26 +1,26 @@
-//! What stands between a channel's sockets and HTTP/2 (plain text or TLS), and the names that a
+//! The security of a channel's connections (plain text or TLS), and the names that a
 //! connection uses.
 
 use crate::channel::error::ChannelError;
 use crate::credentials::ClientSecurity;
 
-/// How the connections of one channel are secured, its names settled.
+/// The security of one connection, with its names.
 #[derive(Clone, Debug)]
 pub(crate) enum Security {
     Insecure,
     #[cfg(feature = "tls")]
     Tls {
         config: crate::credentials::LiveConfig<rustls::ClientConfig>,
-        /// Whom the server's certificate has to name.
+        /// The name that the server's certificate must contain.
         name: rustls::pki_types::ServerName<'static>,
     },
 }
 
 impl Security {
-    /// Settles the names of a connection: what it calls `:authority`, and whom it
-    /// verifies. An authority that the user gave goes before the credentials'
-    /// server name, and that before the `default`; the certificate has to
-    /// name the credentials' server name, or else the authority's host.
+    /// Determines the names of a connection: its `:authority`, and the name to verify. For
+    /// the authority, the user's setting has precedence over the credentials' server name,
+    /// and that over `default`. The certificate must name the credentials' server name, or
+    /// else the authority's host.
     pub(crate) fn settle(
         security: &ClientSecurity,
         given: Option<String>,
@@ -43,7 +43,7 @@ impl Security {
                     .to_owned();
                 let name = name
                     .try_into()
-                    .map_err(|_| bad(host, "no certificate can have this name"))?;
+                    .map_err(|_| bad(host, "certificates cannot contain this name"))?;
                 let config = config.clone();
                 (Self::Tls { config, name }, authority)
             }
@@ -53,7 +53,10 @@ impl Security {
         }
         if !authority.bytes().all(|byte| byte.is_ascii_graphic()) || authority.contains(['/', '@'])
         {
-            return Err(bad(&authority, "it has a character that no authority has"));
+            return Err(bad(
+                &authority,
+                "it has a character that is not allowed in authorities",
+            ));
         }
         Ok((security, authority))
     }
@@ -62,7 +65,7 @@ impl Security {
         !matches!(self, Self::Insecure)
     }
 
-    /// What requests name as `:scheme`.
+    /// The `:scheme` of requests.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.is_encrypted() { "https" } else { "http" }
     }

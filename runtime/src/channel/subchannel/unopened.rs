@@ -1,5 +1,5 @@
-//! The calls of a subchannel that have no stream: here for as long as there is a
-//! connection for them or one is being made, and else given back to the hub.
+//! The calls of a subchannel that have no stream. They wait here while there is a
+//! connection or one is being established; otherwise they are given back to the hub.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -16,7 +16,7 @@ use crate::channel::watched::Watched;
 use crate::clock;
 use crate::status::{Code, Phase, Status};
 
-/// What a subchannel's task is told, and its way to the hub.
+/// The inbox of a subchannel's task, and its queue to the hub.
 #[derive(Debug)]
 pub(crate) struct Unopened {
     inbox: Inbox,
@@ -24,13 +24,13 @@ pub(crate) struct Unopened {
     hub: QueueSender<Report>,
     /// Calls may wait here for a connection.
     is_sole: bool,
-    /// Another connection has the calls now.
+    /// Another connection now has the calls.
     is_handed_on: bool,
-    /// The hub knows that there is nothing left here.
+    /// The hub was told that nothing is left here.
     is_done: bool,
-    /// What errors call the other side.
+    /// The name of the peer in errors.
     target: Arc<str>,
-    /// What others see of the subchannel.
+    /// The subchannel's record for channelz.
     record: Arc<SubchannelRecord>,
     reach: Reach,
 }
@@ -41,7 +41,7 @@ enum Reach {
     /// A connection.
     #[default]
     Awaited,
-    /// Room on the connection that there is.
+    /// Room on the present connection.
     Reached,
     /// A connection, after the last attempt failed.
     Failed(Status),
@@ -81,11 +81,11 @@ impl Unopened {
         }
     }
 
-    /// Hands everything on to the next connection. A call that is put back here
-    /// afterwards goes to the hub.
+    /// Hands everything on to the next connection. A call that is put back here after that
+    /// goes to the hub.
     pub(super) fn hand_on(&mut self) -> Self {
         self.is_handed_on = true;
-        // What was asked for is answered by the connection that there was.
+        // The present connection has already served the request for one.
         self.inbox.is_wanted = false;
         Self {
             inbox: self.inbox.hand_on(),
@@ -103,7 +103,7 @@ impl Unopened {
         }
     }
 
-    /// For a connection beside the one whose queue this is: a call that is put back
+    /// For a further connection beside the one whose queue this is: a call that is put back
     /// there goes to the hub.
     pub(super) fn of_another(&self) -> Self {
         Self {
@@ -131,37 +131,37 @@ impl Unopened {
             }
         };
         self.record.set(connectivity, failure);
-        // A hub that is over needs to know nothing.
+        // A hub that has ended does not need the report.
         let _ = self.hub.send(Report::State(self.number, state));
     }
 
-    /// A report of the server's load, for the policy.
+    /// Passes a report of the server's load to the policy.
     pub(super) fn tell_load(&self, report: LoadReport) {
         let _ = self.hub.send(Report::Load(self.number, Box::new(report)));
     }
 
-    /// What others see of the subchannel.
+    /// The subchannel's record for channelz.
     pub(super) fn record(&self) -> &Arc<SubchannelRecord> {
         &self.record
     }
 
-    /// What its connection is to do besides calls.
+    /// What its connection does besides calls.
     pub(super) fn watched(&self) -> &Watched {
         &self.inbox.watched
     }
 
-    /// Whether that is another than when this was asked last.
+    /// Whether that has changed since this was last called.
     pub(super) fn take_watched_change(&mut self) -> bool {
         std::mem::take(&mut self.inbox.has_other_watched)
     }
 
-    /// There is a connection: what failed before it tells nothing any more.
+    /// There is a connection: an earlier failure no longer matters.
     pub(super) fn reached(&mut self) {
         self.reach = Reach::Reached;
         self.inbox.is_wanted = false;
     }
 
-    /// An attempt failed: the hub says what becomes of the calls.
+    /// An attempt failed: the hub decides about the calls.
     pub(super) fn failed(&mut self, status: &Status) {
         self.reach = Reach::Failed(status.clone());
         self.inbox.is_wanted = false;
@@ -169,7 +169,7 @@ impl Unopened {
         self.give_back();
     }
 
-    /// Gives the calls back, but for those that may wait here for a connection.
+    /// Gives the calls back to the hub, except those that may wait here for a connection.
     pub(super) fn give_back_unless_sole(&mut self) {
         if !self.is_sole || self.inbox.is_removed() {
             self.give_back();
@@ -196,13 +196,13 @@ impl Unopened {
         }
     }
 
-    /// What a call fails with whose time is up while it waits.
+    /// The status of a call whose deadline passes while it waits.
     pub(super) fn expired(&self) -> Status {
         self.reach.expired(&self.target)
     }
 
-    /// A call that had a stream waits for another. `Err` gives it back where no
-    /// connection will come.
+    /// A call that had a stream waits for another one. `Err` returns it if no connection
+    /// will come.
     pub(super) fn put_back(&mut self, open: Box<OpenCall>) -> Result<(), Box<OpenCall>> {
         if self.is_sole && !self.is_handed_on && !self.inbox.is_removed() {
             self.inbox.waiting.push(open);
@@ -214,8 +214,8 @@ impl Unopened {
         }
     }
 
-    /// Takes new calls in; `true` if there were any, or if it is known only now
-    /// that there will be none.
+    /// Takes new calls in. `true` if there were any, or if this call finds that no more
+    /// will come.
     #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let came = self.inbox.poll(cx);
@@ -226,7 +226,7 @@ impl Unopened {
         came
     }
 
-    /// Has the task woken when a call ends while there is no connection.
+    /// Registers the task to be woken when a call ends while there is no connection.
     pub(super) fn settle(&mut self, waker: &Waker) {
         if self.inbox.is_left() {
             self.inbox.waiting.forget_ended();
@@ -234,8 +234,7 @@ impl Unopened {
         self.inbox.waiting.settle(waker);
     }
 
-    /// Tells the hub, once, that there is nothing here and nothing will come but
-    /// from there.
+    /// Tells the hub, once, that nothing is left here and that only the hub can send more.
     pub(super) fn tell_if_done(&mut self) {
         if self.inbox.is_retired()
             && self.is_closed()
@@ -249,7 +248,7 @@ impl Unopened {
         self.inbox.waiting.put_first(open);
     }
 
-    /// Calls that ended while they waited are no reason for anything.
+    /// Removes calls that ended while they waited, so that no connection is made for them.
     pub(super) fn forget_ended(&mut self) {
         self.inbox.waiting.forget_ended();
     }
@@ -259,8 +258,8 @@ impl Unopened {
         self.inbox.is_left()
     }
 
-    /// The oldest call that is still wanted; until the connection is `established`
-    /// only one that does not wait for that.
+    /// Removes and returns the oldest call that is not over. Before the connection is
+    /// `established`, only calls that do not wait for readiness.
     pub(super) fn pop(&mut self, established: bool) -> Option<Box<OpenCall>> {
         self.inbox.waiting.pop(!established)
     }
@@ -274,20 +273,20 @@ impl Unopened {
         self.inbox.is_left() && self.is_empty()
     }
 
-    /// Nobody holds the subchannel, or its policy does not want it, and no call
+    /// All handles were dropped or the policy has removed the subchannel, and no call
     /// waits.
     pub(super) fn is_over(&self) -> bool {
         (self.inbox.is_ended() || self.inbox.is_removed()) && self.is_empty()
     }
 
-    /// Whether anyone needs a connection. What was asked for by itself is
-    /// answered by one attempt.
+    /// Whether a call or the program needs a connection. The program's request is used up
+    /// by one attempt.
     pub(super) fn take_wanted(&mut self) -> bool {
         self.inbox.waiting.forget_ended();
         std::mem::take(&mut self.inbox.is_wanted) || !self.is_empty()
     }
 
-    /// Whether a connection was asked for by itself.
+    /// Whether the program or policy has asked for a connection.
     pub(super) fn is_wanted(&self) -> bool {
         self.inbox.is_wanted
     }
@@ -297,7 +296,7 @@ impl Unopened {
         self.inbox.is_closing()
     }
 
-    /// Ends every call that waits, and those still on their way here.
+    /// Ends every call that waits or is still in the queue.
     pub(super) fn close(&mut self, now: Instant) {
         self.inbox.finish();
         self.inbox.waiting.fail(&closed(), now);
@@ -315,7 +314,7 @@ impl Unopened {
 }
 
 impl Drop for Unopened {
-    /// What is still on its way here has a way back.
+    /// The calls that are still in the queue go back to the hub. A panic is reported first.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let _ = self.hub.send(Report::Broken);
@@ -329,7 +328,7 @@ fn status(text: String) -> Status {
     Status::new(Code::DeadlineExceeded, text).with_phase(Phase::Wait)
 }
 
-/// The deadline of a call passed before there was a connection.
+/// The status of a call whose deadline passed before there was a connection.
 pub(crate) fn connecting(target: &str, last: Option<&Status>) -> Status {
     match last {
         None => status(format!(

@@ -42,7 +42,7 @@ fn a_call_that_is_over_leaves_nothing_but_its_place_and_that_at_the_next_look() 
     assert!(Arc::ptr_eq(&waiting.pop(false).unwrap().state, &states[1]));
 }
 
-/// A deadline that is far must not keep its call, and with it the channel.
+/// A distant deadline must not keep its call, and with it the channel, in memory.
 #[test]
 fn an_attempt_that_another_went_before_leaves_nothing() {
     let mut waiting = WaitingCalls::new();
@@ -59,7 +59,7 @@ fn an_attempt_that_another_went_before_leaves_nothing() {
     assert_eq!(waiting.next_timeout(), None);
 }
 
-/// Those beside it say so themselves.
+/// The attempts beside it report the end.
 #[test]
 fn a_hedge_that_waits_does_not_end_its_call() {
     let mut waiting = WaitingCalls::new();
@@ -72,7 +72,7 @@ fn a_hedge_that_waits_does_not_end_its_call() {
     assert_eq!(caller.failure().unwrap().message(), "gone");
 }
 
-/// A look is at all that wait for their time, and there is a turn for each that comes.
+/// A search visits all deferred calls, and there is a turn for each call that comes.
 #[test]
 fn of_many_that_wait_for_their_time_those_that_ended_are_forgotten_once_a_second() {
     let now = Instant::now();

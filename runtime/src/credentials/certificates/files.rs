@@ -154,7 +154,7 @@ impl CertificateFiles {
         let thread = thread::Builder::new().name("grpc-certificates".to_owned());
         let thread = thread.spawn(move || watched.run(&self, settling, &tell));
         thread.map_err(|error| {
-            let problem = format!("there is no thread to watch them: {error}");
+            let problem = format!("the system cannot start a thread to watch them: {error}");
             CredentialsError::caused_by("certificate files", problem, error)
         })?;
         Ok(handle)
@@ -210,14 +210,16 @@ impl CertificateFiles {
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut content = Vec::new();
     File::open(path)?
         .take(LONGEST + 1)
         .read_to_end(&mut content)?;
     if content.len() as u64 > LONGEST {
-        return Err(io::Error::other("it is longer than any certificates"));
+        return Err(io::Error::other(
+            "it is longer than 4 MiB, the most that is read",
+        ));
     }
     Ok(content)
 }
@@ -235,7 +237,7 @@ fn is_no_step_back(
         return Ok(());
     }
     let problem = if now > new.until {
-        format!("it has expired at {}", date(new.until))
+        format!("it expired at {}", date(new.until))
     } else {
         let from = date(new.from);
         format!("it is valid only from {from} on, by the clock of this machine")
@@ -277,7 +279,7 @@ impl WatchedFiles {
                     valid_until: old.valid_until(),
                 },
             };
-            // The panic hook has told of a panic.
+            // The panic hook has reported the panic.
             let _ = catch_unwind(AssertUnwindSafe(|| tell(&reload)));
         }
     }
@@ -307,8 +309,8 @@ impl Drop for Watching {
 }
 
 impl WatchedCertificates {
-    /// Has the files looked at now: for a program that is told of a change, as by SIGHUP.
-    /// It returns at once.
+    /// Reads the files now, for example after a SIGHUP. Returns at once; the thread reads
+    /// the files.
     pub fn reload(&self) {
         self.0.0.ring(false);
     }

@@ -1,4 +1,4 @@
-//! What is told of certificates that were looked at again. Values.
+//! Values: the reports about watched files that changed.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,33 +7,32 @@ use prost_types::Timestamp;
 
 use crate::credentials::error::CredentialsError;
 
-/// What became of files that changed. Its [`Display`](fmt::Display) says all of it in a
-/// line, for whoever is woken by it.
+/// The result of a change of watched files. [`Display`](fmt::Display) gives all of it in one
+/// line.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CertificateReload {
-    /// Handshakes use them from now on.
+    /// The new files are valid: handshakes use them from now on.
     Taken {
         /// The files, as they were named, with commas.
         files: String,
-        /// When the first of the new certificates expires; `None` where there are roots
-        /// alone.
+        /// When the first of the new certificates expires; `None` if there are only roots.
         valid_until: Option<SystemTime>,
     },
-    /// They cannot be used, so those from before stay in use. They are tried again at each
-    /// look; it is told once for each content that is refused.
+    /// The new files cannot be used, so the old certificates stay in use. The files are
+    /// checked again each time they are read; each refused content is reported once.
     Refused {
         /// The files, as they were named, with commas.
         files: String,
-        /// What is wrong, and in which of them.
+        /// What is wrong, and in which file.
         error: CredentialsError,
-        /// When the first of those that stay expires; `None` where there are roots alone.
+        /// When the first of the old certificates expires; `None` if there are only roots.
         valid_until: Option<SystemTime>,
     },
 }
 
 impl CertificateReload {
-    /// Whether somebody has to look after it: it is [`Refused`](Self::Refused).
+    /// Whether it is [`Refused`](Self::Refused), which needs an operator's attention.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }
@@ -64,7 +63,7 @@ impl fmt::Display for CertificateReload {
     }
 }
 
-/// As RFC 3339 has it, in UTC.
+/// The time in RFC 3339 format, in UTC.
 pub(super) fn date(time: SystemTime) -> Timestamp {
     time.into()
 }

@@ -122,7 +122,7 @@ fn an_error_names_the_field_and_shows_no_key() {
             with("private_key", json!("MIIE")),
             "\"private_key\": private key:",
         ),
-        ("account.json".to_owned(), "it is no JSON"),
+        ("account.json".to_owned(), "it is not JSON"),
         ("[]".to_owned(), "no field \"type\""),
     ] {
         let error = CallCredentials::service_account(&text).unwrap_err();

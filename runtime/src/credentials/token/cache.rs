@@ -1,4 +1,4 @@
-//! The tokens of one source, and the tasks that fetch them. A fetch is a task of its own: it
+//! The tokens of one source, and the tasks that fetch them. A fetch is a separate task: it
 //! goes on when the call that began it ends, and calls that have a token do not wait for it.
 
 use std::future::poll_fn;

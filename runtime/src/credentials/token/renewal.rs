@@ -222,13 +222,13 @@ fn wait(row: u32, chance: f64) -> Duration {
 
 /// The status of a fetch that took too long.
 pub(super) fn overdue() -> Status {
-    let text = format!("the token source gave nothing within {PATIENCE:?}");
+    let text = format!("the token source returned no token within {PATIENCE:?}");
     Status::new(Code::Unavailable, text)
 }
 
 fn stillborn() -> Status {
-    let text = "the token source gave a token that has expired already; does this machine's \
-                clock go right?";
+    let text = "the token source returned a token that has expired already; is this machine's \
+                clock right?";
     Status::new(Code::Unavailable, text)
 }
 

@@ -27,7 +27,7 @@ use crate::status::Status;
 /// impl Login {
 ///     async fn log_in(&self) -> Result<(String, u64), Status> {
 ///         # drop(&self.user);
-///         // Ask whoever makes out tokens.
+///         // Ask the token server.
 ///         Ok(("mF_9.B5f-4.1JqM".to_owned(), 3_600))
 ///     }
 /// }

@@ -1,5 +1,5 @@
-//! The encodings `gzip` and `deflate`, which differ only in what stands around the data. Idle
-//! codec states are reused.
+//! The encodings `gzip` and `deflate`, which differ only in header and trailer. Idle codec
+//! states are reused.
 
 use bytes::Buf;
 use flate2::{Compress, Crc, Decompress, FlushCompress, FlushDecompress, Status};
@@ -67,7 +67,7 @@ fn deflate(
     }
 }
 
-/// Decompresses gzip: one member, or several one after the other.
+/// Decompresses gzip: one or more members.
 fn gunzip(mut input: PayloadReader<'_>, out: &mut Inflated) -> Result<(), Fault> {
     with_inflate(|state| {
         gzip::read_header(&mut input)?;
@@ -108,7 +108,7 @@ fn with_inflate<T>(work: impl FnOnce(&mut Decompress) -> T) -> T {
     done
 }
 
-/// One deflated stream to its end; `seen` is told every byte of it.
+/// Inflates one stream to its end; `seen` gets all decompressed bytes.
 fn inflate(
     state: &mut Decompress,
     input: &mut PayloadReader<'_>,
@@ -134,7 +134,7 @@ fn inflate(
         if status == Status::StreamEnd {
             return Ok(());
         }
-        // There was room, so it is input that is missing.
+        // There was room for output, so input is missing.
         if taken == 0 && made == 0 {
             return Err(Fault::Truncated);
         }

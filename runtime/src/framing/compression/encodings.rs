@@ -1,5 +1,5 @@
-//! The encodings that a side takes: the value of `grpc-accept-encoding`
-//! (PROTOCOL-HTTP2, "Message-Accept-Encoding").
+//! The encodings that a side accepts: the value of `grpc-accept-encoding` (PROTOCOL-HTTP2,
+//! "Message-Accept-Encoding").
 
 use super::Compression;
 
@@ -8,7 +8,7 @@ use super::Compression;
 pub(crate) struct Encodings(u8);
 
 impl Encodings {
-    /// All that this build knows.
+    /// All encodings of this build.
     pub(crate) fn all() -> Self {
         Compression::ALL.iter().copied().collect()
     }
@@ -17,7 +17,7 @@ impl Encodings {
         compression.is_identity() || self.0 & bit(compression) != 0
     }
 
-    /// Nothing but identity.
+    /// Only identity.
     pub(crate) fn is_plain(self) -> bool {
         self.0 & !bit(Compression::Identity) == 0
     }
@@ -31,7 +31,7 @@ impl Encodings {
         }
     }
 
-    /// Adds those of a field's value; one that is not known here does not matter.
+    /// Adds the encodings in a field's value; unknown ones are ignored.
     pub(crate) fn add_listed(&mut self, value: &[u8]) {
         for name in value.split(|byte| *byte == b',') {
             if let Some(compression) = Compression::from_name(name.trim_ascii()) {
@@ -50,7 +50,7 @@ impl Encodings {
         names.join(",")
     }
 
-    /// Reads a `grpc-encoding`; one that is not among these gives the text for
+    /// Reads a `grpc-encoding`; for one that is not in the set the error is a text for
     /// people.
     pub(crate) fn read(self, encoding: &[u8]) -> Result<Compression, String> {
         match Compression::from_name(encoding) {

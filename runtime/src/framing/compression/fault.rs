@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-/// What is wrong, in the codec's words.
+/// The codec's description of the error.
 pub(super) type FaultReason = Cow<'static, str>;
 
 /// Why a body cannot be decompressed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// There would be more than the limit.
+    /// The output would exceed the limit.
     TooLarge,
     /// The input ended too soon.
     Truncated,
-    /// So many bytes follow the end of the compressed data.
+    /// This many bytes follow the end of the compressed data.
     Trailing(usize),
-    /// It breaks its format: what the codec says of it.
+    /// The input is malformed, with the codec's description.
     Corrupt(FaultReason),
 }
 

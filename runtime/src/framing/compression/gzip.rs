@@ -1,5 +1,5 @@
-//! What stands before and after the deflated data of a gzip member (RFC 1952 section 2.3).
-//! Lengths in it are not trusted.
+//! The header and trailer of a gzip member (RFC 1952 section 2.3). Lengths in them are not
+//! trusted.
 
 use bytes::Buf;
 
@@ -7,7 +7,7 @@ use super::fault::Fault;
 use crate::framing::payload::PayloadReader;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// CM: the one method there is.
+/// CM: the only method that exists.
 const DEFLATE: u8 = 8;
 
 // FLG.
@@ -25,7 +25,9 @@ pub(super) fn read_header(input: &mut PayloadReader<'_>) -> Result<(), Fault> {
         return Err(corrupt("it does not begin like gzip"));
     }
     if method != DEFLATE || flags & RESERVED != 0 {
-        return Err(corrupt("its gzip header says what no version of gzip does"));
+        return Err(corrupt(
+            "its gzip header has an unknown method or reserved flags",
+        ));
     }
     if flags & EXTRA != 0 {
         let length = u16::from_le_bytes(take(input)?).into();
@@ -44,24 +46,23 @@ pub(super) fn read_header(input: &mut PayloadReader<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether another member seems to follow: members stand one after the other
-/// (section 2.2).
+/// Whether another member seems to follow (section 2.2 allows several).
 pub(super) fn begins(input: &PayloadReader<'_>) -> bool {
     take(&mut input.clone()).is_ok_and(|start| start == MAGIC)
 }
 
-/// Reads a member's trailer and holds it against the checksum and the length of
-/// what was decompressed.
+/// Reads a member's trailer and compares it with the checksum and the length of the
+/// decompressed data.
 pub(super) fn read_trailer(
     input: &mut PayloadReader<'_>,
     checksum: u32,
     length: u32,
 ) -> Result<(), Fault> {
     if u32::from_le_bytes(take(input)?) != checksum {
-        return Err(corrupt("its checksum is another"));
+        return Err(corrupt("its checksum does not match"));
     }
     if u32::from_le_bytes(take(input)?) != length {
-        return Err(corrupt("its length is another"));
+        return Err(corrupt("its length does not match"));
     }
     Ok(())
 }

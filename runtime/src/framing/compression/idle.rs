@@ -1,14 +1,15 @@
-//! The states of codecs between two messages. They are large (deflate's is about 300 KiB) and
-//! cost more to make than a small message does. No message keeps one, so at most as many are in
-//! use as there are threads. The lock is not held while a codec works.
+//! Keeps idle codec states for reuse. A state is large (deflate's is about 300 KiB), and
+//! creating one costs more than compressing a small message. A state is in use during one
+//! call of a codec only, so there are at most as many in use as threads. The lock is not
+//! held while a codec works.
 
 use std::sync::{Mutex, PoisonError};
 
-/// How many states of a kind are kept: as many as threads that often compress at
-/// the same time.
+/// How many states of a kind are kept, about the number of threads that compress at the same
+/// time.
 const KEPT: usize = 16;
 
-/// States that nobody uses.
+/// The idle states.
 pub(super) struct Idle<T>(Mutex<Vec<T>>);
 
 impl<T> Idle<T> {
@@ -16,7 +17,7 @@ impl<T> Idle<T> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// The one that was used last, as its user left it.
+    /// The state that was used last, not reset.
     pub(super) fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }

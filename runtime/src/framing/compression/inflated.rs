@@ -12,11 +12,11 @@ use crate::framing::Payload;
 const SMALL: usize = 512;
 const LARGE: usize = 256 << 10;
 
-/// How much larger than its compressed form a message is taken to be at first.
+/// The first estimate of the ratio of a message's size to its compressed size.
 const RATIO: usize = 4;
 
-/// Decompressed bytes, in pieces that are not moved again: each is as large as
-/// all before it together, within bounds.
+/// Decompressed bytes, in pieces that are not moved again. Each piece is as large as all
+/// earlier ones together, within bounds.
 #[derive(Debug)]
 pub(super) struct Inflated {
     limit: usize,
@@ -34,12 +34,12 @@ impl Inflated {
             limit,
             pieces: VecDeque::new(),
             len: 0,
-            // The byte beyond the limit is where a bomb shows.
+            // One byte beyond the limit, to detect output that exceeds it.
             piece: Vec::with_capacity(first.min(limit.saturating_add(1))),
         }
     }
 
-    /// Where to append the next bytes: there is room for one at least.
+    /// The piece to append to, with room for at least one byte.
     pub(super) fn room(&mut self) -> &mut Vec<u8> {
         if self.piece.len() == self.piece.capacity() {
             self.seal();
@@ -49,7 +49,7 @@ impl Inflated {
         &mut self.piece
     }
 
-    /// To be asked each time that something was appended.
+    /// Must be called after each append.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if self.len + self.piece.len() > self.limit {
             return Err(Fault::TooLarge);
@@ -62,7 +62,7 @@ impl Inflated {
         Payload::chain(self.pieces)
     }
 
-    /// The bytes of memory it takes.
+    /// The memory it uses, in bytes.
     #[cfg(test)]
     pub(super) fn reserved(&self) -> usize {
         self.len + self.piece.capacity()

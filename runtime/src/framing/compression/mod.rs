@@ -1,6 +1,5 @@
-//! The encodings of messages: what the `grpc-encoding` and `grpc-accept-encoding`
-//! of a call mean, and bodies in and out of them. No I/O; and never more output
-//! than the limit of its message, whatever the input claims.
+//! Compresses and decompresses messages with the encodings of `grpc-encoding` and
+//! `grpc-accept-encoding`. Output is at most the message's limit, whatever the input claims.
 
 #[cfg_attr(
     not(feature = "compression"),
@@ -43,7 +42,7 @@ use super::error::FramingError;
 use super::payload::Payload;
 
 impl Compression {
-    /// All that this build knows.
+    /// All encodings of this build.
     const ALL: &[Self] = &[
         Self::Identity,
         #[cfg(feature = "zstd")]
@@ -54,7 +53,7 @@ impl Compression {
         Self::Gzip,
     ];
 
-    /// As it stands in header fields.
+    /// The name in header fields.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
@@ -67,7 +66,7 @@ impl Compression {
         }
     }
 
-    /// What does it; nothing does identity.
+    /// The codec; `None` for identity.
     fn codec(self) -> Option<&'static Codec> {
         match self {
             Self::Identity => None,
@@ -80,23 +79,22 @@ impl Compression {
         }
     }
 
-    /// By its name: case does not matter, as it does not in ABNF, in which
-    /// PROTOCOL-HTTP2 is written.
+    /// The encoding with this name, ignoring case, as the ABNF of PROTOCOL-HTTP2 does.
     pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|known| known.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
-/// The name: `gzip`, say.
+/// The name, such as `gzip`.
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// A whole message with its prefix: `body` compressed, and the prefix's flag set.
-/// An empty body stays as it is, since nothing makes it smaller.
+/// A whole message with its prefix: `body` compressed, and the prefix's flag set. An empty
+/// body is not compressed.
 #[cold]
 pub(crate) fn compress(compression: Compression, body: &[u8]) -> Result<Bytes, FramingError> {
     let codec = compression.codec().filter(|_| !body.is_empty());
@@ -120,13 +118,13 @@ pub(crate) fn compress(compression: Compression, body: &[u8]) -> Result<Bytes, F
     Ok(out.into())
 }
 
-/// The room to begin with for so many bytes compressed: what does not shrink
-/// makes it grow.
+/// The initial room for the compressed form of `length` bytes; it grows for data that does
+/// not shrink.
 fn expected(length: usize) -> usize {
     length.min(512) + length / 4 + 64
 }
 
-/// What `body` was before it was compressed.
+/// Decompresses `body`.
 #[cold]
 pub(super) fn decompress(body: &Payload) -> Result<Payload, FramingError> {
     let (compression, limit) = body.encoding();

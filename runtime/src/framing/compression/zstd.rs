@@ -19,7 +19,7 @@ const LEVEL: i32 = 3;
 /// larger window is refused before memory is taken for it.
 const WINDOW_LOG_MAX: u32 = 23;
 
-/// A state that grew above this for a large message is not kept.
+/// A state that grew above this size for a large message is not kept.
 const KEPT_SIZE: usize = 2 << 20;
 
 /// RFC 8878.
@@ -45,7 +45,7 @@ fn compress(body: &[u8], out: &mut Vec<u8>) -> Result<(), FaultReason> {
     loop {
         let end = out.len();
         let mut output = OutBuffer::around_pos(out, end);
-        // Said with the first call, the end tells zstd how large the frame is.
+        // With the end in the first call zstd knows how large the frame is.
         let left = state
             .compress_stream2(&mut output, &mut input, ZSTD_EndDirective::ZSTD_e_end)
             .map_err(name)?;
@@ -61,7 +61,7 @@ fn compress(body: &[u8], out: &mut Vec<u8>) -> Result<(), FaultReason> {
     Ok(())
 }
 
-/// Decompresses one frame, or several one after the other.
+/// Decompresses one or more frames.
 fn decompress(mut input: PayloadReader<'_>, out: &mut Inflated) -> Result<(), Fault> {
     let mut state = match IDLE_DECOMPRESS.take() {
         Some(state) => state,
@@ -87,7 +87,7 @@ fn decompress(mut input: PayloadReader<'_>, out: &mut Inflated) -> Result<(), Fa
         if wanted == 0 && !input.has_remaining() {
             break;
         }
-        // There was room, so it is input that is missing.
+        // There was room for output, so input is missing.
         if taken == 0 && made == 0 {
             return Err(Fault::Truncated);
         }

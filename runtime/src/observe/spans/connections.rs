@@ -123,6 +123,6 @@ pub(super) fn accept_failed(error: &io::Error) {
         target: TARGET,
         parent: None,
         error = error.to_string(),
-        "a listener got no connection"
+        "a listener failed to accept a connection"
     );
 }

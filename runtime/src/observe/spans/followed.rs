@@ -62,7 +62,7 @@ impl CallObserver for FollowedCall {
             self,
             Level::DEBUG,
             waited_ms = millis(waited),
-            "the name was waited for"
+            "waited for name resolution"
         );
     }
 
@@ -71,7 +71,7 @@ impl CallObserver for FollowedCall {
             self,
             Level::DEBUG,
             waited_ms = millis(waited),
-            "a connection was waited for"
+            "waited for a connection"
         );
     }
 

@@ -59,8 +59,8 @@ type MakeSpan = dyn Fn(&BegunCall<'_>) -> Span + Send + Sync;
 ///
 /// It has these fields, which `tracing-opentelemetry` turns into an OpenTelemetry span.
 /// Fields with a value at the end of the call are recorded on each span that declares them
-/// as `tracing::field::Empty`. The fields "on demand" are recorded only on spans of your own
-/// that declare them: see [`span`](Self::span).
+/// as `tracing::field::Empty`. Fields marked "on demand" are not on the default spans:
+/// declare them on your own spans, see [`span`](Self::span).
 ///
 /// | field | value | when | a span has it |
 /// |---|---|---|---|
@@ -133,7 +133,7 @@ impl Spans {
 
     /// Uses the spans that `make` returns, with your own fields, name and level. `make` runs
     /// when the call begins: on a channel within the caller's span, which becomes the
-    /// parent; on a server within an unrelated span, so set `parent: None`. Return
+    /// parent; on a server within whatever span is current, so set `parent: None`. Return
     /// [`Span::none`] for a call without a span.
     ///
     /// ```

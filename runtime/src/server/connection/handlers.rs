@@ -27,8 +27,8 @@ use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 
 impl ServerConnection {
-    /// Begins the handler of a call that has what it needs, and is not in the
-    /// table: here and now, or in its turn where the method is heavy.
+    /// Begins the handler of a call that is complete and not yet in the table: at once, or
+    /// in its turn if the method is heavy.
     #[expect(
         clippy::inline_always,
         reason = "its arguments are large, and it is but a branch"
@@ -114,7 +114,8 @@ impl ServerConnection {
             let send_buffer = connection.options().send_buffer;
             let state = CallState::new(send_buffer, sends, receives, ledger.clone());
             let early = if shape == Shape::BIDI_STREAMING {
-                // One that waits in a line, or for its turn, begins where nobody looks.
+                // A handler that waits in a line or for its turn begins outside of this
+                // task, where an early head is not looked for.
                 EarlyHead::armed(!weight.is_heavy() && line.is_none())
             } else {
                 EarlyHead::default()
@@ -181,7 +182,7 @@ impl ServerConnection {
         };
         handler::end_turn(running.ledger.as_deref(), &begun);
         match begun {
-            // A unary response, so nobody else knows of the call.
+            // The response is unary, so no other task has a reference to the call.
             Begun::Finished(finished) if running.state.is_none() && finished.answers() => {
                 end(connection, stream, false, finished, running.ledger.take());
                 if connection.has_queued(stream) {
@@ -216,8 +217,8 @@ impl ServerConnection {
         }
     }
 
-    /// A call that found no place waits for one on a task of its own, where its handler
-    /// then begins. Its request is the connection's until then.
+    /// Puts a call that found no place in its line: it waits on a separate task, where its
+    /// handler then begins. Until then the connection holds its request.
     #[cold]
     fn wait_in_line(
         &self,
@@ -301,7 +302,7 @@ pub(super) fn end(
     let sizes = ledger.as_ref().and_then(|_| sizes(&finished));
     answer::end(connection, stream, head_sent, &mut finished);
     if let Some(ledger) = ledger {
-        // One that does not fit the caller's limits is not sent.
+        // A message that does not fit the caller's limits is not sent.
         if let (Some((size, wire_size)), Ok(())) = (sizes, &finished.result) {
             if !head_sent && let Some(envelope) = &finished.envelope {
                 ledger.follow(|it| it.head_sent(&envelope.initial));

@@ -50,26 +50,26 @@ use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
 
-/// What every connection of a server shares.
+/// The state that all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct ServerShared {
     pub(crate) router: Router,
-    /// What requests may be compressed with.
+    /// The encodings that requests may be compressed with.
     pub(crate) encodings: Encodings,
-    /// What its connections may hold together.
+    /// The budget of received bytes for all its connections together.
     pub(crate) memory: Arc<Memory>,
     /// How long its connections live, and how they are known to live.
     pub(crate) upkeep: UpkeepOptions,
-    /// What spreads their ages.
+    /// Random source that spreads the connections' age limits.
     pub(crate) chance: Chance,
     /// Present where the server limits how many connections it has.
     pub(crate) admission: Option<Arc<Admission>>,
-    /// What its calls hear of its end.
+    /// Tells calls that the server shuts down.
     pub(crate) shutdown: Shutdown,
-    /// What its end finds of them.
+    /// Counts what a shutdown drains and cuts.
     pub(crate) farewell: Farewell,
     pub(crate) observers: Observers,
-    /// What others see of the server.
+    /// The server's record, read by observers and channelz.
     pub(crate) record: ServerRecord,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct ServerConnection {
     watch: Watch,
     /// Made with the first heavy call.
     turns: Option<Turns>,
-    /// The server's grace has begun: it is told how calls end.
+    /// The server's grace has begun: the connection reports how its calls end.
     is_draining: bool,
     /// Why its calls were cut, and it with them.
     cut: Option<&'static str>,
@@ -154,7 +154,7 @@ impl ServerConnection {
         &self.call_count
     }
 
-    /// Has observers told what is new of the connection.
+    /// Reports changes of the connection to the observers.
     #[inline]
     fn look(&mut self, connection: &Connection, now: Instant) {
         if let Some(observation) = &mut self.observation {
@@ -164,7 +164,7 @@ impl ServerConnection {
 
     // --- requests ----------------------------------------------------------------
 
-    /// Sends what a streaming handler has pushed.
+    /// Sends the messages that a streaming handler has pushed.
     fn send(&mut self, connection: &mut Connection, stream: StreamId) {
         if let Some(state) = self.calls.streaming(stream) {
             let outgoing = state.take_outbound();
@@ -342,7 +342,7 @@ impl ServerConnection {
         }
         connection.abort(ConnectionError::new(ErrorCode::NO_ERROR, why));
         self.call_count.close();
-        // What was cut has been told.
+        // The calls that were cut have been reported.
         self.is_draining = false;
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that get no handler: how they are answered, and that observers are told of them.
+//! Calls that get no handler: answers them, and reports them to observers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
 
 impl ServerConnection {
-    /// Answers a call whose head is not what it has to be.
+    /// Answers a call whose request headers are invalid.
     pub(super) fn refuse_head(
         &self,
         connection: &mut Connection,
@@ -83,7 +83,7 @@ impl ServerConnection {
     }
 }
 
-/// What a client makes of an HTTP status without one of gRPC's.
+/// The status that a client derives from an HTTP status without `grpc-status`.
 pub(super) fn status_of_http(http: u16, text: &'static str) -> Status {
     Status::new(Code::from_http_status(http), text)
 }

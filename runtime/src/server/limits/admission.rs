@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::transport::PeerAddress;
 
-/// Who counts as one: an IPv4 address, or the 64 bits that every customer of an IPv6 network
-/// has for itself.
+/// The key by which connections of one peer are counted: an IPv4 address, or the first 64
+/// bits of an IPv6 address, the smallest prefix that a network assigns to a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum PeerNetwork {
     V4(Ipv4Addr),
@@ -15,7 +15,7 @@ enum PeerNetwork {
 }
 
 impl PeerNetwork {
-    /// `None` for what has no address that could be counted.
+    /// `None` for a peer without an IP address.
     fn of(peer: &PeerAddress) -> Option<Self> {
         let PeerAddress::Tcp(address) = peer else {
             return None;
@@ -33,7 +33,7 @@ fn prefix(address: Ipv6Addr) -> [u16; 4] {
     [a, b, c, d]
 }
 
-/// The limits, and what they count.
+/// The limits of connections, and the current counts.
 #[derive(Debug)]
 pub(crate) struct Admission {
     most: usize,

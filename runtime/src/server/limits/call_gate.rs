@@ -22,35 +22,35 @@ fn running(state: u64) -> u64 {
     state >> 32
 }
 
-/// What became of who came.
+/// The outcome of a call's arrival at a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Joined {
     /// It has a place, which it has to [leave](CallGate::leave).
     Place,
     /// It waits in the line by this number.
     Waits(u64),
-    /// Neither was to be had.
+    /// Neither a place nor room in the queue was free.
     Full,
 }
 
-/// One limit and those whom it bounds.
+/// One limit of concurrent calls, with its running and waiting calls.
 #[derive(Debug)]
 pub(super) struct CallGate {
     most: u64,
     queue: u64,
-    /// What is said to those who are turned away.
+    /// The status of refused calls.
     refusal: Status,
-    /// Invariant: what waits by this is as many as `line` has while its lock is held, and
-    /// while anybody waits nobody runs less than `most`.
+    /// Invariant: the number of waiting calls in this word equals that of `line` while its
+    /// lock is held, and while any call waits, `most` calls run.
     state: AtomicU64,
     line: Mutex<WaitingLine>,
 }
 
 impl CallGate {
-    /// Bounds the calls of `whom`, as it is called to those who are turned away.
+    /// Bounds the calls of `whom`, which is named in the status of refused calls.
     pub(in crate::server) fn new(limit: &CallLimit, whom: &str) -> Self {
         let most = limit.most.min(u32::MAX as usize) as u64;
-        // Where no call runs none leaves, and who waits would wait for ever.
+        // With no place no call ever leaves one, so a waiting call would wait for ever.
         let queue = if most == 0 { 0 } else { limit.queue };
         Self {
             most,
@@ -69,13 +69,13 @@ impl CallGate {
         waiting(state) == 0 && running(state) < self.most
     }
 
-    /// Whether who comes now would be turned away.
+    /// Whether a call that arrives now would be refused.
     pub(super) fn is_full(&self) -> bool {
         let state = self.state.load(Ordering::Relaxed);
         !self.has_place(state) && waiting(state) >= self.queue
     }
 
-    /// The state becomes `change` of what it is, unless that is none.
+    /// Replaces the state by `change` of it; does nothing if that is `None`.
     fn change(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
         let changed = self.state.fetch_update(success, failure, change);
@@ -104,8 +104,8 @@ impl CallGate {
         }
     }
 
-    /// Somebody comes who has waited elsewhere and is not turned away, however long the
-    /// line is: `None` is a place.
+    /// Adds a call that has waited at another gate: it is not refused, however long the line
+    /// is. Returns `None` if it has a place, else its number in the line.
     pub(super) fn join_anyway(&self) -> Option<u64> {
         let mut line = self.lock();
         loop {
@@ -118,27 +118,27 @@ impl CallGate {
         }
     }
 
-    /// A place is left: for who has waited longest, if anybody waits.
+    /// Frees a place and gives it to the call that has waited longest, if any waits.
     pub(super) fn leave(&self) {
         let leave = |state| (waiting(state) == 0).then(|| state - RUNS);
         if self.change(leave) {
             return;
         }
         let mut line = self.lock();
-        // Who waited may have given up before the lock was had.
+        // The waiting call may have given up before the lock was taken.
         if self.change(leave) {
             return;
         }
         self.change(|state| Some(state - WAITS));
         let first = line.take_first();
-        // Nobody is woken under the lock.
+        // Wakers are called after the lock is released.
         drop(line);
         if let Some(waker) = first {
             waker.wake();
         }
     }
 
-    /// Ready once who waits by this number has a place.
+    /// Ready once the waiting call with this number has a place.
     pub(super) fn poll(&self, number: u64, cx: &mut Context<'_>) -> Poll<()> {
         if self.lock().waits(number, cx.waker()) {
             Poll::Pending
@@ -147,7 +147,8 @@ impl CallGate {
         }
     }
 
-    /// Who waits by this number does so no more. A place that was given meanwhile is left.
+    /// Removes the waiting call with this number. If it was given a place meanwhile, the
+    /// place is freed.
     pub(super) fn give_up(&self, number: u64) {
         let mut line = self.lock();
         if line.give_up(number) {

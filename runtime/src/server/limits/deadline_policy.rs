@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::status::{Code, Status};
 
-/// What a server makes of its callers' deadlines: of all its methods by
-/// [`ServerLimits::deadlines`](crate::ServerLimits::deadlines), of some by
-/// [`MethodLimits::deadlines`](crate::MethodLimits::deadlines), which then counts alone.
+/// How a server changes its callers' deadlines:
+/// [`ServerLimits::deadlines`](crate::ServerLimits::deadlines) sets it for all methods, and
+/// [`MethodLimits::deadlines`](crate::MethodLimits::deadlines) replaces it for single ones.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,19 +37,19 @@ impl DeadlinePolicy {
         Self::default()
     }
 
-    /// The time that a call has whose caller sets no deadline. None unless set, as gRPC has
-    /// it: a server that ends what nobody asked to end breaks streams that are meant to
-    /// last. When it has passed the call ends with `DEADLINE_EXCEEDED`. Raised to
-    /// [`at_least`](Self::at_least) and cut down to [`at_most`](Self::at_most).
+    /// Sets the timeout of calls whose callers set no deadline. Default: none, as in gRPC's
+    /// other implementations, since a server-side timeout breaks streams that are meant to
+    /// last. When it has passed the call ends with `DEADLINE_EXCEEDED`. It is raised to
+    /// [`at_least`](Self::at_least) and lowered to [`at_most`](Self::at_most).
     #[must_use]
     pub fn assumed(mut self, timeout: Duration) -> Self {
         self.assumed = Some(timeout);
         self
     }
 
-    /// A call that has less time left when its request arrives is refused at once with
-    /// `DEADLINE_EXCEEDED`: no handler begins what it cannot finish. 0 unless set, since only
-    /// the program knows how long its work takes at the least.
+    /// Sets the least time that a call must have left when its request arrives. With less it
+    /// is refused at once with `DEADLINE_EXCEEDED`, so that no handler begins work that it
+    /// cannot finish. Default: 0.
     #[must_use]
     pub fn at_least(mut self, timeout: Duration) -> Self {
         self.at_least = Some(timeout);

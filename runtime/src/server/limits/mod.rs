@@ -1,6 +1,6 @@
 //! What a server limits beside what each connection limits by itself: connections, calls in
-//! flight, message sizes and times of single methods. A server that sets none pays for one
-//! branch a call.
+//! flight, message sizes and times of single methods. For a server that sets none the cost
+//! is one branch a call.
 
 mod admission;
 mod call_gate;

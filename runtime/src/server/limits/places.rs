@@ -10,8 +10,8 @@ use super::call_gate::{CallGate, Joined};
 use crate::call::held_places::{HeldPlaces, Holding};
 use crate::status::Status;
 
-/// The gates that a method's calls go through, the narrowest first: who waits for its
-/// method's place holds none of the server's meanwhile.
+/// The gates that a method's calls go through, the narrowest first: a call that waits for a
+/// place of its method holds no place of the server.
 #[derive(Debug)]
 pub(super) struct Gates(Vec<Arc<CallGate>>);
 
@@ -29,7 +29,7 @@ impl Gates {
             .find(|gate| gate.is_full())
     }
 
-    /// A call comes, or is told why not.
+    /// Lets a call in or into a line, or returns the status with which it is refused.
     pub(super) fn enter(self: &Arc<Self>) -> Result<Entrance, Status> {
         let mut places = Places {
             gates: Arc::clone(self),
@@ -49,7 +49,7 @@ impl Gates {
     }
 }
 
-/// What becomes of a call that comes and is not refused.
+/// A call that was not refused: it has its places, or waits for them.
 #[derive(Debug)]
 pub(in crate::server) enum Entrance {
     Enters(Places),
@@ -57,7 +57,7 @@ pub(in crate::server) enum Entrance {
     Waits(InLine),
 }
 
-/// Places that a call has, all of them or those so far.
+/// The places that a call holds: all of them, or those obtained so far.
 #[derive(Debug)]
 pub(in crate::server) struct Places {
     gates: Arc<Gates>,
@@ -117,7 +117,7 @@ impl Future for InLine {
             }
             waits.places.held += 1;
         }
-        // What is left here holds nothing.
+        // The rest that is dropped here holds no place.
         let gates = Arc::clone(&waits.places.gates);
         let none = Places { gates, held: 0 };
         Poll::Ready(std::mem::replace(&mut waits.places, none))

@@ -1,5 +1,5 @@
-//! The limits of one method's calls, made of what a server's limits say of it, of its service
-//! and of all methods.
+//! The limits of one method's calls, merged from the limits of the method, its service and
+//! the server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +22,9 @@ pub(crate) struct RouteBounds {
 }
 
 impl RouteBounds {
-    /// A call's head is there: how long the call may take, or why it is refused. One that
-    /// would find no place is turned away before its message takes memory.
+    /// Judges a call whose head has arrived: returns how long the call may take, or the
+    /// status with which it is refused. A call that would find no place is refused before
+    /// its message takes memory.
     pub(crate) fn judge(&self, timeout: Option<Duration>) -> Result<Option<Duration>, Status> {
         if let Some(full) = self.gates.as_ref().and_then(|gates| gates.full()) {
             return Err(full.refusal());
@@ -73,7 +74,8 @@ impl<'a> Bounding<'a> {
         }
     }
 
-    /// What bounds a method, and how large its messages may be where `limits` would hold.
+    /// Returns the bounds of a method, and its limits of message size, with `limits` as the
+    /// default.
     pub(in crate::server) fn of(
         &mut self,
         method: Method,

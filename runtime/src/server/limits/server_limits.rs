@@ -1,5 +1,5 @@
-//! What a server's user says of its limits: values, which others hold calls and
-//! connections to.
+//! The limits that a server's user sets. Values only: admission, gates and route bounds
+//! enforce them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use super::deadline_policy::DeadlinePolicy;
 use crate::metadata::Metadata;
 use crate::status::{Code, Status};
 
-/// What a server lets its clients do, in one place:
+/// A server's limits for its clients, in one place:
 /// [`ServerBuilder::limits`](crate::ServerBuilder::limits).
 ///
-/// What protects the server's memory and its time against peers that mean harm holds by
-/// default, and needs none of this. What is here is for the program to say, since only it
-/// knows how much work it can do; so nothing of it is set unless it is.
+/// Protection of the server's memory and CPU time against hostile peers is on by default and
+/// does not need these limits. These depend on how much work the program can do, so none is
+/// set by default.
 ///
 /// | of | set by | unless set | what the client sees |
 /// |---|---|---|---|
@@ -36,13 +36,13 @@ use crate::status::{Code, Status};
 /// | PINGs | [`ServerBuilder::permit_keepalive_time`] | one in 5 minutes, while nothing is sent | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | age and idleness of a connection | [`ServerBuilder::max_connection_age`], [`ServerBuilder::max_connection_idle`] | no limit | GOAWAY; no call fails |
 ///
-/// What no limit of bytes covers is bounded by the number of calls, which is `connections` ×
-/// `max_concurrent_streams`: each holds its metadata, and as much of its response as its
-/// client does not read. Of a unary call that is all of it, which the handler made; of a
-/// stream it is `send_buffer` and one message, before its handler waits.
-/// [`calls`](Self::calls) does not bound that, since a call's place is free when its handler
-/// has ended. So a server whose responses are large and whose clients are strangers bounds
-/// all three, or the size of responses.
+/// Memory that no limit of bytes covers is bounded by the number of calls, `connections` ×
+/// `max_concurrent_streams`: each call holds its metadata and the part of its response that
+/// the client has not read. For a unary call that is the whole response; for a stream it is
+/// `send_buffer` and one message, before its handler waits. [`calls`](Self::calls) does not
+/// bound this, since a call's place is free once its handler has ended. So if responses are
+/// large and clients are untrusted, limit connections, streams and `send_buffer`, or the
+/// size of responses.
 ///
 /// [Observers](crate::Observer) hear of each connection that is refused
 /// ([`connection_failed`](crate::Observer::connection_failed)) and of each call
@@ -83,50 +83,48 @@ pub struct ServerLimits {
     pub(in crate::server) connections: Option<usize>,
     pub(in crate::server) connections_per_peer: Option<usize>,
     pub(in crate::server) calls_per_connection: Option<u32>,
-    /// What holds for all methods; for the calls together.
+    /// Limits of all methods; its `calls` counts the calls of all methods together.
     pub(super) all: MethodLimits,
     pub(super) services: BTreeMap<String, MethodLimits>,
     pub(super) methods: BTreeMap<String, MethodLimits>,
 }
 
 impl ServerLimits {
-    /// None of the limits that are set here.
+    /// No limit is set.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The connections that the server has at once, accepted or
-    /// [given](crate::Server::serve_stream), those whose TLS shakes hands among them. One
-    /// above it is closed after it was accepted, before anything is read from it or written,
-    /// and observers hear of a failed
-    /// [admission](crate::ConnectionStep::Admission). No limit unless set: what a
-    /// connection may hold is bounded by its own limits, and one that is idle holds next
-    /// to nothing. With 0 none is served. Channels
-    /// [in process](crate::Channel::in_process) do not count.
+    /// [given](crate::Server::serve_stream), those whose TLS shakes hands among them. A
+    /// connection above the limit is closed before anything is read or written, and
+    /// observers get a failed [admission](crate::ConnectionStep::Admission). Default: no
+    /// limit, since each connection has limits of its memory, and an idle one holds little.
+    /// With 0 no connection is served. Channels [in process](crate::Channel::in_process) do
+    /// not count.
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = Some(most);
         self
     }
 
-    /// As [`connections`](Self::connections), of one IP address over TCP; of IPv6's the
-    /// first 64 bits, which is the least that a customer of a network has for itself. Other
-    /// streams count as nobody's. No limit unless set: all clients behind a proxy or
-    /// a network's translator have one address. Set it where clients come by themselves.
+    /// As [`connections`](Self::connections), for the TCP connections of one IP address; for
+    /// IPv6 of one prefix of 64 bits, the smallest that a network assigns to a customer.
+    /// Other streams are not counted. Default: no limit, since all clients behind a proxy or
+    /// NAT share one address. Set it if clients connect directly.
     #[must_use]
     pub fn connections_per_peer(mut self, most: usize) -> Self {
         self.connections_per_peer = Some(most);
         self
     }
 
-    /// Has a connection take no more calls after about so many, give or take a tenth by
-    /// chance, as at
-    /// [`max_connection_age`](crate::ServerBuilder::max_connection_age): the client is told to
-    /// connect anew (GOAWAY), which a balancer sends elsewhere, and calls that run come to
-    /// their ends, for as long as
-    /// [`max_connection_age_grace`](crate::ServerBuilder::max_connection_age_grace) lets
-    /// them. Calls that were on their way are served too, so more come than this. No limit
-    /// unless set, nor above `u32::MAX`; raised to 1 where it is 0.
+    /// Limits the number of calls of a connection, with a random variation of up to a tenth.
+    /// At the limit the client is asked to connect anew (GOAWAY), as at
+    /// [`max_connection_age`](crate::ServerBuilder::max_connection_age); a balancer may send
+    /// it to another server. Running calls may finish within
+    /// [`max_connection_age_grace`](crate::ServerBuilder::max_connection_age_grace). Calls
+    /// that were on their way are served too, so there may be more than this number.
+    /// Default, and above `u32::MAX`: no limit. 0 counts as 1.
     #[must_use]
     pub fn calls_per_connection(mut self, most: usize) -> Self {
         self.calls_per_connection = u32::try_from(most.max(1)).ok();
@@ -145,7 +143,7 @@ impl ServerLimits {
         self
     }
 
-    /// What the server makes of its callers' deadlines. As callers set them unless said.
+    /// Sets how the server changes its callers' deadlines. Default: unchanged.
     #[must_use]
     pub fn deadlines(mut self, policy: DeadlinePolicy) -> Self {
         self.all.deadlines = Some(policy);
@@ -153,7 +151,7 @@ impl ServerLimits {
     }
 
     /// Limits of one service, `package.Service`; its [calls](MethodLimits::calls) are those
-    /// of all its methods together. What is said twice, the later holds.
+    /// of all its methods together. A later call for the same name replaces an earlier one.
     ///
     /// A server that has no such service does not
     /// [start](crate::ServerError::NothingToLimit).
@@ -164,8 +162,9 @@ impl ServerLimits {
     }
 
     /// Limits of one method, `package.Service/Method` or the same with a slash ahead, as
-    /// [`Method::path`](crate::Method::path) gives it. They hold before those of its service
-    /// and its server, but calls need a place with each of the three that has a limit.
+    /// [`Method::path`](crate::Method::path) gives it. They take precedence over those of
+    /// its service and its server, except that a call needs a place of each of the three
+    /// that limits [calls](MethodLimits::calls).
     ///
     /// A server that has no such method does not
     /// [start](crate::ServerError::NothingToLimit).
@@ -190,7 +189,8 @@ impl ServerLimits {
 }
 
 /// Limits of one method, or of each method of a service: [`ServerLimits::method`] and
-/// [`ServerLimits::service`]. What is not set is as the service, or else the server, has it.
+/// [`ServerLimits::service`]. For values that are not set those of the service, or else of
+/// the server, hold.
 #[derive(Debug, Clone, Default)]
 pub struct MethodLimits {
     pub(super) calls: Option<CallLimit>,
@@ -205,31 +205,32 @@ impl MethodLimits {
         Self::default()
     }
 
-    /// The calls that run at once; of a service those of all its methods together. No limit
-    /// unless set.
+    /// Limits the calls that run at once; for a service those of all its methods together.
+    /// Default: no limit.
     #[must_use]
     pub fn calls(mut self, limit: CallLimit) -> Self {
         self.calls = Some(limit);
         self
     }
 
-    /// What becomes of callers' deadlines, in place of what the service or the server says.
+    /// Sets how callers' deadlines are changed, in place of the setting of the service or
+    /// the server.
     #[must_use]
     pub fn deadlines(mut self, policy: DeadlinePolicy) -> Self {
         self.deadlines = Some(policy);
         self
     }
 
-    /// The largest request message, in bytes, in place of what the service or the server
-    /// says. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest request message, in bytes, in place of the setting of the service or
+    /// the server. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
         self.max_receive_message_size = Some(bytes);
         self
     }
 
-    /// The largest response message, in bytes, in place of what the service or the server
-    /// says. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest response message, in bytes, in place of the setting of the service
+    /// or the server. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
         self.max_send_message_size = Some(bytes);
@@ -239,18 +240,18 @@ impl MethodLimits {
 
 /// How many calls run at once, and what becomes of more.
 ///
-/// A call has a place from the moment its handler may begin (where methods take one message,
-/// that is there by then: who sends one slowly takes no place from others) until the
-/// handler's future is gone: in whatever way the call ends, and only then, so that the
-/// handlers of calls that clients reset count for as long as they are there.
+/// A call has a place from the moment its handler may begin until the handler's future has
+/// ended or is dropped, so that handlers of calls that clients reset count as long as they
+/// exist. For methods that take one message the handler may begin once the message is
+/// complete: a client that sends slowly takes no place from others.
 ///
-/// Who finds no place waits in a [queue](Self::queue), first come first served; its deadline
-/// and its caller's leaving take it out of it. Who finds that full is refused: as soon as
-/// the head of its request is there, before its message takes memory, or else when the
-/// request is whole. A refusal costs its client nothing if something of its message comes
-/// behind the head, as clients send it; one that sends heads alone is held to
-/// [`Http2Options::reset_burst`](crate::Http2Options::reset_burst), and its connection ends
-/// above that.
+/// A call that finds no place waits in a [queue](Self::queue), first come first served; it
+/// leaves the queue when its deadline passes or its caller cancels. If the queue is full,
+/// the call is refused: when the head of its request arrives, before its message takes
+/// memory, or else when the request is complete. Refusals of requests with data after the
+/// head, as clients send them, are not limited; refusals of heads alone count toward
+/// [`Http2Options::reset_burst`](crate::Http2Options::reset_burst), above which the
+/// connection is closed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -274,8 +275,8 @@ pub struct CallLimit {
 }
 
 impl CallLimit {
-    /// `most` calls at once; those beyond are refused with `RESOURCE_EXHAUSTED`. With 0 all
-    /// are. Above `u32::MAX` it is that.
+    /// Allows `most` calls at once; further calls are refused with `RESOURCE_EXHAUSTED`.
+    /// With 0 all calls are refused. Values above `u32::MAX` count as `u32::MAX`.
     pub fn new(most: usize) -> Self {
         Self {
             most,
@@ -285,10 +286,10 @@ impl CallLimit {
         }
     }
 
-    /// How many calls may wait for a place. 0 unless set: a queue makes a burst bearable and
-    /// an overload worse, since its calls have the less time left the longer it is. A call
-    /// holds its request while it waits. One that has waited for its method's place, or its
-    /// service's, may then wait for the server's, however many do.
+    /// Sets how many calls may wait for a place. Default: 0. A queue absorbs bursts but
+    /// makes an overload worse, since calls in a longer queue have less time left. A call
+    /// holds its request while it waits. A call that has waited for a place of its method or
+    /// service may then wait for one of the server, beyond the length of that queue.
     #[must_use]
     pub fn queue(mut self, calls: usize) -> Self {
         self.queue = calls;
@@ -305,16 +306,15 @@ impl CallLimit {
         self
     }
 
-    /// Tells clients that retry what is refused not to do so before this time has passed
-    /// (`grpc-retry-pushback-ms`, gRFC A6), in whole milliseconds. They are told nothing
-    /// unless set.
+    /// Sends `grpc-retry-pushback-ms` (gRFC A6) with refusals, in whole milliseconds:
+    /// clients that retry wait for this time first. Default: not sent.
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
         self
     }
 
-    /// What is said to those who are turned away from `whom`.
+    /// The status of calls that are refused by `whom`.
     pub(super) fn refusal(&self, whom: &str) -> Status {
         let code = if self.is_unavailable {
             Code::Unavailable
@@ -326,7 +326,7 @@ impl CallLimit {
         let Some(pause) = self.retry_after else {
             return status;
         };
-        // What clients read it as.
+        // Clients read the value as an `i32`.
         let milliseconds = i32::try_from(pause.as_millis()).unwrap_or(i32::MAX);
         let pushback = [("grpc-retry-pushback-ms", milliseconds.to_string())];
         status.with_metadata(Metadata::from_pairs(pushback).unwrap_or_default())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-/// Those who wait, by their numbers, and how each is woken.
+/// The waiting calls, by number, with their wakers.
 #[derive(Debug, Default)]
 pub(super) struct WaitingLine {
     next: u64,
@@ -19,7 +19,7 @@ impl WaitingLine {
         number
     }
 
-    /// Whether this one still waits; woken is who asked last.
+    /// Returns whether this call still waits, and stores `waker` in place of an earlier one.
     pub(super) fn waits(&mut self, number: u64, waker: &Waker) -> bool {
         let Some(place) = self.waiting.get_mut(&number) else {
             return false;
@@ -31,12 +31,12 @@ impl WaitingLine {
         true
     }
 
-    /// Takes off who has waited longest: to be woken, if there is somebody to wake.
+    /// Removes the call that has waited longest and returns its waker, if it has one.
     pub(super) fn take_first(&mut self) -> Option<Waker> {
         self.waiting.pop_first().and_then(|(_, waker)| waker)
     }
 
-    /// Somebody waits no more; `false` for who had been taken off before.
+    /// Removes a call that stops waiting; `false` if it was removed before.
     pub(super) fn give_up(&mut self, number: u64) -> bool {
         self.waiting.remove(&number).is_some()
     }

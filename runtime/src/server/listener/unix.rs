@@ -26,7 +26,7 @@ impl UnixListener {
         })
     }
 
-    /// Takes one that others made, file and all.
+    /// Takes over a socket that is already bound. Its file is not removed on drop.
     pub(crate) fn inherited(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
@@ -54,8 +54,8 @@ impl Drop for UnixListener {
     }
 }
 
-/// `unix:` and the path, or `unix-abstract:` and the name; `unix:` alone for a socket
-/// that has neither.
+/// Returns `unix:` and the path, or `unix-abstract:` and the name; `unix:` alone for a
+/// socket without a path or name.
 pub(super) fn address_of(listener: &std::os::unix::net::UnixListener) -> String {
     let Ok(address) = listener.local_addr() else {
         return "unix:".to_owned();
@@ -68,8 +68,8 @@ pub(super) fn address_of(listener: &std::os::unix::net::UnixListener) -> String 
     format!("unix:{}", path.display())
 }
 
-/// A socket file that nobody listens on is left over from a process that was
-/// killed; anything else at that path is not ours to remove.
+/// A socket file on which no process listens is left over from a process that was killed and
+/// is removed; anything else at that path is left alone.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
     use std::os::unix::net::UnixStream;
     match std::fs::symlink_metadata(path) {

@@ -5,8 +5,8 @@
 use super::progress::{HeaderFault, HeaderProgress};
 use super::{version_1, version_2};
 
-/// Reads a connection's beginning. Whoever asks gives at most what was needed, so that no
-/// byte is taken from what follows.
+/// Reads the first bytes of a connection. The caller passes at most as many bytes as were
+/// asked for, so that no byte after the header is consumed.
 pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
     let is_one = |signature: &[u8]| {
         let length = bytes.len().min(signature.len());

@@ -1,5 +1,6 @@
-//! The PROXY protocol: a load balancer says, in the first bytes of a connection, whose
-//! connection it passes on. Only senders that the server was told to trust are believed.
+//! The PROXY protocol: a load balancer sends the client's address in the first bytes of a
+//! connection that it forwards. Headers are accepted only from senders that the server's
+//! configuration trusts.
 
 mod header;
 mod progress;

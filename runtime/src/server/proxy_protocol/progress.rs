@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-/// What so many bytes of a connection's beginning say.
+/// The result of reading the first bytes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeaderProgress {
     /// The header has at least so many more.
     Needs(usize),
-    /// It ends here, and names who connects; nobody where the sender speaks for itself
-    /// (LOCAL), or does not know (UNKNOWN).
+    /// The header is complete and names the client's address; `None` for LOCAL (the sender's
+    /// own connection) and UNKNOWN.
     Names(Option<SocketAddr>),
 }
 

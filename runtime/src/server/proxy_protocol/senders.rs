@@ -1,4 +1,4 @@
-//! Whom a server believes when it is told for whom a connection is made. Values.
+//! The senders whose PROXY headers a server trusts. Values only.
 
 use std::net::IpAddr;
 
@@ -6,22 +6,23 @@ use crate::server::error::ServerError;
 use crate::transport::PeerAddress;
 
 /// The [PROXY protocol](https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt),
-/// versions 1 and 2: a load balancer that passes TCP connections on (HAProxy, nginx,
-/// Envoy, those of the clouds) says in their first bytes for whom. That address is then
-/// the connection's own, as [`Context::peer`](crate::Context::peer),
-/// [`on_accept`](crate::ServerBuilder::on_accept), limits and observers have it.
+/// versions 1 and 2: a load balancer that forwards TCP connections (HAProxy, nginx, Envoy,
+/// those of the clouds) sends the client's address in their first bytes.
+/// [`Context::peer`](crate::Context::peer), [`on_accept`](crate::ServerBuilder::on_accept),
+/// limits and observers then use that address.
 ///
-/// Anybody can write such a header, so it is believed of the named senders alone. Others
-/// are refused, unless they [may come directly](Self::or_direct); whoever is trusted and
-/// sends no header is refused, unless it is [optional](Self::or_absent). Observers are told
-/// of each who is refused ([`ConnectionStep::Proxy`](crate::ConnectionStep::Proxy)).
+/// Any client can send such a header, so it is accepted only from the named senders. Others
+/// are refused, unless they [may connect directly](Self::or_direct); a trusted sender
+/// without a header is refused, unless the header is [optional](Self::or_absent). Observers
+/// get each refusal ([`ConnectionStep::Proxy`](crate::ConnectionStep::Proxy)).
 ///
 /// The header comes ahead of TLS, within
-/// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout), which begins
-/// anew for what follows, and has at most 107 bytes in version 1 and 4 KiB in version 2. A sender that speaks for itself
-/// (LOCAL, a health check) or does not know (UNKNOWN) keeps its own address. What version 2
-/// says besides is skipped. Of the connections of one address at most 1024 may be without
-/// their header at a time; limits to connections count those that have come with one.
+/// [`Http2Options::handshake_timeout`](crate::Http2Options::handshake_timeout), which starts
+/// again after the header, and has at most 107 bytes in version 1 and 4 KiB in version 2.
+/// With LOCAL (the sender's own connection, for example a health check) or UNKNOWN the
+/// connection keeps the sender's address. Further fields of version 2 are skipped. Each
+/// listening address awaits at most 1024 headers at a time; limits of connections count a
+/// connection once its header has arrived.
 ///
 /// ```
 /// use grpc_runtime::{ListenOptions, ProxyProtocol, Server};
@@ -34,13 +35,13 @@ use crate::transport::PeerAddress;
 #[derive(Clone, Debug)]
 pub struct ProxyProtocol {
     trusted: Vec<Network>,
-    /// What was no network.
+    /// The first text that is not an address or a network.
     wrong: Option<String>,
     is_optional: bool,
     lets_others_in: bool,
 }
 
-/// What becomes of a connection, by who made it.
+/// How a connection is treated, by its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SenderVerdict {
     /// It begins with a header, or, if that is optional, with none.
@@ -59,8 +60,8 @@ struct Network {
 }
 
 impl ProxyProtocol {
-    /// Believes these senders: addresses, and networks as `10.0.0.0/8`. What is neither is
-    /// an error when the server starts.
+    /// Trusts these senders: addresses, and networks such as `10.0.0.0/8`. With any other
+    /// text the server fails to start.
     pub fn trusting<S: AsRef<str>>(senders: impl IntoIterator<Item = S>) -> Self {
         let mut all = Self {
             trusted: Vec::new(),
@@ -77,8 +78,9 @@ impl ProxyProtocol {
         all
     }
 
-    /// Lets those who are trusted come without a header too, as themselves: while a balancer
-    /// is switched over, say. Of TCP alone; on other streams it is always expected.
+    /// Also accepts connections of trusted senders without a header, under the sender's
+    /// address: for example while a balancer is reconfigured. For TCP only; other streams
+    /// always need a header.
     ///
     /// As long as the balancer writes no header, whoever is behind it may write one: until
     /// it does, decide nothing by addresses.
@@ -88,9 +90,9 @@ impl ProxyProtocol {
         self
     }
 
-    /// Lets those who are not trusted in as themselves, as the health checks of an
-    /// orchestrator that pass by the balancer. A header of theirs is no TLS and no HTTP/2,
-    /// so that they are refused with it.
+    /// Accepts connections of senders that are not trusted under their own address, for
+    /// example health checks of an orchestrator that bypass the balancer. If such a sender
+    /// sends a header, the connection fails, since a header is neither TLS nor HTTP/2.
     #[must_use]
     pub fn or_direct(mut self) -> Self {
         self.lets_others_in = true;
@@ -104,8 +106,8 @@ impl ProxyProtocol {
         self.wrong.as_ref().map(wrong).map_or(Ok(()), Err)
     }
 
-    /// Who has no address of the network reached a socket of this machine, or was given
-    /// to the server by the program: whoever lets them do that trusts them.
+    /// A sender without an IP address uses a Unix socket of this machine or was passed to
+    /// the server by the program, so it is trusted.
     pub(crate) fn judge(&self, sender: &PeerAddress) -> SenderVerdict {
         let (is_trusted, is_tcp) = match sender {
             PeerAddress::Tcp(address) => {

@@ -1,5 +1,5 @@
-//! Version 2 of the header: binary, with addresses and further fields (section 2.2).
-//! What is in the fields behind the addresses is skipped.
+//! Version 2 of the header: binary, with addresses and further fields (section 2.2). Fields
+//! after the addresses are skipped.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -38,7 +38,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<HeaderProgress, HeaderFault> {
     let source = match (command, family) {
         (PROXY, TCP_OVER_IPV4) => address::<4>(&rest[..length])?,
         (PROXY, TCP_OVER_IPV6) => address::<16>(&rest[..length])?,
-        // Neither UDP nor the path of a Unix socket is where a TCP connection comes from.
+        // UDP addresses and Unix paths are ignored: a TCP connection does not come from
+        // them.
         _ => return Ok(HeaderProgress::Names(None)),
     };
     Ok(HeaderProgress::Names(Some(source)))

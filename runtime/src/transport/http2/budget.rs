@@ -1,4 +1,4 @@
-//! A token bucket: what a peer may spend of our work. Time is an argument.
+//! A token bucket, which limits the work that a peer can cause. Time is an argument.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ pub(crate) struct Budget {
     burst: u32,
     /// Time that earns one token.
     every: Duration,
-    /// Up to when time has been credited.
+    /// The time up to which tokens have been credited.
     credited: Instant,
 }
 
@@ -44,7 +44,7 @@ impl Budget {
         self.tokens += tokens.min(missing);
     }
 
-    /// Time is credited only when the bucket is empty, so that the common path
+    /// Tokens for time are credited only when the bucket is empty, so that the common path
     /// is one subtraction.
     fn credit(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.credited);

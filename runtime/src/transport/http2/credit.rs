@@ -1,10 +1,9 @@
-//! What the peer may send on a connection as a whole, and what share of it each stream has.
+//! The flow-control credit of a connection as a whole, and the share of each stream.
 //! Arithmetic only.
 //!
-//! Credit of the connection is renewed as bytes arrive, not as they are consumed,
-//! so that streams that nobody reads never stop the others. What bounds memory is
-//! the streams' windows, which follow consumption; so these shrink once a
-//! connection is half full of unread bytes:
+//! The connection's credit is renewed as bytes arrive, not as they are consumed, so that
+//! unread streams do not block the others. Memory is bounded by the streams' windows, which
+//! follow consumption and shrink once a connection is half full of unread bytes:
 //!
 //! ```text
 //!        half full, all that was read counted      more streams than shares
@@ -13,79 +12,78 @@
 //!    └──────────────────────── an eighth full (SETTINGS) ────────────────────┘
 //! ```
 //!
-//! With `capacity` C, unread bytes are at most C while streams are wide: credit
-//! ends there. With fair shares, of which C holds one for each stream, they are at
-//! most C more; credit ends at 2 C, which only more streams than that reach. With
-//! the least share there is no end, and each stream adds at most that. So at most
-//! 2 C + streams × [`LEAST_SHARE`] bytes are unread, and a stream that is read
-//! always has a window, and credit for it.
+//! With `capacity` C, at most C bytes are unread while streams are wide: credit ends there.
+//! With fair shares, which are used while C has room for one per stream, at most C more;
+//! credit ends at 2 C. With the least share credit does not end, and each stream adds at
+//! most that share. So at most 2 C + streams × [`LEAST_SHARE`] bytes are unread, and a
+//! stream that is read always has a window and credit for it.
 
 use super::flow::{DEFAULT_WINDOW, Exceeded};
 use super::memory::{SPARED, TOLD};
 
-/// What a stream may have unread on a connection that is half full, as long as
-/// there is room for so much of each: what HTTP/2 itself begins with.
+/// The bytes a stream may have unread on a connection that is half full, as long as there is
+/// room for this much of each stream. It is HTTP/2's own initial window.
 const FAIR_SHARE: u32 = 64 << 10;
 
-/// What a stream may always have unread.
+/// The bytes a stream may always have unread.
 pub(crate) const LEAST_SHARE: u32 = 8 << 10;
 
-/// A message above this has memory set aside in any case: what is reserved for one
-/// that has just begun is not counted otherwise.
+/// Memory is always reserved for a message above this size, since the memory allocated for a
+/// message that has just begun is not counted otherwise.
 const LARGE: usize = 128 << 10;
 
-/// A reader need not tell of less than this.
+/// A reader need not report fewer consumed bytes than this.
 const LEAST_STEP: usize = LEAST_SHARE as usize / 4;
 
-/// What readers have to tell their connection.
+/// When readers have to report to their connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reports {
-    /// Consumed bytes, once they are so many.
+    /// Report consumed bytes once they are this many.
     pub(crate) step: usize,
-    /// That they wait for a message, where it is larger than this.
+    /// Report waiting for a message that is larger than this.
     pub(crate) large: usize,
 }
 
-/// What a connection gives its peer.
+/// The credit that a connection gives its peer.
 #[derive(Debug)]
 pub(crate) struct Credit {
     /// A stream's share while there is room.
     wide: u32,
-    /// What is announced for the connection as long as its limit allows.
+    /// The connection's window as long as its limit allows.
     full_window: i64,
     capacity: i64,
-    /// What the peer may still send on the connection.
+    /// The bytes the peer may still send on the connection.
     window: i64,
-    /// Received, not consumed, and no memory set aside for it.
+    /// Bytes received and not consumed, without those in reserved memory.
     unread: i64,
-    /// Where credit for the connection ends.
+    /// The unread bytes at which the connection's credit ends.
     limit: i64,
-    /// The share that the peer was told last.
+    /// The share announced to the peer last.
     share: u32,
-    /// The largest share that the peer may still believe to have.
+    /// The largest share that the peer may still assume.
     in_force: u32,
     /// SETTINGS of ours that the peer has not acknowledged.
     unacknowledged: u32,
-    /// What the peer may have taken from its windows before it cut them, and sends
-    /// after it acknowledged that.
+    /// The bytes that the peer may have counted against its larger windows before they
+    /// shrank and may send after its acknowledgement.
     grace: u32,
-    /// Readers have been asked since the connection was last half as full.
+    /// Readers have been asked to report since the connection was last half as full.
     asked: bool,
-    /// Others hear of what is unread here, by [`TOLD`].
+    /// The unread bytes count in the server's memory, in steps of [`TOLD`].
     shared: bool,
-    /// With so many bytes unread, [`review`](Self::review) may have something to say.
+    /// The unread bytes from which [`review`](Self::review) may return a change.
     review_at: i64,
-    /// With so small a window, [`update`](Self::update) may.
+    /// The window below which [`update`](Self::update) may return an increment.
     update_at: i64,
 }
 
-/// What is to be done about the shares.
+/// The change of the shares to make.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Review {
     Nothing,
-    /// Readers have to tell what they consumed.
+    /// Readers have to report what they consumed.
     Ask,
-    /// Streams have another share from now on: SETTINGS have to say so.
+    /// Streams have this share from now on: send it in SETTINGS.
     Tell(u32),
 }
 
@@ -100,7 +98,7 @@ impl Credit {
             limit: 0,
             share: stream_window,
             in_force: stream_window,
-            // Those of the greeting.
+            // The first SETTINGS of the connection.
             unacknowledged: 1,
             grace: 0,
             asked: false,
@@ -113,7 +111,7 @@ impl Credit {
         new
     }
 
-    /// What is unread counts with others from now on.
+    /// Counts the unread bytes in the server's memory from now on.
     pub(crate) fn share_memory(&mut self) {
         self.shared = true;
         self.plan_review();
@@ -131,16 +129,16 @@ impl Credit {
         self.wide
     }
 
-    /// The window that a new stream has, as long as the peer may believe so.
+    /// The initial window of a new stream: the largest that the peer may still assume.
     pub(crate) fn initial_window(&self) -> u32 {
         self.in_force
     }
 
-    /// What readers have to tell, where there are so many `streams`.
+    /// When readers have to report, with this many `streams`.
     pub(crate) fn reports(&self, streams: usize) -> Reports {
         let share = self.share as usize;
         let step = if self.share == self.wide {
-            // All readers together may keep a quarter of the capacity to themselves.
+            // All readers together may leave a quarter of the capacity unreported.
             let fair = usize::try_from(self.capacity).unwrap_or(0) / (4 * streams.max(1));
             (share / 4).min(fair).max(LEAST_STEP)
         } else {
@@ -152,7 +150,7 @@ impl Credit {
         }
     }
 
-    /// The largest message that no memory is set aside for.
+    /// The largest message for which no memory is reserved.
     pub(crate) fn large(&self) -> usize {
         LARGE.min(self.share as usize / 2)
     }
@@ -166,9 +164,8 @@ impl Credit {
         Ok(())
     }
 
-    /// Whether a stream may exceed its window by so much: there are peers that take
-    /// what they send from their windows, then hear of smaller ones and acknowledge
-    /// these, and only then send it.
+    /// Whether a stream may exceed its window by `excess`: some peers count bytes against
+    /// their windows, then acknowledge smaller windows, and only then send the bytes.
     pub(crate) fn forgive(&mut self, excess: u32) -> bool {
         match self.grace.checked_sub(excess) {
             Some(left) => {
@@ -179,14 +176,14 @@ impl Credit {
         }
     }
 
-    /// So many bytes more are unread, or fewer.
+    /// Adds to the unread bytes; negative for consumed ones.
     #[inline]
     pub(crate) fn add_unread(&mut self, change: i64) {
         self.unread += change;
     }
 
-    /// Whether neither [`review`](Self::review) nor [`update`](Self::update) has
-    /// anything to say.
+    /// Whether neither [`review`](Self::review) nor [`update`](Self::update) can return
+    /// anything.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.unread < self.review_at && self.window > self.update_at
@@ -206,8 +203,8 @@ impl Credit {
         u32::try_from(increment).ok()
     }
 
-    /// What the unread bytes on so many `streams` ask for, and that memory is
-    /// `tight` for all connections.
+    /// The change of shares for the unread bytes on this many `streams`. `tight`: the
+    /// server's memory is scarce.
     pub(crate) fn review(&mut self, streams: usize, tight: bool) -> Review {
         let review = self.judge(streams, tight);
         if let Review::Tell(share) = review {
@@ -225,7 +222,7 @@ impl Credit {
             self.half()
         };
         self.asked &= 2 * self.unread > full;
-        // One change at a time: which share an acknowledgement is for is then known.
+        // One change at a time, so that it is known which share an acknowledgement is for.
         if self.unacknowledged > 0 {
             return Review::Nothing;
         }
@@ -248,7 +245,7 @@ impl Credit {
         Review::Tell(share)
     }
 
-    /// A share that was cut is looked at again and again.
+    /// A reduced share is reviewed with every change.
     fn plan_review(&mut self) {
         self.review_at = if self.share != self.wide {
             i64::MIN
@@ -263,14 +260,14 @@ impl Credit {
         self.capacity - self.capacity / 2
     }
 
-    /// Where the peer's windows grow at once: by how much. Those that shrink do so
-    /// when the peer [acknowledges](Self::acknowledge) it.
+    /// By how much the peer's windows grow at once, if they do. Windows shrink when the peer
+    /// [acknowledges](Self::acknowledge) it.
     pub(crate) fn widen(&mut self) -> Option<i64> {
         (self.share > self.in_force).then(|| self.enforce())
     }
 
-    /// The peer has applied our SETTINGS. By how much its windows shrank, if they
-    /// did. `Err` where there were none to apply.
+    /// The peer has applied our SETTINGS. Returns by how much its windows shrank, if they
+    /// did; `Err` if there were none to apply.
     pub(crate) fn acknowledge(&mut self) -> Result<Option<i64>, ()> {
         self.unacknowledged = self.unacknowledged.checked_sub(1).ok_or(())?;
         Ok((self.share < self.in_force).then(|| self.enforce()))
@@ -279,7 +276,7 @@ impl Credit {
     fn enforce(&mut self) -> i64 {
         let change = i64::from(self.share) - i64::from(self.in_force);
         if change < 0 {
-            // It was taken from the connection's window too.
+            // Those bytes count against the connection's window too.
             self.grace = u32::try_from(self.window).unwrap_or(0);
         }
         self.in_force = self.share;
@@ -292,7 +289,7 @@ impl Credit {
         let shares = usize::try_from(self.capacity / i64::from(fair)).unwrap_or(0);
         let fits = !tight && streams <= shares;
         let share = if fits { fair } else { LEAST_SHARE };
-        // Upwards all the way or not at all.
+        // A share grows back to the widest or not at all.
         share.min(self.share)
     }
 

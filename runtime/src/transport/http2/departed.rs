@@ -1,20 +1,20 @@
-//! The streams that this side reset a moment ago, so that frames already on their way for them
-//! are told from those that break a rule. Its size is bounded.
+//! The streams that this side reset recently, to distinguish frames that were already on
+//! their way from violations. Remembers at most [`REMEMBERED`] streams.
 
 use std::collections::VecDeque;
 
 use super::event::StreamId;
 use super::stream::{self, StreamMap};
 
-/// How many are remembered: more than any peer has open at once, as a rule.
+/// How many streams are remembered: usually more than a peer has open at once.
 const REMEMBERED: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(crate) struct Departed {
-    /// What was left of their windows.
+    /// The windows that were left.
     windows: StreamMap<u32>,
     order: VecDeque<StreamId>,
-    /// The highest that was forgotten.
+    /// The highest forgotten stream.
     forgotten: StreamId,
 }
 
@@ -36,13 +36,13 @@ impl Departed {
         self.windows.contains_key(&stream)
     }
 
-    /// Whether the stream may be one of those that were forgotten.
+    /// Whether the stream may be a forgotten one.
     pub(crate) fn may_have_forgotten(&self, stream: StreamId) -> bool {
         stream <= self.forgotten
     }
 
-    /// Takes DATA for one of them; `false` if its window did not allow so much, or
-    /// it is none of them.
+    /// Counts DATA for a remembered stream; `false` if its window does not allow it, or the
+    /// stream is not remembered.
     pub(crate) fn receive(&mut self, stream: StreamId, bytes: u32) -> bool {
         let Some(window) = self.windows.get_mut(&stream) else {
             return false;

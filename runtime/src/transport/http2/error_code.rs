@@ -1,7 +1,7 @@
 //! The error codes of RFC 9113 section 7, as `RST_STREAM` and GOAWAY carry them.
 //!
-//! A code this file does not know is kept as it came: section 7 forbids that
-//! an unknown code trigger any special behaviour, so it is never an error.
+//! Unknown codes are kept and are not errors: section 7 says that they must not trigger any
+//! special behaviour.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the connection tells its owner, and why a connection ends. Values only.
+//! Values: the events that a connection reports to its owner, and why a connection ends.
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use super::fields::Fields;
 /// streams in gRPC.
 pub(crate) type StreamId = u32;
 
-/// Something the peer did that concerns a stream, in order.
+/// An event of a stream or of the connection, in order.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The first header block of a stream: a request's or a response's head.
@@ -30,23 +30,23 @@ pub(crate) enum Event {
     Trailers { stream: StreamId, fields: Fields },
     /// The stream is gone, in both directions.
     Reset { stream: StreamId, cause: ResetCause },
-    /// `bytes` of what was queued on the stream are in the output now.
+    /// `bytes` of the data queued on the stream were moved to the output.
     Sent { stream: StreamId, bytes: usize },
     /// Both halves ended in order, and all that was queued is in the output.
     Closed { stream: StreamId },
-    /// The peer will take no new streams; those above its last one are reported
-    /// as `Reset` with [`ResetCause::Unprocessed`].
+    /// The peer accepts no new streams. Streams above its last one are reported as `Reset`
+    /// with [`ResetCause::Unprocessed`].
     GoAway { code: ErrorCode, debug: Bytes },
-    /// Readers have to tell their connection what they consumed so far, and from
-    /// now on as [`reports`](super::connection::Connection::reports) says.
+    /// Readers have to report what they consumed so far, and from now on as
+    /// [`reports`](super::connection::Connection::reports) says.
     Report,
-    /// Memory is set aside for the message that the stream's reader waits for.
+    /// Memory was reserved for the message that the stream's reader waits for.
     Granted { stream: StreamId },
-    /// A large message does not get on while others wait for the memory that is set
-    /// aside for it: the owner ends its call.
+    /// A large message arrives too slowly while others wait for its memory: the owner ends
+    /// its call.
     Stalled { stream: StreamId },
-    /// The connection has reached its maximum age, and its grace is over: the
-    /// owner ends what still runs.
+    /// The connection has reached its maximum age, and the grace period is over: the owner
+    /// ends the calls that still run.
     Overstayed,
 }
 
@@ -57,12 +57,12 @@ pub(crate) enum ResetCause {
     Peer(ErrorCode),
     /// The peer broke a rule on this stream, and we reset it.
     Violation(ErrorCode, &'static str),
-    /// The peer's GOAWAY says that it never looked at this stream.
+    /// The peer's GOAWAY says that it did not process this stream.
     Unprocessed,
 }
 
-/// The connection cannot go on; the other side is told with GOAWAY. With
-/// `NO_ERROR` nobody broke a rule.
+/// An error that ends the connection, sent to the peer in GOAWAY. With `NO_ERROR` the peer
+/// broke no rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionError {
     pub(crate) code: ErrorCode,

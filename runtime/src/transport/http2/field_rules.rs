@@ -1,8 +1,8 @@
-//! What makes a header block malformed: RFC 9113 sections 8.2 and 8.3. Each field is judged
-//! once, when its text arrives; a table that keeps the field keeps the judgement. gRPC's own
-//! rules are checked elsewhere.
+//! Checks whether a header block is malformed (RFC 9113 sections 8.2 and 8.3). Each field is
+//! checked once, when its text arrives; HPACK tables keep the result with the field. gRPC's
+//! own rules are checked elsewhere.
 
-/// Which block is judged.
+/// The kind of block that is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlockKind {
     Request,
@@ -10,8 +10,8 @@ pub(crate) enum BlockKind {
     Trailers,
 }
 
-/// What the rules ask about a field, or about several that follow each other:
-/// a set of the bits below.
+/// The properties of a field, or of a sequence of fields, that the rules need: a set of the
+/// bits below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Traits(u32);
 
@@ -20,28 +20,27 @@ const SCHEME: u32 = 1 << 1;
 const PATH: u32 = 1 << 2;
 const AUTHORITY: u32 = 1 << 3;
 const STATUS: u32 = 1 << 4;
-/// A pseudo-header field that nothing defines.
+/// An undefined pseudo-header field.
 const STRANGE: u32 = 1 << 5;
 const PSEUDO: u32 = METHOD | SCHEME | PATH | AUTHORITY | STATUS | STRANGE;
 /// A field that is no pseudo-header field.
 const REGULAR: u32 = 1 << 6;
 const TE: u32 = 1 << 7;
 const CONNECTION: u32 = 1 << 8;
-/// What else the name says is kept by `NAME`; the rest comes from the value.
+/// The bits that depend on the name only are in `NAME`; the others depend on the value.
 const BAD_NAME: u32 = 1 << 9;
 const NAME: u32 = PSEUDO | REGULAR | TE | CONNECTION | BAD_NAME | LENGTH;
 const BAD_VALUE: u32 = 1 << 10;
 const EMPTY_PATH: u32 = 1 << 11;
 const BAD_STATUS: u32 = 1 << 12;
 const BAD_TE: u32 = 1 << 13;
-/// Of several fields: a pseudo-header field stands twice, or behind a regular
-/// one.
+/// For several fields: a pseudo-header field occurs twice, or after a regular one.
 const TWICE: u32 = 1 << 14;
 const LATE: u32 = 1 << 15;
 const LENGTH: u32 = 1 << 16;
 const BAD_LENGTH: u32 = 1 << 17;
 
-/// What no block may have, in the order in which it is told.
+/// The violations in any block, in the order in which they are reported.
 const ALWAYS_BROKEN: [(u32, &str); 8] = [
     (
         BAD_NAME | BAD_VALUE,
@@ -127,8 +126,8 @@ impl Traits {
     }
 }
 
-/// The first broken rule, if any, of a block whose fields have these traits
-/// together. One that was `cut` short may lack anything.
+/// The first broken rule, if any, of a block whose fields together have these traits. A
+/// block that was `cut` short may lack any field.
 pub(super) fn check(traits: Traits, cut: bool, block: BlockKind) -> Result<(), &'static str> {
     let Traits(seen) = traits;
     let (allowed, needed, lacks) = match block {
@@ -188,10 +187,10 @@ static TOKEN: [bool; 256] = {
     table
 };
 
-/// Section 8.2.1, field values: no NUL, LF or CR. Space around a value is let
-/// through, since some peers send it.
+/// Section 8.2.1, field values: no NUL, LF or CR. Spaces around a value are accepted, since
+/// some peers send them.
 const fn is_value(value: &[u8]) -> bool {
-    // Without a way out in the middle this runs many octets at a time.
+    // Without an early exit the compiler vectorizes this loop.
     let mut bad = false;
     let mut at = 0;
     while at < value.len() {
@@ -201,7 +200,7 @@ const fn is_value(value: &[u8]) -> bool {
     !bad
 }
 
-/// RFC 9110 section 8.6: digits, here as many as fit a number in any case.
+/// RFC 9110 section 8.6: digits, at most as many as always fit into the integer.
 const fn is_length(value: &[u8]) -> bool {
     let mut at = 0;
     while at < value.len() {

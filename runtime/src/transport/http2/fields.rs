@@ -1,6 +1,6 @@
-//! A list of header fields in one arena, made to be filled, read and cleared again for every
-//! header block of a connection. Fields keep their order. It allocates nothing once its two
-//! buffers have grown to the size of the connection's usual header list.
+//! A list of header fields in one arena, reused for the header blocks of a connection.
+//! Fields keep their order. It allocates nothing once its two buffers have grown to the size
+//! of the connection's usual header list.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use super::field_rules::Traits;
 #[cfg(test)]
 mod tests;
 
-/// What RFC 9113 section 6.5.2 adds to a field's name and value for its size.
+/// The overhead of a field's size, by RFC 9113 section 6.5.2.
 pub(crate) const FIELD_OVERHEAD: usize = 32;
 
-/// What [`Fields::clear`] keeps of the arena. One outsized header list must
-/// not pin its memory for the life of the connection.
+/// The capacity that [`Fields::clear`] keeps, so that one large header list does not occupy
+/// memory for the life of the connection.
 const KEPT_CAPACITY: usize = 2 * 1024;
 
 /// An ordered list of header fields. By default it is empty and owns no memory.
@@ -23,15 +23,14 @@ pub(crate) struct Fields {
     /// its octets stand behind the last span.
     bytes: Vec<u8>,
     spans: Vec<Span>,
-    /// How many fields at the front stand like this in many lists.
+    /// The number of fields at the front that are the same in many lists.
     common: usize,
-    /// What is known of all fields together, where they were received.
+    /// The traits of all fields together, if they were received.
     traits: Traits,
     overflowed: bool,
 }
 
-/// How much of the arena one field has. Where it starts follows from the fields
-/// before it.
+/// The lengths of one field in the arena. It starts where the field before it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Span {
     name: usize,
@@ -57,8 +56,8 @@ impl Fields {
         self.keep(start, start + name_len);
     }
 
-    /// The arena, to write a field's name and value at its end. Whoever writes
-    /// there ends with [`keep`](Self::keep) or [`discard`](Self::discard).
+    /// The arena, for writing a field's name and value at its end. The writer then calls
+    /// [`keep`](Self::keep) or [`discard`](Self::discard).
     #[inline]
     pub(super) fn draft(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -84,9 +83,9 @@ impl Fields {
         self.traits = self.traits.followed_by(other.traits);
     }
 
-    /// Says that the fields so far stand like this at the front of many lists,
-    /// while those that follow differ: an encoder remembers them apart. Without
-    /// it that holds for the whole list.
+    /// Marks the fields so far as the same in many lists, while those that follow differ: an
+    /// encoder remembers the two parts separately. Without this call the whole list is one
+    /// part.
     pub(crate) fn end_common_part(&mut self) {
         self.common = self.spans.len();
     }
@@ -101,7 +100,7 @@ impl Fields {
         (self.common, octets)
     }
 
-    /// Whether the first fields, so many and of so many octets, are those of
+    /// Whether the first fields, given by their number and octets, are the same as those of
     /// `other`.
     #[inline]
     pub(super) fn begins_with(&self, other: &Self, (count, octets): (usize, usize)) -> bool {
@@ -111,15 +110,15 @@ impl Fields {
             && other.spans == self.spans[..count]
     }
 
-    /// Takes over some fields of `other`: those between these counts of fields
-    /// and of octets. Nothing is known of them then.
+    /// Appends the fields of `other` between these counts of fields and of octets, without
+    /// their traits.
     pub(super) fn copy_part(&mut self, other: &Self, from: (usize, usize), to: (usize, usize)) {
         self.clear();
         self.bytes.extend_from_slice(&other.bytes[from.1..to.1]);
         self.spans.extend_from_slice(&other.spans[from.0..to.0]);
     }
 
-    /// How many fields and octets there are.
+    /// The numbers of fields and octets.
     #[inline]
     pub(super) fn extent(&self) -> (usize, usize) {
         (self.spans.len(), self.bytes.len())
@@ -155,7 +154,7 @@ impl Fields {
         self.skip(0, 0)
     }
 
-    /// As [`iter`](Self::iter), from behind so many fields and octets.
+    /// As [`iter`](Self::iter), after this many fields and octets.
     #[inline]
     pub(super) fn skip(&self, count: usize, octets: usize) -> FieldsIter<'_> {
         FieldsIter {
@@ -170,8 +169,8 @@ impl Fields {
             .find_map(|(each, value)| (each == name).then_some(value))
     }
 
-    /// What the fields say of the body's length; `None` where they say several things
-    /// (RFC 9110 section 8.6).
+    /// The body's length by `content-length`; `None` if there are different values (RFC 9110
+    /// section 8.6).
     pub(super) fn content_length(&self) -> Option<u64> {
         let told = |(name, value)| (name == b"content-length").then_some(value);
         let mut lengths = self.iter().filter_map(told);
@@ -193,7 +192,7 @@ impl Fields {
         self.overflowed
     }
 
-    /// Empties the list and takes back its marks, but keeps the memory.
+    /// Empties the list and resets its marks, but keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();

@@ -1,13 +1,13 @@
 //! Flow control windows of one stream, and of the connection on the way out (RFC 9113 section
 //! 5.2). Arithmetic only. What the peer may send on the connection as a whole is in `credit`.
 
-/// What every window starts with (section 6.9.2).
+/// The initial size of every window (section 6.9.2).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
 
-/// What no window may exceed (section 6.9.1).
+/// The largest size of a window (section 6.9.1).
 const MAX_WINDOW: i64 = (1 << 31) - 1;
 
-/// What we may still send. It goes below zero when the peer shrinks its initial
+/// The bytes that this side may still send. Negative after the peer shrank its initial
 /// window (section 6.9.2).
 #[derive(Debug)]
 pub(crate) struct SendWindow(i32);
@@ -38,8 +38,7 @@ impl SendWindow {
     }
 }
 
-/// What the peer may still send on one stream, and what it has sent that nobody
-/// has read.
+/// The bytes the peer may still send on one stream, and the unread ones it has sent.
 ///
 /// ```text
 /// ──read──┤◀────── held ──────▶┤◀───── window ─────▶┤      bytes of the stream
@@ -47,26 +46,25 @@ impl SendWindow {
 ///         ├◀──────── granted ────────▶┤◀── share ──▶┤
 /// ```
 ///
-/// Invariant: what is announced ends at most `share` behind the granted part, or
-/// where it ended before the share shrank.
+/// Invariant: the announced part ends at most `share` after the granted part, or where it
+/// ended before the share shrank.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
-    /// What the peer may have sent beyond what was read. Below `held`, or even
-    /// zero, where SETTINGS took more than was left (section 6.9.2).
+    /// The bytes the peer may have sent after those that were read. Below `held`, or even
+    /// negative, if SETTINGS reduced it by more than was left (section 6.9.2).
     announced: i32,
     /// Received, and not yet consumed by the application.
     held: u32,
-    /// The size of the message at hand, from its first held byte, where memory was
-    /// set aside for it.
+    /// The size of the current message, from its first held byte, if memory was reserved for
+    /// it.
     granted: u32,
-    /// The size of the message at hand that waits for such memory.
+    /// The size of the current message if it waits for such memory.
     wanted: u32,
-    /// The message at hand is held until the stream ends, and not only until it is
-    /// complete.
+    /// The current message is held until the stream ends, not only until it is complete.
     pub(super) to_end: bool,
 }
 
-/// The peer sent so many bytes more than its window allowed.
+/// The peer sent this many bytes more than its window allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded(pub(crate) u32);
 
@@ -81,7 +79,7 @@ impl ReceiveWindow {
         }
     }
 
-    /// Takes so many bytes; returns how many of them no memory was set aside for.
+    /// Counts received bytes; returns how many of them are not in reserved memory.
     #[inline]
     pub(crate) fn receive(&mut self, bytes: u32) -> Result<u32, Exceeded> {
         if i64::from(bytes) > self.left() {
@@ -90,8 +88,8 @@ impl ReceiveWindow {
         Ok(self.take(bytes))
     }
 
-    /// Takes so many bytes, whatever the window says; returns how many of them no
-    /// memory was set aside for.
+    /// Counts received bytes without checking the window; returns how many of them are not
+    /// in reserved memory.
     #[inline]
     pub(crate) fn take(&mut self, bytes: u32) -> u32 {
         let granted = self.granted.saturating_sub(self.held);
@@ -99,9 +97,9 @@ impl ReceiveWindow {
         bytes.saturating_sub(granted)
     }
 
-    /// The application consumed `bytes`, or all there is if it says more than
-    /// that: a caller's mistake cannot inflate a window. Returns how many of them
-    /// memory was set aside for, and how many not.
+    /// The application consumed `bytes`. Larger values count as all bytes held, so that a
+    /// caller's mistake does not enlarge a window. Returns how many of them were in reserved
+    /// memory, and how many were not.
     #[inline]
     pub(crate) fn release(&mut self, bytes: u32) -> (u32, u32) {
         let bytes = bytes.min(self.held);
@@ -121,13 +119,13 @@ impl ReceiveWindow {
         i64::from(self.announced) - i64::from(self.held)
     }
 
-    /// Nothing is held, set aside or waited for.
+    /// Whether nothing is held, reserved or waited for.
     #[inline]
     pub(crate) fn is_clear(&self) -> bool {
         self.held | self.granted | self.wanted == 0
     }
 
-    /// What the peer may still send.
+    /// The bytes the peer may still send.
     pub(crate) fn window(&self) -> u32 {
         u32::try_from(self.left()).unwrap_or(0)
     }
@@ -136,7 +134,7 @@ impl ReceiveWindow {
         self.held
     }
 
-    /// What is held and no memory was set aside for.
+    /// The held bytes that are not in reserved memory.
     #[inline]
     pub(crate) fn unread(&self) -> u32 {
         self.held.saturating_sub(self.granted)
@@ -146,13 +144,13 @@ impl ReceiveWindow {
         self.granted
     }
 
-    /// The memory that the message at hand waits for, if it does.
+    /// The memory that the current message waits for, if any.
     pub(crate) fn wanted(&self) -> Option<u32> {
         (self.wanted > 0).then_some(self.wanted)
     }
 
-    /// The message at hand has `size` bytes and waits for memory. `false` if that
-    /// was known.
+    /// The current message has `size` bytes and waits for memory. `false` if that was known
+    /// already.
     pub(crate) fn want(&mut self, size: u32) -> bool {
         let new = self.granted < size && self.wanted == 0;
         if self.granted < size {
@@ -161,26 +159,25 @@ impl ReceiveWindow {
         new
     }
 
-    /// What it waits for is set aside.
+    /// The memory that the message waits for has been reserved.
     pub(crate) fn grant(&mut self) {
         self.granted = std::mem::take(&mut self.wanted);
     }
 
-    /// Memory is set aside for a message that is not there yet.
+    /// Whether memory is reserved for a message that is incomplete.
     pub(crate) fn is_filling(&self) -> bool {
         self.granted > 0 && (self.to_end || self.held < self.granted)
     }
 
-    /// SETTINGS changed the initial window by so much.
+    /// SETTINGS changed the initial window by `delta`.
     pub(crate) fn shift(&mut self, delta: i64) {
-        // Both ends are within 31 bits: of a sum of windows, and of what one may lack.
+        // A sum of windows and a deficit are both within 31 bits.
         let announced = i64::from(self.announced) + delta;
         self.announced = announced.clamp(i64::from(i32::MIN), MAX_WINDOW) as i32;
     }
 
-    /// The increment to announce, once it is worth a frame: at half the share.
-    /// `wide` is what SETTINGS may raise the share to, for which there has to be
-    /// room below 2³¹.
+    /// The increment to announce, once it is at least half the share. `wide` is the share
+    /// that SETTINGS may raise this to, for which there must be room below 2³¹.
     #[inline]
     pub(crate) fn update(&mut self, share: u32, wide: u32) -> Option<u32> {
         let announced = i64::from(self.announced);

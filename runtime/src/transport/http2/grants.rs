@@ -1,40 +1,40 @@
-//! Memory that is set aside for messages while they arrive, where they are larger than what
-//! their stream may have unread anyway.
+//! Reserves memory for incoming messages that are larger than what their stream may have
+//! unread.
 //!
-//! A message gets all of its memory before the peer may send it, or none: else a
-//! hundred messages could each have a part, and none could be completed. Those that
-//! do not fit wait in line.
+//! A message gets all of its memory before the peer may send it, or none: otherwise many
+//! messages could each hold a part, and none could complete. Messages that do not fit wait
+//! in a queue.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::StreamId;
 
-/// How long a message that others wait for may come slower than [`LEAST_RATE`].
+/// How long a message may arrive slower than [`LEAST_RATE`] while others wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes a second.
 const LEAST_RATE: u32 = 4 << 10;
 
-/// The least that arrives of a message in the time of [`PATIENCE`].
+/// The fewest bytes of a message that must arrive within [`PATIENCE`].
 const LEAST_PROGRESS: u32 = LEAST_RATE * PATIENCE.as_secs() as u32;
 
 #[derive(Debug)]
 struct Grant {
     stream: StreamId,
-    /// What was held of it when it was last looked at; `None` before that.
+    /// The bytes held of it at the last check; `None` before the first.
     seen: Option<u32>,
 }
 
-/// The messages of a connection that memory was set aside for.
+/// The messages of a connection with reserved memory, and those that wait for it.
 #[derive(Debug)]
 pub(crate) struct Grants {
     budget: u64,
     used: u64,
     given: Vec<Grant>,
     waiting: VecDeque<StreamId>,
-    /// When progress is looked at. It stays once somebody waited, so that grants that
-    /// come and go put it off for nobody.
+    /// When progress is checked next. It stays set once a message has waited, so that new
+    /// grants do not postpone it.
     look: Option<Instant>,
 }
 
@@ -54,17 +54,17 @@ impl Grants {
         self.given.iter().map(|grant| grant.stream)
     }
 
-    /// The stream stands in line from now on.
+    /// Adds the stream to the queue.
     pub(crate) fn wait(&mut self, stream: StreamId) {
         self.waiting.push_back(stream);
     }
 
-    /// Who is first in line.
+    /// The first stream in the queue.
     pub(crate) fn first(&self) -> Option<StreamId> {
         self.waiting.front().copied()
     }
 
-    /// The first in line waits no more.
+    /// Removes the first stream from the queue.
     pub(crate) fn skip(&mut self) {
         self.waiting.pop_front();
     }
@@ -73,7 +73,7 @@ impl Grants {
         self.used + u64::from(size) <= self.budget
     }
 
-    /// The first in line gets its memory.
+    /// Gives the first stream in the queue its memory.
     pub(crate) fn give(&mut self, size: u32) {
         if let Some(stream) = self.first() {
             self.used += u64::from(size);
@@ -82,8 +82,7 @@ impl Grants {
         }
     }
 
-    /// So many bytes that were granted to the stream are free again; `last` if it
-    /// has no more of them.
+    /// Frees `bytes` of the stream's reserved memory; `last` if it has no more of it.
     pub(crate) fn take_back(&mut self, stream: StreamId, bytes: u32, last: bool) {
         self.used -= u64::from(bytes);
         if last {
@@ -95,7 +94,7 @@ impl Grants {
         self.look.filter(|_| !self.given.is_empty())
     }
 
-    /// Somebody waits, or soon will: progress is looked at.
+    /// A message waits, or soon will: starts to check progress.
     pub(crate) fn watch(&mut self, now: Instant) {
         self.look.get_or_insert(now + PATIENCE);
     }
@@ -104,9 +103,9 @@ impl Grants {
         self.given.is_empty()
     }
 
-    /// The streams whose messages have not got on, if anyone waits for memory: here,
-    /// or with other connections as `wanted` says. `held` says what has come of a
-    /// message, as long as more of it is to come.
+    /// The streams whose messages arrive too slowly while a message waits for memory, on
+    /// this connection or, if `wanted`, on others. `held` returns the received bytes of a
+    /// message that is incomplete.
     pub(crate) fn stalled(
         &mut self,
         wanted: bool,

@@ -1,6 +1,6 @@
-//! Keepalive (gRFCs A8 and A9): whether a quiet peer still lives, and how often a client may
-//! ask that of a server. Time is an argument. A read only stores its time, and a timer that
-//! fires too early is set again.
+//! Keepalive (gRFCs A8 and A9): checks whether a quiet peer is alive, and limits how often a
+//! client may send PINGs to a server. Time is an argument. A read only stores its time, and
+//! a timer that fires too early is set again.
 //!
 //! ```text
 //!             quiet for `time`             any byte
@@ -16,21 +16,22 @@ use super::durations::FOREVER;
 
 /// The payload of our PINGs.
 pub(crate) const KEEPALIVE_PING: [u8; 8] = *b"liveness";
-/// What a server says with `ENHANCE_YOUR_CALM` to a client that asks too often.
+/// The debug data of `ENHANCE_YOUR_CALM` for a client that sends too many PINGs.
 pub(crate) const TOO_MANY_PINGS: &str = "too_many_pings";
-/// PINGs that come too soon and are forgiven.
+/// The number of early PINGs that are tolerated.
 const MAX_STRIKES: u8 = 2;
-/// How often a client may ping that has no calls and no leave to ping without.
+/// The least time between PINGs of a client without calls that is not permitted to ping
+/// without calls.
 const WITHOUT_CALLS: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// When a side pings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeepaliveOptions {
-    /// How long nothing may be heard before the peer is asked; `None`: for ever.
+    /// How long nothing may be received before a PING is sent; `None` for never.
     pub(crate) time: Option<Duration>,
-    /// How long the answer may take.
+    /// How long the peer may take to answer.
     pub(crate) timeout: Duration,
-    /// Whether it is asked while no call runs.
+    /// Whether PINGs are sent while there is no call.
     pub(crate) without_calls: bool,
 }
 
@@ -41,27 +42,27 @@ impl KeepaliveOptions {
         timeout: Duration::from_secs(20),
         without_calls: false,
     };
-    /// A server asks clients without calls too. Where gRPC's others do that every
-    /// two hours, it does not unless told to: see ARCHITECTURE.md.
+    /// A server sends PINGs to clients without calls too. Off by default, unlike the two
+    /// hours of other gRPC implementations: see ARCHITECTURE.md.
     pub(crate) const SERVER: Self = Self {
         without_calls: true,
         ..Self::CLIENT
     };
 
-    /// What a client does that was told of too many PINGs (gRFC A8).
+    /// Doubles the time after a server's `too_many_pings` (gRFC A8).
     pub(crate) fn slow_down(&mut self) {
         self.time = self.time.map(|time| time.saturating_mul(2).min(FOREVER));
     }
 }
 
-/// What is to be done when the timer fires.
+/// What to do when the timer fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beat {
-    /// Nothing now.
+    /// Nothing yet.
     Still,
     /// Send a PING.
     Ping,
-    /// Nothing was heard since the last PING, for as long as that may take.
+    /// Nothing was received within the timeout after the last PING.
     Dead,
 }
 
@@ -71,18 +72,18 @@ pub(crate) struct Keepalive {
     time: Duration,
     timeout: Duration,
     without_calls: bool,
-    /// When the peer was last heard of.
+    /// When bytes were last received.
     heard: Instant,
-    /// When the PING was sent that is not answered yet. Any byte is an answer.
+    /// When the unanswered PING was sent. Any byte is an answer.
     pinged: Option<Instant>,
-    /// When to look again; it never moves between two looks.
+    /// When to check next; it does not move between two checks.
     check: Instant,
-    /// There was no call at the last look: it is made up for with the next one.
+    /// There was no call at the last check: the next call starts keepalive again.
     dormant: bool,
 }
 
 impl Keepalive {
-    /// `None` where the options switch it off.
+    /// `None` if the options switch it off.
     pub(crate) fn new(options: &KeepaliveOptions, now: Instant) -> Option<Self> {
         let time = options.time?;
         Some(Self {
@@ -140,11 +141,11 @@ impl Keepalive {
     }
 }
 
-/// How often a client may ping.
+/// How often a client may send PINGs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PingLimits {
     pub(crate) min_interval: Duration,
-    /// Whether that is enough without a call too.
+    /// Whether the same holds without a call.
     pub(crate) without_calls: bool,
 }
 
@@ -157,9 +158,8 @@ impl Default for PingLimits {
     }
 }
 
-/// A client's PINGs before the limits. What the server sends of calls forgives all
-/// that came before: clients that measure a connection (bandwidth, round trips)
-/// ping after what they received.
+/// Checks a client's PINGs against the limits. HEADERS or DATA from the server reset the
+/// count: clients that measure bandwidth or round trips ping after what they received.
 #[derive(Debug, Default)]
 pub(crate) struct PingStrikes {
     strikes: u8,
@@ -167,8 +167,8 @@ pub(crate) struct PingStrikes {
 }
 
 impl PingStrikes {
-    /// Takes one PING; `false` if it is one too many. `sent` says whether HEADERS
-    /// or DATA went out since the last one.
+    /// Counts one PING; `false` if it is one too many. `sent`: HEADERS or DATA was sent
+    /// since the last one.
     pub(crate) fn take(
         &mut self,
         limits: &PingLimits,

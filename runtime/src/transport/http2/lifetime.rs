@@ -1,42 +1,42 @@
-//! How long a connection may live (gRFC A9): without calls, by number of calls, and in all.
-//! Time and chance are arguments. The beginning and the end of a call cost nothing here.
+//! Limits the life of a connection (gRFC A9): time without calls, number of calls, and age.
+//! Time and chance are arguments. Beginning and ending a call costs nothing here.
 
 use std::time::{Duration, Instant};
 
 use super::durations::FOREVER;
 
-/// The age is spread by this share either way, so that connections that were made
-/// together do not end together.
+/// The age is varied by up to this share in both directions, so that connections that were
+/// opened together do not end together.
 const JITTER: f64 = 0.1;
-/// What the calls' last words may take once the grace is over.
+/// The time for the calls' last frames once the grace period is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Limits to a connection's life; `None` sets none.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LifetimeOptions {
-    /// How long it may be without a call.
+    /// The longest time without a call.
     pub(crate) max_idle: Option<Duration>,
-    /// How old it may become before it takes no more calls.
+    /// The age from which it accepts no more calls.
     pub(crate) max_age: Option<Duration>,
-    /// How many calls it takes before it takes no more.
+    /// The number of calls after which it accepts no more.
     pub(crate) max_calls: Option<u32>,
-    /// How long its calls may run on after that.
+    /// How long its calls may continue after that.
     pub(crate) age_grace: Option<Duration>,
 }
 
 impl LifetimeOptions {
-    /// Whether chance has a say.
+    /// Whether `chance` matters to [`spread`](Self::spread).
     pub(crate) fn is_spread(&self) -> bool {
         self.max_age.is_some() || self.max_calls.is_some()
     }
 
-    /// The options of one connection: its age, and the calls it takes, are up to a tenth less
-    /// or more, as `chance` from 0 to 1 will have it.
+    /// The options of one connection: its age and number of calls are varied by up to a
+    /// tenth in both directions, by `chance` from 0 to 1.
     pub(crate) fn spread(mut self, chance: f64) -> Self {
         let factor = 1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
         self.max_age = self.max_age.map(|age| age.min(FOREVER).mul_f64(factor));
         self.max_calls = self.max_calls.map(|most| {
-            // A time is what can be multiplied without a cast.
+            // As a `Duration`, since that can be multiplied without a cast.
             let spread = Duration::from_nanos(most.into()).mul_f64(factor);
             u32::try_from(spread.as_nanos()).unwrap_or(u32::MAX).max(1)
         });
@@ -44,27 +44,27 @@ impl LifetimeOptions {
     }
 }
 
-/// What is to be done when the timer fires.
+/// What to do when the timer fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passing {
-    /// Nothing now.
+    /// Nothing yet.
     Not,
-    /// Leave in order, for this reason.
+    /// Begin a graceful shutdown, for this reason.
     Leave(&'static str),
-    /// The calls that still run are cut.
+    /// End the calls that still run.
     Cut,
-    /// Whatever is left is dropped.
+    /// Drop what is left.
     Drop,
 }
 
-/// One connection's limits, as far as it has any.
+/// The limits of one connection.
 #[derive(Debug)]
 pub(crate) struct Lifetime {
     idle: Option<Idleness>,
     age: Age,
-    /// How many calls it takes, until it has.
+    /// The number of calls it accepts; `None` once it has had them.
     max_calls: Option<u32>,
-    /// Since when it has.
+    /// When that number was reached.
     spent: Option<Instant>,
     grace: Option<Duration>,
 }
@@ -72,12 +72,12 @@ pub(crate) struct Lifetime {
 #[derive(Debug)]
 struct Idleness {
     limit: Duration,
-    /// Since when there has been no call, as far as was seen.
+    /// Since when there has been no call, by the last check.
     since: Instant,
     had_calls: bool,
-    /// Marks how many calls there have been.
+    /// A measure of how many calls there have been.
     calls: u32,
-    /// When to look again; it never moves between two looks.
+    /// When to check next; it does not move between two checks.
     check: Instant,
 }
 
@@ -91,7 +91,7 @@ enum Age {
 }
 
 impl Lifetime {
-    /// `None` where the options set no limits.
+    /// `None` if the options set no limits.
     pub(crate) fn new(options: &LifetimeOptions, now: Instant) -> Option<Self> {
         if options.max_idle.is_none() && !options.is_spread() {
             return None;
@@ -113,7 +113,7 @@ impl Lifetime {
         })
     }
 
-    /// The connection comes to rest for now. `calls` is twice how many it has had, and 1
+    /// The connection rests for now. `calls` is twice the number of calls it has had, and 1
     /// before the first.
     pub(crate) fn rest(&mut self, has_calls: bool, calls: u32, now: Instant) {
         if let Some(idle) = &mut self.idle {
@@ -165,7 +165,7 @@ impl Lifetime {
         Passing::Not
     }
 
-    /// It takes no more calls, and those that run have their grace.
+    /// Stops accepting calls and starts the grace period of those that run.
     fn leave(&mut self, reason: &'static str, now: Instant) -> Passing {
         self.idle = None;
         self.max_calls = None;

@@ -1,20 +1,19 @@
-//! What all connections of a server hold together of what they received. Nobody is woken while
-//! its lock is held.
+//! The memory for received data that all connections of a server share. Wakers are called
+//! without holding the lock.
 //!
-//! One half of the limit is for bytes that nobody has read. It is no wall: beyond
-//! it every connection gives its streams the least share as soon as it has
-//! [`SPARED`] bytes unread. The other half is for messages that are larger than
-//! that, while they arrive. Those that find no room wait for it.
+//! One half of the limit is for unread bytes. It is a soft limit: above it every connection
+//! gives its streams the least share as soon as it has [`SPARED`] bytes unread. The other
+//! half is for larger messages while they arrive. Messages that do not fit wait.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
-/// What a connection may have unread before it has to save, however many others
-/// there are.
+/// The unread bytes that a connection may have without reducing its shares, however many
+/// connections there are.
 pub(crate) const SPARED: i64 = 64 << 10;
 
-/// Connections tell of their unread bytes in steps of this size.
+/// Connections report their unread bytes in steps of this size.
 pub(crate) const TOLD: i64 = 256 << 10;
 
 /// The memory of a server's connections.
@@ -31,7 +30,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct MemoryWaiters {
     wakers: Vec<Waker>,
-    /// How often they were woken.
+    /// The number of times they were woken.
     turn: u64,
 }
 
@@ -46,7 +45,7 @@ impl Memory {
         })
     }
 
-    /// Whoever waits for memory looks again.
+    /// Wakes the connections that wait for memory.
     fn wake(&self) {
         if !self.wanted.load(Ordering::SeqCst) {
             return;
@@ -62,7 +61,7 @@ impl Memory {
     }
 }
 
-/// What one connection has of it; given back when dropped.
+/// One connection's part of the memory, freed when dropped.
 #[derive(Debug)]
 pub(crate) struct Account {
     memory: Arc<Memory>,
@@ -85,33 +84,33 @@ impl Account {
         }
     }
 
-    /// Whether others have been told of unread bytes here.
+    /// Whether unread bytes of this connection have been reported.
     pub(crate) fn has_told(&self) -> bool {
         self.unread > 0
     }
 
-    /// So many bytes are unread on this connection.
+    /// Reports that this many bytes are unread on this connection.
     pub(crate) fn tell(&mut self, unread: i64) {
-        // A wrapping sum of differences is right whatever their signs.
+        // A wrapping sum of differences is right for both signs.
         let change = (unread - self.unread).cast_unsigned();
         self.memory.unread.fetch_add(change, Ordering::Relaxed);
         self.unread = unread;
     }
 
-    /// As [`tell`](Self::tell), where that is worth it.
+    /// As [`tell`](Self::tell), if the number changed by at least [`TOLD`].
     pub(crate) fn tell_roughly(&mut self, unread: i64) {
         if (unread - self.unread).abs() >= TOLD {
             self.tell(unread);
         }
     }
 
-    /// Whether connections have to save.
+    /// Whether connections have to reduce their shares.
     pub(crate) fn is_tight(&self) -> bool {
         self.memory.unread.load(Ordering::Relaxed) > self.memory.half
     }
 
-    /// Sets memory aside for a message, if there is some. The largest of all gets it
-    /// where there is no other.
+    /// Reserves memory for a message if there is enough. A message of any size gets it if no
+    /// other has any.
     pub(crate) fn hold(&mut self, size: u32) -> bool {
         let size = u64::from(size);
         let half = self.memory.half;
@@ -129,7 +128,7 @@ impl Account {
         held
     }
 
-    /// Whether a message found none.
+    /// Whether a message waits for memory.
     pub(crate) fn wants_memory(&self) -> bool {
         self.wants
     }
@@ -141,7 +140,7 @@ impl Account {
         self.memory.wake();
     }
 
-    /// Whether messages that do not get on are worth looking at.
+    /// Whether slow messages have to be checked.
     pub(crate) fn is_scarce(&self) -> bool {
         self.memory.granted.load(Ordering::Relaxed) > self.memory.half / 2
     }
@@ -151,8 +150,7 @@ impl Account {
         self.memory.wanted.load(Ordering::Relaxed)
     }
 
-    /// Has `waker` woken once memory is free. Whoever asks has to try once more
-    /// after this.
+    /// Registers `waker` for when memory is free. The caller must try once more after this.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         self.wants = false;
         let memory = &self.memory;

@@ -1,5 +1,5 @@
-//! What one HTTP/2 connection may use: windows, frame sizes, the limits that keep a hostile
-//! peer cheap, and how it is kept and ended by time. Values with defaults.
+//! Options of one HTTP/2 connection: windows, frame sizes, limits on a peer's work,
+//! keepalive and lifetime.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::durations::FOREVER;
 use super::keepalive::{KeepaliveOptions, PingLimits};
 use super::lifetime::LifetimeOptions;
 
-/// What time does to a connection. The builders of channels and servers set it.
+/// Keepalive and lifetime of a connection. The builders of channels and servers set it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UpkeepOptions {
     pub(crate) keepalive: KeepaliveOptions,
@@ -35,11 +35,11 @@ impl UpkeepOptions {
 
 /// Limits and sizes of one HTTP/2 connection, for either side.
 ///
-/// The defaults suit most programs. No peer gets beyond these limits: what exceeds one is
-/// refused, ends its call or closes the connection, as each field says. A value outside of its
-/// range is no error: [`ChannelBuilder::http2`](crate::ChannelBuilder::http2) and
-/// [`ServerBuilder::http2`](crate::ServerBuilder::http2) take the nearest value within it. An
-/// option that is for one side alone is ignored on the other.
+/// The defaults suit most programs. What exceeds a limit is refused, ends its call or closes
+/// the connection, as each field says. A value outside its range is not an error:
+/// [`ChannelBuilder::http2`](crate::ChannelBuilder::http2) and
+/// [`ServerBuilder::http2`](crate::ServerBuilder::http2) use the nearest value in the range.
+/// An option that is for one side only is ignored on the other.
 ///
 /// ```
 /// let mut options = grpc_runtime::Http2Options::default();
@@ -49,69 +49,65 @@ impl UpkeepOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Http2Options {
-    /// Bytes the peer may send on one stream before the application has read
-    /// any, as long as its connection is not half full: see `connection_buffer`.
-    /// Default 1 MiB; raised to 65,535 and cut to 2³¹−1 where it lies outside.
+    /// Bytes the peer may send on one stream before the application has read any, as long as
+    /// its connection is not half full: see `connection_buffer`. Default 1 MiB; range 65,535
+    /// to 2³¹−1.
     pub stream_window: u32,
-    /// Bytes the peer may have in flight on the whole connection. Default
-    /// 4 MiB; raised to 65,535 and cut to 2³¹−1 where it lies outside.
+    /// Bytes the peer may have in flight on the whole connection. Default 4 MiB; range
+    /// 65,535 to 2³¹−1.
     pub connection_window: u32,
-    /// Bytes that may be received and not yet read, over all streams of a
-    /// connection, before its streams have to make do with less. Streams that
-    /// nobody reads never hold up the others: from half of this on each has a
-    /// window of 64 KiB in place of `stream_window`, and of 8 KiB where there are
-    /// more streams than this holds 64 KiB for. So at most twice as much is unread,
-    /// and 8 KiB for each stream above that number, and `connection_window`, which may
-    /// be on its way when windows are cut. Default 16 MiB; raised to `connection_window`
-    /// where it is less.
+    /// Bytes that may be received and not yet read, over all streams of a connection, before
+    /// the windows of its streams shrink. Streams that nobody reads do not block the others:
+    /// once half of this is unread, each stream has a window of 64 KiB instead of
+    /// `stream_window`, and of 8 KiB if there are more streams than this has room for at 64
+    /// KiB each. So the most that can be unread is twice this, plus 8 KiB for each stream
+    /// above that number, plus `connection_window`, which may be in flight when windows
+    /// shrink. Default 16 MiB; at least `connection_window`.
     pub connection_buffer: u32,
-    /// Bytes that may be set aside on a connection for messages while they arrive,
-    /// where these are larger than 128 KiB or than half of a stream's window. Those that do not fit
-    /// wait for the others by flow control, and for nobody where none other
-    /// arrives, so that the largest message allowed always passes. A message that
-    /// gets on by less than 80 KiB in 20 s while others wait ends its call with
-    /// `RESOURCE_EXHAUSTED`. Default 64 MiB.
+    /// Bytes that may be reserved on a connection for incoming messages that are larger than
+    /// 128 KiB or than half of a stream's window. Messages that do not fit wait for the
+    /// others by flow control. If no other message is arriving, a message does not wait, so
+    /// the largest allowed message always passes. If less than 80 KiB of a message arrive in
+    /// 20 s while others wait, its call ends with `RESOURCE_EXHAUSTED`. Default 64 MiB.
     pub message_buffer: u32,
-    /// The largest frame the peer may send, in bytes. Default 64 KiB; kept
-    /// within 16,384 ..= 16,777,215 (RFC 9113 section 6.5.2).
+    /// The largest frame the peer may send, in bytes. Default 64 KiB; range 16,384 to
+    /// 16,777,215 (RFC 9113 section 6.5.2).
     pub max_frame_size: u32,
-    /// Calls the peer may have open at once on one connection; more are
-    /// answered with `REFUSED_STREAM`. Used by servers. Default 256; raised to 1
-    /// where it is less, and `u32::MAX` sets no limit. A client learns it with the
-    /// first bytes from the server. Of the calls that it sent before, those with one
-    /// request are sent again, and streams of requests end with `UNAVAILABLE`.
+    /// Calls the peer may have open at once on one connection; more are answered with
+    /// `REFUSED_STREAM`. Used by servers. Default 256; at least 1, and `u32::MAX` sets no
+    /// limit. A client learns the limit with the first bytes from the server. Of the calls
+    /// that exceed it because they were sent before, those with one request are sent again,
+    /// and those with a stream of requests end with `UNAVAILABLE`.
     pub max_concurrent_streams: u32,
-    /// The largest list of header fields accepted, counted as RFC 9113
-    /// section 6.5.2 does (32 bytes of overhead a field). A call above it fails
-    /// with `RESOURCE_EXHAUSTED`, so with less than some 300 every call does. Default
-    /// 16 KiB.
+    /// The largest list of header fields accepted, in bytes, counted as in RFC 9113 section
+    /// 6.5.2 (32 bytes of overhead a field). A call above it fails with
+    /// `RESOURCE_EXHAUSTED`; below about 300 bytes every call does. Default 16 KiB.
     pub max_header_list_size: u32,
-    /// Bytes a stream may hold that are not yet on the wire; a sender waits
-    /// while its stream holds as many. Default 64 KiB; raised to 1 where it is less:
-    /// then each message waits until the one before is on its way.
+    /// Bytes a stream may hold that are not yet sent; a sender waits while its stream holds
+    /// that many. Default 64 KiB; at least 1, with which each message waits until the one
+    /// before has been sent.
     pub send_buffer: usize,
-    /// How long a peer may take from the connection's beginning to its SETTINGS;
-    /// on a server TLS is a part of it. Then the connection is closed. Default 10 s;
-    /// raised to 1 s where it is less, and `Duration::MAX` sets no limit.
+    /// How long a peer may take from the start of the connection to its SETTINGS, on a
+    /// server including TLS. After that the connection is closed. Default 10 s; at least 1
+    /// s, and `Duration::MAX` sets no limit.
     pub handshake_timeout: Duration,
-    /// How long a peer may take to finish a header block it began. Then the
-    /// connection is closed with `ENHANCE_YOUR_CALM`. Default 20 s; raised to 1 s
-    /// where it is less, and `Duration::MAX` sets no limit.
+    /// How long a peer may take to finish a header block. After that the connection is
+    /// closed with `ENHANCE_YOUR_CALM`. Default 20 s; at least 1 s, and `Duration::MAX` sets
+    /// no limit.
     pub header_timeout: Duration,
-    /// Calls that a client may reset in a burst before they could be answered,
-    /// within 20 ms and before their response's head; calls that it makes the
-    /// server reset count too. Each call that ends well earns one back, and so does
-    /// every 2 ms. Above it the connection is closed with `ENHANCE_YOUR_CALM`: with 0
-    /// by the first one. Used by servers, and ignored by channels: a server may reset any
-    /// number of a client's calls, each of which then fails by itself. Default 500.
+    /// Calls that a client may reset in a burst before they could be answered: within 20 ms
+    /// of their start and before the response's head. Calls that the server has to reset
+    /// because of the client count too. Each call that ends without a reset, and every 2 ms,
+    /// earns one back. Above this the connection is closed with `ENHANCE_YOUR_CALM`; with 0
+    /// the first reset closes it. Used by servers and ignored by channels: a server may
+    /// reset any number of a client's calls, each of which then fails. Default 500.
     pub reset_burst: u32,
-    /// Frames that carry no work (PING, SETTINGS, PRIORITY, empty DATA, unknown
-    /// types, and WINDOW_UPDATE beyond what DATA that was sent may be answered
-    /// with) the peer may send in a burst; 1,000 a second are earned back, and one
-    /// with every DATA frame either way. Above it the connection is closed with
-    /// `ENHANCE_YOUR_CALM`. A client's PINGs are held to the server's
-    /// `permit_keepalive_time` besides. Default 10,000; raised to 16 where it is less,
-    /// since every peer begins with some.
+    /// Frames without work for a call that the peer may send in a burst: PING, SETTINGS,
+    /// PRIORITY, empty DATA, unknown types, and more WINDOW_UPDATEs than the DATA sent to
+    /// the peer calls for. 1,000 a second are earned back, and one with every DATA frame in
+    /// either direction. Above this the connection is closed with `ENHANCE_YOUR_CALM`. The
+    /// server's `permit_keepalive_time` limits a client's PINGs too. Default 10,000; at
+    /// least 16, since every peer begins with a few.
     pub control_burst: u32,
 }
 
@@ -135,15 +131,14 @@ impl Default for Http2Options {
 }
 
 impl Http2Options {
-    /// The same options with every value inside the range that the protocol allows
-    /// and a connection can live with. The builders of channels and servers ask for
-    /// it, so that nothing behind them sees another value.
+    /// The same options with every value moved into its range. The builders of channels and
+    /// servers call this, so the layers below see no other values.
     pub(crate) fn in_range(mut self) -> Self {
         const WINDOW: std::ops::RangeInclusive<u32> = 65_535..=(1 << 31) - 1;
-        /// Less is a mistake of units.
+        /// A shorter time is taken for a mistake of units and raised to this.
         const MIN_TIMEOUT: Duration = Duration::from_secs(1);
-        /// SETTINGS, a WINDOW_UPDATE, a PING or two, and the PRIORITY frames of older
-        /// clients are said before any call.
+        /// Peers send SETTINGS, a WINDOW_UPDATE, a PING or two and, if they are old,
+        /// PRIORITY frames before any call.
         const MIN_CONTROL_BURST: u32 = 16;
         self.stream_window = self.stream_window.clamp(*WINDOW.start(), *WINDOW.end());
         self.connection_window = self.connection_window.clamp(*WINDOW.start(), *WINDOW.end());

@@ -1,5 +1,5 @@
-//! Bytes on their way to the socket: small frames gathered in one buffer, large payloads passed
-//! on as they are.
+//! The queue of bytes to the socket: small frames are gathered in one buffer, large payloads
+//! are passed on without a copy.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -8,9 +8,9 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::spare;
 
-/// Below this a copy is cheaper than a segment of its own in `writev`.
+/// Below this size a copy is cheaper than a separate segment in `writev`.
 pub(super) const COPY_LIMIT: usize = 4 << 10;
-/// A buffer above this is given back once it has been written.
+/// A buffer above this size is freed once it has been written.
 const KEEP_CAPACITY: usize = 64 << 10;
 
 /// A queue of bytes to write.
@@ -41,21 +41,21 @@ impl Output {
         self.tail.capacity() == 0
     }
 
-    /// Lends such memory, which is empty, to a queue that has none.
+    /// Lends an empty buffer to a queue that has none.
     pub(super) fn lend(&mut self, buffer: BytesMut) {
         if self.is_bare() {
             self.tail = buffer;
         }
     }
 
-    /// Takes it back, if it is empty.
+    /// Takes the buffer back, if it is empty.
     pub(super) fn take_buffer(&mut self) -> Option<BytesMut> {
         let idle = self.is_empty() && !self.is_bare();
         idle.then(|| std::mem::take(&mut self.tail))
     }
 
-    /// Appends body bytes. The memory of a chunk comes back with its last bytes to
-    /// be written, or here where these are few and the end of a larger one.
+    /// Appends body bytes. The memory of a chunk is reused after its last bytes are written,
+    /// or at once if those are few and the end of a larger chunk.
     pub(crate) fn push(&mut self, bytes: Bytes, ends_larger: bool) {
         if bytes.len() <= COPY_LIMIT {
             self.tail.extend_from_slice(&bytes);
@@ -98,7 +98,7 @@ impl Output {
             }
             written -= front.len();
             self.segments_len -= front.len();
-            // Its memory was a large message's, as a rule.
+            // Usually the memory of a large message.
             if let Some(written) = self.segments.pop_front() {
                 spare::keep(written);
             }

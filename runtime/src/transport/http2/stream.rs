@@ -17,7 +17,7 @@ use super::event::StreamId;
 use super::fields::Fields;
 use super::flow::{ReceiveWindow, SendWindow};
 
-/// No length was told: more than any that is.
+/// No length was announced: larger than any length.
 const ANY_LENGTH: u64 = u64::MAX;
 
 /// How the local half ends once the queue is empty.
@@ -39,27 +39,26 @@ pub(crate) struct Stream {
     pub(crate) remote_open: bool,
     /// The peer's first (final) header block has arrived.
     pub(crate) head_received: bool,
-    /// Our first header block has gone.
+    /// Our first header block has been sent.
     pub(crate) head_sent: bool,
-    /// Some of the peer's body has come.
+    /// Some of the peer's body has been received.
     pub(crate) body_begun: bool,
     pub(crate) opened: Instant,
-    /// What is to come of a body whose length was told.
+    /// The remaining bytes of a body whose length was announced.
     body_left: u64,
     pub(crate) receive: ReceiveWindow,
     pub(crate) send: SendWindow,
-    /// The body bytes to send next. Apart from the rest, since most streams queue
-    /// one chunk at a time and then need no memory for more.
-    /// Invariant: empty only if `rest` is.
+    /// The body bytes to send next. Separate from the rest, since most streams queue one
+    /// chunk at a time and then need no memory for more. Invariant: empty only if `rest` is.
     front: Bytes,
     #[expect(clippy::box_collection, reason = "most streams never have any")]
     rest: Option<Box<VecDeque<Bytes>>>,
-    /// `front` is what is left of a chunk.
+    /// `front` is the rest of a chunk.
     cut: bool,
     /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<StreamEnd>,
-    /// It stands in the connection's ready queue: at most once.
+    /// The stream is in the connection's ready queue, at most once.
     pub(crate) scheduled: bool,
 }
 
@@ -84,13 +83,13 @@ impl Stream {
         }
     }
 
-    /// The peer's head says how long its body is.
+    /// The peer's head has announced the length of its body.
     pub(crate) fn expect_body(&mut self, length: u64) {
         self.body_left = length;
     }
 
-    /// Takes a piece of the peer's body, and its end; `false` if that is not the
-    /// length that was told (RFC 9113 section 8.1.1).
+    /// Counts a piece of the peer's body, and its end; `false` if that contradicts the
+    /// announced length (RFC 9113 section 8.1.1).
     #[inline]
     pub(crate) fn take_body(&mut self, length: usize, ends: bool) -> bool {
         if self.body_left == ANY_LENGTH {
@@ -121,8 +120,8 @@ impl Stream {
         }
     }
 
-    /// Takes up to `limit` bytes off the front, within one chunk; `true` where they
-    /// are the end of a larger one.
+    /// Takes up to `limit` bytes off the front, within one chunk; `true` if they are the end
+    /// of a larger chunk.
     pub(crate) fn dequeue(&mut self, limit: usize) -> (Bytes, bool) {
         let (piece, ends_larger) = if self.front.len() <= limit {
             let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
@@ -136,14 +135,14 @@ impl Stream {
         (piece, ends_larger)
     }
 
-    /// Whether so many bytes, one at least, could be framed now with nothing
-    /// before them, were the connection's window open.
+    /// Whether this many bytes, at least one, could be framed now with nothing before them,
+    /// if the connection's window is open.
     pub(crate) fn sends_at_once(&self, bytes: usize) -> bool {
         let idle = self.queued == 0 && self.end.is_none();
         self.local_open && idle && (1..=self.send.available()).contains(&bytes)
     }
 
-    /// Something could be framed now, were the connection's window open.
+    /// Whether something could be framed now, if the connection's window is open.
     pub(crate) fn sendable(&self) -> bool {
         if self.queued > 0 {
             self.send.available() > 0
@@ -157,8 +156,8 @@ impl Stream {
     }
 }
 
-/// Stream identifiers are small integers that the peer cannot choose freely
-/// (they must rise), so one multiplication spreads them well enough.
+/// Stream identifiers are small integers that the peer cannot choose freely (they must
+/// increase), so one multiplication distributes them well enough.
 #[derive(Default)]
 pub(crate) struct StreamIdHasher(u64);
 
@@ -183,7 +182,7 @@ impl Hasher for StreamIdHasher {
 /// A map by stream identifier.
 pub(crate) type StreamMap<T> = HashMap<StreamId, T, BuildHasherDefault<StreamIdHasher>>;
 
-/// Gives back what a burst of streams needed.
+/// Frees the memory that a burst of streams needed.
 #[inline]
 pub(crate) fn shrink<T>(map: &mut StreamMap<T>) {
     const KEPT: usize = 112;

@@ -1,24 +1,25 @@
-//! What a connection has done so far, in numbers that anybody may read while its owner counts.
-//! Counting does not wait for readers.
+//! Counters of a connection, readable from any thread while its owner counts. Counting does
+//! not wait for readers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-/// Times are told to this: a subtraction costs more than all else here.
+/// The resolution of times: a subtraction of instants costs more than everything else here.
 const GRAIN: Duration = Duration::from_millis(10);
 
-/// Something happened of which the time is to be noted.
+/// Marks of events whose time is to be noted.
 const CALL: u8 = 1;
 const SENT: u8 = 2;
 const RECEIVED: u8 = 4;
 
-/// The numbers, as of when the connection last had nothing to do. Its task alone writes
-/// them, those of calls in one go, so that a reader finds none that has begun and is nowhere.
+/// The published counters, as of the connection's last rest. Only its task writes them.
+/// Those of calls are written together, so that for a reader every begun call is ended or in
+/// flight.
 #[derive(Debug)]
 pub(crate) struct ConnectionCounts {
     epoch: Instant,
-    /// Odd while those of calls are written.
+    /// Odd while the counters of calls are written.
     version: AtomicU32,
     calls: AtomicU64,
     succeeded: AtomicU64,
@@ -28,19 +29,19 @@ pub(crate) struct ConnectionCounts {
     last_call: Moment,
     last_sent: Moment,
     last_received: Moment,
-    // These stand for themselves.
+    // These are independent of each other.
     /// `u64::MAX` for any number.
     peer_max_streams: AtomicU64,
     keepalives: AtomicU64,
-    /// The code of the peer's GOAWAY, and one; 0 for none.
+    /// The code of the peer's GOAWAY plus one; 0 for none.
     go_away: AtomicU64,
 }
 
-/// Nanoseconds since the epoch, and one; 0 for never.
+/// Nanoseconds since the epoch plus one; 0 for never.
 #[derive(Debug, Default)]
 struct Moment(AtomicU64);
 
-/// What is read of [`ConnectionCounts`].
+/// A copy of [`ConnectionCounts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) calls: u64,
@@ -52,9 +53,9 @@ pub(crate) struct Counted {
     pub(crate) last_call: Option<Instant>,
     pub(crate) last_sent: Option<Instant>,
     pub(crate) last_received: Option<Instant>,
-    /// How many calls may run at once, as the peer says; `None` for any number.
+    /// The peer's limit of concurrent calls; `None` for any number.
     pub(crate) peer_max_streams: Option<u32>,
-    /// What the peer said when it left.
+    /// The code of the peer's GOAWAY.
     pub(crate) go_away: Option<u32>,
 }
 
@@ -91,7 +92,7 @@ impl ConnectionCounts {
             if before == after && before.is_multiple_of(2) {
                 return counted;
             }
-            // The owner needs some nanoseconds, or its thread.
+            // The owner needs a few nanoseconds, or this thread's core.
             std::thread::yield_now();
         }
     }
@@ -117,7 +118,7 @@ impl ConnectionCounts {
 }
 
 impl Moment {
-    /// As it is kept: within 64 bits for centuries.
+    /// As nanoseconds, which fit into 64 bits for centuries.
     fn of(since: Duration) -> u64 {
         let nanos = since.as_secs().wrapping_mul(1_000_000_000);
         nanos.wrapping_add(u64::from(since.subsec_nanos()) + 1)
@@ -137,9 +138,9 @@ pub(crate) struct Tally {
     succeeded: u64,
     sent: u64,
     received: u64,
-    /// As it was published last.
+    /// The number of calls in flight that was published last.
     in_flight: usize,
-    /// The time that is written, until this moment.
+    /// The time that is written, until `until`.
     stamp: u64,
     until: Instant,
     news: u8,
@@ -160,7 +161,7 @@ impl Tally {
         }
     }
 
-    /// For those who look at the connection from outside.
+    /// The counters for reading from other threads.
     pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         &self.counts
     }
@@ -172,33 +173,32 @@ impl Tally {
         self.news |= CALL;
     }
 
-    /// A call has ended with OK. A call that ends some other way is known by what is in
-    /// flight.
+    /// A call has ended with OK. Other ends follow from the number in flight.
     #[inline]
     pub(crate) fn succeeded(&mut self) {
         self.succeeded += 1;
     }
 
-    /// So many messages are with the connection, to be sent.
+    /// This many messages were passed to the connection to be sent.
     #[inline]
     pub(crate) fn sent(&mut self, messages: u32) {
         self.sent += u64::from(messages);
         self.news |= SENT;
     }
 
-    /// So many messages have come whole.
+    /// This many messages have been received completely.
     #[inline]
     pub(crate) fn received(&mut self, messages: u32) {
         self.received += u64::from(messages);
         self.news |= RECEIVED;
     }
 
-    /// A PING asks whether the peer lives.
+    /// A keepalive PING was sent.
     pub(crate) fn keepalive(&self) {
         self.counts.keepalives.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many calls may run at once, as the peer says.
+    /// The peer permits this many concurrent calls.
     pub(crate) fn permitted(&self, streams: u32) {
         let streams = u64::from(streams);
         self.counts
@@ -206,13 +206,14 @@ impl Tally {
             .store(streams, Ordering::Relaxed);
     }
 
-    /// The peer takes no more calls, with this code.
+    /// The peer has sent a GOAWAY with this code.
     pub(crate) fn go_away(&self, code: u32) {
         let code = u64::from(code) + 1;
         self.counts.go_away.store(code, Ordering::Relaxed);
     }
 
-    /// The owner rests, or has done much, with so many calls under way.
+    /// Publishes the counters, with this many calls in flight, when the owner rests or has
+    /// done much.
     #[inline]
     pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
         if self.news != 0 || self.in_flight != in_flight {

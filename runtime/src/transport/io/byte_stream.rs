@@ -1,4 +1,4 @@
-//! A byte stream that a user brings: from a connector, or to a server.
+//! A user's byte stream, for a connector or a server.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -15,12 +15,12 @@ use tokio::net::UnixStream;
 use super::Io;
 use crate::transport::peer_address::PeerAddress;
 
-/// A stream of bytes that HTTP/2 runs over: a socket of tokio's, or anything else that
-/// reads and writes, as a vsock, a tunnel or a WebSocket.
+/// A stream of bytes that HTTP/2 runs over: a tokio socket, or anything else that implements
+/// `AsyncRead` and `AsyncWrite`, such as a vsock, a tunnel or a WebSocket.
 ///
-/// A channel's [`Connector`](crate::Connector) makes them, and
-/// [`Server::serve_stream`](crate::Server::serve_stream) serves them. A TCP socket
-/// sends at once what it is given: `TCP_NODELAY` is set, as on the runtime's own.
+/// A channel's [`Connector`](crate::Connector) returns them, and
+/// [`Server::serve_stream`](crate::Server::serve_stream) serves them. For a TCP socket
+/// `TCP_NODELAY` is set, as on the runtime's own sockets.
 ///
 /// ```
 /// use grpc_runtime::ByteStream;
@@ -36,23 +36,22 @@ trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
 
-/// One whose type nobody knows.
+/// A stream whose type is erased.
 pub(crate) struct Own {
     stream: Box<dyn ReadWrite>,
     peer: Arc<str>,
-    /// Something was written, and the flush after it is not done.
+    /// Bytes were written and not flushed yet.
     is_dirty: bool,
-    /// It has panicked.
+    /// The stream has panicked.
     is_broken: bool,
 }
 
 const PANICKED: &str = "the byte stream panicked";
 
 impl ByteStream {
-    /// Over any stream; `peer` is what logs, errors and
-    /// [`Context::peer`](crate::Context::peer) call the other end. What was written is
-    /// flushed when there is no more to write. A stream that panics fails with an error,
-    /// as a socket does: its connection ends, and nothing else.
+    /// A byte stream over any stream. `peer` names the other end in logs, errors and
+    /// [`Context::peer`](crate::Context::peer). The runtime flushes when there is no more to
+    /// write. A panic of the stream counts as an I/O error: it ends the connection only.
     pub fn new(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: impl Into<Arc<str>>,
@@ -72,7 +71,7 @@ impl ByteStream {
 
 impl From<TcpStream> for ByteStream {
     fn from(stream: TcpStream) -> Self {
-        // A socket that fails here fails again when read.
+        // A socket that fails here fails again when it is read.
         let _ = stream.set_nodelay(true);
         Self(Io::Tcp(stream))
     }
@@ -106,7 +105,7 @@ impl Own {
         self.is_dirty
     }
 
-    /// Asks the stream for something. One that has panicked is not asked again.
+    /// Polls the stream. After a panic it is not polled again.
     fn ask<T>(
         &mut self,
         poll: impl FnOnce(Pin<&mut dyn ReadWrite>) -> Poll<io::Result<T>>,

@@ -1,5 +1,5 @@
-//! The byte streams a connection can run on, as one type, so that nothing above is generic over
-//! its socket.
+//! The byte streams that a connection can run on, as one type, so that the layers above are
+//! not generic over the socket.
 
 pub(crate) mod byte_stream;
 #[cfg(feature = "tls")]
@@ -25,7 +25,7 @@ pub(crate) enum Io {
     Unix(UnixStream),
     /// Both ends live in this process.
     Memory(DuplexStream),
-    /// A stream of the user's own.
+    /// A user's stream.
     Own(Box<byte_stream::Own>),
     /// Encrypted, over one of the others.
     #[cfg(feature = "tls")]
@@ -33,7 +33,7 @@ pub(crate) enum Io {
 }
 
 impl Io {
-    /// Where the other end is; `None` for a socket that has lost it.
+    /// The address of the other end; `None` for a socket that has lost it.
     pub(crate) fn peer(&self) -> Option<PeerAddress> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok().map(PeerAddress::Tcp),
@@ -46,7 +46,7 @@ impl Io {
         }
     }
 
-    /// Its own address, where it is a TCP socket.
+    /// Its own address, if it is a TCP socket.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.local_addr().ok(),
@@ -65,9 +65,8 @@ impl Io {
         }
     }
 
-    /// Whether bytes that were written wait here for a flush: sockets keep none,
-    /// TLS keeps records that its socket did not take, and of a user's stream nobody
-    /// knows, so that each write to it wants one.
+    /// Whether written bytes wait for a flush. Sockets keep none. TLS keeps records that its
+    /// socket did not take. A user's stream may keep any, so each write to it needs a flush.
     pub(crate) fn wants_flush(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
@@ -77,8 +76,8 @@ impl Io {
         }
     }
 
-    /// Whether a flush comes before the next write: TLS would take that in though its
-    /// socket is full.
+    /// Whether a flush must come before the next write: TLS would accept more bytes although
+    /// its socket is full.
     pub(crate) fn holds_back(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
@@ -88,7 +87,7 @@ impl Io {
     }
 }
 
-/// Runs the same poll on whichever stream it is.
+/// Runs the same poll on each kind of stream.
 macro_rules! on_stream {
     ($io:expr, $stream:ident => $poll:expr) => {
         match $io.get_mut() {

@@ -1,5 +1,5 @@
-//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream. Whom to trust is
-//! in the configurations it is given.
+//! TLS between a socket and HTTP/2: handshakes, and the encrypted byte stream. The rustls
+//! configurations decide whom to trust.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -23,20 +23,20 @@ use crate::transport::peer_identity::PeerIdentity;
 /// The protocol's name in ALPN (RFC 9113 section 3.2).
 pub(crate) const H2: &[u8] = b"h2";
 
-/// Bytes taken from a socket in one go. rustls alone asks for 4 KiB at a time.
+/// Bytes read from a socket at a time. rustls alone reads 4 KiB at a time.
 const READ_AHEAD: usize = 64 << 10;
-/// Plaintext that is encrypted in one go: 16 full records in one `writev`.
+/// Plaintext that is encrypted at a time: 16 full records in one `writev`.
 const WRITE_LIMIT: usize = 256 << 10;
-/// How long a connection that failed waits for its peer to hang up.
+/// How long a failed handshake waits for the peer to close the connection.
 const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The read-ahead buffer of whichever connection reads next on this thread;
-    /// an idle connection keeps none.
+    /// The read-ahead buffer for the next connection that reads on this thread. An idle
+    /// connection keeps none.
     static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// Makes a client's end of TLS: the server is who it says, and speaks HTTP/2.
+/// The client's handshake: verifies the server and negotiates HTTP/2.
 pub(crate) async fn connect(
     config: &Arc<ClientConfig>,
     name: &ServerName<'static>,
@@ -52,9 +52,8 @@ pub(crate) async fn connect(
     Ok(Io::Tls(Box::new(EncryptedStream(stream.into()))))
 }
 
-/// Makes a server's end of TLS, and tells who the client proved to be; nobody
-/// where it was not asked, or showed no certificate. A client that is refused is
-/// told why.
+/// The server's handshake. Returns the client's verified identity too, if it was asked for a
+/// certificate and showed one. A refused client gets a TLS alert.
 pub(crate) async fn accept(
     config: &Arc<ServerConfig>,
     io: Io,
@@ -82,8 +81,8 @@ pub(crate) async fn accept(
     Ok((Io::Tls(Box::new(EncryptedStream(stream.into()))), identity))
 }
 
-/// Ends a connection so that the peer gets to read what was sent to it: a socket
-/// that is closed with input unread takes back what it sent.
+/// Closes a connection so that the peer can read what was sent. Closing a socket with unread
+/// input sends a reset, which discards sent bytes.
 async fn hang_up(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let ended = async {
         stream.shutdown().await?;
@@ -91,11 +90,11 @@ async fn hang_up(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         while stream.read(&mut rest).await? > 0 {}
         io::Result::Ok(())
     };
-    // It is a courtesy: how it ends is of no interest.
+    // Best effort: the result does not matter.
     let _ = tokio::time::timeout(LINGER, ended).await;
 }
 
-/// gRPC speaks HTTP/2 alone, and TLS settles that before the first byte.
+/// Checks that ALPN chose HTTP/2, the only protocol that gRPC uses.
 fn agreed_on_h2(chosen: Option<&[u8]>, peer: &str) -> Result<(), HandshakeError> {
     let text = match chosen {
         Some(H2) => return Ok(()),
@@ -110,7 +109,7 @@ fn agreed_on_h2(chosen: Option<&[u8]>, peer: &str) -> Result<(), HandshakeError>
     Err(HandshakeError { text, source: None })
 }
 
-/// Why there is no TLS with the peer.
+/// Why a TLS handshake failed.
 #[derive(Debug)]
 pub(crate) struct HandshakeError {
     text: String,
@@ -133,7 +132,7 @@ impl HandshakeError {
         }
     }
 
-    /// The error of an established stream, if TLS is what failed.
+    /// The error of an established stream, if TLS failed.
     pub(crate) fn of_stream(error: &io::Error) -> Option<Self> {
         let error: &rustls::Error = error.get_ref()?.downcast_ref()?;
         Some(Self {
@@ -142,12 +141,12 @@ impl HandshakeError {
         })
     }
 
-    /// The peer did not come to an end in this time.
+    /// The peer did not finish the handshake in this time.
     pub(crate) fn of_silence(limit: Duration) -> Self {
         Self::of_ours(format!("the handshake did not end within {limit:?}"))
     }
 
-    /// It is this side that has ended it.
+    /// This side ended the handshake.
     pub(crate) fn of_ours(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -155,7 +154,7 @@ impl HandshakeError {
         }
     }
 
-    /// This side has no certificates to shake hands with.
+    /// This side has no certificates for the handshake.
     pub(crate) fn of_credentials(error: impl Error + Send + Sync + 'static) -> Self {
         Self {
             text: format!("this side cannot shake hands: {error}"),
@@ -174,7 +173,7 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-/// rustls' words, and what they mean to someone who sets up a channel.
+/// The text of a rustls error, with an explanation for someone who configures a channel.
 fn describe(error: &rustls::Error) -> String {
     let hint = match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
@@ -214,7 +213,7 @@ impl EncryptedStream {
         self.0.get_ref().0.io.peer()
     }
 
-    /// Whether records wait that the socket did not take.
+    /// Whether there are records that the socket did not take.
     pub(super) fn holds_back(&self) -> bool {
         self.0.get_ref().1.wants_write()
     }
@@ -226,7 +225,7 @@ impl EncryptedStream {
 }
 
 impl AsyncRead for EncryptedStream {
-    /// Fills `buf` from as many records as are here: TLS gives one at a time.
+    /// Fills `buf` from all records that have come: rustls returns one at a time.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -236,12 +235,13 @@ impl AsyncRead for EncryptedStream {
         loop {
             let before = buf.filled().len();
             match Pin::new(&mut self.0).poll_read(cx, buf) {
-                // A connection that ends without TLS' own farewell: HTTP/2 tells
-                // by itself what is complete.
+                // The connection ended without a TLS `close_notify`: HTTP/2 has its own
+                // marks of completeness.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Poll::Ready(Ok(()));
                 }
-                // What came before it counts; it will be told again.
+                // Return what was read before the error; the next read returns the error
+                // again.
                 Poll::Ready(Err(_)) | Poll::Pending if before > start => {
                     return Poll::Ready(Ok(()));
                 }
@@ -286,12 +286,12 @@ impl AsyncWrite for EncryptedStream {
     }
 }
 
-/// A socket that is read in large pieces, whatever its reader asks for.
+/// A socket that is read in large pieces, however few bytes its reader asks for.
 #[derive(Debug)]
 struct Ahead {
     io: Io,
     buffer: Box<[u8]>,
-    /// What is read and not taken: `buffer[start..end]`.
+    /// Bytes that are read and not taken: `buffer[start..end]`.
     start: usize,
     end: usize,
 }
@@ -321,11 +321,11 @@ impl Ahead {
         read
     }
 
-    /// Leaves an empty buffer to the next connection that wakes.
+    /// Puts an empty buffer back for the next connection that wakes.
     fn spare(&mut self) {
         if self.is_empty() && !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
-            // A thread that ends has no use for it.
+            // A thread that is ending drops the buffer.
             let _ = SPARE.try_with(|spare| spare.set(Some(buffer)));
         }
     }

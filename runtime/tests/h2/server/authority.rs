@@ -102,7 +102,7 @@ async fn one_that_cannot_be_an_authority_fails_the_attempt_and_says_so() {
     assert_eq!(status.code(), Code::Unavailable);
     let text = format!(
         "connect to {address}: the resolver gave the endpoint the authority 'a shop', which is \
-         none: it has a character that no authority has"
+         not valid: it has a character that is not allowed in authorities"
     );
     assert!(status.message().ends_with(&text), "{status}");
 }

@@ -8,7 +8,7 @@ fn what_ran_beside_others_and_what_waited_is_counted() {
     let at = |milliseconds| start + Duration::from_millis(milliseconds);
     let mut attempts = LiveAttempts::default();
     assert_eq!(attempts.begin(0, AttemptReason::First, at(0)).number, 0);
-    // The same place in the policy's count, and another attempt.
+    // The same number in the policy's count, but a different attempt.
     assert!(attempts.end(0, at(1)).is_some());
     assert_eq!(
         attempts.begin(0, AttemptReason::Transparent, at(1)).number,

@@ -1,4 +1,4 @@
-//! What is read, and what of it comes first.
+//! What is read, and in which order.
 
 use std::task::{Context, Poll, Waker};
 
@@ -44,7 +44,7 @@ fn nothing_is_delivered_after_the_end() {
     assert_eq!(inbound.deliver_data(Bytes::from_static(b"b")), None);
 }
 
-/// What has ended in order can still fail: a request was whole, and then its
+/// A stream that has ended in order can still fail: a request was complete, and then its
 /// call was cancelled.
 #[test]
 fn the_calls_end_goes_before_that_of_the_half() {

@@ -1,4 +1,4 @@
-//! What is put in comes out in order, once, and small takes are paced.
+//! What is put in comes out in order and once, and small takes are limited.
 
 use std::time::Instant;
 
@@ -81,10 +81,10 @@ fn small_takes_come_in_bursts_and_then_gather() {
     assert!(!take(&mut outbound, now));
     assert!(take(&mut outbound, now + HOLD));
     assert!(!take(&mut outbound, now + HOLD));
-    // What was received shows that the peer reads.
+    // Received data shows that the peer reads.
     outbound.earn();
     assert!(take(&mut outbound, now + HOLD));
-    // An end does not wait.
+    // An end is not held.
     outbound.finish();
     assert!(take(&mut outbound, now + HOLD));
 }

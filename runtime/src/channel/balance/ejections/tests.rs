@@ -6,7 +6,7 @@ fn counts(good: usize, bad: usize) -> (ResultCounts, Ejection) {
     (ResultCounts { good, bad }, Ejection::default())
 }
 
-/// Any number of them may be out.
+/// Rules without a limit on how many are ejected.
 fn rules() -> EjectionRules {
     EjectionRules {
         max_percent: 100,
@@ -28,7 +28,7 @@ fn by_failures(by: FailurePercentageEjection) -> EjectionRules {
     }
 }
 
-/// Who is out after an interval.
+/// The endpoints that are ejected after an interval.
 fn out(
     endpoints: &mut [(ResultCounts, Ejection)],
     rules: &EjectionRules,
@@ -90,7 +90,7 @@ fn both_ways_are_looked_at() {
         ..by_rate(SuccessRateEjection::new())
     };
     let mut all = vec![counts(100, 0); 5];
-    // Enough calls for the one way alone.
+    // Enough calls for only one of the two algorithms.
     all.push(counts(0, 60));
     all.push(counts(40, 60));
     assert_eq!(out(&mut all, &both, Instant::now()), [5, 6]);
@@ -151,7 +151,7 @@ fn only_so_many_are_out_and_one_at_least() {
         };
         out(&mut all, &rules, now).len()
     };
-    // It is looked at before each.
+    // The limit is checked before each ejection.
     assert_eq!([0, 1, 10, 11, 20, 100].map(of), [0, 1, 1, 2, 2, 10]);
 }
 
@@ -188,7 +188,7 @@ fn each_time_is_longer_and_a_good_while_makes_them_shorter() {
     assert!(turn(true, 40));
     assert!(turn(false, 70) && turn(false, 90));
     assert!(!turn(false, 100), "60 s");
-    // Two intervals are one and two less.
+    // Two intervals without an ejection reduce the multiplier by two.
     assert!(!turn(false, 110) && !turn(false, 120));
     assert!(turn(true, 130));
     assert!(turn(false, 150) && !turn(false, 160), "30 s again");

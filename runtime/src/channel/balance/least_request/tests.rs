@@ -16,7 +16,7 @@ fn ready(balance: LeastRequest, endpoints: &str) -> Bench {
     bench
 }
 
-/// Begins so many calls and gives their ways back, by where they went.
+/// Starts calls and returns their tickets, with the endpoint of each.
 fn begin(bench: &Bench, calls: usize) -> Vec<(String, Ticket)> {
     let begun = (0..calls).map(|_| bench.begin(Metadata::new()));
     begun
@@ -30,12 +30,12 @@ fn count(calls: &[(String, Ticket)], name: &str) -> usize {
 
 #[test]
 fn calls_go_where_the_fewest_are() {
-    // So many draws that the one with fewer is among them but once in 2^10 times.
+    // With so many draws the endpoint with fewer calls is missed once in 2^10 times.
     let bench = ready(LeastRequest::new().choice_count(10), "1 2");
     let held = begin(&bench, 100);
     let (one, two) = (count(&held, "1"), count(&held, "2"));
     assert!(one.abs_diff(two) <= 20, "{one} and {two}");
-    // All of one's calls end: the next ones are all its own, nearly.
+    // All calls of one endpoint end: nearly all of the next calls go to it.
     let (ended, _held): (Vec<_>, Vec<_>) = held.into_iter().partition(|(to, _)| to == "1");
     drop(ended);
     let next = begin(&bench, 20);
@@ -77,7 +77,7 @@ fn fewest(loads: &[usize], choices: usize) -> (Bench, Fewest) {
     (bench, fewest)
 }
 
-/// Who is chosen when these places are drawn.
+/// The endpoint chosen when these places are drawn.
 #[expect(clippy::cast_precision_loss, reason = "they are few")]
 fn choose(fewest: &Fewest, places: &[usize]) -> usize {
     let mut drawn = places.iter();
@@ -117,7 +117,7 @@ fn counts_survive_updates() {
     let held = begin(&bench, 40);
     let (_kept, ended): (Vec<_>, Vec<_>) = held.into_iter().partition(|(to, _)| to == "1");
     drop(ended);
-    // 1 has some 20 calls, and keeps them in mind.
+    // The endpoint 1 has some 20 calls, and its count is kept.
     bench.found("2 3 1").unwrap();
     bench.ready("3");
     assert_eq!(bench.news(), "begin 3, connect 3, READY");

@@ -1,4 +1,5 @@
-//! Tests of `outlier_detection.rs`; those of who is an outlier are in `ejections.rs`.
+//! Tests of `outlier_detection.rs`; the tests of the algorithms are those of
+//! `ejections.rs`.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,7 @@ fn by_failures() -> FailurePercentageEjection {
         .request_volume(10)
 }
 
-/// Over round_robin, by failures alone.
+/// Over round_robin, with failure percentage only.
 fn detection() -> OutlierDetection {
     OutlierDetection::new(RoundRobin::new())
         .failure_percentage(by_failures())
@@ -38,7 +39,7 @@ fn ready(endpoints: &str) -> Bench {
     found(&detection(), endpoints)
 }
 
-/// So many calls, of which those to these endpoints fail.
+/// Makes calls, of which those to the endpoints in `bad` fail.
 fn calls(bench: &Bench, calls: usize, bad: &[&str]) -> HashMap<String, usize> {
     let mut to = HashMap::new();
     for _ in 0..calls {
@@ -115,7 +116,7 @@ fn all_may_be_left_out_and_then_calls_fail() {
     calls(&bench, 60, &["1", "2", "3"]);
     bench.pass(10 * SECOND);
     assert_eq!(bench.news(), "resolve, TRANSIENT_FAILURE");
-    assert!(bench.pick().contains("left out"), "{}", bench.pick());
+    assert!(bench.pick().contains("gets no calls"), "{}", bench.pick());
     bench.pass(30 * SECOND);
     assert_eq!(bench.news(), "READY");
     assert_eq!(calls(&bench, 60, &[]).len(), 3);
@@ -136,7 +137,7 @@ fn what_becomes_of_the_connection_meanwhile_is_heard_at_the_end() {
     assert_eq!(calls(&bench, 100, &[]).len(), 4);
 }
 
-/// gRFC A61: an endpoint is its addresses, whichever of them is used, in any order.
+/// gRFC A61: an endpoint is the set of its addresses, whichever is used, in any order.
 #[test]
 fn one_that_is_left_out_stays_so_on_another_address_and_in_other_lists() {
     let mut bench = ready("1 2 3+4 5");
@@ -165,7 +166,7 @@ fn another_set_of_addresses_is_another_endpoint() {
     bench.ready("3");
     assert_eq!(bench.news(), "begin 3, remove 3+4, connect 3, READY");
     assert_eq!(calls(&bench, 40, &[])["3"], 10);
-    // One that leaves and comes back begins anew as well.
+    // An endpoint that is removed and listed again starts without a count.
     calls(&bench, 100, &["3"]);
     bench.pass(10 * SECOND);
     bench.found("1 2 5").unwrap();
@@ -192,7 +193,7 @@ fn a_new_interval_keeps_the_time_that_has_passed() {
     bench.pass(SECOND);
     assert_eq!(bench.news(), "resolve, READY", "8 s from the first begin");
     bench.pass(30 * SECOND);
-    // One that is over already ends at once.
+    // An ejection whose new time has already passed ends at once.
     bench.pass(6 * SECOND);
     bench.news();
     calls(&bench, 100, &["2"]);
@@ -219,7 +220,7 @@ fn without_either_way_nothing_is_counted_and_all_are_back() {
     assert_eq!(to["3"], 25, "it is back");
     bench.pass(10 * SECOND);
     assert!(!bench.waits_for_time(), "the timer that ran has passed");
-    // Switched on again it counts from then on, and the first time is the first.
+    // Turned on again, it counts from then on, and the first ejection lasts the base time.
     bench.tell(|policy, _| assert!(policy.reconfigure(&detection())));
     bench.found("1 2 3 4").unwrap();
     bench.news();
@@ -245,7 +246,7 @@ fn calls_that_were_given_up_or_never_looked_at_tell_nothing() {
     }
     bench.pass(10 * SECOND);
     assert_eq!(bench.news(), "");
-    // What a connection's end did to calls is told with metadata, be it none.
+    // The ends of calls because of their connection have metadata, if only empty ones.
     let counter = ResultCounter::default();
     for (code, metadata) in [
         (Code::Ok, None),
@@ -264,7 +265,7 @@ fn calls_that_were_given_up_or_never_looked_at_tell_nothing() {
     assert_eq!(counter.take(), ResultCounts { good: 1, bad: 2 });
 }
 
-/// The counts of its own that the other policy keeps go on.
+/// The other policy's own counts continue.
 #[test]
 fn tickets_of_the_other_policy_are_told_as_well() {
     let fewest = LeastRequest::new().choice_count(10);
@@ -300,7 +301,7 @@ fn pick_first_keeps_its_endpoint() {
     }
 }
 
-/// While the other policy turns into another, the endpoints are those of the latest.
+/// While the other policy is replaced, the endpoints are those of the latest list.
 #[test]
 fn the_other_policy_may_change() {
     let mut bench = ready("1 2 3 4");
@@ -314,7 +315,7 @@ fn the_other_policy_may_change() {
     bench.tell(|policy, _| assert!(policy.reconfigure(&other)));
     let old = bench.subchannel("1");
     bench.found("1 2 3 4").unwrap();
-    // The old one serves until the new one has a connection.
+    // The old policy serves until the new one has a connection.
     assert_eq!(
         bench.news(),
         "begin 1 2 3 4, connect 1 2 3 4, resolve, READY"
@@ -345,7 +346,7 @@ fn what_its_policy_says_of_a_list_is_said() {
     assert_eq!(bench.news(), "connect 1 2");
 }
 
-/// It publishes nothing, and counts how often it is told that there is no more to hear.
+/// Publishes nothing, and counts the calls of `settled`.
 struct Settles(Arc<AtomicUsize>);
 
 impl Balance for Settles {
@@ -374,7 +375,7 @@ impl Policy for Settles {
     }
 }
 
-/// A config can nest 40 of them: twice for each would be for ever.
+/// A config can nest 40 of them: with two calls for each level that would not end.
 #[test]
 fn the_innermost_of_many_is_told_once_that_there_is_no_more() {
     let settled = Arc::new(AtomicUsize::new(0));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::channel::balance::bench::{Bench, address, failure, names_of};
 
-/// A policy that has this list, and whose first attempt is under way.
+/// A policy with this list, whose first attempt is running.
 fn bench(endpoints: &str) -> Bench {
     let mut bench = Bench::new(&PickFirst::new());
     bench.found(endpoints).unwrap();
@@ -12,7 +12,7 @@ fn bench(endpoints: &str) -> Bench {
     bench
 }
 
-/// One that is connected to the first address.
+/// A policy that is connected to the first address.
 fn ready(endpoints: &str) -> Bench {
     let mut bench = bench(endpoints);
     bench.ready(&joined(endpoints));
@@ -20,7 +20,7 @@ fn ready(endpoints: &str) -> Bench {
     bench
 }
 
-/// One whose first attempt has failed.
+/// A policy whose first attempt has failed.
 fn failing(endpoints: &str) -> Bench {
     let mut bench = bench(endpoints);
     bench.fails(&joined(endpoints), "refused");
@@ -28,12 +28,12 @@ fn failing(endpoints: &str) -> Bench {
     bench
 }
 
-/// The one subchannel has the addresses of all.
+/// The only subchannel has the addresses of all endpoints.
 fn joined(endpoints: &str) -> String {
     endpoints.replace(' ', "+")
 }
 
-/// What the next attempt to connect tries.
+/// The addresses that the next attempt tries.
 fn tried(bench: &Bench, name: &str) -> String {
     let list = bench.subchannel(name).destinations();
     let list = list.lock().unwrap();
@@ -75,7 +75,7 @@ fn all_addresses_are_one_attempt_and_all_calls_go_to_its_connection() {
     let mut bench = Bench::new(&PickFirst::new());
     bench.found("1+2 3").unwrap();
     assert_eq!(bench.news(), "begin 1+2+3, connect 1+2+3, CONNECTING");
-    // In the subchannel's queue they wait for it.
+    // Calls wait for it in the subchannel's queue.
     assert_eq!(bench.pick(), "1+2+3");
     bench.connecting("1+2+3");
     bench.ready("1+2+3");
@@ -96,7 +96,7 @@ fn an_address_whose_authority_changes_is_connected_to_anew() {
     bench.found("1@a 2@b").unwrap();
     bench.ready("1+2");
     bench.news();
-    // Not the one that there is a connection to.
+    // Not the address of the present connection.
     bench.found("1@a 2@c").unwrap();
     assert_eq!(bench.news(), "");
     let list = bench.subchannel("1+2").destinations();
@@ -120,7 +120,7 @@ fn once_all_have_failed_calls_fail_until_there_is_a_connection() {
     let mut bench = failing("1 2");
     assert_eq!(bench.pick(), "refused");
     for text in ["second", "third"] {
-        // After the backoff it tries again, whether a call needs it or not.
+        // After the backoff it tries again, even without a call.
         bench.idle("1+2");
         assert_eq!(bench.news(), "connect 1+2");
         bench.connecting("1+2");
@@ -155,7 +155,7 @@ fn a_lost_connection_is_made_again_by_the_next_call_alone() {
     let mut bench = ready("1 2");
     bench.idle("1+2");
     assert_eq!(bench.news(), "resolve, IDLE");
-    // The call is what makes the subchannel connect.
+    // A call makes the subchannel connect.
     assert_eq!(bench.pick(), "1+2");
     bench.connecting("1+2");
     assert_eq!(bench.news(), "CONNECTING");
@@ -190,7 +190,7 @@ fn a_list_that_has_the_address_of_the_connection_leaves_it_alone() {
     bench.found("4 1").unwrap();
     assert_eq!(bench.news(), "");
     assert_eq!(tried(&bench, "1+2+3"), "4+1", "the next attempt has it");
-    // It is of the new list that the next one has to be.
+    // The next connection must be to the new list.
     bench.found("4").unwrap();
     assert_eq!(bench.news(), "begin 4, remove 1+2+3, connect 4, CONNECTING");
 }
@@ -205,7 +205,7 @@ fn a_list_without_the_address_of_the_connection_begins_anew() {
         "begin 2+3, remove 1+2, connect 2+3, CONNECTING"
     );
     assert_eq!(bench.pick(), "2+3");
-    // What the one before had to say may still come.
+    // Reports of the previous subchannel may still arrive.
     bench.changed(&gone, SubchannelState::TransientFailure(failure("gone")));
     bench.changed(&gone, SubchannelState::Idle);
     assert_eq!(bench.news(), "");
@@ -229,8 +229,8 @@ fn another_list_during_an_attempt_begins_anew_and_another_order_does_not() {
     );
 }
 
-/// A name whose servers come in a new order each time would be dialled in a loop: each
-/// failure has it resolved again.
+/// A name whose servers come in a new order each time would otherwise be dialled in a loop,
+/// since each failure resolves it again.
 #[test]
 fn a_list_of_what_has_just_failed_waits_for_the_backoff() {
     let mut bench = failing("1 2 3");
@@ -239,7 +239,7 @@ fn a_list_of_what_has_just_failed_waits_for_the_backoff() {
         assert_eq!(bench.news(), "");
         assert_eq!(tried(&bench, "1+2+3"), joined(list));
     }
-    // That had been dropped from the list.
+    // That address had been removed from the list.
     bench.found("2 1").unwrap();
     assert_eq!(bench.news(), "begin 2+1, remove 1+2+3, connect 2+1");
 }
@@ -282,7 +282,7 @@ fn another_list_just_as_the_channel_is_asked_to_connect_connects() {
     assert_eq!(bench.news(), "connect 1");
     bench.found("2").unwrap();
     assert_eq!(bench.news(), "begin 2, remove 1, connect 2, CONNECTING");
-    // The same before the first one had said a word.
+    // The same before the first one has reported anything.
     bench.found("3").unwrap();
     assert_eq!(bench.news(), "begin 3, remove 2, connect 3, CONNECTING");
 }
@@ -295,7 +295,7 @@ fn an_empty_list_is_refused_and_fails_calls_until_another_comes() {
         let status = fresh.found(list).unwrap_err();
         assert_eq!(fresh.news(), "TRANSIENT_FAILURE");
         assert_eq!(fresh.pick(), status.message());
-        // Nothing is there to be connected.
+        // There is nothing to connect to.
         fresh.connect();
         fresh.found("1").unwrap();
         assert_eq!(fresh.news(), "begin 1, connect 1, CONNECTING");
@@ -365,7 +365,7 @@ fn endpoints_are_shuffled_if_asked_for_and_the_addresses_of_one_stay_together() 
         let mut bench = Bench::new(&policy);
         bench.found("1+2 3 4+5").unwrap();
         let order = bench.first_begun();
-        // The same list again is no other, in whatever order it was put.
+        // The same list in any order is not a new one.
         bench.ready(&order);
         bench.news();
         bench.found("1+2 3 4+5").unwrap();

@@ -93,7 +93,7 @@ fn one_without_an_address_is_skipped_and_one_listed_twice_is_one() {
     assert_eq!(twice.len(), 2);
 }
 
-/// What hashes to a place is the first address (gRFC A68).
+/// An endpoint's place is the hash of its first address (gRFC A68).
 #[test]
 fn the_first_address_tells() {
     let one = few(&names(20), 5, 3);

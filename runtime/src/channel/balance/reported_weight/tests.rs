@@ -17,7 +17,7 @@ fn a_weight_is_calls_over_use() {
         assert_eq!(rules.weight(&useless), None);
     }
     assert_eq!(rules.weight(&report(f64::MAX, f64::MIN_POSITIVE)), None);
-    // The application's own measure goes first.
+    // The application's utilization has precedence.
     let mut both = report(100.0, 0.5);
     both.set_application_utilization(2.0);
     assert_eq!(rules.weight(&both), Some(50.0));
@@ -62,7 +62,7 @@ fn metrics_that_are_named_go_first_the_highest_of_them() {
         "10.0",
         "the first period counts"
     );
-    // What is not there, or cannot be, leaves the usual ones.
+    // With metrics that are missing or invalid, the default ones count.
     let useless = [
         "named_metrics.below",
         "named_metrics.none",
@@ -107,7 +107,7 @@ fn a_weight_expires_and_blackout_begins_again() {
     let at = |seconds| begin + Duration::from_secs(seconds);
     let mut weight = ReportedWeight::default();
     weight.report(&report(100.0, 0.5), &rules, at(0));
-    // What is of no use keeps no weight alive.
+    // An unusable report does not prolong a weight.
     weight.report(&report(0.0, 0.5), &rules, at(100));
     assert_eq!(weight.at(&rules, at(179)), Usable(200.0));
     assert_eq!(weight.at(&rules, at(180)), Stale);

@@ -18,7 +18,7 @@ const USUAL: Size = Size {
     most: 4_096,
 };
 
-/// As Envoy's tests and python-xxhash have them.
+/// The values of Envoy's tests and python-xxhash.
 #[test]
 fn places_are_those_of_other_implementations() {
     let seats: Vec<_> = (90..96)
@@ -45,7 +45,7 @@ fn places_are_those_of_other_implementations() {
         (16_117_243_373_044_804_889, 90),
     ];
     assert_eq!(places, expected);
-    // The next place, and around.
+    // The next place, wrapping around.
     let from = |hash| ring.from(hash).next().unwrap() + 90;
     assert_eq!(from(0), 94);
     assert_eq!(from(833_437_586_790_550_860), 94);

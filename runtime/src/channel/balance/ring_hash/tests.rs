@@ -41,7 +41,7 @@ fn any(bench: &Bench) -> String {
     bench.begin(Metadata::new()).0
 }
 
-/// The endpoints in the order in which a key has them.
+/// The endpoints in a key's order on the ring.
 fn order(names: &str, key: &str) -> Vec<String> {
     let all = endpoints(names);
     let seats: Vec<_> = all.iter().map(RingSeat::of).collect();
@@ -53,7 +53,7 @@ fn order(names: &str, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// A key that has the endpoints in this order.
+/// A key with the endpoints in this order.
 fn key_of(names: &str) -> String {
     let wanted: Vec<_> = names.split_whitespace().collect();
     let mut keys = (0..).map(|number: u32| format!("key-{number}"));
@@ -111,7 +111,7 @@ fn only_the_keys_of_one_that_leaves_move() {
         .filter(|(a, b)| a != b && *a != "2")
         .count();
     assert!(!after.contains(&"2".to_owned()));
-    // The ring has another size, so a few may.
+    // The ring has another size, so a few may move.
     assert!(moved < 100, "{moved}");
 }
 
@@ -122,7 +122,7 @@ fn another_order_of_the_list_keeps_the_ring_and_the_connections() {
     let before: Vec<_> = keys.iter().map(|key| call(&bench, key)).collect();
     bench.found("3 1 2 1").unwrap();
     assert_eq!(bench.news(), "READY");
-    // One that is listed twice weighs twice as much.
+    // An endpoint that is listed twice has twice the weight.
     bench.found("3 1 2").unwrap();
     bench.news();
     let after: Vec<_> = keys.iter().map(|key| call(&bench, key)).collect();
@@ -136,14 +136,14 @@ fn a_key_whose_endpoint_failed_has_the_next() {
     call(&bench, &key);
     bench.connecting("1");
     bench.fails("1", "refused");
-    // Nobody would else be tried while no call comes.
+    // Without a call no other endpoint would be tried.
     assert_eq!(bench.news(), "connect 1 2, resolve, CONNECTING");
     assert_eq!(call(&bench, &key), "wait");
     bench.connecting("2");
     bench.ready("2");
     assert_eq!(bench.news(), "READY");
     assert_eq!(call(&bench, &key), "2");
-    // Its own comes back.
+    // The key's own endpoint comes back.
     bench.idle("1");
     bench.connecting("1");
     assert_eq!(
@@ -156,7 +156,7 @@ fn a_key_whose_endpoint_failed_has_the_next() {
     assert_eq!(call(&bench, &key), "1");
 }
 
-/// gRFC A61: which of its addresses an endpoint is reached by makes no difference.
+/// gRFC A61: it does not matter which of its addresses an endpoint is reached by.
 #[test]
 fn an_endpoint_of_two_addresses_is_one_place() {
     let mut bench = ready("1+2 3");
@@ -187,7 +187,7 @@ fn calls_fail_as_their_own_endpoint_did_once_all_have() {
     assert_eq!(call(&bench, &first), "1 refused");
     assert_eq!(call(&bench, &second), "2 refused");
     assert!(["1 refused", "2 refused"].contains(&&*any(&bench)));
-    // Each is tried again by itself, and nobody else is asked.
+    // Each is tried again after its backoff, and no other endpoint connects.
     bench.idle("1");
     assert_eq!(bench.news(), "connect 1");
     bench.connecting("1");
@@ -197,7 +197,7 @@ fn calls_fail_as_their_own_endpoint_did_once_all_have() {
     assert_eq!(call(&bench, &second), "1");
 }
 
-/// gRFC A42's rules, in their order.
+/// gRFC A42's rules, in order.
 #[test]
 fn the_state_is_that_of_the_rules() {
     let mut bench = bench("1 2 3");
@@ -240,7 +240,8 @@ fn the_state_is_that_of_the_rules() {
     );
 }
 
-/// grpc-go#7363, #8085: the one that connected left, or gave up, and nobody did then.
+/// grpc-go#7363, #8085: the connecting endpoint was removed or failed, and no other one
+/// connected.
 #[test]
 fn another_connects_where_the_one_that_did_leaves_or_rests() {
     let failing = || {
@@ -266,8 +267,7 @@ fn another_connects_where_the_one_that_did_leaves_or_rests() {
     assert_eq!(joins.news(), "begin 5, connect 5, TRANSIENT_FAILURE");
 }
 
-/// grpc-go#5602: calls that queue must not have every endpoint connect, nor cut a
-/// backoff short.
+/// grpc-go#5602: waiting calls must not make every endpoint connect, nor shorten a backoff.
 #[test]
 fn a_crowd_of_calls_asks_each_endpoint_once() {
     let mut bench = bench("1 2 3");
@@ -276,7 +276,7 @@ fn a_crowd_of_calls_asks_each_endpoint_once() {
         call(&bench, &key);
     }
     assert_eq!(bench.news(), "connect 1");
-    // A picker that is out of date.
+    // An outdated picker.
     let subchannel = bench.subchannel("1");
     bench.tell(|policy, control| {
         policy.changed(&subchannel, SubchannelState::Connecting, control);
@@ -307,8 +307,8 @@ fn a_call_without_a_key_has_one_connect_at_most_and_goes_to_any_that_is_ready() 
     assert_eq!(bench.news(), "CONNECTING", "one connects already");
     bench.ready(&name);
     bench.news();
-    // It is ready, and so it has them; on their way some have others connect, one for
-    // each picker.
+    // It is ready, so it gets the calls. Some of them make another endpoint connect, one
+    // for each picker.
     for _ in 0..50 {
         assert_eq!(any(&bench), name);
     }
@@ -327,7 +327,7 @@ fn what_is_no_key_is_none() {
     assert_eq!(spread(Metadata::from_pairs([(HEADER, "")]).unwrap()), 3);
     assert_eq!(spread(Metadata::from_pairs([("other", "a")]).unwrap()), 3);
     assert_eq!(spread(Metadata::from_pairs([(HEADER, "a")]).unwrap()), 1);
-    // Without a header every call goes anywhere.
+    // Without a header every call goes to a random endpoint.
     let mut plain = Bench::new(&RingHash::new());
     plain.found("1 2").unwrap();
     plain.ready("1");

@@ -14,7 +14,7 @@ fn bench(endpoints: &str) -> Bench {
     bench
 }
 
-/// One whose endpoints are all ready.
+/// A policy whose endpoints are all ready.
 fn ready(endpoints: &str) -> Bench {
     let mut bench = bench(endpoints);
     for name in endpoints.split_whitespace() {
@@ -62,7 +62,7 @@ fn the_first_that_is_ready_takes_calls_while_others_connect() {
 #[test]
 fn one_that_is_down_fails_no_call() {
     let mut bench = ready("1 2 3");
-    // Lost, dialled again, and not to be had.
+    // Lost, dialled again, and not reachable.
     bench.idle("2");
     assert_eq!(bench.news(), "connect 2, resolve, READY");
     assert_eq!(
@@ -98,7 +98,7 @@ fn any_loss_and_any_failure_has_the_name_resolved_again() {
         bench.connecting("1");
         assert!(!bench.news().contains("resolve"), "the backoff is over");
     }
-    // As a connection that a server let go of twice in a row.
+    // Such as a connection that a server closed twice in a row.
     bench.fails("2", "it let go");
     assert!(bench.news().contains("resolve"));
 }
@@ -115,7 +115,7 @@ fn calls_fail_only_once_all_have_failed_and_until_one_is_ready() {
     assert_eq!(bench.news(), "resolve, TRANSIENT_FAILURE");
     assert_eq!(bench.pick(), "second");
 
-    // A failure lasts until there is a connection; each is tried again by itself.
+    // A failure lasts until there is a connection; each endpoint is tried again by itself.
     bench.idle("1");
     bench.connecting("1");
     assert_eq!(bench.news(), "connect 1");
@@ -127,7 +127,8 @@ fn calls_fail_only_once_all_have_failed_and_until_one_is_ready() {
     bench.ready("2");
     assert_eq!(bench.news(), "connect 2, READY");
     assert_eq!(bench.pick(), "2");
-    // What was ready and is lost connects; what failed before still has.
+    // The ready endpoint that was lost connects; the one that failed before still counts as
+    // failed.
     bench.idle("2");
     assert_eq!(bench.news(), "connect 2, resolve, CONNECTING");
     bench.fails("2", "fourth");
@@ -173,7 +174,7 @@ fn a_list_with_nothing_in_common_begins_anew() {
         "begin 3 4, remove 1 2, connect 3 4, CONNECTING"
     );
     assert_eq!(bench.pick(), "wait");
-    // What a subchannel that was given up had to say may still come.
+    // Reports of a removed subchannel may still arrive.
     let state = SubchannelState::TransientFailure(failure("gone"));
     bench.changed(&gone, state);
     assert_eq!(bench.news(), "");
@@ -187,7 +188,7 @@ fn an_endpoint_that_is_listed_twice_is_one() {
     assert_eq!(bench.news(), "begin 1 2+3, connect 1 2+3, CONNECTING");
 }
 
-/// Which of them answers is the subchannel's: the calls of the endpoint are one share.
+/// Any of its addresses may answer: the endpoint's calls are one share.
 #[test]
 fn an_endpoint_whose_authority_changes_is_another_one() {
     let mut bench = bench("1@a");
@@ -261,7 +262,7 @@ fn a_resolver_that_fails_is_heard_only_while_no_list_is_known() {
 fn where_calls_begin_and_who_is_dialled_first_is_left_to_chance() {
     let first_pick = |_| {
         let mut bench = ready("1 2 3");
-        // In one order, whoever was dialled first.
+        // In the list's order, whichever was dialled first.
         bench.found("1 2 3").unwrap();
         bench.news();
         bench.pick()

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// How often each has its turn, from a place in the sequence on.
+/// How often each endpoint has its turn, from this place of the sequence on.
 fn turns(stride: &Stride, from: u32, turns: usize) -> Vec<usize> {
     let mut sequence = from;
     let mut had = vec![0; stride.shares.len()];
@@ -50,10 +50,10 @@ fn a_weight_that_is_not_known_is_the_mean_of_the_others() {
 fn a_weight_that_is_far_off_is_limited() {
     let mut weights = vec![Some(1.0); 99];
     weights.push(Some(1e12));
-    // The mean is a hundredth of the one: it counts as ten means.
+    // The mean is a hundredth of the one weight, which counts as ten means.
     let stride = Stride::new(&weights);
     assert_eq!(stride.shares[99], u16::MAX);
-    // And the others as a hundredth of it: a thousandth of that.
+    // The others count as a hundredth of the mean: a thousandth of that.
     assert_eq!(stride.shares[0], 66);
 }
 
@@ -94,8 +94,8 @@ proptest! {
         let sum: f64 = weights.iter().map(of).sum();
         for (weight, had) in weights.iter().zip(&had) {
             let expected = of(weight) / sum * calls as f64;
-            // A turn at either end, where the sequence wraps, and what rounding does
-            // to the shares.
+            // Tolerance: a turn at either end, where the sequence wraps, and the rounding
+            // of shares.
             prop_assert!((*had as f64 - expected).abs() <= 4.0 + expected / 100.0,
                 "{had} where {expected} are due");
         }

@@ -1,4 +1,4 @@
-//! Tests of `switch.rs`, between the runtime's own policies and one that a test makes.
+//! Tests of `switch.rs`, with the runtime's policies and one of the test's own.
 
 use super::*;
 use crate::channel::address::Attributes;
@@ -8,7 +8,7 @@ use crate::channel::balance::policy::Policy;
 use crate::channel::balance::round_robin::RoundRobin;
 use crate::channel::pick::Picks;
 
-/// A switch as a policy, for the bench; the test says which is next.
+/// A switch as a policy, for the bench; the test sets the next policy.
 struct Seat {
     switch: Switch,
     next: Next,
@@ -44,7 +44,7 @@ impl Policy for Seat {
     }
 }
 
-/// As round_robin is, under a name of its own.
+/// Like round_robin, under another name.
 struct Other(&'static str);
 
 impl Balance for Other {
@@ -57,7 +57,7 @@ impl Balance for Other {
     }
 }
 
-/// A bench with a policy that has a connection to the server 1.
+/// A bench with a policy that is connected to the server 1.
 fn with(first: impl Balance) -> (Bench, Next) {
     let first: Arc<dyn Balance> = Arc::new(first);
     let next = Arc::new(std::sync::Mutex::new(Arc::clone(&first)));
@@ -95,7 +95,7 @@ fn switch_the_old_serves_until_the_new_is_ready() {
     bench.ready("2");
     assert_eq!(bench.news(), "remove 1, READY");
     assert_eq!(bench.pick(), "2");
-    // Nobody hears of what was the old one's.
+    // Events of the old policy's subchannels are ignored.
     bench.changed(&old, SubchannelState::Idle);
     assert_eq!(bench.news(), "");
 }
@@ -125,7 +125,7 @@ fn switch_the_new_takes_over_once_the_old_has_no_connection() {
     assert_eq!(bench.pick(), "2");
 }
 
-/// One that connects by need would else never have its turn, and nobody the new list.
+/// A policy that connects on demand would otherwise never get calls or the new list.
 #[cfg(feature = "ring-hash")]
 #[test]
 fn switch_one_that_rests_takes_over_at_once() {
@@ -162,7 +162,7 @@ fn switch_a_pending_one_is_replaced_by_a_third() {
     bench.found("3").unwrap();
     assert_eq!(bench.news(), "begin 3, remove 2, connect 3");
     assert_eq!(bench.pick(), "1");
-    // It is closed, so that what it would do does not count.
+    // It is closed, so its state no longer matters.
     let address = second.endpoint().addresses()[0].clone();
     bench.changed(&second, SubchannelState::Ready(address));
     assert_eq!(bench.news(), "");
@@ -189,7 +189,7 @@ fn switch_the_same_name_is_updated_in_place() {
     turn_to(&next, RoundRobin::new());
     bench.found("1 2").unwrap();
     assert_eq!(bench.news(), "begin 2, connect 2, READY");
-    // The same holds for one that is pending.
+    // The same applies to a pending policy.
     turn_to(&next, PickFirst::new());
     bench.found("1 3").unwrap();
     assert_eq!(bench.news(), "begin 1+3, connect 1+3");
@@ -198,7 +198,7 @@ fn switch_the_same_name_is_updated_in_place() {
     assert_eq!(bench.news(), "");
 }
 
-/// Without a word of its own on them, its policy is made anew.
+/// A policy without `reconfigure` is replaced by a new one.
 #[test]
 fn switch_other_options_under_the_same_name_take_effect() {
     let (mut bench, next) = ready(Other("other"));
@@ -222,7 +222,7 @@ fn switch_a_failed_resolution_is_the_latest_policys() {
     assert_eq!(bench.pick(), "no such name");
 }
 
-/// What a child publishes is its parent's to know alone.
+/// What a child publishes goes only to its parent.
 #[test]
 fn a_child_is_caught() {
     use crate::chance::Chance;

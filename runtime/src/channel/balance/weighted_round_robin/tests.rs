@@ -29,7 +29,7 @@ impl Weighing {
         Self { bench, clock }
     }
 
-    /// All are ready, and the turns are known.
+    /// All endpoints are ready, and the schedule is known.
     fn ready(balance: &WeightedRoundRobin, endpoints: &str) -> Self {
         let mut it = Self::of(balance);
         it.found(endpoints);
@@ -51,7 +51,7 @@ impl Weighing {
         self.bench.news()
     }
 
-    /// A call to this endpoint ends with such a report.
+    /// A call to this endpoint ends with this report.
     fn report(&self, name: &str, report: &LoadReport) {
         let _within = self.clock.enter();
         let mut metadata = Metadata::new();
@@ -68,7 +68,7 @@ impl Weighing {
         panic!("{name} has no turn");
     }
 
-    /// It could do as many calls a second.
+    /// The endpoint reports that it can handle this many calls per second.
     fn could_do(&self, name: &str, calls: f64) {
         let mut report = LoadReport::new();
         self.report(name, report.set_qps(calls / 2.0).set_cpu_utilization(0.5));
@@ -78,7 +78,7 @@ impl Weighing {
         self.bench.shares(calls)
     }
 
-    /// What observers are told since the last time: each update by its weights.
+    /// What observers were told since the last time: the weights of each update.
     fn told(&mut self) -> Vec<String> {
         let word = |weight: &WeightState| match weight {
             WeightState::Usable(weight) => weight.to_string(),
@@ -170,7 +170,7 @@ fn blackout_keeps_the_first_reports_out() {
     }
     assert_eq!(it.pass(SECOND), "READY");
     assert_eq!(it.shares(400), expect([("1", 100), ("2", 300)]));
-    // A new connection is another beginning.
+    // A new connection starts the blackout period again.
     it.bench.idle("2");
     it.bench.ready("2");
     it.bench.news();
@@ -238,7 +238,7 @@ fn weights_survive_updates() {
         it.shares(600),
         expect([("1", 100), ("2+3", 300), ("4", 200)])
     );
-    // Another set is another.
+    // Another set of addresses is another endpoint.
     it.found("2 4 1");
     it.bench.ready("2");
     it.bench.news();
@@ -317,7 +317,7 @@ fn calls_that_report_nothing_change_nothing() {
     assert_eq!(it.pass(SECOND), "");
 }
 
-/// Weights go with those that are ready, whatever became of the others.
+/// Weights stay with the endpoints that are ready, whatever happens to the others.
 #[test]
 fn one_that_is_lost_leaves_its_turns_to_the_others() {
     let mut it = Weighing::ready(&at_once(), "1 2 3");
@@ -350,7 +350,7 @@ fn each_time_that_turns_are_made_is_told_once() {
     it.could_do("2", 300.0);
     it.pass(SECOND);
     assert_eq!(it.told(), ["new new"], "it is blackout");
-    // These are other turns, which are published.
+    // This is a different schedule, so it is published.
     assert_eq!(it.pass(SECOND), "READY");
     assert_eq!(it.told(), ["100 300"]);
     assert_eq!(it.pass(2 * SECOND), "", "the same turns");

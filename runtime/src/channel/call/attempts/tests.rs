@@ -1,4 +1,4 @@
-//! What the attempts of a call that streams send, whatever becomes of them.
+//! What the attempts of a streaming call send, whatever happens to them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LIMITS: AttemptLimits = AttemptLimits {
     channel_buffer: 150,
 };
 
-/// A plan by which all attempts begin at once.
+/// A plan whose attempts all start at once.
 fn plan() -> Plan {
     let policy = HedgingPolicy::new(Duration::ZERO).max_attempts(5);
     let policy = policy.non_fatal_codes([Code::Unavailable]);
@@ -33,7 +33,7 @@ fn chunk(length: usize) -> Outgoing {
     }
 }
 
-/// The first attempt and another one have their streams.
+/// The first attempt and a second one have their streams.
 fn two(plan: &Plan) -> Arc<Attempts<()>> {
     let (attempts, now) = (Attempts::new(plan.clone(), ()), Instant::now());
     assert!(attempts.plan_hedge(now));
@@ -55,16 +55,16 @@ fn overflow_commits_to_none_that_is_no_more() {
     assert_eq!(outgoing.chunks.len(), 3);
 }
 
-/// What may happen to a call with several attempts, of which the number is that of one.
+/// An event of a call with several attempts; the number is the attempt's.
 #[derive(Clone, Debug)]
 enum Event {
-    /// Its sender gives so many bytes.
+    /// The sender queues so many bytes.
     Push(usize),
     Finish,
     Takes(u8),
     Fails(u8),
     Vanishes(u8),
-    /// It waits for another stream.
+    /// The attempt waits for another stream.
     Refused(u8),
     Head(u8),
     Hedge,
@@ -83,7 +83,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What one attempt's stream has been given.
+/// What one attempt's stream was given.
 #[derive(Debug, Default)]
 struct Stream {
     bytes: Vec<u8>,
@@ -93,8 +93,8 @@ struct Stream {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Each attempt has the request from its beginning, the one that the call goes on with
-    /// has all of it, and nothing stays set aside.
+    /// Each attempt sends the request from its beginning, the one that wins sends all of
+    /// it, and no bytes stay counted as kept.
     #[test]
     fn whatever_happens(events in prop::collection::vec(event(), 0..80)) {
         let (plan, now) = (plan(), Instant::now());
@@ -103,7 +103,7 @@ proptest! {
         attempts.begin(0, now);
         let mut streams = BTreeMap::from([(0, Stream::default())]);
         let (mut given, mut finished) = (Vec::new(), false);
-        // What the sender has given and no attempt has taken.
+        // What the sender has queued and no attempt has taken.
         let mut new = Outgoing::default();
         let (mut winner, mut is_over) = (None, false);
         for event in events {
@@ -165,7 +165,7 @@ proptest! {
             for stream in streams.values() {
                 prop_assert!(given.starts_with(&stream.bytes));
             }
-            // The call has somebody who goes on with it.
+            // An attempt continues the call.
             prop_assert!(!streams.is_empty());
             prop_assert!(winner.is_none_or(|winner| streams.contains_key(&winner)));
         }

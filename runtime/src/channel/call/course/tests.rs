@@ -1,4 +1,4 @@
-//! Each rule of gRFC A6 by itself, and what holds whatever happens.
+//! Each rule of gRFC A6 by itself, and the properties of any sequence of events.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -162,7 +162,7 @@ fn retry_throttle_blocks_recovers_and_lets_the_first_attempt_go() {
         plan.succeeded();
     }
     assert!(matches!(once(), Verdict::Next(..)));
-    // A pushback that stops takes a token whatever the code.
+    // A pushback that forbids attempts takes a token whatever the code.
     for _ in 0..2 {
         Course::new().fail(&plan, 0, Code::NotFound, Pushback::Stop, now);
     }
@@ -229,7 +229,7 @@ fn hedging_a_non_fatal_code_begins_the_next_now_and_the_last_is_the_calls() {
         fail(&mut course, &plan, 0, now + MS),
         Verdict::Next(1, now + MS)
     );
-    // It was the next one, and the delay begins anew behind it.
+    // It took the place of the next hedge, and the delay starts again after it.
     assert_eq!(
         course.hedge(&plan, now + 10 * MS),
         Hedge::Waits(now + 11 * MS)
@@ -343,10 +343,10 @@ fn hedging_throttled_by_other_calls() {
     assert_eq!(fail(&mut course, &plan, 0, now), Verdict::Final);
 }
 
-/// What may happen to a call.
+/// An event of a call.
 #[derive(Clone, Debug)]
 enum Event {
-    /// The live attempt at this place fails.
+    /// The live attempt with this index fails.
     Fails(usize, Code, Pushback),
     Head(usize),
     Vanishes(usize),
@@ -372,8 +372,8 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Never two commits, never more attempts than allowed, one end, and no call that
-    /// goes on with nobody.
+    /// At most one commit, no more attempts than allowed, one end, and no call that
+    /// continues without an attempt.
     #[test]
     fn whatever_happens(
         is_hedged in any::<bool>(),

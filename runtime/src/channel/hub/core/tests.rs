@@ -1,4 +1,4 @@
-//! Tests of `core.rs`, with a policy that does what the test says.
+//! Tests of `core.rs`, with a policy that the test scripts.
 
 mod around;
 mod configured;
@@ -42,7 +42,7 @@ fn a_failure_is_for_those_that_do_not_wait_for_readiness() {
         (Code::Unavailable, "refused")
     );
     assert!(patient.failure().is_none());
-    // Those that come later as well.
+    // Later calls fail too.
     let late = around.call(false);
     assert_eq!(code(&late), Some(Code::Unavailable));
     around.ready("1");
@@ -90,7 +90,7 @@ fn a_policy_is_woken_at_each_moment_that_it_asked_for() {
     around.core.on_timeout(first);
     assert_eq!(around.heard(), "timer");
     assert_eq!(around.core.next_timeout(), Some(second));
-    // Late, and a deadline is as near as ever.
+    // The event is late, and the deadline is still the next one.
     let call = around.call_until(true, Some(first));
     assert_eq!(around.core.next_timeout(), Some(first));
     around.core.on_timeout(second + Duration::from_secs(1));
@@ -99,7 +99,7 @@ fn a_policy_is_woken_at_each_moment_that_it_asked_for() {
     assert_eq!(around.core.next_timeout(), None);
 }
 
-/// What it wants then is done as after any other event.
+/// Its requests are carried out as after any other event.
 #[test]
 fn a_policy_that_is_woken_may_want_something() {
     let mut around = Around::new();
@@ -124,7 +124,7 @@ fn a_drop_is_for_all() {
     }
 }
 
-/// gRFC A54: those codes are a server's word on a request.
+/// gRFC A54: only a server may use those codes.
 #[test]
 fn what_looks_like_a_servers_verdict_is_internal() {
     let all = (0..=16).map(Code::from_i32);
@@ -188,7 +188,7 @@ fn a_subchannel_that_has_no_connection_is_not_used() {
     around.publish(picks.clone());
     assert_eq!(around.asked("1").0, "open");
 
-    // Nor one that the policy has given up.
+    // Nor to one that the policy has removed.
     let gone = around.subchannel("1");
     around.act(move |control| control.remove(gone));
     let _late = around.call(false);
@@ -229,11 +229,11 @@ fn a_call_that_is_given_back_is_picked_for_anew() {
     around.publish(first);
     let call = around.call(false);
     let (_, mut opens) = around.asked("1");
-    // There was no stream for it. The connection is there, so it goes there again.
+    // It got no stream. The connection still exists, so the call goes there again.
     around.report(Report::Back(opens.remove(0)));
     let (asked, mut opens) = around.asked("1");
     assert_eq!(asked, "open");
-    // The connection is lost, and the call comes after the news of that.
+    // The connection is lost, and the call comes back after that report.
     around.says("1", SubchannelState::Idle);
     around.report(Report::Back(opens.remove(0)));
     assert_eq!(around.asked("1").0, "");
@@ -311,7 +311,7 @@ fn a_policy_that_panics_fails_calls_and_ends_nothing_else() {
         Some(Code::Internal),
         "it would wait for ever"
     );
-    // It is not asked any more.
+    // The policy is not asked any more.
     around.heard();
     around.ready("1");
     let resolution = Resolution::new(endpoints("1"));
@@ -441,7 +441,7 @@ fn a_channel_that_is_left_ends_once_every_subchannel_is_done() {
     assert!(!around.core.is_over());
     around.done("2");
     assert!(around.core.is_over());
-    // One that does something again has to be heard once more.
+    // A subchannel that becomes active again must report once more.
     around.says("2", SubchannelState::Connecting);
     assert!(!around.core.is_over());
     around.done("2");
@@ -456,7 +456,7 @@ fn a_call_that_waits_keeps_a_channel_that_is_left() {
     around.leave();
     around.done("1");
     assert!(!around.core.is_over());
-    // A subchannel that is begun now knows from the first that nothing more comes.
+    // A new subchannel is told at once that no more calls come.
     around.act(|control| {
         control.subchannel(endpoints("2").remove(0));
     });
@@ -492,7 +492,7 @@ fn a_subchannel_is_not_done_before_it_has_seen_every_call() {
     around.ready("1");
     let picks = Picks::one(&around.subchannel("1"));
     around.publish(picks);
-    // It said so before the call had come to it.
+    // It reported that before the call had reached it.
     around.done_after("1", 0);
     assert!(!around.core.is_over());
     around.done_after("1", 1);
@@ -507,7 +507,7 @@ fn closing_ends_what_waits_and_every_subchannel() {
     assert!(users.send(Ask::Close).is_ok());
     around.turn();
     assert!(around.core.is_closing());
-    // Some may still be on their way.
+    // Some may still be in the queue.
     let (late, open) = Trial::call(true, None);
     assert!(users.send(Ask::Open(open)).is_ok());
     around.core.close(around.now);
@@ -521,7 +521,7 @@ fn closing_ends_what_waits_and_every_subchannel() {
     assert!(users.send(Ask::Open(open)).is_err(), "nobody takes it");
 }
 
-/// Nobody holds the channel, and its connections rest: the policy would make others.
+/// The handles were dropped and the connections are idle: the policy would make others.
 #[test]
 fn a_channel_that_is_left_tells_its_policy_who_rests_once_a_call_comes_back() {
     let mut around = Around::with("1 2");

@@ -1,4 +1,4 @@
-//! Tests of `dns.rs`, in a time of their own, with lookups that a script answers.
+//! Tests of `dns.rs` in paused time, with scripted lookups.
 
 #[cfg(feature = "dns-txt")]
 mod txt;
@@ -14,7 +14,7 @@ use crate::channel::resolve::updates::{Requests, updates};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// A resolver at work, and the channel's end of it.
+/// A running resolver, and the channel's end of it.
 struct Bench {
     resolver: Pin<Box<dyn Future<Output = ()>>>,
     requests: Requests,
@@ -24,8 +24,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Whose lookups answer by turns as `answers` say, the last one
-    /// ever after.
+    /// Lookups return `answers` in turn; the last one repeats.
     fn new(max_age: Option<Duration>, answers: &[&str]) -> Self {
         let (sender, requests) = updates();
         let began = Rc::new(RefCell::new(Vec::new()));
@@ -58,7 +57,7 @@ impl Bench {
         }
     }
 
-    /// Runs until something is found, and answers it; `None` after `limit`.
+    /// Runs until there is a result, and answers it; `None` after `limit`.
     async fn found(&mut self, limit: Duration) -> Option<String> {
         let (resolver, requests) = (&mut self.resolver, &mut self.requests);
         let found = poll_fn(|cx| {
@@ -196,7 +195,7 @@ fn a_lookup_without_an_answer_ends_when_its_time_is_over() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(1).build();
     let runtime = runtime.unwrap();
-    // The one thread for lookups has something else to do.
+    // The only thread for lookups is busy.
     let (over, waits) = std::sync::mpsc::channel::<()>();
     runtime.spawn_blocking(move || waits.recv());
     let mut slow = lookup("localhost");

@@ -1,4 +1,4 @@
-//! Tests of `txt.rs` against a name server of their own, on loopback.
+//! Tests of `txt.rs` against their own name server on loopback.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -13,10 +13,10 @@ use super::*;
 use crate::method::Method;
 
 const BOUND: Duration = Duration::from_secs(20);
-/// What fits no answer over UDP.
+/// The largest answer over UDP.
 const UDP: usize = 512;
 
-/// What a name server says of a name.
+/// A name server's answer for a name.
 #[derive(Clone)]
 enum Says {
     /// Records, each of strings.
@@ -25,7 +25,7 @@ enum Says {
     Nothing,
 }
 
-/// A name server, by names without the last dot; others do not exist.
+/// A name server, by names without the last dot; all other names do not exist.
 struct NameServer {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
@@ -76,7 +76,7 @@ impl NameServer {
         Self { port, asked }
     }
 
-    /// What a system is set to that asks here.
+    /// The settings of a system that uses this name server.
     fn system(&self) -> (ResolverConfig, ResolverOpts) {
         let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
         let connections = connections.map(|mut it| {
@@ -98,7 +98,7 @@ impl NameServer {
         configs(host, move || Ok(system.clone()))
     }
 
-    /// The names that were asked for since the last time.
+    /// The names that were asked for since this was last called.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
@@ -135,7 +135,7 @@ fn configs(host: &str, system: impl Fn() -> System + Send + Sync + 'static) -> T
     configs
 }
 
-/// A record in strings of `length` bytes, whose config is told by its timeout.
+/// A record in strings of `length` bytes, identified by its config's timeout.
 fn record(seconds: u64, length: usize) -> Vec<Vec<u8>> {
     let config = format!(r#"{{"methodConfig":[{{"name":[{{}}],"timeout":"{seconds}s"}}]}}"#);
     let text = format!(r#"grpc_config=[{{"clientLanguage":["rust"],"serviceConfig":{config}}}]"#);
@@ -207,7 +207,7 @@ async fn no_name_no_record_and_records_of_other_things_are_no_config() {
 #[tokio::test]
 async fn an_answer_that_is_a_failure_is_none_of_no_record() {
     let code = Says::Code(ResponseCode::ServFail);
-    // There is no record of the names that would be tried next.
+    // The names that would be tried next have no record.
     let server = NameServer::start(&[("_grpc_config.shop.test", code)]);
     let text = failure(&server.configs("shop.test")).await;
     assert!(

@@ -16,14 +16,14 @@ fn record(list: &str) -> Vec<u8> {
     format!("grpc_config={list}").into_bytes()
 }
 
-/// A choice that is told by its timeout.
+/// A choice that is identified by its timeout.
 fn choice(criteria: &str, seconds: u64) -> String {
     let config = format!(r#"{{"methodConfig":[{{"name":[{{}}],"timeout":"{seconds}s"}}]}}"#);
     let comma = if criteria.is_empty() { "" } else { "," };
     format!(r#"{{{criteria}{comma}"serviceConfig":{config}}}"#)
 }
 
-/// The timeout of the config that is chosen.
+/// The timeout of the chosen config.
 fn told(config: Option<&ServiceConfig>) -> Option<u64> {
     let method = Method::unary("/shop.Orders/Get");
     let timeout = config?.of(&method)?.timeout?;
@@ -40,7 +40,7 @@ fn wrong(list: &str) -> String {
     error.to_string()
 }
 
-/// Which choice is the first match where `drawn` are the numbers of the places.
+/// The first matching choice, if `drawn` are the numbers of the places.
 fn drawn(list: &str, drawn: &[f64]) -> Option<u64> {
     let value = text::parse(list.as_bytes()).unwrap();
     let found = first_match(&Json::new(&value, &[]), None, |place| drawn[place]);
@@ -235,7 +235,7 @@ fn what_is_wrong_with_a_config_concerns_those_who_choose_it() {
         told.contains("[0].serviceConfig.loadBalancingConfig"),
         "{told}"
     );
-    // Fields of a config that are not known are passed over, as everywhere.
+    // Unknown fields of a config are ignored.
     assert_eq!(chosen(r#"[{"serviceConfig":{"later":1}}]"#), None);
     let later = choices().choose(&[record(r#"[{"serviceConfig":{"later":1}}]"#)]);
     assert!(later.unwrap().is_some());

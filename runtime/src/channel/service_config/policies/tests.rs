@@ -1,10 +1,10 @@
-//! Tests of `policies.rs`: each field, and what is wrong with it.
+//! Tests of `policies.rs`: each field and its errors.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The policy of a name with these options, as its debug text.
+/// The policy with this name and these options, as its debug text.
 fn read(name: &str, options: &Value) -> Result<String, String> {
     let (_, read) = POLICIES.iter().find(|(known, _)| *known == name).unwrap();
     let found = read(&Json::new(options, &[]));
@@ -32,7 +32,7 @@ fn is(name: &str, options: &Value, expected: &impl std::fmt::Debug) {
     assert_eq!(read(name, options), Ok(format!("{expected:?}")));
 }
 
-/// Where it is wrong, and what.
+/// Asserts the path and the text of the error.
 #[track_caller]
 fn wrong(name: &str, options: &Value, path: &str, text: &str) {
     let error = read(name, options).unwrap_err();
@@ -142,7 +142,7 @@ fn ring_hash() {
     let all = json!({"minRingSize": "100", "maxRingSize": 200, "requestHashHeader": "x-user"});
     let policy = RingHash::new().min_ring_size(100).max_ring_size(200);
     is(name, &all, &policy.request_hash_header("x-user").unwrap());
-    // The cap of this side.
+    // The limit of this implementation.
     let large = json!({"minRingSize": 5_000, "maxRingSize": MOST_PLACES});
     is(name, &large, &RingHash::new().min_ring_size(4_096));
     for field in ["minRingSize", "maxRingSize"] {

@@ -1,4 +1,4 @@
-//! Tests of `text.rs` and of what it reads with.
+//! Tests of `text.rs` and `json.rs`.
 
 use std::time::Duration;
 
@@ -266,7 +266,7 @@ fn errors_say_what_and_where() {
         ),
         (
             method(r#""hedgingPolicy": {}, "retryPolicy": {}"#),
-            "methodConfig[0].hedgingPolicy: there is a retryPolicy besides".into(),
+            "methodConfig[0].hedgingPolicy: there is a retryPolicy too".into(),
         ),
         (
             retry(r#""maxAttempts":3"#, r#""maxAttempts":1"#),
@@ -394,7 +394,7 @@ fn codes_are_numbers_or_names_in_any_case() {
     }
 }
 
-/// JSON of any form, with the fields' own names among its.
+/// Any JSON, in which the config's field names occur.
 fn json() -> impl Strategy<Value = Value> {
     let names = "loadBalancingConfig|loadBalancingPolicy|methodConfig|name|service|method|\
                  timeout|waitForReady|maxRequestMessageBytes|maxResponseMessageBytes|\
@@ -437,7 +437,7 @@ proptest! {
     }
 }
 
-/// Deeper than any stack.
+/// Nested more deeply than a stack allows.
 #[test]
 fn what_is_nested_too_deeply_is_told() {
     let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -1,5 +1,5 @@
-//! The calls of one client connection: from a waiting call to its end. The connection's task
-//! owns this; callers reach it through queues. It does not wait or dial.
+//! The calls of one client connection, from a waiting call to its end. The connection's
+//! task owns this; callers reach it through queues. It neither waits nor dials.
 
 mod responses;
 mod watching;
@@ -37,9 +37,9 @@ use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::{Event, ResetCause, StreamId};
 use crate::transport::http2::stream::{self, StreamMap};
 
-/// A head above this waits for what the server's SETTINGS say of it. Lower limits
-/// than this are not in use, and a server may close the connection over a head that
-/// is far above its own, with all the calls on it.
+/// A request head of more bytes than this waits for the limit in the server's SETTINGS.
+/// Servers do not use lower limits, and a server may close the connection, with all its
+/// calls, over a head that is far above its limit.
 const HEAD_UNASKED: usize = 8 << 10;
 
 /// The calls of one connection.
@@ -54,17 +54,18 @@ pub(crate) struct ClientConnection {
     deadlines: Deadlines,
     pub(crate) unopened: Unopened,
     watches: Watches,
-    /// Where it leads, once HTTP/2 is agreed on and it stands for its subchannel.
+    /// The address it leads to, once HTTP/2 is established and it is its subchannel's
+    /// connection.
     destination: Option<Destination>,
-    /// What the server said when it left with an error.
+    /// The error of the server's GOAWAY, if it had one.
     go_away: Option<String>,
-    /// That it had too many of our PINGs, among it.
+    /// The server closed the connection because of too many PINGs.
     pub(crate) pinged_too_often: bool,
     /// The server has answered a call.
     pub(crate) has_answered: bool,
-    /// Present where there are observers.
+    /// Set if there are observers.
     observation: Option<Box<Observation>>,
-    /// Its place among the connections of its subchannel.
+    /// Its entry in the record of its subchannel.
     _socket: Socket,
 }
 
@@ -95,8 +96,7 @@ impl ClientConnection {
         }
     }
 
-    /// The connection is gone: so are its calls, with the status that this
-    /// gives.
+    /// The connection has ended: ends its calls, with the status that this returns.
     pub(crate) fn close(
         &mut self,
         closed: Closed,
@@ -113,7 +113,7 @@ impl ClientConnection {
         status
     }
 
-    /// The channel was closed: every call ends, and the server is told.
+    /// The channel was closed: ends every call and tells the server.
     pub(crate) fn abandon(&mut self, connection: &mut Connection, status: &Status, now: Instant) {
         self.deadlines.clear();
         for (stream, open) in self.calls.drain() {
@@ -124,7 +124,7 @@ impl ClientConnection {
         self.look(connection, now);
     }
 
-    /// Has observers told what is new of the connection.
+    /// Reports what is new of the connection to observers.
     #[inline]
     fn look(&mut self, connection: &Connection, now: Instant) {
         if let Some(observation) = &mut self.observation {
@@ -156,7 +156,8 @@ impl ClientConnection {
         }
     }
 
-    /// Gives a call back that has to wait for the server's SETTINGS.
+    /// Opens a stream for a call. Returns the call if it has to wait for the server's
+    /// SETTINGS.
     fn open(
         &mut self,
         connection: &mut Connection,
@@ -243,7 +244,7 @@ impl ClientConnection {
         None
     }
 
-    /// Calls wait though there was a chance for them to begin.
+    /// Calls still wait after the streams that could be opened were.
     #[cold]
     fn look_at_waiting(&mut self, connection: &mut Connection, now: Instant, cx: &mut Context<'_>) {
         if !connection.is_established() {
@@ -251,15 +252,15 @@ impl ClientConnection {
         } else if !self.unopened.is_left() {
             return;
         }
-        // The last that waited for the server's word, or for room on a connection that
-        // nobody else needs, may have been given up.
+        // The last call that waited here, for the server's SETTINGS or for room on a
+        // connection that is otherwise not needed, may have been cancelled.
         self.unopened.settle(cx.waker());
         if self.unopened.is_closed() {
             self.leave(connection, now);
         }
     }
 
-    /// A call that the server never looked at waits for another stream.
+    /// A call that the server did not process waits for another stream.
     fn open_again(&mut self, mut open: Box<OpenCall>, now: Instant) {
         open.detach();
         open.attempt.end(Code::Unavailable, None);
@@ -270,7 +271,7 @@ impl ClientConnection {
         }
     }
 
-    /// What a call fails with whose time is up on its stream.
+    /// The status of a call whose deadline passes while it has a stream.
     fn expired(&self, stream: StreamId, established: bool) -> Status {
         let peer = self.peer.as_ref().map(ToString::to_string);
         let peer = peer.unwrap_or_else(|| "the server".to_owned());
@@ -280,7 +281,7 @@ impl ClientConnection {
             .is_none_or(|open| matches!(open.attempt.response, ResponseState::Awaited));
         let text = match (established, awaited) {
             (false, _) => {
-                format!("the call's deadline passed, and {peer} has not spoken HTTP/2 yet")
+                format!("the call's deadline passed before {peer} sent its HTTP/2 SETTINGS")
             }
             (true, true) => format!("the call's deadline passed before {peer} answered"),
             (true, false) => format!("the call's deadline passed while {peer} answered"),
@@ -305,7 +306,7 @@ impl ClientConnection {
                 connection.reset(stream, ErrorCode::CANCEL);
                 connection.forget(stream);
             }
-            // A server's: nothing sends these here.
+            // These commands are sent only to servers' connections.
             Command::Begun(_) | Command::Finish(..) | Command::Drain | Command::Close => {}
         }
     }
@@ -359,17 +360,18 @@ impl Application for ClientConnection {
             }
             Event::Reset { stream, cause } => self.on_reset(connection, stream, cause, now),
             Event::Sent { stream, bytes } => {
-                // A whole request is sent by nobody who waits for room.
+                // A whole request has no sender that waits for room.
                 if let Some(open) = self.calls.get(&stream)
                     && open.request.is_none()
                 {
                     open.sent(bytes);
                 }
             }
-            // Both halves ended, so the trailers were an event before this one.
-            // There is room for another call.
+            // Both halves ended, so the trailers' event came before this one. There is room
+            // for another call.
             Event::Closed { .. } => {
-                // Calls that wait would else keep a watch from beginning.
+                // Watches begin before waiting calls, which could otherwise keep them from
+                // beginning.
                 if !self.watches.is_empty() {
                     self.watches.begin(connection, &self.identity, now);
                 }
@@ -419,7 +421,7 @@ impl Application for ClientConnection {
                 self.watch(connection, now);
             }
         }
-        // Room may have come in whatever way.
+        // There may be room now, for whatever reason.
         if !self.watches.is_empty() {
             self.watches.begin(connection, &self.identity, now);
         }

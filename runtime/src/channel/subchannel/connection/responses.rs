@@ -1,5 +1,5 @@
-//! Responses as they arrive, and what ends a call on its stream: the server's status, a reset,
-//! or a rule that the response breaks.
+//! Handles responses as they arrive, and what ends a call on its stream: the server's
+//! status, a reset, or a response that breaks the protocol.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ impl ClientConnection {
         };
         self.has_answered = true;
         if end_stream {
-            // PROTOCOL-HTTP2's Trailers-Only.
+            // Trailers-Only, in PROTOCOL-HTTP2's terms.
             if open.is_hedged() && !open.is_moot() {
                 tell_peer(open, self.peer.as_ref());
             }
@@ -47,13 +47,13 @@ impl ClientConnection {
             Ok(head) => head,
             Err(status) => return ResponseOutcome::Fails(status),
         };
-        // The server has looked at the call: there is no other attempt.
+        // The server has processed the call, so there is no other attempt.
         if !open.commit() {
             return ResponseOutcome::Loses;
         }
         if open.is_hedged() {
             tell_peer(open, self.peer.as_ref());
-            // Its reader has not known of this stream.
+            // Its reader did not know of this stream before.
             let progress = open.state.set_reports(connection.reports());
             progress.apply(connection, stream, now);
         }
@@ -87,7 +87,7 @@ impl ClientConnection {
             return self.on_watch_data(connection, stream, data);
         };
         match &mut open.attempt.response {
-            // The connection lets no DATA pass before a head.
+            // The connection accepts no DATA before a head.
             ResponseState::Awaited => ResponseOutcome::Goes,
             ResponseState::Stream => {
                 let length = data.len();
@@ -114,8 +114,8 @@ impl ClientConnection {
     ) {
         let code = match &outcome {
             ResponseOutcome::Goes => return,
-            // The server has said its last word; a request that still streams has no
-            // reader.
+            // The server has ended the response and does not read the rest of a request
+            // that still streams.
             ResponseOutcome::Ends(_) => ErrorCode::NO_ERROR,
             ResponseOutcome::Fails(_) | ResponseOutcome::Loses => ErrorCode::CANCEL,
         };
@@ -133,7 +133,7 @@ impl ClientConnection {
         }
     }
 
-    /// The call ends by our judgement.
+    /// Ends the call with an error that this side found.
     pub(super) fn fail(
         &mut self,
         connection: &mut Connection,
@@ -148,13 +148,13 @@ impl ClientConnection {
         }
     }
 
-    /// Readers have to tell how far they are, and whoever waits for a large message
-    /// asks for it anew.
+    /// Readers report their progress again, and calls that wait for a large message ask for
+    /// its memory again.
     pub(super) fn report(&mut self, connection: &mut Connection, now: Instant) {
         let reports = connection.reports();
         for (stream, open) in &self.calls {
             match &open.attempt.response {
-                // The reader has no stream yet, or another attempt's.
+                // The reader has no stream yet, or that of another attempt.
                 ResponseState::Awaited if open.is_hedged() => {}
                 ResponseState::Awaited | ResponseState::Stream => {
                     let progress = open.state.set_reports(reports);
@@ -213,24 +213,25 @@ impl ClientConnection {
     }
 }
 
-/// What a piece of a response means for its call.
+/// The effect of a piece of a response on its call.
 pub(super) enum ResponseOutcome {
     Goes,
     Ends(Ended),
-    /// It ends by our judgement: the server must be told.
+    /// The call ends with an error that this side found: the server must be told.
     Fails(Status),
-    /// Another attempt of the call has it.
+    /// The call has committed to another attempt.
     Loses,
 }
 
-/// Of several attempts this one has its server's word: a later one may have its stream.
+/// Records the peer of the attempt whose server answered: a later attempt may have got its
+/// stream since.
 fn tell_peer(open: &OpenCall, peer: Option<&PeerAddress>) {
     if let Some(ledger) = open.state.ledger() {
         ledger.wins(open.attempt.number, peer);
     }
 }
 
-/// What came of a response that nobody reads in part is free.
+/// Returns the credit of a response that was collected, which nobody else reads.
 #[inline]
 fn forget_whole(connection: &mut Connection, stream: StreamId, open: &OpenCall) {
     if !matches!(open.attempt.response, ResponseState::Stream) {
@@ -270,7 +271,7 @@ fn no_message() -> Status {
     Status::new(Code::Unimplemented, text).with_phase(Phase::Receive)
 }
 
-/// A response has to end with trailers, not with its data.
+/// The status of a response that ends with data instead of trailers.
 pub(super) fn no_trailers() -> Status {
     let text = "the server ended the response without trailers";
     Status::new(Code::Internal, text).with_phase(Phase::Receive)

@@ -1,4 +1,4 @@
-//! What a connection and its calls tell each other, without a server.
+//! A connection and its calls, without a server.
 
 use std::task::Waker;
 use std::time::Duration;

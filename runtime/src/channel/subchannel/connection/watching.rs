@@ -1,5 +1,5 @@
-//! What a connection asks its server besides its users' calls, and what it tells of
-//! itself by the answers.
+//! A connection's watches beside its users' calls, and the states it reports because of
+//! them.
 
 use std::time::Instant;
 
@@ -19,8 +19,8 @@ use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
 
 impl ClientConnection {
-    /// HTTP/2 is agreed on, and this connection stands for its subchannel from now on.
-    /// `health` is what is known of its server.
+    /// HTTP/2 is established, and this is now its subchannel's connection. `health` is what
+    /// is known of the server.
     pub(crate) fn stand(
         &mut self,
         destination: Destination,
@@ -38,7 +38,7 @@ impl ClientConnection {
         }
     }
 
-    /// What is known of a server to which this is the only connection.
+    /// The initial health of a server to which this is the only connection.
     pub(crate) fn first_health(&self) -> Health {
         match self.unopened.watched().health {
             Some(_) => Health::Awaited,
@@ -46,17 +46,17 @@ impl ClientConnection {
         }
     }
 
-    /// What is known of the server.
+    /// The server's health, as far as it is known.
     pub(crate) fn health(&self) -> &Health {
         self.watches.health()
     }
 
-    /// Where it leads, once it stands for its subchannel.
+    /// The address it leads to, once it is its subchannel's connection.
     pub(crate) fn destination(&self) -> Option<&Destination> {
         self.destination.as_ref()
     }
 
-    /// What is to be watched may be another from now on.
+    /// What to watch may have changed.
     pub(super) fn watch(&mut self, connection: &mut Connection, now: Instant) {
         if self.destination.is_none() {
             return;
@@ -69,13 +69,13 @@ impl ClientConnection {
         }
     }
 
-    /// Takes no more calls, and is over when it has none.
+    /// Accepts no more calls, and ends once it has none.
     pub(crate) fn leave(&mut self, connection: &mut Connection, now: Instant) {
         self.watches.leave(connection);
         connection.drain(now);
     }
 
-    /// Asks its server nothing more.
+    /// Ends the watches.
     pub(crate) fn end_watches(&mut self, connection: &mut Connection) {
         self.watches.leave(connection);
     }
@@ -85,7 +85,7 @@ impl ClientConnection {
             return;
         };
         let state = match self.watches.health() {
-            // As it is while it is made.
+            // The same state as while connecting.
             Health::Awaited => SubchannelState::Connecting,
             Health::Serving => SubchannelState::Ready(address.clone()),
             Health::Failing(status) => {
@@ -106,7 +106,7 @@ impl ClientConnection {
         }
     }
 
-    // --- events on streams that are no calls' ---------------------------------------
+    // --- events on streams of watches -----------------------------------------------
 
     pub(super) fn on_watch_headers(
         &mut self,
@@ -150,7 +150,7 @@ impl ClientConnection {
         }
     }
 
-    /// Even OK is no good end of a call that is to stay open.
+    /// Even OK is an unexpected end, since the call is to stay open.
     pub(super) fn on_watch_end(
         &mut self,
         connection: &mut Connection,
@@ -162,14 +162,14 @@ impl ClientConnection {
             ResponseOutcome::Goes | ResponseOutcome::Loses => return,
             ResponseOutcome::Ends(Err(status)) | ResponseOutcome::Fails(status) => status,
             ResponseOutcome::Ends(Ok(_)) => {
-                let text = "the server ended it with OK, though it is to stay open";
+                let text = "the server ended it with OK instead of keeping it open";
                 Status::new(Code::Unavailable, text).with_phase(Phase::Receive)
             }
         };
         let Some(call) = self.watches.on(stream) else {
             return;
         };
-        // What came of it that is not read is free.
+        // Returns the credit for data that was not read.
         connection.forget(stream);
         let word = call.end(status, now);
         self.take_word(word);

@@ -3,8 +3,8 @@
 use super::*;
 use crate::status::{Code, Phase};
 
-/// A name's failure says which name it was, and what is wrong with several
-/// addresses in the same way is told once.
+/// A failure to reach a name contains the name, and an error that several addresses share
+/// once.
 #[test]
 fn a_failure_tells_of_every_address() {
     let refused = || ConnectFailure::connect(io::ErrorKind::ConnectionRefused.into());

@@ -49,7 +49,7 @@ fn the_environment_names_a_proxy_but_not_for_all() {
     let both = [("https_proxy", "a:1"), ("grpc_proxy", "b:2")];
     assert_eq!(proxy("shop", &both), some("b:2"));
     assert_eq!(proxy("shop", &[("https_proxy", "")]), None);
-    // CGI gives programs this one from a request's header.
+    // CGI sets this variable from a request's header.
     assert_eq!(proxy("shop", &[("HTTP_PROXY", "a:1")]), None);
     for (host, except, is_covered) in [
         ("shop.test", "shop.test", true),
@@ -76,7 +76,7 @@ fn the_environment_names_a_proxy_but_not_for_all() {
     }
 }
 
-/// A proxy that answers `head`, in these pieces, and what it was asked.
+/// A proxy that answers with `head` in these pieces, and the request it got.
 async fn answers(pieces: &'static [&'static str]) -> (io::Result<Vec<u8>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://ann:pw@{}", listener.local_addr().unwrap());
@@ -129,7 +129,7 @@ async fn a_proxy_that_refuses_or_says_nothing_is_told_with_its_words() {
         let error = answers(pieces).await.0.unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains(words) && text.contains("by the proxy 127.0.0.1:"),
+            text.contains(words) && text.contains("through the proxy 127.0.0.1:"),
             "{text}"
         );
         assert!(!text.contains("pw"), "{text}");

@@ -1,4 +1,4 @@
-//! Tests of `race.rs`, in a time of their own.
+//! Tests of `race.rs` in paused time.
 
 use std::cell::RefCell;
 use std::future::{Future, pending};
@@ -11,12 +11,11 @@ use super::race;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// After so many milliseconds, succeeds or fails with the given text; without
-/// any it never ends.
+/// Succeeds or fails with the text after so many milliseconds; `None` never ends.
 type Script = Option<(u64, Result<&'static str, &'static str>)>;
 
-/// Runs the attempts; gives what came of them, after how many milliseconds, and
-/// when each of them began.
+/// Runs the attempts. Returns the result, the milliseconds it took, and when each attempt
+/// began.
 async fn run(
     scripts: &[Script],
 ) -> (
@@ -53,7 +52,7 @@ async fn a_failure_begins_the_next_at_once() {
     let scripts = [Some((3, Err("a"))), Some((0, Err("b"))), Some((0, Ok("c")))];
     let (result, elapsed, began) = run(&scripts).await;
     assert_eq!((result, began.len()), (Ok("c"), 3));
-    // A sleep of no time may take a tick of the timer.
+    // A sleep of zero may take a tick of the timer.
     assert!(elapsed <= 5, "{elapsed}");
 }
 

@@ -8,7 +8,7 @@ use crate::channel::call::trial::Trial;
 use crate::channel::inbox::Ask;
 use crate::channel::record::ChannelRecord;
 
-/// The caller's call must not wait for a task that is no more.
+/// A caller's call must not wait for a task that has ended.
 #[test]
 fn a_panic_of_the_task_is_told_and_the_calls_go_back() {
     let (asks, inbox) = queue();

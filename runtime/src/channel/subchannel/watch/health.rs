@@ -1,9 +1,9 @@
-//! `grpc.health.v1` as a client sees it (gRFC A17): its messages, which our generator
-//! wrote, and what they make of a server. Values.
+//! The client side of `grpc.health.v1` (gRFC A17): its generated messages, and the health
+//! that follows from them. Values only.
 
 use crate::status::{Code, Phase, Status};
 
-/// Without a stub, which calls a channel: this is below one.
+/// Only messages: a stub would use a channel, which is a higher layer.
 mod messages {
     include!("../../../../proto/generated/grpc.health.v1.rs");
 }
@@ -13,19 +13,19 @@ pub(super) use messages::{HealthCheckRequest, HealthCheckResponse};
 
 pub(super) const PATH: &str = "/grpc.health.v1.Health/Watch";
 
-/// What is known of a server's health.
+/// The known health of a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Health {
-    /// Nothing yet.
+    /// Not known yet.
     Awaited,
-    /// It takes calls, or does not say.
+    /// It accepts calls, or does not report its health.
     Serving,
-    /// It takes none, for this reason.
+    /// It accepts no calls, for this reason.
     Failing(Status),
 }
 
 impl Health {
-    /// Whether a policy would make anything else of the other.
+    /// Whether both are the same to a policy.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Awaited, Self::Awaited) | (Self::Serving, Self::Serving) => true,
@@ -43,7 +43,7 @@ impl Health {
         failing(format!("the health of {} is {said}", named(service)))
     }
 
-    /// The call that asks for it is over.
+    /// The health call has ended.
     pub(super) fn ended(status: Status, service: &str) -> Self {
         if status.code() == Code::Unimplemented {
             return Self::Serving;
@@ -59,7 +59,7 @@ impl Health {
     }
 }
 
-/// What calls fail with while no server is better.
+/// The status of calls while no server is serving.
 fn failing(text: String) -> Health {
     Health::Failing(Status::new(Code::Unavailable, text).with_phase(Phase::Connect))
 }

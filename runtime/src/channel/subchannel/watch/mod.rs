@@ -1,5 +1,5 @@
-//! Calls that a connection makes for itself and keeps open: the server's health (gRFC
-//! A17), and its load (gRFC A51).
+//! Calls that a connection makes itself and keeps open: for the server's health (gRFC A17)
+//! and its load (gRFC A51).
 
 pub(super) mod health;
 pub(super) mod subject;

@@ -1,4 +1,4 @@
-//! What a watch asks a server, and what it reads in the answers. Values.
+//! The request of a watch, and how its answers are read. Values only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,21 @@ use crate::call::load_report::LoadReport;
 use crate::framing::{FramingError, MessageReader, encode_message};
 use crate::status::Status;
 
-/// The largest answer: a state takes two bytes, and a report a line for each metric.
+/// The largest answer, in bytes: a health state takes two, and a load report a line for
+/// each metric.
 const MOST: usize = 256 << 10;
 
 const LOAD_PATH: &str = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Of this service.
+    /// The health of this service.
     Health(Arc<str>),
-    /// This often.
+    /// The load, at this interval.
     Load(Duration),
 }
 
-/// What a server says.
+/// A server's answer.
 #[derive(Debug)]
 pub(in super::super) enum Word {
     Health(Health),
@@ -46,7 +47,7 @@ impl Subject {
         }
     }
 
-    /// The request, framed.
+    /// The request with its prefix.
     pub(super) fn request(&self) -> Bytes {
         let mut framed = BytesMut::new();
         // Only a name of 4 GiB would be too large.
@@ -64,7 +65,7 @@ impl Subject {
         framed.freeze()
     }
 
-    /// The next answer that is there.
+    /// The next complete answer.
     pub(super) fn next(&self, reader: &mut MessageReader) -> Result<Option<Word>, FramingError> {
         Ok(match self {
             Self::Health(service) => {
@@ -78,7 +79,7 @@ impl Subject {
         })
     }
 
-    /// What it means that the call ended; a load that was reported stays.
+    /// The effect of the call's end; the last load report stays valid.
     pub(super) fn ended(&self, status: Status) -> Option<Word> {
         match self {
             Self::Health(service) => Some(Word::Health(Health::ended(status, service))),

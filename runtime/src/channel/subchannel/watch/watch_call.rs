@@ -1,5 +1,5 @@
-//! One watch on one connection: a call that is begun again whenever it ends. Sans-IO but
-//! for the connection that it is on; time is an argument.
+//! One watch on one connection: a call that starts again whenever it ends. Time is an
+//! argument; the connection is its only I/O.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ pub(in super::super) struct WatchCall {
 
 #[derive(Debug)]
 enum WatchStage {
-    /// It begins at this moment, or, without one, once there is room for a stream.
+    /// It starts at this instant; with `None` as soon as there is room for a stream.
     Due(Option<Instant>),
     Open {
         stream: StreamId,
@@ -53,7 +53,7 @@ impl WatchCall {
         matches!(&self.stage, WatchStage::Open { stream, .. } if *stream == id)
     }
 
-    /// Begins if it is due and there is room.
+    /// Starts the call if it is due and there is room.
     pub(super) fn begin(&mut self, connection: &mut Connection, identity: &Identity, now: Instant) {
         match self.stage {
             WatchStage::Due(at) if at.is_none_or(|at| at <= now) => {}
@@ -79,7 +79,7 @@ impl WatchCall {
         }
     }
 
-    /// When it begins again, if it waits for that.
+    /// When it starts again, if it waits for that.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match self.stage {
             WatchStage::Due(at) => at,
@@ -87,14 +87,14 @@ impl WatchCall {
         }
     }
 
-    /// The answers are compressed with this.
+    /// Sets the encoding of the answers.
     pub(in super::super) fn set_encoding(&mut self, encoding: Compression) {
         if let WatchStage::Open { reader, .. } = &mut self.stage {
             reader.set_encoding(encoding);
         }
     }
 
-    /// The latest of the answers that are there now: each is all that is so.
+    /// The latest of the answers that have arrived: each one replaces those before it.
     pub(in super::super) fn read(&mut self, data: Bytes) -> Result<Option<Word>, Status> {
         let WatchStage::Open { reader, .. } = &mut self.stage else {
             return Ok(None);
@@ -111,8 +111,8 @@ impl WatchCall {
         Ok(latest)
     }
 
-    /// The call is over. The wait counts from when it began, so that a server that ends
-    /// each after an answer is not asked in a loop.
+    /// The call has ended. The wait counts from its start, so that a server that ends each
+    /// call after an answer is not asked in a loop.
     pub(in super::super) fn end(&mut self, status: Status, now: Instant) -> Option<Word> {
         let WatchStage::Open { began, .. } = self.stage else {
             return None;
@@ -126,7 +126,7 @@ impl WatchCall {
         self.subject.ended(status)
     }
 
-    /// Its answer is not wanted any more.
+    /// Cancels the call.
     pub(super) fn cancel(self, connection: &mut Connection) {
         if let WatchStage::Open { stream, .. } = self.stage {
             connection.reset(stream, ErrorCode::CANCEL);

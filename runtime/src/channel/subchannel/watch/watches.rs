@@ -1,4 +1,4 @@
-//! All that one connection watches, and what is known of its server by that.
+//! All watches of one connection, and what is known of its server from them.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::clock;
 use crate::transport::http2::connection::Connection;
 use crate::transport::http2::event::StreamId;
 
-/// Empty where nothing is watched, which costs a call nothing.
+/// Empty if nothing is watched; calls then pay nothing.
 #[derive(Debug)]
 pub(in super::super) struct Watches {
     all: Vec<WatchCall>,
@@ -21,10 +21,10 @@ pub(in super::super) struct Watches {
     waits: Waits,
 }
 
-/// What is to be told of a server's word.
+/// What follows from a server's answer.
 pub(in super::super) enum News {
     None,
-    /// Another state.
+    /// The state has changed.
     State,
     Load(LoadReport),
 }
@@ -38,8 +38,8 @@ impl Watches {
         }
     }
 
-    /// Watches this from now on. Who watched another service's health knows as much of
-    /// the server until it answers; who watched none knows that it serves.
+    /// Sets what to watch. If another service was watched before, its health stays valid
+    /// until the server answers; if none was, the server counts as serving.
     pub(in super::super) fn watch(
         &mut self,
         watched: &Watched,
@@ -68,7 +68,7 @@ impl Watches {
         self.begin(connection, identity, now);
     }
 
-    /// What is known of the server before it says anything on this connection.
+    /// Sets the server's health before the server reports it on this connection.
     pub(in super::super) fn set_health(&mut self, health: Health) {
         self.health = health;
     }
@@ -78,12 +78,12 @@ impl Watches {
         self.all.is_empty()
     }
 
-    /// What is known of the server.
+    /// The server's known health.
     pub(in super::super) fn health(&self) -> &Health {
         &self.health
     }
 
-    /// Begins what is due, if there is room.
+    /// Starts the calls that are due, if there is room.
     pub(in super::super) fn begin(
         &mut self,
         connection: &mut Connection,
@@ -95,12 +95,12 @@ impl Watches {
         }
     }
 
-    /// The one on this stream, if it is not that of a call of a user's.
+    /// The watch on this stream; `None` if the stream is that of a user's call.
     pub(in super::super) fn on(&mut self, stream: StreamId) -> Option<&mut WatchCall> {
         self.all.iter_mut().find(|call| call.has(stream))
     }
 
-    /// What a server says of its health stands until it says another thing.
+    /// A server's health stays the same until the server reports another one.
     pub(in super::super) fn take_in(&mut self, word: Word) -> News {
         match word {
             Word::Health(health) if self.health.is_same(&health) => News::None,
@@ -117,7 +117,7 @@ impl Watches {
         all.fold(None, clock::earlier)
     }
 
-    /// Ends all: the connection takes no new calls, and is over when it has none.
+    /// Ends all watches: the connection accepts no new calls, and ends once it has none.
     pub(in super::super) fn leave(&mut self, connection: &mut Connection) {
         for call in self.all.drain(..) {
             call.cancel(connection);

@@ -1,6 +1,6 @@
-//! Header blocks (RFC 9113 section 4.3): gathered from HEADERS and CONTINUATION,
-//! decoded, and told apart as heads and trailers. A block is always decoded,
-//! whatever becomes of its stream.
+//! Header blocks (RFC 9113 section 4.3): gathered from HEADERS and CONTINUATION, decoded,
+//! and handled as heads or trailers. Every block is decoded, even if its stream is refused
+//! or gone, to keep the HPACK state.
 
 use std::time::Instant;
 
@@ -16,13 +16,13 @@ use crate::transport::http2::fields::Fields;
 use crate::transport::http2::frame::{self, FrameHead};
 use crate::transport::http2::stream::Stream;
 
-/// A header block may be this many times the list's limit on the wire, and no
-/// more than this many frames, before the connection is closed.
+/// A header block may have at most this many times the list's limit in bytes on the wire,
+/// and [`MAX_BLOCK_FRAMES`] frames, before the connection is closed.
 const BLOCK_FACTOR: usize = 2;
 const MAX_BLOCK_FRAMES: u32 = 64;
 
-/// Takes the length that a head tells of the body; `false` if it tells several, or
-/// the stream ends here with another.
+/// Takes the body's length from the head's `content-length`; `false` if there are several
+/// different ones, or the stream ends here with another length.
 #[cold]
 fn expect_body(stream: &mut Stream, fields: &Fields, end_stream: bool) -> bool {
     let length = fields.content_length();
@@ -92,8 +92,8 @@ impl Connection {
         self.receive_block(block.stream, block.end_stream, &block.bytes, now)
     }
 
-    /// A whole header block. It is decoded whatever becomes of its stream: the
-    /// dynamic table is the connection's (RFC 7541 section 2.2).
+    /// Handles a whole header block. It is always decoded, since the dynamic table belongs
+    /// to the connection (RFC 7541 section 2.2).
     pub(super) fn receive_block(
         &mut self,
         id: StreamId,
@@ -164,8 +164,8 @@ impl Connection {
         Ok(())
     }
 
-    /// A call above the limit. One that was sent before the peer could know the
-    /// limit costs it nothing.
+    /// Refuses a call above the limit. It costs the peer nothing if it was sent before the
+    /// peer could know the limit.
     fn refuse_stream(&mut self, id: StreamId, now: Instant) -> FrameResult {
         too_many_resets(self.budgets.refused(now))?;
         self.encode_reset(id, ErrorCode::REFUSED_STREAM, self.credit.initial_window());
@@ -173,8 +173,8 @@ impl Connection {
         Ok(())
     }
 
-    /// HEADERS on a stream that is not open any more, or was passed over: RFC 9113
-    /// sections 5.1 and 5.1.1. After a reset of ours they may have been on their way.
+    /// HEADERS on a stream that has ended or was skipped (RFC 9113 sections 5.1 and 5.1.1).
+    /// They are no error if this side has reset the stream meanwhile.
     fn receive_head_on_closed(&mut self, id: StreamId, now: Instant) -> FrameResult {
         if self.departed.contains(id) || self.departed.may_have_forgotten(id) {
             return self.receive_on_closed(id, now);
@@ -187,7 +187,7 @@ impl Connection {
         Err(ConnectionError::new(ErrorCode::STREAM_CLOSED, reason))
     }
 
-    /// Remembers which streams the peer passes over by opening this one.
+    /// Remembers the streams that the peer skips by opening this one.
     #[cold]
     fn note_skipped(&mut self, id: StreamId) {
         const KEPT: usize = 16;

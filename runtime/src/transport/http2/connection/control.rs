@@ -1,5 +1,5 @@
-//! The frames that steer a connection: SETTINGS, PING, GOAWAY, WINDOW_UPDATE and
-//! RST_STREAM (RFC 9113 section 6). Each costs the peer from its budget.
+//! Control frames: SETTINGS, PING, GOAWAY, WINDOW_UPDATE and RST_STREAM (RFC 9113 section
+//! 6). Each is charged to the peer's budget.
 
 use std::time::Instant;
 
@@ -184,8 +184,8 @@ impl Connection {
         };
         self.check_not_idle(reset.stream_id)?;
         match self.streams.get(&reset.stream_id) {
-            // Only a server is attacked with resets: a server that resets many of a
-            // client's calls is merely unhelpful.
+            // Only servers limit resets: a server that resets many of a client's calls
+            // attacks nobody.
             Some(stream) if self.role == Role::Server => {
                 too_many_resets(self.budgets.reset(stream.opened, stream.head_sent, now))?;
             }

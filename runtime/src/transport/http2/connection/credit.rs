@@ -1,5 +1,6 @@
-//! How a connection gives its peer credit: windows that follow what is read, shares that follow
-//! how full it is, and memory for large messages. A stream that is read always gets on.
+//! Gives the peer flow-control credit: windows that follow what is read, shares that depend
+//! on how full the connection is, and memory for large messages. A stream that is read
+//! always progresses.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -14,18 +15,18 @@ use crate::transport::http2::memory::{Account, Memory};
 use crate::transport::http2::stream::Stream;
 
 impl Connection {
-    /// What readers have to tell from now on.
+    /// When readers have to report to the connection.
     pub(crate) fn reports(&self) -> Reports {
         self.credit.reports(self.readers())
     }
 
-    /// How many streams hold something, or may.
+    /// The number of streams that hold unread bytes, or may.
     fn readers(&self) -> usize {
         self.streams.len() + self.lingering.len()
     }
 
-    /// The application consumed `bytes` that arrived on the stream, or all that
-    /// there is if it says more.
+    /// The application consumed `bytes` that arrived on the stream; larger values count as
+    /// all bytes held.
     pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -57,7 +58,7 @@ impl Connection {
         self.give_grants();
     }
 
-    /// Nobody will read what a finished stream left.
+    /// The unread bytes of a finished stream will not be read.
     #[inline]
     pub(crate) fn forget(&mut self, id: StreamId) {
         if !self.lingering.is_empty() {
@@ -65,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// What a finished stream left unread is consumed, or nobody will.
+    /// The unread bytes of a finished stream were consumed, or will not be.
     #[cold]
     fn release_lingering(&mut self, id: StreamId, bytes: u32) {
         let Some(held) = self.lingering.get_mut(&id) else {
@@ -80,9 +81,9 @@ impl Connection {
         self.review_credit();
     }
 
-    /// The application waits for a message of `size` bytes, of which the stream's
-    /// unread bytes are the first. With `to_end` it is held until the stream ends.
-    /// Memory is set aside for one that the stream's share may not hold.
+    /// The application waits for a message of `size` bytes, which begins with the stream's
+    /// unread bytes. With `to_end` it is held until the stream ends. Memory is reserved for
+    /// a message that may exceed the stream's share.
     pub(crate) fn await_message(&mut self, id: StreamId, size: usize, to_end: bool, now: Instant) {
         if size <= self.credit.large() {
             return;
@@ -102,8 +103,8 @@ impl Connection {
         }
     }
 
-    /// Sets memory aside for those who stand in line, in order. One that fits
-    /// nowhere gets its memory once nobody else's is under way.
+    /// Reserves memory for the waiting messages, in order. A message that exceeds the limit
+    /// gets its memory once no other message has any.
     pub(super) fn give_grants(&mut self) {
         while let Some(id) = self.grants.first() {
             let wanted = self.streams.get(&id).and_then(|s| s.receive.wanted());
@@ -133,8 +134,8 @@ impl Connection {
         }
     }
 
-    /// How large a message may be that memory is reserved for at once, on a stream
-    /// whose reader does not wait.
+    /// The largest message for which memory is reserved at once on a stream whose reader
+    /// does not wait.
     pub(crate) fn room(&self, id: StreamId) -> usize {
         let stream = self.streams.get(&id);
         if stream.is_some_and(|stream| stream.receive.granted() > 0) {
@@ -152,7 +153,7 @@ impl Connection {
         })
     }
 
-    /// Messages that others wait for, and that do not get on.
+    /// Reports messages that arrive too slowly while others wait for memory.
     pub(super) fn report_stalled(&mut self, now: Instant) {
         let streams = &self.streams;
         let wanted = self.account.as_ref().is_some_and(|a| a.is_wanted());
@@ -165,19 +166,19 @@ impl Connection {
         self.events.extend(events);
     }
 
-    /// What this connection holds counts with that of others from now on.
+    /// Counts what this connection holds in the server's memory from now on.
     pub(crate) fn share_memory(&mut self, memory: Arc<Memory>) {
         self.account = Some(Box::new(Account::new(memory)));
         self.credit.share_memory();
     }
 
-    /// Whether a message waits for memory that other connections have.
+    /// Whether a message waits for memory that other connections use.
     #[inline]
     pub(crate) fn wants_memory(&self) -> bool {
         self.account.as_ref().is_some_and(|a| a.wants_memory())
     }
 
-    /// Has `waker` woken once there is some, unless there is by now.
+    /// Registers `waker` for when there is memory, and tries once more.
     pub(crate) fn await_memory(&mut self, waker: &Waker) {
         if let Some(account) = &mut self.account {
             account.wait(waker);
@@ -185,8 +186,8 @@ impl Connection {
         self.give_grants();
     }
 
-    /// Before a rest others hear what is left unread, and whoever gives this
-    /// connection memory that is scarce is watched.
+    /// Before a rest: reports the unread bytes to the server's memory, and watches the
+    /// progress of messages that hold memory if it is scarce.
     pub(super) fn rest_account(&mut self, now: Instant) {
         let Some(account) = &mut self.account else {
             return;
@@ -199,8 +200,8 @@ impl Connection {
         }
     }
 
-    /// Takes what a stream held off the books as it leaves the table. On a client
-    /// the caller may still read it; a handler's is gone with the handler.
+    /// Settles the credit of a stream that leaves the table. On a client the caller may
+    /// still read its unread bytes; on a server they are dropped with the handler.
     #[inline]
     pub(super) fn settle(&mut self, id: StreamId, stream: &Stream) {
         if !stream.receive.is_clear() {
@@ -248,8 +249,7 @@ impl Connection {
         }
     }
 
-    /// Whether what is unread asks for other shares, and what the connection may
-    /// have then.
+    /// Adapts the streams' shares and the connection's window to the unread bytes.
     pub(super) fn review_credit(&mut self) {
         if !self.credit.is_settled() {
             self.change_credit();
@@ -285,13 +285,13 @@ impl Connection {
         }
     }
 
-    /// The peer has applied our SETTINGS. `false` where there were none to apply.
+    /// The peer has applied our SETTINGS. `false` if there were none to apply.
     pub(super) fn settings_acknowledged(&mut self) -> bool {
         self.decoder.settings_acknowledged();
         match self.credit.acknowledge() {
             Ok(Some(change)) => {
                 self.shift_windows(change);
-                // A stream that was read may have nothing left of a smaller window.
+                // A stream that was read may have used up its smaller window.
                 let ids: Vec<StreamId> = self.streams.keys().copied().collect();
                 for id in ids {
                     self.announce_stream_window(id);

@@ -53,9 +53,9 @@ fn deliver(
 }
 
 impl Connection {
-    /// Flow control counts the whole frame when its head is seen (RFC 9113
-    /// section 6.1). `whole` is its payload, where that is there; otherwise it
-    /// returns whether the payload is wanted.
+    /// Counts the whole frame for flow control when its head is read (RFC 9113 section 6.1).
+    /// `whole` is its payload if that has come; otherwise this returns whether the payload
+    /// is wanted.
     fn account_data(
         &mut self,
         head: FrameHead,
@@ -136,7 +136,7 @@ impl Connection {
         }
     }
 
-    /// DATA whose head is the input's front.
+    /// Receives a DATA frame whose head is at the front of the input.
     pub(super) fn receive_data(
         &mut self,
         head: FrameHead,
@@ -146,7 +146,7 @@ impl Connection {
         let length = head.length as usize;
         let end = FrameHead::LEN + length;
         if end <= input.len() {
-            // To move bytes on that are whole costs less than to move the input on.
+            // Advancing the frame's own bytes is cheaper than advancing the input.
             let mut data = input.split_to(end).freeze();
             data.advance(FrameHead::LEN);
             return self.account_data(head, Some(data), now).map(|_| ());
@@ -198,7 +198,7 @@ impl Connection {
         };
         let padding = length - data.data.len();
         if self.account_data(head, Some(data.data), now)? {
-            // Nothing that the application could ever consume.
+            // Padding does not reach the application, so its credit is returned here.
             self.release(head.stream_id, padding);
         }
         Ok(())

@@ -1,15 +1,15 @@
-//! One HTTP/2 connection as a machine: bytes and the time go in, events and bytes come out.
-//! Client and server are the same machine with another [`Role`]. It does no I/O, reads no clock
-//! and knows nothing of gRPC.
+//! One HTTP/2 connection as a state machine: bytes and the time go in, events and bytes come
+//! out. Client and server differ only in their [`Role`]. It does no I/O, reads no clock and
+//! is independent of gRPC.
 //!
 //! - `receive` (in `receive.rs`, with `data.rs`, `blocks.rs`, `control.rs`) takes
 //!   the peer's bytes and queues [`Event`]s;
-//! - `open`, `send_*`, `reset`, `release` (in `send.rs`) are what the owner says;
-//! - [`Connection::output`] is what the owner must write.
+//! - `open`, `send_*`, `reset`, `release` (in `send.rs`) are the owner's commands;
+//! - [`Connection::output`] has the bytes that the owner must write.
 //!
-//! Invariants: a stream is in `streams` from its first HEADERS until both
-//! halves ended or it was reset; header blocks enter the output in the order in
-//! which the HPACK encoder saw them; no call ever panics on the peer's bytes.
+//! Invariants: a stream is in `streams` from its first HEADERS until both halves ended or it
+//! was reset; header blocks enter the output in the order in which they were encoded; no
+//! input of the peer causes a panic.
 
 mod blocks;
 mod control;
@@ -54,10 +54,10 @@ use upkeep::Upkeep;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Above this the queued data of streams waits until some output is written.
 pub(crate) const OUTPUT_HIGH_WATER: usize = 256 << 10;
-/// Replies the peer made us queue (PING and SETTINGS acknowledgements, resets,
-/// window updates): above this we stop reading until some are written.
+/// The limit on queued replies to the peer in bytes (PING and SETTINGS acknowledgements,
+/// resets, window updates): above this we stop reading until some are written.
 const INDUCED_LIMIT: usize = 64 << 10;
-/// A client's GOAWAY wait: after the PING that follows the first GOAWAY.
+/// The payload of the PING that follows the first GOAWAY.
 const DRAIN_PING: [u8; 8] = *b"draining";
 /// If the peer does not answer that PING, draining goes on without it.
 const DRAIN_PING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ pub(crate) enum Role {
     Server,
 }
 
-/// What the peer's SETTINGS say.
+/// The peer's SETTINGS.
 #[derive(Debug)]
 struct PeerSettings {
     initial_window: u32,
@@ -90,12 +90,12 @@ impl Default for PeerSettings {
     }
 }
 
-/// How far the way out has been gone (RFC 9113 section 6.8).
+/// The stage of a graceful shutdown (RFC 9113 section 6.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drain {
     No,
-    /// GOAWAY(2³¹−1) and a PING are sent: new streams are still served until
-    /// the PING returns or this moment. The last GOAWAY gives the reason.
+    /// GOAWAY(2³¹−1) and a PING are sent. New streams are served until the PING is answered
+    /// or this moment. The last GOAWAY gives the reason.
     Announced(Instant, &'static str),
     /// GOAWAY with the last stream is sent: later ones are ignored.
     Final,
@@ -110,8 +110,8 @@ struct PartialBlock {
     frames: u32,
 }
 
-/// A DATA frame of which some payload is still to come. Pieces are passed on as
-/// they arrive, so that a large frame is never gathered first.
+/// A DATA frame of which some payload is still to come. Pieces are passed on as they arrive,
+/// so that large frames are not gathered.
 #[derive(Debug)]
 struct PartialData {
     stream: StreamId,
@@ -129,53 +129,52 @@ pub(crate) struct Connection {
     peer: PeerSettings,
     credit: Credit,
     grants: Grants,
-    /// What this connection has of a server's memory.
+    /// This connection's account in the server's memory.
     account: Option<Box<Account>>,
-    /// What streams that are gone have left for a caller to read.
+    /// The unread bytes of closed streams that a caller may still read.
     lingering: StreamMap<u32>,
     send_window: SendWindow,
-    /// Streams with something to frame; each stands here once.
+    /// Streams with something to frame, each at most once.
     ready: VecDeque<StreamId>,
     output: Output,
     events: VecDeque<Event>,
-    /// Field lists given back, to be used again.
+    /// Field lists for reuse.
     spare_fields: Vec<Fields>,
     /// The next stream a client opens.
     next_stream: StreamId,
     /// The highest stream the peer opened.
     last_peer_stream: StreamId,
-    /// Streams that the peer passed over when it opened a higher one, the latest of
-    /// them.
+    /// The latest streams that the peer skipped by opening a higher one.
     skipped: VecDeque<RangeInclusive<StreamId>>,
     departed: Departed,
-    /// Bytes of the client's preface a server still waits for.
+    /// Bytes of the client's preface that have not come yet.
     preface_left: usize,
     settings_received: bool,
     partial_block: Option<PartialBlock>,
     partial_data: Option<PartialData>,
     drain: Drain,
-    /// What the first GOAWAY of this side says.
+    /// The code and reason of this side's first GOAWAY.
     said_go_away: Option<ConnectionError>,
     peer_going_away: bool,
     budgets: Budgets,
-    /// Calls that were answered and cut before a byte of their body came, since the
-    /// budgets were last asked.
+    /// Calls that were answered and reset before a byte of their body came, since the
+    /// budgets were last charged.
     unpaid: u32,
-    /// Bytes of replies the peer made us queue since the output was last empty.
+    /// Bytes of replies to the peer that were queued since the output was last empty.
     induced: usize,
     handshake_deadline: Option<Instant>,
     header_deadline: Option<Instant>,
-    /// Only where something of it was asked for.
+    /// `None` if no option of it is set.
     upkeep: Option<Box<Upkeep>>,
     ping_limits: PingLimits,
     ping_strikes: PingStrikes,
-    /// HEADERS or DATA went out since the peer's last PING.
+    /// HEADERS or DATA was sent since the peer's last PING.
     sent_since_ping: bool,
     tally: Tally,
 }
 
 impl Connection {
-    /// A connection whose preface and SETTINGS wait in the output.
+    /// A connection with its preface and SETTINGS in the output.
     pub(crate) fn new(role: Role, options: Http2Options, now: Instant) -> Self {
         let mut connection = Self {
             role,
@@ -250,18 +249,19 @@ impl Connection {
         }
     }
 
-    /// What it has done, for its owner to count in.
+    /// The counters, for the owner to update.
     #[inline]
     pub(crate) fn tally(&mut self) -> &mut Tally {
         &mut self.tally
     }
 
-    /// What it has done, for those who look at it from outside.
+    /// The counters, for reading from other threads.
     pub(crate) fn counts(&self) -> &Arc<ConnectionCounts> {
         self.tally.counts()
     }
 
-    /// The owner rests, or has done much, with so many calls under way.
+    /// Publishes the counters, with this many calls in flight, when the owner rests or has
+    /// done much.
     #[inline]
     pub(crate) fn publish(&mut self, in_flight: usize, now: Instant) {
         self.tally.publish(in_flight, now);
@@ -275,7 +275,7 @@ impl Connection {
         &self.output
     }
 
-    /// `written` bytes of the output are with the socket.
+    /// The socket has taken `written` bytes of the output.
     pub(crate) fn written(&mut self, written: usize) {
         self.output.advance(written);
         if self.output.is_empty() {
@@ -283,28 +283,28 @@ impl Connection {
         }
     }
 
-    /// Memory for frames that are encoded in place, where the output has none.
+    /// Lends the output memory for encoding frames, if it has none.
     pub(crate) fn lend_output_buffer(&mut self, buffer: BytesMut) {
         self.output.lend(buffer);
     }
 
-    /// Takes that memory back while there is nothing to write.
+    /// Takes that memory back if there is nothing to write.
     pub(crate) fn take_output_buffer(&mut self) -> Option<BytesMut> {
         self.output.take_buffer()
     }
 
-    /// A client's, of which the server has said nothing yet.
+    /// Whether this is a client's connection on which the server has sent nothing yet.
     pub(crate) fn awaits_settings(&self) -> bool {
         self.role == Role::Client && !self.settings_received
     }
 
-    /// Whether the owner should pass in more bytes. A peer that makes us answer
-    /// without reading the answers is not read from.
+    /// Whether the owner should read more. Not while too many replies wait for the peer to
+    /// read them.
     pub(crate) fn wants_input(&self) -> bool {
         self.induced < INDUCED_LIMIT
     }
 
-    /// Gives a field list back, so that the next header block needs none.
+    /// Returns a field list for reuse by the next header block.
     #[inline(always)]
     pub(crate) fn recycle(&mut self, mut fields: Fields) {
         const KEEP: usize = 4;
@@ -314,7 +314,7 @@ impl Connection {
         }
     }
 
-    /// An empty field list, used before if there is one.
+    /// An empty field list, a reused one if there is any.
     #[inline]
     pub(crate) fn take_fields(&mut self) -> Fields {
         self.spare_fields.pop().unwrap_or_default()
@@ -324,7 +324,7 @@ impl Connection {
         &self.options
     }
 
-    /// Both sides' settings are known: the connection may be called ready.
+    /// Whether both sides' settings are known, so that the connection is ready.
     pub(crate) fn is_established(&self) -> bool {
         self.settings_received
     }
@@ -343,7 +343,7 @@ impl Connection {
         earlier(earlier(own, rare), upkeep)
     }
 
-    /// What time alone changes.
+    /// Handles the timeouts that are due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if past(self.handshake_deadline) {
@@ -366,8 +366,8 @@ impl Connection {
         self.handle_upkeep_timeout(now)
     }
 
-    /// Begins to leave in order: no call that the peer has already sent is lost
-    /// (RFC 9113 section 6.8's two GOAWAYs).
+    /// Begins a graceful shutdown. With RFC 9113 section 6.8's two GOAWAYs, no call that the
+    /// peer has already sent is lost.
     pub(crate) fn drain(&mut self, now: Instant) {
         self.leave("", now);
     }
@@ -380,7 +380,7 @@ impl Connection {
             self.drain_finally(reason);
             return;
         }
-        // The first GOAWAY says nothing of it to the peer.
+        // The first GOAWAY does not contain the reason.
         let said = ConnectionError::new(ErrorCode::NO_ERROR, reason);
         self.said_go_away.get_or_insert(said);
         self.go_away(StreamId::MAX >> 1, ErrorCode::NO_ERROR, "");
@@ -397,8 +397,8 @@ impl Connection {
         self.go_away(self.last_peer_stream, ErrorCode::NO_ERROR, reason);
     }
 
-    /// The last word before the owner closes the socket. Streams that are open are
-    /// not reset, as nobody cancelled them: they end with their connection.
+    /// Queues the GOAWAY before the owner closes the socket. Open streams are not reset,
+    /// since nobody cancelled them: they end with their connection.
     pub(crate) fn abort(&mut self, error: ConnectionError) {
         self.drain = Drain::Final;
         self.streams.clear();
@@ -407,7 +407,7 @@ impl Connection {
         self.go_away(self.last_peer_stream, error.code, error.reason);
     }
 
-    /// Ends the connection once all is written that there is, and tells the peer nothing.
+    /// Ends the connection once the output is written, without a GOAWAY.
     pub(crate) fn cut(&mut self) {
         self.drain = Drain::Final;
         self.streams.clear();
@@ -415,7 +415,7 @@ impl Connection {
         self.events.clear();
     }
 
-    /// Nothing is open, nothing will be, and all is written.
+    /// Whether no stream is open, none can be opened, and all output is written.
     pub(crate) fn is_finished(&self) -> bool {
         (self.drain == Drain::Final || self.peer_going_away)
             && self.streams.is_empty()
@@ -423,7 +423,7 @@ impl Connection {
             && self.output.is_empty()
     }
 
-    /// What this side says in GOAWAY, from when it takes no more calls.
+    /// The code and reason of this side's GOAWAY, once it accepts no more calls.
     pub(crate) fn said_go_away(&self) -> Option<&ConnectionError> {
         self.said_go_away.as_ref()
     }
@@ -439,7 +439,7 @@ impl Connection {
         .encode(self.output.buffer());
     }
 
-    /// Takes a stream out of the table and what it held off the books.
+    /// Removes a stream from the table and settles its credit.
     fn remove(&mut self, id: StreamId) -> Option<Stream> {
         let stream = self.streams.remove(&id)?;
         stream::shrink(&mut self.streams);
@@ -447,7 +447,7 @@ impl Connection {
         Some(stream)
     }
 
-    /// Both halves ended in order: reports and removes the stream.
+    /// Reports and removes a stream of which both halves have ended in order.
     fn close(&mut self, id: StreamId) {
         self.budgets.ended_in_order();
         self.remove_closed(id);
@@ -458,8 +458,8 @@ impl Connection {
         self.events.push_back(Event::Closed { stream: id });
     }
 
-    /// A stream error of our finding: RFC 9113 section 5.4.2. What the peer
-    /// makes us reset costs it as much as its own resets.
+    /// Resets a stream after a stream error of the peer (RFC 9113 section 5.4.2). It costs
+    /// the peer as much as its own resets.
     fn violate(
         &mut self,
         id: StreamId,
@@ -467,7 +467,7 @@ impl Connection {
         reason: &'static str,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        // A server that breaks rules is merely unhelpful.
+        // A client does not limit the stream errors of its server.
         if self.role == Role::Server {
             too_many_resets(self.budgets.provoked(now))?;
         }
@@ -484,7 +484,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The peer may have sent as much as `window` allows before it hears of it.
+    /// Sends RST_STREAM. The peer may have sent as much as `window` allows before it
+    /// receives that.
     fn encode_reset(&mut self, id: StreamId, code: ErrorCode, window: u32) {
         self.departed.remember(id, window);
         self.budgets.reset_sent();

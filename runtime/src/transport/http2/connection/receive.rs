@@ -1,6 +1,6 @@
-//! What a connection does with the peer's bytes: frames are cut from the input, checked against
-//! the order they may come in, and passed to `data.rs`, `blocks.rs` and `control.rs`. No
-//! length, identifier or order is trusted.
+//! Receives the peer's bytes: cuts frames from the input, checks their order, and passes
+//! them to `data.rs`, `blocks.rs` and `control.rs`. No length, identifier or order is
+//! trusted.
 
 use std::time::Instant;
 
@@ -14,11 +14,11 @@ use crate::transport::http2::frame::{self, FrameHead, Kind};
 pub(super) type FrameResult = Result<(), ConnectionError>;
 
 impl Connection {
-    /// Takes one frame off `input`, or a piece of DATA; `false` when nothing more
-    /// is complete, and what is not stays for the next call.
+    /// Takes one frame or a piece of DATA off `input`; `false` if no further frame is
+    /// complete. An incomplete frame stays in `input` for the next call.
     ///
-    /// The owner handles the events after each, so that a header block's field
-    /// list is free again for the next one, however many came in one read.
+    /// The owner handles the events after each frame, so that one field list serves all
+    /// header blocks of a read.
     pub(crate) fn receive(
         &mut self,
         input: &mut BytesMut,
@@ -60,7 +60,7 @@ impl Connection {
             let payload = input.split_to(length).freeze();
             self.receive_padded_data(head, payload, now)?;
         } else {
-            // To move the input on costs more than a slice, so that happens once.
+            // Advancing the input costs more than a slice, so it is done once.
             let end = FrameHead::LEN + length;
             let result = self.receive_frame(head, &input[FrameHead::LEN..end], now);
             input.advance(end);
@@ -100,7 +100,7 @@ impl Connection {
         if !self.settings_received && !is_settings {
             return Err(ConnectionError::protocol("the first frame is not SETTINGS"));
         }
-        // Section 4.3: nothing stands between the frames of a header block.
+        // Section 4.3: no other frame may come between the frames of a header block.
         if let Some(block) = &self.partial_block
             && (head.kind != Kind::CONTINUATION || head.stream_id != block.stream)
         {
@@ -124,7 +124,7 @@ impl Connection {
                 match frame::Priority::parse(head, payload) {
                     Ok(_) => Ok(()),
                     Err(error) => {
-                        // No RST_STREAM may follow on a stream that is idle.
+                        // RST_STREAM may not be sent on an idle stream.
                         self.check_not_idle(head.stream_id)
                             .map_err(|_| ConnectionError::new(error.code, error.reason))?;
                         self.frame_error(head.stream_id, error, now)
@@ -164,8 +164,8 @@ impl Connection {
         Ok(())
     }
 
-    /// A frame for a stream that is gone: expected after a reset of ours, an
-    /// error else. It spends either way, or ignored frames would cost nothing.
+    /// A frame for a closed stream: expected after a reset of ours, otherwise an error.
+    /// Either way it is charged, so that ignored frames are not free.
     pub(super) fn receive_on_closed(&mut self, id: StreamId, now: Instant) -> FrameResult {
         self.spend_control(now)?;
         if self.departed.contains(id) || self.drain == Drain::Final {

@@ -1,5 +1,5 @@
-//! What the owner of a connection says: open, send, finish, reset, release, and the framing of
-//! queued data within the windows.
+//! The owner's commands: open, send, finish, reset; and the framing of queued data within
+//! the windows.
 
 use std::time::Instant;
 
@@ -17,9 +17,9 @@ use crate::transport::http2::stream::{Stream, StreamEnd};
 /// Why no stream can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CannotOpen {
-    /// The peer's limit of concurrent streams is reached: try when one closes.
+    /// The peer's limit of concurrent streams is reached: try again when one closes.
     Later,
-    /// This connection takes no more: another one is needed.
+    /// This connection accepts no more streams: another one is needed.
     Never,
 }
 
@@ -45,8 +45,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Opens a stream with a request's head. END_STREAM is never set here: some
-    /// servers give no answer to a request that ends with its head.
+    /// Opens a stream with a request's head, without END_STREAM: some servers do not answer
+    /// a request that ends with its head.
     pub(crate) fn open(&mut self, head: &Fields, now: Instant) -> Result<StreamId, CannotOpen> {
         self.can_open()?;
         let id = self.next_stream;
@@ -63,8 +63,8 @@ impl Connection {
         self.peer.max_header_list_size
     }
 
-    /// Sends a response's head; unknown streams are ignored, as they may have
-    /// been reset meanwhile.
+    /// Sends a response's head. Unknown streams are ignored, since they may have been reset
+    /// meanwhile.
     pub(crate) fn send_head(&mut self, id: StreamId, head: &Fields) {
         if let Some(stream) = self.streams.get_mut(&id)
             && stream.local_open
@@ -89,9 +89,8 @@ impl Connection {
         self.offer(id);
     }
 
-    /// As [`send_data`](Self::send_data) for data of which no event
-    /// [`Sent`](Event::Sent) is needed: where all of it fits and nothing waits, it
-    /// is framed from where it lies.
+    /// As [`send_data`](Self::send_data), without an event [`Sent`](Event::Sent). Data that
+    /// fits while nothing waits is framed without queueing it.
     pub(crate) fn send_whole(&mut self, id: StreamId, data: &Bytes, end: bool) {
         let length = data.len();
         let fits = length <= output::COPY_LIMIT
@@ -103,7 +102,7 @@ impl Connection {
             && stream.sends_at_once(length)
         {
             stream.send.take(length);
-            // A request's last bytes, as a rule: there is no more to its end than this.
+            // Usually the last bytes of a request, for which this is all.
             let is_request = end && self.role == Role::Client && stream.remote_open;
             if is_request {
                 stream.local_open = false;
@@ -153,8 +152,8 @@ impl Connection {
         }
     }
 
-    /// Frames queued data while the windows and the output's bound allow,
-    /// one frame a stream in turn. `true` if only the output's bound stopped it.
+    /// Frames queued data while the windows and the output's limit allow, one frame a stream
+    /// in turn. `true` if only the output's limit stopped it.
     pub(crate) fn pump(&mut self) -> bool {
         while self.output.len() < OUTPUT_HIGH_WATER {
             let Some(id) = self.ready.pop_front() else {
@@ -166,7 +165,7 @@ impl Connection {
             stream.scheduled = false;
             let blocked = stream.queued() > 0 && self.send_window.available() == 0;
             if blocked {
-                // Kept first in line for the connection's next window update.
+                // It stays first in the queue for the connection's next window update.
                 stream.scheduled = true;
                 self.ready.push_front(id);
                 return false;
@@ -177,7 +176,8 @@ impl Connection {
         !self.ready.is_empty()
     }
 
-    /// Frames at once what fits when the line is short, else queues up.
+    /// Frames at once what fits if the queue is short, otherwise adds the stream to the
+    /// queue.
     fn offer(&mut self, id: StreamId) {
         if self.ready.is_empty() && self.output.len() < OUTPUT_HIGH_WATER {
             self.transmit(id);
@@ -242,8 +242,8 @@ impl Connection {
         }
     }
 
-    /// END_STREAM is in the output. A server that has answered needs no more of
-    /// the request: RFC 9113 section 8.1 lets it say so with NO_ERROR.
+    /// END_STREAM is in the output. A server that has answered resets the rest of the
+    /// request with NO_ERROR (RFC 9113 section 8.1).
     fn end_local(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
@@ -274,9 +274,9 @@ impl Connection {
     }
 }
 
-/// What is worth a place in the peer's table: what comes again. Values that
-/// differ with every call would only push the others out, and credentials stay
-/// out of every table on the way (RFC 7541 section 7.1.3).
+/// Whether a field goes into the peer's table: fields that repeat do. Values that differ
+/// with every call would evict the others, and credentials stay out of every table on the
+/// path (RFC 7541 section 7.1.3).
 fn indexing(name: &[u8], value: &[u8]) -> Indexing {
     const LONGEST_INDEXED: usize = 256;
     match name {

@@ -1,6 +1,5 @@
-//! What keeps a connection and what ends it, by time: keepalive, limits to
-//! idleness and age, and the judgement of a client's PINGs. A connection for which
-//! nobody asked for any of it has no part of this but the last.
+//! Keepalive, limits on idle time and age, and the check of a client's PINGs. Without such
+//! options a connection has only the last.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use crate::transport::http2::keepalive::{Beat, KEEPALIVE_PING, Keepalive, TOO_MA
 use crate::transport::http2::lifetime::{Lifetime, Passing};
 use crate::transport::http2::options::UpkeepOptions;
 
-/// What one connection has of it.
+/// The keepalive and lifetime of one connection.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     keepalive: Option<Keepalive>,
@@ -30,7 +29,7 @@ impl Upkeep {
 }
 
 impl Connection {
-    /// From `now` on the connection is kept and ended as `options` say.
+    /// Applies `options` from `now` on.
     pub(crate) fn keep_up(&mut self, options: &UpkeepOptions, now: Instant) {
         let keepalive = Keepalive::new(&options.keepalive, now);
         let lifetime = Lifetime::new(&options.lifetime, now);
@@ -43,7 +42,7 @@ impl Connection {
         self.ping_limits = options.pings;
     }
 
-    /// Bytes came, whatever they are.
+    /// Bytes of any kind were received.
     #[inline]
     pub(crate) fn heard(&mut self, now: Instant) {
         if let Some(upkeep) = &mut self.upkeep
@@ -53,21 +52,21 @@ impl Connection {
         }
     }
 
-    /// The owner has nothing more to do for now: it is asked next for the
-    /// [`next_timeout`](Self::next_timeout).
+    /// The owner has nothing more to do for now. It asks for the
+    /// [`next_timeout`](Self::next_timeout) after this.
     #[inline]
     pub(crate) fn rest(&mut self, now: Instant) {
         self.rest_account(now);
         if let Some(upkeep) = &mut self.upkeep
             && let Some(lifetime) = &mut upkeep.lifetime
         {
-            // A client counts with the first, a server with the second; each by twos.
+            // A client's streams advance the first, a server's the second, each by two.
             let calls = self.next_stream.wrapping_add(self.last_peer_stream);
             lifetime.rest(!self.streams.is_empty(), calls, now);
         }
     }
 
-    /// How long nothing may be heard before a PING is sent, where that is said.
+    /// How long nothing may be received before a PING is sent, if keepalive is on.
     pub(crate) fn keepalive_time(&self) -> Option<Duration> {
         Some(self.upkeep.as_ref()?.keepalive.as_ref()?.time())
     }
@@ -115,9 +114,8 @@ impl Connection {
         Ok(())
     }
 
-    /// A client's PING before the server's limits. The budget for frames without
-    /// work is spent besides: it bounds what PINGs cost where these limits are
-    /// wide.
+    /// Checks a client's PING against the server's limits. It is charged to the budget for
+    /// control frames too, which bounds the cost of PINGs if these limits are wide.
     pub(super) fn judge_ping(&mut self, now: Instant) -> FrameResult {
         if self.role == Role::Client {
             return Ok(());

@@ -13,7 +13,7 @@ pub(crate) struct GoAway<'a> {
     /// The last stream of ours the peer may have acted on.
     pub(crate) last_stream_id: u32,
     pub(crate) code: ErrorCode,
-    /// Text for people, as a rule; of any length and content.
+    /// Usually text for people; any length and content.
     pub(crate) debug_data: &'a [u8],
 }
 

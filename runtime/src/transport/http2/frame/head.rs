@@ -2,8 +2,7 @@
 
 use bytes::BytesMut;
 
-/// A frame's kind. Values without a name here are legal, and such frames are
-/// to be ignored (section 5.5).
+/// A frame's kind. Other values are legal, and such frames are ignored (section 5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind(pub(crate) u8);
 
@@ -46,7 +45,7 @@ impl FrameHead {
         }
     }
 
-    /// Reads a head. Every nine octets are one.
+    /// Reads a head. Any nine octets are valid.
     #[inline]
     pub(crate) const fn parse(octets: &[u8; Self::LEN]) -> Self {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *octets;
@@ -59,7 +58,7 @@ impl FrameHead {
         }
     }
 
-    /// The head as it stands on the wire.
+    /// The encoded head.
     #[inline]
     pub(crate) const fn octets(self) -> [u8; Self::LEN] {
         let [_, l0, l1, l2] = self.length.to_be_bytes();

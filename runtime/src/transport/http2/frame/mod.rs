@@ -1,10 +1,9 @@
 //! The frames of HTTP/2 (RFC 9113 sections 4 and 6), one file for each kind.
 //!
-//! A file here reads its frame's payload into a typed value, with every check
-//! that section 6 puts on the frame by itself, and writes it. Whether the
-//! frame may come now, on that stream, in that role, is for the connection to
-//! know: nothing here has state. `PUSH_PROMISE` has no file, since no endpoint
-//! of ours accepts one.
+//! Each file reads its frame's payload into a typed value, with the checks of section 6 that
+//! need no state, and writes the frame. The connection checks whether a frame may come at
+//! that time, on that stream, in that role. `PUSH_PROMISE` has no file, since no endpoint
+//! here accepts it.
 
 mod continuation;
 mod data;
@@ -32,8 +31,8 @@ pub(crate) use reset::Reset;
 pub(crate) use settings::{Settings, SettingsFrame};
 pub(crate) use window_update::WindowUpdate;
 
-/// DATA and HEADERS: the sender's last frame of the stream, but for the
-/// CONTINUATION frames of this one.
+/// DATA and HEADERS: the sender's last frame of the stream, except for CONTINUATION frames
+/// of this HEADERS.
 pub(crate) const END_STREAM: u8 = 0x1;
 /// SETTINGS and PING: the answer to one.
 pub(crate) const ACK: u8 = 0x1;
@@ -41,14 +40,14 @@ pub(crate) const ACK: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 /// DATA and HEADERS: the payload ends in padding.
 pub(crate) const PADDED: u8 = 0x8;
-/// HEADERS: the fragment stands behind a priority.
+/// HEADERS: a priority precedes the fragment.
 pub(crate) const PRIORITY: u8 = 0x20;
 
 /// The greatest stream identifier, and the greatest flow-control window:
 /// both are 31 bits wide.
 pub(crate) const MAX_31_BITS: u32 = 0x7fff_ffff;
 
-/// What a malformed frame takes down with it.
+/// What a malformed frame ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Its stream alone: `RST_STREAM`.
@@ -96,8 +95,7 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// Takes the padding off: where in `payload` the rest stands, as the
-/// flags have it (sections 6.1 and 6.2).
+/// The range of `payload` without padding, by the flags (sections 6.1 and 6.2).
 #[inline]
 fn unpadded(head: FrameHead, payload: &[u8]) -> Result<std::ops::Range<usize>, FrameError> {
     if head.flags & PADDED == 0 {

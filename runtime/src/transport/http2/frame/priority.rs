@@ -13,9 +13,8 @@ impl Priority {
     /// The length of the payload.
     pub(super) const LEN: usize = 5;
 
-    /// Checks the frame. A stream that depends on itself is an error of
-    /// RFC 7540 section 5.3.1 that RFC 9113 no longer has; peers and
-    /// conformance suites still go by it.
+    /// Checks the frame. A stream that depends on itself is an error by RFC 7540 section
+    /// 5.3.1 but not by RFC 9113; conformance suites still test it.
     pub(crate) fn parse(head: FrameHead, payload: &[u8]) -> Result<Self, FrameError> {
         if head.stream_id == 0 {
             return Err(FrameError::protocol("PRIORITY on stream 0"));

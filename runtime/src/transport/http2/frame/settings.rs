@@ -47,8 +47,8 @@ pub(crate) enum SettingsFrame {
 }
 
 impl Settings {
-    /// Reads the frame. Of a setting that comes twice the last value counts;
-    /// unknown settings are ignored.
+    /// Reads the frame. If a setting occurs twice, the last value counts. Unknown settings
+    /// are ignored.
     pub(crate) fn parse(head: FrameHead, payload: &[u8]) -> Result<SettingsFrame, FrameError> {
         if head.stream_id != 0 {
             return Err(FrameError::protocol("SETTINGS on a stream"));

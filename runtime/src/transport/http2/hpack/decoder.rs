@@ -1,7 +1,7 @@
-//! Header blocks to field lists (RFC 7541 section 3).
+//! Decodes header blocks to field lists (RFC 7541 section 3).
 //!
-//! All input is the peer's. A block holds at most the caller's limit and one field, and
-//! costs at most a fixed multiple of the limit: an octet can refer to an entry of four
+//! The input is the peer's. A decoded block holds at most the caller's limit and one field,
+//! and costs at most a fixed multiple of the limit: one octet can refer to an entry of four
 //! thousand octets, so the cost is counted in decoded octets.
 
 use super::super::field_rules::Traits;
@@ -13,15 +13,15 @@ use super::{DEFAULT_TABLE_SIZE, Error, huffman, integer, static_table};
 #[cfg(test)]
 mod tests;
 
-/// How far over its limit a header list is still decoded, so that only its
-/// stream is lost and not the connection.
+/// A header list up to this many times its limit is still decoded, so that only its stream
+/// fails and not the connection.
 const TOLERANCE: usize = 4;
 
-/// A list of this size is tolerated under any limit, however low.
+/// A list of this size is decoded under any limit.
 const TOLERATED_SIZE: usize = 64 * 1024;
 
-/// Indices in a row that are looked up as one: fewer are as fast one by one, and
-/// stand in every first block, where the table is about to change.
+/// The least number of consecutive indices that are looked up as a run. Shorter runs are as
+/// fast one by one, and occur in every first block, where the table is about to change.
 const SHORTEST_RUN: usize = 3;
 
 /// One direction's decompression state.
@@ -30,7 +30,7 @@ pub(crate) struct Decoder {
     repeats: Repeats,
     /// The greatest table size the peer may choose.
     limit: usize,
-    /// What `limit` will be once the peer has acknowledged our SETTINGS.
+    /// The value of `limit` once the peer has acknowledged our SETTINGS.
     advertised: usize,
     /// The peer has acknowledged a limit below its table's size, so its next
     /// block has to lower it.
@@ -62,12 +62,10 @@ impl Decoder {
     /// Decodes a whole header block, all its fragments in one piece, into
     /// `fields`, which is cleared first.
     ///
-    /// Once the list's size goes over `max_list_size` (octets as
-    /// [`Fields::size`] counts them), `fields` is marked overflowed and takes
-    /// no more, while the block is decoded on for the table's sake. Over four
-    /// times that size, and over 64 KiB, it fails with
-    /// [`Error::ExcessiveList`]. After any error the decoder must not be used
-    /// again.
+    /// Once the list's size exceeds `max_list_size` (octets as [`Fields::size`] counts
+    /// them), `fields` is marked overflowed and gets no more fields; decoding continues to
+    /// update the table. Above four times that size, and above 64 KiB, it fails with
+    /// [`Error::ExcessiveList`]. The decoder must not be used after an error.
     pub(crate) fn decode(
         &mut self,
         block: &[u8],
@@ -109,7 +107,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Section 6.3: size updates, which stand before the first field only.
+    /// Section 6.3: size updates, which are allowed before the first field only.
     fn size_updates(&mut self, input: &mut &[u8]) -> Result<(), Error> {
         while let Some((&first, rest)) = input.split_first()
             && first & 0xe0 == 0x20
@@ -185,7 +183,7 @@ impl Decoder {
     }
 }
 
-/// Takes the indices of one octet off the front, if they are worth it.
+/// Takes the one-octet indices off the front, if they are enough for a run.
 #[inline]
 fn split_run(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_short = |octet: &u8| (0x81..0xff).contains(octet);
@@ -197,13 +195,13 @@ fn split_run(input: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(input.split_at(end.unwrap_or(input.len())))
 }
 
-/// A list under way, and what it has cost.
+/// A list that is being decoded, and its size so far.
 struct List<'a> {
     fields: &'a mut Fields,
-    /// The size of all fields so far, those left out included.
+    /// The size of all fields so far, including those left out.
     size: usize,
     max_size: usize,
-    /// The size at which the block is given up.
+    /// The size above which decoding fails.
     excess: usize,
 }
 
@@ -219,8 +217,8 @@ impl List<'_> {
         Ok(())
     }
 
-    /// Adds fields that stood together in a list before; `false`, and none
-    /// added, if they would go over a limit.
+    /// Adds a remembered run of fields; `false`, and none added, if they would exceed a
+    /// limit.
     #[inline]
     fn append(&mut self, fields: &Fields) -> bool {
         let size = self.size + fields.size();
@@ -276,7 +274,7 @@ fn lookup(table: &DynamicTable, index: usize) -> Result<Field<'_>, Error> {
         .ok_or(Error::UnknownIndex)
 }
 
-/// Section 5.2: takes a string off `input` and puts it at the end of `out`.
+/// Section 5.2: takes a string off `input` and appends it to `out`.
 #[inline]
 fn string(input: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     let (&first, rest) = input.split_first().ok_or(Error::Truncated)?;

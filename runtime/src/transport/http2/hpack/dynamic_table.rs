@@ -1,16 +1,15 @@
 //! The dynamic table (RFC 7541 section 2.3.2), the same for both directions.
 //!
-//! All entries share one arena and one list, and both only grow at the end;
-//! what eviction leaves behind at the front is reclaimed when room runs out.
-//! Once warm, the table must not allocate, whatever comes and goes, and its
-//! memory stays within a small multiple of its size limit.
+//! All entries share one arena and one list, which grow at the end; the space of evicted
+//! entries at the front is reclaimed when room runs out. A warm table does not allocate, and
+//! its memory stays within a small multiple of its size limit.
 
 #[cfg(test)]
 mod tests;
 
 use super::super::field_rules::Traits;
 
-/// What section 4.1 adds to an entry's name and value for its size.
+/// The overhead of an entry's size, by section 4.1.
 const ENTRY_OVERHEAD: usize = 32;
 
 /// A first-in, first-out table of header fields.
@@ -26,7 +25,7 @@ pub(super) struct DynamicTable {
     max_size: usize,
     /// How many entries were ever inserted, modulo 2^32.
     inserted: u32,
-    /// How often an index may have come to mean something else.
+    /// The number of changes that gave indices another meaning.
     changes: u64,
 }
 
@@ -44,7 +43,7 @@ pub(super) struct Field<'a> {
     /// The name, then the value.
     pub(super) text: &'a [u8],
     pub(super) name_len: usize,
-    /// What the decoder found out about the text when it came.
+    /// The traits that the decoder found when the text arrived.
     pub(super) traits: Traits,
 }
 
@@ -71,14 +70,14 @@ impl DynamicTable {
         self.max_size
     }
 
-    /// How many entries were ever inserted, modulo 2^32: what the next entry
-    /// can be known by for as long as it lives.
+    /// The number of entries ever inserted, modulo 2^32: it identifies the next entry for as
+    /// long as it lives.
     #[inline]
     pub(super) fn inserted(&self) -> u32 {
         self.inserted
     }
 
-    /// A number that is another one after every change of the table.
+    /// A number that differs after every change of the table.
     #[inline]
     pub(super) fn changes(&self) -> u64 {
         self.changes
@@ -89,7 +88,7 @@ impl DynamicTable {
         name.len() + value.len() + ENTRY_OVERHEAD
     }
 
-    /// The entry that `age` others are newer than.
+    /// The entry with `age` newer entries.
     #[inline]
     pub(super) fn get(&self, age: usize) -> Option<Field<'_>> {
         if age >= self.len() {
@@ -110,8 +109,8 @@ impl DynamicTable {
         self.evict_to(max_size);
     }
 
-    /// Adds an entry, after evicting what has to make room (section 4.4).
-    /// Returns whether it is in the table; one too large empties the table.
+    /// Adds an entry after evicting others to make room (section 4.4). Returns whether it is
+    /// in the table; an entry that is too large empties the table.
     pub(super) fn insert(&mut self, name: &[u8], value: &[u8], traits: Traits) -> bool {
         self.changes += 1;
         let size = Self::entry_size(name, value);

@@ -1,8 +1,7 @@
-//! Fields to header blocks (RFC 7541 section 3).
+//! Encodes fields to header blocks (RFC 7541 section 3).
 //!
-//! The table must follow what the blocks say exactly: a field enters it when
-//! and only when the block tells the peer so. A block that was begun must
-//! therefore be sent, and blocks must go out in the order they were made.
+//! The encoder's table matches the peer's: a field enters it exactly when the block tells
+//! the peer to add it. So every block must be sent, in the order of encoding.
 
 use bytes::{BufMut, BytesMut};
 
@@ -18,20 +17,20 @@ use super::{DEFAULT_TABLE_SIZE, huffman, integer, static_table};
 #[cfg(test)]
 mod tests;
 
-/// Seeds that keep a field's hash apart from its name's.
+/// Seeds that make a field's hash differ from its name's.
 const NAME_SEED: u64 = 0x51_7cc1_b727_220a;
 const FIELD_SEED: u64 = 0x2545_f491_4f6c_dd1d;
 
-/// What becomes of a field in the dynamic tables.
+/// How a field uses the dynamic tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Indexing {
-    /// It is referred to if the table has it, and enters the table if not.
-    /// For fields that come again: a path, a content type, a status.
+    /// Encoded as an index if the table has it, otherwise added. For fields that repeat: a
+    /// path, a content type, a status.
     Add,
-    /// It stays out of the dynamic table, but for a first small field that makes
-    /// its name known there. For values that differ each time.
+    /// Not added to the dynamic table, except for a first small field that makes its name
+    /// known. For values that differ each time.
     Without,
-    /// It stays out of any table, at every hop (section 7.1.3). For secrets.
+    /// Not added to any table, at any hop (section 7.1.3). For secrets.
     Never,
 }
 
@@ -41,10 +40,10 @@ pub(crate) struct Encoder {
     index: Index,
     sequel: Sequel,
     repeats: Repeats,
-    /// The greatest table we are ready to keep, whatever the peer allows.
+    /// The largest table that is kept, whatever the peer allows.
     cap: usize,
-    /// The smallest table size since the last block, if the size changed and
-    /// the peer has to be told so.
+    /// The smallest table size since the last block, if the size changed and has to be
+    /// announced.
     lowest: Option<usize>,
 }
 
@@ -63,8 +62,8 @@ impl Encoder {
         }
     }
 
-    /// Takes the peer's `SETTINGS_HEADER_TABLE_SIZE`, of which it uses no more
-    /// than the encoder was made for. The next block tells the peer.
+    /// Takes the peer's `SETTINGS_HEADER_TABLE_SIZE`, limited to the encoder's maximum. The
+    /// next block announces the new size.
     pub(crate) fn set_max_table_size(&mut self, size: usize) {
         let size = size.min(self.cap);
         if size == self.table.max_size() {
@@ -74,8 +73,7 @@ impl Encoder {
         self.table.set_max_size(size);
     }
 
-    /// Appends a whole header block. Names are in lower case; that is for the
-    /// caller to see to.
+    /// Appends a whole header block. The caller must give names in lower case.
     pub(crate) fn block(
         &mut self,
         fields: &Fields,
@@ -93,7 +91,7 @@ impl Encoder {
                 self.field(name, value, indexing(name, value), out);
             }
             let indices = &out[start..];
-            // An octet a field is an index each: the shortest other form is two.
+            // One octet a field means indices only: the shortest other form has two octets.
             if indices.len() == common.0 && changes == self.table.changes() {
                 self.repeats
                     .remember(indices, fields, ((0, 0), common), changes);
@@ -104,8 +102,8 @@ impl Encoder {
         }
     }
 
-    /// Announces changes of the table's size at the front of a block, of which
-    /// the smallest and the last count (section 4.2).
+    /// Announces changes of the table's size at the front of a block: the smallest and the
+    /// last size (section 4.2).
     #[inline]
     fn announce_size(&mut self, out: &mut BytesMut) {
         if let Some(lowest) = self.lowest.take() {
@@ -179,8 +177,8 @@ impl Encoder {
         }
     }
 
-    /// Whether a field that is not in the table enters it. One that would
-    /// evict most of the table does more harm than good there.
+    /// Whether to add a field to the table. A field that would evict most of the table is
+    /// not added.
     fn is_to_enter(
         &self,
         name: &[u8],
@@ -212,8 +210,8 @@ impl Encoder {
         })
     }
 
-    /// The dynamic entry of that insertion number, with its index over both
-    /// tables. One that was evicted has an age that no entry has.
+    /// The dynamic entry of that insertion number, with its index over both tables. An
+    /// evicted one has an age that no entry has.
     #[inline]
     fn entry(&self, id: u32) -> Option<(usize, Field<'_>)> {
         let age = self.table.inserted().wrapping_sub(id).wrapping_sub(1) as usize;
@@ -259,7 +257,7 @@ fn is_joined(text: &[u8], name_len: usize, name: &[u8], value: &[u8]) -> bool {
     equal(each_value, value) && equal(each_name, name)
 }
 
-/// A name of the static table is hashed by its place there.
+/// A name in the static table is hashed by its index.
 #[inline]
 fn hash_name(static_name: Option<usize>, name: &[u8]) -> u64 {
     match static_name {

@@ -1,9 +1,8 @@
 //! The Huffman code of RFC 7541 appendix B.
 //!
-//! The code is canonical: it follows from the symbols in order of their code's
-//! length, so that order is all that is written down here and the compiler
-//! makes the tables from it. Decoding must refuse EOS, padding of a whole
-//! octet, and padding that is not all ones (section 5.2).
+//! The code is canonical: it follows from the order of the symbols by code length, so only
+//! that order is written here, and the compiler makes the tables from it. Decoding refuses
+//! EOS, padding of a whole octet, and padding that is not all ones (section 5.2).
 
 #[cfg(test)]
 mod tests;
@@ -77,8 +76,8 @@ const FIRST_LONG: usize = 7;
 const MAX_BITS: u32 = 30;
 const MIN_BITS: usize = 5;
 
-/// How many bits the decoder looks up at once: two codes of most letters and
-/// digits. Every printable character but a few has a code that is no longer.
+/// How many bits the decoder looks up at once: two codes of most letters and digits. All but
+/// a few printable characters have a code of at most this length.
 const PEEK_BITS: u32 = 12;
 
 #[derive(Clone, Copy)]
@@ -89,8 +88,8 @@ struct HuffmanCode {
 
 static CODES: [HuffmanCode; 256] = codes();
 
-/// The length of each octet's code alone, so that measuring a string touches
-/// four cache lines and not thirty-two.
+/// The length of each octet's code in a separate table, so that measuring a string touches
+/// four cache lines instead of 32.
 static CODE_LENGTHS: [u8; 256] = code_lengths();
 
 /// What each string of [`PEEK_BITS`] bits begins with.
@@ -235,11 +234,11 @@ const fn max_decoded_len(len: usize) -> usize {
     len * 8 / MIN_BITS
 }
 
-/// Decodes `input` to the end of `out`. After an error `out` holds nothing of
-/// use from its old end on.
+/// Appends the decoded `input` to `out`. After an error the content after the old end of
+/// `out` is undefined.
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     let start = out.len();
-    // One more, for the decoder writes two at a time.
+    // One more, since the decoder writes two at a time.
     out.resize(start + max_decoded_len(input.len()) + 1, 0);
     let written = decode_into(input, &mut out[start..])?;
     out.truncate(start + written);
@@ -327,7 +326,7 @@ fn decode_into(input: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
                 written += 1;
                 window.advance(len);
             } else {
-                // Where it is one symbol, what stands behind it is overwritten.
+                // If it is one symbol, the next write overwrites the second octet.
                 out[written..written + 2].copy_from_slice(&step.symbols);
                 written += usize::from(step.count);
                 window.advance(u32::from(step.len));

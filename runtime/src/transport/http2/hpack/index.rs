@@ -1,9 +1,8 @@
-//! Where in the dynamic table a field may be, by a hash of it.
+//! Finds where in the dynamic table a field may be, by a hash of it.
 //!
-//! The index may forget an entry, which costs compression, and may name one
-//! that is gone or another, so whoever asks compares what it finds. For that
-//! it needs no removal and no chains: every operation looks at one bucket,
-//! whatever fields a peer or a caller makes up.
+//! The index may forget an entry, which costs compression, and may return a wrong or evicted
+//! one, so the caller compares the result. In return it needs no removal and no chains:
+//! every operation reads one bucket, whatever the fields are.
 
 #[cfg(test)]
 mod tests;
@@ -33,8 +32,8 @@ impl Index {
         }
     }
 
-    /// Whether the index is too small to serve `entries` of the table well.
-    /// Each stands in it twice, and half the slots are to be free.
+    /// Whether the index is too small for `entries` of the table. Each is in it twice, and
+    /// half the slots should be free.
     #[inline]
     pub(super) fn is_crowded(&self, entries: usize) -> bool {
         entries > self.buckets.len()
@@ -47,8 +46,7 @@ impl Index {
         self.buckets.resize(buckets, [Slot::default(); WAYS]);
     }
 
-    /// Looks through the insertion numbers kept under `hash` for one that
-    /// `check` makes something of.
+    /// The first result of `check` for an insertion number under `hash`.
     #[inline]
     pub(super) fn find<T>(&self, hash: u64, check: impl Fn(u32) -> Option<T>) -> Option<T> {
         let bucket = self.buckets.get(self.bucket(hash))?;
@@ -63,8 +61,8 @@ impl Index {
         None
     }
 
-    /// Keeps `id` under `hash`, in place of what was under the same hash, or
-    /// else of the oldest: the one evicted from the table first.
+    /// Stores `id` under `hash`, replacing the one with the same hash, or else the oldest,
+    /// which the table evicts first.
     pub(super) fn insert(&mut self, hash: u64, id: u32) {
         let at = self.bucket(hash);
         let Some(bucket) = self.buckets.get_mut(at) else {
@@ -86,7 +84,7 @@ impl Index {
     }
 }
 
-/// What tells hashes of one bucket apart. Zero is left to free slots.
+/// The part of a hash that distinguishes entries of one bucket. Zero marks free slots.
 #[inline]
 fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32 | 1

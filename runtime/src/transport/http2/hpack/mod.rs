@@ -7,9 +7,9 @@
 //!      repeats, integer, huffman              repeats, sequel, index, integer, huffman
 //! ```
 //!
-//! Both directions keep state that must match the peer's octet for octet. An
-//! [`Error`] therefore always ends the connection; a header list that is
-//! merely too long does not, and leaves the state intact.
+//! Both directions keep state that must match the peer's exactly, so an [`Error`] always
+//! ends the connection. A header list that is only too long does not, and leaves the state
+//! intact.
 
 mod decoder;
 mod dynamic_table;

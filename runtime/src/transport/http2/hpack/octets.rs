@@ -1,7 +1,7 @@
 //! Comparing and hashing short octet strings, eight octets at a time.
 //!
-//! Names and values are a few words long, and at that length a call into the
-//! C library costs more than the work. Nothing here knows what it compares.
+//! Names and values are a few words long, and at that length a call into the C library costs
+//! more than the comparison.
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,9 @@
-//! Runs of fields that came before, and the octets that stood for them.
+//! Remembers runs of fields, and the octets that encode them.
 //!
-//! A field that a table holds is one index. As long as the dynamic table does
-//! not change, the same indices mean the same fields, and the other way round;
-//! and the calls of a connection begin and end with much the same fields. So a
-//! whole run of them is remembered, and found again by one comparison. A change of the
-//! table empties the memory.
+//! A field in a table is encoded as one index. As long as the dynamic table does not change,
+//! the same indices mean the same fields and vice versa, and the calls of a connection begin
+//! and end with similar fields. So a whole run is remembered and found again with one
+//! comparison. A change of the table discards all runs.
 
 #[cfg(test)]
 mod tests;
@@ -14,22 +13,22 @@ use super::super::fields::Fields;
 /// How many runs a direction remembers: the heads of a few methods.
 const KEPT: usize = 4;
 
-/// What one run may hold, in octets of its fields' text.
+/// The longest run, in octets of its fields' text.
 const LONGEST: usize = 1024;
 
-/// The runs of one direction. Idle connections have many of these: it must own
-/// no memory before the first run.
+/// The runs of one direction. It owns no memory before the first run, since many connections
+/// are idle.
 #[derive(Default)]
 pub(super) struct Repeats {
     runs: Vec<Run>,
-    /// Which one gives way next.
+    /// The run that is replaced next.
     next: usize,
 }
 
 /// Fields, each of which the tables hold.
 #[derive(Default)]
 struct Run {
-    /// Which changes the table had seen.
+    /// The table's number of changes at that time.
     changes: u64,
     indices: Vec<u8>,
     fields: Fields,
@@ -46,8 +45,7 @@ impl Repeats {
         Some(&run.fields)
     }
 
-    /// The indices that stand for the first fields of `list`, so many and of so
-    /// many octets.
+    /// The indices that encode the first fields of `list`, given by their number and octets.
     #[inline]
     pub(super) fn indices(
         &self,

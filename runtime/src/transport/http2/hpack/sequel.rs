@@ -1,9 +1,8 @@
-//! Which field tends to come after which.
+//! Guesses the next field of a header block.
 //!
-//! A connection's header blocks are much alike, in the same order, so the
-//! field after this one is most often the field that came after it before. A
-//! guess spares the search; whoever asks compares, so a wrong one costs a
-//! little time and never an error.
+//! A connection's header blocks are similar and have the same order, so the field after this
+//! one is usually the field that came after it before. A right guess saves the search. The
+//! caller compares, so a wrong guess costs only a little time.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +21,7 @@ pub(super) enum Guess {
     Dynamic(u32),
 }
 
-/// What came after each field last time. The chain runs on from one block to
+/// The field that came after each field last time. The sequence continues from one block to
 /// the next: trailers follow a response's head, and the next head follows them.
 pub(super) struct Sequel {
     next: [u32; PLACES],
@@ -68,8 +67,8 @@ impl Sequel {
         self.last = key;
     }
 
-    /// The field that came is in no table. What follows it is remembered by a
-    /// hash of its name.
+    /// The field that came is in no table. Its successor is remembered by a hash of its
+    /// name.
     pub(super) fn pass(&mut self, name_hash: u64) {
         self.last = name_hash as u32;
     }

@@ -1,7 +1,6 @@
 //! The static table (RFC 7541 appendix A) and the search in it.
 //!
-//! The search runs over a hash table built by the compiler. It must stay
-//! consistent with [`TABLE`] alone: nothing else knows an index.
+//! The search uses a hash table that the compiler builds from [`TABLE`].
 
 use super::super::field_rules::Traits;
 use super::octets::equal;

@@ -184,9 +184,9 @@ async fn bad_files_of_every_kind_leave_the_old_ones_in_use() {
                 std::fs::remove_file(folder.path("tls.crt")).unwrap();
                 std::fs::create_dir(folder.path("tls.crt")).unwrap();
             },
-            "it is no file",
+            "it is not a regular file",
         ),
-        (&|| folder.write_identity(&expired), "it has expired at"),
+        (&|| folder.write_identity(&expired), "it expired at"),
         (
             &|| folder.write_identity(&early),
             "only from 3000-01-01T00:00:00Z on",
@@ -342,9 +342,12 @@ fn files_that_cannot_be_used_at_first_are_errors_that_name_them() {
 
     folder.write("tls.key", "x".repeat(5 << 20));
     let error = watch(folder.files());
-    assert!(error.contains("longer than any"), "{error}");
+    assert!(error.contains("longer than 4 MiB"), "{error}");
     let error = watch(CertificateFiles::only_roots("/"));
-    assert_eq!(error, "the file /: it cannot be read: it is no file");
+    assert_eq!(
+        error,
+        "the file /: it cannot be read: it is not a regular file"
+    );
     folder.write("ca.crt", "");
     let error = watch(CertificateFiles::only_roots(folder.path("ca.crt")));
     assert!(error.starts_with("root certificates in "), "{error}");

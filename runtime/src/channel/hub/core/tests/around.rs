@@ -1,5 +1,4 @@
-//! A core and those around it: users, subchannels, and a policy that does what the
-//! test says.
+//! A core with its surroundings: users, subchannels, and a policy that the test scripts.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
@@ -25,7 +24,7 @@ use crate::status::{Code, Status};
 
 pub(super) type Act = Box<dyn FnOnce(&mut Control<'_>) + Send>;
 
-/// What the test and the policy have in common.
+/// Shared by the test and the policy.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     /// What the policy does at its next event.
@@ -92,17 +91,17 @@ impl Policy for Script {
     }
 }
 
-/// A core and those around it.
+/// A core with its surroundings.
 pub(super) struct Around {
     pub(super) core: Core,
     pub(super) script: Script,
     pub(super) now: Instant,
-    /// The way of the channel's users to it; `None` once they have gone.
+    /// The queue of the channel's users; `None` once they were dropped.
     pub(super) users: Option<QueueSender<Ask>>,
     pub(super) subchannels: Vec<(Subchannel, QueueReceiver<Ask>)>,
     pub(super) published: Vec<ConnectivityState>,
     pub(super) resolves: usize,
-    /// What calls are held to, as the core last said it.
+    /// What applies to calls, as the core last published it.
     pub(super) standing: Standing,
 }
 
@@ -111,7 +110,8 @@ impl Around {
         Self::said(nothing_said(), false)
     }
 
-    /// One whose builder says this; whether its resolver may know of a service config.
+    /// A core whose builder has these configs; `asks_resolver` says whether its resolver
+    /// may provide one.
     pub(super) fn said(said: Configs, asks_resolver: bool) -> Self {
         let (users, asks) = queue();
         let script = Script::default();
@@ -135,7 +135,7 @@ impl Around {
         }
     }
 
-    /// One with a subchannel to each of these endpoints, in no state but idle.
+    /// A core with an idle subchannel to each of these endpoints.
     pub(super) fn with(names: &str) -> Self {
         let mut around = Self::new();
         let endpoints = endpoints(names);
@@ -147,7 +147,7 @@ impl Around {
         around
     }
 
-    /// What the hub does in a turn.
+    /// One turn of the hub.
     pub(super) fn turn(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         self.core.poll(&mut cx);
@@ -195,7 +195,7 @@ impl Around {
         self.done_after(name, routed);
     }
 
-    /// It had taken so many calls in.
+    /// The subchannel reports that it is done, after `calls` calls.
     pub(super) fn done_after(&mut self, name: &str, calls: u64) {
         self.report(Report::Done(self.subchannel(name).number(), calls));
     }
@@ -217,7 +217,7 @@ impl Around {
         self.turn();
     }
 
-    /// What a subchannel was asked since the last time, and the calls among that.
+    /// The requests to a subchannel since the last time, and the calls among them.
     #[expect(clippy::vec_box, reason = "they go on as they are")]
     pub(super) fn asked(&mut self, name: &str) -> (String, Vec<Box<OpenCall>>) {
         let mut all = self.subchannels.iter_mut();
@@ -254,7 +254,7 @@ impl Around {
     }
 }
 
-/// A builder that says nothing of configs.
+/// A builder without configs.
 pub(super) fn nothing_said() -> Configs {
     Configs {
         own: None,

@@ -36,12 +36,12 @@ fn built(builder: ServiceConfigBuilder) -> ServiceConfig {
 }
 
 impl Around {
-    /// One whose resolver has not said anything.
+    /// A core whose resolver has no result yet.
     fn asking() -> Self {
         Self::said(nothing_said(), true)
     }
 
-    /// The resolver's word on the servers and on the config.
+    /// The resolver's result: servers and config.
     fn found(
         &mut self,
         names: &str,
@@ -119,13 +119,13 @@ fn resolver_a_bad_config_after_a_good_one_changes_the_servers_alone() {
     assert_eq!(verdict.message(), "methodConfig: it is bad");
     assert_eq!(around.heard(), "list 1, list 2");
     assert_eq!(around.timeout(), "5s");
-    // None is as good as any.
+    // No config is a valid result.
     around.found("3", None).unwrap();
     assert_eq!(around.timeout(), "none");
     around.found("4", Some(bad())).unwrap_err();
     assert_eq!(around.timeout(), "none");
     assert_eq!(around.heard(), "list 3, list 4");
-    // The policy's own verdict comes first.
+    // The policy's verdict has precedence.
     let verdict = around.found("", Some(bad())).unwrap_err();
     assert_eq!(verdict.message(), "of no use");
 }
@@ -145,7 +145,7 @@ fn resolver_the_default_is_for_none_and_never_for_an_error() {
     assert_eq!(around.timeout(), "5s");
     around.found("1", Some(bad())).unwrap_err();
     assert_eq!(around.timeout(), "5s");
-    // A resolver of the runtime's has none, which is known from the first.
+    // The runtime's resolvers find none, which is known at once.
     let first = said().at_first(false);
     assert_eq!(timeout_of(&first), Some(Duration::from_secs(7)));
 }
@@ -186,7 +186,8 @@ fn the_configs_policy_goes_before_the_builders() {
         assert_eq!(around.asked(name).0, "connect");
     }
     around.ready("1");
-    // A config that names none leaves it to the builder: the old one serves meanwhile.
+    // A config without a policy leaves the choice to the builder: the old policy serves
+    // meanwhile.
     around.found("1 2", None).unwrap();
     assert_eq!(around.heard(), "list 1+2");
     assert_eq!(around.asked("1").0, "");
@@ -195,7 +196,7 @@ fn the_configs_policy_goes_before_the_builders() {
     assert_eq!(around.asked("2").0, "remove");
 }
 
-/// What JSON says again is the same, though it is read anew.
+/// The same JSON text means the same config, though it is read again.
 #[cfg(feature = "service-config")]
 #[test]
 fn the_same_text_is_the_same_policy() {
@@ -231,7 +232,7 @@ fn calls_that_began_before_the_config_was_known_are_held_to_it() {
     around.found("1", Some(Ok(all(config)))).unwrap();
     let deadline = start + Duration::from_secs(5);
     assert_eq!(around.core.next_timeout(), Some(deadline));
-    // It waits for readiness now.
+    // The call now waits for readiness.
     around.publish(Picks::fail(failure("refused")));
     assert!(early.failure().is_none());
     around.act(|control| {
@@ -297,7 +298,7 @@ fn idempotent_methods_have_the_channels_retries_where_no_config_has_some() {
     let counted = terms.of(&Method::unary("/a.B/Any")).unwrap();
     assert!(counted.is_counted && counted.repeats.is_none() && counted.config.is_none());
     assert!(terms.retry_throttling().is_some());
-    // Without any config too.
+    // Also without any config.
     let said = Configs {
         repeats: Some(usual),
         ..nothing_said()

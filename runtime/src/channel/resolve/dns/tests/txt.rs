@@ -1,5 +1,4 @@
-//! Tests of addresses and service configs side by side, in a time of their own, with
-//! lookups that scripts answer.
+//! Tests of addresses and service configs together, in paused time, with scripted lookups.
 
 use std::sync::Mutex;
 
@@ -10,13 +9,13 @@ use crate::method::Method;
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// What lookups find by turns, the last one ever after: after so many seconds.
+/// The results of lookups in turn, each after so many seconds; the last one repeats.
 type Script = &'static [(u64, &'static str)];
 
 /// When each lookup began, in seconds.
 type Begun = Rc<RefCell<Vec<f64>>>;
 
-/// The next answer of a script, once its time is over.
+/// The next answer of a script, after its time.
 fn answer(script: Script, begun: &Begun, start: Instant) -> impl Future<Output = &'static str> {
     let number = begun.borrow().len();
     begun.borrow_mut().push(start.elapsed().as_secs_f64());
@@ -31,7 +30,7 @@ fn failed(text: &str) -> Resolution {
     Resolution::failed(Status::new(Code::Unavailable, text.to_owned()))
 }
 
-/// Addresses, or what was wrong.
+/// Addresses, or an error.
 fn servers(answer: &str) -> Resolution {
     let addresses: Result<Vec<SocketAddr>, _> = answer.split(' ').map(str::parse).collect();
     match addresses {
@@ -40,7 +39,7 @@ fn servers(answer: &str) -> Resolution {
     }
 }
 
-/// What a record has after `grpc_config=`; no record, a failure or a panic.
+/// The text of a record after `grpc_config=`, no record, a failure or a panic.
 fn config(choices: &Mutex<Choices>, answer: &str) -> Resolution {
     let records = match answer {
         "no record" => Vec::new(),
@@ -59,7 +58,7 @@ fn config(choices: &Mutex<Choices>, answer: &str) -> Resolution {
     }
 }
 
-/// Both resolvers at work, and the channel's end of them.
+/// Both resolvers, running, and the channel's end of them.
 struct Bench {
     resolver: Pin<Box<dyn Future<Output = ()>>>,
     requests: Requests,
@@ -68,7 +67,7 @@ struct Bench {
     start: Instant,
 }
 
-/// What the channel is told: servers, or why there are none, and the config's timeout.
+/// What the channel gets: servers or their error, and the config's timeout.
 type Told = (String, Option<u64>);
 
 fn told(servers: &str, config: Option<u64>) -> Told {
@@ -113,7 +112,7 @@ impl Bench {
         }
     }
 
-    /// Runs until the channel is told something, and takes it; `None` after `limit`.
+    /// Runs until the channel gets something, and takes it; `None` after `limit`.
     async fn next(&mut self, limit: Duration) -> Option<Told> {
         self.next_with(limit, Ok(())).await
     }
@@ -140,7 +139,7 @@ impl Bench {
         Some((servers, config.map(|config| timeout_of(&config))))
     }
 
-    /// As [`next`](Self::next), with a change that the channel wants to know.
+    /// Like [`next`](Self::next), after the channel has asked to resolve again.
     async fn next_request(&mut self) -> Option<Told> {
         self.requests.request();
         self.next(LONG).await
