@@ -8,13 +8,28 @@ use crate::peer::{Implementation, Peers};
 use crate::report::About;
 
 const LOCK: &str = include_str!("../Cargo.lock");
+const RIVALS_LOCK: &str = include_str!("../rivals/Cargo.lock");
+/// Where Debian's grpc-go says its version.
+const GRPC_GO: &str = "/usr/share/gocode/src/google.golang.org/grpc/version.go";
 
 pub fn about(options: &Options, peers: &Peers, h2load: Option<&H2load>) -> About {
     let mut versions: Vec<String> = ["tonic", "h2", "tokio", "prost"]
         .into_iter()
-        .filter_map(locked)
+        .filter_map(|name| locked(LOCK, name))
         .collect();
     versions.extend(first_line("rustc", &["--version"]));
+    let rivals = [
+        (Implementation::ConnectRust, "connectrpc"),
+        (Implementation::Volo, "volo-grpc"),
+    ];
+    for (implementation, name) in rivals {
+        if peers.present.contains(&implementation) {
+            versions.extend(locked(RIVALS_LOCK, name));
+        }
+    }
+    if peers.present.contains(&Implementation::Go) {
+        versions.extend(grpc_go());
+    }
     if peers.present.contains(&Implementation::Cpp) {
         let version = first_line("pkg-config", &["--modversion", "grpc++"]);
         versions.extend(version.map(|version| format!("grpc++ {version}")));
@@ -42,9 +57,18 @@ pub fn about(options: &Options, peers: &Peers, h2load: Option<&H2load>) -> About
     }
 }
 
-/// A crate with its version, as the lock file has it.
-fn locked(name: &str) -> Option<String> {
-    let (_, rest) = LOCK.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+/// grpc-go with its version, and that of its compiler.
+fn grpc_go() -> Option<String> {
+    let text = std::fs::read_to_string(GRPC_GO).ok()?;
+    let (_, rest) = text.split_once("Version = \"")?;
+    let (version, _) = rest.split_once('"')?;
+    let compiler = first_line("go", &["env", "GOVERSION"]).unwrap_or_default();
+    Some(format!("grpc-go {version} ({compiler})"))
+}
+
+/// A crate with its version, as a lock file has it.
+fn locked(lock: &str, name: &str) -> Option<String> {
+    let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     let (version, _) = rest.split_once('"')?;
     Some(format!("{name} {version}"))
 }

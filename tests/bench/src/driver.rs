@@ -44,7 +44,21 @@ pub struct Driver<C: Client> {
 }
 
 /// Times of calls, in ns.
-type Times = Vec<u64>;
+pub type Times = Vec<u64>;
+
+impl Outcome {
+    /// With the times of a timed load's calls, or none.
+    pub fn new(wall: Duration, mut times: Times) -> Self {
+        times.sort_unstable();
+        Self {
+            wall_ns: wall.as_nanos() as u64,
+            cpu_ns: None,
+            p50_ns: at(&times, 0.5),
+            p99_ns: at(&times, 0.99),
+            p999_ns: at(&times, 0.999),
+        }
+    }
+}
 
 impl<C: Client> Driver<C> {
     /// Connects, and does a tenth of the load so that what is made once is made.
@@ -79,7 +93,7 @@ impl<C: Client> Driver<C> {
     /// Does the load once.
     pub async fn run(&mut self) -> Result<Outcome, Error> {
         let start = Instant::now();
-        let mut times = match self.load.task {
+        let times = match self.load.task {
             Task::Connections => {
                 self.connect(self.load.count).await?;
                 for client in &self.clients {
@@ -98,15 +112,7 @@ impl<C: Client> Driver<C> {
             }
             _ => self.tasks(self.load).await?,
         };
-        let wall_ns = start.elapsed().as_nanos() as u64;
-        times.sort_unstable();
-        Ok(Outcome {
-            wall_ns,
-            cpu_ns: None,
-            p50_ns: at(&times, 0.5),
-            p99_ns: at(&times, 0.99),
-            p999_ns: at(&times, 0.999),
-        })
+        Ok(Outcome::new(start.elapsed(), times))
     }
 
     async fn connect(&mut self, connections: usize) -> Result<(), Error> {

@@ -4,6 +4,7 @@ pub mod about;
 pub mod build_cost;
 pub mod child;
 pub mod driver;
+pub mod gain;
 pub mod h2load;
 pub mod handler;
 pub mod load;

@@ -94,6 +94,7 @@ impl<'a> Round<'a> {
         let load = self.load;
         let task = load.task;
         let (server, by) = match measure.arrangement() {
+            _ if implementation.is_alone() => (implementation, By::Peer(implementation)),
             Arrangement::Server if self.h2load.is_some() && task.is_unary() => {
                 (implementation, By::H2load)
             }

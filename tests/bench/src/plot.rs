@@ -18,11 +18,22 @@ const LINE: i32 = 17;
 
 const LESS: RGBColor = RGBColor(58, 110, 165);
 const MORE: RGBColor = RGBColor(200, 80, 60);
-const OTHERS: [RGBColor; 3] = [
+const OTHERS: [RGBColor; 7] = [
     RGBColor(230, 150, 40),
     RGBColor(80, 150, 80),
+    RGBColor(150, 90, 190),
+    RGBColor(40, 170, 190),
+    RGBColor(210, 90, 150),
     RGBColor(140, 140, 140),
+    RGBColor(150, 110, 70),
 ];
+
+/// On a dark page paper and ink change places; the other colours suit both.
+const DARK: &str = "<style>@media (prefers-color-scheme: dark) { \
+    rect[fill=\"#FFFFFF\"] { fill: #0D1117 } \
+    text[fill=\"#000000\"] { fill: #E6EDF3 } \
+    polyline[stroke=\"#000000\"] { stroke: #E6EDF3 } \
+    rect[fill=\"#000000\"] { fill: #E6EDF3 } }</style>";
 
 /// Ratios from a hundredth to a hundredfold, each tenfold as wide.
 fn place(ratio: f64) -> i32 {
@@ -52,7 +63,15 @@ pub fn svg(report: &Report) -> Result<String, Error> {
         }
         area.present()?;
     }
-    Ok(text)
+    Ok(themed(&text))
+}
+
+/// An SVG that is legible on light and dark pages.
+pub fn themed(svg: &str) -> String {
+    match svg.split_once('>') {
+        Some((open, rest)) => format!("{open}>\n{DARK}{rest}"),
+        None => svg.to_owned(),
+    }
 }
 
 /// Who the circles stand for, in the order of their colours.
@@ -64,7 +83,7 @@ fn others(row: &Row) -> impl Iterator<Item = (&str, Option<f64>, RGBColor)> {
         .map(|(figures, colour)| (figures.implementation.as_str(), figures.ratio, colour))
 }
 
-fn style(size: i32, across: HPos) -> TextStyle<'static> {
+pub fn style(size: i32, across: HPos) -> TextStyle<'static> {
     let pos = Pos::new(across, VPos::Center);
     ("sans-serif", size).into_font().color(&BLACK).pos(pos)
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::report::{About, Report};
 use crate::table::{self, Style};
 use crate::works::Group;
-use crate::{Error, build_cost, plot};
+use crate::{Error, build_cost, gain, plot};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../PERFORMANCE.md");
 const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.svg");
+const GAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/gain.svg");
 
-/// Rewrites the page, and the plot beside this package's manifest.
+/// Rewrites the page, and the plots beside this package's manifest.
 pub fn publish(report: &Report) -> Result<(), Error> {
     let mut page = std::fs::read_to_string(PAGE)?;
     if report.about.partial {
@@ -19,6 +20,7 @@ pub fn publish(report: &Report) -> Result<(), Error> {
         println!("published: {}", Path::new(PAGE).canonicalize()?.display());
         return Ok(());
     }
+    page = replace(&page, "gain", &gain::text(report))?;
     page = replace(&page, "run", &about(&report.about))?;
     let groups = Group::ALL.map(Group::name);
     for group in groups.into_iter().chain([build_cost::GROUP]) {
@@ -28,7 +30,8 @@ pub fn publish(report: &Report) -> Result<(), Error> {
     }
     std::fs::write(PAGE, page)?;
     std::fs::write(PLOT, plot::svg(report)?)?;
-    for path in [PAGE, PLOT] {
+    std::fs::write(GAIN, gain::svg(report)?)?;
+    for path in [PAGE, PLOT, GAIN] {
         let path = Path::new(path).canonicalize()?;
         println!("published: {}", path.display());
     }

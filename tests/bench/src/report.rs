@@ -101,6 +101,12 @@ impl Row {
         Some((ratios().reduce(f64::min)?, ratios().reduce(f64::max)?))
     }
 
+    /// The median of the rounds' ratios of ours to another's.
+    pub fn against(&self, implementation: &str) -> Option<f64> {
+        let (ours, other) = (self.figures_of("ours")?, self.figures_of(implementation)?);
+        median(ratios(&ours.rounds, &other.rounds))
+    }
+
     pub fn figures_of(&self, implementation: &str) -> Option<&Figures> {
         let is_it = |figures: &&Figures| figures.implementation == implementation;
         self.figures.iter().find(is_it)
@@ -186,6 +192,7 @@ mod tests {
         let row = row([1.0, 10.0, 3.0], [2.0, 20.0, 4.0], 0.5);
         assert_eq!(row.ratio(), Some(0.5));
         assert_eq!(row.spread(), Some((0.5, 0.75)));
+        assert_eq!(row.against("tonic"), Some(0.5));
         assert_eq!(row.is_met(), Some(true));
     }
 

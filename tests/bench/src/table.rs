@@ -62,7 +62,7 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
                 .map_or(String::new(), |goal| format!("≤ {goal:.2}")),
             met.to_owned(),
         ];
-        cells.extend(others.iter().map(|name| cell(row.figures_of(name))));
+        cells.extend(others.iter().map(|name| beside(row, name)));
         table.add_row(cells);
     }
     for column in table.column_iter_mut().skip(4) {
@@ -84,8 +84,17 @@ fn cell(figures: Option<&Figures>) -> String {
     }
 }
 
+/// A figure, and in parentheses ours as a part of it.
+fn beside(row: &Row, name: &str) -> String {
+    let figure = cell(row.figures_of(name));
+    match row.against(name) {
+        Some(part) => format!("{figure} ({part:.2})"),
+        None => figure,
+    }
+}
+
 /// Three digits that count.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let digits = match value {
         100.0.. => 0,
         10.0.. => 1,

@@ -2,6 +2,7 @@
 //! that take the same words. Everything that differs between them is here and
 //! below.
 
+pub mod floor;
 pub mod h2;
 pub mod ours;
 mod programs;
@@ -17,14 +18,18 @@ use crate::security::Security;
 
 pub use programs::Peers;
 
-/// An implementation of gRPC.
+/// An implementation of gRPC, or the floor under all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Implementation {
     Ours,
     Tonic,
     H2,
+    ConnectRust,
+    Volo,
     Cpp,
+    Go,
     Grpcio,
+    Floor,
 }
 
 /// An implementation that runs inside this program.
@@ -79,11 +84,31 @@ pub trait Client: Clone + Send + Sync + 'static {
 
 impl Implementation {
     /// In the order in which a round runs them, and in which tables show them.
-    pub const ALL: [Self; 5] = [Self::Ours, Self::Tonic, Self::H2, Self::Cpp, Self::Grpcio];
+    pub const ALL: [Self; 9] = [
+        Self::Ours,
+        Self::Tonic,
+        Self::H2,
+        Self::ConnectRust,
+        Self::Volo,
+        Self::Cpp,
+        Self::Go,
+        Self::Grpcio,
+        Self::Floor,
+    ];
+
+    /// Whether it is in the package `rivals`, which full runs alone build.
+    pub fn is_rival(self) -> bool {
+        matches!(self, Self::ConnectRust | Self::Volo)
+    }
 
     /// Whether it is a program of its own, in another language.
     pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Cpp | Self::Grpcio)
+        matches!(self, Self::Cpp | Self::Go | Self::Grpcio)
+    }
+
+    /// Whether its two sides understand each other alone.
+    pub fn is_alone(self) -> bool {
+        self == Self::Floor
     }
 
     /// Whether its server can be asked for a load.
@@ -97,8 +122,12 @@ impl Implementation {
         self.brings(load) && !(self.is_foreign() && (task.is_probed() || task.is_idle()))
     }
 
-    /// TLS and channels to several servers are between those that bring them.
+    /// TLS and channels to several servers are between those that bring them. The
+    /// floor has no handlers, and nothing that idles but sockets.
     fn brings(self, load: Load) -> bool {
+        if self == Self::Floor && (load.task.is_probed() || load.task.is_idle()) {
+            return false;
+        }
         let is_plain = load.security == Security::Plain && load.task.servers() == 1;
         is_plain || matches!(self, Self::Ours | Self::Tonic)
     }
@@ -106,8 +135,8 @@ impl Implementation {
     /// It gets the load divided by this, so that a round ends in time.
     pub fn pace(self) -> usize {
         match self {
-            Self::Ours | Self::Tonic | Self::H2 => 1,
-            Self::Cpp => 4,
+            Self::Ours | Self::Tonic | Self::H2 | Self::ConnectRust | Self::Volo | Self::Floor => 1,
+            Self::Cpp | Self::Go => 4,
             Self::Grpcio => 20,
         }
     }
@@ -119,8 +148,12 @@ impl fmt::Display for Implementation {
             Self::Ours => "ours",
             Self::Tonic => "tonic",
             Self::H2 => "h2",
+            Self::ConnectRust => "connect-rust",
+            Self::Volo => "volo-grpc",
             Self::Cpp => "grpc++",
+            Self::Go => "grpc-go",
             Self::Grpcio => "grpcio",
+            Self::Floor => "floor",
         })
     }
 }

@@ -12,14 +12,20 @@ use crate::setup::Setup;
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpcio_peer.py");
 const CPP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/cpp_peer.cc");
+const GO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/go_peer.go");
 const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/bench.proto");
+
+/// The package of those that are written in Rust and take long to build.
+const RIVALS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/Cargo.toml");
 
 /// The implementations of a run, each with its program.
 #[derive(Debug)]
 pub struct Peers {
     pub present: Vec<Implementation>,
     own: PathBuf,
+    rivals: PathBuf,
     cpp: PathBuf,
+    go: PathBuf,
     certificates: Certificates,
 }
 
@@ -32,14 +38,24 @@ impl Peers {
         let folder = folder.join("peers");
         let mut peers = Self {
             present: Vec::new(),
+            rivals: folder.join("rivals/release/rivals"),
             cpp: folder.join("cpp_peer"),
+            go: folder.join("go_peer"),
             own,
             certificates: Certificates::make()?,
+        };
+        let has_rivals = wanted.iter().any(|each| each.is_rival());
+        let rivals = if has_rivals {
+            build_rivals(&folder)
+        } else {
+            Ok(())
         };
         for implementation in wanted {
             let found = match implementation {
                 Implementation::Grpcio => find_grpcio(),
                 Implementation::Cpp => build_cpp(&folder, &peers.cpp),
+                Implementation::Go => build_go(&folder, &peers.go),
+                each if each.is_rival() => rivals.clone(),
                 _ => Ok(()),
             };
             match found {
@@ -85,6 +101,8 @@ impl Peers {
     fn program(&self, implementation: Implementation) -> Command {
         let program = match implementation {
             Implementation::Cpp => &self.cpp,
+            Implementation::Go => &self.go,
+            each if each.is_rival() => &self.rivals,
             Implementation::Grpcio => Path::new("python3"),
             _ => &self.own,
         };
@@ -123,17 +141,66 @@ fn build_cpp(folder: &Path, program: &Path) -> Result<(), String> {
             $(pkg-config --cflags --libs grpc++ protobuf) -lpthread
         mv "$4.new" "$4"
     "#;
-    let output = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", script, "sh"])
-        .args([folder, Path::new(CPP), Path::new(PROTO), program])
-        .output()
-        .map_err(|error| error.to_string())?;
+        .args([folder, Path::new(CPP), Path::new(PROTO), program]);
+    compile(command)
+}
+
+/// Compiles the Go peer where that has not been done, next to this program.
+fn build_go(folder: &Path, program: &Path) -> Result<(), String> {
+    let parts = "golang-go golang-google-grpc-dev protobuf-compiler protoc-gen-go-1-5 \
+                 protoc-gen-go-grpc";
+    let tools = "for tool in go protoc protoc-gen-go protoc-gen-go-grpc; do
+            command -v $tool || exit 1
+        done
+        test -e /usr/share/gocode/src/google.golang.org/grpc";
+    quiet("sh", &["-c", tools]).map_err(|()| format!("it takes Debian's {parts}"))?;
+    if is_newer(program, &[GO, PROTO]) {
+        return Ok(());
+    }
+    eprintln!("compiling the Go peer");
+    // Debian's packages are found below GOPATH, and know no modules.
+    let script = r#"
+        set -e
+        mkdir -p "$1/go/src"
+        package=Mbench.proto=measured/bench
+        protoc -I "$(dirname "$3")" "$3" \
+            --go_out="$package:$1/go/src" --go-grpc_out="$package:$1/go/src"
+        export GO111MODULE=off GOPATH="$1/go:/usr/share/gocode" GOCACHE="$1/go/cache"
+        go build -o "$4.new" "$2"
+        mv "$4.new" "$4"
+    "#;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "sh"])
+        .args([folder, Path::new(GO), Path::new(PROTO), program]);
+    compile(command)
+}
+
+/// Compiles the rivals next to this program, by the compiler and with the options
+/// that it was compiled with.
+fn build_rivals(folder: &Path) -> Result<(), String> {
+    eprintln!("compiling the rivals");
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--release", "--locked", "--quiet"])
+        .args(["--manifest-path", RIVALS, "--target-dir"])
+        .arg(folder.join("rivals"));
+    compile(command)
+}
+
+/// Runs a compiler, and says in a line why it failed.
+fn compile(mut command: Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().find(|line| line.contains("error"));
-    Err(format!("it did not compile: {}", line.unwrap_or_default()))
+    let line = line.or(text.lines().next()).unwrap_or_default();
+    Err(format!("it did not compile: {line}"))
 }
 
 /// Whether a program ends well, whatever it says.
