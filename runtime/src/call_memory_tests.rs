@@ -208,6 +208,42 @@ async fn a_response_that_nobody_reads_makes_room_for_those_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_large_response_waits_for_none_that_nobody_reads() {
+    let server = shared(&Refused::default());
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(client(&server).await);
+    }
+    // Each is less than half of what there is, and the first has been silent for long.
+    let early = ask(&mut clients[0], ONE, 19 * MIB / 10).await.unwrap();
+    sleep(Duration::from_secs(1_000)).await;
+    let late = ask(&mut clients[1], ONE, 19 * MIB / 10).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(code(ask(&mut clients[2], MANY, 3 * MIB)).await, "0");
+    let range = Duration::from_secs(20)..Duration::from_secs(61);
+    assert!(range.contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    drop((early, late));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_of_which_the_end_is_not_read_makes_room_as_well() {
+    let server = shared(&Refused::default());
+    for method in [ONE, MANY] {
+        let (mut one, mut other) = (client(&server).await, client(&server).await);
+        let response = ask(&mut one, method, 3 * MIB).await.unwrap();
+        let (mut left, mut body) = (3 * MIB - (80 << 10), response.into_body());
+        while left > 0 {
+            let data = body.data().await.unwrap().unwrap();
+            left = left.saturating_sub(data.len());
+            body.flow_control().release_capacity(data.len()).unwrap();
+        }
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(code(ask(&mut other, ONE, 2 * MIB)).await, "8");
+        assert_eq!(code(ask(&mut other, MANY, 2 * MIB)).await, "0");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_that_nobody_reads_and_nobody_minds_is_kept() {
     let server = shared(&Refused::default());
     let mut one = client(&server).await;
@@ -222,18 +258,17 @@ async fn a_response_that_is_read_slowly_is_not_cut() {
     let (mut one, mut other) = (client(&server).await, client(&server).await);
     let (_, mut slow) = unread(&mut one).await;
     let waits = tokio::spawn(answer(ask(&mut other, MANY, 2 * MIB)));
-    // 10 KiB a second, until there is room for the other.
-    while !waits.is_finished() {
-        sleep(Duration::from_secs(10)).await;
-        let mut left = 100_usize << 10;
-        while left > 0 {
-            let data = slow.data().await.unwrap().unwrap();
-            left = left.saturating_sub(data.len());
-            slow.flow_control().release_capacity(data.len()).unwrap();
-        }
+    // 10 KiB a second, while the other waits for all of it to be taken.
+    let mut size = 0;
+    while let Some(data) = slow.data().await {
+        let data = data.unwrap();
+        assert!(size > 2 * MIB || !waits.is_finished());
+        sleep(Duration::from_millis(data.len() as u64 / 10)).await;
+        slow.flow_control().release_capacity(data.len()).unwrap();
+        size += data.len();
     }
+    assert!(size > 3 * MIB);
     assert_eq!(waits.await.unwrap().unwrap().1, "0");
-    assert!(slow.data().await.unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]

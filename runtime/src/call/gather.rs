@@ -108,6 +108,13 @@ impl Gather {
         }
     }
 
+    /// The message keeps nothing of what it was read with, if it is small.
+    pub(crate) fn unpin(&mut self) {
+        if let Some(message) = &mut self.message {
+            message.unpin();
+        }
+    }
+
     /// The message, once the stream has ended; `None` if there was none.
     pub(crate) fn finish(self) -> Result<Option<Payload>, Status> {
         match self.reader.map_or(Ok(()), |reader| reader.finish()) {
@@ -143,3 +150,6 @@ fn noun(side: Side) -> &'static str {
         Side::Server => "request",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -367,20 +367,17 @@ impl CallState {
         }
     }
 
-    /// `bytes` of what was taken are now framed.
-    pub(crate) fn sent(&self, bytes: usize) {
+    /// `bytes` of what was taken are now framed, and `begun` of the chunk that is next.
+    /// Returns the server's memory that nothing queued keeps any more.
+    #[must_use]
+    pub(crate) fn sent(&self, bytes: usize, begun: usize) -> Option<Reserve> {
         let mut state = self.lock();
-        let Some(outbound) = &mut state.outbound else {
-            return;
-        };
-        let free = outbound.framed(bytes);
+        let outbound = state.outbound.as_mut()?;
+        let free = outbound.framed(bytes, begun);
         if outbound.has_room(self.send_limit) || outbound.is_empty() {
             wake(state, |state| &mut state.outbound().sender);
-        } else {
-            drop(state);
         }
-        // Others may wait for it, and are told.
-        drop(free);
+        free
     }
 
     /// There may be memory for a sender that waits for some.

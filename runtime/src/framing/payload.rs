@@ -8,8 +8,8 @@ use bytes::{Buf, Bytes};
 use super::encoding::Compression;
 
 /// Received payloads below this size are copied when they have to wait, since they may be a
-/// slice of a read buffer many times their size.
-const SMALL: usize = 1024;
+/// slice of a read buffer of 64 KiB. A larger one keeps at most four times its size.
+const SMALL: usize = 16 << 10;
 
 /// The body of one message: usually one slice of a read buffer, otherwise a chain of slices,
 /// which are not joined by copying.

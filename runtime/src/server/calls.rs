@@ -144,9 +144,23 @@ impl ServerCalls {
     }
 
     /// What there is to read keeps nothing of what it was read with.
-    pub(super) fn unpin(&self) {
-        for state in self.all_streaming() {
-            state.unpin();
+    pub(super) fn unpin(&mut self, connection: &Connection) {
+        for (stream, call) in &mut self.calls {
+            match &mut call.stage {
+                // The peer may have its credit back already.
+                CallStage::Gathering(gathering) => gathering.gather.unpin(),
+                CallStage::Running(running) if connection.has_unread(*stream) => {
+                    if let Some(state) = &running.state {
+                        state.unpin();
+                    }
+                    if let Some(waiting) = &mut running.waiting
+                        && let Some(message) = &mut waiting.invocation.input.message
+                    {
+                        message.unpin();
+                    }
+                }
+                CallStage::Running(_) | CallStage::Ending => {}
+            }
         }
     }
 

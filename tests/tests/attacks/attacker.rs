@@ -6,6 +6,9 @@ use std::net::{Shutdown, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
+
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
@@ -56,7 +59,23 @@ fn read_frame(socket: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
 impl Attacker {
     /// Connects and says what a client says first, with these settings.
     pub(crate) fn connect(address: &str, settings: &[u8]) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
+        Self::begin(TcpStream::connect(address).unwrap(), settings)
+    }
+
+    /// The same where the system takes next to nothing of what the server says.
+    pub(crate) fn connect_deaf(address: &str, settings: &[u8]) -> Self {
+        let address = address.parse().unwrap();
+        let connect = async {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(4 << 10)?;
+            socket.connect(address).await?.into_std()
+        };
+        let socket = Runtime::new().unwrap().block_on(connect).unwrap();
+        socket.set_nonblocking(false).unwrap();
+        Self::begin(socket, settings)
+    }
+
+    fn begin(socket: TcpStream, settings: &[u8]) -> Self {
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         let mut attacker = Self {
             socket,
@@ -78,6 +97,11 @@ impl Attacker {
             return self.flush();
         }
         !self.stopped
+    }
+
+    /// The server may send so much more on the stream, or on the connection with 0.
+    pub(crate) fn widen(&mut self, stream: u32, increment: u32) {
+        self.frame(WINDOW_UPDATE, 0, stream, &increment.to_be_bytes());
     }
 
     pub(crate) fn head(&mut self, stream: u32, path: &str, flags: u8) -> bool {

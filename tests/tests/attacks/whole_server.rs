@@ -111,8 +111,32 @@ fn answers_that_nobody_reads_stay_within_the_limit() {
 
 #[test]
 fn answers_that_are_under_no_window_are_bounded_for_each_connection() {
+    let target = Target::start_with(&flags(4_096));
+    let connection = 768 * KIB;
+    let most = CONNECTIONS as u64 * connection * 5 / 4;
+    holds_within(target, ways::unheard, 8 * MIB, most);
+}
+
+#[test]
+fn answers_of_one_turn_stay_within_the_limit() {
     let target = Target::start_with(&flags(256));
-    holds_within(target, ways::unheard, MIB, 4 * 8 * MIB);
+    // The output of each connection beside it.
+    let most = figure_of_calls(256) + CONNECTIONS as u64 * 768 * KIB;
+    holds_within(target, ways::at_once, 8 * MIB, most);
+}
+
+#[test]
+fn answers_of_which_the_end_is_not_read_stay_within_the_limit() {
+    let most = 2 * figure_of_calls(3 * STREAMS) + CONNECTIONS as u64 * 256 * KIB;
+    holds_within(target(), ways::tails, 4 * MIB, most);
+}
+
+#[test]
+fn whole_requests_do_not_keep_what_they_came_with() {
+    let attack = |address: &str, _| ways::whole_requests(address, 8);
+    let target = Target::start_with(&flags(256));
+    // 512 KiB a connection may be kept, and each has what it reads into.
+    holds_within(target, attack, MIB, 8 * 4 * MIB);
 }
 
 #[test]
@@ -211,6 +235,8 @@ fn all_of_it_at_once_stays_within_the_limit() {
         ways::large_streams,
         ways::trailers,
         ways::unheard,
+        ways::at_once,
+        ways::tails,
         ways::continued,
         ways::resets,
         ways::beginnings,

@@ -159,13 +159,17 @@ impl CallState {
             let failure = state.inbound.failure().cloned();
             return Poll::Ready(failure.map_or(Ok(()), Err));
         }
-        match &mut state.outbound {
-            Some(outbound) if !outbound.is_empty() => {
-                outbound.sender.register(cx);
-                Poll::Pending
-            }
-            _ => Poll::Ready(Ok(())),
+        let Some(outbound) = &mut state.outbound else {
+            return Poll::Ready(Ok(()));
+        };
+        if !outbound.is_empty() {
+            outbound.sender.register(cx);
+            return Poll::Pending;
         }
+        let unused = outbound.surrender_unused();
+        drop(state);
+        drop(unused);
+        Poll::Ready(Ok(()))
     }
 
     /// Waits for room and queues one message of `length` bytes, prefix included, if it is

@@ -81,14 +81,15 @@ impl Inbound {
 
     /// Copies what is there to read, so that it keeps nothing of what it was read with.
     pub(super) fn unpin(&mut self) {
+        if self.chunks.is_empty() {
+            return;
+        }
         let length = self.chunks.iter().map(Bytes::len).sum();
         let mut copy = BytesMut::with_capacity(length);
         for chunk in self.chunks.drain(..) {
             copy.extend_from_slice(&chunk);
         }
-        if !copy.is_empty() {
-            self.chunks.push_back(copy.freeze());
-        }
+        self.chunks.push_back(copy.freeze());
         self.chunks.shrink_to_fit();
     }
 

@@ -1,5 +1,6 @@
 //! What a call has queued for sending and the connection has not taken yet. `held` counts
-//! the bytes that were put in and are not yet framed; `announced` is set once the
+//! the bytes that were put in and are not yet framed, `begun` the framed ones whose memory is
+//! still there for the rest of their chunk; `announced` is set once the
 //! connection was told that there is something to take, until it takes everything.
 
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use crate::call::response_head::Coding;
 use crate::call::sends::HOLD;
 use crate::metadata::Metadata;
 use crate::transport::http2::budget::Budget;
-use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
+use crate::transport::http2::call_memory::{CallMemory, Reserve, Starving, UNCOUNTED};
 use crate::transport::http2::grants::LEAST_PROGRESS;
 
 /// A take of fewer bytes is small. HTTP/2 implementations count small frames and close the
@@ -52,12 +53,14 @@ pub(super) struct Outbound {
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
     held: usize,
+    /// Where it has memory of its server: the framed bytes of the chunk that is next.
+    begun: usize,
     /// Up to so many bytes are held without a question: at most the limit.
     room: usize,
     /// What it has of its server's memory; on a server alone.
     reserve: Option<Reserve>,
-    /// The sender waits for some.
-    starves: bool,
+    /// Present while the sender waits for some.
+    starves: Option<Starving>,
     /// Framed since it was last looked at, while it had some.
     moved: usize,
     /// It had some then.
@@ -90,16 +93,16 @@ impl Outbound {
     /// Whether so many bytes may be put in without asking further.
     #[inline]
     pub(super) fn fits(&self, length: usize) -> bool {
-        self.held + length <= self.room
+        self.held + self.begun + length <= self.room
     }
 
     /// Makes room for so many bytes, where less than `limit` are held and there is memory.
     pub(super) fn make_room(&mut self, length: usize, limit: usize) -> bool {
-        self.starves = false;
+        self.starves = None;
         if !self.has_room(limit) {
             return false;
         }
-        let lacks = (self.held + length).saturating_sub(self.reserved());
+        let lacks = (self.kept() + length).saturating_sub(self.reserved());
         if let Some(reserve) = &mut self.reserve
             && lacks > 0
         {
@@ -109,13 +112,17 @@ impl Outbound {
                 .saturating_sub(UNCOUNTED + reserve.bytes());
             let found = ample > lacks && reserve.try_take(ample) || reserve.try_take(lacks);
             if !found {
-                reserve.refuse();
-                self.starves = true;
+                self.starves = Some(reserve.starve());
                 return false;
             }
         }
         self.room = limit.min(self.reserved());
         true
+    }
+
+    /// The bytes whose memory is there.
+    fn kept(&self) -> usize {
+        self.held + self.begun
     }
 
     /// What may be held by what it has of memory.
@@ -127,7 +134,7 @@ impl Outbound {
     /// What was put in without asking counts too.
     #[cold]
     pub(super) fn count(&mut self) {
-        let lacks = self.held.saturating_sub(self.reserved());
+        let lacks = self.kept().saturating_sub(self.reserved());
         if let Some(reserve) = &mut self.reserve
             && lacks > 0
         {
@@ -138,17 +145,17 @@ impl Outbound {
     /// Whether more is held than there was room for.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.held > self.room
+        self.kept() > self.room
     }
 
     /// Whether the sender waits for memory.
     pub(super) fn starves(&self) -> bool {
-        self.starves
+        self.starves.is_some()
     }
 
     /// Whether the sender waited for memory, which it does no more.
     pub(super) fn stop_starving(&mut self) -> bool {
-        std::mem::take(&mut self.starves)
+        self.starves.take().is_some()
     }
 
     /// Whether it has any memory of its server.
@@ -157,12 +164,13 @@ impl Outbound {
         reserve.is_some_and(|reserve| reserve.bytes() > 0)
     }
 
-    /// Whether it has memory of its server and did not get on since the last look.
+    /// Whether it has memory of its server for what it holds, and did not get on since the
+    /// last look.
     pub(super) fn look(&mut self) -> bool {
         let moved = std::mem::take(&mut self.moved);
-        let has_memory = self.has_memory();
-        let was_seen = std::mem::replace(&mut self.is_seen, has_memory);
-        was_seen && has_memory && moved < LEAST_PROGRESS as usize
+        let has_some = self.held > 0 && self.has_memory();
+        let was_seen = std::mem::replace(&mut self.is_seen, has_some);
+        was_seen && has_some && moved < LEAST_PROGRESS as usize
     }
 
     /// All that it has of it, which is another's from now on.
@@ -256,23 +264,29 @@ impl Outbound {
         }
     }
 
-    /// `bytes` of what was taken are now framed. Returns the memory that this frees, for the
-    /// caller to drop after it has released its lock.
+    /// `bytes` of what was taken are now framed, and `begun` of the chunk that is next. Returns
+    /// the memory that nothing queued keeps any more.
     #[must_use]
-    pub(super) fn framed(&mut self, bytes: usize) -> Option<Reserve> {
+    pub(super) fn framed(&mut self, bytes: usize, begun: usize) -> Option<Reserve> {
         self.held = self.held.saturating_sub(bytes);
         if self.has_memory() {
-            return self.free(bytes);
+            return self.free(bytes, begun);
         }
         None
     }
 
     #[cold]
-    fn free(&mut self, bytes: usize) -> Option<Reserve> {
+    fn free(&mut self, bytes: usize, begun: usize) -> Option<Reserve> {
         self.moved += bytes;
+        self.begun = begun;
+        let kept = self.kept();
         let reserve = self.reserve.as_mut()?;
-        let excess = reserve.bytes().saturating_sub(self.held);
-        if self.held > 0 && excess < AT_ONCE {
+        let excess = reserve.bytes().saturating_sub(kept);
+        if self.held == 0 {
+            // What comes next is seen anew.
+            self.moved = 0;
+            self.is_seen = false;
+        } else if excess < AT_ONCE {
             return None;
         }
         let free = reserve.split(excess);
@@ -280,10 +294,19 @@ impl Outbound {
         Some(free)
     }
 
+    /// The memory of a message that did not come, where nothing else is held.
+    pub(super) fn surrender_unused(&mut self) -> Option<Reserve> {
+        if self.is_empty() && self.has_memory() {
+            return self.surrender();
+        }
+        None
+    }
+
     /// Drops what was not taken, since nobody will read it. Returns its memory of the server.
     pub(super) fn clear(&mut self) -> Option<Reserve> {
         self.chunks.clear();
         self.buffer = BytesMut::new();
+        self.starves = None;
         self.surrender()
     }
 

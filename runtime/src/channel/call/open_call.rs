@@ -357,7 +357,8 @@ impl OpenCall {
             None => bytes,
             Some(attempts) => attempts.framed(self.attempt.number, bytes),
         };
-        self.state.sent(bytes);
+        // A client's calls have nothing of a server's memory.
+        drop(self.state.sent(bytes, 0));
     }
 
     /// What a streaming request sends next. `outgoing` returns what its sender has queued;

@@ -252,7 +252,7 @@ impl ServerConnection {
             Parting::Cuts => {
                 self.take_away(stream);
                 for other in self.calls.streams() {
-                    self.remove(other, cancelled);
+                    self.remove(connection, other, cancelled);
                 }
                 connection.cut();
             }
@@ -266,7 +266,7 @@ impl ServerConnection {
 
     /// Ends a call whose client does not read its response.
     fn cut_unread(&mut self, connection: &mut Connection, stream: StreamId) {
-        self.remove(stream, refused::unread);
+        self.remove(connection, stream, refused::unread);
         connection.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
     }
 
@@ -312,9 +312,20 @@ impl ServerConnection {
     }
 
     /// Takes a call away; its handler's future is dropped.
-    fn remove(&mut self, stream: StreamId, why: impl FnOnce() -> Status) {
+    fn remove(
+        &mut self,
+        connection: &mut Connection,
+        stream: StreamId,
+        why: impl FnOnce() -> Status,
+    ) {
         match self.take_away(stream) {
-            Some(CallStage::Running(running)) => self.halt(running, why),
+            Some(CallStage::Running(running)) => {
+                let state = running.state.as_ref();
+                if let Some(reserve) = state.and_then(|state| state.surrender()) {
+                    connection.let_go_when_written(reserve);
+                }
+                self.halt(running, why);
+            }
             Some(CallStage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
             Some(CallStage::Ending) | None => {}
         }
@@ -325,7 +336,7 @@ impl ServerConnection {
             Command::Send(stream) => self.sends.push(stream),
             Command::Read(stream, progress) => progress.apply(connection, stream, now),
             Command::Cancel(stream) => {
-                self.remove(stream, cancelled);
+                self.remove(connection, stream, cancelled);
                 connection.reset(stream, ErrorCode::CANCEL);
             }
             Command::Begun(stream) => {
@@ -395,12 +406,18 @@ impl Application for ServerConnection {
                 if let Some(request) = self.take_fresh(stream) {
                     self.tell_unbegun(&request, &cancelled());
                 }
-                self.remove(stream, cancelled);
+                self.remove(connection, stream, cancelled);
             }
-            Event::Closed { stream } => self.remove(stream, cancelled),
-            Event::Sent { stream, bytes } => {
-                if let Some(state) = self.calls.streaming(stream) {
-                    state.sent(bytes);
+            Event::Closed { stream } => self.remove(connection, stream, cancelled),
+            Event::Sent {
+                stream,
+                bytes,
+                begun,
+            } => {
+                if let Some(state) = self.calls.streaming(stream)
+                    && let Some(free) = state.sent(bytes, begun)
+                {
+                    connection.let_go_when_written(free);
                 }
             }
             Event::GoAway { code, debug } => {
@@ -422,7 +439,7 @@ impl Application for ServerConnection {
                 self.stop(connection, stream, status);
                 self.finish(connection, stream, Finished::failed(status()));
             }
-            Event::Unpin => self.calls.unpin(),
+            Event::Unpin => self.calls.unpin(connection),
             Event::Room => self.calls.offer_room(),
             Event::Look { is_wanted } => {
                 for stream in self.calls.unread(is_wanted) {
@@ -490,7 +507,7 @@ impl Application for ServerConnection {
             self.stop(connection, stream, expired);
             if connection.has_queued(stream) {
                 // The peer does not read: trailers would wait behind its window.
-                self.remove(stream, expired);
+                self.remove(connection, stream, expired);
                 connection.reset(stream, ErrorCode::CANCEL);
             } else {
                 self.finish(connection, stream, Finished::failed(expired()));

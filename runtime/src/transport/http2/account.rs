@@ -1,12 +1,22 @@
 //! One connection's part of its server's memory. Wakers are called without holding the lock.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
 use super::call_memory::CallMemory;
+use super::event::StreamId;
 use super::memory::{Memory, TOLD};
+
+/// Memory that output keeps.
+#[derive(Debug)]
+struct Leaving {
+    /// The bytes of output before it is gone, from those before the one in front on.
+    behind: usize,
+    bytes: usize,
+}
 
 /// One connection's part of the memory, freed when dropped.
 #[derive(Debug)]
@@ -18,11 +28,18 @@ pub(crate) struct Account {
     wants: bool,
     /// A response waits for memory.
     starves: bool,
-    /// The turn in which this connection is to be woken.
-    waits: Option<u64>,
+    /// The turns in which this connection waits for memory for messages, and for responses.
+    message_turn: Option<u64>,
+    sender_turn: Option<u64>,
     calls: Arc<CallMemory>,
     /// What the connection itself holds for its calls.
     kept: usize,
+    /// What of it goes with the output.
+    leaving: VecDeque<Leaving>,
+    /// The bytes of output before the last of these is gone.
+    behind: usize,
+    /// The stream of a response that is not counted, since it was to be framed at once.
+    claim: Option<StreamId>,
     /// When responses that nobody reads are looked for.
     look: Option<Instant>,
     /// The refusals that there had been at the last look.
@@ -38,8 +55,12 @@ impl Account {
             granted: 0,
             wants: false,
             starves: false,
-            waits: None,
+            message_turn: None,
+            sender_turn: None,
             kept: 0,
+            leaving: VecDeque::new(),
+            behind: 0,
+            claim: None,
             look: None,
             refusals: 0,
         }
@@ -80,17 +101,62 @@ impl Account {
         self.calls.give_back(bytes);
     }
 
+    /// Lets so much go once these bytes of `output` are written, which may be parts of it.
+    pub(crate) fn let_go_behind(&mut self, output: usize, bytes: usize) {
+        if bytes == 0 || output == 0 {
+            return self.let_go(bytes);
+        }
+        let behind = output.saturating_sub(self.behind);
+        match self.leaving.back_mut() {
+            Some(last) if behind == 0 => last.bytes += bytes,
+            _ => self.leaving.push_back(Leaving { behind, bytes }),
+        }
+        self.behind = output;
+    }
+
+    /// So much of the output was written.
+    #[inline]
+    pub(crate) fn written(&mut self, bytes: usize) {
+        if !self.leaving.is_empty() {
+            self.let_go_of_written(bytes);
+        }
+    }
+
+    #[cold]
+    fn let_go_of_written(&mut self, bytes: usize) {
+        self.behind = self.behind.saturating_sub(bytes);
+        let (mut left, mut gone) = (bytes, 0);
+        while let Some(first) = self.leaving.front_mut() {
+            if first.behind > left {
+                first.behind -= left;
+                break;
+            }
+            left -= first.behind;
+            gone += first.bytes;
+            self.leaving.pop_front();
+        }
+        self.let_go(gone);
+    }
+
+    /// The response of this stream is to be framed at once.
+    pub(crate) fn claim(&mut self, stream: StreamId) {
+        self.claim = Some(stream);
+    }
+
+    /// The stream whose response was to be framed at once, told once.
+    #[inline]
+    pub(crate) fn take_claim(&mut self) -> Option<StreamId> {
+        self.claim.take()
+    }
+
     /// A response waits for memory, on this connection.
     pub(crate) fn starve(&mut self) {
         self.starves = true;
     }
 
-    /// Whether responses that do not get on are worth looking at: this connection holds
-    /// more than what is its own, and little is left for others.
-    pub(crate) fn is_scarce_for_calls(&self) -> bool {
-        let calls = self.memory.calls.load(Ordering::Relaxed);
-        let is_scarce = u64::try_from(calls).is_ok_and(|calls| calls > self.memory.for_calls / 2);
-        is_scarce && self.calls.has_more_than_its_own()
+    /// Whether others have less because of this connection's calls.
+    pub(crate) fn has_more_than_its_own(&self) -> bool {
+        self.calls.has_more_than_its_own()
     }
 
     /// When responses are looked at next.
@@ -102,7 +168,7 @@ impl Account {
     pub(crate) fn look_at(&mut self, then: Instant) {
         if self.look.is_none() {
             self.look = Some(then);
-            self.refusals = self.memory.refusals.load(Ordering::Relaxed);
+            self.refusals = self.memory.refusals();
         }
     }
 
@@ -110,8 +176,8 @@ impl Account {
     /// decided to, or waits for it.
     pub(crate) fn end_look(&mut self) -> bool {
         self.look = None;
-        let refusals = self.memory.refusals.load(Ordering::Relaxed);
-        self.refusals != refusals || self.is_wanted()
+        let starving = self.memory.starving.load(Ordering::SeqCst);
+        self.refusals != self.memory.refusals() || starving > 0
     }
 
     // --- what was received -----------------------------------------------------------
@@ -169,7 +235,7 @@ impl Account {
         let size = u64::from(size).min(self.granted);
         self.granted -= size;
         self.memory.granted.fetch_sub(size, Ordering::SeqCst);
-        self.memory.wake();
+        self.memory.messages.wake();
     }
 
     /// Whether slow messages have to be checked.
@@ -177,27 +243,22 @@ impl Account {
         self.memory.granted.load(Ordering::Relaxed) > self.memory.half / 2
     }
 
-    /// Whether any connection waits for memory.
+    /// Whether a message of any connection waits for memory.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.memory.wanted.load(Ordering::Relaxed)
+        self.memory.messages.is_any()
     }
 
     /// Has `waker` woken once memory is free. Whoever asks has to try once more
     /// after this: `true` where that holds for responses.
     #[must_use]
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        self.wants = false;
-        let memory = &self.memory;
-        let mut waiting = memory
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_new = self.waits != Some(waiting.turn);
-        if is_new {
-            self.waits = Some(waiting.turn);
-            waiting.wakers.push(waker.clone());
+        if std::mem::take(&mut self.wants) {
+            self.memory.messages.wait(&mut self.message_turn, waker);
         }
-        memory.wanted.store(true, Ordering::SeqCst);
+        // The calls that waited may be over.
+        self.starves &= self.calls.starves();
+        let senders = &self.memory.senders;
+        let is_new = self.starves && senders.wait(&mut self.sender_turn, waker);
         is_new && std::mem::take(&mut self.starves)
     }
 }
@@ -210,7 +271,7 @@ impl Drop for Account {
             self.memory
                 .granted
                 .fetch_sub(self.granted, Ordering::SeqCst);
-            self.memory.wake();
+            self.memory.messages.wake();
         }
     }
 }

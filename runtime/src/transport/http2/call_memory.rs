@@ -6,7 +6,7 @@
 //! those of all connections share the rest.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::memory::Memory;
 
@@ -23,6 +23,8 @@ pub(crate) struct CallMemory {
     /// Invariant: what is beyond [`OWN`] is in the server's sum, as soon as those who
     /// changed it have also changed that.
     held: AtomicU64,
+    /// The connection's senders that wait for memory.
+    starving: AtomicUsize,
 }
 
 /// What of it others hear of.
@@ -35,41 +37,47 @@ impl CallMemory {
         Arc::new(Self {
             memory,
             held: AtomicU64::new(0),
+            starving: AtomicUsize::new(0),
         })
-    }
-
-    /// By how much more the server's sum has to be with so many bytes more here.
-    fn add(&self, bytes: usize) -> u64 {
-        let bytes = bytes as u64;
-        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        beyond(before + bytes) - beyond(before)
-    }
-
-    fn subtract(&self, bytes: usize) -> u64 {
-        let bytes = bytes as u64;
-        let before = self.held.fetch_sub(bytes, Ordering::Relaxed);
-        beyond(before) - beyond(before.saturating_sub(bytes))
     }
 
     /// Takes what is there already, whether it fits or not.
     pub(super) fn take(&self, bytes: usize) {
-        let change = self.add(bytes);
+        let bytes = bytes as u64;
+        let before = self.held.fetch_add(bytes, Ordering::SeqCst);
+        let change = beyond(before + bytes) - beyond(before);
         if change > 0 {
             self.memory.take_for_calls(change);
         }
     }
 
-    /// Takes so much, if it fits.
+    /// Takes so much, if it fits. What does not fit is not counted for a moment either, so
+    /// that it keeps nobody else from what there is.
     #[must_use]
     pub(super) fn try_take(&self, bytes: usize) -> bool {
-        let change = self.add(bytes);
-        let fits = change == 0 || self.memory.take_for_calls(change);
-        if !fits {
-            // Nobody who waits is told: what was taken for a moment is no reason to try
-            // again, or two that do not fit would wake each other for ever.
-            self.memory.give_back_of_calls(self.subtract(bytes));
+        let bytes = bytes as u64;
+        let mut before = self.held.load(Ordering::SeqCst);
+        // What the server's sum has of it.
+        let mut taken = 0;
+        loop {
+            let change = beyond(before + bytes) - beyond(before);
+            if change > taken && !self.memory.try_take_for_calls(change - taken) {
+                self.give_back_to_all(taken);
+                return false;
+            }
+            taken = taken.max(change);
+            let after = before + bytes;
+            match self
+                .held
+                .compare_exchange(before, after, Ordering::SeqCst, Ordering::SeqCst)
+            {
+                Ok(_) => {
+                    self.give_back_to_all(taken - change);
+                    return true;
+                }
+                Err(now) => before = now,
+            }
         }
-        fits
     }
 
     /// Whether others have less because of this connection.
@@ -77,11 +85,43 @@ impl CallMemory {
         beyond(self.held.load(Ordering::Relaxed)) > 0
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> u64 {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// Whether a sender of this connection waits for memory.
+    pub(super) fn starves(&self) -> bool {
+        self.starving.load(Ordering::SeqCst) > 0
+    }
+
     pub(super) fn give_back(&self, bytes: usize) {
-        if bytes > 0 {
-            self.memory.give_back_of_calls(self.subtract(bytes));
-            self.memory.wake();
+        let bytes = bytes as u64;
+        let before = self.held.fetch_sub(bytes, Ordering::SeqCst);
+        let change = beyond(before) - beyond(before.saturating_sub(bytes));
+        self.give_back_to_all(change);
+        // The connection's own senders also have what is its own.
+        if change == 0 && bytes > 0 && self.starves() {
+            self.memory.senders.wake();
         }
+    }
+
+    fn give_back_to_all(&self, change: u64) {
+        if change > 0 {
+            self.memory.give_back_of_calls(change);
+            self.memory.senders.wake();
+        }
+    }
+}
+
+/// A sender waits for memory, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Starving(Arc<CallMemory>);
+
+impl Drop for Starving {
+    fn drop(&mut self) {
+        self.0.starving.fetch_sub(1, Ordering::SeqCst);
+        self.0.memory.starving.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -121,9 +161,13 @@ impl Reserve {
         self.bytes += bytes;
     }
 
-    /// The call waits for it.
-    pub(crate) fn refuse(&self) {
+    /// The call found none, and waits for it.
+    #[must_use]
+    pub(crate) fn starve(&self) -> Starving {
         self.calls.memory.refuse();
+        self.calls.memory.starving.fetch_add(1, Ordering::SeqCst);
+        self.calls.starving.fetch_add(1, Ordering::SeqCst);
+        Starving(Arc::clone(&self.calls))
     }
 
     /// A part of it, which is given back when dropped.

@@ -30,8 +30,13 @@ pub(crate) enum Event {
     Trailers { stream: StreamId, fields: Fields },
     /// The stream is gone, in both directions.
     Reset { stream: StreamId, cause: ResetCause },
-    /// `bytes` of the data queued on the stream were moved to the output.
-    Sent { stream: StreamId, bytes: usize },
+    /// `bytes` of the data queued on the stream were moved to the output. `begun` are those
+    /// of the chunk that is now first, which keep its memory until its last byte is moved.
+    Sent {
+        stream: StreamId,
+        bytes: usize,
+        begun: usize,
+    },
     /// Both halves ended in order, and all that was queued is in the output.
     Closed { stream: StreamId },
     /// The peer accepts no new streams. Streams above its last one are reported as `Reset`

@@ -7,7 +7,7 @@
 //! quarter is for what calls hold, which `call_memory` counts for each connection. `account`
 //! is one connection's part of all three.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -35,18 +35,57 @@ pub(crate) struct Memory {
     pub(super) unread: AtomicU64,
     pub(super) granted: AtomicU64,
     /// Below zero for a moment, where what is given back is counted before it is taken.
-    pub(super) calls: AtomicI64,
+    calls: AtomicI64,
     /// How often calls found no memory.
-    pub(super) refusals: AtomicU64,
-    pub(super) wanted: AtomicBool,
-    pub(super) waiting: Mutex<MemoryWaiters>,
+    refusals: AtomicU64,
+    /// The senders that wait for what calls hold.
+    pub(super) starving: AtomicUsize,
+    /// Connections with messages that wait for memory.
+    pub(super) messages: MemoryWaiters,
+    /// Connections with senders that wait for memory.
+    pub(super) senders: MemoryWaiters,
 }
 
+/// The connections that wait for one kind of memory.
 #[derive(Debug, Default)]
 pub(super) struct MemoryWaiters {
-    pub(super) wakers: Vec<Waker>,
-    /// The number of times they were woken.
-    pub(super) turn: u64,
+    is_any: AtomicBool,
+    /// The number of times they were woken. Changed under the lock.
+    turn: AtomicU64,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl MemoryWaiters {
+    /// Registers a connection that last registered in `turn`. `false` if it has not been
+    /// woken since.
+    pub(super) fn wait(&self, turn: &mut Option<u64>, waker: &Waker) -> bool {
+        if *turn == Some(self.turn.load(Ordering::SeqCst)) {
+            return false;
+        }
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        *turn = Some(self.turn.load(Ordering::SeqCst));
+        wakers.push(waker.clone());
+        self.is_any.store(true, Ordering::SeqCst);
+        true
+    }
+
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wake(&self) {
+        if !self.is_any() {
+            return;
+        }
+        let mut waiting = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_any.store(false, Ordering::SeqCst);
+        self.turn.fetch_add(1, Ordering::SeqCst);
+        let wakers = std::mem::take(&mut *waiting);
+        drop(waiting);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
 }
 
 impl Memory {
@@ -59,23 +98,34 @@ impl Memory {
             granted: AtomicU64::new(0),
             calls: AtomicI64::new(0),
             refusals: AtomicU64::new(0),
-            wanted: AtomicBool::new(false),
-            waiting: Mutex::default(),
+            starving: AtomicUsize::new(0),
+            messages: MemoryWaiters::default(),
+            senders: MemoryWaiters::default(),
         })
     }
 
-    /// Calls hold so much more. Whether that fits: one that holds more than there is for
-    /// all fits where no other holds anything.
-    pub(super) fn take_for_calls(&self, bytes: u64) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let others = self.calls.fetch_add(bytes, Ordering::SeqCst);
-        others <= 0 || others.saturating_add(bytes).cast_unsigned() <= self.for_calls
+    /// Calls hold so much more, which is there already.
+    pub(super) fn take_for_calls(&self, bytes: u64) {
+        self.calls.fetch_add(signed(bytes), Ordering::SeqCst);
+    }
+
+    /// Calls hold so much more, if it fits. What is more than there is for all fits where
+    /// nothing else is held.
+    #[must_use]
+    pub(super) fn try_take_for_calls(&self, bytes: u64) -> bool {
+        let most = signed(self.for_calls);
+        let add = |held: i64| {
+            let sum = held.saturating_add(signed(bytes));
+            (held <= 0 || sum <= most).then_some(sum)
+        };
+        self.calls
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, add)
+            .is_ok()
     }
 
     /// Calls hold so much less. Whoever waits is not told.
     pub(super) fn give_back_of_calls(&self, bytes: u64) {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.calls.fetch_sub(bytes, Ordering::SeqCst);
+        self.calls.fetch_sub(signed(bytes), Ordering::SeqCst);
     }
 
     /// A call found no memory.
@@ -83,18 +133,12 @@ impl Memory {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Wakes the connections that wait for memory.
-    pub(super) fn wake(&self) {
-        if !self.wanted.load(Ordering::SeqCst) {
-            return;
-        }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wanted.store(false, Ordering::SeqCst);
-        waiting.turn += 1;
-        let wakers = std::mem::take(&mut waiting.wakers);
-        drop(waiting);
-        for waker in wakers {
-            waker.wake();
-        }
+    /// How often calls found no memory.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

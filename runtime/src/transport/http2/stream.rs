@@ -53,8 +53,8 @@ pub(crate) struct Stream {
     front: Bytes,
     #[expect(clippy::box_collection, reason = "most streams never have any")]
     rest: Option<Box<VecDeque<Bytes>>>,
-    /// `front` is the rest of a chunk.
-    cut: bool,
+    /// The bytes that were before `front` in its chunk.
+    begun: usize,
     /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<StreamEnd>,
@@ -76,7 +76,7 @@ impl Stream {
             send: SendWindow::new(send_window),
             front: Bytes::new(),
             rest: None,
-            cut: false,
+            begun: 0,
             queued: 0,
             end: None,
             scheduled: false,
@@ -108,6 +108,16 @@ impl Stream {
         self.queued
     }
 
+    /// The bytes of the first chunk that were dequeued: the rest keeps all of its memory.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
+    }
+
+    /// The bytes of all chunks that are not dequeued to the last byte.
+    pub(crate) fn held(&self) -> usize {
+        self.queued + self.begun
+    }
+
     pub(crate) fn enqueue(&mut self, data: Bytes) {
         if data.is_empty() {
             return;
@@ -126,9 +136,9 @@ impl Stream {
         let (piece, ends_larger) = if self.front.len() <= limit {
             let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
             let last = std::mem::replace(&mut self.front, next.unwrap_or_default());
-            (last, std::mem::take(&mut self.cut))
+            (last, std::mem::take(&mut self.begun) > 0)
         } else {
-            self.cut = true;
+            self.begun += limit;
             (self.front.split_to(limit), false)
         };
         self.queued -= piece.len();

@@ -285,24 +285,75 @@ pub(super) fn unheard(address: &str, count: usize) -> Held {
         ..proto::SimpleRequest::default()
     };
     let body = framed(&request);
-    let flood = |mut attacker: Attacker| {
+    let flood = |_| {
+        let mut attacker = Attacker::connect_deaf(address, &[]);
         let body = body.clone();
         thread::spawn(move || {
-            for number in 0..4_000 {
+            let is_taken = (0..100_000).all(|number| {
                 attacker.head(stream(number), UNARY, 0);
-                attacker.frame(DATA, END_STREAM, stream(number), &body);
-                // Slowly enough for each to be answered, and none refused as one too many.
-                if number % 8 == 0 && attacker.flush() {
-                    thread::sleep(Duration::from_millis(4));
-                }
-            }
+                attacker.frame(DATA, END_STREAM, stream(number), &body)
+            });
+            assert!(!is_taken, "all of it was taken");
             attacker
         })
     };
-    // The system's sockets hold some tens of MiB each before they take no more.
-    let attackers = attackers(address, count.min(4), &[]);
-    let floods: Vec<_> = attackers.into_iter().map(flood).collect();
+    let floods: Vec<_> = (0..count).map(flood).collect();
     held(floods.into_iter().map(|flood| flood.join().unwrap()))
+}
+
+/// The initial window of streams, as a setting.
+fn window(size: u32) -> Vec<u8> {
+    [&[0, 4][..], &size.to_be_bytes()].concat()
+}
+
+/// Answers of which each could be sent at once, all asked for in one write by who reads none.
+pub(super) fn at_once(address: &str, count: usize) -> Held {
+    let request = proto::SimpleRequest {
+        response_size: 230 << 10,
+        ..proto::SimpleRequest::default()
+    };
+    let ask = |_| {
+        let mut attacker = Attacker::connect_deaf(address, &window(u32::MAX >> 1));
+        attacker.widen(0, 1 << 30);
+        for number in 0..HEADS {
+            attacker.head(stream(number), UNARY, 0);
+            attacker.frame(DATA, END_STREAM, stream(number), &framed(&request));
+        }
+        assert!(attacker.flush());
+        attacker
+    };
+    held((0..count).map(ask))
+}
+
+/// Answers that are read but for their ends, of which each would keep all of its answer.
+pub(super) fn tails(address: &str, count: usize) -> Held {
+    const SIZE: i32 = 1 << 20;
+    let one = proto::SimpleRequest {
+        response_size: SIZE,
+        ..proto::SimpleRequest::default()
+    };
+    let answer = proto::ResponseParameters {
+        size: SIZE,
+        ..proto::ResponseParameters::default()
+    };
+    let many = proto::StreamingOutputCallRequest {
+        response_parameters: vec![answer],
+        ..proto::StreamingOutputCallRequest::default()
+    };
+    let calls = [(UNARY, framed(&one)), (OUTPUT, framed(&many))];
+    let mut all = Held::new();
+    for _ in 0..count {
+        let mut attacker = Attacker::connect(address, &window(SIZE.cast_unsigned() - (4 << 10)));
+        attacker.widen(0, 1 << 30);
+        all.push(Box::new(attacker.told_to_leave()));
+        for (number, (path, request)) in (0..STREAMS).zip(calls.iter().cycle()) {
+            attacker.head(stream(number), path, 0);
+            attacker.frame(DATA, END_STREAM, stream(number), request);
+        }
+        assert!(attacker.flush());
+        all.push(Box::new(attacker));
+    }
+    all
 }
 
 /// Messages that no handler reads, a byte in a frame.
@@ -378,6 +429,46 @@ pub(super) fn interleaved(address: &str, count: usize) -> Held {
                     let mut left = &read[..];
                     while !left.is_empty() {
                         left = &left[sender.send(reader, left)..];
+                        assert!(begun.elapsed() < Duration::from_secs(60), "it never ends");
+                    }
+                }
+            }
+            sender
+        })
+    };
+    let floods: Vec<_> = (0..count).map(flood).collect();
+    held(floods.into_iter().map(|flood| flood.join().unwrap()))
+}
+
+/// Whole requests of calls that are not half-closed, between much that is read: each would
+/// keep what it was read with.
+pub(super) fn whole_requests(address: &str, count: usize) -> Held {
+    let request = proto::SimpleRequest {
+        payload: Some(proto::Payload {
+            r#type: 0,
+            body: vec![0; 1_000],
+        }),
+        ..proto::SimpleRequest::default()
+    };
+    let waits = framed(&request);
+    let body = vec![0; 64 << 10];
+    let says = proto::StreamingInputCallRequest {
+        payload: Some(proto::Payload { r#type: 0, body }),
+        ..proto::StreamingInputCallRequest::default()
+    };
+    let read = framed(&says);
+    let flood = |_| {
+        let mut sender = Sender::connect(address);
+        let (waits, read) = (waits.clone(), read.clone());
+        thread::spawn(move || {
+            let reader = stream(0);
+            sender.open(reader, INPUT);
+            let begun = Instant::now();
+            for number in 1..HEADS {
+                sender.open(stream(number), UNARY);
+                for (stream, mut left) in [(stream(number), &waits[..]), (reader, &read)] {
+                    while !left.is_empty() {
+                        left = &left[sender.send(stream, left)..];
                         assert!(begun.elapsed() < Duration::from_secs(60), "it never ends");
                     }
                 }

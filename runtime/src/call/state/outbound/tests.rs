@@ -34,7 +34,7 @@ fn there_is_room_again_once_bytes_are_framed() {
     assert!(outbound.has_room(5) && !outbound.has_room(4));
     outbound.take(Coding::default());
     assert!(!outbound.has_room(4));
-    assert!(outbound.framed(1).is_none());
+    assert!(outbound.framed(1, 0).is_none());
     assert!(outbound.has_room(4));
 }
 
@@ -55,7 +55,7 @@ fn the_first_message_takes_the_head_along() {
     put(&mut outbound, b"a");
     assert!(outbound.has_begun());
     assert!(outbound.take(Coding::default()).head.is_some());
-    assert!(outbound.framed(1).is_none());
+    assert!(outbound.framed(1, 0).is_none());
     assert!(outbound.has_begun());
 }
 

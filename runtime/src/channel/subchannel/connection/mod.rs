@@ -363,7 +363,7 @@ impl Application for ClientConnection {
                 self.apply_outcome(connection, stream, ResponseOutcome::Ends(ended), now);
             }
             Event::Reset { stream, cause } => self.on_reset(connection, stream, cause, now),
-            Event::Sent { stream, bytes } => {
+            Event::Sent { stream, bytes, .. } => {
                 // A whole request has no sender that waits for room.
                 if let Some(open) = self.calls.get(&stream)
                     && open.request.is_none()
@@ -396,8 +396,10 @@ impl Application for ClientConnection {
                 }
             }
             Event::Unpin => {
-                for open in self.calls.values() {
-                    open.state.unpin();
+                for (stream, open) in &self.calls {
+                    if connection.has_unread(*stream) {
+                        open.state.unpin();
+                    }
                 }
             }
             Event::Stalled { stream } => {

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
 
 use super::*;
+use crate::transport::http2::call_memory::Reserve;
 
 const MIB: u32 = 1 << 20;
 
@@ -62,6 +63,7 @@ fn who_waits_is_woken_once_for_each_time_that_memory_is_free() {
     assert!(!one.is_wanted());
     one.free(MIB);
     assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nobody waits");
+    assert!(!other.hold(3 * MIB));
     assert!(!other.wait(&waker));
     drop(one);
     assert_eq!(woken.0.load(Ordering::Relaxed), 2);
@@ -73,6 +75,7 @@ fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     let waker = Waker::noop();
     assert!(one.try_keep(4 << 20) && !other.try_keep(1 << 20));
+    let starving = Reserve::new(other.calls()).starve();
     other.starve();
     assert!(other.wants_memory());
     assert!(other.wait(waker), "it may have been free meanwhile");
@@ -81,23 +84,101 @@ fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
     one.let_go(1 << 19);
     assert!(other.wait(waker));
     assert!(!other.wants_memory());
-    drop(one);
+    drop((one, starving));
     assert!(other.try_keep(1 << 20));
 }
 
 #[test]
-fn responses_are_looked_at_where_memory_is_scarce_and_wanted() {
+fn who_waits_is_told_of_what_others_or_its_own_connection_give_back() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let count = || woken.0.swap(0, Ordering::Relaxed);
+    assert!(one.try_keep(4 << 20) && other.try_keep(60 << 10));
+    let starving = Reserve::new(one.calls()).starve();
+    one.starve();
+    assert!(one.wait(&waker));
+    other.let_go(30 << 10);
+    assert_eq!(count(), 0, "that was its own");
+    one.let_go(1 << 10);
+    assert_eq!(count(), 1);
+    drop(starving);
+    let _starving = Reserve::new(other.calls()).starve();
+    other.starve();
+    assert!(other.wait(&waker));
+    other.let_go(10 << 10);
+    assert_eq!(count(), 1, "it waits for its own too");
+}
+
+#[test]
+fn a_call_that_waited_and_ended_is_waited_for_no_more() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    one.keep(3 << 20);
+    let starving = Reserve::new(other.calls()).starve();
+    other.starve();
+    assert!(other.wait(Waker::noop()));
+    one.look_at(Instant::now());
+    assert!(one.end_look());
+    drop(starving);
+    other.starve();
+    assert!(!other.wait(Waker::noop()) && !other.wants_memory());
+    one.look_at(Instant::now());
+    assert!(!one.end_look());
+}
+
+#[test]
+fn messages_and_responses_wait_apart() {
+    let memory = Memory::new(8 << 20);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let starving = Reserve::new(other.calls()).starve();
+    other.starve();
+    assert!(other.wait(Waker::noop()));
+    assert!(!one.is_wanted(), "no message waits");
+    drop(starving);
+    assert!(one.hold(4 * MIB) && !other.hold(MIB));
+    assert!(!other.wait(Waker::noop()));
+    one.look_at(Instant::now());
+    assert!(one.is_wanted() && !one.end_look(), "no response waits");
+}
+
+#[test]
+fn what_goes_with_the_output_goes_once_that_is_written() {
+    let mut one = Account::new(Memory::new(0));
+    one.keep(1_000);
+    one.let_go_behind(0, 100);
+    assert_eq!(one.calls().held(), 900, "there is none");
+    one.let_go_behind(50, 100);
+    one.written(20);
+    one.let_go_behind(30, 100);
+    one.let_go_behind(90, 300);
+    assert_eq!(one.calls().held(), 900);
+    one.written(29);
+    assert_eq!(one.calls().held(), 900);
+    one.written(1);
+    assert_eq!(one.calls().held(), 700);
+    one.written(60);
+    assert_eq!(one.calls().held(), 400);
+    one.let_go_behind(10, 400);
+    let calls = Arc::clone(one.calls());
+    drop(one);
+    assert_eq!(calls.held(), 0);
+}
+
+#[test]
+fn responses_are_looked_at_where_memory_is_held_and_wanted() {
     let memory = Memory::new(0);
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     let now = Instant::now();
-    one.keep(3 << 20);
-    assert!(one.is_scarce_for_calls());
-    assert!(!other.is_scarce_for_calls(), "it holds nothing");
+    one.keep(1 << 20);
+    assert!(one.has_more_than_its_own());
+    assert!(!other.has_more_than_its_own());
     one.look_at(now);
     assert_eq!(one.look(), Some(now));
     assert!(!one.end_look(), "nobody wants any");
     one.look_at(now);
-    assert!(!other.try_keep(2 << 20));
+    assert!(!other.try_keep(4 << 20));
     assert!(one.end_look());
     one.look_at(now);
     assert!(!one.end_look(), "that was before");

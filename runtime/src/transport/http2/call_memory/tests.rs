@@ -50,3 +50,40 @@ fn what_did_not_fit_and_what_comes_back_leaves_nothing() {
     }
     assert!(other.try_take(64 * KIB + MIB_4), "nobody holds anything");
 }
+
+#[test]
+fn what_does_not_fit_keeps_nobody_from_what_there_is() {
+    let (one, other) = two(0);
+    assert!(one.try_take(64 * KIB + MIB_4 - 10 * KIB));
+    assert!(other.try_take(64 * KIB));
+    std::thread::scope(|scope| {
+        let asks = scope.spawn(|| (0..200_000).any(|_| one.try_take(MIB_4)));
+        for _ in 0..200_000 {
+            assert!(other.try_take(10 * KIB));
+            other.give_back(10 * KIB);
+        }
+        assert!(!asks.join().unwrap());
+    });
+    one.give_back(64 * KIB + MIB_4 - 10 * KIB);
+    other.give_back(64 * KIB);
+    assert!(one.try_take(64 * KIB + MIB_4), "nobody holds anything");
+}
+
+#[test]
+fn takers_of_one_connection_leave_nothing() {
+    let (one, other) = two(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..50_000 {
+                    if one.try_take(50 * KIB) {
+                        one.give_back(50 * KIB);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(one.held(), 0);
+    assert!(other.try_take(64 * KIB + MIB_4), "nobody holds anything");
+    assert!(!one.try_take(65 * KIB) && one.try_take(64 * KIB));
+}

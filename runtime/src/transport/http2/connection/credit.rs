@@ -30,6 +30,12 @@ impl Connection {
         self.streams.len() + self.lingering.len()
     }
 
+    /// Whether bytes of the stream were received and not consumed.
+    pub(crate) fn has_unread(&self, id: StreamId) -> bool {
+        let stream = self.streams.get(&id);
+        stream.is_some_and(|stream| stream.receive.held() > 0)
+    }
+
     /// The application consumed `bytes` that arrived on the stream; larger values count as
     /// all bytes held.
     pub(crate) fn release(&mut self, id: StreamId, bytes: usize) {

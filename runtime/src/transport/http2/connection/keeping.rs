@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Connection, OUTPUT_HIGH_WATER};
+use crate::transport::http2::account::Account;
 use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
 use crate::transport::http2::event::{Event, StreamId};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::grants::{LEAST_PROGRESS, PATIENCE};
+use crate::transport::http2::stream::Stream;
 
 /// A head of this size is not counted.
 const UNCOUNTED_HEAD: usize = 1 << 10;
@@ -22,12 +24,43 @@ const EXCESS: usize = 64 << 10;
 pub(super) struct KeptMemory {
     /// For the request's head, for as long as the stream is there.
     head: usize,
-    /// For what is queued.
+    /// For what is queued: of each chunk all, until its last byte is written.
     queued: usize,
+    /// For trailers that wait behind it.
+    trailers: usize,
     /// Framed since responses were last looked at, in bytes.
     sent: usize,
-    /// It was there then.
+    /// Something was queued then.
     is_seen: bool,
+}
+
+impl KeptMemory {
+    /// Keeps so much more of what is queued. Whether the client reads it is seen from now on.
+    fn queue(&mut self, bytes: usize) {
+        if self.queued == 0 {
+            self.sent = 0;
+            self.is_seen = false;
+        }
+        self.queued += bytes;
+    }
+
+    /// So much of what the stream queued is in the output, which has `output` bytes. A chunk
+    /// keeps all of its memory until its last byte is written.
+    #[cold]
+    pub(super) fn framed(
+        &mut self,
+        bytes: usize,
+        stream: &Stream,
+        account: &mut Account,
+        output: usize,
+    ) {
+        self.sent += bytes;
+        let excess = self.queued.saturating_sub(stream.held());
+        if excess >= EXCESS || stream.queued() == 0 {
+            self.queued -= excess;
+            account.let_go_behind(output, excess);
+        }
+    }
 }
 
 impl Connection {
@@ -56,13 +89,30 @@ impl Connection {
         fits
     }
 
-    /// A stream is gone, and with it what was kept for it.
+    /// A stream is gone, and with it what was kept for it. The output may still have parts
+    /// of the chunk that `stream` had begun.
     #[cold]
-    pub(super) fn let_go(&mut self, id: StreamId) {
+    pub(super) fn let_go(&mut self, id: StreamId, stream: &Stream) {
         if let Some(kept) = self.kept.remove(&id)
             && let Some(account) = &mut self.account
         {
-            account.let_go(kept.head + kept.queued);
+            account.let_go(kept.head + kept.trailers);
+            let output = if stream.begun() > 0 {
+                self.output.len()
+            } else {
+                0
+            };
+            account.let_go_behind(output, kept.queued);
+        }
+    }
+
+    /// All streams are gone.
+    pub(super) fn let_go_of_all(&mut self) {
+        if let Some(account) = &mut self.account {
+            for kept in std::mem::take(&mut self.kept).values() {
+                account.let_go(kept.head + kept.trailers);
+                account.let_go_behind(self.output.len(), kept.queued);
+            }
         }
     }
 
@@ -74,25 +124,49 @@ impl Connection {
     }
 
     fn keep_message(&mut self, id: StreamId, length: usize) -> bool {
-        let Some(account) = &mut self.account else {
+        if self.account.is_none() {
             return true;
-        };
+        }
+        self.settle_claim();
         let Some(stream) = self.streams.get(&id) else {
             return true;
         };
-        let at_once = OUTPUT_HIGH_WATER
-            .saturating_sub(self.output.len())
-            .min(stream.send.available())
-            .min(self.send_window.available());
-        let waits = (stream.queued() + length).saturating_sub(at_once);
-        if waits <= UNCOUNTED {
+        // Streams that are ready have the output first.
+        let at_once = if self.ready.is_empty() {
+            OUTPUT_HIGH_WATER
+                .saturating_sub(self.output.len())
+                .min(stream.send.available())
+                .min(self.send_window.available())
+        } else {
+            0
+        };
+        let Some(account) = &mut self.account else {
             return true;
+        };
+        let waits = (stream.held() + length).saturating_sub(at_once);
+        if waits > UNCOUNTED {
+            if !account.try_keep(waits) {
+                return false;
+            }
+            self.kept.entry(id).or_default().queue(waits);
         }
-        let fits = account.try_keep(waits);
-        if fits {
-            self.kept.entry(id).or_default().queued += waits;
+        account.claim(id);
+        true
+    }
+
+    /// What was to be framed at once and is not, since other output came before it, counts.
+    fn settle_claim(&mut self) {
+        if let Some(account) = &mut self.account
+            && let Some(id) = account.take_claim()
+            && let Some(stream) = self.streams.get(&id)
+        {
+            let kept = self.kept.get(&id).map_or(0, |kept| kept.queued);
+            let waits = stream.held().saturating_sub(kept);
+            if waits > UNCOUNTED {
+                account.keep(waits);
+                self.kept.entry(id).or_default().queue(waits);
+            }
         }
-        fits
     }
 
     /// Trailers wait behind what the client does not take.
@@ -102,36 +176,33 @@ impl Connection {
             && let Some(account) = &mut self.account
         {
             account.keep(size);
-            self.kept.entry(id).or_default().queued += size;
+            self.kept.entry(id).or_default().trailers += size;
         }
     }
 
     /// The call is over, and the stream holds what is left of its response.
     #[cold]
-    pub(crate) fn adopt(&mut self, id: StreamId, reserve: Reserve) {
+    pub(crate) fn adopt(&mut self, id: StreamId, mut reserve: Reserve) {
         if let Some(account) = &mut self.account
             && let Some(stream) = self.streams.get(&id)
-            && stream.queued() > 0
         {
-            let bytes = reserve.pass_on();
-            account.adopt(bytes);
-            self.kept.entry(id).or_default().queued += bytes;
+            let bytes = reserve.split(stream.held()).pass_on();
+            if bytes > 0 {
+                account.adopt(bytes);
+                self.kept.entry(id).or_default().queue(bytes);
+            }
         }
+        self.let_go_when_written(reserve);
     }
 
-    /// So much of what the stream queued was framed.
+    /// Nothing of what a call had this for is queued any more; some of it may be in the
+    /// output.
     #[cold]
-    pub(super) fn let_go_of_framed(&mut self, id: StreamId, bytes: usize) {
-        if let Some(kept) = self.kept.get_mut(&id)
-            && let Some(account) = &mut self.account
-            && let Some(stream) = self.streams.get(&id)
-        {
-            kept.sent += bytes;
-            let excess = kept.queued.saturating_sub(stream.queued());
-            if excess >= EXCESS || stream.queued() == 0 {
-                kept.queued -= excess;
-                account.let_go(excess);
-            }
+    pub(crate) fn let_go_when_written(&mut self, reserve: Reserve) {
+        if let Some(account) = &mut self.account {
+            let bytes = reserve.pass_on();
+            account.adopt(bytes);
+            account.let_go_behind(self.output.len(), bytes);
         }
     }
 
@@ -142,20 +213,22 @@ impl Connection {
         }
     }
 
-    /// Before a rest: header blocks that the client does not take are beyond what bounds
-    /// DATA, and responses that hold scarce memory are watched.
+    /// Before a rest: what is queued and header blocks that the client does not take count,
+    /// and responses are watched where others have less because of them.
     #[inline]
     pub(super) fn rest_calls(&mut self, now: Instant) {
+        self.settle_claim();
         let Some(account) = &mut self.account else {
             return;
         };
         let beyond = self.output.len().saturating_sub(OUTPUT_HIGH_WATER);
-        if beyond != self.output_kept {
-            account.keep(beyond);
-            account.let_go(self.output_kept);
-            self.output_kept = beyond;
+        if beyond > self.output_kept {
+            account.keep(beyond - self.output_kept);
+        } else if beyond < self.output_kept {
+            account.let_go(self.output_kept - beyond);
         }
-        if account.is_scarce_for_calls() {
+        self.output_kept = beyond;
+        if account.has_more_than_its_own() {
             account.look_at(now + PATIENCE);
         }
     }
@@ -178,10 +251,13 @@ impl Connection {
         self.events.push_back(Event::Look { is_wanted });
         for (id, kept) in &mut self.kept {
             let sent = std::mem::take(&mut kept.sent);
-            let was_seen = std::mem::replace(&mut kept.is_seen, true);
+            let was_seen = std::mem::replace(&mut kept.is_seen, kept.queued > 0);
             if is_wanted && was_seen && kept.queued > 0 && sent < LEAST_PROGRESS as usize {
                 self.events.push_back(Event::Unread { stream: *id });
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

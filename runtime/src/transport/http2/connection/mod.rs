@@ -290,6 +290,9 @@ impl Connection {
     /// The socket has taken `written` bytes of the output.
     pub(crate) fn written(&mut self, written: usize) {
         self.output.advance(written);
+        if let Some(account) = &mut self.account {
+            account.written(written);
+        }
         if self.output.is_empty() {
             self.induced = 0;
         }
@@ -421,10 +424,7 @@ impl Connection {
     /// Queues the GOAWAY before the owner closes the socket. Open streams are not reset,
     /// since nobody cancelled them: they end with their connection.
     pub(crate) fn abort(&mut self, error: ConnectionError) {
-        self.drain = Drain::Final;
-        self.streams.clear();
-        self.ready.clear();
-        self.events.clear();
+        self.cut();
         self.go_away(self.last_peer_stream, error.code, error.reason);
     }
 
@@ -434,6 +434,7 @@ impl Connection {
         self.streams.clear();
         self.ready.clear();
         self.events.clear();
+        self.let_go_of_all();
     }
 
     /// Whether no stream is open, none can be opened, and all output is written.
@@ -466,7 +467,7 @@ impl Connection {
         stream::shrink(&mut self.streams);
         self.settle(id, &stream);
         if !self.kept.is_empty() {
-            self.let_go(id);
+            self.let_go(id, &stream);
         }
         Some(stream)
     }

@@ -222,12 +222,16 @@ impl Connection {
             self.send_window.take(length);
             self.budgets.sent_data(length);
             self.sent_since_ping = true;
-            if !self.kept.is_empty() {
-                self.let_go_of_framed(id, length);
+            if !self.kept.is_empty()
+                && let Some(kept) = self.kept.get_mut(&id)
+                && let Some(account) = &mut self.account
+            {
+                kept.framed(length, stream, account, self.output.len());
             }
             self.events.push_back(Event::Sent {
                 stream: id,
                 bytes: length,
+                begun: stream.begun(),
             });
             if last {
                 self.end_local(id);
@@ -238,8 +242,7 @@ impl Connection {
             self.end_local(id);
             return;
         }
-        if let Some(stream) = self.streams.get_mut(&id)
-            && stream.queued() == 0
+        if stream.queued() == 0
             && let Some(StreamEnd::Trailers(trailers)) = stream.end.take()
         {
             self.encode_block(id, &trailers, true);

@@ -27,7 +27,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    fn new(client: Http2Options, server: Http2Options) -> Self {
+    pub(super) fn new(client: Http2Options, server: Http2Options) -> Self {
         let now = Instant::now();
         let end = |role, options| End {
             connection: Connection::new(role, options, now),
@@ -82,7 +82,7 @@ impl Connection {
     }
 }
 
-fn carry(from: &mut End, to: &mut End, step: usize) -> bool {
+pub(super) fn carry(from: &mut End, to: &mut End, step: usize) -> bool {
     from.connection.pump();
     let mut slices = [std::io::IoSlice::new(&[]); 16];
     let count = from.connection.output().slices(&mut slices);
@@ -100,7 +100,7 @@ pub(super) fn events(end: &mut End) -> Vec<Event> {
     std::iter::from_fn(|| end.connection.next_event()).collect()
 }
 
-fn fields(list: &[(&str, &str)]) -> Fields {
+pub(super) fn fields(list: &[(&str, &str)]) -> Fields {
     let mut fields = Fields::default();
     for (name, value) in list {
         fields.push(name.as_bytes(), value.as_bytes());
@@ -126,7 +126,7 @@ pub(super) fn trailers() -> Fields {
 }
 
 /// All body bytes among the events, released as they are read.
-fn read(end: &mut End, release: bool) -> (usize, bool) {
+pub(super) fn read(end: &mut End, release: bool) -> (usize, bool) {
     let (mut length, mut ended) = (0, false);
     for event in events(end) {
         if let Event::Data {
