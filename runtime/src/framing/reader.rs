@@ -19,6 +19,11 @@ use crate::spare;
 /// reserving in smaller steps would fragment memory.
 const RESERVED: usize = 128;
 
+/// Fewer bytes than this that are left behind a message are copied, since they may be a slice
+/// of a read buffer of 64 KiB, and their reader may not come back. More keep at most four
+/// times their size of it.
+const LITTLE: usize = 16 << 10;
+
 /// Cuts the body of a stream into messages.
 ///
 /// ```text
@@ -45,6 +50,8 @@ pub(crate) struct MessageReader {
     rest: VecDeque<Bytes>,
     /// The bytes in `gathered`, `front` and `rest`.
     buffered: usize,
+    /// `front` is all that is left, and its own.
+    is_copied: bool,
     /// The length of the current message, once its prefix is read.
     body: Option<usize>,
     /// Whether the current message is compressed.
@@ -74,6 +81,7 @@ impl MessageReader {
     /// Takes the next chunk of the stream.
     pub(crate) fn push(&mut self, chunk: Bytes) {
         self.buffered += chunk.len();
+        self.is_copied = false;
         if self.front.is_empty() {
             self.front = chunk;
         } else if !chunk.is_empty() {
@@ -99,6 +107,7 @@ impl MessageReader {
             self.room = 0;
         }
         let payload = Payload::from(self.take(wanted));
+        self.unpin();
         Ok(Some(if self.compressed {
             payload.compressed(self.encoding, limit)
         } else {
@@ -121,6 +130,7 @@ impl MessageReader {
             self.front.advance(PREFIX_LEN + size);
             self.buffered -= PREFIX_LEN + size;
             self.refill_front();
+            self.unpin();
             return Ok(Some((message, size, None)));
         }
         let Some(payload) = self.next(limit)? else {
@@ -238,6 +248,25 @@ impl MessageReader {
         let piece = mem::take(&mut self.front);
         self.refill_front();
         piece
+    }
+
+    /// A message was taken: a little that is left keeps nothing of what it was read with.
+    #[inline]
+    fn unpin(&mut self) {
+        if (1..LITTLE).contains(&self.buffered) && !self.is_copied {
+            self.copy_rest();
+        }
+    }
+
+    #[inline(never)]
+    fn copy_rest(&mut self) {
+        let mut copy = BytesMut::with_capacity(self.buffered);
+        copy.extend_from_slice(&mem::take(&mut self.front));
+        for chunk in self.rest.drain(..) {
+            copy.extend_from_slice(&chunk);
+        }
+        self.front = copy.freeze();
+        self.is_copied = true;
     }
 
     fn refill_front(&mut self) {

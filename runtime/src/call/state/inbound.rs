@@ -125,7 +125,8 @@ impl Inbound {
         self.ended.as_ref()?.as_ref().err()
     }
 
-    /// Moves what has arrived into `reader`. Ready if there was something, or with the end
+    /// Moves what has arrived into `reader`, but no more than it needs to have [`SMALL`] bytes:
+    /// a reader that has a message may not come back, and nothing copies what it has. Ready if there was something, or with the end
     /// once everything before it was taken.
     pub(super) fn poll_chunks(
         &mut self,
@@ -135,8 +136,12 @@ impl Inbound {
         if !self.chunks.is_empty() {
             reader.set_encoding(self.encoding);
             reader.set_room(self.credit.room());
-            for chunk in self.chunks.drain(..) {
+            while let Some(chunk) = self.chunks.pop_front() {
+                let is_small = chunk.len() < SMALL;
                 reader.push(chunk);
+                if !is_small {
+                    break;
+                }
             }
             return Poll::Ready(None);
         }

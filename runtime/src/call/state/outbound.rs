@@ -52,6 +52,8 @@ pub(super) struct Outbound {
     head_sent: bool,
     chunks: VecDeque<Bytes>,
     buffer: BytesMut,
+    /// The bytes of the last chunk that was encoded in place, if it was large and counted.
+    usual: usize,
     held: usize,
     /// Where it has memory of its server: the framed bytes of the chunk that is next.
     begun: usize,
@@ -202,6 +204,9 @@ impl Outbound {
 
     /// Writes a message of `length` bytes into the buffer.
     pub(super) fn encode(&mut self, length: usize, encode: impl FnOnce(&mut BytesMut)) {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(self.usual);
+        }
         encode(&mut self.buffer);
         self.held += length;
         self.messages += 1;
@@ -312,9 +317,27 @@ impl Outbound {
 
     /// Turns the bytes encoded in place into a chunk of the queue.
     fn flush(&mut self) {
-        if !self.buffer.is_empty() {
-            let chunk = self.buffer.split().freeze();
-            self.chunks.push_back(chunk);
+        if self.buffer.is_empty() {
+            return;
+        }
+        let chunk = if self.reserve.is_some() && self.buffer.capacity() > UNCOUNTED {
+            self.split_apart()
+        } else {
+            self.buffer.split().freeze()
+        };
+        self.chunks.push_back(chunk);
+    }
+
+    /// The same with a buffer that no other chunk has a part of: a few bytes would keep all
+    /// of it.
+    #[cold]
+    fn split_apart(&mut self) -> Bytes {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.usual = buffer.len();
+        if buffer.len() < buffer.capacity() / 4 {
+            Bytes::copy_from_slice(&buffer)
+        } else {
+            buffer.freeze()
         }
     }
 }

@@ -33,7 +33,7 @@ fn beyond(held: u64) -> u64 {
 }
 
 impl CallMemory {
-    pub(super) fn new(memory: Arc<Memory>) -> Arc<Self> {
+    pub(crate) fn new(memory: Arc<Memory>) -> Arc<Self> {
         Arc::new(Self {
             memory,
             held: AtomicU64::new(0),
@@ -86,12 +86,12 @@ impl CallMemory {
     }
 
     #[cfg(test)]
-    pub(super) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::SeqCst)
     }
 
     /// Whether a sender of this connection waits for memory.
-    pub(super) fn starves(&self) -> bool {
+    pub(crate) fn starves(&self) -> bool {
         self.starving.load(Ordering::SeqCst) > 0
     }
 

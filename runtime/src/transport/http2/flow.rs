@@ -60,8 +60,6 @@ pub(crate) struct ReceiveWindow {
     granted: u32,
     /// The size of the current message if it waits for such memory.
     wanted: u32,
-    /// The current message is held until the stream ends, not only until it is complete.
-    pub(super) to_end: bool,
 }
 
 /// The peer sent this many bytes more than its window allowed.
@@ -75,7 +73,6 @@ impl ReceiveWindow {
             held: 0,
             granted: 0,
             wanted: 0,
-            to_end: false,
         }
     }
 
@@ -164,9 +161,10 @@ impl ReceiveWindow {
         self.granted = std::mem::take(&mut self.wanted);
     }
 
-    /// Whether memory is reserved for a message that is incomplete.
-    pub(crate) fn is_filling(&self) -> bool {
-        self.granted > 0 && (self.to_end || self.held < self.granted)
+    /// Whether memory is reserved for a message that is incomplete; with `to_end`, that is
+    /// held until the stream ends.
+    pub(crate) fn is_filling(&self, to_end: bool) -> bool {
+        self.granted > 0 && (to_end || self.held < self.granted)
     }
 
     /// SETTINGS changed the initial window by `delta`.

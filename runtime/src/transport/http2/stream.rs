@@ -47,6 +47,8 @@ pub(crate) struct Stream {
     /// The remaining bytes of a body whose length was announced.
     body_left: u64,
     pub(crate) receive: ReceiveWindow,
+    /// The message that arrives is held until the stream ends, not only until it is complete.
+    pub(crate) to_end: bool,
     pub(crate) send: SendWindow,
     /// The body bytes to send next. Separate from the rest, since most streams queue one
     /// chunk at a time and then need no memory for more. Invariant: empty only if `rest` is.
@@ -54,7 +56,7 @@ pub(crate) struct Stream {
     #[expect(clippy::box_collection, reason = "most streams never have any")]
     rest: Option<Box<VecDeque<Bytes>>>,
     /// The bytes that were before `front` in its chunk.
-    begun: usize,
+    begun: u32,
     /// The bytes in `front` and `rest`.
     queued: usize,
     pub(crate) end: Option<StreamEnd>,
@@ -73,6 +75,7 @@ impl Stream {
             opened: now,
             body_left: ANY_LENGTH,
             receive: ReceiveWindow::new(receive_window),
+            to_end: false,
             send: SendWindow::new(send_window),
             front: Bytes::new(),
             rest: None,
@@ -110,12 +113,12 @@ impl Stream {
 
     /// The bytes of the first chunk that were dequeued: the rest keeps all of its memory.
     pub(crate) fn begun(&self) -> usize {
-        self.begun
+        self.begun as usize
     }
 
     /// The bytes of all chunks that are not dequeued to the last byte.
     pub(crate) fn held(&self) -> usize {
-        self.queued + self.begun
+        self.queued + self.begun()
     }
 
     pub(crate) fn enqueue(&mut self, data: Bytes) {
@@ -138,11 +141,16 @@ impl Stream {
             let last = std::mem::replace(&mut self.front, next.unwrap_or_default());
             (last, std::mem::take(&mut self.begun) > 0)
         } else {
-            self.begun += limit;
+            self.begun = self.begun.saturating_add(limit as u32);
             (self.front.split_to(limit), false)
         };
         self.queued -= piece.len();
         (piece, ends_larger)
+    }
+
+    /// Whether memory is reserved for a message that is incomplete.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.receive.is_filling(self.to_end)
     }
 
     /// Whether this many bytes, at least one, could be framed now with nothing before them,
@@ -200,3 +208,6 @@ pub(crate) fn shrink<T>(map: &mut StreamMap<T>) {
         map.shrink_to(2 * map.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

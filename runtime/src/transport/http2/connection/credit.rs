@@ -102,7 +102,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        stream.receive.to_end = to_end;
+        stream.to_end = to_end;
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         if stream.remote_open && stream.receive.want(size) {
             self.grants.wait(id);
@@ -157,11 +157,9 @@ impl Connection {
     }
 
     fn is_filling_any(&self) -> bool {
-        self.grants.given().any(|id| {
-            self.streams
-                .get(&id)
-                .is_some_and(|s| s.receive.is_filling())
-        })
+        self.grants
+            .given()
+            .any(|id| self.streams.get(&id).is_some_and(|s| s.is_filling()))
     }
 
     /// Reports messages that arrive too slowly while others wait for memory.
@@ -170,7 +168,7 @@ impl Connection {
         let wanted = self.account.as_ref().is_some_and(|a| a.is_wanted());
         let stalled = self.grants.stalled(wanted, now, |id| {
             let stream = streams.get(&id)?;
-            let waits = stream.remote_open && stream.receive.is_filling();
+            let waits = stream.remote_open && stream.is_filling();
             waits.then(|| stream.receive.held())
         });
         let events = stalled.into_iter().map(|stream| Event::Stalled { stream });

@@ -58,10 +58,10 @@ fn memory_for_a_message_is_credit_on_top_of_the_share() {
     assert!(!window.want(500), "it is known");
     assert_eq!(window.unread(), 60);
     window.grant();
-    assert_eq!((window.unread(), window.is_filling()), (0, true));
+    assert_eq!((window.unread(), window.is_filling(false)), (0, true));
     assert_eq!(window.update(100, 100), Some(500));
     assert_eq!(window.receive(440), Ok(0));
-    assert!(!window.is_filling());
+    assert!(!window.is_filling(false));
     assert_eq!(window.receive(70), Ok(70));
     assert_eq!((window.unread(), window.held()), (70, 570));
     assert_eq!(window.release(500), (500, 0));
