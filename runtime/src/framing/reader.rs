@@ -20,9 +20,8 @@ use crate::spare;
 const RESERVED: usize = 128;
 
 /// Fewer bytes than this that are left behind a message are copied, since they may be a slice
-/// of a read buffer of 64 KiB, and their reader may not come back. More keep at most four
-/// times their size of it.
-const LITTLE: usize = 16 << 10;
+/// of a read buffer of 64 KiB, and their reader may not come back.
+const LITTLE: usize = 1 << 10;
 
 /// Cuts the body of a stream into messages.
 ///

@@ -314,11 +314,14 @@ impl ServerBuilder {
     ///   response holds memory. Its stream is reset with `ENHANCE_YOUR_CALM`, which gRPC
     ///   clients report as `RESOURCE_EXHAUSTED`.
     ///
-    /// A response that is larger than this quarter is sent if no other holds memory. Not
-    /// counted are messages that a handler has read or has not sent yet, and a message that
-    /// is given to a [`Sender`](crate::Sender) as a `Sink`, which does not know its size ahead.
+    /// A response holds its memory until the client has taken all of it. One that is larger
+    /// than this quarter is sent if no other holds memory. Not counted are messages that a
+    /// handler has read or has not sent yet, and metadata that a handler still has after its
+    /// call has ended. A message that is given to a [`Sender`](crate::Sender) as a `Sink` counts
+    /// and does not wait, since its size is not known when there is room: at most one for
+    /// each call is beyond the limit.
     ///
-    /// In addition each connection may hold 128 KiB, 17 KiB for each stream, 512 KiB of output,
+    /// In addition each connection may hold 128 KiB, 17 KiB for each stream, 768 KiB of output,
     /// and the request bytes that were on their way when memory became tight (at most
     /// [`Http2Options::connection_window`]): with a small limit for many connections, choose
     /// a small window.

@@ -134,11 +134,22 @@ impl Target {
         });
     }
 
-    /// The attack took no more memory than this, and harmed no call of the victim.
-    pub(crate) fn stands_within(mut self, memory: u64) {
+    /// The attack keeps no more memory than this, and harmed no call of the victim.
+    pub(crate) fn comes_to(mut self, memory: u64) {
+        let before = self.before;
+        self.until(|target| target.memory("VmRSS:") <= before + memory);
+        self.has_served();
+    }
+
+    fn has_served(&mut self) {
         self.attacked.store(false, Ordering::Relaxed);
         let called = self.victim.take().unwrap().join().unwrap();
         assert!(called.is_ok(), "{called:?}");
+    }
+
+    /// The attack took no more memory than this, and harmed no call of the victim.
+    pub(crate) fn stands_within(mut self, memory: u64) {
+        self.has_served();
         let peak = self.taken();
         println!("{} KiB of {}", peak >> 10, memory >> 10);
         assert!(peak <= memory, "{peak} bytes more than before");

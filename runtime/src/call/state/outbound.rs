@@ -334,7 +334,7 @@ impl Outbound {
     fn split_apart(&mut self) -> Bytes {
         let buffer = std::mem::take(&mut self.buffer);
         self.usual = buffer.len();
-        if buffer.len() < buffer.capacity() / 4 {
+        if buffer.len() < buffer.capacity() / 2 {
             Bytes::copy_from_slice(&buffer)
         } else {
             buffer.freeze()

@@ -320,10 +320,7 @@ impl ServerConnection {
     ) {
         match self.take_away(stream) {
             Some(CallStage::Running(running)) => {
-                let state = running.state.as_ref();
-                if let Some(reserve) = state.and_then(|state| state.surrender()) {
-                    connection.let_go_when_written(reserve);
-                }
+                let_go(connection, &running);
                 self.halt(running, why);
             }
             Some(CallStage::Gathering(gathering)) => self.tell_unbegun(&gathering.request, &why()),
@@ -544,6 +541,15 @@ impl Drop for ServerConnection {
                 CallStage::Ending => {}
             }
         }
+    }
+}
+
+/// What a response had of the server's memory goes with what the output has of it.
+#[cold]
+fn let_go(connection: &mut Connection, running: &RunningHandler) {
+    let state = running.state.as_ref();
+    if let Some(reserve) = state.and_then(|state| state.surrender()) {
+        connection.let_go_when_written(reserve);
     }
 }
 

@@ -97,8 +97,10 @@ impl Account {
 
     pub(crate) fn let_go(&mut self, bytes: usize) {
         let bytes = bytes.min(self.kept);
-        self.kept -= bytes;
-        self.calls.give_back(bytes);
+        if bytes > 0 {
+            self.kept -= bytes;
+            self.calls.give_back(bytes);
+        }
     }
 
     /// Lets so much go once these bytes of `output` are written, which may be parts of it.

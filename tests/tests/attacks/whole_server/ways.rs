@@ -275,23 +275,24 @@ pub(super) fn trailers(address: &str, count: usize) -> Held {
     held(attackers)
 }
 
-/// Calls that fail, by who never reads: what they end with is under no window.
+/// Calls of methods that there are none of, by who never reads: what they are told, which
+/// repeats what they asked for, is under no window.
 pub(super) fn unheard(address: &str, count: usize) -> Held {
-    let request = proto::SimpleRequest {
-        response_status: Some(proto::EchoStatus {
-            code: 3,
-            message: "x".repeat(8 << 10),
-        }),
-        ..proto::SimpleRequest::default()
-    };
-    let body = framed(&request);
+    // 4 KiB in literals: the first two bytes are of the length (RFC 7541 section 5.1).
+    let path = format!("/{}/m", "x".repeat((4 << 10) - 3));
+    let length = path.len() - 127;
+    let low = 0x80 | u8::try_from(length % 128).unwrap();
+    let high = u8::try_from(length / 128).unwrap();
+    let mut block = vec![0x83, 0x86, 0x04, 127, low, high];
+    block.extend(path.as_bytes());
+    block.extend(b"\x0f\x10\x10application/grpc");
     let flood = |_| {
         let mut attacker = Attacker::connect_deaf(address, &[]);
-        let body = body.clone();
+        let block = block.clone();
         thread::spawn(move || {
             let is_taken = (0..100_000).all(|number| {
-                attacker.head(stream(number), UNARY, 0);
-                attacker.frame(DATA, END_STREAM, stream(number), &body)
+                let flags = END_HEADERS | END_STREAM;
+                attacker.frame(HEADERS, flags, stream(number), &block)
             });
             assert!(!is_taken, "all of it was taken");
             attacker

@@ -159,7 +159,7 @@ impl Connection {
     fn is_filling_any(&self) -> bool {
         self.grants
             .given()
-            .any(|id| self.streams.get(&id).is_some_and(|s| s.is_filling()))
+            .any(|id| self.streams.get(&id).is_some_and(Stream::is_filling))
     }
 
     /// Reports messages that arrive too slowly while others wait for memory.

@@ -11,7 +11,8 @@ use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
 use crate::transport::http2::event::{Event, StreamId};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::grants::{LEAST_PROGRESS, PATIENCE};
-use crate::transport::http2::stream::Stream;
+use crate::transport::http2::output::Output;
+use crate::transport::http2::stream::{Stream, StreamMap};
 
 /// A head of this size is not counted.
 const UNCOUNTED_HEAD: usize = 1 << 10;
@@ -43,22 +44,28 @@ impl KeptMemory {
         }
         self.queued += bytes;
     }
+}
 
-    /// So much of what the stream queued is in the output, which has `output` bytes. A chunk
-    /// keeps all of its memory until its last byte is written.
-    #[cold]
-    pub(super) fn framed(
-        &mut self,
-        bytes: usize,
-        stream: &Stream,
-        account: &mut Account,
-        output: usize,
-    ) {
-        self.sent += bytes;
-        let excess = self.queued.saturating_sub(stream.held());
+/// So much of what the stream queued is in the output. A chunk keeps all of its memory until its
+/// last byte is written.
+#[cold]
+#[inline(never)]
+pub(super) fn framed(
+    kept: &mut StreamMap<KeptMemory>,
+    account: Option<&mut Account>,
+    id: StreamId,
+    bytes: usize,
+    stream: &Stream,
+    output: &Output,
+) {
+    if let Some(kept) = kept.get_mut(&id)
+        && let Some(account) = account
+    {
+        kept.sent += bytes;
+        let excess = kept.queued.saturating_sub(stream.held());
         if excess >= EXCESS || stream.queued() == 0 {
-            self.queued -= excess;
-            account.let_go_behind(output, excess);
+            kept.queued -= excess;
+            account.let_go_behind(output.len(), excess);
         }
     }
 }

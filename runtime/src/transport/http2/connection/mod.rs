@@ -320,8 +320,9 @@ impl Connection {
     }
 
     /// Whether a server reads requests at all: not while heads and trailers of responses,
-    /// which no window bounds, are not taken. A client reads in any case, since its server
-    /// may wait for that.
+    /// which no window bounds, are not taken. PINGs and their answers are not read meanwhile:
+    /// keepalive finds such a client dead. A client reads in any case, since its server may
+    /// wait for that.
     pub(crate) fn is_clogged(&self) -> bool {
         self.output.len() >= OUTPUT_LIMIT && self.role == Role::Server
     }

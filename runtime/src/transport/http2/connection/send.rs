@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, Drain, Event, OUTPUT_HIGH_WATER, Role};
+use super::{Connection, Drain, Event, OUTPUT_HIGH_WATER, Role, keeping};
 use crate::transport::http2::error_code::ErrorCode;
 use crate::transport::http2::event::StreamId;
 use crate::transport::http2::fields::Fields;
@@ -222,11 +222,9 @@ impl Connection {
             self.send_window.take(length);
             self.budgets.sent_data(length);
             self.sent_since_ping = true;
-            if !self.kept.is_empty()
-                && let Some(kept) = self.kept.get_mut(&id)
-                && let Some(account) = &mut self.account
-            {
-                kept.framed(length, stream, account, self.output.len());
+            if !self.kept.is_empty() {
+                let account = self.account.as_deref_mut();
+                keeping::framed(&mut self.kept, account, id, length, stream, &self.output);
             }
             self.events.push_back(Event::Sent {
                 stream: id,
