@@ -61,9 +61,9 @@ impl Reflection {
     /// versions, the longest counts.
     ///
     /// # Errors
-    /// Bytes that are no descriptor set; two files of one name that are not the same, byte
-    /// by byte; a name or a number of an extension that is there twice; an import that is in
-    /// no set and no well-known type. Each says which.
+    /// Fails on bytes that are not a descriptor set; on two files of one name that differ;
+    /// on a name, or a number of an extension, that is declared twice; on an import that is
+    /// in no set and is not a well-known type. The error names the file or item.
     pub fn new<S: Into<Bytes>>(sets: impl IntoIterator<Item = S>) -> Result<Self, ReflectionError> {
         let sets = sets.into_iter().map(Into::into);
         Ok(Self(Arc::new(Descriptions::new(sets)?)))
