@@ -45,7 +45,7 @@ impl HelloServiceServicer for Greeter {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
-    // RUST_LOG says how much; what failed is there unless it says otherwise.
+    // RUST_LOG sets the level; errors are logged by default.
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
