@@ -37,8 +37,8 @@ pub enum FrontEnd {
     #[cfg(feature = "vendored-protoc")]
     VendoredProtoc,
     /// A `FileDescriptorSet` made before, with all imports and, for comments
-    /// and the places of errors, source info: `protoc --include_imports
-    /// --include_source_info --descriptor_set_out=…`.
+    /// and the places of errors, source info:
+    /// `protoc --include_imports --include_source_info --descriptor_set_out=…`.
     DescriptorSet(PathBuf),
     /// The parser of the crate `protobuf-parse`, which is a part of rust-protobuf and
     /// written in Rust; of the feature `protobuf-parse`. For projects that have to read

@@ -1,8 +1,8 @@
 //! A server as one runs it on the open internet: TLS whose certificate is renewed while it
 //! runs, limits, health, reflection, metrics, an access log, and an end that loses no call.
 //!
-//! `production_server --listen ADDRESS (--plaintext | --certificate FILE --key FILE)
-//! [--probe ADDRESS] [--otlp ADDRESS]`. The probe's address has health and channelz alone,
+//! `production_server --listen ADDRESS (--plaintext | --certificate FILE --key FILE) [--probe ADDRESS] [--otlp ADDRESS]`.
+//! The probe's address has health and channelz alone,
 //! without encryption: for Kubernetes, whose gRPC probes do not use TLS, and for operators.
 //! Beside this file are a unit for systemd and a manifest for Kubernetes.
 

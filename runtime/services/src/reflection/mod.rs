@@ -25,8 +25,9 @@ use crate::proto::grpc::reflection::{v1, v1alpha};
 ///
 /// It lists the services that its server has, and describes what is in the descriptor sets
 /// that it was given: each package's `FILE_DESCRIPTOR_SET`, which the generator adds with
-/// the option `file_descriptor_set`, or what `protoc --include_imports
-/// --descriptor_set_out` writes. Files are handed on byte by byte, so custom options and
+/// the option `file_descriptor_set`, or what
+/// `protoc --include_imports --descriptor_set_out`
+/// writes. Files are handed on byte by byte, so custom options and
 /// what newer editions bring arrive as they were. The services of this crate and the standard
 /// [details of errors](grpc_runtime::rpc) are described without being given, and so are
 /// well-known types that a set imports and leaves out.
