@@ -66,7 +66,7 @@ pub use front_end::FrontEnd;
 /// The examples of the page on the package compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
+struct Readme;
 
 /// Generates clients, servers and messages for `protos` into `OUT_DIR`.
 ///
