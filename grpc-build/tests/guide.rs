@@ -36,10 +36,10 @@ fn builds_that_fail_say_what_the_guide_says() {
     let error = compile(Config::new());
     shows("The build script: a file is not found", &error, directory);
 
+    let import = "syntax = \"proto3\";\nimport \"acme/money.proto\";\n";
+    fs::write(&file, import).unwrap();
     // A protoc says it in words of its own.
     if cfg!(feature = "protox") {
-        let import = "syntax = \"proto3\";\nimport \"acme/money.proto\";\n";
-        fs::write(&file, import).unwrap();
         let error = compile(Config::new());
         let heading = "The build script: an import is not found";
         shows(heading, &error, directory);
