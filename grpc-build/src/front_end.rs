@@ -18,9 +18,9 @@ use crate::sources::Sources;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrontEnd {
-    /// The compiler inside this crate, written in Rust, of the feature `protox`:
-    /// needs nothing on the machine. It knows proto2 and proto3, not editions.
-    /// The default where the feature is on, as it is by default.
+    /// The compiler inside this crate, written in Rust, of the feature `protox`: needs no
+    /// installed program. It supports proto2 and proto3, not editions. It is the default if
+    /// the feature `protox` is on, which it is by default.
     #[cfg(feature = "protox")]
     #[default]
     Protox,
@@ -37,8 +37,8 @@ pub enum FrontEnd {
     #[cfg(feature = "vendored-protoc")]
     VendoredProtoc,
     /// A `FileDescriptorSet` made before, with all imports and, for comments
-    /// and the places of errors, source info: `protoc --include_imports
-    /// --include_source_info --descriptor_set_out=…`.
+    /// and the places of errors, source info:
+    /// `protoc --include_imports --include_source_info --descriptor_set_out=…`.
     DescriptorSet(PathBuf),
     /// The parser of the crate `protobuf-parse`, which is a part of rust-protobuf and
     /// written in Rust; of the feature `protobuf-parse`. For projects that have to read

@@ -66,7 +66,7 @@ pub use front_end::FrontEnd;
 /// The examples of the page on the package compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
+struct Readme;
 
 /// Generates clients, servers and messages for `protos` into `OUT_DIR`.
 ///
@@ -75,8 +75,8 @@ pub struct Readme;
 /// imports to `protos` too, or name their Rust paths with [`Config::extern_path`]. A
 /// `cargo:warning` reports an import whose types are used and for which neither was done.
 ///
-/// Fails if a file cannot be read or is not valid, with the place in it and the
-/// line; and if `OUT_DIR` is not set, as it is for build scripts.
+/// Fails if a file cannot be read or is not valid, with the place in it and the line; and if
+/// `OUT_DIR` is not set, which cargo sets for build scripts.
 pub fn compile(protos: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<(), Error> {
     Config::new().compile(protos, includes)
 }

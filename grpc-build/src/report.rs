@@ -84,8 +84,8 @@ pub(crate) fn located(
     with_notes(text, &gutter, notes)
 }
 
-/// The line, and where the mark is in it; of a line that nobody would read what is
-/// around the mark: a file that a program wrote may be one line of megabytes.
+/// The line, and the position of the mark in it; of a long line only the part around the
+/// mark, since a generated file may be one line of megabytes.
 fn around(line: &str, column: usize) -> (Cow<'_, str>, usize) {
     if line.chars().nth(LONGEST).is_none() {
         return (Cow::Borrowed(line), column);

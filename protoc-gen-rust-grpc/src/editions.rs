@@ -34,8 +34,8 @@ const EDITION_2023: i32 = 1000;
 /// Rewrites those of `files` that use an edition. `request` holds the bytes
 /// that they were decoded from.
 ///
-/// Fails on a file to generate whose edition is not known. One that is only
-/// imported is read by the rules of the newest known: of it only shapes matter.
+/// Fails on a file to generate whose edition is not known. A file that is only imported is
+/// read by the rules of the newest known edition: only the shapes of its messages matter.
 pub(crate) fn lower(
     request: &[u8],
     files: &mut [FileDescriptorProto],

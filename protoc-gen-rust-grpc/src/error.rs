@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// One thing to tell the author of a `.proto` file, and where it stands.
+/// One message for the author of a `.proto` file, with its place in the file.
 ///
 /// `Display` prints `file:line:column: message`, with as much of the place as is known, and
 /// the help on a separate line. The file name is that of the descriptors, relative to an
@@ -87,8 +87,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Why nothing was generated: everything that was found wrong, in the order in
-/// which it stands in the files.
+/// Why no code was generated: all mistakes that were found, in the order of the files.
 ///
 /// `Display` prints the diagnostics one after the other, each on a separate line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ use paths::Paths;
 /// The examples of the page on the package compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
+struct Readme;
 
 /// This generator's version, which generated files name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -43,7 +43,7 @@ impl Scope {
         }
     }
 
-    /// Takes `rust` for `what`; fails with whatever has it.
+    /// Takes the name `rust` for `what`; fails if the name is taken.
     pub(crate) fn claim(&mut self, rust: String, what: &str) -> Result<(), String> {
         if let Some(other) = self.taken.get(&rust) {
             if other == RUST {

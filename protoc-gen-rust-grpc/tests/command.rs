@@ -1,4 +1,4 @@
-//! The plugin on a command line, and under protoc what it says beside the code.
+//! The plugin on a command line, and its warnings and errors under protoc.
 
 #![allow(
     clippy::unwrap_used,

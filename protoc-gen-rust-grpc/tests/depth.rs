@@ -1,6 +1,6 @@
-//! Messages in messages in messages: what they derive and whether they are boxed
-//! depends on all they hold, and must be found out in the time it takes to look
-//! at each once. What the compiler would choke on is told before.
+//! Deeply nested messages: derives and boxes depend on all contents, and must be computed in
+//! time linear in the number of messages. Messages that rustc would not compile are reported
+//! before.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
-//! Typical mistakes in `.proto` files and what is said of them: each has a
-//! place, and shows the line. `mistakes.md` holds files and texts, to be read in
-//! review; `BLESS=1` writes the texts.
+//! Typical mistakes in `.proto` files and their errors: each has a place, and shows the
+//! line. `mistakes.md` holds files and texts, to be read in review; `BLESS=1` writes the
+//! texts.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! A oneof whose field would have the name of another one steps aside, however it
-//! is generated, and is told; options find it by its own name.
+//! A oneof whose field would have the name of another field is renamed, with a warning, by
+//! every way to generate; options find it by its original name.
 
 #![allow(
     clippy::unwrap_used,

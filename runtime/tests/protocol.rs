@@ -1,5 +1,5 @@
 //! `PROTOCOL.md`, `CHANNELS.md`, `OBSERVERS.md` and `PRODUCTION.md` held against the source:
-//! every rule, case, event, metric and wish has its line, and every test that a line names
+//! every rule, case, event, metric and requirement has its line, and every test that a line names
 //! exists. And rule 68, which is about the source itself.
 
 #![allow(
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const RULES: usize = 74;
 const CASES: usize = 73;
 const EVENTS: usize = 38;
-const WISHES: usize = 30;
+const REQUIREMENTS: usize = 30;
 
 /// All Rust files below a folder of this crate, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -89,9 +89,9 @@ fn every_event_and_every_metric_has_its_line_and_every_test_exists() {
 }
 
 #[test]
-fn every_wish_of_who_runs_servers_has_its_line_and_every_test_exists() {
-    let (wishes, wrong) = read(include_str!("PRODUCTION.md"), "none: ");
-    assert_eq!(wishes, WISHES, "wishes are missing");
+fn every_requirement_has_its_line_and_every_test_exists() {
+    let (requirements, wrong) = read(include_str!("PRODUCTION.md"), "none: ");
+    assert_eq!(requirements, REQUIREMENTS, "requirements are missing");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

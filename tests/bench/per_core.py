@@ -63,7 +63,8 @@ def main():
                     "per_core"], cwd=HOUSE, check=True)
     cores = os.cpu_count()
     print(f"{cores} cores, medians of {ROUNDS} rounds of {CALLS:,} calls, 400 in flight\n")
-    print("| connections | one server on all cores: µs CPU a call, calls a second | one on each |")
+    print("| connections | one server on all cores: µs CPU a call, calls a second "
+          "| a server on each core: the same |")
     print("|---|---|---|")
     with tempfile.NamedTemporaryFile() as file:
         file.write(REQUEST)

@@ -61,7 +61,7 @@ def measure(binaries, flags, rounds):
 
 
 def table(binaries, rounds):
-    lines = ["| what | memory | of each | time until it is so |", "|---|--:|--:|--:|"]
+    lines = ["| what | memory | of each | time |", "|---|--:|--:|--:|"]
     with contextlib.ExitStack() as stack:
         server = [binaries / "interop_server", "--port=0"]
         _, address = stack.enter_context(process.listening(server))

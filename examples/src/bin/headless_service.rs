@@ -2,8 +2,9 @@
 //! and a client spreads its calls over them while pods come and go.
 //!
 //! In the pods, `headless_service --serve=0.0.0.0:50051` answers with `HOSTNAME`, which is
-//! the pod's name there. In a client, `headless_service
-//! --target=dns:///greeter.default.svc.cluster.local:50051` calls without an end, and prints
+//! the pod's name there. In a client,
+//! `headless_service --target=dns:///greeter.default.svc.cluster.local:50051`
+//! calls without an end, and prints
 //! each second how often each pod answered; with `--seconds=N` it ends after N seconds.
 //! `clusterIP: None` makes the service headless: any other service has one address, and a
 //! connection to it stays with one pod as long as it lasts.

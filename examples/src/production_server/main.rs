@@ -1,8 +1,8 @@
 //! A server as one runs it on the open internet: TLS whose certificate is renewed while it
 //! runs, limits, health, reflection, metrics, an access log, and an end that loses no call.
 //!
-//! `production_server --listen ADDRESS (--plaintext | --certificate FILE --key FILE)
-//! [--probe ADDRESS] [--otlp ADDRESS]`. The probe's address has health and channelz alone,
+//! `production_server --listen ADDRESS (--plaintext | --certificate FILE --key FILE) [--probe ADDRESS] [--otlp ADDRESS]`.
+//! The probe's address has health and channelz alone,
 //! without encryption: for Kubernetes, whose gRPC probes do not use TLS, and for operators.
 //! Beside this file are a unit for systemd and a manifest for Kubernetes.
 
@@ -45,7 +45,7 @@ impl HelloServiceServicer for Greeter {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
-    // RUST_LOG says how much; what failed is there unless it says otherwise.
+    // RUST_LOG sets the level; errors are logged by default.
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)

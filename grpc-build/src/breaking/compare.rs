@@ -10,7 +10,7 @@ use prost_types::{
 
 use super::index::{File, FilePosition, Index, Item, child, number};
 
-/// One thing that was promised and does not hold.
+/// One incompatible change.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) old: FilePosition,

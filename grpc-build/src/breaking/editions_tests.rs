@@ -1,5 +1,4 @@
-//! Changes between syntaxes and editions: what counts is what a file means, not
-//! how it says it.
+//! Changes between syntaxes and editions: files are compared by meaning, not by syntax.
 
 use std::fs;
 

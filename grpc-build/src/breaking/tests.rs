@@ -1,4 +1,4 @@
-//! Changes to a file, and what is said of them.
+//! Changes to a file, and the reports of them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Whole builds, in a directory of their own.
+//! Whole builds, each in a temporary directory.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What a front-end tells of mistakes in `.proto` files, and of what it has read.
+//! Front-ends: their reports of mistakes in `.proto` files, and the list of files that they
+//! have read.
 
 use std::fs;
 use std::path::PathBuf;

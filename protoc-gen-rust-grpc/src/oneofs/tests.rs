@@ -1,4 +1,4 @@
-//! What oneofs are called, by the fields and types beside them.
+//! Names of oneofs, depending on the fields and types beside them.
 
 use prost_types::{DescriptorProto, FieldDescriptorProto, OneofDescriptorProto};
 

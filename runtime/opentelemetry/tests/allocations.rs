@@ -1,4 +1,4 @@
-//! What is told of a call allocates nothing, after the first of its kind.
+//! Recording a call does not allocate, after the first call of its kind.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

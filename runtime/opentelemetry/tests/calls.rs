@@ -1,4 +1,4 @@
-//! What A66's instruments say of calls, however they end, on both sides.
+//! Values of A66's instruments for calls with every outcome, on both sides.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]

@@ -1,5 +1,5 @@
-//! What is told of attempts that are repeated, beside each other, or that no server looked
-//! at: A66's instruments of attempts, and A96's of calls.
+//! Metrics of retried, hedged and transparently retried attempts: A66's instruments of
+//! attempts, and A96's of calls.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

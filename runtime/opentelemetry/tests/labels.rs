@@ -1,4 +1,5 @@
-//! Labels are few, whatever clients and programs make up, and they are what was asked for.
+//! The number of labels is bounded, whatever names clients and programs use, and the
+//! configured labels are present.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

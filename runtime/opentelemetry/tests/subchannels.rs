@@ -1,4 +1,4 @@
-//! What A94's instruments say of a channel's connections.
+//! Values of A94's instruments for a channel's connections.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

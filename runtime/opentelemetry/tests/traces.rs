@@ -1,4 +1,4 @@
-//! Spans as A72 has them: of calls, of attempts and of servers, in one trace.
+//! Spans of gRFC A72: of calls, of attempts and of servers, in one trace.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What A78's instruments say of the weights of `weighted_round_robin`.
+//! Values of A78's instruments for the weights of `weighted_round_robin`.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

@@ -11,7 +11,7 @@ use grpc_runtime::Status;
 /// resolves first.
 ///
 /// # Errors
-/// `UNAVAILABLE` where it does, or has come.
+/// Returns `UNAVAILABLE` if it does, or has resolved already.
 pub(crate) async fn unless<T>(
     mut draining: Pin<&mut (impl Future<Output = ()> + Send)>,
     wait: impl Future<Output = T> + Send,

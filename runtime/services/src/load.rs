@@ -61,8 +61,9 @@ impl OutOfBandLoad {
         }
     }
 
-    /// The least time between two reports on a stream, whatever its client asks for; 30 s
-    /// unless set, and never less than 1 ms. Services that were made before keep theirs.
+    /// Sets the least time between two reports on a stream, whatever interval its client
+    /// requests. Default: 30 s; values below 1 ms count as 1 ms. Services that were made
+    /// before keep their interval.
     #[must_use]
     pub fn least_interval(mut self, interval: Duration) -> Self {
         self.least_interval = interval.max(Duration::from_millis(1));

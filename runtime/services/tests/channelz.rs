@@ -1,5 +1,5 @@
-//! What channelz's service says of a server, of the channels that call it and of their
-//! connections, asked by its own client.
+//! The responses of the channelz service about a server, its channels and their connections,
+//! read by the generated client.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! The descriptor sets that reflection is given: what it merges, what it brings itself, and
-//! what it refuses.
+//! Descriptor sets passed to reflection: sets that it merges, files that it adds, and sets
+//! that it refuses.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

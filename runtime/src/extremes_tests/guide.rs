@@ -29,8 +29,8 @@ const NO_OPTIONS_OF: &[&str] = &[
     "Token",
 ];
 
-/// What tests alone are told.
-const NO_OPTIONS: &[&str] = &["TestContext::timeout"];
+/// What tests alone are told, and what an error tells its caller.
+const NO_OPTIONS: &[&str] = &["RetryInfo::new", "TestContext::timeout"];
 
 /// What the page says where nothing is set.
 const UNSET: &[&str] = &["off", "none", "no limit", "the channel's", "the server's"];

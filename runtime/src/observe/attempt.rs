@@ -81,8 +81,8 @@ impl<'a> EndedAttempt<'a> {
         self.elapsed
     }
 
-    /// Its result: on failure the status that it failed with, `CANCELLED` if another attempt
-    /// gave the call its result.
+    /// Its result. The error is the status that the attempt failed with, `CANCELLED` if another
+    /// attempt gave the call its result.
     pub fn result(&self) -> Result<(), &'a Status> {
         self.result
     }

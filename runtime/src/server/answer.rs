@@ -1,5 +1,5 @@
-//! What a server's connection writes of a response: heads, trailers, and the answer to a call
-//! that gets no handler.
+//! Writes responses on a server's connection: heads, trailers, and answers to calls that get
+//! no handler.
 
 use crate::call::command::Finished;
 use crate::call::response_head::{self, Coding};

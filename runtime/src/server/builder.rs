@@ -228,16 +228,17 @@ impl ServerBuilder {
         self
     }
 
-    /// The largest request message the server takes, in bytes, where its
-    /// service does not say it; 4 MiB unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest request message that the server accepts, in bytes, for services that
+    /// set no limit. Default: 4 MiB. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_receive_message_size(mut self, bytes: usize) -> Self {
         self.defaults.limits.max_receive_message_size = bytes;
         self
     }
 
-    /// The largest response message the server sends, in bytes, where its
-    /// service does not say it; unlimited unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest response message that the server sends, in bytes, for services that
+    /// set no limit. Default: no limit. A larger one fails its call with
+    /// `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
         self.defaults.limits.max_send_message_size = bytes;
@@ -260,9 +261,9 @@ impl ServerBuilder {
         self
     }
 
-    /// The encodings that clients may compress requests with, beside identity;
-    /// all that this build knows unless set. A request in another fails its call
-    /// with `UNIMPLEMENTED`, and tells the client which there are.
+    /// Sets the encodings that clients may compress requests with, besides identity.
+    /// Default: all encodings of this build. A request in another encoding fails its call
+    /// with `UNIMPLEMENTED`; the response lists the accepted encodings.
     ///
     /// ```
     /// use grpc_runtime::{Compression, Server};
@@ -277,8 +278,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Windows, frame sizes and limits of every connection; [`Http2Options::default`] unless
-    /// set. A value outside of its range becomes the nearest one within it.
+    /// Sets windows, frame sizes and limits of every connection. Default:
+    /// [`Http2Options::default`]. A value outside of its range is replaced by the nearest
+    /// one within it.
     #[must_use]
     pub fn http2(mut self, options: Http2Options) -> Self {
         self.http2 = options.in_range();

@@ -68,7 +68,7 @@ pub(super) struct RunningHandler {
     pub(super) task: Option<JoinHandle<()>>,
 }
 
-/// What a handler that has not begun needs.
+/// The arguments of a handler that has not begun.
 #[derive(Debug)]
 pub(super) struct WaitingHandler {
     pub(super) route: Arc<Route>,

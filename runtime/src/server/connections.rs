@@ -29,7 +29,7 @@ struct OpenConnections {
     places: HashMap<u64, OpenConnection>,
 }
 
-/// What becomes of a connection that is accepted now.
+/// The server's stage, which decides whether a new connection is served, drained or dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ServingStage {
     #[default]

@@ -193,10 +193,9 @@ impl Context {
         identity.map_or(&[], |identity| &identity.dns_names)
     }
 
-    /// The URIs for which the caller's own certificate was issued, as
-    /// [`peer_dns_names`](Self::peer_dns_names) tells the DNS names: SPIFFE's
-    /// identities of workloads, for one. They are as they stand in the
-    /// certificate, and need not be well-formed.
+    /// The URIs for which the caller's certificate was issued, for example SPIFFE IDs of
+    /// workloads; as trustworthy as the [`peer_dns_names`](Self::peer_dns_names). They are
+    /// copied from the certificate unchecked, and may be malformed.
     ///
     /// ```
     /// use grpc_runtime::{Context, Status};

@@ -153,9 +153,9 @@ impl Server {
         self.door.shared.inspect()
     }
 
-    /// Never ends: it keeps a program that does nothing else from dropping the server. A
-    /// server does not stop by itself, whatever becomes of its connections. To wait for a
-    /// signal and stop in order there is [`shutdown_when`](Self::shutdown_when).
+    /// Waits for ever: it keeps a program that does nothing else from dropping the server. A
+    /// server does not stop by itself, even if connections or accepts fail. To stop
+    /// gracefully on a signal use [`shutdown_when`](Self::shutdown_when).
     ///
     /// Dropping the future does nothing to the server.
     pub async fn wait(&self) {
@@ -214,7 +214,7 @@ impl Server {
         }
     }
 
-    /// Serves until `signal` resolves, and then [stops](Self::shutdown) in order.
+    /// Serves until `signal` resolves, and then [shuts down](Self::shutdown) gracefully.
     ///
     /// Dropping the future stops the server at once.
     ///

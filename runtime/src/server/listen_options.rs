@@ -75,15 +75,15 @@ impl ListenOptions {
         Self::default()
     }
 
-    /// How its connections are secured; not at all unless set.
+    /// Sets how its connections are secured. Default: no encryption.
     #[must_use]
     pub fn credentials(mut self, credentials: ServerCredentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// Takes the clients' addresses from a load balancer by the PROXY protocol; not unless
-    /// set.
+    /// Takes the clients' addresses from a load balancer by the PROXY protocol. Default:
+    /// off.
     #[must_use]
     pub fn proxy_protocol(mut self, protocol: ProxyProtocol) -> Self {
         self.proxy = Some(protocol);
@@ -100,11 +100,11 @@ impl ListenOptions {
         self
     }
 
-    /// Whether other sockets of the same user may listen on the same address of TCP
-    /// (`SO_REUSEPORT`); `false` unless set. Linux spreads connections over them: over the
-    /// servers of one process, each on a runtime and a core of its own, or over processes
-    /// of which a new one takes over from an old one. Connections that wait with a socket
-    /// that is closed are lost.
+    /// Sets whether other sockets of the same user may listen on the same TCP address
+    /// (`SO_REUSEPORT`). Default: `false`. Linux spreads connections over these sockets:
+    /// over the servers of one process, each with a runtime on one core, or over an old and
+    /// a new process during a takeover. Connections that wait at a socket when it is closed
+    /// are lost.
     ///
     /// Begin with one server on one runtime of many threads: there a busy connection can use
     /// all cores, while with a runtime per core it has one. The example `per_core` shows a
@@ -125,11 +125,10 @@ impl ListenOptions {
         self
     }
 
-    /// Has the system ask a client from which nothing has come for this long, and again
-    /// after the same time, whether it is there (`SO_KEEPALIVE`). The connection is lost
-    /// when as many questions as the system's setting says have found no answer: 9 on Linux.
-    /// Off unless set, and with [`Duration::MAX`]; in whole seconds, and raised to one where it
-    /// is less.
+    /// Has the system probe a client from which nothing was received for this long, and
+    /// again after each further such time (`SO_KEEPALIVE`). The connection is lost after a
+    /// number of unanswered probes that the system sets: 9 on Linux. Default, and with
+    /// [`Duration::MAX`]: off. In whole seconds; values below 1 s are raised to 1 s.
     ///
     /// It asks the client's system, or a balancer before it, and costs nothing in this
     /// process. [`keepalive_time`](crate::ServerBuilder::keepalive_time) asks the client's

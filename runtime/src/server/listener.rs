@@ -162,7 +162,7 @@ impl Listener {
         }
     }
 
-    /// The address with its real port, or that of a Unix socket as it is written.
+    /// The address with its actual port, or a Unix socket's address in the form of `listen`.
     pub(crate) fn local_address(&self) -> String {
         match self {
             Self::Tcp(listener, _) => listener
@@ -223,7 +223,7 @@ fn bind_one(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListen
     } else {
         TcpSocket::new_v6()?
     };
-    // Elsewhere than on Unix it would let another program listen, too.
+    // On other systems it would let another program listen on the address too.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     if options.shares_port {

@@ -58,9 +58,9 @@ impl Service {
         self.name
     }
 
-    /// How the service's response messages are compressed, where a call does not
-    /// say it; as its server says unless set. A client that does not accept the
-    /// encoding gets them as they are.
+    /// Sets how the service's response messages are compressed, unless a call sets it.
+    /// Default: the server's setting. A client that does not accept the encoding gets them
+    /// uncompressed.
     ///
     /// ```
     /// use grpc_runtime::{Compression, Server, Service};
@@ -76,8 +76,8 @@ impl Service {
         self
     }
 
-    /// The largest request message the service takes, in bytes; as its server
-    /// says unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest request message that the service accepts, in bytes. Default: the
+    /// server's limit. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     ///
     /// ```
     /// use grpc_runtime::{Server, Service};
@@ -93,8 +93,8 @@ impl Service {
         self
     }
 
-    /// The largest response message the service sends, in bytes; as its server
-    /// says unless set. A larger one fails its call with `RESOURCE_EXHAUSTED`.
+    /// Sets the largest response message that the service sends, in bytes. Default: the
+    /// server's limit. A larger one fails its call with `RESOURCE_EXHAUSTED`.
     #[must_use]
     pub fn max_send_message_size(mut self, bytes: usize) -> Self {
         self.max_send_message_size = Some(bytes);
@@ -153,14 +153,14 @@ impl Service {
         self
     }
 
-    /// Has each message of each request judged before the service's methods see it: all
-    /// of a stream's as the method asks for them. `judge` is given the method and the
-    /// message's bytes, decompressed, in one piece, which have been decoded as the
-    /// method's message before. For rules that stand in a `.proto` beside the fields
-    /// (protovalidate's `buf.validate`), which a crate reads off the descriptors: the
-    /// package `examples/validated` runs them, and answers `INVALID_ARGUMENT` with
-    /// [`BadRequest`](crate::rpc::BadRequest). Rules by hand are a `match` on the
-    /// method's path that decodes the message itself.
+    /// Validates each request message before the service's methods see it; those of a stream
+    /// when the method asks for them. `judge` gets the method and the message's bytes,
+    /// decompressed and in one piece, after they were decoded successfully as the method's
+    /// message. For rules that stand in a `.proto` beside the fields (protovalidate's
+    /// `buf.validate`), which a crate reads off the descriptors: the package
+    /// `examples/validated` runs them, and answers `INVALID_ARGUMENT` with
+    /// [`BadRequest`](crate::rpc::BadRequest). Rules by hand are a `match` on the method's
+    /// path that decodes the message itself.
     ///
     /// A [`Status`] that it returns for a message becomes the call's answer. A unary or
     /// server-streaming method is not called then; a method that takes a stream gets the

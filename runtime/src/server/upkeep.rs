@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::builder::ServerBuilder;
 use crate::transport::http2::durations::{FOREVER, limited};
 
-/// As grpc-go 1.33.3 has it for a server's PINGs: less is a mistake of units.
+/// The minimum that grpc-go 1.33.3 uses for a server's PINGs: a smaller value is a mistake
+/// of units.
 const MIN: Duration = Duration::from_secs(1);
 
 impl ServerBuilder {
@@ -50,10 +51,9 @@ impl ServerBuilder {
     /// handlers are dropped, as with every lost connection. Without keepalive the loss of a
     /// client that closed nothing is noticed only when something is sent to it.
     ///
-    /// Off unless set, and with `Duration::MAX`, other than gRPC's usual two hours: a
-    /// timer that waits on every connection, however far, makes each wait of the
-    /// runtime dearer. Raised to 1 s where it is less. Anything read counts as an
-    /// answer.
+    /// It is also off with `Duration::MAX`. gRPC's usual default is two hours; here it is
+    /// off, since a timer on every connection makes each wait of the runtime slower. Values
+    /// below 1 s are raised to 1 s. Any received bytes count as an answer.
     ///
     /// ```
     /// use std::time::Duration;
@@ -71,20 +71,20 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a client may take to answer when
-    /// [`keepalive_time`](Self::keepalive_time) asks it. 20 s unless set; raised to
-    /// 1 s where it is less.
+    /// Sets how long a client may take to answer the PING of
+    /// [`keepalive_time`](Self::keepalive_time). Default: 20 s. Values below 1 s are raised
+    /// to 1 s.
     #[must_use]
     pub fn keepalive_timeout(mut self, timeout: Duration) -> Self {
         self.upkeep.keepalive.timeout = timeout.clamp(MIN, FOREVER);
         self
     }
 
-    /// The least time between two PINGs of a client; 5 minutes unless set. Two that
-    /// come too soon are forgiven, a third one closes the connection with GOAWAY
-    /// `ENHANCE_YOUR_CALM` and the words `too_many_pings`, which make gRPC's clients
-    /// ping less. Whatever the server sends for a call sets the count back to none,
-    /// so clients that measure their connection by PINGs are not touched.
+    /// Sets the least time between two PINGs of a client. Default: 5 minutes. Two PINGs that
+    /// come too soon are tolerated; a third one closes the connection with GOAWAY
+    /// `ENHANCE_YOUR_CALM` and the text `too_many_pings`, which makes gRPC's clients ping
+    /// less often. Frames that the server sends for a call reset the count, so clients that
+    /// measure bandwidth by PINGs are not affected.
     ///
     /// Set it to the `keepalive_time` that your clients use, or a little less. With 0
     /// they may ping as often as [`Http2Options::control_burst`] lets them.
@@ -107,9 +107,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether clients may ping as often while they have no call. `false` unless
-    /// set: then a PING every two hours is all that
-    /// [`permit_keepalive_time`](Self::permit_keepalive_time) lets pass.
+    /// Sets whether clients may ping as often while they have no call. Default: `false`:
+    /// without calls the least time between PINGs is two hours in place of
+    /// [`permit_keepalive_time`](Self::permit_keepalive_time).
     #[must_use]
     pub fn permit_keepalive_without_calls(mut self, permit: bool) -> Self {
         self.upkeep.pings.without_calls = permit;

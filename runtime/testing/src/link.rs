@@ -121,8 +121,8 @@ impl Link {
         self.0.mode.send_replace(mode);
     }
 
-    /// The time that bytes take from one end to the other; none unless set. A connection
-    /// is made in twice this time. More than 365 days are 365 days.
+    /// Sets the time that bytes take from one end to the other. Default: 0. Connecting takes
+    /// twice this time. Values above 365 days count as 365 days.
     pub fn set_latency(&self, latency: Duration) {
         self.change(|state| state.latency = latency.min(LONGEST));
     }

@@ -140,7 +140,7 @@ impl Network {
         }
     }
 
-    /// The link from a client to a server. It may be asked for before either is there.
+    /// The link from a client to a server. It may be obtained before either exists.
     pub fn link(&self, from: &str, to: &str) -> Link {
         let key = (from.to_owned(), to.to_owned());
         let mut links = lock(&self.0.links);

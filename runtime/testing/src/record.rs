@@ -39,7 +39,7 @@ pub struct RecordedCall(Arc<Entry>);
 
 #[derive(Debug)]
 struct Entry {
-    /// Of a method that the script does not have, too.
+    /// The called path, also for a method that the script does not have.
     path: Box<str>,
     method: &'static str,
     metadata: Metadata,

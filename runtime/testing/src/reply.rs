@@ -48,8 +48,8 @@ pub(crate) enum Step {
 }
 
 impl Reply {
-    /// No message, and the status `OK`: an empty stream. To a call that expects one
-    /// message it is an error: its caller gets the code that the runtime has for it.
+    /// No message, and the status `OK`: an empty stream. For a call that expects one message
+    /// this is an error, and its caller gets the runtime's status for it.
     pub fn empty() -> Self {
         Self {
             steps: Vec::new(),

@@ -243,7 +243,7 @@ async fn answer(
         context.cut_connection();
         "the script cuts the connection"
     };
-    // The record has it, and no client.
+    // The text is for the record; clients do not receive it.
     Err(Status::unavailable(text))
 }
 

@@ -398,6 +398,6 @@ async fn what_nobody_connects_to_is_told() {
     let stub = EchoStub(Channel::insecure(TARGET).unwrap());
     let status = stub.unary(Echo::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    let text = "connect to the-other-end: only a Connector";
+    let text = "connect to the-other-end: only a connector";
     assert!(status.message().starts_with(text), "{status}");
 }

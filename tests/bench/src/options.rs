@@ -10,7 +10,7 @@ use crate::works::{WORKS, Work};
 
 /// Measures what calls cost, side by side with other implementations of gRPC.
 ///
-/// A full run takes about half an hour. Nothing else should run meanwhile.
+/// A full run takes about 50 minutes. Nothing else should run meanwhile.
 #[derive(Debug, Parser)]
 #[command(name = "bench-grpc", version = None)]
 pub struct Options {

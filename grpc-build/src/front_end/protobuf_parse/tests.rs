@@ -1,4 +1,4 @@
-//! What reaches the parser, and what it gives.
+//! The parser's input and output.
 
 use std::fs;
 

@@ -22,7 +22,7 @@ pub(super) fn declarations(text: &str) -> Vec<Declaration> {
         line_start: 0,
     };
     let mut found = Vec::new();
-    // What stands before the next declaration.
+    // The comments before the next declaration.
     let mut upcoming = tokens.comments_between(true);
     let mut start = None;
     // Brackets of field options and of values of options that are open.
@@ -42,7 +42,7 @@ pub(super) fn declarations(text: &str) -> Vec<Declaration> {
                 } = tokens.comments_between(false);
                 let is_empty = token == b';' && start_here == place;
                 if is_empty {
-                    // What belongs to no declaration goes to the next one.
+                    // Comments that belong to no declaration are added to the next one.
                     upcoming.detached.extend(detached);
                 } else {
                     let before = std::mem::replace(&mut upcoming.detached, detached);

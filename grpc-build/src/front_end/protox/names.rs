@@ -84,7 +84,7 @@ pub(super) fn without_added_imports(
     Ok(set)
 }
 
-/// What can be seen from a file, by full name without a dot in front.
+/// The names that are visible from a file: full names without a leading dot.
 #[derive(Debug, Default)]
 struct Symbols {
     packages: HashSet<String>,
@@ -133,7 +133,7 @@ impl Symbols {
         }
     }
 
-    /// Leaves a name that is not found as it is: protox will tell.
+    /// Leaves a name that is not found unchanged: protox then reports it.
     fn absolute(&self, scope: &str, name: &mut Option<String>) {
         let found = name.as_deref().and_then(|name| self.find(scope, name));
         if let Some(found) = found {

@@ -1,4 +1,4 @@
-//! What protox tells of mistakes, and of what it has read.
+//! protox: its reports of mistakes, and the list of files that it has read.
 
 use std::fs;
 

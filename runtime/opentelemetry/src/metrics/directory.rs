@@ -22,8 +22,8 @@ const PATH: usize = 256;
 pub(crate) struct Methods {
     /// Static strings do not move: these are found by their address.
     by_address: Table<(&'static str, Arc<MethodSeries>)>,
-    /// Those of them that have no name here. Where there is no place for one it is looked
-    /// for by its name each time.
+    /// Methods whose label is `other`. If the table is full, such a method is looked up by
+    /// its name each time.
     nameless: Table<&'static str>,
     by_name: Mutex<HashMap<Box<str>, Arc<MethodSeries>>>,
     /// How many of the names clients have made up.
@@ -132,7 +132,8 @@ pub(crate) struct Targets {
     all: Table<(Box<str>, Arc<Methods>)>,
     /// How many have names.
     named: AtomicUsize,
-    /// Those that have none. Where there is no place for one, who names them is asked again.
+    /// Targets whose label is `other`. If the table is full, the filter is called again for
+    /// such a target.
     nameless: Table<Arc<str>>,
     other: OnceLock<Arc<Methods>>,
 }

@@ -176,7 +176,7 @@ impl MethodSeries {
         })
     }
 
-    /// A channel's call had these attempts; nothing is told where there was none.
+    /// Counts the further attempts of a channel's call; records nothing if there were none.
     #[inline]
     pub(crate) fn count_further(&self, instruments: &CallInstruments, further: FurtherAttempts) {
         if further != FurtherAttempts::default() {

@@ -20,11 +20,11 @@ pub(crate) struct SeriesLabels<'a> {
 impl SeriesLabels<'_> {
     /// The labels; and what `bind` gives for them, if it binds.
     ///
-    /// What a provider cannot bind it drops without a word: one that does not know of
-    /// bound instruments, and opentelemetry_sdk without its feature for them. Who does
-    /// bind keeps the labels, so the text of the method has then an owner more. A provider
-    /// that had the labels before, from other metrics, needs not keep these: then they are
-    /// not bound here, and a record is dearer.
+    /// A provider without support for bound instruments (also `opentelemetry_sdk` without
+    /// its feature for them) silently drops records of bound ones. A provider that binds
+    /// keeps the labels, so the text of the method has one more owner afterwards. A provider
+    /// that had equal labels before, from other metrics, may not keep these: then they are
+    /// not bound here, and a record costs more.
     fn bind<B>(self, bind: impl FnOnce(&[KeyValue]) -> B) -> (Vec<KeyValue>, Option<B>) {
         let method = self.labels.method(self.names);
         let labels = self.labels.set(self.names, Arc::clone(&method), self.code);

@@ -49,7 +49,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// The value that is there, or else this one; `None` where there is no place.
+    /// Returns the existing value, or inserts this one; `None` if the table is full.
     pub(crate) fn insert(&self, hash: u64, is_it: impl Fn(&T) -> bool, value: T) -> Option<&T> {
         let (mut table, mut value) = (self, value);
         loop {

@@ -1,4 +1,5 @@
-//! What the tests share: a shop that obeys, and what was collected of its calls.
+//! Shared by the tests: a service that answers as the request asks, and the metrics
+//! collected of its calls.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]

@@ -212,7 +212,7 @@ impl HealthServicer for Health {
                 let send = replies.send(response(now));
                 draining::send_unless(draining.as_mut(), send).await?;
             }
-            // It cannot fail: this health is there as long as its handlers.
+            // It cannot fail: the handler holds a clone of this health.
             let mut changed = pin!(statuses.changed());
             if leaves {
                 // The shutdown has been reported; a watch now lasts until the grace begins.

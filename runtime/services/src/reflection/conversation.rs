@@ -17,7 +17,7 @@ use crate::proto::grpc::reflection::v1::{
 /// The most characters of a client's own text that an error repeats.
 const EXCERPT: usize = 200;
 
-/// One stream: what it was told already is not told again.
+/// The state of one stream: files that it has received are not sent again.
 #[derive(Debug)]
 pub(super) struct Conversation {
     known: Arc<Descriptions>,
@@ -43,7 +43,7 @@ impl Conversation {
     /// The answer to a request.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for one that asks for nothing.
+    /// Fails with `INVALID_ARGUMENT` for a request without a query.
     pub(super) fn answer(
         &mut self,
         request: ServerReflectionRequest,
@@ -146,7 +146,7 @@ fn nothing_asked() -> Status {
     )
 }
 
-/// What a client wrote, as far as it is worth repeating.
+/// The beginning of a client's text, for an error message.
 fn excerpt(text: &str) -> &str {
     let end = text.char_indices().nth(EXCERPT);
     end.map_or(text, |(end, _)| &text[..end])

@@ -1,4 +1,4 @@
-//! What one file declares, by full names.
+//! The declarations of one file, by full names.
 
 use grpc_runtime::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
@@ -9,7 +9,7 @@ use grpc_runtime::prost_types::{
 pub(super) enum Declared {
     /// Whatever has a full name, extensions among it.
     Symbol { name: String, is_message: bool },
-    /// What an extension adds, and to which message.
+    /// An extension: the message that it extends, and its number.
     Extension { extended: String, number: i32 },
 }
 

@@ -1,4 +1,4 @@
-//! What reflection can describe: files by name, and by what they declare.
+//! The files that reflection can describe, by file name and by declared names.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -51,8 +51,8 @@ struct Given {
 }
 
 impl Descriptions {
-    /// Those of the sets that are given, and those of this crate's own services and of the
-    /// details of errors where the sets do not have them.
+    /// The files of `sets`; files of this crate's services and of error details are added if
+    /// the sets lack them.
     pub(super) fn new(sets: impl IntoIterator<Item = Bytes>) -> Result<Self, ReflectionError> {
         let given = merge(sets)?;
         let mut known = Self::default();
@@ -201,7 +201,7 @@ impl Descriptions {
         self.files[file].bytes.clone()
     }
 
-    /// What a file imports itself.
+    /// The direct imports of a file.
     pub(super) fn imports(&self, file: FileId) -> &[FileId] {
         &self.files[file].imports
     }

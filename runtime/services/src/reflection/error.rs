@@ -51,7 +51,7 @@ pub enum ReflectionError {
     MissingImport {
         /// The file that imports it.
         file: String,
-        /// What it imports.
+        /// The import that is missing.
         import: String,
     },
 }

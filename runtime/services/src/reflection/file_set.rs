@@ -16,7 +16,7 @@ struct EncodedFiles {
 /// A file of a set.
 #[derive(Debug)]
 pub(super) struct SetFile {
-    /// What clients get.
+    /// The bytes that clients get.
     pub(super) bytes: Bytes,
     /// The same, to read.
     pub(super) proto: FileDescriptorProto,

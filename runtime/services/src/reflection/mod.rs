@@ -25,8 +25,9 @@ use crate::proto::grpc::reflection::{v1, v1alpha};
 ///
 /// It lists the services that its server has, and describes what is in the descriptor sets
 /// that it was given: each package's `FILE_DESCRIPTOR_SET`, which the generator adds with
-/// the option `file_descriptor_set`, or what `protoc --include_imports
-/// --descriptor_set_out` writes. Files are handed on byte by byte, so custom options and
+/// the option `file_descriptor_set`, or what
+/// `protoc --include_imports --descriptor_set_out`
+/// writes. Files are handed on byte by byte, so custom options and
 /// what newer editions bring arrive as they were. The services of this crate and the standard
 /// [details of errors](grpc_runtime::rpc) are described without being given, and so are
 /// well-known types that a set imports and leaves out.
@@ -61,9 +62,9 @@ impl Reflection {
     /// versions, the longest counts.
     ///
     /// # Errors
-    /// Bytes that are no descriptor set; two files of one name that are not the same, byte
-    /// by byte; a name or a number of an extension that is there twice; an import that is in
-    /// no set and no well-known type. Each says which.
+    /// Fails on bytes that are not a descriptor set; on two files of one name that differ;
+    /// on a name, or a number of an extension, that is declared twice; on an import that is
+    /// in no set and is not a well-known type. The error names the file or item.
     pub fn new<S: Into<Bytes>>(sets: impl IntoIterator<Item = S>) -> Result<Self, ReflectionError> {
         let sets = sets.into_iter().map(Into::into);
         Ok(Self(Arc::new(Descriptions::new(sets)?)))

@@ -88,7 +88,7 @@ fn a_zone_is_an_interface_of_this_machine_and_nobody_else_hears_of_it() {
         "ipv6:[fe80::1%7]:80,[fe80::2%nowhere]:80",
     ] {
         let error = Target::parse(text).expect_err(text).to_string();
-        assert!(error.contains("no interface"), "{error}");
+        assert!(error.contains("not an interface"), "{error}");
     }
     assert!(Target::parse("ipv6:[fe80::1%]:80").is_err());
     assert!(Target::parse("ipv4:[fe80::1%7]:80").is_err());

@@ -56,8 +56,8 @@ impl DeadlinePolicy {
         self
     }
 
-    /// The longest time that a call has: a longer deadline is cut down to it, and a call
-    /// without one gets it. No limit unless set. When it has passed the call ends with
+    /// Sets the longest time of a call: a longer deadline is shortened to it, and a call
+    /// without one gets it. Default: no limit. When it has passed the call ends with
     /// `DEADLINE_EXCEEDED`; the handler sees it as
     /// [`Context::deadline`](crate::Context::deadline), and calls that
     /// [inherit](crate::UnaryCall::inherit) it end with it.

@@ -71,7 +71,7 @@ impl Places {
         self.gates.0.get(self.held)
     }
 
-    /// All of them, for as long as the call's handler is there.
+    /// Keeps all places until the call's handler has ended or is dropped.
     pub(in crate::server) fn settle(mut self) -> HeldPlaces {
         debug_assert_eq!(self.held, self.gates.0.len(), "it has passed all gates");
         self.held = 0;

@@ -108,7 +108,7 @@ impl<'a> Bounding<'a> {
         (bounds, limits)
     }
 
-    /// All methods are there.
+    /// Called after the last method: fails if the limits name an unknown service or method.
     pub(in crate::server) fn finish(self) -> Result<(), ServerError> {
         match self.unknown.first() {
             Some(name) => Err(ServerError::NothingToLimit((*name).to_owned())),

@@ -130,8 +130,8 @@ impl ServerLimits {
         self
     }
 
-    /// The calls that run at once at the whole server, of services with a limit of their
-    /// own too. No limit unless set.
+    /// Limits the calls that run at once on the whole server, including those of services
+    /// with a separate limit. Default: no limit.
     ///
     /// Whatever the server serves takes places: health checks, which a full server then
     /// refuses, and streams that last as long as their clients, as health's Watch and

@@ -1,4 +1,4 @@
-//! How far a header of the PROXY protocol has come. Values.
+//! Progress of reading a header of the PROXY protocol. Values only.
 
 use std::fmt;
 use std::net::SocketAddr;
