@@ -140,6 +140,16 @@ impl Account {
         self.let_go(gone);
     }
 
+    /// Whether the output keeps memory.
+    pub(crate) fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// The output keeps none of it any more.
+    pub(crate) fn let_go_of_leaving(&mut self) {
+        self.let_go_of_written(self.behind);
+    }
+
     /// The response of this stream is to be framed at once.
     pub(crate) fn claim(&mut self, stream: StreamId) {
         self.claim = Some(stream);

@@ -73,6 +73,14 @@ impl Output {
         self.segments.push_back(bytes);
     }
 
+    /// Copies the body bytes, so that they keep nothing of the chunks that they are parts of.
+    #[cold]
+    pub(super) fn unpin(&mut self) {
+        for segment in &mut self.segments {
+            *segment = Bytes::copy_from_slice(segment);
+        }
+    }
+
     /// Fills `slices` with what to write next; returns how many were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let parts = self

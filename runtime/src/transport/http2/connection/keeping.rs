@@ -255,6 +255,11 @@ impl Connection {
             return;
         }
         let is_wanted = account.end_look();
+        // The socket may take nothing for ever, and there is little of it.
+        if is_wanted && account.has_leaving() {
+            self.output.unpin();
+            account.let_go_of_leaving();
+        }
         self.events.push_back(Event::Look { is_wanted });
         for (id, kept) in &mut self.kept {
             let sent = std::mem::take(&mut kept.sent);

@@ -40,3 +40,17 @@ fn memory_comes_back_with_the_few_last_bytes_of_a_large_chunk() {
     let again = spare::take(90_000);
     assert!(again.capacity() >= 100_000, "it is the chunk's");
 }
+
+#[test]
+fn what_is_copied_keeps_no_chunk_and_is_the_same() {
+    let chunk = Bytes::from(vec![b'x'; 100_000]);
+    let mut output = Output::default();
+    output.push(Bytes::from_static(b"head"), false);
+    output.push(chunk.slice(90_000..), false);
+    output.push(Bytes::from_static(b"tail"), false);
+    let before = gathered(&output);
+    assert!(!chunk.is_unique());
+    output.unpin();
+    assert!(chunk.is_unique());
+    assert_eq!(gathered(&output), before);
+}

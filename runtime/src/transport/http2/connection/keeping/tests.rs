@@ -294,6 +294,28 @@ fn a_stream_that_is_reset_leaves_what_the_output_has_of_it() {
 }
 
 #[test]
+fn output_that_is_not_written_keeps_no_more_than_it_has_where_others_want_it() {
+    let memory = Memory::new(0);
+    let mut pair = wide(&memory);
+    let id = call_unheard(&mut pair);
+    let connection = &mut pair.server.connection;
+    assert!(answer(connection, id, MIB));
+    connection.pump();
+    connection.rest(pair.now);
+    connection.reset(id, ErrorCode::CANCEL);
+    let (output, mut other) = (connection.output().len(), Account::new(memory));
+    look(&mut pair, 20);
+    assert!(held(&pair.server.connection) >= MIB, "nobody wants it");
+    pair.server.connection.rest(pair.now);
+    assert!(!other.try_keep(4 * MIB));
+    look(&mut pair, 20);
+    let connection = &mut pair.server.connection;
+    assert_eq!(connection.output().len(), output);
+    assert!(held(connection) <= output - OUTPUT_HIGH_WATER);
+    assert!(other.try_keep(4 * MIB));
+}
+
+#[test]
 fn output_that_grows_wakes_nobody() {
     let memory = Memory::new(0);
     let mut pair = wide(&memory);
