@@ -43,7 +43,10 @@ fn with_part(page: &str, report: &Report) -> Result<String, Error> {
     let mut page = page.to_owned();
     for group in Group::ALL.map(Group::name) {
         if let Some(table) = table::table(report, group, Style::Markdown) {
-            let text = format!("{table}\n\nThese rows come from another run. {}", about(&report.about));
+            let text = format!(
+                "{table}\n\nThese rows come from another run. {}",
+                about(&report.about)
+            );
             page = replace(&page, group, &text)?;
         }
     }
