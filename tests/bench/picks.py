@@ -36,7 +36,7 @@ def measure():
 
 
 def table(rounds):
-    lines = ["| policy | 3 endpoints | of round_robin's | 1,000 endpoints | of round_robin's |"]
+    lines = ["| policy | 3 endpoints | divided by round_robin | 1,000 endpoints | divided by round_robin |"]
     lines.append("|---|--:|--:|--:|--:|")
     for name in rounds[0]:
         cells = []

@@ -24,7 +24,7 @@ fn versions_are_those_of_the_source() {
         &format!(
             "the crates              {}\n\
              the oldest rustc        {}\n\
-             contracts of generated  {OLDEST_CONTRACT} to {CONTRACT}\n\
+             contract numbers        {OLDEST_CONTRACT} to {CONTRACT}\n\
              prost                   {}",
             value("version"),
             value("rust-version"),

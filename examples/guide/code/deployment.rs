@@ -15,13 +15,13 @@ use crate::example::{
 };
 
 // snippet: leave-in-order
-/// `told_to_end` is `grpc_runtime::shutdown_signal()`: SIGTERM or Ctrl-C.
-async fn serve(address: &str, told_to_end: impl Future<Output = ()>) -> Result<(), ServerError> {
+/// `stop` is `grpc_runtime::shutdown_signal()`: it completes at SIGTERM or Ctrl-C.
+async fn serve(address: &str, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
     let report = Server::builder()
         .add_service(HelloServiceServer::new(Greeter))
         .add_service(Health::new().service())
         .shutdown_notice(Duration::from_secs(5))
-        .serve_until(address, told_to_end, Duration::from_secs(20))
+        .serve_until(address, stop, Duration::from_secs(20))
         .await?;
     for method in &report.methods {
         println!("{}: {} calls cut", method.method.path(), method.calls_cut);
@@ -38,7 +38,7 @@ fn server() -> ServerBuilder {
         .max_connection_age_grace(Duration::from_secs(20))
         // Finds clients that vanished without a word.
         .keepalive_time(Duration::from_secs(60))
-        // How often clients may ask.
+        // The least time between two PINGs of a client.
         .permit_keepalive_time(Duration::from_secs(30))
 }
 // end

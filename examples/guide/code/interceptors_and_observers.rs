@@ -52,8 +52,8 @@ impl HelloServiceServicer for Greeter {
 }
 
 // snippet: around
-/// Tells the caller who answered, keeps texts of internal errors in the house, and counts the
-/// calls that failed, in whatever way.
+/// Adds `x-served-by` to the trailing metadata, replaces the text of INTERNAL errors, and counts
+/// the calls that failed, in whatever way.
 struct Outside(Arc<AtomicU64>);
 
 impl ServerInterceptor for Outside {
@@ -65,7 +65,7 @@ impl ServerInterceptor for Outside {
             }
         });
         let outcome = next.run(context).await;
-        // A value that stands here already, and is no text of the program's, cannot fail.
+        // `append` fails only for a key or a value that cannot be sent; these can.
         let _ = context
             .trailing_metadata_mut()
             .append("x-served-by", "ada-1");

@@ -82,7 +82,7 @@ async fn a_handler_is_called_as_a_function() {
 // end
 
 // snippet: client
-/// What is tested: it asks once more, a second later, where the server was away.
+/// The function under test: after UNAVAILABLE it waits 1 s and calls once more.
 async fn ask(stub: &HelloServiceStub) -> Result<String, Status> {
     let call = || {
         stub.say_hello(request("Ada"))

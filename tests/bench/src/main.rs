@@ -52,7 +52,7 @@ fn measure(options: &Options) -> Result<Report, Error> {
     let works = options.works();
     let builds = options.builds();
     if works.is_empty() && builds.is_none() {
-        return Err("no work has such a name; see --list".into());
+        return Err("no workload has such a name; see --list".into());
     }
     let peers = Peers::find(&options.peers())?;
     let h2load = H2load::find()?;

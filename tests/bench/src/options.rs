@@ -18,7 +18,7 @@ pub struct Options {
     #[arg(long)]
     pub quick: bool,
 
-    /// Only the works whose names contain PATTERN
+    /// Only the workloads whose names contain PATTERN
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
 
@@ -26,7 +26,7 @@ pub struct Options {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     peers: Option<Vec<Implementation>>,
 
-    /// Lists the works and implementations, and measures nothing
+    /// Lists the workloads and implementations, and measures nothing
     #[arg(long)]
     pub list: bool,
 

@@ -38,12 +38,15 @@ pub fn publish(report: &Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// The page with the tables of a run of some works, each of which says so.
+/// The page with the tables of a run of some workloads, each of which says so.
 fn with_part(page: &str, report: &Report) -> Result<String, Error> {
     let mut page = page.to_owned();
     for group in Group::ALL.map(Group::name) {
         if let Some(table) = table::table(report, group, Style::Markdown) {
-            let text = format!("{table}\n\nOf a run of its own. {}", about(&report.about));
+            let text = format!(
+                "{table}\n\nThese rows come from another run. {}",
+                about(&report.about)
+            );
             page = replace(&page, group, &text)?;
         }
     }

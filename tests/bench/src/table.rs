@@ -32,16 +32,17 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
         Style::Terminal => presets::UTF8_FULL_CONDENSED,
         Style::Markdown => presets::ASCII_MARKDOWN,
     });
-    let columns = "work|setup|measure|unit|ours|tonic|ours/tonic|rounds|goal|";
-    table.set_header(columns.split('|').chain(others.iter().copied()));
+    let columns = "workload|setup|measure|unit|ours|tonic|ours/tonic|rounds|goal|goal met";
+    let header: Vec<&str> = columns.split('|').chain(others.iter().copied()).collect();
+    let mut lines = Vec::new();
     let mut above = "";
     for row in rows {
         let again = style == Style::Terminal && above == row.work;
         above = &row.work;
         let once = |text: &str| (if again { "" } else { text }).to_owned();
         let met = match row.is_met() {
-            Some(true) => "met",
-            Some(false) => "not met",
+            Some(true) => "yes",
+            Some(false) => "no",
             None => "",
         };
         let mut cells = vec![
@@ -63,7 +64,14 @@ pub fn table(report: &Report, group: &str, style: Style) -> Option<String> {
             met.to_owned(),
         ];
         cells.extend(others.iter().map(|name| beside(row, name)));
-        table.add_row(cells);
+        lines.push(cells);
+    }
+    // A column in which no row has anything is left out.
+    let is_used = |column: &usize| lines.iter().any(|cells| !cells[*column].is_empty());
+    let used: Vec<usize> = (0..header.len()).filter(is_used).collect();
+    table.set_header(used.iter().map(|column| header[*column]));
+    for cells in &lines {
+        table.add_row(used.iter().map(|column| cells[*column].as_str()));
     }
     for column in table.column_iter_mut().skip(4) {
         column.set_cell_alignment(CellAlignment::Right);
