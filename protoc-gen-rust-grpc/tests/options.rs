@@ -15,7 +15,7 @@ use grpc_build::Config;
 use protoc_gen_rust_grpc::{OPTIONS, options_as_markdown};
 
 const HEAD: &str = "\
-# Options
+# Options of the code generator
 
 These options change the code that is generated. Give them to the plugin
 `protoc-gen-rust-grpc` as `--rust-grpc_opt=name=value`: several separated by commas,
