@@ -1,7 +1,7 @@
 //! Memory of large messages for reuse by the next ones, so that the allocator does not return
 //! the pages and fetch them again. A thread keeps at most [`KEPT`] bytes.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use bytes::{Bytes, BytesMut};
@@ -27,8 +27,8 @@ struct SpareBuffers {
 }
 
 thread_local! {
-    static SPARE: Cell<SpareBuffers> = const {
-        Cell::new(SpareBuffers {
+    static SPARE: RefCell<SpareBuffers> = const {
+        RefCell::new(SpareBuffers {
             buffers: Vec::new(),
             size: 0,
         })
@@ -93,18 +93,15 @@ impl SpareBuffers {
     }
 }
 
-/// Changes the thread-local value of `place`; `None` on a thread that is ending.
-pub(crate) fn with<T: Default, R>(
-    place: &'static LocalKey<Cell<T>>,
+/// Changes the thread-local value of `place`; `None` on a thread that is ending, and where
+/// a change drops something that wants to change it too.
+#[inline]
+pub(crate) fn with<T, R>(
+    place: &'static LocalKey<RefCell<T>>,
     change: impl FnOnce(&mut T) -> R,
 ) -> Option<R> {
-    let change = |cell: &Cell<T>| {
-        let mut spare = cell.take();
-        let changed = change(&mut spare);
-        cell.set(spare);
-        changed
-    };
-    place.try_with(change).ok()
+    let change = |cell: &RefCell<T>| Some(change(&mut *cell.try_borrow_mut().ok()?));
+    place.try_with(change).ok().flatten()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The connection's end of its command queue, for clients and servers: takes the commands
 //! of its calls in batches.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use super::command::Command;
 use super::queue::{QueueReceiver, QueueSender, queue};
@@ -30,13 +30,12 @@ impl Commands {
         self.sender.clone()
     }
 
-    /// All commands that have arrived, and whether there are any. The caller returns the
-    /// emptied list with [`recycle`](Self::recycle).
+    /// All commands that have arrived, if there are any. The caller returns the emptied list
+    /// with [`recycle`](Self::recycle).
     #[inline]
-    pub(crate) fn poll_take(&mut self, cx: &mut Context<'_>) -> (bool, Vec<Command>) {
-        let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.receiver.poll_take(&mut batch, cx);
-        (taken.is_ready(), batch)
+    pub(crate) fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Command>> {
+        let taken = self.receiver.poll_take(&mut self.batch, cx);
+        taken.map(|()| std::mem::take(&mut self.batch))
     }
 
     /// Takes the emptied list back to reuse its memory.

@@ -3,7 +3,7 @@
 //! kept.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ type SpareEnvelopes = Vec<Box<Envelope>>;
 
 thread_local! {
     /// For the next call that arrives on this thread: idle connections hold none.
-    static SPARE: Cell<SpareEnvelopes> = const { Cell::new(Vec::new()) };
+    static SPARE: RefCell<SpareEnvelopes> = const { RefCell::new(Vec::new()) };
     /// The envelope that a panicking handler dropped while it had it on loan.
     static LOST: Cell<Option<Box<Envelope>>> = const { Cell::new(None) };
 }

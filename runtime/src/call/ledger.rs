@@ -2,7 +2,7 @@
 //! call with neither has no ledger.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,7 @@ const KEPT: usize = 128;
 
 thread_local! {
     /// No call uses these, and nothing else holds them.
-    static SPARE: Cell<Vec<Arc<Ledger>>> = const { Cell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<Arc<Ledger>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Called when a call ends.

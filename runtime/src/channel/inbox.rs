@@ -95,9 +95,11 @@ impl Inbox {
         let Some(asks) = &mut self.asks else {
             return false;
         };
+        if asks.poll_take(&mut self.batch, cx).is_pending() {
+            return false;
+        }
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = asks.poll_take(&mut batch, cx);
-        let has_ended = taken.is_ready() && batch.is_empty();
+        let has_ended = batch.is_empty();
         for ask in batch.drain(..) {
             match ask {
                 Ask::Open(open) => {
@@ -118,7 +120,7 @@ impl Inbox {
         if has_ended {
             self.asks = None;
         }
-        taken.is_ready()
+        true
     }
 
     /// No more calls will come from outside.

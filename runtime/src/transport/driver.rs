@@ -163,6 +163,8 @@ pub(crate) struct Driver<A> {
     armed: Option<Instant>,
     /// No timer was needed at the last rest either.
     timeless: bool,
+    /// Nothing is due before `armed`: no turn came since the task rested.
+    rested: bool,
     /// Set once the connection is broken: only its last words are left, which
     /// [`leave`](Self::leave) writes.
     failed: Option<ConnectionError>,
@@ -182,6 +184,7 @@ impl<A: Application> Driver<A> {
             sleep: None,
             armed: None,
             timeless: false,
+            rested: false,
             failed: None,
         }
     }
@@ -239,6 +242,7 @@ impl<A: Application> Driver<A> {
                         continue;
                     }
                     self.rest();
+                    self.rested = true;
                     return Poll::Pending;
                 }
                 Err(Closed::Protocol(error)) => {
@@ -268,10 +272,10 @@ impl<A: Application> Driver<A> {
         closed
     }
 
-    /// With `due` it handles timeouts first.
+    /// With `due` it handles timeouts first, if there may be any.
     fn turn(&mut self, due: bool, cx: &mut Context<'_>) -> Result<Turn, Closed> {
         let now = clock::now();
-        if due {
+        if due && self.is_any_due(now) {
             self.check_timeouts(now)?;
         }
         let unread = self.read(now, cx)?;
@@ -475,6 +479,12 @@ impl<A: Application> Driver<A> {
                 _ => return Closed::Io(error),
             }
         }
+    }
+
+    /// Whether something may be due.
+    fn is_any_due(&mut self, now: Instant) -> bool {
+        let rested = std::mem::take(&mut self.rested);
+        !rested || self.armed.is_some_and(|armed| armed <= now)
     }
 
     fn check_timeouts(&mut self, now: Instant) -> Result<(), Closed> {

@@ -13,7 +13,7 @@ mod requests;
 use self::handlers::end;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Context as TaskContext;
+use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
 use super::answer;
@@ -464,13 +464,16 @@ impl Application for ServerConnection {
         if self.watch.in_lap() {
             self.watch.lap(clock::now());
         }
-        let (taken, mut batch) = self.commands.poll_take(cx);
-        for command in batch.drain(..) {
-            self.apply(connection, command, now);
+        let mut asked = false;
+        if let Poll::Ready(mut batch) = self.commands.poll_take(cx) {
+            for command in batch.drain(..) {
+                self.apply(connection, command, now);
+            }
+            self.commands.recycle(batch);
+            asked = true;
         }
-        self.commands.recycle(batch);
         self.give_turns(connection);
-        taken
+        asked
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {

@@ -5,7 +5,7 @@ mod responses;
 mod watching;
 
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -417,11 +417,14 @@ impl Application for ClientConnection {
         cx: &mut Context<'_>,
     ) -> bool {
         self.look(connection, now);
-        let (taken, mut batch) = self.commands.poll_take(cx);
-        for command in batch.drain(..) {
-            self.apply(connection, &command, now);
+        let mut asked = false;
+        if let Poll::Ready(mut batch) = self.commands.poll_take(cx) {
+            for command in batch.drain(..) {
+                self.apply(connection, &command, now);
+            }
+            self.commands.recycle(batch);
+            asked = true;
         }
-        self.commands.recycle(batch);
         let came = self.unopened.poll(cx);
         if came || !self.unopened.is_empty() {
             self.open_waiting(connection, now);
@@ -436,7 +439,7 @@ impl Application for ClientConnection {
         if !self.watches.is_empty() {
             self.watches.begin(connection, &self.identity, now);
         }
-        came || taken
+        came || asked
     }
 
     fn flush(&mut self, connection: &mut Connection, now: Instant) {

@@ -199,7 +199,14 @@ impl Connection {
 
     /// Before a rest: reports the unread bytes to the server's memory, and watches the
     /// progress of messages that hold memory if it is scarce.
+    #[inline]
     pub(super) fn rest_account(&mut self, now: Instant) {
+        if self.account.is_some() {
+            self.rest_servers(now);
+        }
+    }
+
+    fn rest_servers(&mut self, now: Instant) {
         let Some(account) = &mut self.account else {
             return;
         };

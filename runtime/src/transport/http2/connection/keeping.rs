@@ -162,9 +162,17 @@ impl Connection {
     }
 
     /// What was to be framed at once and is not, since other output came before it, counts.
+    #[inline]
     fn settle_claim(&mut self) {
         if let Some(account) = &mut self.account
             && let Some(id) = account.take_claim()
+        {
+            self.settle_claim_of(id);
+        }
+    }
+
+    fn settle_claim_of(&mut self, id: StreamId) {
+        if let Some(account) = &mut self.account
             && let Some(stream) = self.streams.get(&id)
         {
             let kept = self.kept.get(&id).map_or(0, |kept| kept.queued);

@@ -88,6 +88,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn check_order(&mut self, head: FrameHead) -> FrameResult {
         if head.length > self.options.max_frame_size {
             return Err(ConnectionError::new(

@@ -50,7 +50,7 @@ impl FrameHead {
     pub(crate) const fn parse(octets: &[u8; Self::LEN]) -> Self {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *octets;
         Self {
-            length: u32::from_be_bytes([0, l0, l1, l2]),
+            length: u32::from_be_bytes([l0, l1, l2, kind]) >> 8,
             kind: Kind(kind),
             flags,
             // The reserved bit is ignored.
