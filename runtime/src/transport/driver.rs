@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::Sleep;
 
 use super::http2::connection::Connection;
 use super::http2::event::{ConnectionError, Event};
 use super::http2::tally::ConnectionCounts;
 use super::io::Io;
 use super::other_protocol;
+use super::timer::Timer;
 use crate::clock;
 use crate::spare;
 
@@ -158,13 +158,7 @@ pub(crate) struct Driver<A> {
     read_size: usize,
     /// The task has yielded before the next write.
     gathered: bool,
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// When `sleep` fires: not later than the next timeout.
-    armed: Option<Instant>,
-    /// No timer was needed at the last rest either.
-    timeless: bool,
-    /// Nothing is due before `armed`: no turn came since the task rested.
-    rested: bool,
+    timer: Timer,
     /// Set once the connection is broken: only its last words are left, which
     /// [`leave`](Self::leave) writes.
     failed: Option<ConnectionError>,
@@ -181,10 +175,7 @@ impl<A: Application> Driver<A> {
             used: VecDeque::new(),
             read_size: READ_MIN,
             gathered: false,
-            sleep: None,
-            armed: None,
-            timeless: false,
-            rested: false,
+            timer: Timer::default(),
             failed: None,
         }
     }
@@ -237,12 +228,13 @@ impl<A: Application> Driver<A> {
                     if self.connection.is_finished() && !self.io.wants_flush() {
                         return Poll::Ready(self.ended(Closed::Drained));
                     }
-                    if self.poll_timer(cx) {
+                    let of_calls = self.application.next_timeout();
+                    let next = clock::earlier(self.connection.next_timeout(), of_calls);
+                    if self.timer.poll_due(next, cx) {
                         due = true;
                         continue;
                     }
                     self.rest();
-                    self.rested = true;
                     return Poll::Pending;
                 }
                 Err(Closed::Protocol(error)) => {
@@ -275,7 +267,7 @@ impl<A: Application> Driver<A> {
     /// With `due` it handles timeouts first, if there may be any.
     fn turn(&mut self, due: bool, cx: &mut Context<'_>) -> Result<Turn, Closed> {
         let now = clock::now();
-        if due && self.is_any_due(now) {
+        if due && self.timer.may_be_due(now) {
             self.check_timeouts(now)?;
         }
         let unread = self.read(now, cx)?;
@@ -481,12 +473,6 @@ impl<A: Application> Driver<A> {
         }
     }
 
-    /// Whether something may be due.
-    fn is_any_due(&mut self, now: Instant) -> bool {
-        let rested = std::mem::take(&mut self.rested);
-        !rested || self.armed.is_some_and(|armed| armed <= now)
-    }
-
     fn check_timeouts(&mut self, now: Instant) -> Result<(), Closed> {
         let due = |timeout: Option<Instant>| timeout.is_some_and(|timeout| timeout <= now);
         if due(self.connection.next_timeout()) {
@@ -498,48 +484,6 @@ impl<A: Application> Driver<A> {
             self.application.on_timeout(&mut self.connection, now);
         }
         Ok(())
-    }
-
-    /// Arms the timer for the next timeout; `true` if that is already due. A timer that
-    /// fires too early is left as it is: most timeouts are cancelled, and re-arming costs
-    /// more than a needless wake-up. A timer that is not needed twice in a row is dropped:
-    /// while the runtime has a timer, each wait for sockets sets one in the kernel too.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        loop {
-            let next = match (
-                self.connection.next_timeout(),
-                self.application.next_timeout(),
-            ) {
-                (Some(a), Some(b)) => a.min(b),
-                (Some(a), None) | (None, Some(a)) => a,
-                (None, None) => {
-                    if std::mem::replace(&mut self.timeless, true) {
-                        self.sleep = None;
-                        self.armed = None;
-                    }
-                    return false;
-                }
-            };
-            self.timeless = false;
-            if self.armed.is_none_or(|armed| next < armed) {
-                let at = clock::timer(next);
-                match &mut self.sleep {
-                    Some(sleep) => sleep.as_mut().reset(at),
-                    None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-                }
-                self.armed = Some(next);
-            }
-            let Some(sleep) = &mut self.sleep else {
-                return false;
-            };
-            if sleep.as_mut().poll(cx).is_pending() {
-                return false;
-            }
-            self.armed = None;
-            if next <= clock::now() {
-                return true;
-            }
-        }
     }
 
     /// Runs until the connection has ended and the peer has been told.

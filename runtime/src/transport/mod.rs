@@ -7,6 +7,7 @@ pub(crate) mod io;
 mod other_protocol;
 pub(crate) mod peer_address;
 pub(crate) mod peer_identity;
+mod timer;
 
 pub use http2::options::Http2Options;
 pub use io::byte_stream::ByteStream;
