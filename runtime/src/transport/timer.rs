@@ -36,15 +36,10 @@ impl Timer {
     /// Before a rest: arms the timer for `next`; `true` if that is already due.
     #[inline]
     pub(super) fn poll_due(&mut self, next: Option<Instant>, cx: &mut Context<'_>) -> bool {
-        let is_due = match next {
-            Some(next) => self.arm(next, cx),
-            None => {
-                if !self.timeless || self.sleep.is_some() {
-                    self.disarm();
-                }
-                false
-            }
-        };
+        let is_due = next.is_some_and(|next| self.arm(next, cx));
+        if next.is_none() && (!self.timeless || self.sleep.is_some()) {
+            self.disarm();
+        }
         self.rested = !is_due;
         is_due
     }
