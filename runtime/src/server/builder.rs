@@ -32,8 +32,8 @@ use crate::transport::Http2Options;
 use crate::transport::http2::memory::Memory;
 use crate::transport::http2::options::UpkeepOptions;
 
-/// Default limit of received bytes that all connections hold together: 256 messages of the
-/// default size limit, and as much again of unread data.
+/// Default limit of what all connections hold together: 256 messages of the default size limit
+/// that arrive, half as much of unread data, and half as much that calls hold.
 const MEMORY_LIMIT: usize = 2 << 30;
 
 /// Configures a [`Server`].

@@ -125,9 +125,9 @@ impl Inbound {
         self.ended.as_ref()?.as_ref().err()
     }
 
-    /// Moves what has arrived into `reader`, but no more than it needs to have [`SMALL`] bytes:
-    /// a reader that has a message may not come back, and nothing copies what it has. Ready if there was something, or with the end
-    /// once everything before it was taken.
+    /// Moves what has arrived into `reader`, up to the first piece of at least [`SMALL`] bytes:
+    /// a reader that has a message may not come back, and nothing copies what it has. Ready if
+    /// there was something, or with the end once everything before it was taken.
     pub(super) fn poll_chunks(
         &mut self,
         reader: &mut MessageReader,

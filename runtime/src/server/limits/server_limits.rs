@@ -31,7 +31,7 @@ use crate::status::{Code, Status};
 /// | bytes that the server holds of metadata and of responses | [`ServerBuilder::memory_limit`] | a quarter of 2 GiB | messages come more slowly; new calls and unary responses end with `RESOURCE_EXHAUSTED` |
 /// | the rate of a response that holds memory which others want | 80 KiB in 20 s; none while nobody wants it | always | `RESOURCE_EXHAUSTED` |
 /// | the rate of a message that holds memory which others wait for | 80 KiB in 20 s; none while nobody waits | always | `RESOURCE_EXHAUSTED` |
-/// | the time of a handshake | [`Http2Options::handshake_timeout`] | 10 s | the connection is closed |
+/// | the time of a handshake | [`Http2Options::handshake_timeout`] | 10 s | GOAWAY `SETTINGS_TIMEOUT`; within TLS the connection is closed |
 /// | the time of a call's head | [`Http2Options::header_timeout`] | 20 s | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | calls that are begun to be reset | [`Http2Options::reset_burst`] | 500, and 500 a second | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | frames that carry no work | [`Http2Options::control_burst`] | 10,000, and 1,000 a second | GOAWAY `ENHANCE_YOUR_CALM` |

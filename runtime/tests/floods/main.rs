@@ -10,7 +10,9 @@
     reason = "tests"
 )]
 
-#[path = "support/mod.rs"]
+mod calls;
+mod frames;
+#[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "floods need a part of it")]
 mod support;
 
@@ -20,14 +22,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use grpc_runtime::{
-    CallLimit, Channel, Code, Context, DeadlinePolicy, MethodLimits, Sender, Server, ServerLimits,
-    Service, Status,
+    CallLimit, Channel, Code, Context, DeadlinePolicy, Http2Options, MethodLimits, Sender, Server,
+    ServerBuilder, ServerLimits, Service, Status,
 };
+use h2::Reason;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use calls::Hoard;
+use frames::Frames;
 use support::{ELSEWHERE, Echo, EchoServicer, EchoStub, UNARY, service};
 
 /// Long enough for anything that is not stuck.
@@ -93,9 +99,25 @@ async fn victim(stub: &EchoStub, length: Duration) -> Duration {
 enum Flood {
     Calls(fn(&EchoStub) -> grpc_runtime::UnaryCall<Echo>),
     Connections,
+    Frames(Frames),
+    Hoard(Hoard),
 }
 
+/// What a server under a flood has of limits.
+type Limit = Arc<dyn Fn(ServerBuilder) -> ServerBuilder>;
+
 type Codes = BTreeMap<String, usize>;
+
+/// What became of several floods.
+async fn sum(floods: Vec<JoinHandle<Codes>>) -> Codes {
+    let mut all = Codes::new();
+    for flood in floods {
+        for (code, count) in flood.await.unwrap() {
+            *all.entry(code).or_default() += count;
+        }
+    }
+    all
+}
 
 async fn calls(
     address: String,
@@ -121,13 +143,7 @@ async fn calls(
             }));
         }
     }
-    let mut all = Codes::new();
-    for caller in callers {
-        for (code, count) in caller.await.unwrap() {
-            *all.entry(code).or_default() += count;
-        }
-    }
-    all
+    sum(callers).await
 }
 
 /// Connections that are opened, and kept where they are let in.
@@ -158,9 +174,9 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Floods a server that has these limits; returns what became of the flood, and how long
+/// Floods a server that has this limit; returns what became of the flood, and how long
 /// the victim's calls took without it and with it.
-fn flooded(limits: ServerLimits, flood: Flood) -> (Codes, Duration, Duration) {
+fn flooded(limit: &Limit, flood: Flood) -> (Codes, Duration, Duration) {
     // The server, the flood and the victim share a machine, and no thread.
     let (serves, floods, suffers) = (runtime(), runtime(), runtime());
     let server = serves.block_on(async {
@@ -169,8 +185,8 @@ fn flooded(limits: ServerLimits, flood: Flood) -> (Codes, Duration, Duration) {
         let builder = Server::builder()
             .add_service(service(Shop))
             .add_service(elsewhere.unary(ELSEWHERE, Shop::unary).build())
-            .limits(limits);
-        builder.listen("127.0.0.1:0").start().await.unwrap()
+            .listen("127.0.0.1:0");
+        limit(builder).start().await.unwrap()
     });
     let address = server.addresses()[0].clone();
     let stub = EchoStub(Channel::insecure(&address).unwrap());
@@ -180,6 +196,8 @@ fn flooded(limits: ServerLimits, flood: Flood) -> (Codes, Duration, Duration) {
     let flooding = match flood {
         Flood::Calls(make) => floods.spawn(calls(address, make, Arc::clone(&goes_on))),
         Flood::Connections => floods.spawn(connections(address, Arc::clone(&goes_on))),
+        Flood::Frames(frames) => floods.spawn(frames.flood(address, Arc::clone(&goes_on))),
+        Flood::Hoard(hoard) => floods.spawn(hoard.flood(address, Arc::clone(&goes_on))),
     };
     let flooded = suffers.block_on(victim(&stub, length));
     goes_on.store(false, Ordering::Relaxed);
@@ -187,9 +205,10 @@ fn flooded(limits: ServerLimits, flood: Flood) -> (Codes, Duration, Duration) {
     (codes, alone, flooded)
 }
 
-fn flood(name: &str, limits: &ServerLimits, flood: Flood) -> Codes {
+/// Floods it, and judges how long the victim's calls took.
+fn flood(name: &str, limit: &Limit, flood: Flood) -> Codes {
     for _ in 0..TRIES {
-        let (codes, alone, flooded) = flooded(limits.clone(), flood);
+        let (codes, alone, flooded) = flooded(limit, flood);
         println!("{name}: {alone:?} alone, {flooded:?} flooded; {codes:?}");
         if long().is_none() || flooded <= MOST * alone.max(NOISE) {
             return codes;
@@ -214,23 +233,49 @@ fn large(stub: &EchoStub) -> grpc_runtime::UnaryCall<Echo> {
     stub.unary(Echo::data(20_000)).timeout(BOUND)
 }
 
+fn limits(limits: ServerLimits) -> Limit {
+    Arc::new(move |builder| builder.limits(limits.clone()))
+}
+
+fn method(limits_of_it: MethodLimits) -> Limit {
+    limits(ServerLimits::new().method(UNARY.path(), limits_of_it))
+}
+
+fn http2(change: fn(&mut Http2Options)) -> Limit {
+    Arc::new(move |builder| {
+        let mut options = Http2Options::default();
+        change(&mut options);
+        builder.http2(options)
+    })
+}
+
+/// Each flood has one of these codes at least once, and no other than these.
+fn end_as(name: &str, limit: &Limit, made: Flood, refused: &str, served: Option<&str>) {
+    let codes = flood(name, limit, made);
+    let known = [Some(refused), served];
+    assert!(codes.contains_key(refused), "{name}: {codes:?}");
+    assert!(
+        codes.keys().all(|code| known.contains(&Some(code))),
+        "{name}: {codes:?}"
+    );
+}
+
 #[test]
 fn what_floods_a_limit_is_refused_and_a_victims_calls_go_on() {
-    let method = |limits| ServerLimits::new().method(UNARY.path(), limits);
     let calls = |limit| MethodLimits::new().calls(limit);
-    let least = DeadlinePolicy::new().at_least(Duration::from_secs(10));
+    let deadlines = |policy| method(MethodLimits::new().deadlines(policy));
     let room = calls(CallLimit::new(8).queue(8));
-    for (name, limits, made, refused, served) in [
+    for (name, limit, made, refused, served) in [
         (
             "connections",
-            ServerLimits::new().connections(4),
+            limits(ServerLimits::new().connections(4)),
             Flood::Connections,
             "Closed",
             Some("Open"),
         ),
         (
             "connections of an address",
-            ServerLimits::new().connections_per_peer(4),
+            limits(ServerLimits::new().connections_per_peer(4)),
             Flood::Connections,
             "Closed",
             Some("Open"),
@@ -251,7 +296,7 @@ fn what_floods_a_limit_is_refused_and_a_victims_calls_go_on() {
         ),
         (
             "calls of a service",
-            ServerLimits::new().service("test.Elsewhere", room.clone()),
+            limits(ServerLimits::new().service("test.Elsewhere", room.clone())),
             Flood::Calls(plain_elsewhere),
             "ResourceExhausted",
             Some("Ok"),
@@ -259,17 +304,29 @@ fn what_floods_a_limit_is_refused_and_a_victims_calls_go_on() {
         (
             // Where the victim's method has room left by the other's limit.
             "calls of the server",
-            method(room).calls(CallLimit::new(16)),
+            limits(
+                ServerLimits::new()
+                    .method(UNARY.path(), room)
+                    .calls(CallLimit::new(16)),
+            ),
             Flood::Calls(plain),
             "ResourceExhausted",
             Some("Ok"),
         ),
         (
             "the least time of a call",
-            method(MethodLimits::new().deadlines(least)),
+            deadlines(DeadlinePolicy::new().at_least(Duration::from_secs(10))),
             Flood::Calls(hasty),
             "DeadlineExceeded",
             None,
+        ),
+        (
+            "the most time of a call",
+            deadlines(DeadlinePolicy::new().at_most(Duration::from_millis(1))),
+            Flood::Calls(plain),
+            "DeadlineExceeded",
+            // On a machine that is slow to look at deadlines.
+            Some("Ok"),
         ),
         (
             "the size of a method's requests",
@@ -286,16 +343,98 @@ fn what_floods_a_limit_is_refused_and_a_victims_calls_go_on() {
             None,
         ),
     ] {
-        let codes = flood(name, &limits, made);
-        let known = [Some(refused), served];
-        assert!(codes.contains_key(refused), "{name}: {codes:?}");
-        assert!(
-            codes.keys().all(|code| known.contains(&Some(code))),
-            "{name}: {codes:?}"
+        end_as(name, &limit, made, refused, served);
+    }
+}
+
+/// What a client sees of these is a connection that waits or is made anew.
+#[test]
+fn what_floods_a_connection_is_served_and_a_victims_calls_go_on() {
+    for (name, limit) in [
+        (
+            "calls of a connection",
+            limits(ServerLimits::new().calls_per_connection(100)),
+        ),
+        (
+            "calls at once on a connection",
+            http2(|options| options.max_concurrent_streams = 4),
+        ),
+    ] {
+        end_as(name, &limit, Flood::Calls(plain), "Ok", None);
+    }
+}
+
+#[test]
+fn who_floods_with_frames_is_sent_away_and_a_victims_calls_go_on() {
+    for (name, limit, made, told) in [
+        (
+            "calls that are reset",
+            http2(|options| options.reset_burst = 100),
+            Frames::Resets,
+            Reason::ENHANCE_YOUR_CALM,
+        ),
+        (
+            "frames without content",
+            http2(|options| options.control_burst = 1_000),
+            Frames::Settings,
+            Reason::ENHANCE_YOUR_CALM,
+        ),
+        (
+            "PINGs",
+            http2(|_| ()),
+            Frames::Pings,
+            Reason::ENHANCE_YOUR_CALM,
+        ),
+        (
+            "the time of a handshake",
+            http2(|options| options.handshake_timeout = Duration::from_millis(100)),
+            Frames::Nothing,
+            Reason::SETTINGS_TIMEOUT,
+        ),
+        (
+            "the time of a call's head",
+            http2(|options| options.header_timeout = Duration::from_millis(100)),
+            Frames::UnfinishedHead,
+            Reason::ENHANCE_YOUR_CALM,
+        ),
+    ] {
+        end_as(name, &limit, Flood::Frames(made), told.description(), None);
+    }
+}
+
+/// What a client holds without ending its call is refused to others, but for the victim.
+#[test]
+fn what_floods_the_memory_for_calls_is_refused_and_a_victims_calls_go_on() {
+    for (name, limit, made, served) in [
+        (
+            "metadata of a call",
+            http2(|options| options.max_header_list_size = 8 << 10),
+            Hoard::Head(10_000),
+            None,
+        ),
+        (
+            "memory for metadata",
+            Arc::new(|builder: ServerBuilder| {
+                let mut options = Http2Options::default();
+                options.max_header_list_size = 256 << 10;
+                builder.memory_limit(16 << 20).http2(options)
+            }) as Limit,
+            Hoard::Head(200_000),
+            Some("held"),
+        ),
+        (
+            "memory for responses",
+            Arc::new(|builder: ServerBuilder| builder.memory_limit(16 << 20)),
+            Hoard::Response(300_000),
+            Some("held"),
+        ),
+    ] {
+        end_as(
+            name,
+            &limit,
+            Flood::Hoard(made),
+            "ResourceExhausted",
+            served,
         );
     }
-    // A flood on connections that are renewed is served, and nobody notices.
-    let renewed = ServerLimits::new().calls_per_connection(100);
-    let codes = flood("calls of a connection", &renewed, Flood::Calls(plain));
-    assert_eq!(codes.keys().collect::<Vec<_>>(), ["Ok"], "{codes:?}");
 }
