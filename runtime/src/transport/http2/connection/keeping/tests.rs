@@ -190,6 +190,17 @@ fn responses_of_one_turn_do_not_all_have_the_output() {
 }
 
 #[test]
+fn a_response_behind_another_one_has_none_of_the_output() {
+    let mut pair = wide(&Memory::new(0));
+    let ids: Vec<_> = (0..2).map(|_| call_unheard(&mut pair)).collect();
+    let connection = &mut pair.server.connection;
+    let all = 4 * MIB + usize::try_from(OWN).unwrap();
+    assert!(answer(connection, ids[0], all + OUTPUT_HIGH_WATER));
+    assert!(held(connection) >= all);
+    assert!(!answer(connection, ids[1], OUTPUT_HIGH_WATER / 2));
+}
+
+#[test]
 fn a_response_that_was_to_be_framed_at_once_counts_where_it_is_not() {
     const LENGTH: usize = 230 << 10;
     let mut pair = wide(&Memory::new(0));
