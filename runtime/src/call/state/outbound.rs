@@ -114,8 +114,13 @@ impl Outbound {
                 .saturating_sub(UNCOUNTED + reserve.bytes());
             let found = ample > lacks && reserve.try_take(ample) || reserve.try_take(lacks);
             if !found {
-                self.starves = Some(reserve.starve());
-                return false;
+                let starves = reserve.starve(lacks);
+                // What came back before it was counted among those that wait was told to
+                // nobody.
+                if !reserve.try_take(lacks) {
+                    self.starves = Some(starves);
+                    return false;
+                }
             }
         }
         self.room = limit.min(self.reserved());

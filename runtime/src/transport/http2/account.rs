@@ -36,6 +36,8 @@ pub(crate) struct Account {
     kept: usize,
     /// What of it goes with the output.
     leaving: VecDeque<Leaving>,
+    /// The bytes of all of these.
+    leaving_bytes: usize,
     /// The bytes of output before the last of these is gone.
     behind: usize,
     /// The stream of a response that is not counted, since it was to be framed at once.
@@ -44,6 +46,8 @@ pub(crate) struct Account {
     look: Option<Instant>,
     /// The refusals that there had been at the last look.
     refusals: u64,
+    /// The bytes that the socket took since the last look.
+    taken: usize,
 }
 
 impl Account {
@@ -59,10 +63,12 @@ impl Account {
             sender_turn: None,
             kept: 0,
             leaving: VecDeque::new(),
+            leaving_bytes: 0,
             behind: 0,
             claim: None,
             look: None,
             refusals: 0,
+            taken: 0,
         }
     }
 
@@ -108,6 +114,7 @@ impl Account {
         if bytes == 0 || output == 0 {
             return self.let_go(bytes);
         }
+        self.leaving_bytes += bytes;
         let behind = output.saturating_sub(self.behind);
         match self.leaving.back_mut() {
             Some(last) if behind == 0 => last.bytes += bytes,
@@ -119,6 +126,7 @@ impl Account {
     /// So much of the output was written.
     #[inline]
     pub(crate) fn written(&mut self, bytes: usize) {
+        self.taken += bytes;
         if !self.leaving.is_empty() {
             self.let_go_of_written(bytes);
         }
@@ -137,12 +145,13 @@ impl Account {
             gone += first.bytes;
             self.leaving.pop_front();
         }
+        self.leaving_bytes -= gone;
         self.let_go(gone);
     }
 
-    /// Whether the output keeps memory.
-    pub(crate) fn has_leaving(&self) -> bool {
-        !self.leaving.is_empty()
+    /// What the output keeps, in bytes.
+    pub(crate) fn leaving(&self) -> usize {
+        self.leaving_bytes
     }
 
     /// The output keeps none of it any more.
@@ -181,13 +190,20 @@ impl Account {
         if self.look.is_none() {
             self.look = Some(then);
             self.refusals = self.memory.refusals();
+            self.taken = 0;
         }
+    }
+
+    /// The bytes that the socket took since the last look.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
     }
 
     /// They are looked at now. Whether any call has wanted memory since it was last
     /// decided to, or waits for it.
     pub(crate) fn end_look(&mut self) -> bool {
         self.look = None;
+        self.memory.offer();
         let starving = self.memory.starving.load(Ordering::SeqCst);
         self.refusals != self.memory.refusals() || starving > 0
     }
@@ -264,20 +280,34 @@ impl Account {
     /// after this: `true` where that holds for responses.
     #[must_use]
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
+        let key = self.key();
         if std::mem::take(&mut self.wants) {
-            self.memory.messages.wait(&mut self.message_turn, waker);
+            let messages = &self.memory.messages;
+            messages.wait(key, &mut self.message_turn, waker);
         }
         // The calls that waited may be over.
         self.starves &= self.calls.starves();
+        if !self.starves {
+            return false;
+        }
         let senders = &self.memory.senders;
-        let is_new = self.starves && senders.wait(&mut self.sender_turn, waker);
-        is_new && std::mem::take(&mut self.starves)
+        let is_new = senders.wait(key, &mut self.sender_turn, waker);
+        self.starves = !(self.calls.take_offer(waker) || is_new);
+        !self.starves
+    }
+
+    /// By what the memory knows this connection among those that wait.
+    fn key(&self) -> usize {
+        Arc::as_ptr(&self.calls).addr()
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
         self.tell(0);
+        let key = self.key();
+        self.memory.messages.forget(key, self.message_turn);
+        self.memory.senders.forget(key, self.sender_turn);
         self.let_go(self.kept);
         if self.granted > 0 {
             self.memory

@@ -5,8 +5,9 @@
 //! What a connection's calls hold up to [`OWN`] is theirs, however much others hold, and
 //! those of all connections share the rest.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use super::memory::Memory;
 
@@ -25,6 +26,10 @@ pub(crate) struct CallMemory {
     held: AtomicU64,
     /// The connection's senders that wait for memory.
     starving: AtomicUsize,
+    /// Some of what is the connection's own came back while they waited.
+    is_offered: AtomicBool,
+    /// The connection, while they wait.
+    waker: Mutex<Option<Waker>>,
 }
 
 /// What of it others hear of.
@@ -38,6 +43,8 @@ impl CallMemory {
             memory,
             held: AtomicU64::new(0),
             starving: AtomicUsize::new(0),
+            is_offered: AtomicBool::new(false),
+            waker: Mutex::new(None),
         })
     }
 
@@ -98,19 +105,38 @@ impl CallMemory {
     pub(super) fn give_back(&self, bytes: usize) {
         let bytes = bytes as u64;
         let before = self.held.fetch_sub(bytes, Ordering::SeqCst);
-        let change = beyond(before) - beyond(before.saturating_sub(bytes));
-        self.give_back_to_all(change);
-        // The connection's own senders also have what is its own.
-        if change == 0 && bytes > 0 && self.starves() {
-            self.memory.senders.wake();
+        let after = before.saturating_sub(bytes);
+        self.give_back_to_all(beyond(before) - beyond(after));
+        // What is the connection's own is for its senders alone.
+        if bytes > 0 && after < OWN && self.starves() {
+            self.offer();
         }
     }
 
     fn give_back_to_all(&self, change: u64) {
         if change > 0 {
             self.memory.give_back_of_calls(change);
-            self.memory.senders.wake();
         }
+    }
+
+    #[cold]
+    fn offer(&self) {
+        self.is_offered.store(true, Ordering::SeqCst);
+        let waker = self.waker().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether some of what is the connection's own came back; if not, `waker` is woken once
+    /// it does.
+    pub(super) fn take_offer(&self, waker: &Waker) -> bool {
+        *self.waker() = Some(waker.clone());
+        self.is_offered.swap(false, Ordering::SeqCst)
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -161,9 +187,14 @@ impl Reserve {
         self.bytes += bytes;
     }
 
-    /// The call found none, and waits for it.
+    /// The call found no room for so much, and waits for it. It has to try once more after
+    /// this.
     #[must_use]
-    pub(crate) fn starve(&self) -> Starving {
+    pub(crate) fn starve(&self, bytes: usize) -> Starving {
+        let held = self.calls.held.load(Ordering::SeqCst);
+        self.calls
+            .memory
+            .want(beyond(held.saturating_add(bytes as u64)) - beyond(held));
         self.calls.memory.refuse();
         self.calls.memory.starving.fetch_add(1, Ordering::SeqCst);
         self.calls.starving.fetch_add(1, Ordering::SeqCst);

@@ -18,6 +18,9 @@ pub(crate) const SPARED: i64 = 64 << 10;
 /// Connections report their unread bytes in steps of this size.
 pub(crate) const TOLD: i64 = 256 << 10;
 
+/// Senders are not woken for less at once: one wake-up tries all of them once more.
+const WORTH_A_WAKE: u64 = 64 << 10;
+
 /// What there is for calls at the least: a response of the size that gRPC's messages
 /// have at most, unless they are told otherwise, is not refused where it is alone.
 const LEAST_FOR_CALLS: u64 = 4 << 20;
@@ -40,6 +43,8 @@ pub(crate) struct Memory {
     refusals: AtomicU64,
     /// The senders that wait for what calls hold.
     pub(super) starving: AtomicUsize,
+    /// The least that one of them wants, since they were last woken.
+    wanted: AtomicU64,
     /// Connections with messages that wait for memory.
     pub(super) messages: MemoryWaiters,
     /// Connections with senders that wait for memory.
@@ -52,21 +57,30 @@ pub(super) struct MemoryWaiters {
     is_any: AtomicBool,
     /// The number of times they were woken. Changed under the lock.
     turn: AtomicU64,
-    wakers: Mutex<Vec<Waker>>,
+    /// With the keys of their connections.
+    wakers: Mutex<Vec<(usize, Waker)>>,
 }
 
 impl MemoryWaiters {
-    /// Registers a connection that last registered in `turn`. `false` if it has not been
-    /// woken since.
-    pub(super) fn wait(&self, turn: &mut Option<u64>, waker: &Waker) -> bool {
+    /// Registers the connection of this key, which last registered in `turn`. `false` if it
+    /// has not been woken since.
+    pub(super) fn wait(&self, key: usize, turn: &mut Option<u64>, waker: &Waker) -> bool {
         if *turn == Some(self.turn.load(Ordering::SeqCst)) {
             return false;
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         *turn = Some(self.turn.load(Ordering::SeqCst));
-        wakers.push(waker.clone());
+        wakers.push((key, waker.clone()));
         self.is_any.store(true, Ordering::SeqCst);
         true
+    }
+
+    /// Forgets the connection of this key, which last registered in `turn`.
+    pub(super) fn forget(&self, key: usize, turn: Option<u64>) {
+        if turn == Some(self.turn.load(Ordering::SeqCst)) {
+            let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+            wakers.retain(|(other, _)| *other != key);
+        }
     }
 
     pub(super) fn is_any(&self) -> bool {
@@ -82,7 +96,7 @@ impl MemoryWaiters {
         self.turn.fetch_add(1, Ordering::SeqCst);
         let wakers = std::mem::take(&mut *waiting);
         drop(waiting);
-        for waker in wakers {
+        for (_, waker) in wakers {
             waker.wake();
         }
     }
@@ -99,6 +113,7 @@ impl Memory {
             calls: AtomicI64::new(0),
             refusals: AtomicU64::new(0),
             starving: AtomicUsize::new(0),
+            wanted: AtomicU64::new(u64::MAX),
             messages: MemoryWaiters::default(),
             senders: MemoryWaiters::default(),
         })
@@ -123,9 +138,35 @@ impl Memory {
             .is_ok()
     }
 
-    /// Calls hold so much less. Whoever waits is not told.
+    /// Calls hold so much less. Senders that wait are woken where there is what one of them
+    /// wants, and enough of it.
     pub(super) fn give_back_of_calls(&self, bytes: u64) {
-        self.calls.fetch_sub(signed(bytes), Ordering::SeqCst);
+        let held = self.calls.fetch_sub(signed(bytes), Ordering::SeqCst) - signed(bytes);
+        self.wake_for(held, WORTH_A_WAKE);
+    }
+
+    /// Wakes senders that wait where there is what one of them wants, however little.
+    pub(super) fn offer(&self) {
+        self.wake_for(self.calls.load(Ordering::SeqCst), 0);
+    }
+
+    fn wake_for(&self, held: i64, least: u64) {
+        if !self.senders.is_any() {
+            return;
+        }
+        let free = signed(self.for_calls).saturating_sub(held.max(0));
+        if free >= signed(self.wanted.load(Ordering::SeqCst).max(least)) {
+            // Those that are woken say anew what they want.
+            self.wanted.store(u64::MAX, Ordering::SeqCst);
+            self.senders.wake();
+        }
+    }
+
+    /// A sender wants so much. What is more than there is for all waits until nothing else
+    /// is held.
+    pub(super) fn want(&self, bytes: u64) {
+        let bytes = bytes.min(self.for_calls);
+        self.wanted.fetch_min(bytes, Ordering::SeqCst);
     }
 
     /// A call found no memory.

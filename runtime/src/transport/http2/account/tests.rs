@@ -75,12 +75,14 @@ fn a_response_that_waits_is_told_once_for_each_time_that_memory_is_free() {
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     let waker = Waker::noop();
     assert!(one.try_keep(4 << 20) && !other.try_keep(1 << 20));
-    let starving = Reserve::new(other.calls()).starve();
+    let starving = Reserve::new(other.calls()).starve(1 << 20);
     other.starve();
     assert!(other.wants_memory());
     assert!(other.wait(waker), "it may have been free meanwhile");
     other.starve();
     assert!(!other.wait(waker) && other.wants_memory());
+    one.let_go(1 << 19);
+    assert!(!other.wait(waker), "it wants more");
     one.let_go(1 << 19);
     assert!(other.wait(waker));
     assert!(!other.wants_memory());
@@ -96,19 +98,78 @@ fn who_waits_is_told_of_what_others_or_its_own_connection_give_back() {
     let waker = Waker::from(Arc::clone(&woken));
     let count = || woken.0.swap(0, Ordering::Relaxed);
     assert!(one.try_keep(4 << 20) && other.try_keep(60 << 10));
-    let starving = Reserve::new(one.calls()).starve();
+    let starving = Reserve::new(one.calls()).starve(100 << 10);
     one.starve();
     assert!(one.wait(&waker));
     other.let_go(30 << 10);
     assert_eq!(count(), 0, "that was its own");
-    one.let_go(1 << 10);
+    one.let_go(20 << 10);
+    assert_eq!(count(), 0, "nobody wants so little");
+    one.let_go(20 << 10);
     assert_eq!(count(), 1);
     drop(starving);
-    let _starving = Reserve::new(other.calls()).starve();
+    let _starving = Reserve::new(other.calls()).starve(1 << 20);
     other.starve();
     assert!(other.wait(&waker));
+    other.starve();
+    assert!(!other.wait(&waker));
     other.let_go(10 << 10);
     assert_eq!(count(), 1, "it waits for its own too");
+    assert!(other.wait(&waker), "and finds it");
+}
+
+#[test]
+fn what_is_a_connections_own_is_told_to_nobody_else() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory.clone()));
+    let mut full = Account::new(memory);
+    full.keep((4 << 20) + (64 << 10));
+    let woken = [(); 2].map(|()| Arc::new(Woken::default()));
+    let wakers = woken.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
+    assert!(one.try_keep(60 << 10) && other.try_keep(60 << 10));
+    let _starving = [&one, &other].map(|it| Reserve::new(it.calls()).starve(10 << 10));
+    for (it, waker) in [&mut one, &mut other].into_iter().zip(&wakers) {
+        it.starve();
+        assert!(it.wait(waker));
+        it.starve();
+        assert!(!it.wait(waker));
+    }
+    one.let_go(10 << 10);
+    let counts = woken.map(|woken| woken.0.load(Ordering::Relaxed));
+    assert_eq!(counts, [1, 0]);
+}
+
+/// What is too little for a wake-up is not lost.
+#[test]
+fn the_little_that_is_wanted_is_told_of_at_a_look() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let woken = Arc::new(Woken::default());
+    one.keep((4 << 20) + (64 << 10));
+    other.keep(64 << 10);
+    let _starving = Reserve::new(other.calls()).starve(10 << 10);
+    other.starve();
+    assert!(other.wait(&Waker::from(Arc::clone(&woken))));
+    one.let_go(20 << 10);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    one.look_at(Instant::now());
+    one.end_look();
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_connection_that_is_gone_is_not_waited_for() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    one.keep((4 << 20) + (64 << 10));
+    assert!(one.hold(MIB) && !other.hold(MIB));
+    let starving = Reserve::new(other.calls()).starve(1 << 20);
+    other.starve();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    assert!(other.wait(&waker));
+    drop((other, starving, waker));
+    assert_eq!(Arc::strong_count(&woken), 1);
 }
 
 #[test]
@@ -116,7 +177,7 @@ fn a_call_that_waited_and_ended_is_waited_for_no_more() {
     let memory = Memory::new(0);
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
     one.keep(3 << 20);
-    let starving = Reserve::new(other.calls()).starve();
+    let starving = Reserve::new(other.calls()).starve(1 << 20);
     other.starve();
     assert!(other.wait(Waker::noop()));
     one.look_at(Instant::now());
@@ -132,7 +193,7 @@ fn a_call_that_waited_and_ended_is_waited_for_no_more() {
 fn messages_and_responses_wait_apart() {
     let memory = Memory::new(8 << 20);
     let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
-    let starving = Reserve::new(other.calls()).starve();
+    let starving = Reserve::new(other.calls()).starve(1 << 20);
     other.starve();
     assert!(other.wait(Waker::noop()));
     assert!(!one.is_wanted(), "no message waits");

@@ -8,7 +8,8 @@ use std::time::Instant;
 use super::{Connection, OUTPUT_HIGH_WATER};
 use crate::transport::http2::account::Account;
 use crate::transport::http2::call_memory::{CallMemory, Reserve, UNCOUNTED};
-use crate::transport::http2::event::{Event, StreamId};
+use crate::transport::http2::error_code::ErrorCode;
+use crate::transport::http2::event::{ConnectionError, Event, StreamId};
 use crate::transport::http2::fields::Fields;
 use crate::transport::http2::grants::{LEAST_PROGRESS, PATIENCE};
 use crate::transport::http2::output::Output;
@@ -19,6 +20,10 @@ const UNCOUNTED_HEAD: usize = 1 << 10;
 
 /// What a stream does not hold any more is given back from here on, or with its last.
 const EXCESS: usize = 64 << 10;
+
+/// What streams that are gone leave in the output keeps no more than this, beside four times
+/// as much as it is.
+const LEFT: usize = 1 << 20;
 
 /// What is kept for one stream.
 #[derive(Debug, Default)]
@@ -110,6 +115,17 @@ impl Connection {
                 0
             };
             account.let_go_behind(output, kept.queued);
+            self.unpin_left();
+        }
+    }
+
+    /// Copies the output where little of it keeps much.
+    fn unpin_left(&mut self) {
+        if let Some(account) = &mut self.account
+            && account.leaving() > LEFT + 4 * self.output.len()
+        {
+            self.output.unpin();
+            account.let_go_of_leaving();
         }
     }
 
@@ -134,19 +150,16 @@ impl Connection {
         if self.account.is_none() {
             return true;
         }
+        // Streams that are ready have the output first.
+        self.pump();
         self.settle_claim();
         let Some(stream) = self.streams.get(&id) else {
             return true;
         };
-        // Streams that are ready have the output first.
-        let at_once = if self.ready.is_empty() {
-            OUTPUT_HIGH_WATER
-                .saturating_sub(self.output.len())
-                .min(stream.send.available())
-                .min(self.send_window.available())
-        } else {
-            0
-        };
+        let at_once = OUTPUT_HIGH_WATER
+            .saturating_sub(self.output.len())
+            .min(stream.send.available())
+            .min(self.send_window.available());
         let Some(account) = &mut self.account else {
             return true;
         };
@@ -218,6 +231,7 @@ impl Connection {
             let bytes = reserve.pass_on();
             account.adopt(bytes);
             account.let_go_behind(self.output.len(), bytes);
+            self.unpin_left();
         }
     }
 
@@ -254,17 +268,27 @@ impl Connection {
     }
 
     /// Responses that hold memory which others want, and that did not get on since the
-    /// last look; the owner looks at its own.
-    pub(super) fn report_unread(&mut self, now: Instant) {
+    /// last look; the owner looks at its own. An error where that is so of the output, which
+    /// belongs to no stream.
+    pub(super) fn report_unread(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let Some(account) = &mut self.account else {
-            return;
+            return Ok(());
         };
         if account.look().is_none_or(|look| now < look) {
-            return;
+            return Ok(());
         }
         let is_wanted = account.end_look();
+        let was_seen = std::mem::replace(&mut self.is_output_seen, self.output_kept > 0);
+        if is_wanted
+            && was_seen
+            && self.output_kept > 0
+            && account.taken() < LEAST_PROGRESS as usize
+        {
+            let reason = "the output was read too slowly while others waited for its memory";
+            return Err(ConnectionError::new(ErrorCode::ENHANCE_YOUR_CALM, reason));
+        }
         // The socket may take nothing for ever, and there is little of it.
-        if is_wanted && account.has_leaving() {
+        if is_wanted && account.leaving() > 0 {
             self.output.unpin();
             account.let_go_of_leaving();
         }
@@ -276,6 +300,7 @@ impl Connection {
                 self.events.push_back(Event::Unread { stream: *id });
             }
         }
+        Ok(())
     }
 }
 

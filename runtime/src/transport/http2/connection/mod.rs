@@ -140,6 +140,8 @@ pub(crate) struct Connection {
     kept: StreamMap<KeptMemory>,
     /// What of the output the account has.
     output_kept: usize,
+    /// It had some when responses were last looked at.
+    is_output_seen: bool,
     /// The unread bytes of closed streams that a caller may still read.
     lingering: StreamMap<u32>,
     send_window: SendWindow,
@@ -201,6 +203,7 @@ impl Connection {
             pinned: 0,
             kept: StreamMap::default(),
             output_kept: 0,
+            is_output_seen: false,
             lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             ready: VecDeque::new(),
@@ -387,7 +390,7 @@ impl Connection {
             self.drain_finally(reason);
         }
         self.report_stalled(now);
-        self.report_unread(now);
+        self.report_unread(now)?;
         self.handle_upkeep_timeout(now)
     }
 

@@ -206,7 +206,9 @@ impl Connection {
             let length = queued
                 .min(stream.send.available())
                 .min(self.send_window.available())
-                .min(self.peer.max_frame_size as usize);
+                .min(self.peer.max_frame_size as usize)
+                // One frame is not the whole output, whatever a peer allows.
+                .min(OUTPUT_HIGH_WATER);
             if length == 0 {
                 return;
             }

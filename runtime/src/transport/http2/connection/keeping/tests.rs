@@ -190,14 +190,80 @@ fn responses_of_one_turn_do_not_all_have_the_output() {
 }
 
 #[test]
-fn a_response_behind_another_one_has_none_of_the_output() {
-    let mut pair = wide(&Memory::new(0));
-    let ids: Vec<_> = (0..2).map(|_| call_unheard(&mut pair)).collect();
+fn responses_of_one_turn_share_the_output() {
+    const LENGTH: usize = 100 << 10;
+    let memory = Memory::new(0);
+    let mut pair = wide(&memory);
+    let ids: Vec<_> = (0..3).map(|_| call_unheard(&mut pair)).collect();
+    let mut other = Account::new(memory);
+    other.keep(4 * MIB + usize::try_from(OWN).unwrap());
     let connection = &mut pair.server.connection;
-    let all = 4 * MIB + usize::try_from(OWN).unwrap();
-    assert!(answer(connection, ids[0], all + OUTPUT_HIGH_WATER));
-    assert!(held(connection) >= all);
-    assert!(!answer(connection, ids[1], OUTPUT_HIGH_WATER / 2));
+    assert!(answer(connection, ids[0], LENGTH));
+    assert!(answer(connection, ids[1], LENGTH));
+    assert_eq!(held(connection), 0);
+    // There is no room for all of this one: what does not fit is more than its own.
+    assert!(!answer(connection, ids[2], 2 * LENGTH));
+}
+
+/// A frame of what a peer allows would leave no room for anything else.
+#[test]
+fn a_frame_is_no_larger_than_the_output() {
+    let mut pair = wide(&Memory::new(0));
+    let largest = frame::Settings {
+        max_frame_size: Some((1 << 24) - 1),
+        ..frame::Settings::default()
+    };
+    largest.encode(&mut pair.server.inbox);
+    receive(&mut pair);
+    let id = call_unheard(&mut pair);
+    let connection = &mut pair.server.connection;
+    assert!(answer(connection, id, 2 * MIB));
+    connection.pump();
+    assert!(connection.output().len() < OUTPUT_LIMIT);
+}
+
+#[test]
+fn who_takes_no_output_that_others_want_the_memory_of_is_sent_away() {
+    let memory = Memory::new(0);
+    let mut pair = wide(&memory);
+    let ids: Vec<_> = (0..60).map(|_| call_unheard(&mut pair)).collect();
+    let mut other = Account::new(memory);
+    let text = "v".repeat(10 << 10);
+    for id in ids {
+        let connection = &mut pair.server.connection;
+        connection.send_head(id, &fields(&[("x", &text)]));
+        connection.send_trailers(id, &trailers());
+    }
+    events(&mut pair.server);
+    let mut look = |wants: bool, takes: usize| {
+        let connection = &mut pair.server.connection;
+        connection.rest(pair.now);
+        connection.written(takes);
+        connection.rest(pair.now);
+        assert!(connection.output_kept > 0);
+        assert!(!wants || !other.try_keep(5 * MIB));
+        pair.now += Duration::from_secs(20);
+        connection.handle_timeout(pair.now)
+    };
+    for (wants, takes) in [(false, 0), (true, 85_000), (false, 0)] {
+        look(wants, takes).unwrap();
+    }
+    let error = look(true, 10).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ENHANCE_YOUR_CALM);
+}
+
+#[test]
+fn calls_that_are_reset_leave_no_more_than_the_output_has() {
+    let mut pair = wide(&Memory::new(64 * MIB));
+    let id = call_unheard(&mut pair);
+    let connection = &mut pair.server.connection;
+    connection.send_head(id, &response());
+    for _ in 0..50 {
+        let mut reserve = Reserve::new(connection.call_memory().unwrap());
+        assert!(reserve.try_take(MIB));
+        connection.let_go_when_written(reserve);
+    }
+    assert!(held(connection) < 3 * MIB);
 }
 
 #[test]
@@ -315,9 +381,8 @@ fn output_that_is_not_written_keeps_no_more_than_it_has_where_others_want_it() {
     connection.rest(pair.now);
     connection.reset(id, ErrorCode::CANCEL);
     let (output, mut other) = (connection.output().len(), Account::new(memory));
-    look(&mut pair, 20);
-    assert!(held(&pair.server.connection) >= MIB, "nobody wants it");
     pair.server.connection.rest(pair.now);
+    assert!(held(&pair.server.connection) >= MIB);
     assert!(!other.try_keep(4 * MIB));
     look(&mut pair, 20);
     let connection = &mut pair.server.connection;
@@ -334,7 +399,7 @@ fn output_that_grows_wakes_nobody() {
     let ids: Vec<_> = (0..60).map(|_| call_unheard(&mut pair)).collect();
     let mut other = Account::new(memory);
     other.keep(4 * MIB);
-    let _starving = Reserve::new(other.calls()).starve();
+    let _starving = Reserve::new(other.calls()).starve(50 << 10);
     other.starve();
     let woken = Arc::new(Woken::default());
     assert!(other.wait(&Waker::from(Arc::clone(&woken))));
