@@ -310,11 +310,13 @@ impl ServerBuilder {
     ///   is refused with `RESOURCE_EXHAUSTED`.
     ///   [Observers](crate::Observer::call_refused) are told.
     /// - [`Sender::send`](crate::Sender::send) waits until there is memory for its message.
-    /// - A unary response ends its call with `RESOURCE_EXHAUSTED` if the client's windows do
-    ///   not take all of it but 8 KiB at once.
+    /// - A unary response ends its call with `RESOURCE_EXHAUSTED` if the client's windows, and
+    ///   the 256 KiB of output of its connection, do not take all of it but 8 KiB at once.
     /// - A call whose client takes less than 80 KiB of its response in 20 s ends, if the
     ///   response holds memory. Its stream is reset with `ENHANCE_YOUR_CALM`, which gRPC
     ///   clients report as `RESOURCE_EXHAUSTED`.
+    /// - A connection with more than 256 KiB of output, whose client takes less than 80 KiB of
+    ///   it in 20 s, is closed with GOAWAY `ENHANCE_YOUR_CALM`.
     ///
     /// A response holds its memory until the client has taken all of it. One that is larger
     /// than this quarter is sent if no other holds memory. Not counted are messages that a

@@ -46,7 +46,9 @@ pub(crate) struct Account {
     look: Option<Instant>,
     /// The refusals that there had been at the last look.
     refusals: u64,
-    /// The bytes that the socket took since the last look.
+    /// The output had some of it then.
+    is_output_seen: bool,
+    /// The bytes that the socket took since.
     taken: usize,
 }
 
@@ -68,6 +70,7 @@ impl Account {
             claim: None,
             look: None,
             refusals: 0,
+            is_output_seen: false,
             taken: 0,
         }
     }
@@ -194,9 +197,11 @@ impl Account {
         }
     }
 
-    /// The bytes that the socket took since the last look.
-    pub(crate) fn taken(&self) -> usize {
-        self.taken
+    /// Whether the output had some memory at the last look too, and the socket took less than
+    /// `least` bytes since.
+    pub(crate) fn is_output_stuck(&mut self, has_some: bool, least: usize) -> bool {
+        let was_seen = std::mem::replace(&mut self.is_output_seen, has_some);
+        was_seen && has_some && self.taken < least
     }
 
     /// They are looked at now. Whether any call has wanted memory since it was last

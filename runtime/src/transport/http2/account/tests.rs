@@ -139,6 +139,27 @@ fn what_is_a_connections_own_is_told_to_nobody_else() {
     assert_eq!(counts, [1, 0]);
 }
 
+#[test]
+fn what_is_wanted_no_more_wakes_nobody() {
+    let memory = Memory::new(0);
+    let (mut one, mut other) = (Account::new(memory.clone()), Account::new(memory));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    one.keep((4 << 20) + (64 << 10));
+    other.keep(64 << 10);
+    let starving = Reserve::new(other.calls()).starve(70 << 10);
+    other.starve();
+    assert!(other.wait(&waker));
+    one.let_go(80 << 10);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    drop(starving);
+    let _starving = Reserve::new(other.calls()).starve(1 << 20);
+    other.starve();
+    assert!(other.wait(&waker));
+    one.let_go(80 << 10);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+}
+
 /// What is too little for a wake-up is not lost.
 #[test]
 fn the_little_that_is_wanted_is_told_of_at_a_look() {

@@ -278,12 +278,8 @@ impl Connection {
             return Ok(());
         }
         let is_wanted = account.end_look();
-        let was_seen = std::mem::replace(&mut self.is_output_seen, self.output_kept > 0);
-        if is_wanted
-            && was_seen
-            && self.output_kept > 0
-            && account.taken() < LEAST_PROGRESS as usize
-        {
+        let is_stuck = account.is_output_stuck(self.output_kept > 0, LEAST_PROGRESS as usize);
+        if is_wanted && is_stuck {
             let reason = "the output was read too slowly while others waited for its memory";
             return Err(ConnectionError::new(ErrorCode::ENHANCE_YOUR_CALM, reason));
         }

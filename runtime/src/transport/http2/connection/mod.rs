@@ -140,8 +140,6 @@ pub(crate) struct Connection {
     kept: StreamMap<KeptMemory>,
     /// What of the output the account has.
     output_kept: usize,
-    /// It had some when responses were last looked at.
-    is_output_seen: bool,
     /// The unread bytes of closed streams that a caller may still read.
     lingering: StreamMap<u32>,
     send_window: SendWindow,
@@ -203,7 +201,6 @@ impl Connection {
             pinned: 0,
             kept: StreamMap::default(),
             output_kept: 0,
-            is_output_seen: false,
             lingering: StreamMap::default(),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             ready: VecDeque::new(),
