@@ -83,7 +83,7 @@ impl Frames {
             }
             Ok::<_, std::io::Error>(writes)
         });
-        let mut told = "closed".to_owned();
+        let mut told: Option<h2::Reason> = None;
         let reading = async {
             let mut head = [0; 9];
             while reads.read_exact(&mut head).await.is_ok() {
@@ -94,13 +94,13 @@ impl Frames {
                 }
                 if head[3] == GOAWAY {
                     let code = u32::from_be_bytes(payload[4..8].try_into().unwrap());
-                    told = h2::Reason::from(code).description().to_owned();
+                    told = Some(h2::Reason::from(code));
                 }
             }
         };
         timeout(BOUND, reading).await.expect("it is not closed");
         writing.abort();
-        told
+        told.map_or_else(|| "closed".into(), |reason| reason.description().into())
     }
 
     pub(super) async fn flood(self, address: String, goes_on: Arc<AtomicBool>) -> Codes {
