@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .add_service(health.service())
         .add_services(Reflection::new([FILE_DESCRIPTOR_SET])?.services())
         .limits(limits())
-        // Received bytes that all connections together may hold.
+        // Bytes that all connections together may hold.
         .memory_limit(256 << 20)
         // Clients come back to another server, so that a new one has its share.
         .max_connection_age(Duration::from_secs(600))

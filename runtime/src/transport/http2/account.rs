@@ -204,6 +204,11 @@ impl Account {
         was_seen && has_some && self.taken < least
     }
 
+    /// The output has no memory any more: what comes next is seen anew.
+    pub(crate) fn forget_output(&mut self) {
+        self.is_output_seen = false;
+    }
+
     /// They are looked at now. Whether any call has wanted memory since it was last
     /// decided to, or waits for it.
     pub(crate) fn end_look(&mut self) -> bool {

@@ -80,6 +80,9 @@ impl MemoryWaiters {
         if turn == Some(self.turn.load(Ordering::SeqCst)) {
             let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
             wakers.retain(|(other, _)| *other != key);
+            if wakers.is_empty() {
+                self.is_any.store(false, Ordering::SeqCst);
+            }
         }
     }
 

@@ -189,8 +189,10 @@ fn a_connection_that_is_gone_is_not_waited_for() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     assert!(other.wait(&waker));
+    assert!(one.is_wanted());
     drop((other, starving, waker));
     assert_eq!(Arc::strong_count(&woken), 1);
+    assert!(!one.is_wanted());
 }
 
 #[test]

@@ -255,6 +255,9 @@ impl Connection {
             account.keep(beyond - self.output_kept);
         } else if beyond < self.output_kept {
             account.let_go(self.output_kept - beyond);
+            if beyond == 0 {
+                account.forget_output();
+            }
         }
         self.output_kept = beyond;
         if account.has_more_than_its_own() {

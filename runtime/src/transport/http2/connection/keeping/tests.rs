@@ -252,6 +252,34 @@ fn who_takes_no_output_that_others_want_the_memory_of_is_sent_away() {
     assert_eq!(error.code, ErrorCode::ENHANCE_YOUR_CALM);
 }
 
+/// What comes just before a look is not judged by what was there at the last one.
+#[test]
+fn output_that_comes_anew_is_seen_anew() {
+    let memory = Memory::new(0);
+    let mut pair = wide(&memory);
+    let ids: Vec<_> = (0..120).map(|_| call_unheard(&mut pair)).collect();
+    let mut other = Account::new(memory);
+    let text = "v".repeat(10 << 10);
+    // It holds more than its own all the time.
+    let connection = &mut pair.server.connection;
+    connection.account.as_mut().unwrap().keep(100 << 10);
+    for ids in ids.chunks(40) {
+        let connection = &mut pair.server.connection;
+        // All that was there is taken, and then more comes.
+        let written = connection.output().len();
+        connection.written(written);
+        connection.rest(pair.now);
+        pair.now += Duration::from_secs(20);
+        assert!(!other.try_keep(5 * MIB));
+        for id in ids {
+            connection.send_head(*id, &fields(&[("x", &text)]));
+        }
+        connection.rest(pair.now);
+        assert!(connection.output_kept > 0);
+        connection.handle_timeout(pair.now).unwrap();
+    }
+}
+
 #[test]
 fn calls_that_are_reset_leave_no_more_than_the_output_has() {
     let mut pair = wide(&Memory::new(64 * MIB));
