@@ -52,13 +52,14 @@ fn hardened() -> ServerBuilder {
     // snippet: internet
     let calls = CallLimit::new(1_000).queue(200);
     let limits = ServerLimits::new()
-        .connections(10_000)
+        .connections(1_000)
         .connections_per_peer(100)
         .calls(calls)
         .deadlines(DeadlinePolicy::new().at_most(Duration::from_secs(60)));
 
     let mut http2 = Http2Options::default();
     http2.max_concurrent_streams = 100;
+    http2.connection_window = 256 << 10;
     http2.connection_buffer = 4 << 20;
     http2.message_buffer = 16 << 20;
 

@@ -291,41 +291,43 @@ impl ServerBuilder {
     /// that clients have not taken, and of metadata. Default: 2 GiB. [`Http2Options`] sets the
     /// limit of one connection.
     ///
-    /// One half is for request messages of more than half a stream's window while they arrive. A
-    /// message that finds no room waits, by flow control, until others are complete. While
+    /// One half is for request messages of more than 128 KiB, or of more than half a stream's
+    /// window, while they arrive. A message that finds no room waits, by flow control, until others are complete. While
     /// others wait, a message that holds memory must receive at least 4 KiB a second, or its
     /// call ends with `RESOURCE_EXHAUSTED`. A message that is larger than this half is
     /// received alone.
     ///
-    /// A quarter is for bytes that no handler has read. Once it is used up, a
-    /// connection with 64 KiB or more of them gives each of its streams no more than
-    /// 8 KiB. No call is refused for it, and streams that are read get on.
+    /// A quarter is for bytes that no handler has read. Once it is used up, a connection with
+    /// more than 64 KiB of them gives each of its streams no more than 8 KiB, as soon as
+    /// 256 KiB or half of its window have come. No call is refused for it, and streams that are read get on.
     ///
     /// A quarter, and at least 4 MiB, is for what calls hold: the metadata of requests while
     /// their calls exist, and responses that their clients do not take. Each connection has
-    /// 64 KiB of it for itself, whatever others hold. 8 KiB of each response and metadata of
-    /// up to 1 KiB are not counted. When the rest is used up:
+    /// 64 KiB of it for itself, whatever others hold. 8 KiB of each stream's response, unary
+    /// responses of up to 8 KiB and metadata of up to 1 KiB (with 32 bytes for each field) are
+    /// not counted. While the rest is used up:
     ///
-    /// - A new call with more than 1 KiB of metadata, on a connection that holds its 64 KiB,
-    ///   is refused with `RESOURCE_EXHAUSTED`.
+    /// - A new call with more than 1 KiB of metadata, on a connection that would hold more than
+    ///   its 64 KiB, is refused with `RESOURCE_EXHAUSTED`.
     ///   [Observers](crate::Observer::call_refused) are told.
     /// - [`Sender::send`](crate::Sender::send) waits until there is memory for its message.
-    /// - A unary response ends its call with `RESOURCE_EXHAUSTED` if the client's windows, and
-    ///   the 256 KiB of output of its connection, do not take all of it but 8 KiB at once.
-    /// - A call whose client takes less than 80 KiB of its response in 20 s ends, if the
-    ///   response holds memory. Its stream is reset with `ENHANCE_YOUR_CALM`, which gRPC
+    /// - A unary response ends its call with `RESOURCE_EXHAUSTED` if more than 8 KiB of it do
+    ///   not fit into the client's windows, the 256 KiB of output of its connection and what
+    ///   is left of its 64 KiB.
+    /// - A call whose client takes less than 80 KiB of its response in 20 s ends, if others
+    ///   want memory and its connection holds more than its 64 KiB. Its stream is reset with `ENHANCE_YOUR_CALM`, which gRPC
     ///   clients report as `RESOURCE_EXHAUSTED`.
     /// - A connection with more than 256 KiB of output, whose client takes less than 80 KiB of
     ///   it in 20 s, is closed with GOAWAY `ENHANCE_YOUR_CALM`.
     ///
-    /// A response holds its memory until the client has taken all of it. One that is larger
+    /// A message holds its memory until all of it is written to the socket. One that is larger
     /// than this quarter is sent if no other holds memory. Not counted are messages that a
     /// handler has read or has not sent yet, and metadata that a handler still has after its
     /// call has ended. A message that is given to a [`Sender`](crate::Sender) as a `Sink` counts
     /// and does not wait, since its size is not known when there is room: at most one for
     /// each call is beyond the limit.
     ///
-    /// In addition each connection may hold 128 KiB, 17 KiB for each stream, 768 KiB of output,
+    /// In addition each connection may hold 384 KiB, 17 KiB for each stream, 768 KiB of output,
     /// and the request bytes that were on their way when memory became tight (at most
     /// [`Http2Options::connection_window`]): with a small limit for many connections, choose
     /// a small window.

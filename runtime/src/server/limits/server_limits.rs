@@ -20,7 +20,7 @@ use crate::status::{Code, Status};
 /// | connections, those that shake hands among them | [`connections`](Self::connections) | no limit: the system's limit of descriptors ends them, which the server survives | the connection is closed before a byte: `UNAVAILABLE` once it knows no other server |
 /// | connections of one address | [`connections_per_peer`](Self::connections_per_peer) | no limit: behind one proxy are all clients there are | the same |
 /// | calls begun on one connection | [`calls_per_connection`](Self::calls_per_connection) | no limit: a connection costs most when it is made | GOAWAY; no call fails |
-/// | calls at once on one connection | [`Http2Options::max_concurrent_streams`] | 256, as much as a page of a browser or a busy proxy has | nothing: its calls wait, or go out once more |
+/// | calls at once on one connection | [`Http2Options::max_concurrent_streams`] | 256, as much as a page of a browser or a busy proxy has | REFUSED_STREAM: its calls wait or are sent again; those with a stream of requests may end with `UNAVAILABLE` |
 /// | calls at once: of the server, a service, a method | [`calls`](Self::calls), [`service`](Self::service), [`method`](Self::method) | no limit: a handler that waits costs little, and what it waits for knows its own | `RESOURCE_EXHAUSTED` or `UNAVAILABLE`, with when to try again, if set |
 /// | the time of a call | [`deadlines`](Self::deadlines) | as the client sets it, as gRPC has it | `DEADLINE_EXCEEDED` |
 /// | a request, of the server, a service or a method | [`ServerBuilder::max_receive_message_size`], [`Service::max_receive_message_size`], [`MethodLimits`] | 4 MiB, as all of gRPC has it | `RESOURCE_EXHAUSTED` |
@@ -29,13 +29,13 @@ use crate::status::{Code, Status};
 /// | bytes that a connection holds | [`Http2Options::connection_buffer`], [`Http2Options::message_buffer`] | 16 MiB and 64 MiB | it sends more slowly |
 /// | bytes that the server holds of requests | [`ServerBuilder::memory_limit`] | half of 2 GiB while they arrive, a quarter until they are read | it sends more slowly |
 /// | bytes that the server holds of metadata and of responses | [`ServerBuilder::memory_limit`] | a quarter of 2 GiB | messages come more slowly; new calls and unary responses end with `RESOURCE_EXHAUSTED` |
-/// | the rate of a response that holds memory which others want | 80 KiB in 20 s; none while nobody wants it | always | `RESOURCE_EXHAUSTED` |
-/// | the rate of a message that holds memory which others wait for | 80 KiB in 20 s; none while nobody waits | always | `RESOURCE_EXHAUSTED` |
+/// | the rate of a response, or of output, that holds memory | no option | 80 KiB in 20 s while others want memory, as for messages | `RESOURCE_EXHAUSTED`; GOAWAY `ENHANCE_YOUR_CALM` |
+/// | the rate of a message that holds memory | no option | 80 KiB in 20 s while others wait for memory: a slow client costs nothing until then | `RESOURCE_EXHAUSTED` |
 /// | the time of a handshake | [`Http2Options::handshake_timeout`] | 10 s | GOAWAY `SETTINGS_TIMEOUT`; within TLS the connection is closed |
 /// | the time of a call's head | [`Http2Options::header_timeout`] | 20 s | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | calls that are begun to be reset | [`Http2Options::reset_burst`] | 500, and 500 a second | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | frames that carry no work | [`Http2Options::control_burst`] | 10,000, and 1,000 a second | GOAWAY `ENHANCE_YOUR_CALM` |
-/// | PINGs | [`ServerBuilder::permit_keepalive_time`] | one in 5 minutes, while nothing is sent | GOAWAY `ENHANCE_YOUR_CALM` |
+/// | PINGs | [`ServerBuilder::permit_keepalive_time`] | one in 5 minutes, without calls one in 2 hours, and two are forgiven | GOAWAY `ENHANCE_YOUR_CALM` |
 /// | age and idleness of a connection | [`ServerBuilder::max_connection_age`], [`ServerBuilder::max_connection_idle`] | no limit | GOAWAY; no call fails |
 ///
 /// [`ServerBuilder::memory_limit`] bounds what the server holds of its clients' calls.

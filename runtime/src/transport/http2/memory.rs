@@ -3,9 +3,9 @@
 //!
 //! One half of the limit is for large request messages while they arrive. Messages that do
 //! not fit wait. A quarter is for unread bytes. It is a soft limit: above it every connection
-//! gives its streams the least share as soon as it has [`SPARED`] bytes unread. The last
-//! quarter is for what calls hold, which `call_memory` counts for each connection. `account`
-//! is one connection's part of all three.
+//! with [`SPARED`] bytes unread gives its streams the least share, as soon as [`TOLD`] bytes or
+//! half of its window have come. The last quarter is for what calls hold, which `call_memory`
+//! counts for each connection. `account` is one connection's part of all three.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
