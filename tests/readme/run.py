@@ -86,13 +86,15 @@ def run(command, folder):
 
 def commands(clone, kept):
     first, *others = blocks("sh")
+    promised = re.search(r"The first\s[^`]*prints\s+`(.*?)`", README)
+    if not promised:
+        raise Wrong("the README does not say what the first command prints")
     for block in (first, *others):
         print(f"--- {block}", flush=True)
         fresh(clone, kept)
         printed = run(["bash", "-euxo", "pipefail", "-c", block], clone)
-        promised = re.search(r"The first prints\s+`(.*?)`", README)[1]
-        if block is first and promised not in printed.splitlines():
-            raise Wrong(f"it does not print `{promised}`")
+        if block is first and promised[1] not in printed.splitlines():
+            raise Wrong(f"it does not print `{promised[1]}`")
 
 
 def crate(kept, folder):
