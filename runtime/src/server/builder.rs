@@ -292,14 +292,15 @@ impl ServerBuilder {
     /// limit of one connection.
     ///
     /// One half is for request messages of more than 128 KiB, or of more than half a stream's
-    /// window, while they arrive. A message that finds no room waits, by flow control, until others are complete. While
-    /// others wait, a message that holds memory must receive at least 4 KiB a second, or its
-    /// call ends with `RESOURCE_EXHAUSTED`. A message that is larger than this half is
-    /// received alone.
+    /// window, while they arrive. A message that finds no room waits, by flow control, until
+    /// others are complete. While others wait, a message that holds memory must receive at
+    /// least 4 KiB a second, or its call ends with `RESOURCE_EXHAUSTED`. A message that is
+    /// larger than this half is received alone.
     ///
     /// A quarter is for bytes that no handler has read. Once it is used up, a connection with
     /// more than 64 KiB of them gives each of its streams no more than 8 KiB, as soon as
-    /// 256 KiB or half of its window have come. No call is refused for it, and streams that are read get on.
+    /// 256 KiB or half of its window have come. No call is refused for it, and streams that
+    /// are read get on.
     ///
     /// A quarter, and at least 4 MiB, is for what calls hold: the metadata of requests while
     /// their calls exist, and responses that their clients do not take. Each connection has
@@ -315,8 +316,8 @@ impl ServerBuilder {
     ///   not fit into the client's windows, the 256 KiB of output of its connection and what
     ///   is left of its 64 KiB.
     /// - A call whose client takes less than 80 KiB of its response in 20 s ends, if others
-    ///   want memory and its connection holds more than its 64 KiB. Its stream is reset with `ENHANCE_YOUR_CALM`, which gRPC
-    ///   clients report as `RESOURCE_EXHAUSTED`.
+    ///   want memory and its connection holds more than its 64 KiB. Its stream is reset with
+    ///   `ENHANCE_YOUR_CALM`, which gRPC clients report as `RESOURCE_EXHAUSTED`.
     /// - A connection with more than 256 KiB of output, whose client takes less than 80 KiB of
     ///   it in 20 s, is closed with GOAWAY `ENHANCE_YOUR_CALM`.
     ///

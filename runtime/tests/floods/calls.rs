@@ -13,10 +13,14 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::support::{Echo, UNARY};
-use super::{BREATH, CALLS, CONNECTIONS, Code, Codes};
+use super::{CALLS, CONNECTIONS, Code, Codes};
 
 /// How long such a call holds what it was given: long enough that all of them come meanwhile.
 const HELD: Duration = Duration::from_secs(5);
+
+/// Between two calls of a caller: all callers together reset fewer than the 500 calls a second
+/// that a server takes of a connection, whose flood would be over.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What such a call is.
 #[derive(Clone, Copy)]
@@ -44,7 +48,9 @@ fn code(fields: &HeaderMap) -> Option<String> {
 impl Hoard {
     /// One call's code; `None` if it holds what it has until it is reset.
     async fn call(self, requests: SendRequest<Bytes>) -> Option<String> {
-        let mut requests = requests.ready().await.ok()?;
+        let Ok(mut requests) = requests.ready().await else {
+            return Some("the connection is closed".into());
+        };
         let padding = match self {
             Self::Head(bytes) => "p".repeat(bytes),
             Self::Response(_) => String::new(),
@@ -91,7 +97,7 @@ impl Hoard {
                         if !goes_on.load(Ordering::Relaxed) {
                             return codes;
                         }
-                        sleep(BREATH).await;
+                        sleep(PAUSE).await;
                     }
                 }));
             }

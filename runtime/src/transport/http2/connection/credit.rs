@@ -202,11 +202,11 @@ impl Connection {
     #[inline]
     pub(super) fn rest_account(&mut self, now: Instant) {
         if self.account.is_some() {
-            self.rest_servers(now);
+            self.rest_with_account(now);
         }
     }
 
-    fn rest_servers(&mut self, now: Instant) {
+    fn rest_with_account(&mut self, now: Instant) {
         let Some(account) = &mut self.account else {
             return;
         };
