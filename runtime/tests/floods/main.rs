@@ -1,7 +1,8 @@
 //! Each limit of a server under a flood, over real sockets: what is beyond it is refused with
 //! the code that `ServerLimits` documents, and all calls of a victim succeed.
 //! `FLOOD_SECONDS=60` floods each for as long, and judges how long the victim's calls take
-//! too, which needs a machine that does nothing else; half a second is the short form.
+//! too, which needs `--release` and a machine that does nothing else; half a second is the
+//! short form.
 
 #![allow(
     missing_docs,
